@@ -1,0 +1,46 @@
+// Package actors holds the actors, one a package, and the ports that they all
+// take from their node. It has no actor of its own.
+//
+// # The actor map
+//
+//	source      one per upstream: reads it, asks the item table, offers events
+//	journal     one per node: group commit; one frame in flight
+//	router      one per node: frames in order, matched, handed on
+//	shard       1,024: supervises keys, owns their slots
+//	apikey      one per key in use: admits, spends credits, keeps order
+//	monitor     a child of its key: the accounts it watches
+//	filterrule  a child of its key: the query it compiles
+//	connection  one per socket: filters, cursor, credit
+//
+// # The supervision tree
+//
+//	node ── source (each)            restart with backoff; resumes at its mark
+//	     ── journal, router          restart; past the budget the node stops
+//	     ── shard ── apikey          restart the one; rebuilt from the store
+//	     │            ── monitor     restart the one
+//	     │            ── filterrule  restart the one
+//	     ── connection (each)        stop: the client resumes by cursor
+//
+// # The walk of one event
+//
+//	source     Offer ───────────▶ journal
+//	journal    (frame, durable)   Appended ▶ source
+//	journal    FrameAppended ───▶ router of every node
+//	router     Deliveries ──────▶ connection   (articles and stories)
+//	router     Matched ─▶ shard ▶ apikey       (posts)
+//	apikey     Deliveries ──────▶ connection
+//	connection Deliver ─────────▶ its Socket
+//
+// Back travel only acknowledgements, credit and admission:
+//
+//	gateway    Admit ─▶ shard ─▶ apikey  TakeSlot ▶ shard  Admitted ▶ gateway
+//	connection Join ──▶ router or apikey  Joined ▶ connection
+//	connection AskCredit ─▶ apikey        CreditGranted ▶ connection
+//
+// A message that carries a key_id and is sent to a shard is handed on to that
+// key's actor, which is started when it is not there.
+//
+// An actor has no goroutine, clock, socket, lock or global randomness: time,
+// chance and blocking work come from its node through Clock, Rand and Worker,
+// so that the same code runs in a simulation from a seed.
+package actors

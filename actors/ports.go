@@ -1,0 +1,39 @@
+package actors
+
+import (
+	"context"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+)
+
+// Clock is the only time that actors know.
+type Clock interface {
+	Now() time.Time
+	// After sends message to the actor once d has passed. cancel stops that if
+	// it has not been sent; a timer of a stopped actor ends as a dead letter.
+	After(d time.Duration, to *actor.PID, message any) (cancel func())
+}
+
+// Rand is the only chance that actors know.
+type Rand interface {
+	// Uint64N is uniform in [0, n); n > 0.
+	Uint64N(n uint64) uint64
+}
+
+// Worker does what would block an actor: the store, HTTP, the disk.
+type Worker interface {
+	// Do runs work on a bounded pool and sends what it returns to the actor.
+	// ctx ends after timeout. A panic in work is counted and sent as
+	// *WorkPanicked. False: the pool's queue is full, nothing will run, and
+	// nothing will be sent; the actor asks again later.
+	Do(to *actor.PID, timeout time.Duration, work func(ctx context.Context) any) bool
+}
+
+// WorkPanicked is a Worker's answer where work panicked.
+type WorkPanicked struct{ Reason any }
+
+// Props is the one way to make an actor's props: it sets mailbox, dispatcher
+// and how the actor's children are supervised. kind names the actor in logs
+// and metrics and chooses the mailbox's bound.
+type Props func(kind string, produce actor.Producer, children actor.SupervisorStrategy) *actor.Props

@@ -1,0 +1,133 @@
+package store
+
+import (
+	"context"
+	"io"
+
+	"github.com/birdwire/birdwire/messages"
+)
+
+// Journal is the log of frames. Sequences grow by one a frame, from 1; what
+// retention or an operator removed is answered as Skipped or TrimmedError.
+type Journal interface {
+	// Append makes the frame durable and returns its sequence. The same frame
+	// name (node, incarnation, number) is written once: a retry returns the
+	// first sequence, also past the store's own duplicate window (it reads the
+	// tail back). Errors: ErrAmbiguous, ErrFenced, ErrFull, ErrClosed.
+	Append(ctx context.Context, frame *messages.Frame) (sequence uint64, err error)
+	// Read starts at sequence from (1 or 0: the first held; Bounds' last+1: at
+	// the end). A from before the first held sequence: *TrimmedError.
+	Read(ctx context.Context, from uint64) (Cursor, error)
+	// Bounds are the first and last sequence held; first = last+1 when empty.
+	Bounds(ctx context.Context) (first, last uint64, err error)
+	// Epoch changes when history was lost or replaced: 8 to 16 letters and
+	// digits. Cursors of another epoch mean nothing.
+	Epoch() string
+}
+
+// Cursor reads the log in order. It is for one goroutine.
+type Cursor interface {
+	// Next returns the next entry, or io.EOF at the log's present end; a
+	// later call goes on from there. Entries are gapless but for Skipped.
+	Next(ctx context.Context) (Entry, error)
+	Close() error
+}
+
+// Entry is a frame, or word that frames are gone for good.
+type Entry struct {
+	Sequence uint64
+	Frame    *messages.Frame // nil where Skipped is set
+	Skipped  *Skipped
+}
+
+// Skipped: the sequences From to To (both included) will never be read; said
+// only on the word of the store's leader.
+type Skipped struct{ From, To uint64 }
+
+// Value is a control record as it stands.
+type Value struct {
+	Key      string
+	Data     []byte
+	Revision uint64
+}
+
+// Control holds small records by key. Keys are dot-separated tokens of
+// [A-Za-z0-9_-]; a prefix ends at a dot.
+type Control interface {
+	Get(ctx context.Context, key string) (Value, error)
+	// CAS writes if revision is the one that stands (0: there is none, or it
+	// was deleted) and returns the new one. ErrConflict otherwise.
+	CAS(ctx context.Context, key string, data []byte, revision uint64) (uint64, error)
+	// Delete removes if revision is the one that stands.
+	Delete(ctx context.Context, key string, revision uint64) error
+	// List returns all records under prefix ("keys."; "" is all), by key.
+	List(ctx context.Context, prefix string) ([]Value, error)
+	// Watch emits what stands under prefix, then Synced, then every change
+	// until ctx ends, when the channel is closed. A watcher that falls more
+	// than 65,536 changes behind has its channel closed: it watches anew.
+	Watch(ctx context.Context, prefix string) (<-chan Change, error)
+}
+
+// Change is one record written or deleted, or Synced.
+type Change struct {
+	Value
+	Deleted bool
+	Synced  bool
+}
+
+// Reservation asks for credits. Op names the operation: asked again it
+// returns the same grant.
+type Reservation struct {
+	KeyID string
+	Month string // "2026-11"
+	N     int64  // wanted; fewer are granted where limit is near
+	Limit int64  // charged never passes it; 0: none
+	Op    string
+}
+
+// Counters hold what keys have spent, by month.
+type Counters interface {
+	// Reserve charges up to N credits and opens a grant. ErrExhausted when
+	// none is left.
+	Reserve(ctx context.Context, r Reservation) (*messages.Grant, error)
+	// Settle closes the grant: used of it was spent (0 <= used <= size), the
+	// rest is given back. Settling a closed grant changes nothing.
+	Settle(ctx context.Context, grant *messages.Grant, used int64) error
+	// Usage is the ledger as it stands; empty when nothing was charged.
+	Usage(ctx context.Context, keyID, month string) (*messages.Ledger, error)
+}
+
+// ItemState is an article's last known state and the revision to write it with.
+type ItemState struct {
+	Item     *messages.Item // nil: never seen
+	Revision uint64
+}
+
+// Items is the table of articles' last known states, with a retention of its own.
+type Items interface {
+	// Get returns one state an identity, in order.
+	Get(ctx context.Context, identities []string) ([]ItemState, error)
+	// CAS writes the items, each against its revision, and returns one error
+	// or nil each; err is set when nothing is known of any.
+	CAS(ctx context.Context, items []*messages.Item, revisions []uint64) (each []error, err error)
+}
+
+// Snapshots keep state that would be long to recompute.
+type Snapshots interface {
+	// Put stores one snapshot of id as of position; older ones of id may go.
+	Put(ctx context.Context, id string, at messages.Position, r io.Reader) error
+	// Latest returns the newest whole one. ErrNotFound when there is none.
+	Latest(ctx context.Context, id string) (at messages.Position, r io.ReadCloser, err error)
+}
+
+// Store is everything one node keeps.
+type Store interface {
+	Journal() Journal
+	Control() Control
+	Counters() Counters
+	Items() Items
+	Snapshots() Snapshots
+	// Healthy is nil while writes can be expected to succeed; else it says why not.
+	Healthy(ctx context.Context) error
+	Close() error
+}
