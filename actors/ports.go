@@ -2,6 +2,7 @@ package actors
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -37,3 +38,34 @@ type WorkPanicked struct{ Reason any }
 // and how the actor's children are supervised. kind names the actor in logs
 // and metrics and chooses the mailbox's bound.
 type Props func(kind string, produce actor.Producer, children actor.SupervisorStrategy) *actor.Props
+
+// Records is the control store as actors see it: small records by key, each
+// with the revision to write it with. Called inside a Worker only.
+type Records interface {
+	// Get: ErrNotFound where there is none.
+	Get(ctx context.Context, key string) (data []byte, revision uint64, err error)
+	// CAS writes where revision stands (0: there is none) and returns the new
+	// one; ErrConflict otherwise.
+	CAS(ctx context.Context, key string, data []byte, revision uint64) (uint64, error)
+	Delete(ctx context.Context, key string, revision uint64) error
+	// List is every record under the prefix, by key.
+	List(ctx context.Context, prefix string) ([]Record, error)
+}
+
+// Record is one record of the control store.
+type Record struct {
+	Key      string
+	Data     []byte
+	Revision uint64
+}
+
+var (
+	// ErrNotFound: there is no such record.
+	ErrNotFound = errors.New("not found")
+	// ErrConflict: another revision stands; read again.
+	ErrConflict = errors.New("revision conflict")
+	// ErrFull: the disk's reserve is reached; nothing was written.
+	ErrFull = errors.New("disk nearly full")
+	// ErrAmbiguous: it may have happened.
+	ErrAmbiguous = errors.New("outcome unknown")
+)

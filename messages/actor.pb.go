@@ -4493,6 +4493,43 @@ func (x *SocketClosed) GetDetail() string {
 	return ""
 }
 
+// SocketDrained answers a connection that waited for its queue to empty.
+type SocketDrained struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SocketDrained) Reset() {
+	*x = SocketDrained{}
+	mi := &file_messages_actor_proto_msgTypes[75]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SocketDrained) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SocketDrained) ProtoMessage() {}
+
+func (x *SocketDrained) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_actor_proto_msgTypes[75]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SocketDrained.ProtoReflect.Descriptor instead.
+func (*SocketDrained) Descriptor() ([]byte, []int) {
+	return file_messages_actor_proto_rawDescGZIP(), []int{75}
+}
+
 var File_messages_actor_proto protoreflect.FileDescriptor
 
 const file_messages_actor_proto_rawDesc = "" +
@@ -4790,7 +4827,8 @@ const file_messages_actor_proto_rawDesc = "" +
 	"\x05error\x18\x01 \x01(\tR\x05error\"\a\n" +
 	"\x05Heard\"&\n" +
 	"\fSocketClosed\x12\x16\n" +
-	"\x06detail\x18\x01 \x01(\tR\x06detail*\x7f\n" +
+	"\x06detail\x18\x01 \x01(\tR\x06detail\"\x0f\n" +
+	"\rSocketDrained*\x7f\n" +
 	"\fRefuseReason\x12\x1d\n" +
 	"\x19REFUSE_REASON_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vREFUSE_BUSY\x10\x01\x12\x14\n" +
@@ -4838,7 +4876,7 @@ func file_messages_actor_proto_rawDescGZIP() []byte {
 }
 
 var file_messages_actor_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_messages_actor_proto_msgTypes = make([]protoimpl.MessageInfo, 75)
+var file_messages_actor_proto_msgTypes = make([]protoimpl.MessageInfo, 76)
 var file_messages_actor_proto_goTypes = []any{
 	(RefuseReason)(0),          // 0: birdwire.v1.RefuseReason
 	(Refusal)(0),               // 1: birdwire.v1.Refusal
@@ -4919,59 +4957,60 @@ var file_messages_actor_proto_goTypes = []any{
 	(*ClientInvalid)(nil),      // 76: birdwire.v1.ClientInvalid
 	(*Heard)(nil),              // 77: birdwire.v1.Heard
 	(*SocketClosed)(nil),       // 78: birdwire.v1.SocketClosed
-	(*Event)(nil),              // 79: birdwire.v1.Event
-	(*Frame)(nil),              // 80: birdwire.v1.Frame
-	(*Query)(nil),              // 81: birdwire.v1.Query
-	(*Origin)(nil),             // 82: birdwire.v1.Origin
-	(Api)(0),                   // 83: birdwire.v1.Api
-	(*Key)(nil),                // 84: birdwire.v1.Key
-	(*Slot)(nil),               // 85: birdwire.v1.Slot
-	(*Monitor)(nil),            // 86: birdwire.v1.Monitor
-	(*Rule)(nil),               // 87: birdwire.v1.Rule
-	(*NewsrankFilters)(nil),    // 88: birdwire.v1.NewsrankFilters
-	(*KiteFilters)(nil),        // 89: birdwire.v1.KiteFilters
+	(*SocketDrained)(nil),      // 79: birdwire.v1.SocketDrained
+	(*Event)(nil),              // 80: birdwire.v1.Event
+	(*Frame)(nil),              // 81: birdwire.v1.Frame
+	(*Query)(nil),              // 82: birdwire.v1.Query
+	(*Origin)(nil),             // 83: birdwire.v1.Origin
+	(Api)(0),                   // 84: birdwire.v1.Api
+	(*Key)(nil),                // 85: birdwire.v1.Key
+	(*Slot)(nil),               // 86: birdwire.v1.Slot
+	(*Monitor)(nil),            // 87: birdwire.v1.Monitor
+	(*Rule)(nil),               // 88: birdwire.v1.Rule
+	(*NewsrankFilters)(nil),    // 89: birdwire.v1.NewsrankFilters
+	(*KiteFilters)(nil),        // 90: birdwire.v1.KiteFilters
 }
 var file_messages_actor_proto_depIdxs = []int32{
-	79, // 0: birdwire.v1.Offer.events:type_name -> birdwire.v1.Event
+	80, // 0: birdwire.v1.Offer.events:type_name -> birdwire.v1.Event
 	0,  // 1: birdwire.v1.OfferRefused.reason:type_name -> birdwire.v1.RefuseReason
-	80, // 2: birdwire.v1.FrameAppended.frame:type_name -> birdwire.v1.Frame
+	81, // 2: birdwire.v1.FrameAppended.frame:type_name -> birdwire.v1.Frame
 	4,  // 3: birdwire.v1.Join.connection:type_name -> birdwire.v1.Ref
-	81, // 4: birdwire.v1.Join.query:type_name -> birdwire.v1.Query
+	82, // 4: birdwire.v1.Join.query:type_name -> birdwire.v1.Query
 	4,  // 5: birdwire.v1.PutQueries.notify:type_name -> birdwire.v1.Ref
-	81, // 6: birdwire.v1.PutQueries.put:type_name -> birdwire.v1.Query
-	79, // 7: birdwire.v1.Hit.event:type_name -> birdwire.v1.Event
+	82, // 6: birdwire.v1.PutQueries.put:type_name -> birdwire.v1.Query
+	80, // 7: birdwire.v1.Hit.event:type_name -> birdwire.v1.Event
 	16, // 8: birdwire.v1.Matched.hits:type_name -> birdwire.v1.Hit
-	79, // 9: birdwire.v1.Delivery.event:type_name -> birdwire.v1.Event
-	82, // 10: birdwire.v1.Delivery.origin:type_name -> birdwire.v1.Origin
+	80, // 9: birdwire.v1.Delivery.event:type_name -> birdwire.v1.Event
+	83, // 10: birdwire.v1.Delivery.origin:type_name -> birdwire.v1.Origin
 	24, // 11: birdwire.v1.Deliveries.deliveries:type_name -> birdwire.v1.Delivery
 	26, // 12: birdwire.v1.Admit.credential:type_name -> birdwire.v1.Credential
-	83, // 13: birdwire.v1.Admit.api:type_name -> birdwire.v1.Api
+	84, // 13: birdwire.v1.Admit.api:type_name -> birdwire.v1.Api
 	1,  // 14: birdwire.v1.Refused.refusal:type_name -> birdwire.v1.Refusal
-	83, // 15: birdwire.v1.Release.api:type_name -> birdwire.v1.Api
+	84, // 15: birdwire.v1.Release.api:type_name -> birdwire.v1.Api
 	26, // 16: birdwire.v1.Authorize.credential:type_name -> birdwire.v1.Credential
-	84, // 17: birdwire.v1.Authorized.key:type_name -> birdwire.v1.Key
-	84, // 18: birdwire.v1.CreateKey.key:type_name -> birdwire.v1.Key
-	84, // 19: birdwire.v1.KeyDescribed.key:type_name -> birdwire.v1.Key
-	85, // 20: birdwire.v1.KeyDescribed.slots:type_name -> birdwire.v1.Slot
-	85, // 21: birdwire.v1.TakeSlot.slot:type_name -> birdwire.v1.Slot
+	85, // 17: birdwire.v1.Authorized.key:type_name -> birdwire.v1.Key
+	85, // 18: birdwire.v1.CreateKey.key:type_name -> birdwire.v1.Key
+	85, // 19: birdwire.v1.KeyDescribed.key:type_name -> birdwire.v1.Key
+	86, // 20: birdwire.v1.KeyDescribed.slots:type_name -> birdwire.v1.Slot
+	86, // 21: birdwire.v1.TakeSlot.slot:type_name -> birdwire.v1.Slot
 	2,  // 22: birdwire.v1.Rejected.rejection:type_name -> birdwire.v1.Rejection
-	86, // 23: birdwire.v1.CreateMonitor.monitor:type_name -> birdwire.v1.Monitor
-	86, // 24: birdwire.v1.UpdateMonitor.monitor:type_name -> birdwire.v1.Monitor
-	86, // 25: birdwire.v1.MonitorStands.monitor:type_name -> birdwire.v1.Monitor
+	87, // 23: birdwire.v1.CreateMonitor.monitor:type_name -> birdwire.v1.Monitor
+	87, // 24: birdwire.v1.UpdateMonitor.monitor:type_name -> birdwire.v1.Monitor
+	87, // 25: birdwire.v1.MonitorStands.monitor:type_name -> birdwire.v1.Monitor
 	58, // 26: birdwire.v1.MonitorStands.figures:type_name -> birdwire.v1.Figures
-	86, // 27: birdwire.v1.MonitorsListed.monitors:type_name -> birdwire.v1.Monitor
-	87, // 28: birdwire.v1.CreateRule.rule:type_name -> birdwire.v1.Rule
-	87, // 29: birdwire.v1.UpdateRule.rule:type_name -> birdwire.v1.Rule
-	87, // 30: birdwire.v1.RuleStands.rule:type_name -> birdwire.v1.Rule
+	87, // 27: birdwire.v1.MonitorsListed.monitors:type_name -> birdwire.v1.Monitor
+	88, // 28: birdwire.v1.CreateRule.rule:type_name -> birdwire.v1.Rule
+	88, // 29: birdwire.v1.UpdateRule.rule:type_name -> birdwire.v1.Rule
+	88, // 30: birdwire.v1.RuleStands.rule:type_name -> birdwire.v1.Rule
 	58, // 31: birdwire.v1.RuleStands.figures:type_name -> birdwire.v1.Figures
-	87, // 32: birdwire.v1.RulesListed.rules:type_name -> birdwire.v1.Rule
-	79, // 33: birdwire.v1.DeliveryLogged.event:type_name -> birdwire.v1.Event
-	82, // 34: birdwire.v1.DeliveryLogged.origin:type_name -> birdwire.v1.Origin
+	88, // 32: birdwire.v1.RulesListed.rules:type_name -> birdwire.v1.Rule
+	80, // 33: birdwire.v1.DeliveryLogged.event:type_name -> birdwire.v1.Event
+	83, // 34: birdwire.v1.DeliveryLogged.origin:type_name -> birdwire.v1.Origin
 	60, // 35: birdwire.v1.DeliveriesListed.deliveries:type_name -> birdwire.v1.DeliveryLogged
-	81, // 36: birdwire.v1.Queries.queries:type_name -> birdwire.v1.Query
+	82, // 36: birdwire.v1.Queries.queries:type_name -> birdwire.v1.Query
 	3,  // 37: birdwire.v1.End.reason:type_name -> birdwire.v1.EndReason
-	88, // 38: birdwire.v1.ClientSubscribed.newsrank:type_name -> birdwire.v1.NewsrankFilters
-	89, // 39: birdwire.v1.ClientSubscribed.kite:type_name -> birdwire.v1.KiteFilters
+	89, // 38: birdwire.v1.ClientSubscribed.newsrank:type_name -> birdwire.v1.NewsrankFilters
+	90, // 39: birdwire.v1.ClientSubscribed.kite:type_name -> birdwire.v1.KiteFilters
 	40, // [40:40] is the sub-list for method output_type
 	40, // [40:40] is the sub-list for method input_type
 	40, // [40:40] is the sub-list for extension type_name
@@ -4997,7 +5036,7 @@ func file_messages_actor_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_messages_actor_proto_rawDesc), len(file_messages_actor_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   75,
+			NumMessages:   76,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
