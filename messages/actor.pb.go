@@ -508,6 +508,7 @@ type FrameAppended struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Sequence      uint64                 `protobuf:"varint,1,opt,name=sequence,proto3" json:"sequence,omitempty"`
 	Frame         *Frame                 `protobuf:"bytes,2,opt,name=frame,proto3" json:"frame,omitempty"`
+	AppendedMs    int64                  `protobuf:"varint,3,opt,name=appended_ms,json=appendedMs,proto3" json:"appended_ms,omitempty"` // Unix milliseconds of the acknowledgement
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -554,6 +555,13 @@ func (x *FrameAppended) GetFrame() *Frame {
 		return x.Frame
 	}
 	return nil
+}
+
+func (x *FrameAppended) GetAppendedMs() int64 {
+	if x != nil {
+		return x.AppendedMs
+	}
+	return 0
 }
 
 // Join asks for everything after some position live. From a connection with a
@@ -1213,6 +1221,120 @@ func (x *Through) GetPosition() uint64 {
 	return 0
 }
 
+// AskVoids asks a router which positions after from it found to be repeats,
+// and up to where it has matched. Answer: VoidsKnown.
+type AskVoids struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	From          uint64                 `protobuf:"varint,1,opt,name=from,proto3" json:"from,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AskVoids) Reset() {
+	*x = AskVoids{}
+	mi := &file_messages_actor_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AskVoids) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AskVoids) ProtoMessage() {}
+
+func (x *AskVoids) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_actor_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AskVoids.ProtoReflect.Descriptor instead.
+func (*AskVoids) Descriptor() ([]byte, []int) {
+	return file_messages_actor_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *AskVoids) GetFrom() uint64 {
+	if x != nil {
+		return x.From
+	}
+	return 0
+}
+
+type VoidsKnown struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	From          uint64                 `protobuf:"varint,1,opt,name=from,proto3" json:"from,omitempty"`                  // as asked
+	Through       uint64                 `protobuf:"varint,2,opt,name=through,proto3" json:"through,omitempty"`            // everything at or before it has been matched
+	Since         uint64                 `protobuf:"varint,3,opt,name=since,proto3" json:"since,omitempty"`                // voids at or before it are not known here
+	Positions     []uint64               `protobuf:"varint,4,rep,packed,name=positions,proto3" json:"positions,omitempty"` // void positions after max(from, since), ascending
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VoidsKnown) Reset() {
+	*x = VoidsKnown{}
+	mi := &file_messages_actor_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VoidsKnown) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VoidsKnown) ProtoMessage() {}
+
+func (x *VoidsKnown) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_actor_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VoidsKnown.ProtoReflect.Descriptor instead.
+func (*VoidsKnown) Descriptor() ([]byte, []int) {
+	return file_messages_actor_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *VoidsKnown) GetFrom() uint64 {
+	if x != nil {
+		return x.From
+	}
+	return 0
+}
+
+func (x *VoidsKnown) GetThrough() uint64 {
+	if x != nil {
+		return x.Through
+	}
+	return 0
+}
+
+func (x *VoidsKnown) GetSince() uint64 {
+	if x != nil {
+		return x.Since
+	}
+	return 0
+}
+
+func (x *VoidsKnown) GetPositions() []uint64 {
+	if x != nil {
+		return x.Positions
+	}
+	return nil
+}
+
 // DescribeSource asks a source how it is. Answer: SourceDescribed.
 type DescribeSource struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1222,7 +1344,7 @@ type DescribeSource struct {
 
 func (x *DescribeSource) Reset() {
 	*x = DescribeSource{}
-	mi := &file_messages_actor_proto_msgTypes[16]
+	mi := &file_messages_actor_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1234,7 +1356,7 @@ func (x *DescribeSource) String() string {
 func (*DescribeSource) ProtoMessage() {}
 
 func (x *DescribeSource) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[16]
+	mi := &file_messages_actor_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1247,7 +1369,7 @@ func (x *DescribeSource) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DescribeSource.ProtoReflect.Descriptor instead.
 func (*DescribeSource) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{16}
+	return file_messages_actor_proto_rawDescGZIP(), []int{18}
 }
 
 type SourceDescribed struct {
@@ -1269,7 +1391,7 @@ type SourceDescribed struct {
 
 func (x *SourceDescribed) Reset() {
 	*x = SourceDescribed{}
-	mi := &file_messages_actor_proto_msgTypes[17]
+	mi := &file_messages_actor_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1281,7 +1403,7 @@ func (x *SourceDescribed) String() string {
 func (*SourceDescribed) ProtoMessage() {}
 
 func (x *SourceDescribed) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[17]
+	mi := &file_messages_actor_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1294,7 +1416,7 @@ func (x *SourceDescribed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SourceDescribed.ProtoReflect.Descriptor instead.
 func (*SourceDescribed) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{17}
+	return file_messages_actor_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *SourceDescribed) GetId() string {
@@ -1384,7 +1506,7 @@ type SlowDown struct {
 
 func (x *SlowDown) Reset() {
 	*x = SlowDown{}
-	mi := &file_messages_actor_proto_msgTypes[18]
+	mi := &file_messages_actor_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1396,7 +1518,7 @@ func (x *SlowDown) String() string {
 func (*SlowDown) ProtoMessage() {}
 
 func (x *SlowDown) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[18]
+	mi := &file_messages_actor_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1409,7 +1531,7 @@ func (x *SlowDown) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SlowDown.ProtoReflect.Descriptor instead.
 func (*SlowDown) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{18}
+	return file_messages_actor_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *SlowDown) GetReason() string {
@@ -1427,7 +1549,7 @@ type SpeedUp struct {
 
 func (x *SpeedUp) Reset() {
 	*x = SpeedUp{}
-	mi := &file_messages_actor_proto_msgTypes[19]
+	mi := &file_messages_actor_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1439,7 +1561,7 @@ func (x *SpeedUp) String() string {
 func (*SpeedUp) ProtoMessage() {}
 
 func (x *SpeedUp) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[19]
+	mi := &file_messages_actor_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1452,7 +1574,7 @@ func (x *SpeedUp) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SpeedUp.ProtoReflect.Descriptor instead.
 func (*SpeedUp) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{19}
+	return file_messages_actor_proto_rawDescGZIP(), []int{21}
 }
 
 // Delivery is one event for one connection, once for each k.
@@ -1469,7 +1591,7 @@ type Delivery struct {
 
 func (x *Delivery) Reset() {
 	*x = Delivery{}
-	mi := &file_messages_actor_proto_msgTypes[20]
+	mi := &file_messages_actor_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1481,7 +1603,7 @@ func (x *Delivery) String() string {
 func (*Delivery) ProtoMessage() {}
 
 func (x *Delivery) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[20]
+	mi := &file_messages_actor_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1494,7 +1616,7 @@ func (x *Delivery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delivery.ProtoReflect.Descriptor instead.
 func (*Delivery) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{20}
+	return file_messages_actor_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Delivery) GetPosition() uint64 {
@@ -1544,7 +1666,7 @@ type Deliveries struct {
 
 func (x *Deliveries) Reset() {
 	*x = Deliveries{}
-	mi := &file_messages_actor_proto_msgTypes[21]
+	mi := &file_messages_actor_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1556,7 +1678,7 @@ func (x *Deliveries) String() string {
 func (*Deliveries) ProtoMessage() {}
 
 func (x *Deliveries) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[21]
+	mi := &file_messages_actor_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1569,7 +1691,7 @@ func (x *Deliveries) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Deliveries.ProtoReflect.Descriptor instead.
 func (*Deliveries) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{21}
+	return file_messages_actor_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Deliveries) GetEpoch() uint64 {
@@ -1605,7 +1727,7 @@ type Credential struct {
 
 func (x *Credential) Reset() {
 	*x = Credential{}
-	mi := &file_messages_actor_proto_msgTypes[22]
+	mi := &file_messages_actor_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1617,7 +1739,7 @@ func (x *Credential) String() string {
 func (*Credential) ProtoMessage() {}
 
 func (x *Credential) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[22]
+	mi := &file_messages_actor_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1630,7 +1752,7 @@ func (x *Credential) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Credential.ProtoReflect.Descriptor instead.
 func (*Credential) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{22}
+	return file_messages_actor_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Credential) GetKeyId() string {
@@ -1661,7 +1783,7 @@ type Admit struct {
 
 func (x *Admit) Reset() {
 	*x = Admit{}
-	mi := &file_messages_actor_proto_msgTypes[23]
+	mi := &file_messages_actor_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1673,7 +1795,7 @@ func (x *Admit) String() string {
 func (*Admit) ProtoMessage() {}
 
 func (x *Admit) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[23]
+	mi := &file_messages_actor_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1686,7 +1808,7 @@ func (x *Admit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Admit.ProtoReflect.Descriptor instead.
 func (*Admit) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{23}
+	return file_messages_actor_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Admit) GetCredential() *Credential {
@@ -1736,7 +1858,7 @@ type Admitted struct {
 
 func (x *Admitted) Reset() {
 	*x = Admitted{}
-	mi := &file_messages_actor_proto_msgTypes[24]
+	mi := &file_messages_actor_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1748,7 +1870,7 @@ func (x *Admitted) String() string {
 func (*Admitted) ProtoMessage() {}
 
 func (x *Admitted) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[24]
+	mi := &file_messages_actor_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1761,7 +1883,7 @@ func (x *Admitted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Admitted.ProtoReflect.Descriptor instead.
 func (*Admitted) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{24}
+	return file_messages_actor_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Admitted) GetKeyId() string {
@@ -1803,7 +1925,7 @@ type Refused struct {
 
 func (x *Refused) Reset() {
 	*x = Refused{}
-	mi := &file_messages_actor_proto_msgTypes[25]
+	mi := &file_messages_actor_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1815,7 +1937,7 @@ func (x *Refused) String() string {
 func (*Refused) ProtoMessage() {}
 
 func (x *Refused) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[25]
+	mi := &file_messages_actor_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1828,7 +1950,7 @@ func (x *Refused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refused.ProtoReflect.Descriptor instead.
 func (*Refused) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{25}
+	return file_messages_actor_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Refused) GetRefusal() Refusal {
@@ -1864,7 +1986,7 @@ type Release struct {
 
 func (x *Release) Reset() {
 	*x = Release{}
-	mi := &file_messages_actor_proto_msgTypes[26]
+	mi := &file_messages_actor_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1876,7 +1998,7 @@ func (x *Release) String() string {
 func (*Release) ProtoMessage() {}
 
 func (x *Release) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[26]
+	mi := &file_messages_actor_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1889,7 +2011,7 @@ func (x *Release) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Release.ProtoReflect.Descriptor instead.
 func (*Release) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{26}
+	return file_messages_actor_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Release) GetKeyId() string {
@@ -1924,7 +2046,7 @@ type Authorize struct {
 
 func (x *Authorize) Reset() {
 	*x = Authorize{}
-	mi := &file_messages_actor_proto_msgTypes[27]
+	mi := &file_messages_actor_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1936,7 +2058,7 @@ func (x *Authorize) String() string {
 func (*Authorize) ProtoMessage() {}
 
 func (x *Authorize) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[27]
+	mi := &file_messages_actor_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1949,7 +2071,7 @@ func (x *Authorize) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Authorize.ProtoReflect.Descriptor instead.
 func (*Authorize) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{27}
+	return file_messages_actor_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Authorize) GetCredential() *Credential {
@@ -1975,7 +2097,7 @@ type Authorized struct {
 
 func (x *Authorized) Reset() {
 	*x = Authorized{}
-	mi := &file_messages_actor_proto_msgTypes[28]
+	mi := &file_messages_actor_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1987,7 +2109,7 @@ func (x *Authorized) String() string {
 func (*Authorized) ProtoMessage() {}
 
 func (x *Authorized) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[28]
+	mi := &file_messages_actor_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2000,7 +2122,7 @@ func (x *Authorized) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Authorized.ProtoReflect.Descriptor instead.
 func (*Authorized) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{28}
+	return file_messages_actor_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Authorized) GetKey() *Key {
@@ -2020,7 +2142,7 @@ type CreateKey struct {
 
 func (x *CreateKey) Reset() {
 	*x = CreateKey{}
-	mi := &file_messages_actor_proto_msgTypes[29]
+	mi := &file_messages_actor_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2032,7 +2154,7 @@ func (x *CreateKey) String() string {
 func (*CreateKey) ProtoMessage() {}
 
 func (x *CreateKey) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[29]
+	mi := &file_messages_actor_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2045,7 +2167,7 @@ func (x *CreateKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateKey.ProtoReflect.Descriptor instead.
 func (*CreateKey) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{29}
+	return file_messages_actor_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *CreateKey) GetKey() *Key {
@@ -2064,7 +2186,7 @@ type RevokeKey struct {
 
 func (x *RevokeKey) Reset() {
 	*x = RevokeKey{}
-	mi := &file_messages_actor_proto_msgTypes[30]
+	mi := &file_messages_actor_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2076,7 +2198,7 @@ func (x *RevokeKey) String() string {
 func (*RevokeKey) ProtoMessage() {}
 
 func (x *RevokeKey) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[30]
+	mi := &file_messages_actor_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2089,7 +2211,7 @@ func (x *RevokeKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeKey.ProtoReflect.Descriptor instead.
 func (*RevokeKey) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{30}
+	return file_messages_actor_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *RevokeKey) GetKeyId() string {
@@ -2109,7 +2231,7 @@ type RotateKey struct {
 
 func (x *RotateKey) Reset() {
 	*x = RotateKey{}
-	mi := &file_messages_actor_proto_msgTypes[31]
+	mi := &file_messages_actor_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2121,7 +2243,7 @@ func (x *RotateKey) String() string {
 func (*RotateKey) ProtoMessage() {}
 
 func (x *RotateKey) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[31]
+	mi := &file_messages_actor_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2134,7 +2256,7 @@ func (x *RotateKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RotateKey.ProtoReflect.Descriptor instead.
 func (*RotateKey) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{31}
+	return file_messages_actor_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *RotateKey) GetKeyId() string {
@@ -2160,7 +2282,7 @@ type DescribeKey struct {
 
 func (x *DescribeKey) Reset() {
 	*x = DescribeKey{}
-	mi := &file_messages_actor_proto_msgTypes[32]
+	mi := &file_messages_actor_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2172,7 +2294,7 @@ func (x *DescribeKey) String() string {
 func (*DescribeKey) ProtoMessage() {}
 
 func (x *DescribeKey) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[32]
+	mi := &file_messages_actor_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2185,7 +2307,7 @@ func (x *DescribeKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DescribeKey.ProtoReflect.Descriptor instead.
 func (*DescribeKey) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{32}
+	return file_messages_actor_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *DescribeKey) GetKeyId() string {
@@ -2209,7 +2331,7 @@ type KeyDescribed struct {
 
 func (x *KeyDescribed) Reset() {
 	*x = KeyDescribed{}
-	mi := &file_messages_actor_proto_msgTypes[33]
+	mi := &file_messages_actor_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2221,7 +2343,7 @@ func (x *KeyDescribed) String() string {
 func (*KeyDescribed) ProtoMessage() {}
 
 func (x *KeyDescribed) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[33]
+	mi := &file_messages_actor_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2234,7 +2356,7 @@ func (x *KeyDescribed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KeyDescribed.ProtoReflect.Descriptor instead.
 func (*KeyDescribed) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{33}
+	return file_messages_actor_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *KeyDescribed) GetKey() *Key {
@@ -2291,7 +2413,7 @@ type TakeSlot struct {
 
 func (x *TakeSlot) Reset() {
 	*x = TakeSlot{}
-	mi := &file_messages_actor_proto_msgTypes[34]
+	mi := &file_messages_actor_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2303,7 +2425,7 @@ func (x *TakeSlot) String() string {
 func (*TakeSlot) ProtoMessage() {}
 
 func (x *TakeSlot) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[34]
+	mi := &file_messages_actor_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2316,7 +2438,7 @@ func (x *TakeSlot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TakeSlot.ProtoReflect.Descriptor instead.
 func (*TakeSlot) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{34}
+	return file_messages_actor_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *TakeSlot) GetSlot() *Slot {
@@ -2342,7 +2464,7 @@ type SlotTaken struct {
 
 func (x *SlotTaken) Reset() {
 	*x = SlotTaken{}
-	mi := &file_messages_actor_proto_msgTypes[35]
+	mi := &file_messages_actor_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2354,7 +2476,7 @@ func (x *SlotTaken) String() string {
 func (*SlotTaken) ProtoMessage() {}
 
 func (x *SlotTaken) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[35]
+	mi := &file_messages_actor_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2367,7 +2489,7 @@ func (x *SlotTaken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SlotTaken.ProtoReflect.Descriptor instead.
 func (*SlotTaken) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{35}
+	return file_messages_actor_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *SlotTaken) GetConnectionId() string {
@@ -2388,7 +2510,7 @@ type SlotRefused struct {
 
 func (x *SlotRefused) Reset() {
 	*x = SlotRefused{}
-	mi := &file_messages_actor_proto_msgTypes[36]
+	mi := &file_messages_actor_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2400,7 +2522,7 @@ func (x *SlotRefused) String() string {
 func (*SlotRefused) ProtoMessage() {}
 
 func (x *SlotRefused) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[36]
+	mi := &file_messages_actor_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2413,7 +2535,7 @@ func (x *SlotRefused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SlotRefused.ProtoReflect.Descriptor instead.
 func (*SlotRefused) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{36}
+	return file_messages_actor_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *SlotRefused) GetConnectionId() string {
@@ -2447,7 +2569,7 @@ type KeyIdle struct {
 
 func (x *KeyIdle) Reset() {
 	*x = KeyIdle{}
-	mi := &file_messages_actor_proto_msgTypes[37]
+	mi := &file_messages_actor_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2459,7 +2581,7 @@ func (x *KeyIdle) String() string {
 func (*KeyIdle) ProtoMessage() {}
 
 func (x *KeyIdle) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[37]
+	mi := &file_messages_actor_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2472,7 +2594,7 @@ func (x *KeyIdle) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KeyIdle.ProtoReflect.Descriptor instead.
 func (*KeyIdle) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{37}
+	return file_messages_actor_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *KeyIdle) GetKeyId() string {
@@ -2495,7 +2617,7 @@ type Rejected struct {
 
 func (x *Rejected) Reset() {
 	*x = Rejected{}
-	mi := &file_messages_actor_proto_msgTypes[38]
+	mi := &file_messages_actor_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2507,7 +2629,7 @@ func (x *Rejected) String() string {
 func (*Rejected) ProtoMessage() {}
 
 func (x *Rejected) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[38]
+	mi := &file_messages_actor_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2520,7 +2642,7 @@ func (x *Rejected) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rejected.ProtoReflect.Descriptor instead.
 func (*Rejected) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{38}
+	return file_messages_actor_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *Rejected) GetRejection() Rejection {
@@ -2570,7 +2692,7 @@ type CreateMonitor struct {
 
 func (x *CreateMonitor) Reset() {
 	*x = CreateMonitor{}
-	mi := &file_messages_actor_proto_msgTypes[39]
+	mi := &file_messages_actor_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2582,7 +2704,7 @@ func (x *CreateMonitor) String() string {
 func (*CreateMonitor) ProtoMessage() {}
 
 func (x *CreateMonitor) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[39]
+	mi := &file_messages_actor_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2595,7 +2717,7 @@ func (x *CreateMonitor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateMonitor.ProtoReflect.Descriptor instead.
 func (*CreateMonitor) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{39}
+	return file_messages_actor_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *CreateMonitor) GetKeyId() string {
@@ -2623,7 +2745,7 @@ type UpdateMonitor struct {
 
 func (x *UpdateMonitor) Reset() {
 	*x = UpdateMonitor{}
-	mi := &file_messages_actor_proto_msgTypes[40]
+	mi := &file_messages_actor_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2635,7 +2757,7 @@ func (x *UpdateMonitor) String() string {
 func (*UpdateMonitor) ProtoMessage() {}
 
 func (x *UpdateMonitor) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[40]
+	mi := &file_messages_actor_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2648,7 +2770,7 @@ func (x *UpdateMonitor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateMonitor.ProtoReflect.Descriptor instead.
 func (*UpdateMonitor) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{40}
+	return file_messages_actor_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *UpdateMonitor) GetKeyId() string {
@@ -2682,7 +2804,7 @@ type DeleteMonitor struct {
 
 func (x *DeleteMonitor) Reset() {
 	*x = DeleteMonitor{}
-	mi := &file_messages_actor_proto_msgTypes[41]
+	mi := &file_messages_actor_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2694,7 +2816,7 @@ func (x *DeleteMonitor) String() string {
 func (*DeleteMonitor) ProtoMessage() {}
 
 func (x *DeleteMonitor) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[41]
+	mi := &file_messages_actor_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2707,7 +2829,7 @@ func (x *DeleteMonitor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteMonitor.ProtoReflect.Descriptor instead.
 func (*DeleteMonitor) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{41}
+	return file_messages_actor_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *DeleteMonitor) GetKeyId() string {
@@ -2734,7 +2856,7 @@ type GetMonitor struct {
 
 func (x *GetMonitor) Reset() {
 	*x = GetMonitor{}
-	mi := &file_messages_actor_proto_msgTypes[42]
+	mi := &file_messages_actor_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2746,7 +2868,7 @@ func (x *GetMonitor) String() string {
 func (*GetMonitor) ProtoMessage() {}
 
 func (x *GetMonitor) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[42]
+	mi := &file_messages_actor_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2759,7 +2881,7 @@ func (x *GetMonitor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetMonitor.ProtoReflect.Descriptor instead.
 func (*GetMonitor) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{42}
+	return file_messages_actor_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *GetMonitor) GetKeyId() string {
@@ -2788,7 +2910,7 @@ type ListMonitors struct {
 
 func (x *ListMonitors) Reset() {
 	*x = ListMonitors{}
-	mi := &file_messages_actor_proto_msgTypes[43]
+	mi := &file_messages_actor_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2800,7 +2922,7 @@ func (x *ListMonitors) String() string {
 func (*ListMonitors) ProtoMessage() {}
 
 func (x *ListMonitors) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[43]
+	mi := &file_messages_actor_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2813,7 +2935,7 @@ func (x *ListMonitors) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMonitors.ProtoReflect.Descriptor instead.
 func (*ListMonitors) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{43}
+	return file_messages_actor_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *ListMonitors) GetKeyId() string {
@@ -2854,7 +2976,7 @@ type MonitorStands struct {
 
 func (x *MonitorStands) Reset() {
 	*x = MonitorStands{}
-	mi := &file_messages_actor_proto_msgTypes[44]
+	mi := &file_messages_actor_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2866,7 +2988,7 @@ func (x *MonitorStands) String() string {
 func (*MonitorStands) ProtoMessage() {}
 
 func (x *MonitorStands) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[44]
+	mi := &file_messages_actor_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2879,7 +3001,7 @@ func (x *MonitorStands) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MonitorStands.ProtoReflect.Descriptor instead.
 func (*MonitorStands) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{44}
+	return file_messages_actor_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *MonitorStands) GetMonitor() *Monitor {
@@ -2906,7 +3028,7 @@ type MonitorsListed struct {
 
 func (x *MonitorsListed) Reset() {
 	*x = MonitorsListed{}
-	mi := &file_messages_actor_proto_msgTypes[45]
+	mi := &file_messages_actor_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2918,7 +3040,7 @@ func (x *MonitorsListed) String() string {
 func (*MonitorsListed) ProtoMessage() {}
 
 func (x *MonitorsListed) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[45]
+	mi := &file_messages_actor_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2931,7 +3053,7 @@ func (x *MonitorsListed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MonitorsListed.ProtoReflect.Descriptor instead.
 func (*MonitorsListed) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{45}
+	return file_messages_actor_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *MonitorsListed) GetMonitors() []*Monitor {
@@ -2957,7 +3079,7 @@ type Deleted struct {
 
 func (x *Deleted) Reset() {
 	*x = Deleted{}
-	mi := &file_messages_actor_proto_msgTypes[46]
+	mi := &file_messages_actor_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2969,7 +3091,7 @@ func (x *Deleted) String() string {
 func (*Deleted) ProtoMessage() {}
 
 func (x *Deleted) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[46]
+	mi := &file_messages_actor_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2982,7 +3104,7 @@ func (x *Deleted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Deleted.ProtoReflect.Descriptor instead.
 func (*Deleted) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{46}
+	return file_messages_actor_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *Deleted) GetId() string {
@@ -3002,7 +3124,7 @@ type CreateRule struct {
 
 func (x *CreateRule) Reset() {
 	*x = CreateRule{}
-	mi := &file_messages_actor_proto_msgTypes[47]
+	mi := &file_messages_actor_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3014,7 +3136,7 @@ func (x *CreateRule) String() string {
 func (*CreateRule) ProtoMessage() {}
 
 func (x *CreateRule) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[47]
+	mi := &file_messages_actor_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3027,7 +3149,7 @@ func (x *CreateRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateRule.ProtoReflect.Descriptor instead.
 func (*CreateRule) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{47}
+	return file_messages_actor_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *CreateRule) GetKeyId() string {
@@ -3055,7 +3177,7 @@ type UpdateRule struct {
 
 func (x *UpdateRule) Reset() {
 	*x = UpdateRule{}
-	mi := &file_messages_actor_proto_msgTypes[48]
+	mi := &file_messages_actor_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3067,7 +3189,7 @@ func (x *UpdateRule) String() string {
 func (*UpdateRule) ProtoMessage() {}
 
 func (x *UpdateRule) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[48]
+	mi := &file_messages_actor_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3080,7 +3202,7 @@ func (x *UpdateRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateRule.ProtoReflect.Descriptor instead.
 func (*UpdateRule) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{48}
+	return file_messages_actor_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *UpdateRule) GetKeyId() string {
@@ -3114,7 +3236,7 @@ type DeleteRule struct {
 
 func (x *DeleteRule) Reset() {
 	*x = DeleteRule{}
-	mi := &file_messages_actor_proto_msgTypes[49]
+	mi := &file_messages_actor_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3126,7 +3248,7 @@ func (x *DeleteRule) String() string {
 func (*DeleteRule) ProtoMessage() {}
 
 func (x *DeleteRule) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[49]
+	mi := &file_messages_actor_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3139,7 +3261,7 @@ func (x *DeleteRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteRule.ProtoReflect.Descriptor instead.
 func (*DeleteRule) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{49}
+	return file_messages_actor_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *DeleteRule) GetKeyId() string {
@@ -3166,7 +3288,7 @@ type GetRule struct {
 
 func (x *GetRule) Reset() {
 	*x = GetRule{}
-	mi := &file_messages_actor_proto_msgTypes[50]
+	mi := &file_messages_actor_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3178,7 +3300,7 @@ func (x *GetRule) String() string {
 func (*GetRule) ProtoMessage() {}
 
 func (x *GetRule) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[50]
+	mi := &file_messages_actor_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3191,7 +3313,7 @@ func (x *GetRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRule.ProtoReflect.Descriptor instead.
 func (*GetRule) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{50}
+	return file_messages_actor_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *GetRule) GetKeyId() string {
@@ -3220,7 +3342,7 @@ type ListRules struct {
 
 func (x *ListRules) Reset() {
 	*x = ListRules{}
-	mi := &file_messages_actor_proto_msgTypes[51]
+	mi := &file_messages_actor_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3232,7 +3354,7 @@ func (x *ListRules) String() string {
 func (*ListRules) ProtoMessage() {}
 
 func (x *ListRules) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[51]
+	mi := &file_messages_actor_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3245,7 +3367,7 @@ func (x *ListRules) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRules.ProtoReflect.Descriptor instead.
 func (*ListRules) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{51}
+	return file_messages_actor_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *ListRules) GetKeyId() string {
@@ -3286,7 +3408,7 @@ type RuleStands struct {
 
 func (x *RuleStands) Reset() {
 	*x = RuleStands{}
-	mi := &file_messages_actor_proto_msgTypes[52]
+	mi := &file_messages_actor_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3298,7 +3420,7 @@ func (x *RuleStands) String() string {
 func (*RuleStands) ProtoMessage() {}
 
 func (x *RuleStands) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[52]
+	mi := &file_messages_actor_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3311,7 +3433,7 @@ func (x *RuleStands) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RuleStands.ProtoReflect.Descriptor instead.
 func (*RuleStands) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{52}
+	return file_messages_actor_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *RuleStands) GetRule() *Rule {
@@ -3338,7 +3460,7 @@ type RulesListed struct {
 
 func (x *RulesListed) Reset() {
 	*x = RulesListed{}
-	mi := &file_messages_actor_proto_msgTypes[53]
+	mi := &file_messages_actor_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3350,7 +3472,7 @@ func (x *RulesListed) String() string {
 func (*RulesListed) ProtoMessage() {}
 
 func (x *RulesListed) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[53]
+	mi := &file_messages_actor_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3363,7 +3485,7 @@ func (x *RulesListed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RulesListed.ProtoReflect.Descriptor instead.
 func (*RulesListed) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{53}
+	return file_messages_actor_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *RulesListed) GetRules() []*Rule {
@@ -3392,7 +3514,7 @@ type Figures struct {
 
 func (x *Figures) Reset() {
 	*x = Figures{}
-	mi := &file_messages_actor_proto_msgTypes[54]
+	mi := &file_messages_actor_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3404,7 +3526,7 @@ func (x *Figures) String() string {
 func (*Figures) ProtoMessage() {}
 
 func (x *Figures) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[54]
+	mi := &file_messages_actor_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3417,7 +3539,7 @@ func (x *Figures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Figures.ProtoReflect.Descriptor instead.
 func (*Figures) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{54}
+	return file_messages_actor_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *Figures) GetMatched() int64 {
@@ -3455,7 +3577,7 @@ type ListDeliveries struct {
 
 func (x *ListDeliveries) Reset() {
 	*x = ListDeliveries{}
-	mi := &file_messages_actor_proto_msgTypes[55]
+	mi := &file_messages_actor_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3467,7 +3589,7 @@ func (x *ListDeliveries) String() string {
 func (*ListDeliveries) ProtoMessage() {}
 
 func (x *ListDeliveries) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[55]
+	mi := &file_messages_actor_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3480,7 +3602,7 @@ func (x *ListDeliveries) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDeliveries.ProtoReflect.Descriptor instead.
 func (*ListDeliveries) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{55}
+	return file_messages_actor_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *ListDeliveries) GetKeyId() string {
@@ -3525,7 +3647,7 @@ type DeliveryLogged struct {
 
 func (x *DeliveryLogged) Reset() {
 	*x = DeliveryLogged{}
-	mi := &file_messages_actor_proto_msgTypes[56]
+	mi := &file_messages_actor_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3537,7 +3659,7 @@ func (x *DeliveryLogged) String() string {
 func (*DeliveryLogged) ProtoMessage() {}
 
 func (x *DeliveryLogged) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[56]
+	mi := &file_messages_actor_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3550,7 +3672,7 @@ func (x *DeliveryLogged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliveryLogged.ProtoReflect.Descriptor instead.
 func (*DeliveryLogged) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{56}
+	return file_messages_actor_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *DeliveryLogged) GetPosition() uint64 {
@@ -3605,7 +3727,7 @@ type DeliveriesListed struct {
 
 func (x *DeliveriesListed) Reset() {
 	*x = DeliveriesListed{}
-	mi := &file_messages_actor_proto_msgTypes[57]
+	mi := &file_messages_actor_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3617,7 +3739,7 @@ func (x *DeliveriesListed) String() string {
 func (*DeliveriesListed) ProtoMessage() {}
 
 func (x *DeliveriesListed) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[57]
+	mi := &file_messages_actor_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3630,7 +3752,7 @@ func (x *DeliveriesListed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliveriesListed.ProtoReflect.Descriptor instead.
 func (*DeliveriesListed) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{57}
+	return file_messages_actor_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *DeliveriesListed) GetDeliveries() []*DeliveryLogged {
@@ -3657,7 +3779,7 @@ type ListBilling struct {
 
 func (x *ListBilling) Reset() {
 	*x = ListBilling{}
-	mi := &file_messages_actor_proto_msgTypes[58]
+	mi := &file_messages_actor_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3669,7 +3791,7 @@ func (x *ListBilling) String() string {
 func (*ListBilling) ProtoMessage() {}
 
 func (x *ListBilling) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[58]
+	mi := &file_messages_actor_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3682,7 +3804,7 @@ func (x *ListBilling) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBilling.ProtoReflect.Descriptor instead.
 func (*ListBilling) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{58}
+	return file_messages_actor_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *ListBilling) GetKeyId() string {
@@ -3703,7 +3825,7 @@ type BillingListed struct {
 
 func (x *BillingListed) Reset() {
 	*x = BillingListed{}
-	mi := &file_messages_actor_proto_msgTypes[59]
+	mi := &file_messages_actor_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3715,7 +3837,7 @@ func (x *BillingListed) String() string {
 func (*BillingListed) ProtoMessage() {}
 
 func (x *BillingListed) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[59]
+	mi := &file_messages_actor_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3728,7 +3850,7 @@ func (x *BillingListed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BillingListed.ProtoReflect.Descriptor instead.
 func (*BillingListed) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{59}
+	return file_messages_actor_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *BillingListed) GetMonth() string {
@@ -3766,7 +3888,7 @@ type AskCredit struct {
 
 func (x *AskCredit) Reset() {
 	*x = AskCredit{}
-	mi := &file_messages_actor_proto_msgTypes[60]
+	mi := &file_messages_actor_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3778,7 +3900,7 @@ func (x *AskCredit) String() string {
 func (*AskCredit) ProtoMessage() {}
 
 func (x *AskCredit) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[60]
+	mi := &file_messages_actor_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3791,7 +3913,7 @@ func (x *AskCredit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AskCredit.ProtoReflect.Descriptor instead.
 func (*AskCredit) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{60}
+	return file_messages_actor_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *AskCredit) GetKeyId() string {
@@ -3831,7 +3953,7 @@ type CreditGranted struct {
 
 func (x *CreditGranted) Reset() {
 	*x = CreditGranted{}
-	mi := &file_messages_actor_proto_msgTypes[61]
+	mi := &file_messages_actor_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3843,7 +3965,7 @@ func (x *CreditGranted) String() string {
 func (*CreditGranted) ProtoMessage() {}
 
 func (x *CreditGranted) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[61]
+	mi := &file_messages_actor_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3856,7 +3978,7 @@ func (x *CreditGranted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreditGranted.ProtoReflect.Descriptor instead.
 func (*CreditGranted) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{61}
+	return file_messages_actor_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *CreditGranted) GetAmount() int64 {
@@ -3876,7 +3998,7 @@ type CreditExhausted struct {
 
 func (x *CreditExhausted) Reset() {
 	*x = CreditExhausted{}
-	mi := &file_messages_actor_proto_msgTypes[62]
+	mi := &file_messages_actor_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3888,7 +4010,7 @@ func (x *CreditExhausted) String() string {
 func (*CreditExhausted) ProtoMessage() {}
 
 func (x *CreditExhausted) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[62]
+	mi := &file_messages_actor_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3901,7 +4023,7 @@ func (x *CreditExhausted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreditExhausted.ProtoReflect.Descriptor instead.
 func (*CreditExhausted) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{62}
+	return file_messages_actor_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *CreditExhausted) GetUsed() int64 {
@@ -3931,7 +4053,7 @@ type ReportCredit struct {
 
 func (x *ReportCredit) Reset() {
 	*x = ReportCredit{}
-	mi := &file_messages_actor_proto_msgTypes[63]
+	mi := &file_messages_actor_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3943,7 +4065,7 @@ func (x *ReportCredit) String() string {
 func (*ReportCredit) ProtoMessage() {}
 
 func (x *ReportCredit) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[63]
+	mi := &file_messages_actor_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3956,7 +4078,7 @@ func (x *ReportCredit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportCredit.ProtoReflect.Descriptor instead.
 func (*ReportCredit) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{63}
+	return file_messages_actor_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *ReportCredit) GetKeyId() string {
@@ -3997,7 +4119,7 @@ type AskQueries struct {
 
 func (x *AskQueries) Reset() {
 	*x = AskQueries{}
-	mi := &file_messages_actor_proto_msgTypes[64]
+	mi := &file_messages_actor_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4009,7 +4131,7 @@ func (x *AskQueries) String() string {
 func (*AskQueries) ProtoMessage() {}
 
 func (x *AskQueries) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[64]
+	mi := &file_messages_actor_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4022,7 +4144,7 @@ func (x *AskQueries) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AskQueries.ProtoReflect.Descriptor instead.
 func (*AskQueries) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{64}
+	return file_messages_actor_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *AskQueries) GetKeyId() string {
@@ -4041,7 +4163,7 @@ type Queries struct {
 
 func (x *Queries) Reset() {
 	*x = Queries{}
-	mi := &file_messages_actor_proto_msgTypes[65]
+	mi := &file_messages_actor_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4053,7 +4175,7 @@ func (x *Queries) String() string {
 func (*Queries) ProtoMessage() {}
 
 func (x *Queries) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[65]
+	mi := &file_messages_actor_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4066,7 +4188,7 @@ func (x *Queries) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Queries.ProtoReflect.Descriptor instead.
 func (*Queries) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{65}
+	return file_messages_actor_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *Queries) GetQueries() []*Query {
@@ -4086,7 +4208,7 @@ type Rejoin struct {
 
 func (x *Rejoin) Reset() {
 	*x = Rejoin{}
-	mi := &file_messages_actor_proto_msgTypes[66]
+	mi := &file_messages_actor_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4098,7 +4220,7 @@ func (x *Rejoin) String() string {
 func (*Rejoin) ProtoMessage() {}
 
 func (x *Rejoin) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[66]
+	mi := &file_messages_actor_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4111,7 +4233,7 @@ func (x *Rejoin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rejoin.ProtoReflect.Descriptor instead.
 func (*Rejoin) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{66}
+	return file_messages_actor_proto_rawDescGZIP(), []int{68}
 }
 
 // Probe asks a connection to show that its client is there: it pings, and
@@ -4125,7 +4247,7 @@ type Probe struct {
 
 func (x *Probe) Reset() {
 	*x = Probe{}
-	mi := &file_messages_actor_proto_msgTypes[67]
+	mi := &file_messages_actor_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4137,7 +4259,7 @@ func (x *Probe) String() string {
 func (*Probe) ProtoMessage() {}
 
 func (x *Probe) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[67]
+	mi := &file_messages_actor_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4150,7 +4272,7 @@ func (x *Probe) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Probe.ProtoReflect.Descriptor instead.
 func (*Probe) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{67}
+	return file_messages_actor_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *Probe) GetWithinMs() int64 {
@@ -4171,7 +4293,7 @@ type End struct {
 
 func (x *End) Reset() {
 	*x = End{}
-	mi := &file_messages_actor_proto_msgTypes[68]
+	mi := &file_messages_actor_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4183,7 +4305,7 @@ func (x *End) String() string {
 func (*End) ProtoMessage() {}
 
 func (x *End) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[68]
+	mi := &file_messages_actor_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4196,7 +4318,7 @@ func (x *End) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use End.ProtoReflect.Descriptor instead.
 func (*End) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{68}
+	return file_messages_actor_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *End) GetReason() EndReason {
@@ -4226,7 +4348,7 @@ type ClientSubscribed struct {
 
 func (x *ClientSubscribed) Reset() {
 	*x = ClientSubscribed{}
-	mi := &file_messages_actor_proto_msgTypes[69]
+	mi := &file_messages_actor_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4238,7 +4360,7 @@ func (x *ClientSubscribed) String() string {
 func (*ClientSubscribed) ProtoMessage() {}
 
 func (x *ClientSubscribed) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[69]
+	mi := &file_messages_actor_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4251,7 +4373,7 @@ func (x *ClientSubscribed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClientSubscribed.ProtoReflect.Descriptor instead.
 func (*ClientSubscribed) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{69}
+	return file_messages_actor_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *ClientSubscribed) GetFilters() isClientSubscribed_Filters {
@@ -4303,7 +4425,7 @@ type ClientUnsubscribed struct {
 
 func (x *ClientUnsubscribed) Reset() {
 	*x = ClientUnsubscribed{}
-	mi := &file_messages_actor_proto_msgTypes[70]
+	mi := &file_messages_actor_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4315,7 +4437,7 @@ func (x *ClientUnsubscribed) String() string {
 func (*ClientUnsubscribed) ProtoMessage() {}
 
 func (x *ClientUnsubscribed) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[70]
+	mi := &file_messages_actor_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4328,7 +4450,7 @@ func (x *ClientUnsubscribed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClientUnsubscribed.ProtoReflect.Descriptor instead.
 func (*ClientUnsubscribed) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{70}
+	return file_messages_actor_proto_rawDescGZIP(), []int{72}
 }
 
 type ClientPinged struct {
@@ -4339,7 +4461,7 @@ type ClientPinged struct {
 
 func (x *ClientPinged) Reset() {
 	*x = ClientPinged{}
-	mi := &file_messages_actor_proto_msgTypes[71]
+	mi := &file_messages_actor_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4351,7 +4473,7 @@ func (x *ClientPinged) String() string {
 func (*ClientPinged) ProtoMessage() {}
 
 func (x *ClientPinged) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[71]
+	mi := &file_messages_actor_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4364,7 +4486,7 @@ func (x *ClientPinged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClientPinged.ProtoReflect.Descriptor instead.
 func (*ClientPinged) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{71}
+	return file_messages_actor_proto_rawDescGZIP(), []int{73}
 }
 
 // ClientInvalid is a message that cannot be served; the text is for the client.
@@ -4377,7 +4499,7 @@ type ClientInvalid struct {
 
 func (x *ClientInvalid) Reset() {
 	*x = ClientInvalid{}
-	mi := &file_messages_actor_proto_msgTypes[72]
+	mi := &file_messages_actor_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4389,7 +4511,7 @@ func (x *ClientInvalid) String() string {
 func (*ClientInvalid) ProtoMessage() {}
 
 func (x *ClientInvalid) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[72]
+	mi := &file_messages_actor_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4402,7 +4524,7 @@ func (x *ClientInvalid) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClientInvalid.ProtoReflect.Descriptor instead.
 func (*ClientInvalid) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{72}
+	return file_messages_actor_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *ClientInvalid) GetError() string {
@@ -4421,7 +4543,7 @@ type Heard struct {
 
 func (x *Heard) Reset() {
 	*x = Heard{}
-	mi := &file_messages_actor_proto_msgTypes[73]
+	mi := &file_messages_actor_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4433,7 +4555,7 @@ func (x *Heard) String() string {
 func (*Heard) ProtoMessage() {}
 
 func (x *Heard) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[73]
+	mi := &file_messages_actor_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4446,7 +4568,7 @@ func (x *Heard) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Heard.ProtoReflect.Descriptor instead.
 func (*Heard) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{73}
+	return file_messages_actor_proto_rawDescGZIP(), []int{75}
 }
 
 type SocketClosed struct {
@@ -4458,7 +4580,7 @@ type SocketClosed struct {
 
 func (x *SocketClosed) Reset() {
 	*x = SocketClosed{}
-	mi := &file_messages_actor_proto_msgTypes[74]
+	mi := &file_messages_actor_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4470,7 +4592,7 @@ func (x *SocketClosed) String() string {
 func (*SocketClosed) ProtoMessage() {}
 
 func (x *SocketClosed) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[74]
+	mi := &file_messages_actor_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4483,7 +4605,7 @@ func (x *SocketClosed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SocketClosed.ProtoReflect.Descriptor instead.
 func (*SocketClosed) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{74}
+	return file_messages_actor_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *SocketClosed) GetDetail() string {
@@ -4502,7 +4624,7 @@ type SocketDrained struct {
 
 func (x *SocketDrained) Reset() {
 	*x = SocketDrained{}
-	mi := &file_messages_actor_proto_msgTypes[75]
+	mi := &file_messages_actor_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4514,7 +4636,7 @@ func (x *SocketDrained) String() string {
 func (*SocketDrained) ProtoMessage() {}
 
 func (x *SocketDrained) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[75]
+	mi := &file_messages_actor_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4527,7 +4649,7 @@ func (x *SocketDrained) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SocketDrained.ProtoReflect.Descriptor instead.
 func (*SocketDrained) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{75}
+	return file_messages_actor_proto_rawDescGZIP(), []int{77}
 }
 
 var File_messages_actor_proto protoreflect.FileDescriptor
@@ -4551,10 +4673,12 @@ const file_messages_actor_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x121\n" +
 	"\x06reason\x18\x02 \x01(\x0e2\x19.birdwire.v1.RefuseReasonR\x06reason\x12$\n" +
 	"\x0eretry_after_ms\x18\x03 \x01(\x03R\fretryAfterMs\x12\x16\n" +
-	"\x06detail\x18\x04 \x01(\tR\x06detail\"U\n" +
+	"\x06detail\x18\x04 \x01(\tR\x06detail\"v\n" +
 	"\rFrameAppended\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x04R\bsequence\x12(\n" +
-	"\x05frame\x18\x02 \x01(\v2\x12.birdwire.v1.FrameR\x05frame\"\xb6\x01\n" +
+	"\x05frame\x18\x02 \x01(\v2\x12.birdwire.v1.FrameR\x05frame\x12\x1f\n" +
+	"\vappended_ms\x18\x03 \x01(\x03R\n" +
+	"appendedMs\"\xb6\x01\n" +
 	"\x04Join\x12#\n" +
 	"\rconnection_id\x18\x01 \x01(\tR\fconnectionId\x120\n" +
 	"\n" +
@@ -4601,7 +4725,15 @@ const file_messages_actor_proto_rawDesc = "" +
 	"\aThrough\x12#\n" +
 	"\rconnection_id\x18\x01 \x01(\tR\fconnectionId\x12\x15\n" +
 	"\x06key_id\x18\x02 \x01(\tR\x05keyId\x12\x1a\n" +
-	"\bposition\x18\x03 \x01(\x04R\bposition\"\x10\n" +
+	"\bposition\x18\x03 \x01(\x04R\bposition\"\x1e\n" +
+	"\bAskVoids\x12\x12\n" +
+	"\x04from\x18\x01 \x01(\x04R\x04from\"n\n" +
+	"\n" +
+	"VoidsKnown\x12\x12\n" +
+	"\x04from\x18\x01 \x01(\x04R\x04from\x12\x18\n" +
+	"\athrough\x18\x02 \x01(\x04R\athrough\x12\x14\n" +
+	"\x05since\x18\x03 \x01(\x04R\x05since\x12\x1c\n" +
+	"\tpositions\x18\x04 \x03(\x04R\tpositions\"\x10\n" +
 	"\x0eDescribeSource\"\xc0\x02\n" +
 	"\x0fSourceDescribed\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
@@ -4876,7 +5008,7 @@ func file_messages_actor_proto_rawDescGZIP() []byte {
 }
 
 var file_messages_actor_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_messages_actor_proto_msgTypes = make([]protoimpl.MessageInfo, 76)
+var file_messages_actor_proto_msgTypes = make([]protoimpl.MessageInfo, 78)
 var file_messages_actor_proto_goTypes = []any{
 	(RefuseReason)(0),          // 0: birdwire.v1.RefuseReason
 	(Refusal)(0),               // 1: birdwire.v1.Refusal
@@ -4898,119 +5030,121 @@ var file_messages_actor_proto_goTypes = []any{
 	(*Matched)(nil),            // 17: birdwire.v1.Matched
 	(*AskThrough)(nil),         // 18: birdwire.v1.AskThrough
 	(*Through)(nil),            // 19: birdwire.v1.Through
-	(*DescribeSource)(nil),     // 20: birdwire.v1.DescribeSource
-	(*SourceDescribed)(nil),    // 21: birdwire.v1.SourceDescribed
-	(*SlowDown)(nil),           // 22: birdwire.v1.SlowDown
-	(*SpeedUp)(nil),            // 23: birdwire.v1.SpeedUp
-	(*Delivery)(nil),           // 24: birdwire.v1.Delivery
-	(*Deliveries)(nil),         // 25: birdwire.v1.Deliveries
-	(*Credential)(nil),         // 26: birdwire.v1.Credential
-	(*Admit)(nil),              // 27: birdwire.v1.Admit
-	(*Admitted)(nil),           // 28: birdwire.v1.Admitted
-	(*Refused)(nil),            // 29: birdwire.v1.Refused
-	(*Release)(nil),            // 30: birdwire.v1.Release
-	(*Authorize)(nil),          // 31: birdwire.v1.Authorize
-	(*Authorized)(nil),         // 32: birdwire.v1.Authorized
-	(*CreateKey)(nil),          // 33: birdwire.v1.CreateKey
-	(*RevokeKey)(nil),          // 34: birdwire.v1.RevokeKey
-	(*RotateKey)(nil),          // 35: birdwire.v1.RotateKey
-	(*DescribeKey)(nil),        // 36: birdwire.v1.DescribeKey
-	(*KeyDescribed)(nil),       // 37: birdwire.v1.KeyDescribed
-	(*TakeSlot)(nil),           // 38: birdwire.v1.TakeSlot
-	(*SlotTaken)(nil),          // 39: birdwire.v1.SlotTaken
-	(*SlotRefused)(nil),        // 40: birdwire.v1.SlotRefused
-	(*KeyIdle)(nil),            // 41: birdwire.v1.KeyIdle
-	(*Rejected)(nil),           // 42: birdwire.v1.Rejected
-	(*CreateMonitor)(nil),      // 43: birdwire.v1.CreateMonitor
-	(*UpdateMonitor)(nil),      // 44: birdwire.v1.UpdateMonitor
-	(*DeleteMonitor)(nil),      // 45: birdwire.v1.DeleteMonitor
-	(*GetMonitor)(nil),         // 46: birdwire.v1.GetMonitor
-	(*ListMonitors)(nil),       // 47: birdwire.v1.ListMonitors
-	(*MonitorStands)(nil),      // 48: birdwire.v1.MonitorStands
-	(*MonitorsListed)(nil),     // 49: birdwire.v1.MonitorsListed
-	(*Deleted)(nil),            // 50: birdwire.v1.Deleted
-	(*CreateRule)(nil),         // 51: birdwire.v1.CreateRule
-	(*UpdateRule)(nil),         // 52: birdwire.v1.UpdateRule
-	(*DeleteRule)(nil),         // 53: birdwire.v1.DeleteRule
-	(*GetRule)(nil),            // 54: birdwire.v1.GetRule
-	(*ListRules)(nil),          // 55: birdwire.v1.ListRules
-	(*RuleStands)(nil),         // 56: birdwire.v1.RuleStands
-	(*RulesListed)(nil),        // 57: birdwire.v1.RulesListed
-	(*Figures)(nil),            // 58: birdwire.v1.Figures
-	(*ListDeliveries)(nil),     // 59: birdwire.v1.ListDeliveries
-	(*DeliveryLogged)(nil),     // 60: birdwire.v1.DeliveryLogged
-	(*DeliveriesListed)(nil),   // 61: birdwire.v1.DeliveriesListed
-	(*ListBilling)(nil),        // 62: birdwire.v1.ListBilling
-	(*BillingListed)(nil),      // 63: birdwire.v1.BillingListed
-	(*AskCredit)(nil),          // 64: birdwire.v1.AskCredit
-	(*CreditGranted)(nil),      // 65: birdwire.v1.CreditGranted
-	(*CreditExhausted)(nil),    // 66: birdwire.v1.CreditExhausted
-	(*ReportCredit)(nil),       // 67: birdwire.v1.ReportCredit
-	(*AskQueries)(nil),         // 68: birdwire.v1.AskQueries
-	(*Queries)(nil),            // 69: birdwire.v1.Queries
-	(*Rejoin)(nil),             // 70: birdwire.v1.Rejoin
-	(*Probe)(nil),              // 71: birdwire.v1.Probe
-	(*End)(nil),                // 72: birdwire.v1.End
-	(*ClientSubscribed)(nil),   // 73: birdwire.v1.ClientSubscribed
-	(*ClientUnsubscribed)(nil), // 74: birdwire.v1.ClientUnsubscribed
-	(*ClientPinged)(nil),       // 75: birdwire.v1.ClientPinged
-	(*ClientInvalid)(nil),      // 76: birdwire.v1.ClientInvalid
-	(*Heard)(nil),              // 77: birdwire.v1.Heard
-	(*SocketClosed)(nil),       // 78: birdwire.v1.SocketClosed
-	(*SocketDrained)(nil),      // 79: birdwire.v1.SocketDrained
-	(*Event)(nil),              // 80: birdwire.v1.Event
-	(*Frame)(nil),              // 81: birdwire.v1.Frame
-	(*Query)(nil),              // 82: birdwire.v1.Query
-	(*Origin)(nil),             // 83: birdwire.v1.Origin
-	(Api)(0),                   // 84: birdwire.v1.Api
-	(*Key)(nil),                // 85: birdwire.v1.Key
-	(*Slot)(nil),               // 86: birdwire.v1.Slot
-	(*Monitor)(nil),            // 87: birdwire.v1.Monitor
-	(*Rule)(nil),               // 88: birdwire.v1.Rule
-	(*NewsrankFilters)(nil),    // 89: birdwire.v1.NewsrankFilters
-	(*KiteFilters)(nil),        // 90: birdwire.v1.KiteFilters
+	(*AskVoids)(nil),           // 20: birdwire.v1.AskVoids
+	(*VoidsKnown)(nil),         // 21: birdwire.v1.VoidsKnown
+	(*DescribeSource)(nil),     // 22: birdwire.v1.DescribeSource
+	(*SourceDescribed)(nil),    // 23: birdwire.v1.SourceDescribed
+	(*SlowDown)(nil),           // 24: birdwire.v1.SlowDown
+	(*SpeedUp)(nil),            // 25: birdwire.v1.SpeedUp
+	(*Delivery)(nil),           // 26: birdwire.v1.Delivery
+	(*Deliveries)(nil),         // 27: birdwire.v1.Deliveries
+	(*Credential)(nil),         // 28: birdwire.v1.Credential
+	(*Admit)(nil),              // 29: birdwire.v1.Admit
+	(*Admitted)(nil),           // 30: birdwire.v1.Admitted
+	(*Refused)(nil),            // 31: birdwire.v1.Refused
+	(*Release)(nil),            // 32: birdwire.v1.Release
+	(*Authorize)(nil),          // 33: birdwire.v1.Authorize
+	(*Authorized)(nil),         // 34: birdwire.v1.Authorized
+	(*CreateKey)(nil),          // 35: birdwire.v1.CreateKey
+	(*RevokeKey)(nil),          // 36: birdwire.v1.RevokeKey
+	(*RotateKey)(nil),          // 37: birdwire.v1.RotateKey
+	(*DescribeKey)(nil),        // 38: birdwire.v1.DescribeKey
+	(*KeyDescribed)(nil),       // 39: birdwire.v1.KeyDescribed
+	(*TakeSlot)(nil),           // 40: birdwire.v1.TakeSlot
+	(*SlotTaken)(nil),          // 41: birdwire.v1.SlotTaken
+	(*SlotRefused)(nil),        // 42: birdwire.v1.SlotRefused
+	(*KeyIdle)(nil),            // 43: birdwire.v1.KeyIdle
+	(*Rejected)(nil),           // 44: birdwire.v1.Rejected
+	(*CreateMonitor)(nil),      // 45: birdwire.v1.CreateMonitor
+	(*UpdateMonitor)(nil),      // 46: birdwire.v1.UpdateMonitor
+	(*DeleteMonitor)(nil),      // 47: birdwire.v1.DeleteMonitor
+	(*GetMonitor)(nil),         // 48: birdwire.v1.GetMonitor
+	(*ListMonitors)(nil),       // 49: birdwire.v1.ListMonitors
+	(*MonitorStands)(nil),      // 50: birdwire.v1.MonitorStands
+	(*MonitorsListed)(nil),     // 51: birdwire.v1.MonitorsListed
+	(*Deleted)(nil),            // 52: birdwire.v1.Deleted
+	(*CreateRule)(nil),         // 53: birdwire.v1.CreateRule
+	(*UpdateRule)(nil),         // 54: birdwire.v1.UpdateRule
+	(*DeleteRule)(nil),         // 55: birdwire.v1.DeleteRule
+	(*GetRule)(nil),            // 56: birdwire.v1.GetRule
+	(*ListRules)(nil),          // 57: birdwire.v1.ListRules
+	(*RuleStands)(nil),         // 58: birdwire.v1.RuleStands
+	(*RulesListed)(nil),        // 59: birdwire.v1.RulesListed
+	(*Figures)(nil),            // 60: birdwire.v1.Figures
+	(*ListDeliveries)(nil),     // 61: birdwire.v1.ListDeliveries
+	(*DeliveryLogged)(nil),     // 62: birdwire.v1.DeliveryLogged
+	(*DeliveriesListed)(nil),   // 63: birdwire.v1.DeliveriesListed
+	(*ListBilling)(nil),        // 64: birdwire.v1.ListBilling
+	(*BillingListed)(nil),      // 65: birdwire.v1.BillingListed
+	(*AskCredit)(nil),          // 66: birdwire.v1.AskCredit
+	(*CreditGranted)(nil),      // 67: birdwire.v1.CreditGranted
+	(*CreditExhausted)(nil),    // 68: birdwire.v1.CreditExhausted
+	(*ReportCredit)(nil),       // 69: birdwire.v1.ReportCredit
+	(*AskQueries)(nil),         // 70: birdwire.v1.AskQueries
+	(*Queries)(nil),            // 71: birdwire.v1.Queries
+	(*Rejoin)(nil),             // 72: birdwire.v1.Rejoin
+	(*Probe)(nil),              // 73: birdwire.v1.Probe
+	(*End)(nil),                // 74: birdwire.v1.End
+	(*ClientSubscribed)(nil),   // 75: birdwire.v1.ClientSubscribed
+	(*ClientUnsubscribed)(nil), // 76: birdwire.v1.ClientUnsubscribed
+	(*ClientPinged)(nil),       // 77: birdwire.v1.ClientPinged
+	(*ClientInvalid)(nil),      // 78: birdwire.v1.ClientInvalid
+	(*Heard)(nil),              // 79: birdwire.v1.Heard
+	(*SocketClosed)(nil),       // 80: birdwire.v1.SocketClosed
+	(*SocketDrained)(nil),      // 81: birdwire.v1.SocketDrained
+	(*Event)(nil),              // 82: birdwire.v1.Event
+	(*Frame)(nil),              // 83: birdwire.v1.Frame
+	(*Query)(nil),              // 84: birdwire.v1.Query
+	(*Origin)(nil),             // 85: birdwire.v1.Origin
+	(Api)(0),                   // 86: birdwire.v1.Api
+	(*Key)(nil),                // 87: birdwire.v1.Key
+	(*Slot)(nil),               // 88: birdwire.v1.Slot
+	(*Monitor)(nil),            // 89: birdwire.v1.Monitor
+	(*Rule)(nil),               // 90: birdwire.v1.Rule
+	(*NewsrankFilters)(nil),    // 91: birdwire.v1.NewsrankFilters
+	(*KiteFilters)(nil),        // 92: birdwire.v1.KiteFilters
 }
 var file_messages_actor_proto_depIdxs = []int32{
-	80, // 0: birdwire.v1.Offer.events:type_name -> birdwire.v1.Event
+	82, // 0: birdwire.v1.Offer.events:type_name -> birdwire.v1.Event
 	0,  // 1: birdwire.v1.OfferRefused.reason:type_name -> birdwire.v1.RefuseReason
-	81, // 2: birdwire.v1.FrameAppended.frame:type_name -> birdwire.v1.Frame
+	83, // 2: birdwire.v1.FrameAppended.frame:type_name -> birdwire.v1.Frame
 	4,  // 3: birdwire.v1.Join.connection:type_name -> birdwire.v1.Ref
-	82, // 4: birdwire.v1.Join.query:type_name -> birdwire.v1.Query
+	84, // 4: birdwire.v1.Join.query:type_name -> birdwire.v1.Query
 	4,  // 5: birdwire.v1.PutQueries.notify:type_name -> birdwire.v1.Ref
-	82, // 6: birdwire.v1.PutQueries.put:type_name -> birdwire.v1.Query
-	80, // 7: birdwire.v1.Hit.event:type_name -> birdwire.v1.Event
+	84, // 6: birdwire.v1.PutQueries.put:type_name -> birdwire.v1.Query
+	82, // 7: birdwire.v1.Hit.event:type_name -> birdwire.v1.Event
 	16, // 8: birdwire.v1.Matched.hits:type_name -> birdwire.v1.Hit
-	80, // 9: birdwire.v1.Delivery.event:type_name -> birdwire.v1.Event
-	83, // 10: birdwire.v1.Delivery.origin:type_name -> birdwire.v1.Origin
-	24, // 11: birdwire.v1.Deliveries.deliveries:type_name -> birdwire.v1.Delivery
-	26, // 12: birdwire.v1.Admit.credential:type_name -> birdwire.v1.Credential
-	84, // 13: birdwire.v1.Admit.api:type_name -> birdwire.v1.Api
+	82, // 9: birdwire.v1.Delivery.event:type_name -> birdwire.v1.Event
+	85, // 10: birdwire.v1.Delivery.origin:type_name -> birdwire.v1.Origin
+	26, // 11: birdwire.v1.Deliveries.deliveries:type_name -> birdwire.v1.Delivery
+	28, // 12: birdwire.v1.Admit.credential:type_name -> birdwire.v1.Credential
+	86, // 13: birdwire.v1.Admit.api:type_name -> birdwire.v1.Api
 	1,  // 14: birdwire.v1.Refused.refusal:type_name -> birdwire.v1.Refusal
-	84, // 15: birdwire.v1.Release.api:type_name -> birdwire.v1.Api
-	26, // 16: birdwire.v1.Authorize.credential:type_name -> birdwire.v1.Credential
-	85, // 17: birdwire.v1.Authorized.key:type_name -> birdwire.v1.Key
-	85, // 18: birdwire.v1.CreateKey.key:type_name -> birdwire.v1.Key
-	85, // 19: birdwire.v1.KeyDescribed.key:type_name -> birdwire.v1.Key
-	86, // 20: birdwire.v1.KeyDescribed.slots:type_name -> birdwire.v1.Slot
-	86, // 21: birdwire.v1.TakeSlot.slot:type_name -> birdwire.v1.Slot
+	86, // 15: birdwire.v1.Release.api:type_name -> birdwire.v1.Api
+	28, // 16: birdwire.v1.Authorize.credential:type_name -> birdwire.v1.Credential
+	87, // 17: birdwire.v1.Authorized.key:type_name -> birdwire.v1.Key
+	87, // 18: birdwire.v1.CreateKey.key:type_name -> birdwire.v1.Key
+	87, // 19: birdwire.v1.KeyDescribed.key:type_name -> birdwire.v1.Key
+	88, // 20: birdwire.v1.KeyDescribed.slots:type_name -> birdwire.v1.Slot
+	88, // 21: birdwire.v1.TakeSlot.slot:type_name -> birdwire.v1.Slot
 	2,  // 22: birdwire.v1.Rejected.rejection:type_name -> birdwire.v1.Rejection
-	87, // 23: birdwire.v1.CreateMonitor.monitor:type_name -> birdwire.v1.Monitor
-	87, // 24: birdwire.v1.UpdateMonitor.monitor:type_name -> birdwire.v1.Monitor
-	87, // 25: birdwire.v1.MonitorStands.monitor:type_name -> birdwire.v1.Monitor
-	58, // 26: birdwire.v1.MonitorStands.figures:type_name -> birdwire.v1.Figures
-	87, // 27: birdwire.v1.MonitorsListed.monitors:type_name -> birdwire.v1.Monitor
-	88, // 28: birdwire.v1.CreateRule.rule:type_name -> birdwire.v1.Rule
-	88, // 29: birdwire.v1.UpdateRule.rule:type_name -> birdwire.v1.Rule
-	88, // 30: birdwire.v1.RuleStands.rule:type_name -> birdwire.v1.Rule
-	58, // 31: birdwire.v1.RuleStands.figures:type_name -> birdwire.v1.Figures
-	88, // 32: birdwire.v1.RulesListed.rules:type_name -> birdwire.v1.Rule
-	80, // 33: birdwire.v1.DeliveryLogged.event:type_name -> birdwire.v1.Event
-	83, // 34: birdwire.v1.DeliveryLogged.origin:type_name -> birdwire.v1.Origin
-	60, // 35: birdwire.v1.DeliveriesListed.deliveries:type_name -> birdwire.v1.DeliveryLogged
-	82, // 36: birdwire.v1.Queries.queries:type_name -> birdwire.v1.Query
+	89, // 23: birdwire.v1.CreateMonitor.monitor:type_name -> birdwire.v1.Monitor
+	89, // 24: birdwire.v1.UpdateMonitor.monitor:type_name -> birdwire.v1.Monitor
+	89, // 25: birdwire.v1.MonitorStands.monitor:type_name -> birdwire.v1.Monitor
+	60, // 26: birdwire.v1.MonitorStands.figures:type_name -> birdwire.v1.Figures
+	89, // 27: birdwire.v1.MonitorsListed.monitors:type_name -> birdwire.v1.Monitor
+	90, // 28: birdwire.v1.CreateRule.rule:type_name -> birdwire.v1.Rule
+	90, // 29: birdwire.v1.UpdateRule.rule:type_name -> birdwire.v1.Rule
+	90, // 30: birdwire.v1.RuleStands.rule:type_name -> birdwire.v1.Rule
+	60, // 31: birdwire.v1.RuleStands.figures:type_name -> birdwire.v1.Figures
+	90, // 32: birdwire.v1.RulesListed.rules:type_name -> birdwire.v1.Rule
+	82, // 33: birdwire.v1.DeliveryLogged.event:type_name -> birdwire.v1.Event
+	85, // 34: birdwire.v1.DeliveryLogged.origin:type_name -> birdwire.v1.Origin
+	62, // 35: birdwire.v1.DeliveriesListed.deliveries:type_name -> birdwire.v1.DeliveryLogged
+	84, // 36: birdwire.v1.Queries.queries:type_name -> birdwire.v1.Query
 	3,  // 37: birdwire.v1.End.reason:type_name -> birdwire.v1.EndReason
-	89, // 38: birdwire.v1.ClientSubscribed.newsrank:type_name -> birdwire.v1.NewsrankFilters
-	90, // 39: birdwire.v1.ClientSubscribed.kite:type_name -> birdwire.v1.KiteFilters
+	91, // 38: birdwire.v1.ClientSubscribed.newsrank:type_name -> birdwire.v1.NewsrankFilters
+	92, // 39: birdwire.v1.ClientSubscribed.kite:type_name -> birdwire.v1.KiteFilters
 	40, // [40:40] is the sub-list for method output_type
 	40, // [40:40] is the sub-list for method input_type
 	40, // [40:40] is the sub-list for extension type_name
@@ -5026,7 +5160,7 @@ func file_messages_actor_proto_init() {
 	file_messages_event_proto_init()
 	file_messages_query_proto_init()
 	file_messages_record_proto_init()
-	file_messages_actor_proto_msgTypes[69].OneofWrappers = []any{
+	file_messages_actor_proto_msgTypes[71].OneofWrappers = []any{
 		(*ClientSubscribed_Newsrank)(nil),
 		(*ClientSubscribed_Kite)(nil),
 	}
@@ -5036,7 +5170,7 @@ func file_messages_actor_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_messages_actor_proto_rawDesc), len(file_messages_actor_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   76,
+			NumMessages:   78,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

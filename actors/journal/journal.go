@@ -1,0 +1,298 @@
+// Package journal is a node's group commit: what sources offer becomes frames,
+// durable in the log, and each frame is sent to every router.
+//
+//	idle --an offer--> writing --acknowledged--> idle | writing
+//	                   writing --failed, unknown--> waiting --timer--> writing (same frame, same name)
+//
+// One frame is in flight at a time. Several would be faster, and a retry of the
+// first after the second was written would change the order of the log; with
+// one, order survives every retry. While it is being written the next one
+// fills, so frames grow with the load.
+//
+// The package never shows an event to anyone before its append was
+// acknowledged, and never decides what is a repeat: that is the routers' to
+// say from the log. It only saves them the ones it knows of.
+package journal
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/birdwire/birdwire/actors"
+	"github.com/birdwire/birdwire/messages"
+)
+
+// Bounds of one frame.
+const (
+	MaxFrameEvents = 256
+	MaxFrameBytes  = 256 << 10
+)
+
+// Log is where frames become durable. Called inside a Worker only.
+type Log interface {
+	// Append writes the frame once under its name, however often it is asked
+	// to, and returns its sequence. actors.ErrFull: nothing was written and
+	// nothing will be until space is freed. Any other error: unknown, ask again.
+	Append(ctx context.Context, frame *messages.Frame) (sequence uint64, err error)
+}
+
+// Config is what a journal takes from its node.
+type Config struct {
+	Node        string
+	Incarnation uint64
+	Log         Log
+	State       *State
+	Clock       actors.Clock
+	Worker      actors.Worker
+	Props       actors.Props
+	Routers     func() []*actor.PID // of every live node, this one's first
+	Logger      *slog.Logger
+	Observe     func(Observation) // one a frame; must not block
+
+	MaxEvents     int           // waiting, default 16,384
+	MaxBytes      int           // waiting, default 32 MiB
+	AppendTimeout time.Duration // default 10 s: longer than an election takes
+}
+
+// Observation is what one append showed.
+type Observation struct {
+	Events, Duplicates int
+	Took               time.Duration
+	Err                error
+}
+
+func (c Config) withDefaults() Config {
+	if c.MaxEvents == 0 {
+		c.MaxEvents = 16_384
+	}
+	if c.MaxBytes == 0 {
+		c.MaxBytes = 32 << 20
+	}
+	if c.AppendTimeout == 0 {
+		c.AppendTimeout = 10 * time.Second
+	}
+	if c.Observe == nil {
+		c.Observe = func(Observation) {}
+	}
+	return c
+}
+
+const (
+	retryFirst = 50 * time.Millisecond
+	retryMost  = 2 * time.Second
+	busyRetry  = 100 * time.Millisecond
+	fullRetry  = 5 * time.Second
+)
+
+// journal is the actor.
+//
+// A restart keeps State: the frame in flight is asked again under its own
+// name. Offers that waited are lost with the instance; their offerers time out
+// and offer again, and the window drops what had been written.
+type journal struct {
+	cfg   Config
+	queue queue
+
+	parts   []part    // of the frame in flight
+	since   time.Time // when it was made
+	retry   time.Duration
+	busy    bool // a worker has the frame in flight
+	slow    bool // a router is behind: take nothing new
+	wanting bool // a retry timer runs
+}
+
+// Props describes one journal.
+func Props(cfg Config) *actor.Props {
+	cfg = cfg.withDefaults()
+	return cfg.Props("journal", func() actor.Actor {
+		return &journal{cfg: cfg, queue: queue{maxEvents: cfg.MaxEvents, maxBytes: cfg.MaxBytes}}
+	}, actor.NewOneForOneStrategy(0, 0, actor.DefaultDecider))
+}
+
+type (
+	// appended is a worker's answer.
+	appended struct {
+		number   uint64
+		sequence uint64
+		err      error
+	}
+	retryNow struct{}
+)
+
+func (j *journal) Receive(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case *actor.Started:
+		j.started(ctx)
+	case *messages.Offer:
+		j.offered(ctx, m)
+	case *appended:
+		j.appended(ctx, m)
+	case *actors.WorkPanicked:
+		j.failed(ctx, errors.New("append panicked"))
+	case *retryNow:
+		j.wanting = false
+		j.write(ctx)
+	case *messages.SlowDown:
+		j.slow = true
+	case *messages.SpeedUp:
+		j.slow = false
+	}
+}
+
+func (j *journal) started(ctx actor.Context) {
+	if j.cfg.State.inFlight != nil {
+		j.write(ctx)
+	}
+}
+
+func (j *journal) offered(ctx actor.Context, m *messages.Offer) {
+	sizes, total, largest := measure(m.GetEvents())
+	switch {
+	case len(m.GetEvents()) == 0:
+		ctx.Respond(&messages.Appended{Id: m.GetId()})
+		return
+	case largest > MaxFrameBytes:
+		j.refuse(ctx, ctx.Sender(), m.GetId(), messages.RefuseReason_REFUSE_TOO_LARGE, 0,
+			"an event is larger than a frame may be (256 KiB)")
+		return
+	case j.slow || !j.queue.accepts(len(m.GetEvents()), total):
+		j.refuse(ctx, ctx.Sender(), m.GetId(), messages.RefuseReason_REFUSE_BUSY, busyRetry, "the journal's queue is full")
+		return
+	}
+	j.queue.push(&offer{id: m.GetId(), from: ctx.Sender(), events: m.GetEvents(), sizes: sizes}, total)
+	j.fill(ctx)
+}
+
+// fill makes the next frame when none is in flight.
+func (j *journal) fill(ctx actor.Context) {
+	for j.cfg.State.inFlight == nil && len(j.queue.offers) > 0 {
+		events, parts := j.queue.frame(j.cfg.State.window)
+		j.parts = parts
+		if len(events) == 0 {
+			j.settle(ctx, 0) // nothing but duplicates
+			continue
+		}
+		j.cfg.State.number++
+		j.cfg.State.inFlight = &messages.Frame{
+			Node: j.cfg.Node, Incarnation: j.cfg.Incarnation, Number: j.cfg.State.number, Events: events,
+		}
+		j.since, j.retry = j.cfg.Clock.Now(), retryFirst
+		j.write(ctx)
+	}
+}
+
+// write asks the log for the frame in flight.
+func (j *journal) write(ctx actor.Context) {
+	frame := j.cfg.State.inFlight
+	if frame == nil || j.busy {
+		return
+	}
+	log := j.cfg.Log
+	j.busy = j.cfg.Worker.Do(ctx.Self(), j.cfg.AppendTimeout, func(c context.Context) any {
+		sequence, err := log.Append(c, frame)
+		return &appended{number: frame.GetNumber(), sequence: sequence, err: err}
+	})
+	if !j.busy {
+		j.later(ctx)
+	}
+}
+
+func (j *journal) appended(ctx actor.Context, m *appended) {
+	frame := j.cfg.State.inFlight
+	if frame == nil || m.number != frame.GetNumber() {
+		return // an answer to a question asked before a restart, and since answered
+	}
+	if m.err != nil {
+		j.failed(ctx, m.err)
+		return
+	}
+	now := j.cfg.Clock.Now()
+	j.busy = false
+	j.cfg.State.inFlight = nil
+	for _, e := range frame.GetEvents() {
+		j.cfg.State.window.Add(e.GetId())
+	}
+	shown := &messages.FrameAppended{Sequence: m.sequence, Frame: frame, AppendedMs: now.UnixMilli()}
+	for _, router := range j.cfg.Routers() {
+		ctx.Send(router, shown)
+	}
+	duplicates := j.settle(ctx, m.sequence)
+	j.cfg.Observe(Observation{Events: len(frame.GetEvents()), Duplicates: duplicates, Took: now.Sub(j.since)})
+	j.fill(ctx)
+}
+
+// settle answers the offers whose last event the frame carried.
+func (j *journal) settle(ctx actor.Context, sequence uint64) (duplicates int) {
+	for _, p := range j.parts {
+		o := p.offer
+		if n := len(p.indexes); n > 0 {
+			o.last = messages.At(sequence, p.indexes[n-1])
+		}
+		if p.through < len(o.events) {
+			continue
+		}
+		duplicates += len(o.duplicates)
+		if o.from != nil {
+			ctx.Send(o.from, &messages.Appended{Id: o.id, LastPosition: uint64(o.last), Duplicates: o.duplicates})
+		}
+	}
+	j.parts = nil
+	return duplicates
+}
+
+// failed keeps the frame and its name, but for a full disk: then nothing was
+// written, and whoever offered is told at once, so that push can answer 503.
+func (j *journal) failed(ctx actor.Context, err error) {
+	j.busy = false
+	if j.cfg.State.inFlight == nil {
+		return
+	}
+	j.cfg.Observe(Observation{Events: len(j.cfg.State.inFlight.GetEvents()), Err: err})
+	if errors.Is(err, actors.ErrFull) {
+		j.giveBack(ctx)
+		return
+	}
+	j.cfg.Logger.Warn("append failed; the same frame is tried again",
+		"frame", j.cfg.State.inFlight.GetNumber(), "retry_in", j.retry, "error", err)
+	j.later(ctx)
+}
+
+func (j *journal) later(ctx actor.Context) {
+	if j.wanting {
+		return
+	}
+	j.wanting = true
+	if j.retry == 0 {
+		j.retry = retryFirst
+	}
+	j.cfg.Clock.After(j.retry, ctx.Self(), &retryNow{})
+	j.retry = min(2*j.retry, retryMost)
+}
+
+// giveBack refuses everything that waits. The number is not used again: ErrFull
+// says that nothing was written, and a gap in the numbers costs nothing.
+func (j *journal) giveBack(ctx actor.Context) {
+	const detail = "the disk is nearly full: free space, or shorten the retention"
+	j.cfg.State.inFlight = nil
+	waiting := j.queue.drop()
+	for _, p := range j.parts {
+		if p.through == len(p.offer.events) { // else it still heads the queue
+			waiting = append(waiting, p.offer)
+		}
+	}
+	j.parts = nil
+	for _, o := range waiting {
+		j.refuse(ctx, o.from, o.id, messages.RefuseReason_REFUSE_DISK_FULL, fullRetry, detail)
+	}
+}
+
+func (j *journal) refuse(ctx actor.Context, to *actor.PID, id uint64, reason messages.RefuseReason, after time.Duration, detail string) {
+	if to == nil {
+		return
+	}
+	ctx.Send(to, &messages.OfferRefused{Id: id, Reason: reason, RetryAfterMs: after.Milliseconds(), Detail: detail})
+}

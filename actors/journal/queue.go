@@ -1,0 +1,104 @@
+package journal
+
+import (
+	"github.com/asynkron/protoactor-go/actor"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/birdwire/birdwire/actors/journal/repeat"
+	"github.com/birdwire/birdwire/messages"
+)
+
+// offer is one Offer on its way into frames.
+type offer struct {
+	id         uint64
+	from       *actor.PID
+	events     []*messages.Event
+	sizes      []int
+	next       int // events[next:] are in no frame yet
+	duplicates []uint32
+	last       messages.Position
+}
+
+// part is the stretch of an offer that one frame carries.
+type part struct {
+	offer   *offer
+	through int   // the frame settles events[:through]
+	indexes []int // places in the frame, none for duplicates
+}
+
+// queue holds what was offered while a frame is being written, in order of
+// arrival. Bounds: maxEvents events and maxBytes bytes; past either, offers are
+// refused whole, so that an offerer never has to guess which half was taken.
+type queue struct {
+	maxEvents, maxBytes int
+	offers              []*offer
+	events, bytes       int
+}
+
+// accepts says whether an offer of that size fits. An empty queue takes
+// anything that passes the bounds of a single offer.
+func (q *queue) accepts(events, bytes int) bool {
+	return q.events+events <= q.maxEvents && q.bytes+bytes <= q.maxBytes
+}
+
+func (q *queue) push(o *offer, bytes int) {
+	q.offers = append(q.offers, o)
+	q.events += len(o.events)
+	q.bytes += bytes
+}
+
+// frame takes the next frame's events off the queue: what the log is known to
+// hold already is settled as a duplicate without being written again.
+func (q *queue) frame(w *repeat.Window) (events []*messages.Event, parts []part) {
+	bytes := 0
+	inFrame := make(map[string]struct{}, MaxFrameEvents)
+	for len(q.offers) > 0 {
+		o := q.offers[0]
+		p := part{offer: o}
+		full := false
+		for o.next < len(o.events) {
+			e, size := o.events[o.next], o.sizes[o.next]
+			_, twice := inFrame[e.GetId()]
+			if twice || w.Contains(e.GetId()) {
+				o.duplicates = append(o.duplicates, uint32(o.next))
+			} else {
+				if len(events) == MaxFrameEvents || bytes+size > MaxFrameBytes {
+					full = true
+					break
+				}
+				inFrame[e.GetId()] = struct{}{}
+				p.indexes = append(p.indexes, len(events))
+				events = append(events, e)
+				bytes += size
+			}
+			o.next++
+			q.events--
+			q.bytes -= size
+		}
+		p.through = o.next
+		parts = append(parts, p)
+		if full {
+			break
+		}
+		q.offers[0] = nil
+		q.offers = q.offers[1:]
+	}
+	return events, parts
+}
+
+// drop empties the queue and returns what was in it.
+func (q *queue) drop() []*offer {
+	dropped := q.offers
+	q.offers, q.events, q.bytes = nil, 0, 0
+	return dropped
+}
+
+func measure(events []*messages.Event) (sizes []int, total, largest int) {
+	sizes = make([]int, len(events))
+	for i, e := range events {
+		sizes[i] = proto.Size(e) + 8 // its tag and length in the frame
+		total += sizes[i]
+		largest = max(largest, sizes[i])
+	}
+	return sizes, total, largest
+}
