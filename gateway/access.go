@@ -1,0 +1,89 @@
+package gateway
+
+import (
+	"bufio"
+	"net"
+	"net/http"
+	"runtime/debug"
+	"time"
+)
+
+// pathShown is how much of a path the log shows, in bytes.
+const pathShown = 256
+
+// accessLog writes one line a request and ends a panic with the request it
+// came from. The path is logged, the query never: keys travel in it.
+func accessLog(cfg Config, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		began := time.Now()
+		rec := &recorder{ResponseWriter: w}
+		defer func() {
+			reason := recover()
+			cut := reason != nil && (reason == http.ErrAbortHandler || rec.status != 0)
+			if reason != nil && reason != http.ErrAbortHandler {
+				cfg.Panicked()
+				cfg.Log.Error("panic in request", "method", r.Method, "path", loggedPath(r), "reason", reason, "stack", string(debug.Stack()))
+				if rec.status == 0 {
+					WriteError(rec, http.StatusInternalServerError, "internal", "the request failed inside the server; the log says why")
+				}
+			}
+			if rec.status == 0 {
+				rec.status = http.StatusOK
+			}
+			took := time.Since(began)
+			cfg.Observe(r.Pattern, r.Method, rec.status, took)
+			cfg.Log.Log(r.Context(), cfg.AccessLevel, "request",
+				"method", r.Method, "path", loggedPath(r), "status", rec.status,
+				"bytes", rec.bytes, "took", took, "client", cfg.Proxies.ClientAddr(r))
+			if cut {
+				panic(http.ErrAbortHandler) // net/http closes the connection: half an answer must not look whole
+			}
+		}()
+		next.ServeHTTP(rec, r)
+	})
+}
+
+func loggedPath(r *http.Request) string {
+	p := redactKeys(r.URL.Path)
+	if len(p) > pathShown {
+		p = p[:pathShown] + "…"
+	}
+	return p
+}
+
+// recorder remembers what was answered. It is a Hijacker itself, since
+// WebSocket libraries ask for one by type assertion.
+type recorder struct {
+	http.ResponseWriter
+	status int
+	bytes  int64
+}
+
+func (r *recorder) WriteHeader(status int) {
+	if r.status == 0 && status >= http.StatusOK {
+		r.status = status
+	}
+	r.ResponseWriter.WriteHeader(status)
+}
+
+func (r *recorder) Write(b []byte) (int, error) {
+	if r.status == 0 {
+		r.status = http.StatusOK
+	}
+	n, err := r.ResponseWriter.Write(b)
+	r.bytes += int64(n)
+	return n, err
+}
+
+func (r *recorder) Flush() { _ = http.NewResponseController(r.ResponseWriter).Flush() }
+
+func (r *recorder) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	c, rw, err := http.NewResponseController(r.ResponseWriter).Hijack()
+	if err == nil && r.status == 0 {
+		r.status = http.StatusSwitchingProtocols
+	}
+	return c, rw, err
+}
+
+// Unwrap lets http.ResponseController reach deadlines.
+func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }

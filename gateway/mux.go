@@ -1,0 +1,43 @@
+package gateway
+
+import (
+	"fmt"
+	"net/http"
+)
+
+// JSONErrors serves mux, with its own plain-text answers (unknown path 404,
+// wrong method 405) as Problems.
+func JSONErrors(mux *http.ServeMux) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h, pattern := mux.Handler(r)
+		if pattern != "" {
+			mux.ServeHTTP(w, r)
+			return
+		}
+		var said discarder
+		h.ServeHTTP(&said, r)
+		if allow := said.Header().Get("Allow"); said.status == http.StatusMethodNotAllowed && allow != "" {
+			w.Header().Set("Allow", allow)
+			WriteError(w, http.StatusMethodNotAllowed, "method_not_allowed", fmt.Sprintf("%s is not served here; allowed: %s", r.Method, allow))
+			return
+		}
+		WriteError(w, http.StatusNotFound, "not_found", "nothing is served under this path")
+	})
+}
+
+// discarder takes the status of an answer that is not sent.
+type discarder struct {
+	header http.Header
+	status int
+}
+
+func (d *discarder) Header() http.Header {
+	if d.header == nil {
+		d.header = make(http.Header)
+	}
+	return d.header
+}
+
+func (d *discarder) WriteHeader(status int) { d.status = status }
+
+func (d *discarder) Write(b []byte) (int, error) { return len(b), nil }

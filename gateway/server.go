@@ -1,0 +1,82 @@
+package gateway
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+)
+
+// Config is one listener's server.
+type Config struct {
+	ReadHeaderTimeout time.Duration // default 10 s
+	IdleTimeout       time.Duration // between requests; default 2 min
+	MaxHeaderBytes    int           // request line included; default 64 KiB, so that filters fit in a query
+	CertFile, KeyFile string        // PEM; both or neither
+	Proxies           Proxies
+	Log               *slog.Logger // required
+	AccessLevel       slog.Level   // of one line a request; default info
+	// Panicked is told of every request that a panic ended; may be nil.
+	Panicked func()
+	// Observe is told of every finished request; route is the pattern that
+	// matched, "" where none did, so that no client names a metric. May be nil.
+	Observe func(route, method string, status int, took time.Duration)
+}
+
+func (c Config) withDefaults() Config {
+	if c.ReadHeaderTimeout <= 0 {
+		c.ReadHeaderTimeout = 10 * time.Second
+	}
+	if c.IdleTimeout <= 0 {
+		c.IdleTimeout = 2 * time.Minute
+	}
+	if c.MaxHeaderBytes <= 0 {
+		c.MaxHeaderBytes = 64 << 10
+	}
+	if c.Panicked == nil {
+		c.Panicked = func() {}
+	}
+	if c.Observe == nil {
+		c.Observe = func(string, string, int, time.Duration) {}
+	}
+	return c
+}
+
+func (c Config) validate() error {
+	if c.Log == nil {
+		return errors.New("new server: Log is missing")
+	}
+	if (c.CertFile == "") != (c.KeyFile == "") {
+		return errors.New("new server: a certificate needs its key file and a key its certificate file: give both or neither")
+	}
+	return nil
+}
+
+// NewServer is an HTTP/1.1 server for handler with limits on what a client may
+// send before it is known, an access log, and a recover around each request.
+// Bodies have no time limit here; who reads one sets it. With certificates
+// TLSConfig is set: serve it by ServeTLS(listener, "", "").
+func NewServer(cfg Config, handler http.Handler) (*http.Server, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	s := &http.Server{
+		Handler:           accessLog(cfg, handler),
+		ReadHeaderTimeout: cfg.ReadHeaderTimeout,
+		IdleTimeout:       cfg.IdleTimeout,
+		MaxHeaderBytes:    cfg.MaxHeaderBytes,
+		Protocols:         protocols,
+		ErrorLog:          slog.NewLogLogger(cfg.Log.Handler(), slog.LevelWarn),
+	}
+	if cfg.CertFile != "" {
+		config, err := TLSConfig(cfg.CertFile, cfg.KeyFile, cfg.Log)
+		if err != nil {
+			return nil, err
+		}
+		s.TLSConfig = config
+	}
+	return s, nil
+}
