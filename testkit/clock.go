@@ -1,0 +1,127 @@
+package testkit
+
+import (
+	"container/heap"
+	"sync"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/birdwire/birdwire/actors"
+)
+
+// Start is when every kit's time begins.
+var Start = time.Date(2026, time.March, 4, 12, 0, 0, 0, time.UTC)
+
+// Clock is an actors.Clock that stands still until Kit.Advance moves it.
+type Clock struct {
+	mu     sync.Mutex // protects all fields below; workers may ask for the time
+	now    time.Time
+	timers timers
+	made   uint64
+	system *actor.ActorSystem
+}
+
+var _ actors.Clock = (*Clock)(nil)
+
+// Now is virtual time.
+func (c *Clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+// After is sent by the Advance that reaches it; of the same instant, in the
+// order in which they were asked for. A d of zero or less is due at once, at
+// the next Advance (of any length, zero too).
+func (c *Clock) After(d time.Duration, to *actor.PID, message any) (cancel func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.made++
+	t := &timer{at: c.now.Add(max(d, 0)), number: c.made, to: to, message: message}
+	heap.Push(&c.timers, t)
+	return func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if t.index >= 0 {
+			heap.Remove(&c.timers, t.index)
+		}
+	}
+}
+
+// Timers is how many have neither fired nor been cancelled.
+func (c *Clock) Timers() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.timers)
+}
+
+// Next is how long it is until the next timer; false when there is none.
+func (c *Clock) Next() (time.Duration, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.timers) == 0 {
+		return 0, false
+	}
+	return c.timers[0].at.Sub(c.now), true
+}
+
+// fireNext fires the first timer that is due by target, if any.
+func (c *Clock) fireNext(target time.Time) bool {
+	c.mu.Lock()
+	if len(c.timers) == 0 || c.timers[0].at.After(target) {
+		c.mu.Unlock()
+		return false
+	}
+	t := heap.Pop(&c.timers).(*timer)
+	c.now = t.at
+	c.mu.Unlock()
+	c.system.Root.Send(t.to, t.message)
+	return true
+}
+
+func (c *Clock) set(now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = now
+}
+
+type timer struct {
+	at      time.Time
+	number  uint64
+	to      *actor.PID
+	message any
+	index   int // in the heap; -1 once fired or cancelled
+}
+
+// timers is a heap by time, then by age.
+type timers []*timer
+
+func (t timers) Len() int { return len(t) }
+
+func (t timers) Less(i, j int) bool {
+	if !t[i].at.Equal(t[j].at) {
+		return t[i].at.Before(t[j].at)
+	}
+	return t[i].number < t[j].number
+}
+
+func (t timers) Swap(i, j int) {
+	t[i], t[j] = t[j], t[i]
+	t[i].index, t[j].index = i, j
+}
+
+func (t *timers) Push(x any) {
+	added := x.(*timer)
+	added.index = len(*t)
+	*t = append(*t, added)
+}
+
+func (t *timers) Pop() any {
+	last := len(*t) - 1
+	gone := (*t)[last]
+	(*t)[last] = nil
+	*t = (*t)[:last]
+	gone.index = -1
+	return gone
+}

@@ -1,0 +1,33 @@
+// Package testkit tests actors inside an ordinary go test, without a sleep:
+//
+//	func TestGreets(t *testing.T) {
+//		testkit.Run(t, func(k *testkit.Kit) {
+//			p := k.Probe()
+//			greeter := k.Spawn("greeter", newGreeter)
+//			p.Request(greeter, "Ada")
+//			if got := testkit.Expect[string](p); got != "hello, Ada" {
+//				t.Fatal(got)
+//			}
+//		})
+//	}
+//
+// The actors are real protoactor actors with real supervision; only what runs
+// them is the kit's: every mailbox, worker job and timer is an event in one
+// queue, and the test's own goroutine takes them out one at a time. So nothing
+// races, "nothing more happens" is a fact and not a timeout, and a failure
+// comes back every time. RunSeeds plays the same test in other orders.
+//
+// Kit hands out every port that actors take from their node: Clock (virtual
+// time, moved by Advance), Rand (seeded), Worker (runs jobs as events, or
+// holds them), Props and Records (in memory, with faults on demand).
+//
+// A panic in an actor that the test did not ask for with Panics fails it.
+//
+// The package never waits for wall time, but for Await and AwaitMessage: they
+// are for actors that own sockets or goroutines, whose messages come from
+// outside.
+//
+// Importing it sets concurrent-map's SHARD_COUNT to 1 for the whole test
+// binary: an actor system then starts in a fraction of a millisecond instead
+// of 10 to 16. It belongs into _test.go files only.
+package testkit

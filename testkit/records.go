@@ -1,0 +1,178 @@
+package testkit
+
+import (
+	"bytes"
+	"context"
+	"sort"
+	"strings"
+	"sync"
+
+	"github.com/birdwire/birdwire/actors"
+)
+
+// Op names a call of actors.Records in a Fault.
+type Op string
+
+// The calls that a Fault can be told to meet.
+const (
+	Get    Op = "get"
+	CAS    Op = "cas"
+	Delete Op = "delete"
+	List   Op = "list"
+)
+
+// Fault makes one call fail. Inject it again for the next.
+type Fault struct {
+	Op     Op     // "" is any call
+	Prefix string // of the key; "" is any key
+	Err    error  // what the call returns
+	// Commit does what was asked for all the same: with ErrAmbiguous, the
+	// write that happened though its answer was lost.
+	Commit bool
+}
+
+// Records is an actors.Records in memory. Revisions grow over the whole
+// store, as in the real one: a record made anew does not begin at 1.
+type Records struct {
+	mu       sync.Mutex // protects all fields below
+	records  map[string]actors.Record
+	revision uint64
+	faults   []Fault
+	down     error
+	calls    map[Op]int
+}
+
+var _ actors.Records = (*Records)(nil)
+
+func newRecords() *Records {
+	return &Records{records: map[string]actors.Record{}, calls: map[Op]int{}}
+}
+
+// Inject has the next call that f fits fail; several are met in order.
+func (r *Records) Inject(f Fault) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.faults = append(r.faults, f)
+}
+
+// Down has every call fail with err until Down(nil), and do nothing.
+func (r *Records) Down(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.down = err
+}
+
+// Put writes as another writer would, whatever stands, and returns the
+// revision. No fault meets it.
+func (r *Records) Put(key string, data []byte) uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.write(key, data)
+}
+
+// All is every record, by key. No fault meets it.
+func (r *Records) All() []actors.Record {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.under("")
+}
+
+// Calls is how often op was called, failed calls included.
+func (r *Records) Calls(op Op) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.calls[op]
+}
+
+// Get is actors.Records.
+func (r *Records) Get(ctx context.Context, key string) ([]byte, uint64, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, err := r.meet(ctx, Get, key); err != nil {
+		return nil, 0, err
+	}
+	record, ok := r.records[key]
+	if !ok {
+		return nil, 0, actors.ErrNotFound
+	}
+	return bytes.Clone(record.Data), record.Revision, nil
+}
+
+// CAS is actors.Records.
+func (r *Records) CAS(ctx context.Context, key string, data []byte, revision uint64) (uint64, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	commit, err := r.meet(ctx, CAS, key)
+	if err != nil && !commit {
+		return 0, err
+	}
+	if r.records[key].Revision != revision {
+		return 0, actors.ErrConflict
+	}
+	written := r.write(key, data)
+	if err != nil {
+		return 0, err
+	}
+	return written, nil
+}
+
+// Delete is actors.Records.
+func (r *Records) Delete(ctx context.Context, key string, revision uint64) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	commit, err := r.meet(ctx, Delete, key)
+	if err != nil && !commit {
+		return err
+	}
+	if r.records[key].Revision != revision {
+		return actors.ErrConflict
+	}
+	delete(r.records, key)
+	return err
+}
+
+// List is actors.Records.
+func (r *Records) List(ctx context.Context, prefix string) ([]actors.Record, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, err := r.meet(ctx, List, prefix); err != nil {
+		return nil, err
+	}
+	return r.under(prefix), nil
+}
+
+// meet counts the call and finds the fault it meets, if any.
+func (r *Records) meet(ctx context.Context, op Op, key string) (commit bool, err error) {
+	r.calls[op]++
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	if r.down != nil {
+		return false, r.down
+	}
+	for i, f := range r.faults {
+		if (f.Op == "" || f.Op == op) && strings.HasPrefix(key, f.Prefix) {
+			r.faults = append(r.faults[:i:i], r.faults[i+1:]...)
+			return f.Commit, f.Err
+		}
+	}
+	return false, nil
+}
+
+func (r *Records) write(key string, data []byte) uint64 {
+	r.revision++
+	r.records[key] = actors.Record{Key: key, Data: bytes.Clone(data), Revision: r.revision}
+	return r.revision
+}
+
+func (r *Records) under(prefix string) []actors.Record {
+	var found []actors.Record
+	for key, record := range r.records {
+		if strings.HasPrefix(key, prefix) {
+			record.Data = bytes.Clone(record.Data)
+			found = append(found, record)
+		}
+	}
+	sort.Slice(found, func(i, j int) bool { return found[i].Key < found[j].Key })
+	return found
+}

@@ -1,0 +1,94 @@
+package testkit_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/birdwire/birdwire/actors"
+	"github.com/birdwire/birdwire/testkit"
+)
+
+func TestRecords(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		r, ctx := k.Records, t.Context()
+		if _, _, err := r.Get(ctx, "keys.a"); !errors.Is(err, actors.ErrNotFound) {
+			t.Errorf("get of nothing: %v", err)
+		}
+		first, err := r.CAS(ctx, "keys.a", []byte("1"), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.CAS(ctx, "keys.a", []byte("2"), 0); !errors.Is(err, actors.ErrConflict) {
+			t.Errorf("create of what stands: %v", err)
+		}
+		second := r.Put("keys.a", []byte("3"))
+		if _, err := r.CAS(ctx, "keys.a", []byte("2"), first); !errors.Is(err, actors.ErrConflict) {
+			t.Errorf("cas against an old revision: %v", err)
+		}
+		data, revision, err := r.Get(ctx, "keys.a")
+		if err != nil || string(data) != "3" || revision != second {
+			t.Errorf("get: %s %d %v", data, revision, err)
+		}
+		r.Put("keys.b", nil)
+		r.Put("rules.a", nil)
+		list, err := r.List(ctx, "keys.")
+		if err != nil || len(list) != 2 || list[0].Key != "keys.a" || list[1].Key != "keys.b" {
+			t.Errorf("list: %v %v", list, err)
+		}
+		if err := r.Delete(ctx, "keys.a", first); !errors.Is(err, actors.ErrConflict) {
+			t.Errorf("delete against an old revision: %v", err)
+		}
+		if err := r.Delete(ctx, "keys.a", second); err != nil || len(r.All()) != 2 {
+			t.Errorf("delete: %v, left %v", err, r.All())
+		}
+	})
+}
+
+func TestRecordsDoNotShareBytes(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		data := []byte("a")
+		k.Records.Put("k", data)
+		data[0] = 'x'
+		got, _, err := k.Records.Get(t.Context(), "k")
+		if err != nil || string(got) != "a" {
+			t.Errorf("got %s, %v", got, err)
+		}
+	})
+}
+
+func TestRecordsFaults(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		r, ctx := k.Records, t.Context()
+		r.Inject(testkit.Fault{Op: testkit.CAS, Prefix: "shards.", Err: actors.ErrAmbiguous, Commit: true})
+		r.Inject(testkit.Fault{Op: testkit.CAS, Err: actors.ErrFull})
+
+		if _, err := r.CAS(ctx, "shards.1", []byte("a"), 0); !errors.Is(err, actors.ErrAmbiguous) {
+			t.Errorf("want ambiguous, got %v", err)
+		}
+		if data, _, err := r.Get(ctx, "shards.1"); err != nil || string(data) != "a" {
+			t.Errorf("the ambiguous write did not happen: %s %v", data, err)
+		}
+		if _, err := r.CAS(ctx, "keys.1", []byte("a"), 0); !errors.Is(err, actors.ErrFull) {
+			t.Errorf("want full, got %v", err)
+		}
+		if _, err := r.CAS(ctx, "keys.1", []byte("a"), 0); err != nil {
+			t.Errorf("a fault met two calls: %v", err)
+		}
+		if r.Calls(testkit.CAS) != 3 || r.Calls(testkit.Get) != 1 {
+			t.Errorf("calls: %d, %d", r.Calls(testkit.CAS), r.Calls(testkit.Get))
+		}
+
+		down := errors.New("down")
+		r.Down(down)
+		if _, err := r.List(ctx, ""); !errors.Is(err, down) {
+			t.Errorf("want down, got %v", err)
+		}
+		r.Down(nil)
+		ended, cancel := context.WithCancel(ctx)
+		cancel()
+		if _, err := r.List(ended, ""); !errors.Is(err, context.Canceled) {
+			t.Errorf("want cancelled, got %v", err)
+		}
+	})
+}

@@ -1,0 +1,204 @@
+package testkit
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"runtime/debug"
+	"sync"
+
+	"github.com/asynkron/protoactor-go/actor"
+)
+
+// settleMax ends a system that never comes to rest.
+const settleMax = 5_000_000
+
+// event is something that can run now: a mailbox with a message, or a job.
+type event interface {
+	// step does one thing and says whether there is more to do.
+	step() (more bool)
+	String() string
+}
+
+// schedule holds what is due and runs it one step at a time on the goroutine
+// that drains. Only posting is safe from others.
+type schedule struct {
+	mu     sync.Mutex // protects due, panics and the queues of every mailbox
+	due    []event    // as large as the system has mailboxes and jobs with something to do
+	panics []any
+	order  *rand.Rand    // nil: first come, first served
+	wake   chan struct{} // holds one token when something was posted
+}
+
+func newSchedule(seed uint64) *schedule {
+	s := &schedule{wake: make(chan struct{}, 1)}
+	if seed != 0 {
+		s.order = rand.New(rand.NewPCG(seed, 0x6f72646572))
+	}
+	return s
+}
+
+// add makes e due. The caller holds mu.
+func (s *schedule) add(e event) {
+	s.due = append(s.due, e)
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// drain runs events until none is due. It returns the last event when there
+// seems to be no end to them.
+func (s *schedule) drain() (busy string) {
+	for range settleMax {
+		e := s.next()
+		if e == nil {
+			return ""
+		}
+		busy = e.String()
+		if e.step() {
+			s.mu.Lock()
+			s.add(e)
+			s.mu.Unlock()
+		}
+	}
+	return busy
+}
+
+func (s *schedule) next() event {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.due) == 0 {
+		return nil
+	}
+	if s.order != nil {
+		i := s.order.IntN(len(s.due))
+		s.due[0], s.due[i] = s.due[i], s.due[0]
+	}
+	e := s.due[0]
+	s.due = s.due[1:]
+	return e
+}
+
+func (s *schedule) panicked(reason any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.panics = append(s.panics, fmt.Sprintf("%v\n%s", reason, debug.Stack()))
+}
+
+func (s *schedule) takePanics() []any {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	panics := s.panics
+	s.panics = nil
+	return panics
+}
+
+// mailbox gives an actor one message a step. It is protoactor's default
+// mailbox in what it does (system messages first, suspension by a failure),
+// which drains until empty and so would hide what other orders there are.
+type mailbox struct {
+	kind     string
+	schedule *schedule
+	invoker  actor.MessageInvoker
+
+	// The schedule's mu protects these.
+	system, user []any // unbounded: a test ends, and settleMax ends a flood
+	suspended    bool
+	due          bool // Invariant: due exactly when it stands in schedule.due or steps now.
+}
+
+var _ actor.Mailbox = (*mailbox)(nil)
+
+func (m *mailbox) PostUserMessage(message any) {
+	m.schedule.mu.Lock()
+	defer m.schedule.mu.Unlock()
+	m.user = append(m.user, message)
+	m.becomeDue()
+}
+
+func (m *mailbox) PostSystemMessage(message any) {
+	m.schedule.mu.Lock()
+	defer m.schedule.mu.Unlock()
+	m.system = append(m.system, message)
+	m.becomeDue()
+}
+
+func (m *mailbox) becomeDue() {
+	if !m.due && m.invoker != nil && m.waiting() {
+		m.due = true
+		m.schedule.add(m)
+	}
+}
+
+func (m *mailbox) waiting() bool {
+	return len(m.system) > 0 || len(m.user) > 0 && !m.suspended
+}
+
+func (m *mailbox) RegisterHandlers(invoker actor.MessageInvoker, _ actor.Dispatcher) {
+	m.schedule.mu.Lock()
+	defer m.schedule.mu.Unlock()
+	m.invoker = invoker
+	m.becomeDue()
+}
+
+func (m *mailbox) Start() {}
+
+func (m *mailbox) UserMessageCount() int {
+	m.schedule.mu.Lock()
+	defer m.schedule.mu.Unlock()
+	return len(m.user)
+}
+
+func (m *mailbox) String() string { return m.kind }
+
+func (m *mailbox) step() (more bool) {
+	message, system := m.take()
+	defer func() {
+		if reason := recover(); reason != nil {
+			m.schedule.panicked(fmt.Sprintf("%s on %T: %v", m.kind, message, reason))
+			m.invoker.EscalateFailure(reason, message)
+		}
+		more = m.stillDue()
+	}()
+	switch message.(type) {
+	case nil:
+	case *actor.SuspendMailbox:
+		m.suspend(true)
+	case *actor.ResumeMailbox:
+		m.suspend(false)
+	default:
+		if system {
+			m.invoker.InvokeSystemMessage(message)
+		} else {
+			m.invoker.InvokeUserMessage(message)
+		}
+	}
+	return false
+}
+
+// take returns the next message; nil when there is none.
+func (m *mailbox) take() (message any, system bool) {
+	m.schedule.mu.Lock()
+	defer m.schedule.mu.Unlock()
+	if len(m.system) > 0 {
+		message, m.system = m.system[0], m.system[1:]
+		return message, true
+	}
+	if len(m.user) > 0 && !m.suspended {
+		message, m.user = m.user[0], m.user[1:]
+	}
+	return message, false
+}
+
+func (m *mailbox) suspend(suspended bool) {
+	m.schedule.mu.Lock()
+	defer m.schedule.mu.Unlock()
+	m.suspended = suspended
+}
+
+func (m *mailbox) stillDue() bool {
+	m.schedule.mu.Lock()
+	defer m.schedule.mu.Unlock()
+	m.due = m.waiting()
+	return m.due
+}

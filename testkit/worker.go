@@ -1,0 +1,146 @@
+package testkit
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/birdwire/birdwire/actors"
+)
+
+// Worker is an actors.Worker whose jobs are events of the kit: each runs after
+// the message that asked for it, on the test's goroutine, in no virtual time.
+// Hold keeps them back until the test lets them go.
+type Worker struct {
+	system   *actor.ActorSystem
+	schedule *schedule
+
+	mu      sync.Mutex // protects all fields below
+	holding bool
+	refuse  bool
+	held    []*job // first asked, first released; bounded by the test's own length
+	done    int
+}
+
+var _ actors.Worker = (*Worker)(nil)
+
+// Do makes work an event, or holds it, or refuses it. A nil answer is not sent.
+func (w *Worker) Do(to *actor.PID, timeout time.Duration, work func(ctx context.Context) any) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.refuse {
+		return false
+	}
+	j := &job{worker: w, to: to, timeout: timeout, work: work}
+	if w.holding {
+		w.held = append(w.held, j)
+		return true
+	}
+	w.start(j)
+	return true
+}
+
+// Hold keeps every later job back until Release, ReleaseNext or Expire.
+func (w *Worker) Hold() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.holding = true
+}
+
+// Release lets all held jobs go, and holds no more. They run at the next Settle.
+func (w *Worker) Release() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.holding = false
+	for _, j := range w.held {
+		w.start(j)
+	}
+	w.held = nil
+}
+
+// ReleaseNext lets the oldest held job go; false when none is held.
+func (w *Worker) ReleaseNext() bool { return w.releaseFirst(false) }
+
+// Expire lets the oldest held job go with a context whose deadline has
+// passed; false when none is held.
+func (w *Worker) Expire() bool { return w.releaseFirst(true) }
+
+func (w *Worker) releaseFirst(expired bool) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.held) == 0 {
+		return false
+	}
+	j := w.held[0]
+	w.held = w.held[1:]
+	j.expired = expired
+	w.start(j)
+	return true
+}
+
+// Refuse makes Do return false, as a full pool does, until Refuse(false).
+func (w *Worker) Refuse(refuse bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.refuse = refuse
+}
+
+// Held is how many jobs are kept back.
+func (w *Worker) Held() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.held)
+}
+
+// Done is how many jobs have run.
+func (w *Worker) Done() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.done
+}
+
+func (w *Worker) start(j *job) {
+	w.schedule.mu.Lock()
+	defer w.schedule.mu.Unlock()
+	w.schedule.add(j)
+}
+
+type job struct {
+	worker  *Worker
+	to      *actor.PID
+	timeout time.Duration
+	work    func(ctx context.Context) any
+	expired bool
+}
+
+func (j *job) String() string { return "a job of " + j.to.GetId() }
+
+func (j *job) step() (more bool) {
+	timeout := j.timeout
+	if j.expired {
+		timeout = 0
+	}
+	// The deadline is one of wall time: it is there for jobs that wait for real
+	// sockets, where a hang should end the job and not the test binary.
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	answer := j.run(ctx)
+	j.worker.mu.Lock()
+	j.worker.done++
+	j.worker.mu.Unlock()
+	if answer != nil {
+		j.worker.system.Root.Send(j.to, answer)
+	}
+	return false
+}
+
+func (j *job) run(ctx context.Context) (answer any) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			answer = &actors.WorkPanicked{Reason: reason}
+		}
+	}()
+	return j.work(ctx)
+}
