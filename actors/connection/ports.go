@@ -1,0 +1,114 @@
+package connection
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/birdwire/birdwire/actors"
+	"github.com/birdwire/birdwire/messages"
+)
+
+// Socket is the client's end. It encodes and queues; no method blocks.
+type Socket interface {
+	Connected()
+	Subscribed(*messages.ClientSubscribed) // nil: everything, after an unsubscribe
+	Pong()
+	Error(text string)
+	Cursor(messages.Position)
+	// Deliver queues one frame a delivery. False: the queue's byte bound is
+	// passed, and the client is a slow consumer.
+	Deliver(deliveries []*messages.Delivery, cursors, embeddings bool) bool
+	Pending() int   // bytes queued
+	NotifyDrained() // *messages.SocketDrained comes once little is queued
+	Ping()
+	LastHeard() time.Time
+	// End tells the client why in its API's own way and closes.
+	End(reason messages.EndReason, detail string)
+}
+
+// Replays reads the log for a client that comes back. Called inside a Worker.
+type Replays interface {
+	Replay(ctx context.Context, r ReplayRequest) (ReplayResult, error)
+}
+
+// ReplayRequest asks for what matched after From and at or before Through.
+type ReplayRequest struct {
+	Queries    []*messages.Query
+	From       messages.Position
+	Through    messages.Position
+	Voids      []uint64          // repeats in (VoidsSince, Through], ascending
+	VoidsSince messages.Position // before it the log itself must say what repeats
+	Most       int               // frames to read, about
+}
+
+// ReplayResult is what was found up to Through, which may lie before the one asked.
+type ReplayResult struct {
+	Deliveries []*messages.Delivery
+	Through    messages.Position
+}
+
+// TrimmedError: the log no longer holds what was asked for.
+type TrimmedError struct{ First messages.Position }
+
+func (*TrimmedError) Error() string { return "the log no longer holds that position" }
+
+var errReplayPanicked = errors.New("replay panicked")
+
+// Config is what a connection takes from its node and its admission.
+type Config struct {
+	ID      string
+	API     messages.Api
+	KeyID   string
+	Metered bool
+	Socket  Socket
+
+	Router  *actor.PID // this node's
+	Key     *actor.PID // the key's shard
+	Clock   actors.Clock
+	Rand    actors.Rand
+	Worker  actors.Worker
+	Props   actors.Props
+	Replays Replays
+	Logger  *slog.Logger
+
+	Cursors bool              // the client asked for them
+	Resume  bool              // begin after From
+	From    messages.Position // last position the client has, with FromK
+	FromK   uint32
+	Notice  string                     // an error to show first: why the cursor given is not served
+	Filters *messages.ClientSubscribed // given with the address, else nil
+
+	PingEvery      time.Duration // default 30 s
+	IdleCursor     time.Duration // default 30 s
+	FirstSubscribe time.Duration // kite's wait on resume, default 1 s
+	HeldMax        int           // deliveries held between Join and Q or waiting for credit; default 8,192
+	ReplayFrames   int           // frames a reading, default 64
+	ReplayTimeout  time.Duration // default 20 s
+	InvalidMax     int           // newsrank: invalid messages a minute, default 20
+}
+
+func (c Config) withDefaults() Config {
+	set := func(d *time.Duration, v time.Duration) {
+		if *d == 0 {
+			*d = v
+		}
+	}
+	set(&c.PingEvery, 30*time.Second)
+	set(&c.IdleCursor, 30*time.Second)
+	set(&c.FirstSubscribe, time.Second)
+	set(&c.ReplayTimeout, 20*time.Second)
+	if c.HeldMax == 0 {
+		c.HeldMax = 8192
+	}
+	if c.ReplayFrames == 0 {
+		c.ReplayFrames = 64
+	}
+	if c.InvalidMax == 0 {
+		c.InvalidMax = 20
+	}
+	return c
+}
