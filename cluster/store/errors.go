@@ -20,6 +20,10 @@ var (
 	ErrExhausted = errors.New("credits exhausted")
 	// ErrClosed: the store is closing.
 	ErrClosed = errors.New("store closed")
+	// ErrCorrupt: what is stored is damaged. At opening: nothing was served.
+	ErrCorrupt = errors.New("corrupt data")
+	// ErrLocked: another process has the data folder.
+	ErrLocked = errors.New("data folder in use")
 )
 
 // TrimmedError answers a read from before what is still held.

@@ -1,0 +1,165 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/birdwire/birdwire/messages"
+)
+
+// Bounds of one ledger (messages.Ledger says what they mean).
+const (
+	maxOpenGrants = 16
+	maxDoneOps    = 64
+)
+
+// LedgerPrefix is where NewCounters keeps its records in a Control.
+const LedgerPrefix = "ledgers."
+
+// NewCounters holds ledgers as records of a Control, one a key and month,
+// written by compare-and-set. Both stores use it: the arithmetic of credit
+// stands once, and is exact wherever Control is.
+func NewCounters(c Control) Counters { return counters{c} }
+
+type counters struct{ control Control }
+
+func ledgerKey(keyID, month string) string { return LedgerPrefix + keyID + "." + month }
+
+func (c counters) Reserve(ctx context.Context, r Reservation) (*messages.Grant, error) {
+	if r.N <= 0 || r.Op == "" || r.KeyID == "" || r.Month == "" {
+		return nil, fmt.Errorf("reserve credits of key %q, month %q: n %d, op %q: n above 0, key, month and op are needed", r.KeyID, r.Month, r.N, r.Op)
+	}
+	var grant *messages.Grant
+	err := c.update(ctx, r.KeyID, r.Month, func(l *messages.Ledger) (changed bool, err error) {
+		grant, changed, err = reserve(l, r)
+		return changed, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reserve credits of key %s, month %s: %w", r.KeyID, r.Month, err)
+	}
+	return grant, nil
+}
+
+func (c counters) Settle(ctx context.Context, g *messages.Grant, used int64) error {
+	if used < 0 || used > g.GetSize() {
+		return fmt.Errorf("settle grant %s of key %s: used %d of %d", g.GetId(), g.GetKeyId(), used, g.GetSize())
+	}
+	err := c.update(ctx, g.GetKeyId(), g.GetMonth(), func(l *messages.Ledger) (bool, error) {
+		return settle(l, g.GetId(), used), nil
+	})
+	if err != nil {
+		return fmt.Errorf("settle grant %s of key %s: %w", g.GetId(), g.GetKeyId(), err)
+	}
+	return nil
+}
+
+func (c counters) Usage(ctx context.Context, keyID, month string) (*messages.Ledger, error) {
+	l, _, err := c.read(ctx, ledgerKey(keyID, month))
+	if err != nil {
+		return nil, fmt.Errorf("usage of key %s, month %s: %w", keyID, month, err)
+	}
+	return l, nil
+}
+
+func (c counters) read(ctx context.Context, key string) (*messages.Ledger, uint64, error) {
+	v, err := c.control.Get(ctx, key)
+	if errors.Is(err, ErrNotFound) {
+		return new(messages.Ledger), 0, nil
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	l := new(messages.Ledger)
+	if err := proto.Unmarshal(v.Data, l); err != nil {
+		return nil, 0, fmt.Errorf("record %s: %w: %w", key, ErrCorrupt, err)
+	}
+	return l, v.Revision, nil
+}
+
+// update applies change until it was written against the ledger that it saw.
+// A conflict means that somebody else got through, so the loop ends; after an
+// ambiguous answer the ledger itself tells whether the operation is in it.
+func (c counters) update(ctx context.Context, keyID, month string, change func(*messages.Ledger) (bool, error)) error {
+	key := ledgerKey(keyID, month)
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		l, revision, err := c.read(ctx, key)
+		if err != nil {
+			return err
+		}
+		changed, err := change(l)
+		if err != nil || !changed {
+			return err
+		}
+		data, err := proto.Marshal(l)
+		if err != nil {
+			return err
+		}
+		_, err = c.control.CAS(ctx, key, data, revision)
+		if err == nil {
+			return nil
+		}
+		if !errors.Is(err, ErrConflict) && !errors.Is(err, ErrAmbiguous) {
+			return err
+		}
+	}
+}
+
+// reserve opens the grant in the ledger, or finds the one that the same
+// operation opened.
+//
+// Invariant: charged = settled use + the sizes of open grants, and charged
+// never passes a limit in force when it grew.
+func reserve(l *messages.Ledger, r Reservation) (*messages.Grant, bool, error) {
+	for _, g := range l.Open {
+		if g.Id == r.Op {
+			return g, false, nil
+		}
+	}
+	if slices.Contains(l.Done, r.Op) {
+		// Settled: there is nothing left in it to spend.
+		return &messages.Grant{KeyId: r.KeyID, Month: r.Month, Id: r.Op}, false, nil
+	}
+	n := r.N
+	if r.Limit > 0 {
+		n = min(n, r.Limit-l.Charged)
+	}
+	if n <= 0 {
+		return nil, false, ErrExhausted
+	}
+	if len(l.Open) == maxOpenGrants {
+		// Its owner died with it open. It stays charged, as if all of it had
+		// been spent: delivered <= charged, whatever happened.
+		l.Done = remember(l.Done, l.Open[0].Id)
+		l.Open = l.Open[1:]
+	}
+	g := &messages.Grant{KeyId: r.KeyID, Month: r.Month, Id: r.Op, Size: n}
+	l.Open = append(l.Open, g)
+	l.Charged += n
+	return g, true, nil
+}
+
+// settle closes an open grant; one that is closed or unknown changes nothing.
+func settle(l *messages.Ledger, id string, used int64) bool {
+	i := slices.IndexFunc(l.Open, func(g *messages.Grant) bool { return g.Id == id })
+	if i < 0 {
+		return false
+	}
+	l.Charged -= l.Open[i].Size - used
+	l.Open = slices.Delete(l.Open, i, i+1)
+	l.Done = remember(l.Done, id)
+	return true
+}
+
+func remember(done []string, id string) []string {
+	if len(done) >= maxDoneOps {
+		done = done[len(done)-maxDoneOps+1:]
+	}
+	return append(done, id)
+}
