@@ -278,12 +278,13 @@ func (j *journal) later(ctx actor.Context) {
 func (j *journal) giveBack(ctx actor.Context) {
 	const detail = "the disk is nearly full: free space, or shorten the retention"
 	j.cfg.State.inFlight = nil
-	waiting := j.queue.drop()
+	var waiting []*offer
 	for _, p := range j.parts {
 		if p.through == len(p.offer.events) { // else it still heads the queue
 			waiting = append(waiting, p.offer)
 		}
 	}
+	waiting = append(waiting, j.queue.drop()...)
 	j.parts = nil
 	for _, o := range waiting {
 		j.refuse(ctx, o.from, o.id, messages.RefuseReason_REFUSE_DISK_FULL, fullRetry, detail)

@@ -1,0 +1,269 @@
+package journal_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/birdwire/birdwire/actors"
+	"github.com/birdwire/birdwire/actors/journal"
+	"github.com/birdwire/birdwire/actors/journal/repeat"
+	"github.com/birdwire/birdwire/messages"
+	"github.com/birdwire/birdwire/testkit"
+)
+
+// plainLog keeps frames in memory, each name once, and can be told to fail.
+type plainLog struct {
+	frames []*messages.Frame
+	fail   []error // of the next appends; errAfter commits first
+}
+
+var errAfter = fmt.Errorf("committed, then cut off: %w", actors.ErrAmbiguous)
+
+func (l *plainLog) Append(_ context.Context, f *messages.Frame) (uint64, error) {
+	var err error
+	if len(l.fail) > 0 {
+		err, l.fail = l.fail[0], l.fail[1:]
+	}
+	if err != nil && !errors.Is(err, errAfter) {
+		return 0, err
+	}
+	at := slices.IndexFunc(l.frames, func(o *messages.Frame) bool {
+		return o.GetNode() == f.GetNode() && o.GetIncarnation() == f.GetIncarnation() && o.GetNumber() == f.GetNumber()
+	})
+	if at < 0 {
+		l.frames = append(l.frames, f)
+		at = len(l.frames) - 1
+	}
+	return uint64(at + 1), err
+}
+
+func (l *plainLog) ids() (ids []string) {
+	for _, f := range l.frames {
+		for _, e := range f.GetEvents() {
+			ids = append(ids, e.GetId())
+		}
+	}
+	return ids
+}
+
+type rig struct {
+	*testkit.Kit
+	log     *plainLog
+	source  *testkit.Probe
+	router  *testkit.Probe
+	journal *actor.PID
+	observe func(journal.Observation)
+}
+
+func run(t *testing.T, test func(r *rig)) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		r := &rig{Kit: k, log: &plainLog{}, source: k.Probe(), router: k.Probe(), observe: func(journal.Observation) {}}
+		r.journal = k.SpawnProps("journal", journal.Props(journal.Config{
+			Node: "n", Incarnation: 7, Log: r.log, State: journal.NewState(repeat.New()),
+			Clock: k.Clock, Worker: k.Worker, Props: k.Props, Logger: k.Log,
+			Routers:   func() []*actor.PID { return []*actor.PID{r.router.PID()} },
+			MaxEvents: 1000,
+			Observe:   func(o journal.Observation) { r.observe(o) },
+		}))
+		test(r)
+	})
+}
+
+func offer(id uint64, ids ...string) *messages.Offer {
+	o := &messages.Offer{Id: id}
+	for _, e := range ids {
+		o.Events = append(o.Events, &messages.Event{Id: e})
+	}
+	return o
+}
+
+func names(prefix string, n int) (ids []string) {
+	for i := range n {
+		ids = append(ids, fmt.Sprintf("%s%03d", prefix, i))
+	}
+	return ids
+}
+
+func TestNothingIsShownBeforeItIsDurable(t *testing.T) {
+	run(t, func(r *rig) {
+		r.Worker.Hold()
+		r.source.Request(r.journal, offer(1, "a", "b"))
+		r.source.ExpectNoMessage(time.Minute)
+		r.router.ExpectNoMessage(0)
+		r.Worker.Release()
+		shown := testkit.Expect[*messages.FrameAppended](r.router)
+		acked := testkit.Expect[*messages.Appended](r.source)
+		if shown.GetSequence() != 1 || len(shown.GetFrame().GetEvents()) != 2 {
+			t.Fatalf("router was shown %v", shown)
+		}
+		if acked.GetId() != 1 || messages.Position(acked.GetLastPosition()) != messages.At(1, 1) {
+			t.Fatalf("acknowledged %v", acked)
+		}
+	})
+}
+
+func TestOffersFillTheNextFrameWhileOneIsWritten(t *testing.T) {
+	run(t, func(r *rig) {
+		r.Worker.Hold()
+		r.source.Request(r.journal, offer(1, "first"))
+		for i := range uint64(3) {
+			r.source.Request(r.journal, offer(2+i, names(fmt.Sprint("o", i, "-"), 100)...))
+		}
+		r.Settle()
+		r.Worker.Release()
+		for id := range uint64(4) {
+			if got := testkit.Expect[*messages.Appended](r.source); got.GetId() != id+1 {
+				t.Fatalf("acknowledged %d, want %d: offers overtook each other", got.GetId(), id+1)
+			}
+		}
+		var sizes []int
+		for _, f := range r.log.frames {
+			sizes = append(sizes, len(f.GetEvents()))
+		}
+		if !slices.Equal(sizes, []int{1, 256, 44}) {
+			t.Fatalf("frames of %v events, want 1, 256 and 44", sizes)
+		}
+		want := append([]string{"first"}, slices.Concat(names("o0-", 100), names("o1-", 100), names("o2-", 100))...)
+		if !slices.Equal(r.log.ids(), want) {
+			t.Fatal("the log is not in the order of the offers")
+		}
+	})
+}
+
+func TestARetryKeepsNameAndOrder(t *testing.T) {
+	for name, fail := range map[string][]error{
+		"failed":             {errors.New("no leader")},
+		"committed unknown":  {errAfter},
+		"three in a row":     {errAfter, errors.New("timeout"), errAfter},
+		"failed then unsure": {errors.New("timeout"), errAfter},
+	} {
+		t.Run(name, func(t *testing.T) {
+			run(t, func(r *rig) {
+				r.log.fail = fail
+				r.source.Request(r.journal, offer(1, "a"))
+				r.Settle()
+				r.source.Request(r.journal, offer(2, "b"))
+				r.Advance(10 * time.Second)
+				if got := r.log.ids(); !slices.Equal(got, []string{"a", "b"}) {
+					t.Fatalf("log holds %v", got)
+				}
+				testkit.Expect[*messages.Appended](r.source)
+				testkit.Expect[*messages.Appended](r.source)
+			})
+		})
+	}
+}
+
+func TestWhatTheLogHoldsIsNotWrittenAgain(t *testing.T) {
+	run(t, func(r *rig) {
+		r.source.Request(r.journal, offer(1, "a", "b", "a"))
+		if got := testkit.Expect[*messages.Appended](r.source); !slices.Equal(got.GetDuplicates(), []uint32{2}) {
+			t.Fatalf("duplicates %v, want the third", got.GetDuplicates())
+		}
+		r.source.Request(r.journal, offer(2, "b", "c"))
+		if got := testkit.Expect[*messages.Appended](r.source); !slices.Equal(got.GetDuplicates(), []uint32{0}) {
+			t.Fatalf("duplicates %v, want the first", got.GetDuplicates())
+		}
+		r.source.Request(r.journal, offer(3, "a", "c"))
+		if got := testkit.Expect[*messages.Appended](r.source); got.GetLastPosition() != 0 || len(got.GetDuplicates()) != 2 {
+			t.Fatalf("nothing new was offered, and the answer is %v", got)
+		}
+		if got := r.log.ids(); !slices.Equal(got, []string{"a", "b", "c"}) {
+			t.Fatalf("log holds %v", got)
+		}
+	})
+}
+
+func TestAFullQueueRefusesWhole(t *testing.T) {
+	run(t, func(r *rig) {
+		r.Worker.Hold()
+		r.source.Request(r.journal, offer(1, "x"))
+		r.source.Request(r.journal, offer(2, names("a", 1000)...))
+		r.source.Request(r.journal, offer(3, "late"))
+		refused := testkit.Expect[*messages.OfferRefused](r.source)
+		if refused.GetId() != 3 || refused.GetReason() != messages.RefuseReason_REFUSE_BUSY || refused.GetRetryAfterMs() <= 0 {
+			t.Fatalf("refused %v", refused)
+		}
+		r.Worker.Release()
+		testkit.Expect[*messages.Appended](r.source)
+		testkit.Expect[*messages.Appended](r.source)
+		if len(r.log.ids()) != 1001 {
+			t.Fatalf("%d events in the log, want 1001", len(r.log.ids()))
+		}
+	})
+}
+
+func TestAnEventLargerThanAFrameIsRefusedForGood(t *testing.T) {
+	run(t, func(r *rig) {
+		big := &messages.Offer{Id: 1, Events: []*messages.Event{{Id: "big", Source: strings.Repeat("x", journal.MaxFrameBytes)}}}
+		r.source.Request(r.journal, big)
+		if got := testkit.Expect[*messages.OfferRefused](r.source); got.GetReason() != messages.RefuseReason_REFUSE_TOO_LARGE {
+			t.Fatalf("refused %v", got)
+		}
+	})
+}
+
+func TestAFullDiskRefusesAtOnceAndRecovers(t *testing.T) {
+	run(t, func(r *rig) {
+		r.Worker.Hold()
+		r.log.fail = []error{actors.ErrFull}
+		r.source.Request(r.journal, offer(1, "a"))
+		r.source.Request(r.journal, offer(2, names("b", 300)...))
+		r.Settle()
+		r.Worker.Release()
+		for id := range uint64(2) {
+			got := testkit.Expect[*messages.OfferRefused](r.source)
+			if got.GetId() != id+1 || got.GetReason() != messages.RefuseReason_REFUSE_DISK_FULL {
+				t.Fatalf("refused %v", got)
+			}
+		}
+		r.source.Request(r.journal, offer(3, "a"))
+		if got := testkit.Expect[*messages.Appended](r.source); len(got.GetDuplicates()) != 0 {
+			t.Fatal("an event that a full disk refused counts as written")
+		}
+	})
+}
+
+func TestARouterBehindSlowsTheSources(t *testing.T) {
+	run(t, func(r *rig) {
+		r.Tell(r.journal, &messages.SlowDown{})
+		r.source.Request(r.journal, offer(1, "a"))
+		if got := testkit.Expect[*messages.OfferRefused](r.source); got.GetReason() != messages.RefuseReason_REFUSE_BUSY {
+			t.Fatalf("refused %v", got)
+		}
+		r.Tell(r.journal, &messages.SpeedUp{})
+		r.source.Request(r.journal, offer(1, "a"))
+		testkit.Expect[*messages.Appended](r.source)
+	})
+}
+
+func TestARestartAsksTheFrameInFlightAgain(t *testing.T) {
+	run(t, func(r *rig) {
+		r.log.fail = []error{errAfter}
+		r.observe = func(o journal.Observation) {
+			if o.Err != nil {
+				panic("a bug")
+			}
+		}
+		r.source.Request(r.journal, offer(1, "a"))
+		r.Settle()
+		r.source.Request(r.journal, offer(3, "b"))
+		r.Advance(5 * time.Second)
+		if got := r.Panics(); len(got) != 1 {
+			t.Fatalf("panics %v, want one", got)
+		}
+		if got := r.log.ids(); !slices.Equal(got, []string{"a", "b"}) {
+			t.Fatalf("log holds %v after a restart", got)
+		}
+		if len(r.log.frames) == 2 && r.log.frames[0].GetNumber() == r.log.frames[1].GetNumber() {
+			t.Fatal("a frame's number was given twice")
+		}
+	})
+}
