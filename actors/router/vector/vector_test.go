@@ -1,0 +1,420 @@
+package vector
+
+import (
+	"errors"
+	"math"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"testing"
+)
+
+func eachKernel(t *testing.T, f func(t *testing.T, k kernel)) {
+	for _, k := range kernels() {
+		t.Run(k.name, func(t *testing.T) { f(t, k) })
+	}
+}
+
+// random is a vector with numbers of like size, or, one time in four, with an
+// outlier or with numbers of very different sizes.
+func random(r *rand.Rand) []float32 {
+	v := make([]float32, Dim)
+	for i := range v {
+		v[i] = float32(r.NormFloat64())
+	}
+	switch r.IntN(8) {
+	case 0:
+		v[r.IntN(Dim)] = float32(r.NormFloat64() * 300)
+	case 1:
+		for i := range v {
+			v[i] *= float32(math.Exp(r.NormFloat64() * 8))
+		}
+	}
+	return v
+}
+
+// near is v moved by about share of its own length.
+func near(r *rand.Rand, v []float32, share float64) []float32 {
+	out := slices.Clone(v)
+	size := 0.0
+	for _, f := range v {
+		size += float64(f) * float64(f)
+	}
+	size = math.Sqrt(size / Dim)
+	for i := range out {
+		out[i] += float32(r.NormFloat64() * size * share)
+	}
+	return out
+}
+
+// reference is the cosine as the package comment writes it.
+func reference(a, b []float32) float64 {
+	return dotReference(a, b) / math.Sqrt(dotReference(a, a)*dotReference(b, b))
+}
+
+func dotReference(a, b []float32) float64 {
+	var lane [32]float64
+	for i := range a {
+		lane[i%32] += float64(a[i]) * float64(b[i])
+	}
+	var t [8]float64
+	for j := range t {
+		t[j] = (lane[j] + lane[j+8]) + (lane[j+16] + lane[j+24])
+	}
+	return ((t[0] + t[4]) + (t[2] + t[6])) + ((t[1] + t[5]) + (t[3] + t[7]))
+}
+
+func TestEveryKernelGivesTheSameBits(t *testing.T) {
+	eachKernel(t, func(t *testing.T, k kernel) {
+		r := rand.New(rand.NewPCG(1, 2))
+		for range 50 {
+			p := newPage(1)
+			var rows [][]float32
+			for slot := range pageRows {
+				v := random(r)
+				p.put(slot, v)
+				rows = append(rows, v)
+			}
+			event := random(r)
+			var x probe
+			x.set(event)
+			for n := 1; n <= pageRows; n++ {
+				var got, want [pageRows]int32
+				k.ints(&p.ints[0], n, &x, &p.ints[0], &got)
+				intsGo(&p.ints[0], n, &x, nil, &want)
+				if !slices.Equal(got[:n], want[:n]) {
+					t.Fatalf("%d rows: integer products %v, want %v", n, got[:n], want[:n])
+				}
+			}
+			for slot, v := range rows {
+				var sums [8]float64
+				k.dot(&p.floats[slot*Dim], &x.wide[0], &sums)
+				if got, want := fold(&sums), dotReference(v, event); got != want {
+					t.Fatalf("dot = %x, want %x", got, want)
+				}
+			}
+		}
+	})
+}
+
+func TestThresholdDecidesToTheLastDigit(t *testing.T) {
+	eachKernel(t, func(t *testing.T, k kernel) {
+		r := rand.New(rand.NewPCG(3, 4))
+		for range 200 {
+			row := random(r)
+			event := near(r, row, r.Float64()*3)
+			c := reference(row, event)
+			s := newSet(k)
+			for id, threshold := range map[ID]float64{1: c, 2: math.Nextafter(c, 2), 3: math.Nextafter(c, -2)} {
+				if err := s.Add(id, [][]float32{row}, []float64{threshold}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want := []Hit{{ID: 1, Cosine: c}, {ID: 3, Cosine: c}}
+			var scratch Scratch
+			if got := s.Snapshot().Match(event, &scratch, nil); !reflect.DeepEqual(got, want) {
+				t.Fatalf("hits %v, want %v: threshold %v passes, the next float64 above it does not", got, want, c)
+			}
+		}
+	})
+}
+
+// The bound of the package comment must hold for every pair: what the
+// estimate says is never further from the cosine than it allows.
+func TestPrefilterBoundHolds(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	worst := 0.0
+	for range 3000 {
+		row := random(r)
+		event := near(r, row, math.Exp(r.NormFloat64()*3))
+		if r.IntN(4) == 0 {
+			event = random(r)
+		}
+		p := newPage(1)
+		p.put(0, row)
+		var x probe
+		x.set(event)
+		var dots [pageRows]int32
+		intsGo(&p.ints[0], 1, &x, nil, &dots)
+		estimate := float64(dots[0]) * p.scale[0] * x.scale
+		bound := p.relErr[0]*(1+x.relErr) + x.relErr
+		off := math.Abs(reference(row, event) - estimate)
+		if off > bound+slack/100 {
+			t.Fatalf("estimate is off by %v, the bound allows %v", off, bound)
+		}
+		worst = math.Max(worst, off/bound)
+	}
+	if worst < 0.01 {
+		t.Errorf("the estimate never came nearer than %v of its bound: the test sees no hard case", worst)
+	}
+}
+
+func TestAVectorIsExactlyOneWithItself(t *testing.T) {
+	eachKernel(t, func(t *testing.T, k kernel) {
+		r := rand.New(rand.NewPCG(7, 8))
+		for range 100 {
+			v := random(r)
+			s := newSet(k)
+			if err := s.Add(9, [][]float32{v}, []float64{1}); err != nil {
+				t.Fatal(err)
+			}
+			var scratch Scratch
+			if got := s.Snapshot().Match(v, &scratch, nil); len(got) != 1 || got[0].Cosine != 1 {
+				t.Fatalf("hits %v, want one of cosine 1", got)
+			}
+		}
+	})
+}
+
+func TestExtremeSizes(t *testing.T) {
+	fill := func(f float32) []float32 {
+		v := make([]float32, Dim)
+		for i := range v {
+			v[i] = f
+		}
+		return v
+	}
+	one := make([]float32, Dim)
+	one[Dim-1] = math.SmallestNonzeroFloat32
+	eachKernel(t, func(t *testing.T, k kernel) {
+		for name, v := range map[string][]float32{
+			"largest": fill(math.MaxFloat32), "smallest": fill(math.SmallestNonzeroFloat32),
+			"one smallest": one, "negative": fill(-1e-30),
+		} {
+			s := newSet(k)
+			if err := s.Add(1, [][]float32{v}, []float64{1}); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			var scratch Scratch
+			if got := s.Snapshot().Match(v, &scratch, nil); len(got) != 1 {
+				t.Errorf("%s: hits %v, want its own", name, got)
+			}
+		}
+	})
+}
+
+func TestUnusableVectorsAreRefused(t *testing.T) {
+	good := make([]float32, Dim)
+	good[0] = 1
+	with := func(i int, f float32) []float32 { v := slices.Clone(good); v[i] = f; return v }
+	for _, c := range []struct {
+		name       string
+		vectors    [][]float32
+		thresholds []float64
+		want       error
+	}{
+		{"short", [][]float32{good[:Dim-1]}, []float64{.5}, ErrDimension},
+		{"long", [][]float32{append(slices.Clone(good), 1)}, []float64{.5}, ErrDimension},
+		{"none", nil, nil, ErrDimension},
+		{"nan", [][]float32{with(7, float32(math.NaN()))}, []float64{.5}, ErrNotFinite},
+		{"infinite", [][]float32{with(7, float32(math.Inf(-1)))}, []float64{.5}, ErrNotFinite},
+		{"zero", [][]float32{make([]float32, Dim)}, []float64{.5}, ErrZero},
+		{"negative zero", [][]float32{with(0, float32(math.Copysign(0, -1)))}, []float64{.5}, ErrZero},
+		{"second of two", [][]float32{good, make([]float32, Dim)}, []float64{.5, .5}, ErrZero},
+		{"threshold nan", [][]float32{good}, []float64{math.NaN()}, ErrThreshold},
+		{"threshold above 1", [][]float32{good}, []float64{1.01}, ErrThreshold},
+		{"threshold missing", [][]float32{good, with(1, 1)}, []float64{.5}, ErrThreshold},
+	} {
+		s := New()
+		if err := s.Add(1, [][]float32{good}, []float64{.5}); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Add(1, c.vectors, c.thresholds); !errors.Is(err, c.want) {
+			t.Errorf("%s: %v, want %v", c.name, err, c.want)
+		}
+		var scratch Scratch
+		if got := s.Snapshot().Match(good, &scratch, nil); len(got) != 1 {
+			t.Errorf("%s: a refused change took the old filter away: hits %v", c.name, got)
+		}
+	}
+}
+
+func TestUnusableEventsHitNothing(t *testing.T) {
+	s := New()
+	v := make([]float32, Dim)
+	v[3] = 1
+	if err := s.Add(1, [][]float32{v}, []float64{-1}); err != nil {
+		t.Fatal(err)
+	}
+	nan := slices.Clone(v)
+	nan[4] = float32(math.NaN())
+	var scratch Scratch
+	for _, e := range [][]float32{nil, v[:10], make([]float32, Dim), nan} {
+		if got := s.Snapshot().Match(e, &scratch, nil); len(got) != 0 {
+			t.Errorf("event of %d numbers: hits %v, want none", len(e), got)
+		}
+		if got := s.Snapshot().Scan(e, &scratch, nil); len(got) != 0 {
+			t.Errorf("event of %d numbers: scan hits %v, want none", len(e), got)
+		}
+	}
+}
+
+// oracle is the set as a plain list.
+type oracle map[ID]struct {
+	vectors    [][]float32
+	thresholds []float64
+}
+
+func (o oracle) match(event []float32) []Hit {
+	var hits []Hit
+	for id, f := range o {
+		best, ok := 0.0, false
+		for i, v := range f.vectors {
+			if c := reference(v, event); c >= f.thresholds[i] && (!ok || c > best) {
+				best, ok = c, true
+			}
+		}
+		if ok {
+			hits = append(hits, Hit{ID: id, Cosine: math.Min(1, best)})
+		}
+	}
+	slices.SortFunc(hits, func(a, b Hit) int { return int(a.ID) - int(b.ID) })
+	return hits
+}
+
+// Random changes against a plain list, old snapshots included: what a
+// snapshot answers never changes.
+func TestSetAgainstOracle(t *testing.T) {
+	eachKernel(t, func(t *testing.T, k kernel) {
+		r := rand.New(rand.NewPCG(11, 12))
+		var pool [][]float32
+		for range 60 {
+			pool = append(pool, random(r))
+		}
+		var events [][]float32
+		for range 11 {
+			events = append(events, near(r, pool[r.IntN(len(pool))], r.Float64()))
+		}
+		s, o := newSet(k), oracle{}
+		type kept struct {
+			snapshot *Snapshot
+			want     [][]Hit
+		}
+		var keep []kept
+		var scratch Scratch
+		check := func(snap *Snapshot, want [][]Hit) {
+			t.Helper()
+			batch := make([][]Hit, len(events))
+			snap.MatchBatch(events, &scratch, batch)
+			for i, e := range events {
+				for how, got := range map[string][]Hit{
+					"Match": snap.Match(e, &scratch, nil), "Scan": snap.Scan(e, &scratch, nil), "MatchBatch": batch[i],
+				} {
+					if len(got)+len(want[i]) > 0 && !reflect.DeepEqual(got, want[i]) {
+						t.Fatalf("%s, event %d: %v, want %v", how, i, got, want[i])
+					}
+				}
+			}
+		}
+		for step := range 400 {
+			id := ID(r.IntN(70))
+			if r.IntN(5) < 2 {
+				s.Remove(id)
+				delete(o, id)
+			} else {
+				var vs [][]float32
+				var ts []float64
+				for range 1 + r.IntN(4) {
+					vs = append(vs, pool[r.IntN(len(pool))])
+					ts = append(ts, r.Float64()*1.5-0.5)
+				}
+				if err := s.Add(id, vs, ts); err != nil {
+					t.Fatal(err)
+				}
+				o[id] = struct {
+					vectors    [][]float32
+					thresholds []float64
+				}{vs, ts}
+			}
+			if step%40 == 7 {
+				k := kept{snapshot: s.Snapshot()}
+				for _, e := range events {
+					k.want = append(k.want, o.match(e))
+				}
+				keep = append(keep, k)
+			}
+			shelved(t, s)
+		}
+		for _, k := range keep {
+			check(k.snapshot, k.want)
+		}
+		if s.Len() != len(o) {
+			t.Errorf("%d filters, want %d", s.Len(), len(o))
+		}
+	})
+}
+
+// shelved holds the set's bookkeeping against what it promises.
+func shelved(t *testing.T, s *Set) {
+	t.Helper()
+	thin, live := 0, 0
+	for i, h := range s.shelves {
+		n := 0
+		for slot, r := range h.rows {
+			if r == nil {
+				continue
+			}
+			n++
+			if r.shelf != h || r.slot != slot || len(s.pages[i].owners[slot]) == 0 {
+				t.Fatalf("page %d row %d is not where it says, or has no owner", i, slot)
+			}
+		}
+		if h.index != i || h.live != n {
+			t.Fatalf("page %d says index %d and %d live, has %d", i, h.index, h.live, n)
+		}
+		if h != s.open && n <= pageRows/2 {
+			thin++
+		}
+		live += n
+	}
+	if thin > 1 {
+		t.Fatalf("%d closed pages are at most half live, want 1 at most", thin)
+	}
+	distinct := 0
+	for _, rows := range s.byVector {
+		distinct += len(rows)
+	}
+	if distinct != live {
+		t.Fatalf("%d vectors known, %d stored", distinct, live)
+	}
+}
+
+func TestIdenticalVectorsAreStoredOnce(t *testing.T) {
+	r := rand.New(rand.NewPCG(13, 14))
+	v := random(r)
+	s := New()
+	for id := range ID(1000) {
+		if err := s.Add(id, [][]float32{slices.Clone(v), slices.Clone(v)}, []float64{.9, .8}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if s.Vectors() != 1 || s.Len() != 1000 {
+		t.Fatalf("%d vectors for %d filters, want 1 for 1000", s.Vectors(), s.Len())
+	}
+	var scratch Scratch
+	if got := s.Snapshot().Match(v, &scratch, nil); len(got) != 1000 {
+		t.Fatalf("%d hits, want 1000", len(got))
+	}
+	for id := range ID(1000) {
+		s.Remove(id)
+	}
+	if s.Vectors() != 0 || !s.Snapshot().Empty() && len(s.Snapshot().Match(v, &scratch, nil)) != 0 {
+		t.Fatalf("%d vectors left after everything was removed", s.Vectors())
+	}
+}
+
+func TestMatchAllocatesNothing(t *testing.T) {
+	r := rand.New(rand.NewPCG(15, 16))
+	s := New()
+	for id := range ID(100) {
+		if err := s.Add(id, [][]float32{random(r)}, []float64{0}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	snap, event := s.Snapshot(), random(r)
+	var scratch Scratch
+	hits := snap.Match(event, &scratch, nil)
+	if n := testing.AllocsPerRun(20, func() { hits = snap.Match(event, &scratch, hits[:0]) }); n != 0 {
+		t.Errorf("%v allocations an event, want 0", n)
+	}
+}
