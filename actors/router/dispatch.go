@@ -1,0 +1,153 @@
+package router
+
+import (
+	"cmp"
+	"math/bits"
+	"slices"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/birdwire/birdwire/actors/router/index"
+	"github.com/birdwire/birdwire/actors/router/match"
+	"github.com/birdwire/birdwire/messages"
+)
+
+// mask is which events of a frame a connection is sent; 256 is a frame's bound.
+type mask [4]uint64
+
+func (m *mask) set(i int) { m[i>>6] |= 1 << (i & 63) }
+
+// dispatch gathers what one frame means to whom, and tells each once.
+// Connections that are sent the same events share one message: with ten
+// thousand subscribers to everything that is one allocation, not ten thousand.
+type dispatch struct {
+	matcher     match.Matcher
+	deliveries  []*messages.Delivery // by place in the frame; nil where nobody wanted the event
+	subscribers []*subscriber
+	keys        []*keyed
+	shared      map[mask]*messages.Deliveries
+}
+
+// match asks the index for one event and gathers the answer.
+func (d *dispatch) match(s *index.Snapshot, owners map[index.ID]owner, p messages.Position, e *messages.Event) (hits int) {
+	found := d.matcher.Match(s, e)
+	for _, hit := range found {
+		o, ok := owners[hit.ID]
+		switch {
+		case !ok:
+		case o.key != nil:
+			d.hitKey(o, p, e)
+		default:
+			d.hitConnection(o.subscriber, p, e, hit)
+		}
+	}
+	return len(found)
+}
+
+func (d *dispatch) hitKey(o owner, p messages.Position, e *messages.Event) {
+	if len(o.key.hits) == 0 {
+		d.keys = append(d.keys, o.key)
+	}
+	if n := len(o.key.hits); n > 0 && o.key.hits[n-1].GetPosition() == uint64(p) {
+		o.key.hits[n-1].K = append(o.key.hits[n-1].K, o.k)
+		return
+	}
+	o.key.hits = append(o.key.hits, &messages.Hit{Position: uint64(p), Event: e, K: []uint32{o.k}})
+}
+
+func (d *dispatch) hitConnection(s *subscriber, p messages.Position, e *messages.Event, hit match.Hit) {
+	if s.mask == (mask{}) && s.special == nil {
+		d.subscribers = append(d.subscribers, s)
+	}
+	if hit.Event == nil && hit.Similarity == 0 {
+		i := p.Index()
+		for len(d.deliveries) <= i {
+			d.deliveries = append(d.deliveries, nil)
+		}
+		if d.deliveries[i] == nil {
+			d.deliveries[i] = &messages.Delivery{Position: uint64(p), Event: e}
+		}
+		s.mask.set(i)
+		return
+	}
+	own := &messages.Delivery{Position: uint64(p), Event: e, Similarity: float64(hit.Similarity)}
+	if hit.Event != nil {
+		own.Event = hit.Event
+	}
+	s.special = append(s.special, own)
+}
+
+// send tells everyone and is empty again.
+func (d *dispatch) send(ctx actor.Context) (deliveries int) {
+	if d.shared == nil {
+		d.shared = map[mask]*messages.Deliveries{}
+	}
+	for _, s := range d.subscribers {
+		m := d.message(s)
+		deliveries += len(m.GetDeliveries())
+		ctx.Send(s.pid, m)
+		s.mask, s.special = mask{}, nil
+	}
+	for _, k := range d.keys {
+		for _, h := range k.hits {
+			slices.Sort(h.K)
+		}
+		k.number++
+		ctx.Send(k.notify, &messages.Matched{KeyId: k.id, Hits: k.hits, Number: k.number})
+		k.hits = nil
+	}
+	d.reset()
+	return deliveries
+}
+
+func (d *dispatch) reset() {
+	clear(d.deliveries)
+	clear(d.subscribers)
+	clear(d.keys)
+	clear(d.shared)
+	d.deliveries, d.subscribers, d.keys = d.deliveries[:0], d.subscribers[:0], d.keys[:0]
+}
+
+// message is what one connection is told: shared where it is nothing special.
+func (d *dispatch) message(s *subscriber) *messages.Deliveries {
+	if s.special == nil {
+		if m := d.shared[s.mask]; m != nil {
+			return m
+		}
+	}
+	m := &messages.Deliveries{Deliveries: d.pick(s.mask)}
+	if s.special == nil {
+		d.shared[s.mask] = m
+		return m
+	}
+	m.Deliveries = append(m.Deliveries, s.special...)
+	slices.SortFunc(m.Deliveries, func(a, b *messages.Delivery) int {
+		return cmp.Compare(a.GetPosition(), b.GetPosition())
+	})
+	return m
+}
+
+func (d *dispatch) pick(m mask) []*messages.Delivery {
+	n := 0
+	for _, word := range m {
+		n += bits.OnesCount64(word)
+	}
+	picked := make([]*messages.Delivery, 0, n)
+	for w, word := range m {
+		for ; word != 0; word &= word - 1 {
+			picked = append(picked, d.deliveries[w<<6+bits.TrailingZeros64(word)])
+		}
+	}
+	return picked
+}
+
+// abandon forgets what a frame that failed had gathered.
+func (d *dispatch) abandon() {
+	for _, s := range d.subscribers {
+		s.mask, s.special = mask{}, nil
+	}
+	for _, k := range d.keys {
+		k.hits = nil
+	}
+	d.reset()
+}

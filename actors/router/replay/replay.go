@@ -1,0 +1,230 @@
+// Package replay reads the log for one client and matches it as the router
+// would have: the same index, the same matcher, the same rule about repeats.
+//
+// It never waits for the log to grow and never writes.
+package replay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/birdwire/birdwire/actors/journal/repeat"
+	"github.com/birdwire/birdwire/actors/router/index"
+	"github.com/birdwire/birdwire/actors/router/match"
+	"github.com/birdwire/birdwire/actors/router/rule"
+	"github.com/birdwire/birdwire/messages"
+)
+
+// Log reads frames in order.
+type Log interface {
+	// Read starts at the frame at sequence from (at least 1), or at the first
+	// held where earlier ones are gone. The caller closes the cursor.
+	Read(ctx context.Context, from uint64) (Frames, error)
+	Bounds(ctx context.Context) (first, last uint64, err error)
+}
+
+// Frames is one reading.
+type Frames interface {
+	// Next returns the next frame, nil where sequences are gone for good, and
+	// io.EOF at the log's present end.
+	Next(ctx context.Context) (sequence uint64, frame *messages.Frame, err error)
+	Close() error
+}
+
+// Request asks for what the queries want in (From, Through].
+type Request struct {
+	Queries    []*messages.Query
+	From       messages.Position
+	Through    messages.Position
+	Voids      []uint64          // repeats in (VoidsSince, Through], ascending
+	VoidsSince messages.Position // repeats before it are found by reading the window
+	Frames     int               // read at most
+	Deliveries int               // found at most, about: a frame is not cut in two
+}
+
+// Result is what was found, through Through: the end of the last frame read,
+// or the request's where the log ended.
+type Result struct {
+	Deliveries []*messages.Delivery
+	Through    messages.Position
+}
+
+// TrimmedError: the log no longer holds the event after From.
+type TrimmedError struct{ First messages.Position }
+
+func (e *TrimmedError) Error() string {
+	return fmt.Sprintf("the log begins at position %d", e.First)
+}
+
+// Run does one request.
+func Run(ctx context.Context, log Log, r Request) (Result, error) {
+	first, last, err := log.Bounds(ctx)
+	if err != nil {
+		return Result{}, fmt.Errorf("replay: bounds: %w", err)
+	}
+	if r.From > 0 && r.From.Sequence() < first && !(first > last && r.From.Sequence() == last) && r.From < messages.EndOf(first-1) {
+		return Result{}, &TrimmedError{First: messages.At(first, 0)}
+	}
+	queries, err := newQueries(r.Queries)
+	if err != nil {
+		return Result{}, err
+	}
+	voids, err := newVoids(ctx, log, r, first)
+	if err != nil {
+		return Result{}, err
+	}
+	start := max(r.From.Sequence(), first, 1)
+	frames, err := log.Read(ctx, start)
+	if err != nil {
+		return Result{}, fmt.Errorf("replay: read from %d: %w", start, err)
+	}
+	defer frames.Close()
+	result := Result{Through: r.From}
+	for range max(r.Frames, 1) {
+		sequence, frame, err := frames.Next(ctx)
+		if errors.Is(err, io.EOF) {
+			result.Through = max(result.Through, r.Through)
+			return result, nil
+		}
+		if err != nil {
+			return Result{}, fmt.Errorf("replay: %w", err)
+		}
+		if sequence > r.Through.Sequence() {
+			result.Through = r.Through
+			return result, nil
+		}
+		for i, e := range frame.GetEvents() {
+			p := messages.At(sequence, i)
+			if voids.repeat(p, e.GetId()) || p <= r.From || p > r.Through {
+				continue
+			}
+			result.Deliveries = queries.deliver(result.Deliveries, p, e)
+		}
+		result.Through = min(messages.EndOf(sequence), r.Through)
+		if result.Through == r.Through || len(result.Deliveries) >= r.Deliveries {
+			break
+		}
+	}
+	return result, nil
+}
+
+// queries is the small index of one client.
+type queries struct {
+	all      []*messages.Query
+	snapshot *index.Snapshot
+	matcher  match.Matcher
+}
+
+func newQueries(all []*messages.Query) (*queries, error) {
+	x := index.New(index.Config{})
+	sorted := slices.Clone(all)
+	slices.SortFunc(sorted, func(a, b *messages.Query) int { return int(a.GetK()) - int(b.GetK()) })
+	for i, q := range sorted {
+		compiled, err := rule.Compile(q)
+		if err != nil {
+			return nil, fmt.Errorf("replay: query %d: %w", q.GetK(), err)
+		}
+		if err := x.Put(index.ID(i), compiled); err != nil {
+			return nil, fmt.Errorf("replay: query %d: %w", q.GetK(), err)
+		}
+	}
+	return &queries{all: sorted, snapshot: x.Snapshot()}, nil
+}
+
+// deliver appends the event's deliveries, k ascending.
+func (q *queries) deliver(ds []*messages.Delivery, p messages.Position, e *messages.Event) []*messages.Delivery {
+	for _, hit := range q.matcher.Match(q.snapshot, e) {
+		query := q.all[hit.ID]
+		if uint64(p) <= query.GetCreatedPosition() {
+			continue
+		}
+		shown := e
+		if hit.Event != nil {
+			shown = hit.Event
+		}
+		ds = append(ds, &messages.Delivery{
+			Position: uint64(p), K: query.GetK(), Event: shown,
+			Origin: query.GetOrigin(), Similarity: float64(hit.Similarity),
+		})
+	}
+	return ds
+}
+
+// voids knows which positions are repeats: from the router's memory, and
+// before that from the log itself, whose window is read first.
+type voids struct {
+	known  []uint64
+	since  messages.Position
+	window *repeat.Window
+}
+
+func newVoids(ctx context.Context, log Log, r Request, first uint64) (*voids, error) {
+	v := &voids{known: r.Voids, since: r.VoidsSince}
+	if r.From >= r.VoidsSince {
+		return v, nil
+	}
+	window, err := WindowBefore(ctx, log, r.From.Sequence(), first)
+	if err != nil {
+		return nil, err
+	}
+	v.window = window
+	return v, nil
+}
+
+func (v *voids) repeat(p messages.Position, id string) bool {
+	if v.window != nil {
+		said := v.window.Add(id)
+		if p <= v.since {
+			return said
+		}
+	}
+	_, found := slices.BinarySearch(v.known, uint64(p))
+	return found
+}
+
+// WindowBefore reads the repeat window as it stands before the frame at
+// sequence. Frames hold 1 to 256 events, so how far back the window reaches is
+// found by doubling.
+func WindowBefore(ctx context.Context, log Log, sequence, first uint64) (*repeat.Window, error) {
+	for span := uint64(repeat.Size / 256); ; span *= 4 {
+		from := max(first, 1)
+		if sequence > from+span {
+			from = sequence - span
+		}
+		window := repeat.New()
+		events, err := fill(ctx, log, window, from, sequence)
+		if err != nil {
+			return nil, err
+		}
+		if events >= repeat.Size || from <= max(first, 1) {
+			return window, nil
+		}
+	}
+}
+
+func fill(ctx context.Context, log Log, w *repeat.Window, from, before uint64) (events int, err error) {
+	if from >= before {
+		return 0, nil
+	}
+	frames, err := log.Read(ctx, from)
+	if err != nil {
+		return 0, fmt.Errorf("replay: read window from %d: %w", from, err)
+	}
+	defer frames.Close()
+	for {
+		sequence, frame, err := frames.Next(ctx)
+		if errors.Is(err, io.EOF) || err == nil && sequence >= before {
+			return events, nil
+		}
+		if err != nil {
+			return 0, fmt.Errorf("replay: read window: %w", err)
+		}
+		for _, e := range frame.GetEvents() {
+			w.Add(e.GetId())
+			events++
+		}
+	}
+}

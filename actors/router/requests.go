@@ -1,0 +1,98 @@
+package router
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/birdwire/birdwire/actors/router/index"
+	"github.com/birdwire/birdwire/messages"
+)
+
+// match keeps one event's failure to that event.
+func (r *router) match(s *index.Snapshot, p messages.Position, e *messages.Event) (hits int, err error) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			err = fmt.Errorf("panic: %v", reason)
+		}
+	}()
+	return r.dispatch.match(s, r.state.subscriptions.owners, p, e), nil
+}
+
+// pace slows the sources while this router is behind, by way of the journal.
+func (r *router) pace(ctx actor.Context, lag time.Duration) {
+	journal := r.cfg.Journal()
+	switch {
+	case journal == nil:
+	case !r.slowed && lag > r.cfg.Behind:
+		r.slowed = true
+		r.cfg.Logger.Warn("the router is behind; sources are slowed", "lag", lag)
+		ctx.Send(journal, &messages.SlowDown{Reason: "the router is behind"})
+	case r.slowed && lag < r.cfg.Behind/4:
+		r.slowed = false
+		ctx.Send(journal, &messages.SpeedUp{})
+	}
+}
+
+// join takes a connection's filters from the next frame on.
+func (r *router) join(ctx actor.Context, m *messages.Join) {
+	pid := actor.NewPID(m.GetConnection().GetAddress(), m.GetConnection().GetId())
+	_, known := r.state.subscriptions.connections[m.GetConnectionId()]
+	if err := r.state.subscriptions.subscribe(r.state.index, m.GetConnectionId(), pid, m.GetQuery()); err != nil {
+		ctx.Respond(&messages.JoinRefused{Detail: err.Error()})
+		return
+	}
+	if !known {
+		ctx.Watch(pid)
+	}
+	ctx.Respond(&messages.Joined{Position: uint64(r.state.through())})
+	r.merge(ctx)
+}
+
+// put changes a key's queries. A query that does not compile was accepted by a
+// newer version of the language: the key is told, the others stay as they are.
+func (r *router) put(ctx actor.Context, m *messages.PutQueries) {
+	notify := actor.NewPID(m.GetNotify().GetAddress(), m.GetNotify().GetId())
+	if err := r.state.subscriptions.put(r.state.index, m, notify); err != nil {
+		r.cfg.Logger.Error("a key's queries were refused", "key", m.GetKeyId(), "error", err)
+		ctx.Respond(&messages.JoinRefused{Detail: err.Error()})
+		return
+	}
+	ctx.Respond(&messages.QueriesPut{Position: uint64(r.state.through()), Id: m.GetId(), KeyId: m.GetKeyId()})
+	r.merge(ctx)
+}
+
+// merge has a worker make the index cheaper, one piece at a time; matching and
+// changes go on meanwhile.
+func (r *router) merge(ctx actor.Context) {
+	if r.merging {
+		return
+	}
+	work := r.state.index.Merge()
+	if work == nil {
+		return
+	}
+	r.merging = r.cfg.Worker.Do(ctx.Self(), time.Minute, func(context.Context) any {
+		work.Run()
+		return &merged{work}
+	})
+}
+
+func (r *router) merged(ctx actor.Context, m *merged) {
+	r.merging = false
+	r.state.index.Install(m.merge) // void where another came first: the next one is asked for
+	r.merge(ctx)
+}
+
+// askThrough answers behind all deliveries sent so far. Towards a key the
+// answer goes the way that Matched goes, or it would overtake it.
+func (r *router) askThrough(ctx actor.Context, m *messages.AskThrough) {
+	through := &messages.Through{ConnectionId: m.GetConnectionId(), KeyId: m.GetKeyId(), Position: uint64(r.state.through())}
+	if key := r.state.subscriptions.keys[m.GetKeyId()]; key != nil && m.GetKeyId() != "" {
+		ctx.Send(key.notify, through)
+		return
+	}
+	ctx.Respond(through)
+}

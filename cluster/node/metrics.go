@@ -1,0 +1,109 @@
+package node
+
+import (
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/birdwire/birdwire/actors/journal"
+	"github.com/birdwire/birdwire/actors/router"
+)
+
+// metrics are the node's own figures, on a registry of its own: two nodes in
+// one process (tests) must not share counters.
+type metrics struct {
+	registry *prometheus.Registry
+
+	supervision *prometheus.CounterVec
+	drops       *prometheus.CounterVec
+	deadLetters prometheus.Counter
+	workPanics  prometheus.Counter
+
+	appendSeconds prometheus.Histogram
+	appendEvents  prometheus.Counter
+	appendErrors  prometheus.Counter
+	duplicates    prometheus.Counter
+
+	routedEvents, repeats, hits, routed prometheus.Counter
+	mended, skipped, matchPanics        prometheus.Counter
+	lag                                 prometheus.Histogram
+	position                            prometheus.Gauge
+}
+
+func newMetrics() *metrics {
+	m := &metrics{registry: prometheus.NewRegistry()}
+	counter := func(name, help string) prometheus.Counter {
+		c := prometheus.NewCounter(prometheus.CounterOpts{Namespace: "birdwire", Name: name, Help: help})
+		m.registry.MustRegister(c)
+		return c
+	}
+	counters := func(name, help string, labels ...string) *prometheus.CounterVec {
+		c := prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "birdwire", Name: name, Help: help}, labels)
+		m.registry.MustRegister(c)
+		return c
+	}
+	seconds := func(name, help string) prometheus.Histogram {
+		h := prometheus.NewHistogram(prometheus.HistogramOpts{
+			Namespace: "birdwire", Name: name, Help: help,
+			Buckets: []float64{.0005, .001, .002, .003, .005, .01, .015, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+		})
+		m.registry.MustRegister(h)
+		return h
+	}
+	m.supervision = counters("actor_failures_total", "Actor failures by kind and what was done.", "kind", "directive")
+	m.drops = counters("mailbox_dropped_total", "Messages dropped at a full mailbox, by kind of actor.", "kind")
+	m.deadLetters = counter("dead_letters_total", "Messages that reached no actor.")
+	m.workPanics = counter("work_panics_total", "Blocking work that panicked.")
+	m.appendSeconds = seconds("journal_append_seconds", "From a frame made to its durable acknowledgement.")
+	m.appendEvents = counter("journal_events_total", "Events made durable.")
+	m.appendErrors = counter("journal_append_errors_total", "Appends that failed and were tried again or given back.")
+	m.duplicates = counter("journal_duplicates_total", "Offered events that the log held already.")
+	m.routedEvents = counter("router_events_total", "Events taken from the log, repeats included.")
+	m.repeats = counter("router_repeats_total", "Events dropped as repeats.")
+	m.hits = counter("router_hits_total", "Standing queries that wanted an event.")
+	m.routed = counter("router_deliveries_total", "Deliveries handed to this node's connections by the router.")
+	m.mended = counter("router_frames_from_log_total", "Frames read from the log because they had not come by message.")
+	m.skipped = counter("router_frames_skipped_total", "Frames gone from the log for good.")
+	m.matchPanics = counter("router_match_panics_total", "Events skipped because matching them failed.")
+	m.lag = seconds("router_lag_seconds", "From a frame's acknowledgement to its being handed on.")
+	m.position = prometheus.NewGauge(prometheus.GaugeOpts{
+		Namespace: "birdwire", Name: "router_sequence", Help: "The newest frame handled.",
+	})
+	m.registry.MustRegister(m.position, collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+func (m *metrics) supervised(kind, directive string) {
+	m.supervision.WithLabelValues(kind, strings.ToLower(strings.TrimSuffix(directive, "Directive"))).Inc()
+}
+
+func (m *metrics) dropped(kind string) prometheus.Counter { return m.drops.WithLabelValues(kind) }
+
+func (m *metrics) appended(o journal.Observation) {
+	if o.Err != nil {
+		m.appendErrors.Inc()
+		return
+	}
+	m.appendSeconds.Observe(o.Took.Seconds())
+	m.appendEvents.Add(float64(o.Events))
+	m.duplicates.Add(float64(o.Duplicates))
+}
+
+func (m *metrics) handled(o router.Observation) {
+	m.position.Set(float64(o.Sequence))
+	m.routedEvents.Add(float64(o.Events))
+	m.repeats.Add(float64(o.Repeats))
+	m.hits.Add(float64(o.Hits))
+	m.routed.Add(float64(o.Deliveries))
+	m.skipped.Add(float64(o.Skipped))
+	m.matchPanics.Add(float64(o.Panics))
+	if o.FromLog {
+		m.mended.Inc()
+		return
+	}
+	if o.Skipped == 0 {
+		m.lag.Observe(o.Lag.Seconds())
+	}
+}

@@ -1,0 +1,164 @@
+package node
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	cmap "github.com/orcaman/concurrent-map"
+
+	"github.com/birdwire/birdwire/actors"
+	"github.com/birdwire/birdwire/messages"
+)
+
+// The process registry is 1,024 maps already; with the library's default each
+// of them is 32 more, and a new system costs 10 ms and 3 MB.
+func init() { cmap.SHARD_COUNT = 1 }
+
+// mailboxBounds say how many messages may wait for one actor of a kind. Past
+// the bound a message is dropped and counted, which every protocol here takes:
+//
+//	connection   is ended as a slow consumer
+//	router       a lost frame is a hole, read from the log
+//	apikey       a lost Matched is a hole in its numbers: connections rejoin
+//	shard        a request is answered by nobody: 503, and asked again
+//	journal      an offer is answered by nobody: its offerer asks again
+//	source       as journal
+var mailboxBounds = map[string]int{
+	"connection": 4_096,
+	"router":     65_536,
+	"apikey":     16_384,
+	"shard":      65_536,
+	"journal":    65_536,
+}
+
+const mailboxBound = 4_096 // of every other kind
+
+// system is one node's actor system with what its actors take from it.
+type system struct {
+	*actor.ActorSystem
+	log       *slog.Logger
+	metrics   *metrics
+	essential atomic.Pointer[func(kind string, reason any)] // an actor that must not stop has
+}
+
+func newSystem(name string, log *slog.Logger, m *metrics) *system {
+	s := &system{log: log, metrics: m}
+	s.ActorSystem = actor.NewActorSystem(
+		actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger {
+			return slog.New(levelled{log.Handler(), slog.LevelError})
+		}),
+	)
+	s.ProcessRegistry.Address = name
+	s.EventStream.Subscribe(s.observe)
+	return s
+}
+
+// observe counts what supervision and dead letters say. A stop after the
+// budget is what protoactor would otherwise do silently.
+func (s *system) observe(event any) {
+	switch e := event.(type) {
+	case *actor.SupervisorEvent:
+		kind, _, _ := strings.Cut(e.Child.GetId(), "/")
+		if i := strings.LastIndexByte(e.Child.GetId(), '/'); i >= 0 {
+			if k := kindOfChild(e.Child.GetId()); k != "" {
+				kind = k
+			}
+		}
+		s.metrics.supervised(kind, e.Directive.String())
+		s.log.Error("an actor failed", "actor", e.Child.GetId(), "directive", e.Directive.String(), "reason", e.Reason)
+		if f := s.essential.Load(); f != nil && e.Directive == actor.StopDirective && (kind == "journal" || kind == "router") {
+			(*f)(kind, e.Reason)
+		}
+	case *actor.DeadLetterEvent:
+		s.metrics.deadLetters.Inc()
+	}
+}
+
+// kindOfChild reads a child's kind from its id: shard/0007/key-x/rule-y.
+func kindOfChild(id string) string {
+	last := id[strings.LastIndexByte(id, '/')+1:]
+	for prefix, kind := range map[string]string{"key-": "apikey", "mon-": "monitor", "rule-": "filterrule"} {
+		if strings.HasPrefix(last, prefix) {
+			return kind
+		}
+	}
+	return ""
+}
+
+// props is the one factory of actors' props.
+func (s *system) props(kind string, produce actor.Producer, children actor.SupervisorStrategy) *actor.Props {
+	bound, ok := mailboxBounds[kind]
+	if !ok {
+		bound = mailboxBound
+	}
+	dropped := s.metrics.dropped(kind)
+	options := []actor.PropsOption{actor.WithMailbox(func() actor.Mailbox {
+		return &mailbox{Mailbox: unbounded(), bound: bound, kind: kind, dropped: dropped}
+	})}
+	if children != nil {
+		options = append(options, actor.WithSupervisor(children))
+	}
+	return actor.PropsFromProducer(produce, options...)
+}
+
+var unbounded = actor.Unbounded()
+
+// spawn starts an actor that has no parent, under an explicit strategy.
+func (s *system) spawn(name string, props *actor.Props, strategy actor.SupervisorStrategy) (*actor.PID, error) {
+	return s.Root.SpawnNamed(props.Configure(actor.WithGuardian(strategy)), name)
+}
+
+// The strategies of actors without a parent. One value each: protoactor keeps a
+// guardian for every strategy it sees.
+var (
+	stopOnFailure     = actor.NewOneForOneStrategy(0, 0, func(any) actor.Directive { return actor.StopDirective })
+	restartWithBudget = actor.NewOneForOneStrategy(10, 10*time.Second, actor.DefaultDecider)
+	restartWithPause  = actor.NewExponentialBackoffStrategy(5*time.Minute, time.Second)
+)
+
+// mailbox bounds protoactor's own. The check and the post are two steps, so
+// the bound may be passed by as many as send at once.
+type mailbox struct {
+	actor.Mailbox
+	bound   int
+	kind    string
+	full    atomic.Bool
+	dropped interface{ Inc() }
+}
+
+func (m *mailbox) PostUserMessage(message any) {
+	if m.Mailbox.UserMessageCount() < m.bound {
+		m.Mailbox.PostUserMessage(message)
+		return
+	}
+	m.dropped.Inc()
+	if m.kind == "connection" && !m.full.Swap(true) {
+		m.Mailbox.PostUserMessage(&messages.End{Reason: messages.EndReason_END_SLOW, Detail: "events come faster than they are handled"})
+	}
+}
+
+// clock is the wall clock.
+type clock struct{ root *actor.RootContext }
+
+var _ actors.Clock = clock{}
+
+func (c clock) Now() time.Time { return time.Now() }
+
+func (c clock) After(d time.Duration, to *actor.PID, message any) func() {
+	t := time.AfterFunc(d, func() { c.root.Send(to, message) })
+	return func() { t.Stop() }
+}
+
+// levelled passes on only what is at least as grave.
+type levelled struct {
+	slog.Handler
+	least slog.Level
+}
+
+func (h levelled) Enabled(ctx context.Context, l slog.Level) bool {
+	return l >= h.least && h.Handler.Enabled(ctx, l)
+}

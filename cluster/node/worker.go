@@ -1,0 +1,89 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/birdwire/birdwire/actors"
+)
+
+// pool is an actors.Worker: a fixed number of goroutines, owned by the node and
+// ended by close, and a bounded queue. Past the queue Do answers false, and the
+// actor asks again. The node has several, so that a slow feed never stands in
+// the journal's way.
+type pool struct {
+	name  string
+	root  *actor.RootContext
+	log   *slog.Logger
+	jobs  chan job
+	stop  context.Context
+	end   context.CancelFunc
+	done  sync.WaitGroup
+	panic interface{ Inc() }
+}
+
+type job struct {
+	to      *actor.PID
+	timeout time.Duration
+	work    func(context.Context) any
+}
+
+var _ actors.Worker = (*pool)(nil)
+
+func newPool(name string, s *system, workers, queue int) *pool {
+	p := &pool{name: name, root: s.Root, log: s.log, jobs: make(chan job, queue), panic: s.metrics.workPanics}
+	p.stop, p.end = context.WithCancel(context.Background())
+	p.done.Add(workers)
+	for range workers {
+		go p.run()
+	}
+	return p
+}
+
+func (p *pool) Do(to *actor.PID, timeout time.Duration, work func(context.Context) any) bool {
+	select {
+	case p.jobs <- job{to, timeout, work}:
+		return true
+	default:
+		return false
+	}
+}
+
+func (p *pool) run() {
+	defer p.done.Done()
+	for {
+		select {
+		case <-p.stop.Done():
+			return
+		case j := <-p.jobs:
+			if answer := p.one(j); answer != nil {
+				p.root.Send(j.to, answer)
+			}
+		}
+	}
+}
+
+func (p *pool) one(j job) (answer any) {
+	ctx, cancel := context.WithTimeout(p.stop, j.timeout)
+	defer cancel()
+	defer func() {
+		if reason := recover(); reason != nil {
+			p.panic.Inc()
+			p.log.Error("work panicked", "pool", p.name, "for", j.to.GetId(), "reason", fmt.Sprint(reason), "stack", string(debug.Stack()))
+			answer = &actors.WorkPanicked{Reason: reason}
+		}
+	}()
+	return j.work(ctx)
+}
+
+// close ends running work by its context and waits for it.
+func (p *pool) close() {
+	p.end()
+	p.done.Wait()
+}
