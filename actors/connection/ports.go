@@ -42,7 +42,8 @@ type ReplayRequest struct {
 	Through    messages.Position
 	Voids      []uint64          // repeats in (VoidsSince, Through], ascending
 	VoidsSince messages.Position // before it the log itself must say what repeats
-	Most       int               // frames to read, about
+	Frames     int               // read at most
+	Deliveries int               // found at most, about
 }
 
 // ReplayResult is what was found up to Through, which may lie before the one asked.
@@ -86,7 +87,8 @@ type Config struct {
 	IdleCursor     time.Duration // default 30 s
 	FirstSubscribe time.Duration // kite's wait on resume, default 1 s
 	HeldMax        int           // deliveries held between Join and Q or waiting for credit; default 8,192
-	ReplayFrames   int           // frames a reading, default 64
+	ReplayFrames   int           // frames a reading, default 512
+	ReplayFound    int           // deliveries a reading, about; default 512
 	ReplayTimeout  time.Duration // default 20 s
 	InvalidMax     int           // newsrank: invalid messages a minute, default 20
 }
@@ -105,7 +107,10 @@ func (c Config) withDefaults() Config {
 		c.HeldMax = 8192
 	}
 	if c.ReplayFrames == 0 {
-		c.ReplayFrames = 64
+		c.ReplayFrames = 512
+	}
+	if c.ReplayFound == 0 {
+		c.ReplayFound = 512
 	}
 	if c.InvalidMax == 0 {
 		c.InvalidMax = 20

@@ -167,7 +167,7 @@ func (c *connection) readNext(ctx actor.Context) {
 	request := ReplayRequest{
 		Queries: r.queries, From: r.through, Through: r.target,
 		Voids: r.voids.GetPositions(), VoidsSince: messages.Position(r.voids.GetSince()),
-		Most: c.cfg.ReplayFrames,
+		Frames: c.cfg.ReplayFrames, Deliveries: c.cfg.ReplayFound,
 	}
 	if r.through == c.cursor && c.cursorK != math.MaxUint32 && request.From > 0 {
 		request.From-- // the event at the cursor may have further deliveries, of higher k

@@ -139,7 +139,6 @@ func (r *router) Receive(ctx actor.Context) {
 			ctx.Unwatch(pid)
 		}
 	case *actor.Terminated:
-	case *actor.Terminated:
 		r.state.subscriptions.gone(r.state.index, m.Who)
 	case *messages.PutQueries:
 		r.put(ctx, m)
