@@ -87,6 +87,7 @@ const (
 	Refusal_REFUSAL_CONNECTIONS Refusal = 5 // as many connections as allowed are open
 	Refusal_REFUSAL_CREDITS     Refusal = 6 // the month's quota is used up
 	Refusal_REFUSAL_OVERLOAD    Refusal = 7 // try again later
+	Refusal_REFUSAL_RATE        Refusal = 8 // more requests than the plan allows: after retry_after_ms
 )
 
 // Enum value maps for Refusal.
@@ -100,6 +101,7 @@ var (
 		5: "REFUSAL_CONNECTIONS",
 		6: "REFUSAL_CREDITS",
 		7: "REFUSAL_OVERLOAD",
+		8: "REFUSAL_RATE",
 	}
 	Refusal_value = map[string]int32{
 		"REFUSAL_UNSPECIFIED": 0,
@@ -110,6 +112,7 @@ var (
 		"REFUSAL_CONNECTIONS": 5,
 		"REFUSAL_CREDITS":     6,
 		"REFUSAL_OVERLOAD":    7,
+		"REFUSAL_RATE":        8,
 	}
 )
 
@@ -885,6 +888,7 @@ type QueriesPut struct {
 	Position      uint64                 `protobuf:"varint,1,opt,name=position,proto3" json:"position,omitempty"` // events after it are decided by the new queries
 	Id            uint64                 `protobuf:"varint,2,opt,name=id,proto3" json:"id,omitempty"`
 	KeyId         string                 `protobuf:"bytes,3,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
+	Refused       string                 `protobuf:"bytes,4,opt,name=refused,proto3" json:"refused,omitempty"` // nothing was changed, and why: a query that does not compile; "" when put
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -936,6 +940,13 @@ func (x *QueriesPut) GetId() uint64 {
 func (x *QueriesPut) GetKeyId() string {
 	if x != nil {
 		return x.KeyId
+	}
+	return ""
+}
+
+func (x *QueriesPut) GetRefused() string {
+	if x != nil {
+		return x.Refused
 	}
 	return ""
 }
@@ -1166,6 +1177,7 @@ type Through struct {
 	ConnectionId  string                 `protobuf:"bytes,1,opt,name=connection_id,json=connectionId,proto3" json:"connection_id,omitempty"`
 	KeyId         string                 `protobuf:"bytes,2,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
 	Position      uint64                 `protobuf:"varint,3,opt,name=position,proto3" json:"position,omitempty"`
+	Number        uint64                 `protobuf:"varint,4,opt,name=number,proto3" json:"number,omitempty"` // towards a key: of the newest Matched sent to it, so that a lost one is found out; 0: not said
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1217,6 +1229,13 @@ func (x *Through) GetKeyId() string {
 func (x *Through) GetPosition() uint64 {
 	if x != nil {
 		return x.Position
+	}
+	return 0
+}
+
+func (x *Through) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
 	}
 	return 0
 }
@@ -2604,6 +2623,219 @@ func (x *KeyIdle) GetKeyId() string {
 	return ""
 }
 
+// StopIfIdle asks back, behind all that the shard has handed on: KeyIdle
+// again, or nothing when something came in between.
+type StopIfIdle struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	KeyId         string                 `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StopIfIdle) Reset() {
+	*x = StopIfIdle{}
+	mi := &file_messages_actor_proto_msgTypes[40]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StopIfIdle) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StopIfIdle) ProtoMessage() {}
+
+func (x *StopIfIdle) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_actor_proto_msgTypes[40]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StopIfIdle.ProtoReflect.Descriptor instead.
+func (*StopIfIdle) Descriptor() ([]byte, []int) {
+	return file_messages_actor_proto_rawDescGZIP(), []int{40}
+}
+
+func (x *StopIfIdle) GetKeyId() string {
+	if x != nil {
+		return x.KeyId
+	}
+	return ""
+}
+
+// AskKey is a key's actor asking its shard how things stand, at every start.
+// Answer: KeyStands.
+type AskKey struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	KeyId         string                 `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AskKey) Reset() {
+	*x = AskKey{}
+	mi := &file_messages_actor_proto_msgTypes[41]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AskKey) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AskKey) ProtoMessage() {}
+
+func (x *AskKey) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_actor_proto_msgTypes[41]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AskKey.ProtoReflect.Descriptor instead.
+func (*AskKey) Descriptor() ([]byte, []int) {
+	return file_messages_actor_proto_rawDescGZIP(), []int{41}
+}
+
+func (x *AskKey) GetKeyId() string {
+	if x != nil {
+		return x.KeyId
+	}
+	return ""
+}
+
+type KeyStands struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	KeyId         string                 `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
+	Epoch         uint64                 `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"` // of this start's deliveries: greater than any before
+	Slots         []*Slot                `protobuf:"bytes,3,rep,name=slots,proto3" json:"slots,omitempty"`  // that the key's connections hold
+	Again         bool                   `protobuf:"varint,4,opt,name=again,proto3" json:"again,omitempty"` // the actor failed: the router may hold other queries than the records
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *KeyStands) Reset() {
+	*x = KeyStands{}
+	mi := &file_messages_actor_proto_msgTypes[42]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *KeyStands) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*KeyStands) ProtoMessage() {}
+
+func (x *KeyStands) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_actor_proto_msgTypes[42]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use KeyStands.ProtoReflect.Descriptor instead.
+func (*KeyStands) Descriptor() ([]byte, []int) {
+	return file_messages_actor_proto_rawDescGZIP(), []int{42}
+}
+
+func (x *KeyStands) GetKeyId() string {
+	if x != nil {
+		return x.KeyId
+	}
+	return ""
+}
+
+func (x *KeyStands) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+func (x *KeyStands) GetSlots() []*Slot {
+	if x != nil {
+		return x.Slots
+	}
+	return nil
+}
+
+func (x *KeyStands) GetAgain() bool {
+	if x != nil {
+		return x.Again
+	}
+	return false
+}
+
+// FreeSlot goes from a key to its shard: the connection has ended. No answer.
+type FreeSlot struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	KeyId         string                 `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
+	ConnectionId  string                 `protobuf:"bytes,2,opt,name=connection_id,json=connectionId,proto3" json:"connection_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FreeSlot) Reset() {
+	*x = FreeSlot{}
+	mi := &file_messages_actor_proto_msgTypes[43]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FreeSlot) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FreeSlot) ProtoMessage() {}
+
+func (x *FreeSlot) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_actor_proto_msgTypes[43]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FreeSlot.ProtoReflect.Descriptor instead.
+func (*FreeSlot) Descriptor() ([]byte, []int) {
+	return file_messages_actor_proto_rawDescGZIP(), []int{43}
+}
+
+func (x *FreeSlot) GetKeyId() string {
+	if x != nil {
+		return x.KeyId
+	}
+	return ""
+}
+
+func (x *FreeSlot) GetConnectionId() string {
+	if x != nil {
+		return x.ConnectionId
+	}
+	return ""
+}
+
 type Rejected struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Rejection     Rejection              `protobuf:"varint,1,opt,name=rejection,proto3,enum=birdwire.v1.Rejection" json:"rejection,omitempty"`
@@ -2617,7 +2849,7 @@ type Rejected struct {
 
 func (x *Rejected) Reset() {
 	*x = Rejected{}
-	mi := &file_messages_actor_proto_msgTypes[40]
+	mi := &file_messages_actor_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2629,7 +2861,7 @@ func (x *Rejected) String() string {
 func (*Rejected) ProtoMessage() {}
 
 func (x *Rejected) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[40]
+	mi := &file_messages_actor_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2642,7 +2874,7 @@ func (x *Rejected) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rejected.ProtoReflect.Descriptor instead.
 func (*Rejected) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{40}
+	return file_messages_actor_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *Rejected) GetRejection() Rejection {
@@ -2692,7 +2924,7 @@ type CreateMonitor struct {
 
 func (x *CreateMonitor) Reset() {
 	*x = CreateMonitor{}
-	mi := &file_messages_actor_proto_msgTypes[41]
+	mi := &file_messages_actor_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2704,7 +2936,7 @@ func (x *CreateMonitor) String() string {
 func (*CreateMonitor) ProtoMessage() {}
 
 func (x *CreateMonitor) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[41]
+	mi := &file_messages_actor_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2717,7 +2949,7 @@ func (x *CreateMonitor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateMonitor.ProtoReflect.Descriptor instead.
 func (*CreateMonitor) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{41}
+	return file_messages_actor_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *CreateMonitor) GetKeyId() string {
@@ -2745,7 +2977,7 @@ type UpdateMonitor struct {
 
 func (x *UpdateMonitor) Reset() {
 	*x = UpdateMonitor{}
-	mi := &file_messages_actor_proto_msgTypes[42]
+	mi := &file_messages_actor_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2757,7 +2989,7 @@ func (x *UpdateMonitor) String() string {
 func (*UpdateMonitor) ProtoMessage() {}
 
 func (x *UpdateMonitor) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[42]
+	mi := &file_messages_actor_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2770,7 +3002,7 @@ func (x *UpdateMonitor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateMonitor.ProtoReflect.Descriptor instead.
 func (*UpdateMonitor) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{42}
+	return file_messages_actor_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *UpdateMonitor) GetKeyId() string {
@@ -2804,7 +3036,7 @@ type DeleteMonitor struct {
 
 func (x *DeleteMonitor) Reset() {
 	*x = DeleteMonitor{}
-	mi := &file_messages_actor_proto_msgTypes[43]
+	mi := &file_messages_actor_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2816,7 +3048,7 @@ func (x *DeleteMonitor) String() string {
 func (*DeleteMonitor) ProtoMessage() {}
 
 func (x *DeleteMonitor) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[43]
+	mi := &file_messages_actor_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2829,7 +3061,7 @@ func (x *DeleteMonitor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteMonitor.ProtoReflect.Descriptor instead.
 func (*DeleteMonitor) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{43}
+	return file_messages_actor_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *DeleteMonitor) GetKeyId() string {
@@ -2856,7 +3088,7 @@ type GetMonitor struct {
 
 func (x *GetMonitor) Reset() {
 	*x = GetMonitor{}
-	mi := &file_messages_actor_proto_msgTypes[44]
+	mi := &file_messages_actor_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2868,7 +3100,7 @@ func (x *GetMonitor) String() string {
 func (*GetMonitor) ProtoMessage() {}
 
 func (x *GetMonitor) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[44]
+	mi := &file_messages_actor_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2881,7 +3113,7 @@ func (x *GetMonitor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetMonitor.ProtoReflect.Descriptor instead.
 func (*GetMonitor) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{44}
+	return file_messages_actor_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *GetMonitor) GetKeyId() string {
@@ -2910,7 +3142,7 @@ type ListMonitors struct {
 
 func (x *ListMonitors) Reset() {
 	*x = ListMonitors{}
-	mi := &file_messages_actor_proto_msgTypes[45]
+	mi := &file_messages_actor_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2922,7 +3154,7 @@ func (x *ListMonitors) String() string {
 func (*ListMonitors) ProtoMessage() {}
 
 func (x *ListMonitors) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[45]
+	mi := &file_messages_actor_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2935,7 +3167,7 @@ func (x *ListMonitors) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMonitors.ProtoReflect.Descriptor instead.
 func (*ListMonitors) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{45}
+	return file_messages_actor_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *ListMonitors) GetKeyId() string {
@@ -2976,7 +3208,7 @@ type MonitorStands struct {
 
 func (x *MonitorStands) Reset() {
 	*x = MonitorStands{}
-	mi := &file_messages_actor_proto_msgTypes[46]
+	mi := &file_messages_actor_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2988,7 +3220,7 @@ func (x *MonitorStands) String() string {
 func (*MonitorStands) ProtoMessage() {}
 
 func (x *MonitorStands) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[46]
+	mi := &file_messages_actor_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3001,7 +3233,7 @@ func (x *MonitorStands) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MonitorStands.ProtoReflect.Descriptor instead.
 func (*MonitorStands) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{46}
+	return file_messages_actor_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *MonitorStands) GetMonitor() *Monitor {
@@ -3028,7 +3260,7 @@ type MonitorsListed struct {
 
 func (x *MonitorsListed) Reset() {
 	*x = MonitorsListed{}
-	mi := &file_messages_actor_proto_msgTypes[47]
+	mi := &file_messages_actor_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3040,7 +3272,7 @@ func (x *MonitorsListed) String() string {
 func (*MonitorsListed) ProtoMessage() {}
 
 func (x *MonitorsListed) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[47]
+	mi := &file_messages_actor_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3053,7 +3285,7 @@ func (x *MonitorsListed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MonitorsListed.ProtoReflect.Descriptor instead.
 func (*MonitorsListed) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{47}
+	return file_messages_actor_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *MonitorsListed) GetMonitors() []*Monitor {
@@ -3079,7 +3311,7 @@ type Deleted struct {
 
 func (x *Deleted) Reset() {
 	*x = Deleted{}
-	mi := &file_messages_actor_proto_msgTypes[48]
+	mi := &file_messages_actor_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3091,7 +3323,7 @@ func (x *Deleted) String() string {
 func (*Deleted) ProtoMessage() {}
 
 func (x *Deleted) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[48]
+	mi := &file_messages_actor_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3104,7 +3336,7 @@ func (x *Deleted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Deleted.ProtoReflect.Descriptor instead.
 func (*Deleted) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{48}
+	return file_messages_actor_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *Deleted) GetId() string {
@@ -3124,7 +3356,7 @@ type CreateRule struct {
 
 func (x *CreateRule) Reset() {
 	*x = CreateRule{}
-	mi := &file_messages_actor_proto_msgTypes[49]
+	mi := &file_messages_actor_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3136,7 +3368,7 @@ func (x *CreateRule) String() string {
 func (*CreateRule) ProtoMessage() {}
 
 func (x *CreateRule) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[49]
+	mi := &file_messages_actor_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3149,7 +3381,7 @@ func (x *CreateRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateRule.ProtoReflect.Descriptor instead.
 func (*CreateRule) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{49}
+	return file_messages_actor_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *CreateRule) GetKeyId() string {
@@ -3177,7 +3409,7 @@ type UpdateRule struct {
 
 func (x *UpdateRule) Reset() {
 	*x = UpdateRule{}
-	mi := &file_messages_actor_proto_msgTypes[50]
+	mi := &file_messages_actor_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3189,7 +3421,7 @@ func (x *UpdateRule) String() string {
 func (*UpdateRule) ProtoMessage() {}
 
 func (x *UpdateRule) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[50]
+	mi := &file_messages_actor_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3202,7 +3434,7 @@ func (x *UpdateRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateRule.ProtoReflect.Descriptor instead.
 func (*UpdateRule) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{50}
+	return file_messages_actor_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *UpdateRule) GetKeyId() string {
@@ -3236,7 +3468,7 @@ type DeleteRule struct {
 
 func (x *DeleteRule) Reset() {
 	*x = DeleteRule{}
-	mi := &file_messages_actor_proto_msgTypes[51]
+	mi := &file_messages_actor_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3248,7 +3480,7 @@ func (x *DeleteRule) String() string {
 func (*DeleteRule) ProtoMessage() {}
 
 func (x *DeleteRule) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[51]
+	mi := &file_messages_actor_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3261,7 +3493,7 @@ func (x *DeleteRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteRule.ProtoReflect.Descriptor instead.
 func (*DeleteRule) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{51}
+	return file_messages_actor_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *DeleteRule) GetKeyId() string {
@@ -3288,7 +3520,7 @@ type GetRule struct {
 
 func (x *GetRule) Reset() {
 	*x = GetRule{}
-	mi := &file_messages_actor_proto_msgTypes[52]
+	mi := &file_messages_actor_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3300,7 +3532,7 @@ func (x *GetRule) String() string {
 func (*GetRule) ProtoMessage() {}
 
 func (x *GetRule) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[52]
+	mi := &file_messages_actor_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3313,7 +3545,7 @@ func (x *GetRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRule.ProtoReflect.Descriptor instead.
 func (*GetRule) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{52}
+	return file_messages_actor_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *GetRule) GetKeyId() string {
@@ -3342,7 +3574,7 @@ type ListRules struct {
 
 func (x *ListRules) Reset() {
 	*x = ListRules{}
-	mi := &file_messages_actor_proto_msgTypes[53]
+	mi := &file_messages_actor_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3354,7 +3586,7 @@ func (x *ListRules) String() string {
 func (*ListRules) ProtoMessage() {}
 
 func (x *ListRules) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[53]
+	mi := &file_messages_actor_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3367,7 +3599,7 @@ func (x *ListRules) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRules.ProtoReflect.Descriptor instead.
 func (*ListRules) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{53}
+	return file_messages_actor_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *ListRules) GetKeyId() string {
@@ -3408,7 +3640,7 @@ type RuleStands struct {
 
 func (x *RuleStands) Reset() {
 	*x = RuleStands{}
-	mi := &file_messages_actor_proto_msgTypes[54]
+	mi := &file_messages_actor_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3420,7 +3652,7 @@ func (x *RuleStands) String() string {
 func (*RuleStands) ProtoMessage() {}
 
 func (x *RuleStands) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[54]
+	mi := &file_messages_actor_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3433,7 +3665,7 @@ func (x *RuleStands) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RuleStands.ProtoReflect.Descriptor instead.
 func (*RuleStands) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{54}
+	return file_messages_actor_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *RuleStands) GetRule() *Rule {
@@ -3460,7 +3692,7 @@ type RulesListed struct {
 
 func (x *RulesListed) Reset() {
 	*x = RulesListed{}
-	mi := &file_messages_actor_proto_msgTypes[55]
+	mi := &file_messages_actor_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3472,7 +3704,7 @@ func (x *RulesListed) String() string {
 func (*RulesListed) ProtoMessage() {}
 
 func (x *RulesListed) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[55]
+	mi := &file_messages_actor_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3485,7 +3717,7 @@ func (x *RulesListed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RulesListed.ProtoReflect.Descriptor instead.
 func (*RulesListed) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{55}
+	return file_messages_actor_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *RulesListed) GetRules() []*Rule {
@@ -3514,7 +3746,7 @@ type Figures struct {
 
 func (x *Figures) Reset() {
 	*x = Figures{}
-	mi := &file_messages_actor_proto_msgTypes[56]
+	mi := &file_messages_actor_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3526,7 +3758,7 @@ func (x *Figures) String() string {
 func (*Figures) ProtoMessage() {}
 
 func (x *Figures) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[56]
+	mi := &file_messages_actor_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3539,7 +3771,7 @@ func (x *Figures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Figures.ProtoReflect.Descriptor instead.
 func (*Figures) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{56}
+	return file_messages_actor_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *Figures) GetMatched() int64 {
@@ -3577,7 +3809,7 @@ type ListDeliveries struct {
 
 func (x *ListDeliveries) Reset() {
 	*x = ListDeliveries{}
-	mi := &file_messages_actor_proto_msgTypes[57]
+	mi := &file_messages_actor_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3589,7 +3821,7 @@ func (x *ListDeliveries) String() string {
 func (*ListDeliveries) ProtoMessage() {}
 
 func (x *ListDeliveries) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[57]
+	mi := &file_messages_actor_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3602,7 +3834,7 @@ func (x *ListDeliveries) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDeliveries.ProtoReflect.Descriptor instead.
 func (*ListDeliveries) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{57}
+	return file_messages_actor_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *ListDeliveries) GetKeyId() string {
@@ -3640,14 +3872,14 @@ type DeliveryLogged struct {
 	Event         *Event                 `protobuf:"bytes,3,opt,name=event,proto3" json:"event,omitempty"`
 	Origin        *Origin                `protobuf:"bytes,4,opt,name=origin,proto3" json:"origin,omitempty"`
 	DeliveredMs   int64                  `protobuf:"varint,5,opt,name=delivered_ms,json=deliveredMs,proto3" json:"delivered_ms,omitempty"`
-	Status        string                 `protobuf:"bytes,6,opt,name=status,proto3" json:"status,omitempty"` // delivered | no_connection
+	Status        string                 `protobuf:"bytes,6,opt,name=status,proto3" json:"status,omitempty"` // delivered | no_connection | unknown (found by replay)
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *DeliveryLogged) Reset() {
 	*x = DeliveryLogged{}
-	mi := &file_messages_actor_proto_msgTypes[58]
+	mi := &file_messages_actor_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3659,7 +3891,7 @@ func (x *DeliveryLogged) String() string {
 func (*DeliveryLogged) ProtoMessage() {}
 
 func (x *DeliveryLogged) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[58]
+	mi := &file_messages_actor_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3672,7 +3904,7 @@ func (x *DeliveryLogged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliveryLogged.ProtoReflect.Descriptor instead.
 func (*DeliveryLogged) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{58}
+	return file_messages_actor_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *DeliveryLogged) GetPosition() uint64 {
@@ -3727,7 +3959,7 @@ type DeliveriesListed struct {
 
 func (x *DeliveriesListed) Reset() {
 	*x = DeliveriesListed{}
-	mi := &file_messages_actor_proto_msgTypes[59]
+	mi := &file_messages_actor_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3739,7 +3971,7 @@ func (x *DeliveriesListed) String() string {
 func (*DeliveriesListed) ProtoMessage() {}
 
 func (x *DeliveriesListed) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[59]
+	mi := &file_messages_actor_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3752,7 +3984,7 @@ func (x *DeliveriesListed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliveriesListed.ProtoReflect.Descriptor instead.
 func (*DeliveriesListed) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{59}
+	return file_messages_actor_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *DeliveriesListed) GetDeliveries() []*DeliveryLogged {
@@ -3769,6 +4001,529 @@ func (x *DeliveriesListed) GetTotal() int32 {
 	return 0
 }
 
+// DraftMonitor, DraftRule ask a child what its definition becomes under a
+// change; for a creation, stands is unset. Answer: MonitorDrafted, RuleDrafted.
+type DraftMonitor struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"` // the asker's own, comes back
+	Stands        *Monitor               `protobuf:"bytes,2,opt,name=stands,proto3" json:"stands,omitempty"`
+	Change        *Monitor               `protobuf:"bytes,3,opt,name=change,proto3" json:"change,omitempty"`
+	Fields        []string               `protobuf:"bytes,4,rep,name=fields,proto3" json:"fields,omitempty"` // of the change; all of them for a creation
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DraftMonitor) Reset() {
+	*x = DraftMonitor{}
+	mi := &file_messages_actor_proto_msgTypes[64]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DraftMonitor) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DraftMonitor) ProtoMessage() {}
+
+func (x *DraftMonitor) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_actor_proto_msgTypes[64]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DraftMonitor.ProtoReflect.Descriptor instead.
+func (*DraftMonitor) Descriptor() ([]byte, []int) {
+	return file_messages_actor_proto_rawDescGZIP(), []int{64}
+}
+
+func (x *DraftMonitor) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *DraftMonitor) GetStands() *Monitor {
+	if x != nil {
+		return x.Stands
+	}
+	return nil
+}
+
+func (x *DraftMonitor) GetChange() *Monitor {
+	if x != nil {
+		return x.Change
+	}
+	return nil
+}
+
+func (x *DraftMonitor) GetFields() []string {
+	if x != nil {
+		return x.Fields
+	}
+	return nil
+}
+
+type MonitorDrafted struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	Monitor       *Monitor               `protobuf:"bytes,2,opt,name=monitor,proto3" json:"monitor,omitempty"`
+	Rejected      *Rejected              `protobuf:"bytes,3,opt,name=rejected,proto3" json:"rejected,omitempty"` // instead
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MonitorDrafted) Reset() {
+	*x = MonitorDrafted{}
+	mi := &file_messages_actor_proto_msgTypes[65]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MonitorDrafted) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MonitorDrafted) ProtoMessage() {}
+
+func (x *MonitorDrafted) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_actor_proto_msgTypes[65]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MonitorDrafted.ProtoReflect.Descriptor instead.
+func (*MonitorDrafted) Descriptor() ([]byte, []int) {
+	return file_messages_actor_proto_rawDescGZIP(), []int{65}
+}
+
+func (x *MonitorDrafted) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *MonitorDrafted) GetMonitor() *Monitor {
+	if x != nil {
+		return x.Monitor
+	}
+	return nil
+}
+
+func (x *MonitorDrafted) GetRejected() *Rejected {
+	if x != nil {
+		return x.Rejected
+	}
+	return nil
+}
+
+type DraftRule struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	Stands        *Rule                  `protobuf:"bytes,2,opt,name=stands,proto3" json:"stands,omitempty"`
+	Change        *Rule                  `protobuf:"bytes,3,opt,name=change,proto3" json:"change,omitempty"`
+	Fields        []string               `protobuf:"bytes,4,rep,name=fields,proto3" json:"fields,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DraftRule) Reset() {
+	*x = DraftRule{}
+	mi := &file_messages_actor_proto_msgTypes[66]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DraftRule) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DraftRule) ProtoMessage() {}
+
+func (x *DraftRule) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_actor_proto_msgTypes[66]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DraftRule.ProtoReflect.Descriptor instead.
+func (*DraftRule) Descriptor() ([]byte, []int) {
+	return file_messages_actor_proto_rawDescGZIP(), []int{66}
+}
+
+func (x *DraftRule) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *DraftRule) GetStands() *Rule {
+	if x != nil {
+		return x.Stands
+	}
+	return nil
+}
+
+func (x *DraftRule) GetChange() *Rule {
+	if x != nil {
+		return x.Change
+	}
+	return nil
+}
+
+func (x *DraftRule) GetFields() []string {
+	if x != nil {
+		return x.Fields
+	}
+	return nil
+}
+
+type RuleDrafted struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	Rule          *Rule                  `protobuf:"bytes,2,opt,name=rule,proto3" json:"rule,omitempty"`
+	Rejected      *Rejected              `protobuf:"bytes,3,opt,name=rejected,proto3" json:"rejected,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RuleDrafted) Reset() {
+	*x = RuleDrafted{}
+	mi := &file_messages_actor_proto_msgTypes[67]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RuleDrafted) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RuleDrafted) ProtoMessage() {}
+
+func (x *RuleDrafted) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_actor_proto_msgTypes[67]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RuleDrafted.ProtoReflect.Descriptor instead.
+func (*RuleDrafted) Descriptor() ([]byte, []int) {
+	return file_messages_actor_proto_rawDescGZIP(), []int{67}
+}
+
+func (x *RuleDrafted) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *RuleDrafted) GetRule() *Rule {
+	if x != nil {
+		return x.Rule
+	}
+	return nil
+}
+
+func (x *RuleDrafted) GetRejected() *Rejected {
+	if x != nil {
+		return x.Rejected
+	}
+	return nil
+}
+
+// CountHits tells a child what one frame meant to it. No answer.
+type CountHits struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Monitor       *Monitor               `protobuf:"bytes,1,opt,name=monitor,proto3" json:"monitor,omitempty"` // as it stands; unset towards a rule
+	Events        []*Event               `protobuf:"bytes,2,rep,name=events,proto3" json:"events,omitempty"`
+	Delivered     bool                   `protobuf:"varint,3,opt,name=delivered,proto3" json:"delivered,omitempty"` // to a connection at least
+	AtMs          int64                  `protobuf:"varint,4,opt,name=at_ms,json=atMs,proto3" json:"at_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CountHits) Reset() {
+	*x = CountHits{}
+	mi := &file_messages_actor_proto_msgTypes[68]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CountHits) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CountHits) ProtoMessage() {}
+
+func (x *CountHits) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_actor_proto_msgTypes[68]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CountHits.ProtoReflect.Descriptor instead.
+func (*CountHits) Descriptor() ([]byte, []int) {
+	return file_messages_actor_proto_rawDescGZIP(), []int{68}
+}
+
+func (x *CountHits) GetMonitor() *Monitor {
+	if x != nil {
+		return x.Monitor
+	}
+	return nil
+}
+
+func (x *CountHits) GetEvents() []*Event {
+	if x != nil {
+		return x.Events
+	}
+	return nil
+}
+
+func (x *CountHits) GetDelivered() bool {
+	if x != nil {
+		return x.Delivered
+	}
+	return false
+}
+
+func (x *CountHits) GetAtMs() int64 {
+	if x != nil {
+		return x.AtMs
+	}
+	return 0
+}
+
+// AskFigures has a child answer the sender: MonitorStands or RuleStands.
+type AskFigures struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Monitor       *Monitor               `protobuf:"bytes,1,opt,name=monitor,proto3" json:"monitor,omitempty"` // as it stands; one of the two
+	Rule          *Rule                  `protobuf:"bytes,2,opt,name=rule,proto3" json:"rule,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AskFigures) Reset() {
+	*x = AskFigures{}
+	mi := &file_messages_actor_proto_msgTypes[69]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AskFigures) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AskFigures) ProtoMessage() {}
+
+func (x *AskFigures) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_actor_proto_msgTypes[69]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AskFigures.ProtoReflect.Descriptor instead.
+func (*AskFigures) Descriptor() ([]byte, []int) {
+	return file_messages_actor_proto_rawDescGZIP(), []int{69}
+}
+
+func (x *AskFigures) GetMonitor() *Monitor {
+	if x != nil {
+		return x.Monitor
+	}
+	return nil
+}
+
+func (x *AskFigures) GetRule() *Rule {
+	if x != nil {
+		return x.Rule
+	}
+	return nil
+}
+
+// AuthorsLearnt goes from a monitor to its key. No answer.
+type AuthorsLearnt struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	MonitorId     string                 `protobuf:"bytes,1,opt,name=monitor_id,json=monitorId,proto3" json:"monitor_id,omitempty"`
+	Ids           map[string]string      `protobuf:"bytes,2,rep,name=ids,proto3" json:"ids,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"` // username -> numeric id
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AuthorsLearnt) Reset() {
+	*x = AuthorsLearnt{}
+	mi := &file_messages_actor_proto_msgTypes[70]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AuthorsLearnt) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AuthorsLearnt) ProtoMessage() {}
+
+func (x *AuthorsLearnt) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_actor_proto_msgTypes[70]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AuthorsLearnt.ProtoReflect.Descriptor instead.
+func (*AuthorsLearnt) Descriptor() ([]byte, []int) {
+	return file_messages_actor_proto_rawDescGZIP(), []int{70}
+}
+
+func (x *AuthorsLearnt) GetMonitorId() string {
+	if x != nil {
+		return x.MonitorId
+	}
+	return ""
+}
+
+func (x *AuthorsLearnt) GetIds() map[string]string {
+	if x != nil {
+		return x.Ids
+	}
+	return nil
+}
+
+// Retire asks a child to hand its figures over, for it is to be stopped.
+// Answer: Retired. Whatever is sent to it after Retire makes that answer void.
+type Retire struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Retire) Reset() {
+	*x = Retire{}
+	mi := &file_messages_actor_proto_msgTypes[71]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Retire) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Retire) ProtoMessage() {}
+
+func (x *Retire) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_actor_proto_msgTypes[71]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Retire.ProtoReflect.Descriptor instead.
+func (*Retire) Descriptor() ([]byte, []int) {
+	return file_messages_actor_proto_rawDescGZIP(), []int{71}
+}
+
+type Retired struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Figures       *Figures               `protobuf:"bytes,2,opt,name=figures,proto3" json:"figures,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Retired) Reset() {
+	*x = Retired{}
+	mi := &file_messages_actor_proto_msgTypes[72]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Retired) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Retired) ProtoMessage() {}
+
+func (x *Retired) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_actor_proto_msgTypes[72]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Retired.ProtoReflect.Descriptor instead.
+func (*Retired) Descriptor() ([]byte, []int) {
+	return file_messages_actor_proto_rawDescGZIP(), []int{72}
+}
+
+func (x *Retired) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Retired) GetFigures() *Figures {
+	if x != nil {
+		return x.Figures
+	}
+	return nil
+}
+
 // ListBilling asks for a key's credits by month. Answer: BillingListed.
 type ListBilling struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -3779,7 +4534,7 @@ type ListBilling struct {
 
 func (x *ListBilling) Reset() {
 	*x = ListBilling{}
-	mi := &file_messages_actor_proto_msgTypes[60]
+	mi := &file_messages_actor_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3791,7 +4546,7 @@ func (x *ListBilling) String() string {
 func (*ListBilling) ProtoMessage() {}
 
 func (x *ListBilling) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[60]
+	mi := &file_messages_actor_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3804,7 +4559,7 @@ func (x *ListBilling) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBilling.ProtoReflect.Descriptor instead.
 func (*ListBilling) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{60}
+	return file_messages_actor_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *ListBilling) GetKeyId() string {
@@ -3825,7 +4580,7 @@ type BillingListed struct {
 
 func (x *BillingListed) Reset() {
 	*x = BillingListed{}
-	mi := &file_messages_actor_proto_msgTypes[61]
+	mi := &file_messages_actor_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3837,7 +4592,7 @@ func (x *BillingListed) String() string {
 func (*BillingListed) ProtoMessage() {}
 
 func (x *BillingListed) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[61]
+	mi := &file_messages_actor_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3850,7 +4605,7 @@ func (x *BillingListed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BillingListed.ProtoReflect.Descriptor instead.
 func (*BillingListed) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{61}
+	return file_messages_actor_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *BillingListed) GetMonth() string {
@@ -3888,7 +4643,7 @@ type AskCredit struct {
 
 func (x *AskCredit) Reset() {
 	*x = AskCredit{}
-	mi := &file_messages_actor_proto_msgTypes[62]
+	mi := &file_messages_actor_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3900,7 +4655,7 @@ func (x *AskCredit) String() string {
 func (*AskCredit) ProtoMessage() {}
 
 func (x *AskCredit) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[62]
+	mi := &file_messages_actor_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3913,7 +4668,7 @@ func (x *AskCredit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AskCredit.ProtoReflect.Descriptor instead.
 func (*AskCredit) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{62}
+	return file_messages_actor_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *AskCredit) GetKeyId() string {
@@ -3953,7 +4708,7 @@ type CreditGranted struct {
 
 func (x *CreditGranted) Reset() {
 	*x = CreditGranted{}
-	mi := &file_messages_actor_proto_msgTypes[63]
+	mi := &file_messages_actor_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3965,7 +4720,7 @@ func (x *CreditGranted) String() string {
 func (*CreditGranted) ProtoMessage() {}
 
 func (x *CreditGranted) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[63]
+	mi := &file_messages_actor_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3978,7 +4733,7 @@ func (x *CreditGranted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreditGranted.ProtoReflect.Descriptor instead.
 func (*CreditGranted) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{63}
+	return file_messages_actor_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *CreditGranted) GetAmount() int64 {
@@ -3998,7 +4753,7 @@ type CreditExhausted struct {
 
 func (x *CreditExhausted) Reset() {
 	*x = CreditExhausted{}
-	mi := &file_messages_actor_proto_msgTypes[64]
+	mi := &file_messages_actor_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4010,7 +4765,7 @@ func (x *CreditExhausted) String() string {
 func (*CreditExhausted) ProtoMessage() {}
 
 func (x *CreditExhausted) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[64]
+	mi := &file_messages_actor_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4023,7 +4778,7 @@ func (x *CreditExhausted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreditExhausted.ProtoReflect.Descriptor instead.
 func (*CreditExhausted) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{64}
+	return file_messages_actor_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *CreditExhausted) GetUsed() int64 {
@@ -4053,7 +4808,7 @@ type ReportCredit struct {
 
 func (x *ReportCredit) Reset() {
 	*x = ReportCredit{}
-	mi := &file_messages_actor_proto_msgTypes[65]
+	mi := &file_messages_actor_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4065,7 +4820,7 @@ func (x *ReportCredit) String() string {
 func (*ReportCredit) ProtoMessage() {}
 
 func (x *ReportCredit) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[65]
+	mi := &file_messages_actor_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4078,7 +4833,7 @@ func (x *ReportCredit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportCredit.ProtoReflect.Descriptor instead.
 func (*ReportCredit) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{65}
+	return file_messages_actor_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *ReportCredit) GetKeyId() string {
@@ -4119,7 +4874,7 @@ type AskQueries struct {
 
 func (x *AskQueries) Reset() {
 	*x = AskQueries{}
-	mi := &file_messages_actor_proto_msgTypes[66]
+	mi := &file_messages_actor_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4131,7 +4886,7 @@ func (x *AskQueries) String() string {
 func (*AskQueries) ProtoMessage() {}
 
 func (x *AskQueries) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[66]
+	mi := &file_messages_actor_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4144,7 +4899,7 @@ func (x *AskQueries) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AskQueries.ProtoReflect.Descriptor instead.
 func (*AskQueries) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{66}
+	return file_messages_actor_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *AskQueries) GetKeyId() string {
@@ -4163,7 +4918,7 @@ type Queries struct {
 
 func (x *Queries) Reset() {
 	*x = Queries{}
-	mi := &file_messages_actor_proto_msgTypes[67]
+	mi := &file_messages_actor_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4175,7 +4930,7 @@ func (x *Queries) String() string {
 func (*Queries) ProtoMessage() {}
 
 func (x *Queries) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[67]
+	mi := &file_messages_actor_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4188,7 +4943,7 @@ func (x *Queries) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Queries.ProtoReflect.Descriptor instead.
 func (*Queries) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{67}
+	return file_messages_actor_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *Queries) GetQueries() []*Query {
@@ -4208,7 +4963,7 @@ type Rejoin struct {
 
 func (x *Rejoin) Reset() {
 	*x = Rejoin{}
-	mi := &file_messages_actor_proto_msgTypes[68]
+	mi := &file_messages_actor_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4220,7 +4975,7 @@ func (x *Rejoin) String() string {
 func (*Rejoin) ProtoMessage() {}
 
 func (x *Rejoin) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[68]
+	mi := &file_messages_actor_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4233,7 +4988,7 @@ func (x *Rejoin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rejoin.ProtoReflect.Descriptor instead.
 func (*Rejoin) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{68}
+	return file_messages_actor_proto_rawDescGZIP(), []int{81}
 }
 
 // Probe asks a connection to show that its client is there: it pings, and
@@ -4247,7 +5002,7 @@ type Probe struct {
 
 func (x *Probe) Reset() {
 	*x = Probe{}
-	mi := &file_messages_actor_proto_msgTypes[69]
+	mi := &file_messages_actor_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4259,7 +5014,7 @@ func (x *Probe) String() string {
 func (*Probe) ProtoMessage() {}
 
 func (x *Probe) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[69]
+	mi := &file_messages_actor_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4272,7 +5027,7 @@ func (x *Probe) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Probe.ProtoReflect.Descriptor instead.
 func (*Probe) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{69}
+	return file_messages_actor_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *Probe) GetWithinMs() int64 {
@@ -4293,7 +5048,7 @@ type End struct {
 
 func (x *End) Reset() {
 	*x = End{}
-	mi := &file_messages_actor_proto_msgTypes[70]
+	mi := &file_messages_actor_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4305,7 +5060,7 @@ func (x *End) String() string {
 func (*End) ProtoMessage() {}
 
 func (x *End) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[70]
+	mi := &file_messages_actor_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4318,7 +5073,7 @@ func (x *End) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use End.ProtoReflect.Descriptor instead.
 func (*End) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{70}
+	return file_messages_actor_proto_rawDescGZIP(), []int{83}
 }
 
 func (x *End) GetReason() EndReason {
@@ -4348,7 +5103,7 @@ type ClientSubscribed struct {
 
 func (x *ClientSubscribed) Reset() {
 	*x = ClientSubscribed{}
-	mi := &file_messages_actor_proto_msgTypes[71]
+	mi := &file_messages_actor_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4360,7 +5115,7 @@ func (x *ClientSubscribed) String() string {
 func (*ClientSubscribed) ProtoMessage() {}
 
 func (x *ClientSubscribed) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[71]
+	mi := &file_messages_actor_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4373,7 +5128,7 @@ func (x *ClientSubscribed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClientSubscribed.ProtoReflect.Descriptor instead.
 func (*ClientSubscribed) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{71}
+	return file_messages_actor_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *ClientSubscribed) GetFilters() isClientSubscribed_Filters {
@@ -4425,7 +5180,7 @@ type ClientUnsubscribed struct {
 
 func (x *ClientUnsubscribed) Reset() {
 	*x = ClientUnsubscribed{}
-	mi := &file_messages_actor_proto_msgTypes[72]
+	mi := &file_messages_actor_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4437,7 +5192,7 @@ func (x *ClientUnsubscribed) String() string {
 func (*ClientUnsubscribed) ProtoMessage() {}
 
 func (x *ClientUnsubscribed) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[72]
+	mi := &file_messages_actor_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4450,7 +5205,7 @@ func (x *ClientUnsubscribed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClientUnsubscribed.ProtoReflect.Descriptor instead.
 func (*ClientUnsubscribed) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{72}
+	return file_messages_actor_proto_rawDescGZIP(), []int{85}
 }
 
 type ClientPinged struct {
@@ -4461,7 +5216,7 @@ type ClientPinged struct {
 
 func (x *ClientPinged) Reset() {
 	*x = ClientPinged{}
-	mi := &file_messages_actor_proto_msgTypes[73]
+	mi := &file_messages_actor_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4473,7 +5228,7 @@ func (x *ClientPinged) String() string {
 func (*ClientPinged) ProtoMessage() {}
 
 func (x *ClientPinged) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[73]
+	mi := &file_messages_actor_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4486,7 +5241,7 @@ func (x *ClientPinged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClientPinged.ProtoReflect.Descriptor instead.
 func (*ClientPinged) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{73}
+	return file_messages_actor_proto_rawDescGZIP(), []int{86}
 }
 
 // ClientInvalid is a message that cannot be served; the text is for the client.
@@ -4499,7 +5254,7 @@ type ClientInvalid struct {
 
 func (x *ClientInvalid) Reset() {
 	*x = ClientInvalid{}
-	mi := &file_messages_actor_proto_msgTypes[74]
+	mi := &file_messages_actor_proto_msgTypes[87]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4511,7 +5266,7 @@ func (x *ClientInvalid) String() string {
 func (*ClientInvalid) ProtoMessage() {}
 
 func (x *ClientInvalid) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[74]
+	mi := &file_messages_actor_proto_msgTypes[87]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4524,7 +5279,7 @@ func (x *ClientInvalid) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClientInvalid.ProtoReflect.Descriptor instead.
 func (*ClientInvalid) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{74}
+	return file_messages_actor_proto_rawDescGZIP(), []int{87}
 }
 
 func (x *ClientInvalid) GetError() string {
@@ -4543,7 +5298,7 @@ type Heard struct {
 
 func (x *Heard) Reset() {
 	*x = Heard{}
-	mi := &file_messages_actor_proto_msgTypes[75]
+	mi := &file_messages_actor_proto_msgTypes[88]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4555,7 +5310,7 @@ func (x *Heard) String() string {
 func (*Heard) ProtoMessage() {}
 
 func (x *Heard) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[75]
+	mi := &file_messages_actor_proto_msgTypes[88]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4568,7 +5323,7 @@ func (x *Heard) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Heard.ProtoReflect.Descriptor instead.
 func (*Heard) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{75}
+	return file_messages_actor_proto_rawDescGZIP(), []int{88}
 }
 
 type SocketClosed struct {
@@ -4580,7 +5335,7 @@ type SocketClosed struct {
 
 func (x *SocketClosed) Reset() {
 	*x = SocketClosed{}
-	mi := &file_messages_actor_proto_msgTypes[76]
+	mi := &file_messages_actor_proto_msgTypes[89]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4592,7 +5347,7 @@ func (x *SocketClosed) String() string {
 func (*SocketClosed) ProtoMessage() {}
 
 func (x *SocketClosed) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[76]
+	mi := &file_messages_actor_proto_msgTypes[89]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4605,7 +5360,7 @@ func (x *SocketClosed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SocketClosed.ProtoReflect.Descriptor instead.
 func (*SocketClosed) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{76}
+	return file_messages_actor_proto_rawDescGZIP(), []int{89}
 }
 
 func (x *SocketClosed) GetDetail() string {
@@ -4624,7 +5379,7 @@ type SocketDrained struct {
 
 func (x *SocketDrained) Reset() {
 	*x = SocketDrained{}
-	mi := &file_messages_actor_proto_msgTypes[77]
+	mi := &file_messages_actor_proto_msgTypes[90]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4636,7 +5391,7 @@ func (x *SocketDrained) String() string {
 func (*SocketDrained) ProtoMessage() {}
 
 func (x *SocketDrained) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_actor_proto_msgTypes[77]
+	mi := &file_messages_actor_proto_msgTypes[90]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4649,7 +5404,7 @@ func (x *SocketDrained) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SocketDrained.ProtoReflect.Descriptor instead.
 func (*SocketDrained) Descriptor() ([]byte, []int) {
-	return file_messages_actor_proto_rawDescGZIP(), []int{77}
+	return file_messages_actor_proto_rawDescGZIP(), []int{90}
 }
 
 var File_messages_actor_proto protoreflect.FileDescriptor
@@ -4702,12 +5457,13 @@ const file_messages_actor_proto_rawDesc = "" +
 	"\x06notify\x18\x02 \x01(\v2\x10.birdwire.v1.RefR\x06notify\x12$\n" +
 	"\x03put\x18\x03 \x03(\v2\x12.birdwire.v1.QueryR\x03put\x12\x16\n" +
 	"\x06remove\x18\x04 \x03(\rR\x06remove\x12\x0e\n" +
-	"\x02id\x18\x05 \x01(\x04R\x02id\"O\n" +
+	"\x02id\x18\x05 \x01(\x04R\x02id\"i\n" +
 	"\n" +
 	"QueriesPut\x12\x1a\n" +
 	"\bposition\x18\x01 \x01(\x04R\bposition\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\x04R\x02id\x12\x15\n" +
-	"\x06key_id\x18\x03 \x01(\tR\x05keyId\" \n" +
+	"\x06key_id\x18\x03 \x01(\tR\x05keyId\x12\x18\n" +
+	"\arefused\x18\x04 \x01(\tR\arefused\" \n" +
 	"\aDropKey\x12\x15\n" +
 	"\x06key_id\x18\x01 \x01(\tR\x05keyId\"Y\n" +
 	"\x03Hit\x12\x1a\n" +
@@ -4721,11 +5477,12 @@ const file_messages_actor_proto_rawDesc = "" +
 	"\n" +
 	"AskThrough\x12#\n" +
 	"\rconnection_id\x18\x01 \x01(\tR\fconnectionId\x12\x15\n" +
-	"\x06key_id\x18\x02 \x01(\tR\x05keyId\"a\n" +
+	"\x06key_id\x18\x02 \x01(\tR\x05keyId\"y\n" +
 	"\aThrough\x12#\n" +
 	"\rconnection_id\x18\x01 \x01(\tR\fconnectionId\x12\x15\n" +
 	"\x06key_id\x18\x02 \x01(\tR\x05keyId\x12\x1a\n" +
-	"\bposition\x18\x03 \x01(\x04R\bposition\"\x1e\n" +
+	"\bposition\x18\x03 \x01(\x04R\bposition\x12\x16\n" +
+	"\x06number\x18\x04 \x01(\x04R\x06number\"\x1e\n" +
 	"\bAskVoids\x12\x12\n" +
 	"\x04from\x18\x01 \x01(\x04R\x04from\"n\n" +
 	"\n" +
@@ -4831,7 +5588,20 @@ const file_messages_actor_proto_rawDesc = "" +
 	"\x06detail\x18\x02 \x01(\tR\x06detail\x12\x14\n" +
 	"\x05retry\x18\x03 \x01(\bR\x05retry\" \n" +
 	"\aKeyIdle\x12\x15\n" +
-	"\x06key_id\x18\x01 \x01(\tR\x05keyId\"\xb1\x01\n" +
+	"\x06key_id\x18\x01 \x01(\tR\x05keyId\"#\n" +
+	"\n" +
+	"StopIfIdle\x12\x15\n" +
+	"\x06key_id\x18\x01 \x01(\tR\x05keyId\"\x1f\n" +
+	"\x06AskKey\x12\x15\n" +
+	"\x06key_id\x18\x01 \x01(\tR\x05keyId\"w\n" +
+	"\tKeyStands\x12\x15\n" +
+	"\x06key_id\x18\x01 \x01(\tR\x05keyId\x12\x14\n" +
+	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12'\n" +
+	"\x05slots\x18\x03 \x03(\v2\x11.birdwire.v1.SlotR\x05slots\x12\x14\n" +
+	"\x05again\x18\x04 \x01(\bR\x05again\"F\n" +
+	"\bFreeSlot\x12\x15\n" +
+	"\x06key_id\x18\x01 \x01(\tR\x05keyId\x12#\n" +
+	"\rconnection_id\x18\x02 \x01(\tR\fconnectionId\"\xb1\x01\n" +
 	"\bRejected\x124\n" +
 	"\trejection\x18\x01 \x01(\x0e2\x16.birdwire.v1.RejectionR\trejection\x12\x14\n" +
 	"\x05field\x18\x02 \x01(\tR\x05field\x12\x16\n" +
@@ -4916,7 +5686,45 @@ const file_messages_actor_proto_rawDesc = "" +
 	"\n" +
 	"deliveries\x18\x01 \x03(\v2\x1b.birdwire.v1.DeliveryLoggedR\n" +
 	"deliveries\x12\x14\n" +
-	"\x05total\x18\x02 \x01(\x05R\x05total\"$\n" +
+	"\x05total\x18\x02 \x01(\x05R\x05total\"\x92\x01\n" +
+	"\fDraftMonitor\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12,\n" +
+	"\x06stands\x18\x02 \x01(\v2\x14.birdwire.v1.MonitorR\x06stands\x12,\n" +
+	"\x06change\x18\x03 \x01(\v2\x14.birdwire.v1.MonitorR\x06change\x12\x16\n" +
+	"\x06fields\x18\x04 \x03(\tR\x06fields\"\x83\x01\n" +
+	"\x0eMonitorDrafted\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12.\n" +
+	"\amonitor\x18\x02 \x01(\v2\x14.birdwire.v1.MonitorR\amonitor\x121\n" +
+	"\brejected\x18\x03 \x01(\v2\x15.birdwire.v1.RejectedR\brejected\"\x89\x01\n" +
+	"\tDraftRule\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12)\n" +
+	"\x06stands\x18\x02 \x01(\v2\x11.birdwire.v1.RuleR\x06stands\x12)\n" +
+	"\x06change\x18\x03 \x01(\v2\x11.birdwire.v1.RuleR\x06change\x12\x16\n" +
+	"\x06fields\x18\x04 \x03(\tR\x06fields\"w\n" +
+	"\vRuleDrafted\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12%\n" +
+	"\x04rule\x18\x02 \x01(\v2\x11.birdwire.v1.RuleR\x04rule\x121\n" +
+	"\brejected\x18\x03 \x01(\v2\x15.birdwire.v1.RejectedR\brejected\"\x9a\x01\n" +
+	"\tCountHits\x12.\n" +
+	"\amonitor\x18\x01 \x01(\v2\x14.birdwire.v1.MonitorR\amonitor\x12*\n" +
+	"\x06events\x18\x02 \x03(\v2\x12.birdwire.v1.EventR\x06events\x12\x1c\n" +
+	"\tdelivered\x18\x03 \x01(\bR\tdelivered\x12\x13\n" +
+	"\x05at_ms\x18\x04 \x01(\x03R\x04atMs\"c\n" +
+	"\n" +
+	"AskFigures\x12.\n" +
+	"\amonitor\x18\x01 \x01(\v2\x14.birdwire.v1.MonitorR\amonitor\x12%\n" +
+	"\x04rule\x18\x02 \x01(\v2\x11.birdwire.v1.RuleR\x04rule\"\x9d\x01\n" +
+	"\rAuthorsLearnt\x12\x1d\n" +
+	"\n" +
+	"monitor_id\x18\x01 \x01(\tR\tmonitorId\x125\n" +
+	"\x03ids\x18\x02 \x03(\v2#.birdwire.v1.AuthorsLearnt.IdsEntryR\x03ids\x1a6\n" +
+	"\bIdsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\b\n" +
+	"\x06Retire\"I\n" +
+	"\aRetired\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12.\n" +
+	"\afigures\x18\x02 \x01(\v2\x14.birdwire.v1.FiguresR\afigures\"$\n" +
 	"\vListBilling\x12\x15\n" +
 	"\x06key_id\x18\x01 \x01(\tR\x05keyId\"m\n" +
 	"\rBillingListed\x12\x14\n" +
@@ -4966,7 +5774,7 @@ const file_messages_actor_proto_rawDesc = "" +
 	"\vREFUSE_BUSY\x10\x01\x12\x14\n" +
 	"\x10REFUSE_DISK_FULL\x10\x02\x12\x14\n" +
 	"\x10REFUSE_TOO_LARGE\x10\x03\x12\x13\n" +
-	"\x0fREFUSE_STOPPING\x10\x04*\xb9\x01\n" +
+	"\x0fREFUSE_STOPPING\x10\x04*\xcb\x01\n" +
 	"\aRefusal\x12\x17\n" +
 	"\x13REFUSAL_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13REFUSAL_UNKNOWN_KEY\x10\x01\x12\x13\n" +
@@ -4975,7 +5783,8 @@ const file_messages_actor_proto_rawDesc = "" +
 	"\fREFUSAL_PLAN\x10\x04\x12\x17\n" +
 	"\x13REFUSAL_CONNECTIONS\x10\x05\x12\x13\n" +
 	"\x0fREFUSAL_CREDITS\x10\x06\x12\x14\n" +
-	"\x10REFUSAL_OVERLOAD\x10\a*\xb5\x01\n" +
+	"\x10REFUSAL_OVERLOAD\x10\a\x12\x10\n" +
+	"\fREFUSAL_RATE\x10\b*\xb5\x01\n" +
 	"\tRejection\x12\x19\n" +
 	"\x15REJECTION_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13REJECTION_NOT_FOUND\x10\x01\x12\x16\n" +
@@ -5008,7 +5817,7 @@ func file_messages_actor_proto_rawDescGZIP() []byte {
 }
 
 var file_messages_actor_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_messages_actor_proto_msgTypes = make([]protoimpl.MessageInfo, 78)
+var file_messages_actor_proto_msgTypes = make([]protoimpl.MessageInfo, 92)
 var file_messages_actor_proto_goTypes = []any{
 	(RefuseReason)(0),          // 0: birdwire.v1.RefuseReason
 	(Refusal)(0),               // 1: birdwire.v1.Refusal
@@ -5054,102 +5863,131 @@ var file_messages_actor_proto_goTypes = []any{
 	(*SlotTaken)(nil),          // 41: birdwire.v1.SlotTaken
 	(*SlotRefused)(nil),        // 42: birdwire.v1.SlotRefused
 	(*KeyIdle)(nil),            // 43: birdwire.v1.KeyIdle
-	(*Rejected)(nil),           // 44: birdwire.v1.Rejected
-	(*CreateMonitor)(nil),      // 45: birdwire.v1.CreateMonitor
-	(*UpdateMonitor)(nil),      // 46: birdwire.v1.UpdateMonitor
-	(*DeleteMonitor)(nil),      // 47: birdwire.v1.DeleteMonitor
-	(*GetMonitor)(nil),         // 48: birdwire.v1.GetMonitor
-	(*ListMonitors)(nil),       // 49: birdwire.v1.ListMonitors
-	(*MonitorStands)(nil),      // 50: birdwire.v1.MonitorStands
-	(*MonitorsListed)(nil),     // 51: birdwire.v1.MonitorsListed
-	(*Deleted)(nil),            // 52: birdwire.v1.Deleted
-	(*CreateRule)(nil),         // 53: birdwire.v1.CreateRule
-	(*UpdateRule)(nil),         // 54: birdwire.v1.UpdateRule
-	(*DeleteRule)(nil),         // 55: birdwire.v1.DeleteRule
-	(*GetRule)(nil),            // 56: birdwire.v1.GetRule
-	(*ListRules)(nil),          // 57: birdwire.v1.ListRules
-	(*RuleStands)(nil),         // 58: birdwire.v1.RuleStands
-	(*RulesListed)(nil),        // 59: birdwire.v1.RulesListed
-	(*Figures)(nil),            // 60: birdwire.v1.Figures
-	(*ListDeliveries)(nil),     // 61: birdwire.v1.ListDeliveries
-	(*DeliveryLogged)(nil),     // 62: birdwire.v1.DeliveryLogged
-	(*DeliveriesListed)(nil),   // 63: birdwire.v1.DeliveriesListed
-	(*ListBilling)(nil),        // 64: birdwire.v1.ListBilling
-	(*BillingListed)(nil),      // 65: birdwire.v1.BillingListed
-	(*AskCredit)(nil),          // 66: birdwire.v1.AskCredit
-	(*CreditGranted)(nil),      // 67: birdwire.v1.CreditGranted
-	(*CreditExhausted)(nil),    // 68: birdwire.v1.CreditExhausted
-	(*ReportCredit)(nil),       // 69: birdwire.v1.ReportCredit
-	(*AskQueries)(nil),         // 70: birdwire.v1.AskQueries
-	(*Queries)(nil),            // 71: birdwire.v1.Queries
-	(*Rejoin)(nil),             // 72: birdwire.v1.Rejoin
-	(*Probe)(nil),              // 73: birdwire.v1.Probe
-	(*End)(nil),                // 74: birdwire.v1.End
-	(*ClientSubscribed)(nil),   // 75: birdwire.v1.ClientSubscribed
-	(*ClientUnsubscribed)(nil), // 76: birdwire.v1.ClientUnsubscribed
-	(*ClientPinged)(nil),       // 77: birdwire.v1.ClientPinged
-	(*ClientInvalid)(nil),      // 78: birdwire.v1.ClientInvalid
-	(*Heard)(nil),              // 79: birdwire.v1.Heard
-	(*SocketClosed)(nil),       // 80: birdwire.v1.SocketClosed
-	(*SocketDrained)(nil),      // 81: birdwire.v1.SocketDrained
-	(*Event)(nil),              // 82: birdwire.v1.Event
-	(*Frame)(nil),              // 83: birdwire.v1.Frame
-	(*Query)(nil),              // 84: birdwire.v1.Query
-	(*Origin)(nil),             // 85: birdwire.v1.Origin
-	(Api)(0),                   // 86: birdwire.v1.Api
-	(*Key)(nil),                // 87: birdwire.v1.Key
-	(*Slot)(nil),               // 88: birdwire.v1.Slot
-	(*Monitor)(nil),            // 89: birdwire.v1.Monitor
-	(*Rule)(nil),               // 90: birdwire.v1.Rule
-	(*NewsrankFilters)(nil),    // 91: birdwire.v1.NewsrankFilters
-	(*KiteFilters)(nil),        // 92: birdwire.v1.KiteFilters
+	(*StopIfIdle)(nil),         // 44: birdwire.v1.StopIfIdle
+	(*AskKey)(nil),             // 45: birdwire.v1.AskKey
+	(*KeyStands)(nil),          // 46: birdwire.v1.KeyStands
+	(*FreeSlot)(nil),           // 47: birdwire.v1.FreeSlot
+	(*Rejected)(nil),           // 48: birdwire.v1.Rejected
+	(*CreateMonitor)(nil),      // 49: birdwire.v1.CreateMonitor
+	(*UpdateMonitor)(nil),      // 50: birdwire.v1.UpdateMonitor
+	(*DeleteMonitor)(nil),      // 51: birdwire.v1.DeleteMonitor
+	(*GetMonitor)(nil),         // 52: birdwire.v1.GetMonitor
+	(*ListMonitors)(nil),       // 53: birdwire.v1.ListMonitors
+	(*MonitorStands)(nil),      // 54: birdwire.v1.MonitorStands
+	(*MonitorsListed)(nil),     // 55: birdwire.v1.MonitorsListed
+	(*Deleted)(nil),            // 56: birdwire.v1.Deleted
+	(*CreateRule)(nil),         // 57: birdwire.v1.CreateRule
+	(*UpdateRule)(nil),         // 58: birdwire.v1.UpdateRule
+	(*DeleteRule)(nil),         // 59: birdwire.v1.DeleteRule
+	(*GetRule)(nil),            // 60: birdwire.v1.GetRule
+	(*ListRules)(nil),          // 61: birdwire.v1.ListRules
+	(*RuleStands)(nil),         // 62: birdwire.v1.RuleStands
+	(*RulesListed)(nil),        // 63: birdwire.v1.RulesListed
+	(*Figures)(nil),            // 64: birdwire.v1.Figures
+	(*ListDeliveries)(nil),     // 65: birdwire.v1.ListDeliveries
+	(*DeliveryLogged)(nil),     // 66: birdwire.v1.DeliveryLogged
+	(*DeliveriesListed)(nil),   // 67: birdwire.v1.DeliveriesListed
+	(*DraftMonitor)(nil),       // 68: birdwire.v1.DraftMonitor
+	(*MonitorDrafted)(nil),     // 69: birdwire.v1.MonitorDrafted
+	(*DraftRule)(nil),          // 70: birdwire.v1.DraftRule
+	(*RuleDrafted)(nil),        // 71: birdwire.v1.RuleDrafted
+	(*CountHits)(nil),          // 72: birdwire.v1.CountHits
+	(*AskFigures)(nil),         // 73: birdwire.v1.AskFigures
+	(*AuthorsLearnt)(nil),      // 74: birdwire.v1.AuthorsLearnt
+	(*Retire)(nil),             // 75: birdwire.v1.Retire
+	(*Retired)(nil),            // 76: birdwire.v1.Retired
+	(*ListBilling)(nil),        // 77: birdwire.v1.ListBilling
+	(*BillingListed)(nil),      // 78: birdwire.v1.BillingListed
+	(*AskCredit)(nil),          // 79: birdwire.v1.AskCredit
+	(*CreditGranted)(nil),      // 80: birdwire.v1.CreditGranted
+	(*CreditExhausted)(nil),    // 81: birdwire.v1.CreditExhausted
+	(*ReportCredit)(nil),       // 82: birdwire.v1.ReportCredit
+	(*AskQueries)(nil),         // 83: birdwire.v1.AskQueries
+	(*Queries)(nil),            // 84: birdwire.v1.Queries
+	(*Rejoin)(nil),             // 85: birdwire.v1.Rejoin
+	(*Probe)(nil),              // 86: birdwire.v1.Probe
+	(*End)(nil),                // 87: birdwire.v1.End
+	(*ClientSubscribed)(nil),   // 88: birdwire.v1.ClientSubscribed
+	(*ClientUnsubscribed)(nil), // 89: birdwire.v1.ClientUnsubscribed
+	(*ClientPinged)(nil),       // 90: birdwire.v1.ClientPinged
+	(*ClientInvalid)(nil),      // 91: birdwire.v1.ClientInvalid
+	(*Heard)(nil),              // 92: birdwire.v1.Heard
+	(*SocketClosed)(nil),       // 93: birdwire.v1.SocketClosed
+	(*SocketDrained)(nil),      // 94: birdwire.v1.SocketDrained
+	nil,                        // 95: birdwire.v1.AuthorsLearnt.IdsEntry
+	(*Event)(nil),              // 96: birdwire.v1.Event
+	(*Frame)(nil),              // 97: birdwire.v1.Frame
+	(*Query)(nil),              // 98: birdwire.v1.Query
+	(*Origin)(nil),             // 99: birdwire.v1.Origin
+	(Api)(0),                   // 100: birdwire.v1.Api
+	(*Key)(nil),                // 101: birdwire.v1.Key
+	(*Slot)(nil),               // 102: birdwire.v1.Slot
+	(*Monitor)(nil),            // 103: birdwire.v1.Monitor
+	(*Rule)(nil),               // 104: birdwire.v1.Rule
+	(*NewsrankFilters)(nil),    // 105: birdwire.v1.NewsrankFilters
+	(*KiteFilters)(nil),        // 106: birdwire.v1.KiteFilters
 }
 var file_messages_actor_proto_depIdxs = []int32{
-	82, // 0: birdwire.v1.Offer.events:type_name -> birdwire.v1.Event
-	0,  // 1: birdwire.v1.OfferRefused.reason:type_name -> birdwire.v1.RefuseReason
-	83, // 2: birdwire.v1.FrameAppended.frame:type_name -> birdwire.v1.Frame
-	4,  // 3: birdwire.v1.Join.connection:type_name -> birdwire.v1.Ref
-	84, // 4: birdwire.v1.Join.query:type_name -> birdwire.v1.Query
-	4,  // 5: birdwire.v1.PutQueries.notify:type_name -> birdwire.v1.Ref
-	84, // 6: birdwire.v1.PutQueries.put:type_name -> birdwire.v1.Query
-	82, // 7: birdwire.v1.Hit.event:type_name -> birdwire.v1.Event
-	16, // 8: birdwire.v1.Matched.hits:type_name -> birdwire.v1.Hit
-	82, // 9: birdwire.v1.Delivery.event:type_name -> birdwire.v1.Event
-	85, // 10: birdwire.v1.Delivery.origin:type_name -> birdwire.v1.Origin
-	26, // 11: birdwire.v1.Deliveries.deliveries:type_name -> birdwire.v1.Delivery
-	28, // 12: birdwire.v1.Admit.credential:type_name -> birdwire.v1.Credential
-	86, // 13: birdwire.v1.Admit.api:type_name -> birdwire.v1.Api
-	1,  // 14: birdwire.v1.Refused.refusal:type_name -> birdwire.v1.Refusal
-	86, // 15: birdwire.v1.Release.api:type_name -> birdwire.v1.Api
-	28, // 16: birdwire.v1.Authorize.credential:type_name -> birdwire.v1.Credential
-	87, // 17: birdwire.v1.Authorized.key:type_name -> birdwire.v1.Key
-	87, // 18: birdwire.v1.CreateKey.key:type_name -> birdwire.v1.Key
-	87, // 19: birdwire.v1.KeyDescribed.key:type_name -> birdwire.v1.Key
-	88, // 20: birdwire.v1.KeyDescribed.slots:type_name -> birdwire.v1.Slot
-	88, // 21: birdwire.v1.TakeSlot.slot:type_name -> birdwire.v1.Slot
-	2,  // 22: birdwire.v1.Rejected.rejection:type_name -> birdwire.v1.Rejection
-	89, // 23: birdwire.v1.CreateMonitor.monitor:type_name -> birdwire.v1.Monitor
-	89, // 24: birdwire.v1.UpdateMonitor.monitor:type_name -> birdwire.v1.Monitor
-	89, // 25: birdwire.v1.MonitorStands.monitor:type_name -> birdwire.v1.Monitor
-	60, // 26: birdwire.v1.MonitorStands.figures:type_name -> birdwire.v1.Figures
-	89, // 27: birdwire.v1.MonitorsListed.monitors:type_name -> birdwire.v1.Monitor
-	90, // 28: birdwire.v1.CreateRule.rule:type_name -> birdwire.v1.Rule
-	90, // 29: birdwire.v1.UpdateRule.rule:type_name -> birdwire.v1.Rule
-	90, // 30: birdwire.v1.RuleStands.rule:type_name -> birdwire.v1.Rule
-	60, // 31: birdwire.v1.RuleStands.figures:type_name -> birdwire.v1.Figures
-	90, // 32: birdwire.v1.RulesListed.rules:type_name -> birdwire.v1.Rule
-	82, // 33: birdwire.v1.DeliveryLogged.event:type_name -> birdwire.v1.Event
-	85, // 34: birdwire.v1.DeliveryLogged.origin:type_name -> birdwire.v1.Origin
-	62, // 35: birdwire.v1.DeliveriesListed.deliveries:type_name -> birdwire.v1.DeliveryLogged
-	84, // 36: birdwire.v1.Queries.queries:type_name -> birdwire.v1.Query
-	3,  // 37: birdwire.v1.End.reason:type_name -> birdwire.v1.EndReason
-	91, // 38: birdwire.v1.ClientSubscribed.newsrank:type_name -> birdwire.v1.NewsrankFilters
-	92, // 39: birdwire.v1.ClientSubscribed.kite:type_name -> birdwire.v1.KiteFilters
-	40, // [40:40] is the sub-list for method output_type
-	40, // [40:40] is the sub-list for method input_type
-	40, // [40:40] is the sub-list for extension type_name
-	40, // [40:40] is the sub-list for extension extendee
-	0,  // [0:40] is the sub-list for field type_name
+	96,  // 0: birdwire.v1.Offer.events:type_name -> birdwire.v1.Event
+	0,   // 1: birdwire.v1.OfferRefused.reason:type_name -> birdwire.v1.RefuseReason
+	97,  // 2: birdwire.v1.FrameAppended.frame:type_name -> birdwire.v1.Frame
+	4,   // 3: birdwire.v1.Join.connection:type_name -> birdwire.v1.Ref
+	98,  // 4: birdwire.v1.Join.query:type_name -> birdwire.v1.Query
+	4,   // 5: birdwire.v1.PutQueries.notify:type_name -> birdwire.v1.Ref
+	98,  // 6: birdwire.v1.PutQueries.put:type_name -> birdwire.v1.Query
+	96,  // 7: birdwire.v1.Hit.event:type_name -> birdwire.v1.Event
+	16,  // 8: birdwire.v1.Matched.hits:type_name -> birdwire.v1.Hit
+	96,  // 9: birdwire.v1.Delivery.event:type_name -> birdwire.v1.Event
+	99,  // 10: birdwire.v1.Delivery.origin:type_name -> birdwire.v1.Origin
+	26,  // 11: birdwire.v1.Deliveries.deliveries:type_name -> birdwire.v1.Delivery
+	28,  // 12: birdwire.v1.Admit.credential:type_name -> birdwire.v1.Credential
+	100, // 13: birdwire.v1.Admit.api:type_name -> birdwire.v1.Api
+	1,   // 14: birdwire.v1.Refused.refusal:type_name -> birdwire.v1.Refusal
+	100, // 15: birdwire.v1.Release.api:type_name -> birdwire.v1.Api
+	28,  // 16: birdwire.v1.Authorize.credential:type_name -> birdwire.v1.Credential
+	101, // 17: birdwire.v1.Authorized.key:type_name -> birdwire.v1.Key
+	101, // 18: birdwire.v1.CreateKey.key:type_name -> birdwire.v1.Key
+	101, // 19: birdwire.v1.KeyDescribed.key:type_name -> birdwire.v1.Key
+	102, // 20: birdwire.v1.KeyDescribed.slots:type_name -> birdwire.v1.Slot
+	102, // 21: birdwire.v1.TakeSlot.slot:type_name -> birdwire.v1.Slot
+	102, // 22: birdwire.v1.KeyStands.slots:type_name -> birdwire.v1.Slot
+	2,   // 23: birdwire.v1.Rejected.rejection:type_name -> birdwire.v1.Rejection
+	103, // 24: birdwire.v1.CreateMonitor.monitor:type_name -> birdwire.v1.Monitor
+	103, // 25: birdwire.v1.UpdateMonitor.monitor:type_name -> birdwire.v1.Monitor
+	103, // 26: birdwire.v1.MonitorStands.monitor:type_name -> birdwire.v1.Monitor
+	64,  // 27: birdwire.v1.MonitorStands.figures:type_name -> birdwire.v1.Figures
+	103, // 28: birdwire.v1.MonitorsListed.monitors:type_name -> birdwire.v1.Monitor
+	104, // 29: birdwire.v1.CreateRule.rule:type_name -> birdwire.v1.Rule
+	104, // 30: birdwire.v1.UpdateRule.rule:type_name -> birdwire.v1.Rule
+	104, // 31: birdwire.v1.RuleStands.rule:type_name -> birdwire.v1.Rule
+	64,  // 32: birdwire.v1.RuleStands.figures:type_name -> birdwire.v1.Figures
+	104, // 33: birdwire.v1.RulesListed.rules:type_name -> birdwire.v1.Rule
+	96,  // 34: birdwire.v1.DeliveryLogged.event:type_name -> birdwire.v1.Event
+	99,  // 35: birdwire.v1.DeliveryLogged.origin:type_name -> birdwire.v1.Origin
+	66,  // 36: birdwire.v1.DeliveriesListed.deliveries:type_name -> birdwire.v1.DeliveryLogged
+	103, // 37: birdwire.v1.DraftMonitor.stands:type_name -> birdwire.v1.Monitor
+	103, // 38: birdwire.v1.DraftMonitor.change:type_name -> birdwire.v1.Monitor
+	103, // 39: birdwire.v1.MonitorDrafted.monitor:type_name -> birdwire.v1.Monitor
+	48,  // 40: birdwire.v1.MonitorDrafted.rejected:type_name -> birdwire.v1.Rejected
+	104, // 41: birdwire.v1.DraftRule.stands:type_name -> birdwire.v1.Rule
+	104, // 42: birdwire.v1.DraftRule.change:type_name -> birdwire.v1.Rule
+	104, // 43: birdwire.v1.RuleDrafted.rule:type_name -> birdwire.v1.Rule
+	48,  // 44: birdwire.v1.RuleDrafted.rejected:type_name -> birdwire.v1.Rejected
+	103, // 45: birdwire.v1.CountHits.monitor:type_name -> birdwire.v1.Monitor
+	96,  // 46: birdwire.v1.CountHits.events:type_name -> birdwire.v1.Event
+	103, // 47: birdwire.v1.AskFigures.monitor:type_name -> birdwire.v1.Monitor
+	104, // 48: birdwire.v1.AskFigures.rule:type_name -> birdwire.v1.Rule
+	95,  // 49: birdwire.v1.AuthorsLearnt.ids:type_name -> birdwire.v1.AuthorsLearnt.IdsEntry
+	64,  // 50: birdwire.v1.Retired.figures:type_name -> birdwire.v1.Figures
+	98,  // 51: birdwire.v1.Queries.queries:type_name -> birdwire.v1.Query
+	3,   // 52: birdwire.v1.End.reason:type_name -> birdwire.v1.EndReason
+	105, // 53: birdwire.v1.ClientSubscribed.newsrank:type_name -> birdwire.v1.NewsrankFilters
+	106, // 54: birdwire.v1.ClientSubscribed.kite:type_name -> birdwire.v1.KiteFilters
+	55,  // [55:55] is the sub-list for method output_type
+	55,  // [55:55] is the sub-list for method input_type
+	55,  // [55:55] is the sub-list for extension type_name
+	55,  // [55:55] is the sub-list for extension extendee
+	0,   // [0:55] is the sub-list for field type_name
 }
 
 func init() { file_messages_actor_proto_init() }
@@ -5160,7 +5998,7 @@ func file_messages_actor_proto_init() {
 	file_messages_event_proto_init()
 	file_messages_query_proto_init()
 	file_messages_record_proto_init()
-	file_messages_actor_proto_msgTypes[71].OneofWrappers = []any{
+	file_messages_actor_proto_msgTypes[84].OneofWrappers = []any{
 		(*ClientSubscribed_Newsrank)(nil),
 		(*ClientSubscribed_Kite)(nil),
 	}
@@ -5170,7 +6008,7 @@ func file_messages_actor_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_messages_actor_proto_rawDesc), len(file_messages_actor_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   78,
+			NumMessages:   92,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

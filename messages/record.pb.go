@@ -408,7 +408,7 @@ type Monitor struct {
 	K                   uint32                 `protobuf:"varint,2,opt,name=k,proto3" json:"k,omitempty"`
 	Name                string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
 	Usernames           []string               `protobuf:"bytes,4,rep,name=usernames,proto3" json:"usernames,omitempty"`                  // lower case, without '@'
-	AuthorIds           []string               `protobuf:"bytes,5,rep,name=author_ids,json=authorIds,proto3" json:"author_ids,omitempty"` // numeric ids learnt from matched posts
+	AuthorIds           []string               `protobuf:"bytes,5,rep,name=author_ids,json=authorIds,proto3" json:"author_ids,omitempty"` // learnt from matched posts: that of usernames[i], "" unknown; or empty
 	PollIntervalSeconds float64                `protobuf:"fixed64,6,opt,name=poll_interval_seconds,json=pollIntervalSeconds,proto3" json:"poll_interval_seconds,omitempty"`
 	Status              string                 `protobuf:"bytes,7,opt,name=status,proto3" json:"status,omitempty"` // active | paused | error
 	StatusReason        string                 `protobuf:"bytes,8,opt,name=status_reason,json=statusReason,proto3" json:"status_reason,omitempty"`
