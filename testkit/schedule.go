@@ -10,7 +10,7 @@ import (
 )
 
 // settleMax ends a system that never comes to rest.
-const settleMax = 5_000_000
+const settleMax = 1_000_000
 
 // event is something that can run now: a mailbox with a message, or a job.
 type event interface {

@@ -1,0 +1,158 @@
+package arch
+
+// module is what every path below is relative to.
+const module = "github.com/birdwire/birdwire"
+
+// top is what stands at the repository's top, beside dotfiles.
+var top = []string{
+	"CHANGELOG.md", "LICENSE", "README.md", "actors", "cluster", "cmd", "gateway", "go.mod", "go.sum", "messages", "testkit",
+}
+
+// Patterns name packages by path: "*" stands for one element, a last "**" for
+// any number, also none. {K} stands for one element and means the same one in
+// the importer and in what it may import.
+
+// importRow says what of this module the importer may import. The first row
+// that fits the importer decides.
+type importRow struct {
+	importer string
+	may      []string
+	why      string
+}
+
+var imports = []importRow{
+	{"messages", nil, "the nouns know nobody: everything else may then know them"},
+	{"actors", []string{"messages"}, "the shared ports and the actor map stand above every actor"},
+	{"actors/source/{K}", []string{"messages", "actors", "actors/source", "actors/source/{K}/**"}, "an adapter serves its source and knows no other actor"},
+	{"actors/{K}", []string{"messages", "actors", "actors/{K}/**"}, "an actor knows the nouns, the ports and its own engines; others it knows by message"},
+	{"actors/{K}/**", []string{"messages"}, "an engine is a plain library under one actor"},
+	{"cluster/store/**", []string{"messages", "cluster/store/**"}, "the store keeps what it is given and knows neither actors nor nodes"},
+	{"cluster/node/**", []string{"messages", "actors/**", "cluster/**", "gateway", "gateway/ws/**", "gateway/dialect/**", "gateway/rest/**", "gateway/admin/**", "gateway/console/**"}, "the composition root wires everything but what only clients and tests use"},
+	{"cluster/{K}/**", []string{"messages", "cluster/**"}, "what nodes share does not know what runs on them"},
+	{"gateway/client/**", []string{"messages"}, "the SDK is what others compile in: it drags nothing of the server along"},
+	{"gateway/**", []string{"messages", "gateway", "gateway/ws/**", "gateway/dialect/**", "gateway/rest/**", "gateway/admin/**", "gateway/console/**"}, "the gateway speaks through ports it declares itself; cluster/node connects them"},
+	{"cmd/birdwire/**", []string{"cluster/node", "gateway/client", "testkit/sim", "cmd/birdwire/**"}, "a command starts a node or is a client of one; what it needs beside belongs into them"},
+	{"testkit/**", []string{"messages", "actors/**", "cluster/**", "gateway/**", "testkit/**"}, "tests may see everything but the command line"},
+}
+
+// importException lets one importer have one import more.
+type importException struct{ importer, imported, why string }
+
+var importExceptions = []importException{
+	{"actors/router", "actors/journal/repeat", "one definition of what a repeat is, in the log's writer and in its readers"},
+	{"actors/router/rule", "actors/router/text", "rules and texts pass through one tokeniser"},
+	{"actors/router/index", "actors/router/rule", "the index compiles rules"},
+	{"actors/router/index", "actors/router/text", "the index looks tokens up"},
+	{"actors/router/index", "actors/router/vector", "a semantic filter is one more atom kind"},
+	{"actors/router/match", "actors/router/index", "matching a frame is asking the index"},
+	{"actors/router/match", "actors/router/rule", "matching a frame is asking the index about what the rules compile to"},
+	{"actors/router/replay", "actors/router/index", "a replay goes through the same matching as what is live"},
+	{"actors/router/replay", "actors/router/match", "a replay goes through the same matching as what is live"},
+	{"actors/router/replay", "actors/router/rule", "a replay goes through the same matching as what is live"},
+	{"actors/router/replay", "actors/journal/repeat", "a replay drops the same repeats as what is live"},
+	{"actors/apikey", "actors/router/rule", "a query is compiled where it is made, so that its owner hears of the error"},
+	{"actors/monitor", "actors/router/rule", "as for apikey"},
+	{"actors/filterrule", "actors/router/rule", "as for apikey"},
+}
+
+// fence says where a vendor may be named. in lists the packages that may name
+// it; where in is nil, all may but those of never.
+type fence struct {
+	vendor    string
+	in, never []string
+	why       string
+}
+
+var fences = []fence{
+	{vendor: "github.com/lxzan/gws", in: []string{"gateway/ws"}, why: "its traps (a frame that panics, unbounded queues, allocation before data) are dealt with in one place"},
+	{vendor: "github.com/hashicorp/memberlist", in: []string{"cluster/membership"}, why: "everyone else sees views, which a simulation can model"},
+	{vendor: "github.com/nats-io", in: []string{"cluster/store/nats"}, why: "everyone else sees the store's contracts, which memory holds too"},
+	{vendor: "google.golang.org/grpc", in: []string{"cluster/link"}, why: "actors tell PIDs; how messages travel is the link's"},
+	{vendor: actorPackage, never: []string{"messages", "cluster/store/**", "gateway/dialect/**", "gateway/client/**", "cmd/**"}, why: "codecs, stores and the SDK are used without an actor system"},
+	{vendor: "github.com/asynkron/protoactor-go/cluster", in: []string{}, why: "failover takes seconds, and a false suspicion activates an identity twice for good"},
+	{vendor: "github.com/asynkron/protoactor-go/remote", in: []string{}, why: "it has no back-pressure, and an unknown type ends the receiver"},
+	{vendor: "github.com/asynkron/protoactor-go/router", in: []string{}, why: "its pools hide the mailbox that the node's props set"},
+}
+
+const actorPackage = "github.com/asynkron/protoactor-go/actor"
+
+// adapters own sockets and the goroutines that serve them.
+const adapters = "actors/source/*"
+
+// ban is something that no code under actors/ does.
+type ban struct {
+	rule string
+	why  string
+	// except lists packages that may.
+	except []string
+}
+
+var (
+	banGo = ban{
+		rule: "no goroutines in actors", except: []string{adapters},
+		why: "what a goroutine does cannot be replayed from a seed, and nobody supervises it: blocking work goes to actors.Worker",
+	}
+	banTime = ban{
+		rule: "no wall time in actors", except: nil,
+		why: "a simulation moves time by itself: take actors.Clock",
+	}
+	banRand = ban{
+		rule: "no global randomness in actors", except: nil,
+		why: "a run is replayed from its seed: take actors.Rand",
+	}
+	banLock = ban{
+		rule: "no locks in actors", except: []string{adapters},
+		why: "an actor's state is its own; a lock means that something else reaches into it, and it blocks the dispatcher",
+	}
+	banBlocking = ban{
+		rule: "no waiting for answers in actors", except: nil,
+		why: "a future blocks the dispatcher and runs on wall time: send a request and receive the answer as a message",
+	}
+	banStash = ban{
+		rule: "no Stash in actors", except: nil,
+		why: "it replays last in first out, and only on a restart: hold messages in a bounded queue",
+	}
+	banMapSend = ban{
+		rule: "no sending in map order", except: nil,
+		why: "map order differs from run to run and so does the trace: sort the keys, or keep a slice",
+	}
+	banEngine = ban{
+		rule: "engines are plain libraries", except: []string{adapters},
+		why: "what has no actor, socket or process in it can be fuzzed, benchmarked and checked against an oracle",
+	}
+)
+
+// bannedFuncs are package functions by "package.Name".
+var bannedFuncs = map[string]*ban{
+	"time.Now": &banTime, "time.Since": &banTime, "time.Until": &banTime, "time.After": &banTime, "time.AfterFunc": &banTime,
+	"time.Sleep": &banTime, "time.Tick": &banTime, "time.NewTimer": &banTime, "time.NewTicker": &banTime,
+}
+
+// bannedMethods are methods of protoactor's types, by name.
+var bannedMethods = map[string]*ban{
+	"RequestFuture": &banBlocking, "StopFuture": &banBlocking, "PoisonFuture": &banBlocking,
+	"Future.Result": &banBlocking, "Future.Wait": &banBlocking,
+	"SetReceiveTimeout": &banTime,
+	"Stash":             &banStash,
+}
+
+// bannedTypes are types by "package.Name".
+var bannedTypes = map[string]*ban{
+	"sync.Mutex": &banLock, "sync.RWMutex": &banLock, "sync.Cond": &banLock,
+}
+
+// randPackages may be used through a generator with a seed only (New...);
+// chancePackages not at all: theirs has none.
+var (
+	randPackages   = map[string]bool{"math/rand": true, "math/rand/v2": true}
+	chancePackages = map[string]bool{"crypto/rand": true, "github.com/google/uuid": true}
+)
+
+// engineBans are imports that no engine has.
+var engineBans = []string{actorPackage, "net", "net/http", "os", "os/exec", "syscall"}
+
+// sends are the methods of protoactor's contexts that put a message into a
+// mailbox; also the ports that do: Clock.After and Worker.Do.
+var sends = map[string]bool{
+	"Send": true, "Tell": true, "Request": true, "RequestWithCustomSender": true, "Respond": true, "Forward": true, "After": true, "Do": true,
+}
