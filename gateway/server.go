@@ -11,6 +11,7 @@ import (
 type Config struct {
 	ReadHeaderTimeout time.Duration // default 10 s
 	IdleTimeout       time.Duration // between requests; default 2 min
+	RequestTimeout    time.Duration // for a request to arrive and its answer to be taken, at most; default 5 min
 	MaxHeaderBytes    int           // request line included; default 64 KiB, so that filters fit in a query
 	CertFile, KeyFile string        // PEM; both or neither
 	Proxies           Proxies
@@ -29,6 +30,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.IdleTimeout <= 0 {
 		c.IdleTimeout = 2 * time.Minute
+	}
+	if c.RequestTimeout <= 0 {
+		c.RequestTimeout = 5 * time.Minute
 	}
 	if c.MaxHeaderBytes <= 0 {
 		c.MaxHeaderBytes = 64 << 10
@@ -54,8 +58,9 @@ func (c Config) validate() error {
 
 // NewServer is an HTTP/1.1 server for handler with limits on what a client may
 // send before it is known, an access log, and a recover around each request.
-// Bodies have no time limit here; who reads one sets it. With certificates
-// TLSConfig is set: serve it by ServeTLS(listener, "", "").
+// Who reads a body sets a shorter time limit than the last resort here; a
+// hijacked connection has none. With certificates TLSConfig is set: serve it
+// by ServeTLS(listener, "", "").
 func NewServer(cfg Config, handler http.Handler) (*http.Server, error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.validate(); err != nil {
@@ -67,6 +72,8 @@ func NewServer(cfg Config, handler http.Handler) (*http.Server, error) {
 		Handler:           accessLog(cfg, handler),
 		ReadHeaderTimeout: cfg.ReadHeaderTimeout,
 		IdleTimeout:       cfg.IdleTimeout,
+		ReadTimeout:       cfg.RequestTimeout,
+		WriteTimeout:      cfg.RequestTimeout,
 		MaxHeaderBytes:    cfg.MaxHeaderBytes,
 		Protocols:         protocols,
 		ErrorLog:          slog.NewLogLogger(cfg.Log.Handler(), slog.LevelWarn),

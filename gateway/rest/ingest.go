@@ -1,0 +1,287 @@
+package rest
+
+import (
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/birdwire/birdwire/gateway"
+)
+
+// Ingest takes what is pushed. A body is one JSON object, a JSON array, or
+// NDJSON; the port reads it to its end and returns once every accepted event
+// is durable. It may take events in while it reads on: what the Result says
+// was done stays done, also beside an error.
+type Ingest interface {
+	// Posts and Articles return an *IngestError where the events could not be
+	// taken now, and any other error for a fault of ours. An error from body is
+	// returned as it is or wrapped.
+	Posts(ctx context.Context, body io.Reader) (Result, error)
+	Articles(ctx context.Context, body io.Reader) (Result, error)
+	// DeleteArticle withdraws the article pushed under id by source; source ""
+	// is the one that articles without a source have.
+	DeleteArticle(ctx context.Context, source, id string) (found bool, err error)
+}
+
+// Result is what became of a body.
+type Result struct {
+	Accepted   int        `json:"accepted"`
+	Duplicates int        `json:"duplicates"`
+	Rejected   []Rejected `json:"rejected"`
+	// Unlisted are rejected lines past the first 1,000, which are only counted.
+	Unlisted int `json:"rejected_unlisted,omitempty"`
+}
+
+// Rejected is one event that was not taken.
+type Rejected struct {
+	Line  int    `json:"line"` // of the body, from 1; in an array or alone, the element's number
+	Error string `json:"error"`
+}
+
+// IngestError says that the rest of a body was not taken, and when to send it
+// again.
+type IngestError struct {
+	Status     int // 429 or 503
+	RetryAfter time.Duration
+	Detail     string
+}
+
+func (e *IngestError) Error() string { return fmt.Sprintf("ingest: %s", e.Detail) }
+
+// maxListed bounds Rejected in an answer.
+const maxListed = 1000
+
+// ingestProblem is an error beside what was done before it: the client sends
+// only the rest again, or all of it, since what was accepted is then a
+// duplicate.
+type ingestProblem struct {
+	gateway.Problem
+	Result
+}
+
+func (s *Server) push(take func(Ingest, context.Context, io.Reader) (Result, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		key, ok := s.authorize(w, r, gateway.ScopeIngest)
+		if !ok || !acceptable(w, r, s.cfg.MaxPush) {
+			return
+		}
+		if !s.pushes.begin(key.Id) {
+			gateway.WriteRetry(w, http.StatusTooManyRequests, time.Second, "busy", "too many pushes are under way; try again")
+			return
+		}
+		defer s.pushes.end(key.Id)
+		// The deadline is the connection's: a client that sends a byte a minute
+		// does not keep its place for ever.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(s.cfg.PushTime))
+		ctx, cancel := context.WithTimeout(r.Context(), s.cfg.PushTime)
+		defer cancel()
+		body := newPushed(w, r, s.cfg.MaxPush)
+		result, err := take(s.cfg.Ingest, ctx, body)
+		s.tellPushed(w, r, body, result, err)
+	}
+}
+
+// acceptable answers what can be refused before a byte of the body is read.
+func acceptable(w http.ResponseWriter, r *http.Request, limit int64) bool {
+	if r.ContentLength > limit {
+		tooLarge(w, limit, Result{})
+		return false
+	}
+	switch strings.ToLower(r.Header.Get("Content-Encoding")) {
+	case "", "identity", "gzip", "x-gzip":
+	default:
+		w.Header().Set("Accept-Encoding", "gzip")
+		gateway.WriteError(w, http.StatusUnsupportedMediaType, "unsupported_encoding", "the body may be plain or gzip")
+		return false
+	}
+	text := r.Header.Get("Content-Type")
+	if text == "" {
+		return true
+	}
+	kind, _, err := mime.ParseMediaType(text)
+	switch {
+	case err != nil:
+	case kind == "application/json", kind == "application/x-ndjson", kind == "application/ndjson",
+		kind == "application/jsonl", kind == "application/x-jsonlines", kind == "application/jsonlines",
+		kind == "text/plain", strings.HasSuffix(kind, "+json"):
+		return true
+	}
+	// Not taken as it is: curl -d sends this type and strips the line ends.
+	gateway.WriteError(w, http.StatusUnsupportedMediaType, "unsupported_type",
+		"send application/json or application/x-ndjson (curl: --data-binary @FILE -H 'Content-Type: application/x-ndjson')")
+	return false
+}
+
+func tooLarge(w http.ResponseWriter, limit int64, done Result) {
+	writeIngestProblem(w, http.StatusRequestEntityTooLarge, "too_large",
+		fmt.Sprintf("the body is larger than %d bytes (inflated, where it is gzip); send it in parts", limit), done)
+}
+
+func writeIngestProblem(w http.ResponseWriter, status int, short, detail string, done Result) {
+	w.Header().Set("Connection", "close") // the rest of the body may still be on its way
+	gateway.WriteJSON(w, status, ingestProblem{gateway.Problem{Error: short, Detail: detail, Status: status}, listed(done)})
+}
+
+func listed(done Result) Result {
+	if n := len(done.Rejected); n > maxListed {
+		done.Unlisted += n - maxListed
+		done.Rejected = done.Rejected[:maxListed]
+	}
+	if done.Rejected == nil {
+		done.Rejected = []Rejected{}
+	}
+	return done
+}
+
+// tellPushed prefers what was wrong with the body over what the port made of
+// it: a cut body is the client's fault however it was noticed.
+func (s *Server) tellPushed(w http.ResponseWriter, r *http.Request, body *pushed, done Result, err error) {
+	var large *http.MaxBytesError
+	switch {
+	case errors.As(body.err, &large), errors.Is(body.err, errInflated):
+		tooLarge(w, s.cfg.MaxPush, done)
+	case body.err != nil:
+		writeIngestProblem(w, http.StatusBadRequest, "bad_body", "the body could not be read to its end: "+body.reason(), done)
+	case err == nil:
+		gateway.WriteJSON(w, http.StatusAccepted, listed(done))
+	default:
+		status, short, detail := s.fault(w, r, err)
+		writeIngestProblem(w, status, short, detail, done)
+	}
+}
+
+// fault is what an error of the port means to the client; where it should
+// come back, Retry-After is set.
+func (s *Server) fault(w http.ResponseWriter, r *http.Request, err error) (status int, short, detail string) {
+	var busy *IngestError
+	switch {
+	case errors.As(err, &busy):
+		w.Header().Set("Retry-After", gateway.RetryAfter(busy.RetryAfter))
+		if busy.Status == http.StatusTooManyRequests {
+			return busy.Status, "busy", busy.Detail
+		}
+		return http.StatusServiceUnavailable, "unavailable", busy.Detail
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		w.Header().Set("Retry-After", gateway.RetryAfter(time.Second))
+		return http.StatusServiceUnavailable, "unavailable", "not all was durable in time; send it again: what was taken counts as a duplicate"
+	}
+	s.cfg.Log.Error("ingest failed", "path", r.URL.Path, "error", err)
+	return http.StatusInternalServerError, "internal", "the request failed inside the server; the log says why"
+}
+
+func (s *Server) deleteArticle(w http.ResponseWriter, r *http.Request) {
+	if _, ok := s.authorize(w, r, gateway.ScopeIngest); !ok {
+		return
+	}
+	id := r.PathValue("id")
+	if id == "" || len(id) > 2048 {
+		writeInvalid(w, &problem{field: "id", reason: "must be 1 to 2048 bytes"})
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), s.cfg.Timeout)
+	defer cancel()
+	found, err := s.cfg.Ingest.DeleteArticle(ctx, r.URL.Query().Get("source"), id)
+	switch {
+	case err != nil:
+		status, short, detail := s.fault(w, r, err)
+		gateway.WriteError(w, status, short, detail)
+	case !found:
+		gateway.WriteError(w, http.StatusNotFound, "not_found", "no article stands under this id; where its source was given when it was pushed, name it: ?source=ID")
+	default:
+		noContent(w)
+	}
+}
+
+// errInflated: a gzip body is larger inside than any body may be.
+var errInflated = errors.New("inflated past the limit")
+
+// pushed is a body, inflated and bounded on both sides of the inflating. It
+// keeps the error that ended it, however the port puts it.
+type pushed struct {
+	from io.Reader
+	zip  bool
+	left int64
+	err  error // what ended the body, io.EOF excepted
+}
+
+func newPushed(w http.ResponseWriter, r *http.Request, limit int64) *pushed {
+	p := &pushed{from: http.MaxBytesReader(w, r.Body, limit), left: limit}
+	switch strings.ToLower(r.Header.Get("Content-Encoding")) {
+	case "gzip", "x-gzip":
+		z, err := gzip.NewReader(p.from)
+		if err != nil {
+			p.err = err
+			return p
+		}
+		p.from, p.zip = z, true
+	}
+	return p
+}
+
+func (p *pushed) Read(b []byte) (int, error) {
+	if p.err != nil {
+		return 0, p.err
+	}
+	if int64(len(b)) > p.left+1 {
+		b = b[:p.left+1] // one more than may be: that it comes is how excess is known
+	}
+	n, err := p.from.Read(b)
+	if int64(n) > p.left {
+		n, err = int(p.left), errInflated
+	}
+	p.left -= int64(n)
+	if err != nil && err != io.EOF {
+		p.err = err
+	}
+	return n, err
+}
+
+// reason is for the client: nothing of our addresses.
+func (p *pushed) reason() string {
+	switch {
+	case errors.Is(p.err, io.ErrUnexpectedEOF):
+		return "it ends early"
+	case errors.Is(p.err, gzip.ErrHeader), errors.Is(p.err, gzip.ErrChecksum):
+		return "it is no gzip"
+	case p.zip:
+		return "its gzip is damaged"
+	}
+	return "it did not arrive in time"
+}
+
+// pushes bounds the bodies under way, in all and of one key; past either the
+// client is told 429.
+type pushes struct {
+	all, each int
+
+	mu sync.Mutex // protects what follows
+	n  int
+	of map[string]int
+}
+
+func (p *pushes) begin(keyID string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.n >= p.all || p.of[keyID] >= p.each {
+		return false
+	}
+	p.n++
+	p.of[keyID]++
+	return true
+}
+
+func (p *pushes) end(keyID string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.n--
+	if p.of[keyID]--; p.of[keyID] == 0 {
+		delete(p.of, keyID)
+	}
+}

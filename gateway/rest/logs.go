@@ -1,0 +1,277 @@
+package rest
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/birdwire/birdwire/gateway"
+	"github.com/birdwire/birdwire/messages"
+)
+
+// MonitorLog is one delivery as /logs shows it. A rule's delivery stands there
+// too (ours): its rule fields are set and the monitor's are "".
+type MonitorLog struct {
+	ID          string `json:"id"`
+	MonitorID   string `json:"monitor_id"`
+	MonitorName string `json:"monitor_name"`
+	delivered
+	RuleID  string `json:"rule_id,omitempty"`
+	RuleTag string `json:"rule_tag,omitempty"`
+}
+
+// RuleLog is one delivery as a rule's own logs show it.
+type RuleLog struct {
+	ID      string `json:"id"`
+	RuleID  string `json:"rule_id"`
+	RuleTag string `json:"rule_tag"`
+	delivered
+	TweetText string `json:"tweet_text"`
+	TweetType string `json:"tweet_type"`
+}
+
+type delivered struct {
+	TweetID           string `json:"tweet_id"`
+	AuthorUsername    string `json:"author_username"`
+	TweetTextPreview  string `json:"tweet_text_preview"`
+	TweetURL          string `json:"tweet_url"`
+	TweetPublishedAt  string `json:"tweet_published_at"`
+	DetectedAt        string `json:"detected_at"`
+	LatencyMs         int64  `json:"latency_ms"`
+	LatencyBadge      string `json:"latency_badge"`
+	DeliveryStatus    string `json:"delivery_status"`
+	WebhookStatusCode *int   `json:"webhook_status_code"` // null: no webhook was called
+	WebhookAttempts   int    `json:"webhook_attempts"`
+}
+
+// LogList is one page of /logs.
+type LogList struct {
+	Logs     []MonitorLog `json:"logs"`
+	Total    int          `json:"total"`
+	Page     int          `json:"page"`
+	PageSize int          `json:"page_size"`
+}
+
+// RuleLogList is one window of a rule's logs.
+type RuleLogList struct {
+	Logs   []RuleLog `json:"logs"`
+	Total  int       `json:"total"`
+	Limit  int       `json:"limit"`
+	Offset int       `json:"offset"`
+}
+
+// selection is what of a key's deliveries was asked for.
+type selection struct {
+	of     string // a monitor's or rule's id; "" is all
+	author string // without case and '@'
+	status string
+	source string // monitor | filter_rule | ""
+	oldest bool   // oldest first
+}
+
+// plain: the actor's own order and window are the answer.
+func (s selection) plain() bool {
+	return s.author == "" && s.status == "" && s.source == "" && !s.oldest
+}
+
+func (s selection) takes(d *messages.DeliveryLogged) bool {
+	kind := "monitor"
+	if d.GetOrigin().GetKind() == messages.OriginKind_ORIGIN_RULE {
+		kind = "filter_rule"
+	}
+	return (s.author == "" || strings.EqualFold(d.GetEvent().GetPost().GetAuthor().GetUsername(), s.author)) &&
+		(s.status == "" || shownStatus(d.Status) == s.status) &&
+		(s.source == "" || kind == s.source)
+}
+
+func (p *parameters) selection() selection {
+	return selection{
+		of:     p.values.Get("monitor_id"),
+		author: strings.TrimPrefix(p.values.Get("author_username"), "@"),
+		status: p.values.Get("delivery_status"),
+		source: p.oneOf("source", "monitor", "filter_rule"),
+		oldest: p.oneOf("sort", "asc", "desc") == "asc",
+	}
+}
+
+func (s *Resources) listLogs(w http.ResponseWriter, r *http.Request, keyID string) {
+	q := query(r)
+	page, size := q.pages()
+	want := q.selection()
+	if q.bad != nil {
+		writeInvalid(w, q.bad)
+		return
+	}
+	if found, total, ok := s.deliveries(w, r, keyID, want, (page-1)*size, size); ok {
+		list := LogList{Logs: make([]MonitorLog, 0, len(found)), Total: total, Page: page, PageSize: size}
+		for _, d := range found {
+			list.Logs = append(list.Logs, showMonitorLog(d))
+		}
+		gateway.WriteJSON(w, http.StatusOK, list)
+	}
+}
+
+func (s *Resources) listRuleLogs(w http.ResponseWriter, r *http.Request, keyID string) {
+	q := query(r)
+	limit, offset := q.window()
+	want := q.selection()
+	want.of, want.source = r.PathValue("id"), ""
+	if q.bad != nil {
+		writeInvalid(w, q.bad)
+		return
+	}
+	if found, total, ok := s.deliveries(w, r, keyID, want, offset, limit); ok {
+		list := RuleLogList{Logs: make([]RuleLog, 0, len(found)), Total: total, Limit: limit, Offset: offset}
+		for _, d := range found {
+			list.Logs = append(list.Logs, showRuleLog(d))
+		}
+		gateway.WriteJSON(w, http.StatusOK, list)
+	}
+}
+
+// A selection is made of what the actor answers, chunk by chunk: a key has at
+// most 1,000 deliveries for each monitor and rule. What arrives meanwhile
+// moves the rest on, so repeats are dropped by their place in the log.
+const (
+	logChunk  = 1000
+	logChunks = 200
+)
+
+func (s *Resources) deliveries(w http.ResponseWriter, r *http.Request, keyID string, want selection, offset, limit int) (found []*messages.DeliveryLogged, total int, ok bool) {
+	if want.plain() {
+		m, ok := s.someDeliveries(w, r, keyID, want.of, offset, limit)
+		if !ok {
+			return nil, 0, false
+		}
+		return m.Deliveries, int(m.Total), true
+	}
+	type place struct {
+		position uint64
+		k        uint32
+	}
+	seen := make(map[place]bool)
+	var taken []*messages.DeliveryLogged
+	for chunk := range logChunks {
+		m, ok := s.someDeliveries(w, r, keyID, want.of, chunk*logChunk, logChunk)
+		if !ok {
+			return nil, 0, false
+		}
+		for _, d := range m.Deliveries {
+			if at := (place{d.Position, d.K}); !seen[at] {
+				seen[at] = true
+				if want.takes(d) {
+					taken = append(taken, d)
+				}
+			}
+		}
+		if len(m.Deliveries) < logChunk {
+			break
+		}
+	}
+	if want.oldest {
+		slices.Reverse(taken)
+	}
+	from := min(offset, len(taken))
+	return taken[from:min(from+limit, len(taken))], len(taken), true
+}
+
+func (s *Resources) someDeliveries(w http.ResponseWriter, r *http.Request, keyID, of string, offset, limit int) (*messages.DeliveriesListed, bool) {
+	command := &messages.ListDeliveries{KeyId: keyID, MonitorId: of, Offset: int32(offset), Limit: int32(limit)}
+	switch m := s.ask(w, r, keyID, command).(type) {
+	case nil:
+	case *messages.DeliveriesListed:
+		return m, true
+	default:
+		s.unexpected(w, r, command, m)
+	}
+	return nil, false
+}
+
+func logID(d *messages.DeliveryLogged) string { return fmt.Sprintf("%d.%d", d.Position, d.K) }
+
+func showMonitorLog(d *messages.DeliveryLogged) MonitorLog {
+	log := MonitorLog{ID: logID(d), delivered: showDelivered(d)}
+	if d.GetOrigin().GetKind() == messages.OriginKind_ORIGIN_RULE {
+		log.RuleID, log.RuleTag = d.Origin.Id, d.Origin.Name
+	} else {
+		log.MonitorID, log.MonitorName = d.GetOrigin().GetId(), d.GetOrigin().GetName()
+	}
+	return log
+}
+
+func showRuleLog(d *messages.DeliveryLogged) RuleLog {
+	post := d.GetEvent().GetPost()
+	return RuleLog{
+		ID: logID(d), RuleID: d.GetOrigin().GetId(), RuleTag: d.GetOrigin().GetName(),
+		delivered: showDelivered(d), TweetText: post.GetText(), TweetType: tweetType(post),
+	}
+}
+
+func showDelivered(d *messages.DeliveryLogged) delivered {
+	post := d.GetEvent().GetPost()
+	published := post.GetCreatedMs()
+	if published == 0 { // unknown; clients need a date
+		published = d.GetEvent().GetDetectedMs()
+	}
+	latency := max(0, d.GetEvent().GetDetectedMs()-published)
+	return delivered{
+		TweetID: post.GetId(), AuthorUsername: post.GetAuthor().GetUsername(),
+		TweetTextPreview: preview(post.GetText()), TweetURL: postURL(post),
+		TweetPublishedAt: stamp(published), DetectedAt: stamp(d.GetEvent().GetDetectedMs()),
+		LatencyMs: latency, LatencyBadge: badge(latency), DeliveryStatus: shownStatus(d.Status),
+	}
+}
+
+// shownStatus is the vendor's word for a delivery to a socket; that nobody was
+// connected has none there, and keeps ours.
+func shownStatus(status string) string {
+	if status == "delivered" {
+		return "websocket_delivered"
+	}
+	return status
+}
+
+// badge is green up to 5 s, yellow up to 30 s.
+func badge(latencyMs int64) string {
+	switch {
+	case latencyMs <= 5_000:
+		return "green"
+	case latencyMs <= 30_000:
+		return "yellow"
+	}
+	return "red"
+}
+
+// preview is the first 100 characters.
+func preview(text string) string {
+	n := 0
+	for i := range text {
+		if n == 100 {
+			return text[:i]
+		}
+		n++
+	}
+	return text
+}
+
+func postURL(p *messages.Post) string {
+	user := url.PathEscape(p.GetAuthor().GetUsername())
+	if user == "" {
+		user = "i/web"
+	}
+	return "https://twitter.com/" + user + "/status/" + url.PathEscape(p.GetId())
+}
+
+func tweetType(p *messages.Post) string {
+	switch {
+	case p.GetRetweetOf() != nil:
+		return "retweet"
+	case p.GetInReplyToId() != "" || p.GetInReplyToUsername() != "":
+		return "reply"
+	case p.GetQuoteOf() != nil:
+		return "quote"
+	}
+	return "original"
+}

@@ -1,0 +1,151 @@
+package rest
+
+import (
+	"math"
+	"net/http"
+	"time"
+
+	"github.com/birdwire/birdwire/gateway"
+	"github.com/birdwire/birdwire/messages"
+)
+
+// defaultInterval is what a monitor or rule polls at, in seconds, where none
+// was given.
+const defaultInterval = 60
+
+// Monitor is one as the API shows it.
+type Monitor struct {
+	ID                      string   `json:"id"`
+	Name                    string   `json:"name"`
+	Usernames               []string `json:"usernames"`
+	PollIntervalSeconds     float64  `json:"poll_interval_seconds"`
+	Status                  string   `json:"status"`
+	StatusReason            *string  `json:"status_reason"`
+	WebhookURL              *string  `json:"webhook_url"`
+	WebhookSecretSet        bool     `json:"webhook_secret_set"`
+	EstimatedCreditsPerHour float64  `json:"estimated_credits_per_hour"`
+	PricingTier             string   `json:"pricing_tier"`
+	CreatedAt               string   `json:"created_at"`
+	UpdatedAt               string   `json:"updated_at"`
+}
+
+// MonitorList is one page of them.
+type MonitorList struct {
+	Monitors []Monitor `json:"monitors"`
+	Total    int32     `json:"total"`
+	Page     int       `json:"page"`
+	PageSize int       `json:"page_size"`
+}
+
+func (s *Resources) showMonitor(m *messages.Monitor) Monitor {
+	tier := tierOf(s.Tiers, m.GetPollIntervalSeconds())
+	return Monitor{
+		ID: m.GetId(), Name: m.GetName(), Usernames: notNil(m.GetUsernames()),
+		PollIntervalSeconds: m.GetPollIntervalSeconds(),
+		Status:              m.GetStatus(), StatusReason: orNull(m.GetStatusReason()),
+		WebhookURL: orNull(m.GetWebhookUrl()), WebhookSecretSet: m.GetWebhookSecret() != "",
+		EstimatedCreditsPerHour: tier.CreditsPerRulePerDay / 24 * float64(len(m.GetUsernames())),
+		PricingTier:             tier.Label,
+		CreatedAt:               stamp(m.GetCreatedMs()), UpdatedAt: stamp(m.GetUpdatedMs()),
+	}
+}
+
+// monitorFields reads what was sent; fields names it, as UpdateMonitor does.
+func monitorFields(b *body) (m *messages.Monitor, fields []string) {
+	m = &messages.Monitor{
+		Name:                b.label("name", 100),
+		Usernames:           b.usernames("usernames"),
+		PollIntervalSeconds: b.number("poll_interval_seconds", 0.1, math.MaxFloat64, defaultInterval),
+		Status:              b.oneOf("status", "active", "paused"),
+		WebhookUrl:          b.webhook("webhook_url"),
+		WebhookSecret:       b.text("webhook_secret", 0, 256),
+	}
+	for _, f := range []string{"name", "usernames", "poll_interval_seconds", "status", "webhook_url", "webhook_secret"} {
+		if b.has(f) || (b.clears(f) && (f == "webhook_url" || f == "webhook_secret")) {
+			fields = append(fields, f)
+		}
+	}
+	return m, fields
+}
+
+func (s *Resources) createMonitor(w http.ResponseWriter, r *http.Request, keyID string) {
+	b, ok := readBody(w, r)
+	if !ok {
+		return
+	}
+	b.need("name", "usernames")
+	m, _ := monitorFields(b)
+	if b.bad != nil {
+		writeInvalid(w, b.bad)
+		return
+	}
+	m.Status = orElse(m.Status, "active")
+	s.tellMonitor(w, r, http.StatusCreated, keyID, &messages.CreateMonitor{KeyId: keyID, Monitor: m})
+}
+
+// updateMonitor changes the fields that were sent. None sent changes nothing
+// and shows the monitor, as the published API does.
+func (s *Resources) updateMonitor(w http.ResponseWriter, r *http.Request, keyID string) {
+	b, ok := readBody(w, r)
+	if !ok {
+		return
+	}
+	m, fields := monitorFields(b)
+	if b.bad != nil {
+		writeInvalid(w, b.bad)
+		return
+	}
+	if len(fields) == 0 {
+		s.getMonitor(w, r, keyID)
+		return
+	}
+	m.Id = r.PathValue("id")
+	s.tellMonitor(w, r, http.StatusOK, keyID, &messages.UpdateMonitor{KeyId: keyID, Monitor: m, Fields: fields})
+}
+
+func (s *Resources) getMonitor(w http.ResponseWriter, r *http.Request, keyID string) {
+	s.tellMonitor(w, r, http.StatusOK, keyID, &messages.GetMonitor{KeyId: keyID, MonitorId: r.PathValue("id")})
+}
+
+func (s *Resources) listMonitors(w http.ResponseWriter, r *http.Request, keyID string) {
+	q := query(r)
+	page, size := q.pages()
+	status := q.oneOf("status", "active", "paused", "error")
+	if q.bad != nil {
+		writeInvalid(w, q.bad)
+		return
+	}
+	command := &messages.ListMonitors{KeyId: keyID, Status: status, Offset: int32((page - 1) * size), Limit: int32(size)}
+	switch m := s.ask(w, r, keyID, command).(type) {
+	case nil:
+	case *messages.MonitorsListed:
+		list := MonitorList{Monitors: make([]Monitor, 0, len(m.Monitors)), Total: m.Total, Page: page, PageSize: size}
+		for _, one := range m.Monitors {
+			list.Monitors = append(list.Monitors, s.showMonitor(one))
+		}
+		gateway.WriteJSON(w, http.StatusOK, list)
+	default:
+		s.unexpected(w, r, command, m)
+	}
+}
+
+func (s *Resources) deleteMonitor(w http.ResponseWriter, r *http.Request, keyID string) {
+	s.tellDeleted(w, r, keyID, &messages.DeleteMonitor{KeyId: keyID, MonitorId: r.PathValue("id")})
+}
+
+func orNull(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+func notNil(list []string) []string {
+	if list == nil {
+		return []string{}
+	}
+	return list
+}
+
+// stamp is RFC 3339 in UTC with seconds, as the published API writes times.
+func stamp(ms int64) string { return time.UnixMilli(ms).UTC().Format(time.RFC3339) }

@@ -1,0 +1,180 @@
+package rest
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/birdwire/birdwire/gateway"
+	"github.com/birdwire/birdwire/messages"
+)
+
+// Resources are the monitors and filter rules of a key over HTTP. The owner
+// reaches them by key, an operator by naming the key: Identify is what
+// differs.
+type Resources struct {
+	Keys     gateway.Keys
+	Queries  Queries
+	Log      *slog.Logger
+	Tiers    []Tier
+	MaxQuery int           // characters of a rule
+	Timeout  time.Duration // for one answer of an actor
+}
+
+// Identify says whose resources a request is about, or answers it itself and
+// says false. write: it would change something.
+type Identify func(w http.ResponseWriter, r *http.Request, write bool) (keyID string, ok bool)
+
+// Register adds the paths under monitors and rules, such as
+// "/v1/twitter/stream/monitors", to mux.
+func (s *Resources) Register(mux *http.ServeMux, monitors, rules string, who Identify) {
+	mux.HandleFunc("POST "+monitors, s.guard(who, true, s.createMonitor))
+	mux.HandleFunc("GET "+monitors, s.guard(who, false, s.listMonitors))
+	mux.HandleFunc("GET "+monitors+"/{id}", s.guard(who, false, s.getMonitor))
+	mux.HandleFunc("PATCH "+monitors+"/{id}", s.guard(who, true, s.updateMonitor))
+	mux.HandleFunc("DELETE "+monitors+"/{id}", s.guard(who, true, s.deleteMonitor))
+
+	mux.HandleFunc("POST "+rules, s.guard(who, true, s.createRule))
+	mux.HandleFunc("GET "+rules, s.guard(who, false, s.listRules))
+	mux.HandleFunc("POST "+rules+"/validate", s.guard(who, false, s.validateQuery))
+	mux.HandleFunc("GET "+rules+"/{id}", s.guard(who, false, s.getRule))
+	mux.HandleFunc("PATCH "+rules+"/{id}", s.guard(who, true, s.updateRule))
+	mux.HandleFunc("DELETE "+rules+"/{id}", s.guard(who, true, s.deleteRule))
+	mux.HandleFunc("GET "+rules+"/{id}/logs", s.guard(who, false, s.listRuleLogs))
+}
+
+// guard identifies first, and decodes nothing for a stranger.
+func (s *Resources) guard(who Identify, write bool, serve func(w http.ResponseWriter, r *http.Request, keyID string)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		if keyID, ok := who(w, r, write); ok {
+			serve(w, r, keyID)
+		}
+	}
+}
+
+// ask sends a command to the key's actor. A refusal or rejection is answered
+// here, and nil comes back.
+func (s *Resources) ask(w http.ResponseWriter, r *http.Request, keyID string, command proto.Message) proto.Message {
+	ctx, cancel := context.WithTimeout(r.Context(), s.Timeout)
+	defer cancel()
+	answer, err := s.Keys.Ask(ctx, keyID, command)
+	if err != nil {
+		s.unavailable(w, r, err)
+		return nil
+	}
+	switch m := answer.(type) {
+	case *messages.Rejected:
+		writeRejected(w, m)
+		return nil
+	case *messages.Refused:
+		writeRefused(w, m, "")
+		return nil
+	}
+	return answer
+}
+
+func (s *Resources) tellMonitor(w http.ResponseWriter, r *http.Request, status int, keyID string, command proto.Message) {
+	switch m := s.ask(w, r, keyID, command).(type) {
+	case nil:
+	case *messages.MonitorStands:
+		gateway.WriteJSON(w, status, s.showMonitor(m.Monitor))
+	default:
+		s.unexpected(w, r, command, m)
+	}
+}
+
+func (s *Resources) tellRule(w http.ResponseWriter, r *http.Request, status int, keyID string, command proto.Message) {
+	switch m := s.ask(w, r, keyID, command).(type) {
+	case nil:
+	case *messages.RuleStands:
+		gateway.WriteJSON(w, status, s.showRule(m.Rule))
+	default:
+		s.unexpected(w, r, command, m)
+	}
+}
+
+func (s *Resources) tellDeleted(w http.ResponseWriter, r *http.Request, keyID string, command proto.Message) {
+	switch m := s.ask(w, r, keyID, command).(type) {
+	case nil:
+	case *messages.Deleted:
+		noContent(w)
+	default:
+		s.unexpected(w, r, command, m)
+	}
+}
+
+// unavailable: no answer came. A retry of a create may find its first attempt
+// done; the detail says so.
+func (s *Resources) unavailable(w http.ResponseWriter, r *http.Request, err error) {
+	s.Log.Warn("no answer for a request", "path", r.URL.Path, "error", err)
+	detail := "the server could not answer in time; try again"
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		detail += ", and look first whether the change was made"
+	}
+	gateway.WriteRetry(w, http.StatusServiceUnavailable, time.Second, "unavailable", detail)
+}
+
+// invalid is the body of a 422: Problem with the field, the reason, and for a
+// query where in it and what was expected there.
+type invalid struct {
+	gateway.Problem
+	Field    string `json:"field"`
+	Reason   string `json:"reason"`
+	Position *int32 `json:"position,omitempty"` // characters from 0
+	Expected string `json:"expected,omitempty"`
+}
+
+func writeInvalid(w http.ResponseWriter, p *problem) {
+	short, detail := p.short, p.reason
+	if short == "" {
+		short = "validation_failed"
+	}
+	if p.field != "" {
+		detail = p.field + ": " + p.reason
+	}
+	body := invalid{
+		Problem: gateway.Problem{Error: short, Detail: detail, Status: http.StatusUnprocessableEntity},
+		Field:   p.field, Reason: p.reason, Expected: p.expected,
+	}
+	if p.field == "query" && p.placed {
+		body.Position = &p.position
+	}
+	gateway.WriteJSON(w, http.StatusUnprocessableEntity, body)
+}
+
+// writeRejected tells an actor's Rejected in HTTP.
+func writeRejected(w http.ResponseWriter, m *messages.Rejected) {
+	switch m.Rejection {
+	case messages.Rejection_REJECTION_NOT_FOUND:
+		gateway.WriteError(w, http.StatusNotFound, "not_found", orElse(m.Detail, "there is no such resource"))
+	case messages.Rejection_REJECTION_CONFLICT:
+		gateway.WriteError(w, http.StatusConflict, "conflict", orElse(m.Detail, "it exists already"))
+	case messages.Rejection_REJECTION_CREDITS:
+		gateway.WriteError(w, http.StatusPaymentRequired, "no_credits", orElse(m.Detail, "the month's credits are used up"))
+	case messages.Rejection_REJECTION_INVALID:
+		writeInvalid(w, &problem{field: m.Field, reason: orElse(m.Detail, "is not valid"), position: m.QueryPosition, placed: true, expected: m.Expected})
+	case messages.Rejection_REJECTION_LIMIT:
+		writeInvalid(w, &problem{short: "limit_reached", field: m.Field, reason: orElse(m.Detail, "as many as the key may have exist already")})
+	default:
+		gateway.WriteRetry(w, http.StatusServiceUnavailable, time.Second, "unavailable", orElse(m.Detail, "the store did not answer; look first whether the change was made, then try again"))
+	}
+}
+
+func orElse(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}
+
+func retryAfter(ms int64) time.Duration { return time.Duration(ms) * time.Millisecond }
+
+// noContent answers a delete: no body and no Content-Type, which one vendor's
+// client fails on.
+func noContent(w http.ResponseWriter) {
+	w.WriteHeader(http.StatusNoContent)
+}

@@ -1,0 +1,131 @@
+package rest
+
+import (
+	"net/http"
+
+	"github.com/birdwire/birdwire/gateway"
+	"github.com/birdwire/birdwire/messages"
+)
+
+// defaultResults is max_results_per_poll where none was given.
+const defaultResults = 20
+
+// Rule is a filter rule as the API shows it.
+type Rule struct {
+	ID                   string  `json:"id"`
+	Tag                  string  `json:"tag"`
+	Query                string  `json:"query"`
+	IntervalSeconds      float64 `json:"interval_seconds"`
+	Status               string  `json:"status"`
+	StatusReason         *string `json:"status_reason"`
+	WebhookURL           *string `json:"webhook_url"`
+	WebhookSecretSet     bool    `json:"webhook_secret_set"`
+	MaxResultsPerPoll    int32   `json:"max_results_per_poll"`
+	CreditsPerRulePerDay float64 `json:"credits_per_rule_per_day"`
+	PricingTier          string  `json:"pricing_tier"`
+	CreatedAt            string  `json:"created_at"`
+	UpdatedAt            string  `json:"updated_at"`
+}
+
+// RuleList is one page of them.
+type RuleList struct {
+	Rules  []Rule `json:"rules"`
+	Total  int32  `json:"total"`
+	Limit  int    `json:"limit"`
+	Offset int    `json:"offset"`
+}
+
+func (s *Resources) showRule(m *messages.Rule) Rule {
+	tier := tierOf(s.Tiers, m.GetIntervalSeconds())
+	return Rule{
+		ID: m.GetId(), Tag: m.GetTag(), Query: m.GetQuery(), IntervalSeconds: m.GetIntervalSeconds(),
+		Status: m.GetStatus(), StatusReason: orNull(m.GetStatusReason()),
+		WebhookURL: orNull(m.GetWebhookUrl()), WebhookSecretSet: m.GetWebhookSecret() != "",
+		MaxResultsPerPoll:    m.GetMaxResultsPerPoll(),
+		CreditsPerRulePerDay: tier.CreditsPerRulePerDay, PricingTier: tier.Label,
+		CreatedAt: stamp(m.GetCreatedMs()), UpdatedAt: stamp(m.GetUpdatedMs()),
+	}
+}
+
+// ruleFields reads what was sent; fields names it, as UpdateRule does. The
+// query is only measured here: its actor compiles it.
+func (s *Resources) ruleFields(b *body) (m *messages.Rule, fields []string) {
+	m = &messages.Rule{
+		Tag:               b.label("tag", 100),
+		Query:             b.text("query", 1, s.MaxQuery),
+		IntervalSeconds:   b.number("interval_seconds", 0.1, 86400, defaultInterval),
+		Status:            b.oneOf("status", "active", "paused", "inactive"),
+		WebhookUrl:        b.webhook("webhook_url"),
+		WebhookSecret:     b.text("webhook_secret", 0, 256),
+		MaxResultsPerPoll: b.integer("max_results_per_poll", 1, 100, defaultResults),
+	}
+	for _, f := range []string{"tag", "query", "interval_seconds", "status", "webhook_url", "webhook_secret", "max_results_per_poll"} {
+		if b.has(f) || (b.clears(f) && (f == "webhook_url" || f == "webhook_secret")) {
+			fields = append(fields, f)
+		}
+	}
+	return m, fields
+}
+
+func (s *Resources) createRule(w http.ResponseWriter, r *http.Request, keyID string) {
+	b, ok := readBody(w, r)
+	if !ok {
+		return
+	}
+	b.need("tag", "query")
+	m, _ := s.ruleFields(b)
+	if b.bad != nil {
+		writeInvalid(w, b.bad)
+		return
+	}
+	m.Status = orElse(m.Status, "active")
+	s.tellRule(w, r, http.StatusCreated, keyID, &messages.CreateRule{KeyId: keyID, Rule: m})
+}
+
+func (s *Resources) updateRule(w http.ResponseWriter, r *http.Request, keyID string) {
+	b, ok := readBody(w, r)
+	if !ok {
+		return
+	}
+	m, fields := s.ruleFields(b)
+	if b.bad != nil {
+		writeInvalid(w, b.bad)
+		return
+	}
+	if len(fields) == 0 {
+		s.getRule(w, r, keyID)
+		return
+	}
+	m.Id = r.PathValue("id")
+	s.tellRule(w, r, http.StatusOK, keyID, &messages.UpdateRule{KeyId: keyID, Rule: m, Fields: fields})
+}
+
+func (s *Resources) getRule(w http.ResponseWriter, r *http.Request, keyID string) {
+	s.tellRule(w, r, http.StatusOK, keyID, &messages.GetRule{KeyId: keyID, RuleId: r.PathValue("id")})
+}
+
+func (s *Resources) listRules(w http.ResponseWriter, r *http.Request, keyID string) {
+	q := query(r)
+	limit, offset := q.window()
+	status := q.oneOf("status", "active", "paused", "error", "inactive")
+	if q.bad != nil {
+		writeInvalid(w, q.bad)
+		return
+	}
+	command := &messages.ListRules{KeyId: keyID, Status: status, Offset: int32(offset), Limit: int32(limit)}
+	switch m := s.ask(w, r, keyID, command).(type) {
+	case nil:
+	case *messages.RulesListed:
+		list := RuleList{Rules: make([]Rule, 0, len(m.Rules)), Total: m.Total, Limit: limit, Offset: offset}
+		for _, one := range m.Rules {
+			list.Rules = append(list.Rules, s.showRule(one))
+		}
+		gateway.WriteJSON(w, http.StatusOK, list)
+	default:
+		s.unexpected(w, r, command, m)
+	}
+}
+
+func (s *Resources) deleteRule(w http.ResponseWriter, r *http.Request, keyID string) {
+	s.tellDeleted(w, r, keyID, &messages.DeleteRule{KeyId: keyID, RuleId: r.PathValue("id")})
+}
