@@ -45,8 +45,9 @@ type connection struct {
 	credit credit
 	out    []item // waiting for credit; at most cfg.HeldMax
 
-	invalid []time.Time // newest invalid messages, at most cfg.InvalidMax
-	ended   bool
+	invalid   []time.Time // newest invalid messages, at most cfg.InvalidMax
+	following bool        // live: what comes is behind the cursor
+	ended     bool
 
 	stopPing, stopCursor func() // the timers that outlive a second
 }
@@ -217,6 +218,9 @@ func (c *connection) cursorDue(ctx actor.Context) {
 }
 
 func (c *connection) askThrough(ctx actor.Context) {
+	if !c.following {
+		return
+	}
 	if c.cfg.API == messages.Api_API_TWITTER {
 		ctx.Request(c.cfg.Key, &messages.AskThrough{ConnectionId: c.cfg.ID, KeyId: c.cfg.KeyID})
 		return

@@ -50,7 +50,7 @@ type (
 )
 
 func (c *connection) startReplay(ctx actor.Context) {
-	c.held = nil
+	c.held, c.following = nil, false
 	c.dropWaiting()
 	c.replay = replay{generation: c.replay.generation + 1, through: c.cursor}
 	c.behavior.Become(c.replaying)
@@ -90,7 +90,8 @@ func (c *connection) joining(ctx actor.Context) {
 	case *messages.JoinRefused:
 		c.end(ctx, messages.EndReason_END_INTERNAL, m.GetDetail())
 	case *messages.Deliveries:
-		if c.counts(ctx, m) {
+		// Before Joined it is of an earlier Join: the log has it.
+		if c.replay.joined && c.counts(ctx, m) {
 			c.holdLive(ctx, m.GetDeliveries())
 		}
 	case *messages.ClientSubscribed:
@@ -258,7 +259,7 @@ func (c *connection) stretchDone(ctx actor.Context) {
 
 // join asks for everything from now on, live.
 func (c *connection) join(ctx actor.Context) {
-	c.held = nil
+	c.held, c.following = nil, false
 	c.behavior.Become(c.joining)
 	c.replay.joined = false
 	c.sendJoin(ctx, c.query)
@@ -292,6 +293,7 @@ func (c *connection) holdLive(ctx actor.Context, ds []*messages.Delivery) {
 
 func (c *connection) goLive(ctx actor.Context) {
 	c.behavior.Become(c.live)
+	c.following = true
 	held := c.held
 	c.held = nil
 	c.replay = replay{generation: c.replay.generation}
