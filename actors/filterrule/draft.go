@@ -1,0 +1,131 @@
+package filterrule
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"unicode/utf8"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/birdwire/birdwire/actors"
+	"github.com/birdwire/birdwire/messages"
+)
+
+// Bounds of a rule's fields. That of the query's length is the language's.
+const (
+	MaxTag      = 100 // characters
+	MinInterval = 0.1 // seconds
+	MaxInterval = 86_400
+	MaxResults  = 100 // a poll
+	MaxSecret   = 256
+
+	defaultInterval = 1.0
+	defaultResults  = 20
+)
+
+// Fields are those that an owner may set.
+var Fields = []string{"tag", "query", "interval_seconds", "max_results_per_poll", "webhook_url", "webhook_secret", "status"}
+
+// draft returns what stands becomes when change's fields are set, or why it
+// cannot. For a creation stands is nil: a zero number or status is the default.
+func draft(parse func(string) error, stands, change *messages.Rule, fields []string) (*messages.Rule, *messages.Rejected) {
+	if stands == nil {
+		change = proto.Clone(change).(*messages.Rule)
+		if change.GetIntervalSeconds() == 0 {
+			change.IntervalSeconds = defaultInterval
+		}
+		if change.GetMaxResultsPerPoll() == 0 {
+			change.MaxResultsPerPoll = defaultResults
+		}
+		if change.GetStatus() == "" {
+			change.Status = actors.StatusActive
+		}
+		stands, fields = &messages.Rule{}, Fields
+	}
+	r := proto.Clone(stands).(*messages.Rule)
+	for _, field := range fields {
+		if rejected := set(parse, r, change, field); rejected != nil {
+			return nil, rejected
+		}
+	}
+	return r, nil
+}
+
+// set takes one field over and returns why not.
+func set(parse func(string) error, r, change *messages.Rule, field string) *messages.Rejected {
+	why := ""
+	switch field {
+	case "tag":
+		r.Tag = strings.TrimSpace(change.GetTag())
+		why = actors.TextFault(r.Tag, 1, MaxTag)
+	case "query":
+		r.Query = change.GetQuery()
+		if rejected := checkQuery(parse, r.Query); rejected != nil {
+			return rejected
+		}
+		if r.GetStatus() == "error" { // what was wrong with it is gone
+			r.Status, r.StatusReason = actors.StatusActive, ""
+		}
+	case "interval_seconds":
+		r.IntervalSeconds = change.GetIntervalSeconds()
+		if s := r.IntervalSeconds; math.IsNaN(s) || s < MinInterval || s > MaxInterval {
+			why = fmt.Sprintf("must be from %v to %v seconds", MinInterval, MaxInterval)
+		}
+	case "max_results_per_poll":
+		r.MaxResultsPerPoll = change.GetMaxResultsPerPoll()
+		if n := r.MaxResultsPerPoll; n < 1 || n > MaxResults {
+			why = fmt.Sprintf("must be from 1 to %d", MaxResults)
+		}
+	case "webhook_url":
+		r.WebhookUrl = change.GetWebhookUrl()
+		why = actors.WebhookFault(r.WebhookUrl)
+	case "webhook_secret":
+		r.WebhookSecret = change.GetWebhookSecret()
+		why = actors.TextFault(r.WebhookSecret, 0, MaxSecret)
+	case "status":
+		why = setStatus(r, change.GetStatus())
+	default:
+		why = "is not a field of a rule that can be set"
+	}
+	if why == "" {
+		return nil
+	}
+	return &messages.Rejected{Rejection: messages.Rejection_REJECTION_INVALID, Field: field, Detail: why}
+}
+
+func setStatus(r *messages.Rule, status string) (why string) {
+	switch status {
+	case actors.StatusActive, "paused", "inactive":
+	default:
+		return `must be "active", "paused" or "inactive"`
+	}
+	if r.GetStatus() != status {
+		r.Status, r.StatusReason = status, ""
+	}
+	return ""
+}
+
+func checkQuery(parse func(string) error, query string) *messages.Rejected {
+	rejected := &messages.Rejected{Rejection: messages.Rejection_REJECTION_INVALID, Field: "query"}
+	if !utf8.ValidString(query) {
+		rejected.Detail = "is not valid UTF-8"
+		return rejected
+	}
+	if strings.TrimSpace(query) == "" {
+		rejected.Detail, rejected.Expected = "must not be empty", "a keyword or an operator"
+		return rejected
+	}
+	err := parse(query)
+	if err == nil {
+		return nil
+	}
+	rejected.Detail = err.Error()
+	var syntax *SyntaxError
+	if errors.As(err, &syntax) {
+		rejected.QueryPosition = int32(syntax.Position)
+		rejected.Expected = syntax.Expected
+	}
+	return rejected
+}

@@ -1,0 +1,150 @@
+package filterrule_test
+
+import (
+	"errors"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/birdwire/birdwire/actors/filterrule"
+	"github.com/birdwire/birdwire/messages"
+	"github.com/birdwire/birdwire/testkit"
+)
+
+func parse(query string) error {
+	switch query {
+	case "(":
+		return &filterrule.SyntaxError{Position: 1, Expected: "a term", Text: "position 1: found the end, expected a term"}
+	case "odd":
+		return errors.New("too odd")
+	case "panic":
+		panic("parser")
+	}
+	return nil
+}
+
+func spawn(k *testkit.Kit, parent *testkit.Probe, figures *messages.Figures) *actor.PID {
+	return parent.SpawnProps("rule", filterrule.Props(filterrule.Config{Props: k.Props, Parse: parse}, "rule-1", figures))
+}
+
+func TestDraft(t *testing.T) {
+	stands := &messages.Rule{
+		Id: "rule-1", K: 4, Tag: "t", Query: "q", IntervalSeconds: 2, MaxResultsPerPoll: 5,
+		Status: "active", WebhookUrl: "https://a.b/c", WebhookSecret: "s", CreatedMs: 7, CreatedPosition: 9,
+	}
+	with := func(change func(r *messages.Rule)) *messages.Rule {
+		r := proto.Clone(stands).(*messages.Rule)
+		change(r)
+		return r
+	}
+	long := strings.Repeat("ä", 100)
+	for name, c := range map[string]struct {
+		stands, change *messages.Rule
+		fields         []string
+		want           *messages.Rule
+		field, detail  string
+	}{
+		"create with defaults": {
+			change: &messages.Rule{Tag: " t ", Query: "q"},
+			want:   &messages.Rule{Tag: "t", Query: "q", IntervalSeconds: 1, MaxResultsPerPoll: 20, Status: "active"},
+		},
+		"create paused, all given": {
+			change: &messages.Rule{Tag: long, Query: "q", IntervalSeconds: 0.1, MaxResultsPerPoll: 100, Status: "paused", WebhookUrl: "http://h/", WebhookSecret: "x"},
+			want:   &messages.Rule{Tag: long, Query: "q", IntervalSeconds: 0.1, MaxResultsPerPoll: 100, Status: "paused", WebhookUrl: "http://h/", WebhookSecret: "x"},
+		},
+		"create ignores what is not the owner's": {
+			change: &messages.Rule{Tag: "t", Query: "q", Id: "mine", K: 1, CreatedPosition: 5, StatusReason: "x"},
+			want:   &messages.Rule{Tag: "t", Query: "q", IntervalSeconds: 1, MaxResultsPerPoll: 20, Status: "active"},
+		},
+		"create without a tag":       {change: &messages.Rule{Query: "q"}, field: "tag", detail: "empty"},
+		"create with a blank tag":    {change: &messages.Rule{Tag: " ", Query: "q"}, field: "tag", detail: "empty"},
+		"create with a long tag":     {change: &messages.Rule{Tag: long + "x", Query: "q"}, field: "tag", detail: "101 characters"},
+		"create with a line in it":   {change: &messages.Rule{Tag: "a\nb", Query: "q"}, field: "tag", detail: "control"},
+		"create, tag not UTF-8":      {change: &messages.Rule{Tag: "a\xff", Query: "q"}, field: "tag", detail: "UTF-8"},
+		"create without a query":     {change: &messages.Rule{Tag: "t", Query: "  "}, field: "query", detail: "empty"},
+		"create, query not UTF-8":    {change: &messages.Rule{Tag: "t", Query: "\xff"}, field: "query", detail: "UTF-8"},
+		"create with an odd query":   {change: &messages.Rule{Tag: "t", Query: "odd"}, field: "query", detail: "too odd"},
+		"create with a status":       {change: &messages.Rule{Tag: "t", Query: "q", Status: "error"}, field: "status", detail: "must be"},
+		"create with a bad webhook":  {change: &messages.Rule{Tag: "t", Query: "q", WebhookUrl: "ftp://x"}, field: "webhook_url", detail: "http"},
+		"create with a local path":   {change: &messages.Rule{Tag: "t", Query: "q", WebhookUrl: "/x"}, field: "webhook_url", detail: "http"},
+		"create with a long secret":  {change: &messages.Rule{Tag: "t", Query: "q", WebhookSecret: strings.Repeat("x", 257)}, field: "webhook_secret", detail: "257"},
+		"create with too many":       {change: &messages.Rule{Tag: "t", Query: "q", MaxResultsPerPoll: 101}, field: "max_results_per_poll", detail: "100"},
+		"create with a slow poll":    {change: &messages.Rule{Tag: "t", Query: "q", IntervalSeconds: 86_401}, field: "interval_seconds", detail: "86400"},
+		"create with no number":      {change: &messages.Rule{Tag: "t", Query: "q", IntervalSeconds: math.NaN()}, field: "interval_seconds", detail: "0.1"},
+		"update one field":           {stands: stands, change: &messages.Rule{Tag: "u"}, fields: []string{"tag"}, want: with(func(r *messages.Rule) { r.Tag = "u" })},
+		"update nothing":             {stands: stands, change: &messages.Rule{Tag: "u"}, want: stands},
+		"update to zero":             {stands: stands, change: &messages.Rule{}, fields: []string{"interval_seconds"}, field: "interval_seconds", detail: "0.1"},
+		"update clears a webhook":    {stands: stands, change: &messages.Rule{}, fields: []string{"webhook_url", "webhook_secret"}, want: with(func(r *messages.Rule) { r.WebhookUrl, r.WebhookSecret = "", "" })},
+		"update to inactive":         {stands: stands, change: &messages.Rule{Status: "inactive"}, fields: []string{"status"}, want: with(func(r *messages.Rule) { r.Status = "inactive" })},
+		"update of a field unknown":  {stands: stands, change: &messages.Rule{}, fields: []string{"id"}, field: "id", detail: "not a field"},
+		"a new query mends an error": {stands: with(func(r *messages.Rule) { r.Status, r.StatusReason = "error", "x" }), change: &messages.Rule{Query: "n"}, fields: []string{"query"}, want: with(func(r *messages.Rule) { r.Query = "n" })},
+	} {
+		t.Run(name, func(t *testing.T) {
+			testkit.Run(t, func(k *testkit.Kit) {
+				p := k.Probe()
+				p.Request(spawn(k, p, nil), &messages.DraftRule{Id: 5, Stands: c.stands, Change: c.change, Fields: c.fields})
+				got := testkit.Expect[*messages.RuleDrafted](p)
+				if got.GetId() != 5 || !proto.Equal(got.GetRule(), c.want) {
+					t.Errorf("got %v, want %v", got, c.want)
+				}
+				if r := got.GetRejected(); c.want == nil &&
+					(r.GetRejection() != messages.Rejection_REJECTION_INVALID || r.GetField() != c.field || !strings.Contains(r.GetDetail(), c.detail)) {
+					t.Errorf("rejected %v, want %s: %s", r, c.field, c.detail)
+				}
+			})
+		})
+	}
+}
+
+func TestSyntaxErrorSaysWhere(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		p := k.Probe()
+		p.Request(spawn(k, p, nil), &messages.DraftRule{Change: &messages.Rule{Tag: "t", Query: "("}})
+		want := &messages.Rejected{
+			Rejection: messages.Rejection_REJECTION_INVALID, Field: "query", QueryPosition: 1, Expected: "a term",
+			Detail: "position 1: found the end, expected a term",
+		}
+		if got := testkit.Expect[*messages.RuleDrafted](p).GetRejected(); !proto.Equal(got, want) {
+			t.Errorf("got %v, want %v", got, want)
+		}
+	})
+}
+
+func TestFiguresGrowAndAreHandedOver(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		p := k.Probe()
+		pid := spawn(k, p, &messages.Figures{Matched: 10, Delivered: 1, LastMatchMs: 1})
+		events := []*messages.Event{{Id: "a"}, {Id: "b"}}
+		p.Send(pid, &messages.CountHits{Events: events, Delivered: true, AtMs: 2})
+		p.Send(pid, &messages.CountHits{Events: events[:1], AtMs: 3})
+		want := &messages.Figures{Matched: 13, Delivered: 3, LastMatchMs: 3}
+		stands := &messages.Rule{Id: "rule-1", Tag: "t"}
+		p.Request(pid, &messages.AskFigures{Rule: stands})
+		if got := testkit.Expect[*messages.RuleStands](p); !proto.Equal(got.GetFigures(), want) || !proto.Equal(got.GetRule(), stands) {
+			t.Errorf("stands %v", got)
+		}
+		p.Request(pid, &messages.Retire{})
+		if got := testkit.Expect[*messages.Retired](p); got.GetId() != "rule-1" || !proto.Equal(got.GetFigures(), want) {
+			t.Errorf("retired %v", got)
+		}
+	})
+}
+
+func TestPanicLosesOnlyTheCountSinceStart(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		p := k.Probe()
+		pid := spawn(k, p, &messages.Figures{Matched: 10})
+		p.Send(pid, &messages.CountHits{Events: []*messages.Event{{Id: "a"}}})
+		p.Request(pid, &messages.DraftRule{Change: &messages.Rule{Tag: "t", Query: "panic"}})
+		if len(k.Panics()) != 1 {
+			t.Error("did not panic")
+		}
+		p.Request(pid, &messages.AskFigures{})
+		if got := testkit.Expect[*messages.RuleStands](p).GetFigures(); got.GetMatched() != 10 {
+			t.Errorf("got %v", got)
+		}
+	})
+}

@@ -1,0 +1,106 @@
+package actors
+
+import (
+	"fmt"
+
+	"github.com/birdwire/birdwire/messages"
+)
+
+// Shards is how many shards the keys of a cluster are parted into. It stands in
+// the names of records, so it never changes.
+const Shards = 1024
+
+// ShardOf is the shard of a key: the same on every node, always. The hash is
+// FNV-1a, mixed once more: on ids that differ in their last characters FNV
+// alone fills some shards twice as full as others.
+func ShardOf(keyID string) int {
+	h := uint64(14695981039346656037)
+	for i := range len(keyID) {
+		h = (h ^ uint64(keyID[i])) * 1099511628211
+	}
+	h = (h ^ h>>30) * 0xbf58476d1ce4e5b9
+	h = (h ^ h>>27) * 0x94d049bb133111eb
+	return int((h ^ h>>31) % Shards)
+}
+
+// ShardRecord names the record of a shard: messages.Shard.
+func ShardRecord(shard int) string { return fmt.Sprintf("shards.%04d", shard) }
+
+// KeysPrefix, MonitorsPrefix and RulesPrefix are where a shard's records begin.
+func KeysPrefix(shard int) string     { return fmt.Sprintf("keys.%04d.", shard) }
+func MonitorsPrefix(shard int) string { return fmt.Sprintf("monitors.%04d.", shard) }
+func RulesPrefix(shard int) string    { return fmt.Sprintf("rules.%04d.", shard) }
+
+// KeyRecord names the record of a key: messages.Key.
+func KeyRecord(keyID string) string { return KeysPrefix(ShardOf(keyID)) + keyID }
+
+// MonitorRecord names the record of a monitor; of all its key's with id "".
+func MonitorRecord(keyID, id string) string { return MonitorsPrefix(ShardOf(keyID)) + keyID + "." + id }
+
+// RuleRecord names the record of a rule; of all its key's with id "".
+func RuleRecord(keyID, id string) string { return RulesPrefix(ShardOf(keyID)) + keyID + "." + id }
+
+// ValidID says whether id can be part of a record's name and of an actor's:
+// 1 to 64 of a-z A-Z 0-9 _ and -.
+func ValidID(id string) bool {
+	for i := range len(id) {
+		c := id[i]
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '_' && c != '-' {
+			return false
+		}
+	}
+	return len(id) > 0 && len(id) <= 64
+}
+
+// StatusActive is the one status in which a monitor or rule is matched.
+const StatusActive = "active"
+
+// MonitorQuery is what a monitor asks the router for; nil unless it is active.
+func MonitorQuery(m *messages.Monitor) *messages.Query {
+	if m.GetStatus() != StatusActive {
+		return nil
+	}
+	var ids []string
+	for _, id := range m.GetAuthorIds() {
+		if id != "" {
+			ids = append(ids, id)
+		}
+	}
+	return &messages.Query{
+		K:               m.GetK(),
+		CreatedPosition: m.GetCreatedPosition(),
+		Origin:          &messages.Origin{Kind: messages.OriginKind_ORIGIN_MONITOR, Id: m.GetId(), Name: m.GetName()},
+		Want:            &messages.Query_Monitor{Monitor: &messages.MonitorQuery{Usernames: m.GetUsernames(), AuthorIds: ids}},
+	}
+}
+
+// RuleQuery is what a rule asks the router for; nil unless it is active.
+func RuleQuery(r *messages.Rule) *messages.Query {
+	if r.GetStatus() != StatusActive {
+		return nil
+	}
+	return &messages.Query{
+		K:               r.GetK(),
+		CreatedPosition: r.GetCreatedPosition(),
+		Origin:          &messages.Origin{Kind: messages.OriginKind_ORIGIN_RULE, Id: r.GetId(), Name: r.GetTag()},
+		Want:            &messages.Query_Rule{Rule: r.GetQuery()},
+	}
+}
+
+// Unavailable is what a key's actor, or the shard before it, answers to a
+// message that it cannot serve now: nothing has changed. Nil where the message
+// has no answer, or where silence is right: a connection asks again by itself.
+func Unavailable(message any, detail string) any {
+	switch message.(type) {
+	case *messages.Admit, *messages.Authorize:
+		return &messages.Refused{Refusal: messages.Refusal_REFUSAL_OVERLOAD, RetryAfterMs: 1000, Detail: detail}
+	case *messages.Join:
+		return &messages.JoinRefused{Detail: detail}
+	case *messages.CreateKey, *messages.RevokeKey, *messages.RotateKey, *messages.DescribeKey,
+		*messages.CreateMonitor, *messages.UpdateMonitor, *messages.DeleteMonitor, *messages.GetMonitor, *messages.ListMonitors,
+		*messages.CreateRule, *messages.UpdateRule, *messages.DeleteRule, *messages.GetRule, *messages.ListRules,
+		*messages.ListDeliveries, *messages.ListBilling:
+		return &messages.Rejected{Rejection: messages.Rejection_REJECTION_UNAVAILABLE, Detail: detail}
+	}
+	return nil
+}
