@@ -33,10 +33,10 @@ type billingList struct {
 }
 
 func (s *Resources) listBilling(w http.ResponseWriter, r *http.Request, keyID string) {
-	q := query(r)
-	page, size := q.pages()
-	if q.bad != nil {
-		writeInvalid(w, q.bad)
+	q := gateway.ReadParameters(r)
+	page, size := q.Pages()
+	if q.Bad != nil {
+		gateway.WriteInvalid(w, q.Bad)
 		return
 	}
 	command := &messages.ListBilling{KeyId: keyID}
@@ -48,7 +48,7 @@ func (s *Resources) listBilling(w http.ResponseWriter, r *http.Request, keyID st
 			Month: m.Month, CreditsUsed: m.CreditsUsed, CreditsLimit: m.CreditsLimit,
 		}
 		began, err := time.Parse("2006-01", m.Month)
-		if err == nil && m.CreditsUsed > 0 && q.values.Get("monitor_id") == "" {
+		if err == nil && m.CreditsUsed > 0 && q.Get("monitor_id") == "" {
 			list.Total = 1
 			if page == 1 {
 				list.Logs = append(list.Logs, billingLog{

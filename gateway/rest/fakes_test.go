@@ -307,6 +307,12 @@ func (f *fixture) do(method, path, body string, headers ...string) answer {
 	return answer{res.StatusCode, res.Header, string(data)}
 }
 
+type invalid struct {
+	gateway.Problem
+	Field  string
+	Reason string
+}
+
 // problem reads an error's body; every one has the three fields.
 func (f *fixture) problem(a answer) invalid {
 	f.t.Helper()

@@ -182,7 +182,7 @@ func (s *Server) deleteArticle(w http.ResponseWriter, r *http.Request) {
 	}
 	id := r.PathValue("id")
 	if id == "" || len(id) > 2048 {
-		writeInvalid(w, &problem{field: "id", reason: "must be 1 to 2048 bytes"})
+		gateway.WriteInvalid(w, &gateway.Invalid{Field: "id", Reason: "must be 1 to 2048 bytes"})
 		return
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), s.cfg.Timeout)

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/birdwire/birdwire/gateway"
+	"github.com/birdwire/birdwire/gateway/dialect/twitter"
 	"github.com/birdwire/birdwire/messages"
 )
 
@@ -86,22 +87,22 @@ func (s selection) takes(d *messages.DeliveryLogged) bool {
 		(s.source == "" || kind == s.source)
 }
 
-func (p *parameters) selection() selection {
+func selected(p *gateway.Parameters) selection {
 	return selection{
-		of:     p.values.Get("monitor_id"),
-		author: strings.TrimPrefix(p.values.Get("author_username"), "@"),
-		status: p.values.Get("delivery_status"),
-		source: p.oneOf("source", "monitor", "filter_rule"),
-		oldest: p.oneOf("sort", "asc", "desc") == "asc",
+		of:     p.Get("monitor_id"),
+		author: strings.TrimPrefix(p.Get("author_username"), "@"),
+		status: p.Get("delivery_status"),
+		source: p.OneOf("source", "monitor", "filter_rule"),
+		oldest: p.OneOf("sort", "asc", "desc") == "asc",
 	}
 }
 
 func (s *Resources) listLogs(w http.ResponseWriter, r *http.Request, keyID string) {
-	q := query(r)
-	page, size := q.pages()
-	want := q.selection()
-	if q.bad != nil {
-		writeInvalid(w, q.bad)
+	q := gateway.ReadParameters(r)
+	page, size := q.Pages()
+	want := selected(q)
+	if q.Bad != nil {
+		gateway.WriteInvalid(w, q.Bad)
 		return
 	}
 	if found, total, ok := s.deliveries(w, r, keyID, want, (page-1)*size, size); ok {
@@ -114,12 +115,12 @@ func (s *Resources) listLogs(w http.ResponseWriter, r *http.Request, keyID strin
 }
 
 func (s *Resources) listRuleLogs(w http.ResponseWriter, r *http.Request, keyID string) {
-	q := query(r)
-	limit, offset := q.window()
-	want := q.selection()
+	q := gateway.ReadParameters(r)
+	limit, offset := q.Window()
+	want := selected(q)
 	want.of, want.source = r.PathValue("id"), ""
-	if q.bad != nil {
-		writeInvalid(w, q.bad)
+	if q.Bad != nil {
+		gateway.WriteInvalid(w, q.Bad)
 		return
 	}
 	if found, total, ok := s.deliveries(w, r, keyID, want, offset, limit); ok {
@@ -211,15 +212,11 @@ func showRuleLog(d *messages.DeliveryLogged) RuleLog {
 
 func showDelivered(d *messages.DeliveryLogged) delivered {
 	post := d.GetEvent().GetPost()
-	published := post.GetCreatedMs()
-	if published == 0 { // unknown; clients need a date
-		published = d.GetEvent().GetDetectedMs()
-	}
-	latency := max(0, d.GetEvent().GetDetectedMs()-published)
+	latency := twitter.Latency(post, d.GetEvent().GetDetectedMs())
 	return delivered{
 		TweetID: post.GetId(), AuthorUsername: post.GetAuthor().GetUsername(),
 		TweetTextPreview: preview(post.GetText()), TweetURL: postURL(post),
-		TweetPublishedAt: stamp(published), DetectedAt: stamp(d.GetEvent().GetDetectedMs()),
+		TweetPublishedAt: stamp(d.GetEvent().GetDetectedMs() - latency), DetectedAt: stamp(d.GetEvent().GetDetectedMs()),
 		LatencyMs: latency, LatencyBadge: badge(latency), DeliveryStatus: shownStatus(d.Status),
 	}
 }

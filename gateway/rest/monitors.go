@@ -51,32 +51,32 @@ func (s *Resources) showMonitor(m *messages.Monitor) Monitor {
 }
 
 // monitorFields reads what was sent; fields names it, as UpdateMonitor does.
-func monitorFields(b *body) (m *messages.Monitor, fields []string) {
+func monitorFields(f *gateway.Fields) (m *messages.Monitor, fields []string) {
 	m = &messages.Monitor{
-		Name:                b.label("name", 100),
-		Usernames:           b.usernames("usernames"),
-		PollIntervalSeconds: b.number("poll_interval_seconds", 0.1, math.MaxFloat64, defaultInterval),
-		Status:              b.oneOf("status", "active", "paused"),
-		WebhookUrl:          b.webhook("webhook_url"),
-		WebhookSecret:       b.text("webhook_secret", 0, 256),
+		Name:                f.Label("name", 100),
+		Usernames:           usernames(f, "usernames"),
+		PollIntervalSeconds: f.Number("poll_interval_seconds", 0.1, math.MaxFloat64, defaultInterval),
+		Status:              f.OneOf("status", "active", "paused"),
+		WebhookUrl:          webhook(f, "webhook_url"),
+		WebhookSecret:       f.Text("webhook_secret", 0, 256),
 	}
-	for _, f := range []string{"name", "usernames", "poll_interval_seconds", "status", "webhook_url", "webhook_secret"} {
-		if b.has(f) || (b.clears(f) && (f == "webhook_url" || f == "webhook_secret")) {
-			fields = append(fields, f)
+	for _, name := range []string{"name", "usernames", "poll_interval_seconds", "status", "webhook_url", "webhook_secret"} {
+		if f.Has(name) || (f.Clears(name) && (name == "webhook_url" || name == "webhook_secret")) {
+			fields = append(fields, name)
 		}
 	}
 	return m, fields
 }
 
 func (s *Resources) createMonitor(w http.ResponseWriter, r *http.Request, keyID string) {
-	b, ok := readBody(w, r)
+	f, ok := gateway.ReadFields(w, r)
 	if !ok {
 		return
 	}
-	b.need("name", "usernames")
-	m, _ := monitorFields(b)
-	if b.bad != nil {
-		writeInvalid(w, b.bad)
+	f.Need("name", "usernames")
+	m, _ := monitorFields(f)
+	if f.Bad != nil {
+		gateway.WriteInvalid(w, f.Bad)
 		return
 	}
 	m.Status = orElse(m.Status, "active")
@@ -86,13 +86,13 @@ func (s *Resources) createMonitor(w http.ResponseWriter, r *http.Request, keyID 
 // updateMonitor changes the fields that were sent. None sent changes nothing
 // and shows the monitor, as the published API does.
 func (s *Resources) updateMonitor(w http.ResponseWriter, r *http.Request, keyID string) {
-	b, ok := readBody(w, r)
+	f, ok := gateway.ReadFields(w, r)
 	if !ok {
 		return
 	}
-	m, fields := monitorFields(b)
-	if b.bad != nil {
-		writeInvalid(w, b.bad)
+	m, fields := monitorFields(f)
+	if f.Bad != nil {
+		gateway.WriteInvalid(w, f.Bad)
 		return
 	}
 	if len(fields) == 0 {
@@ -108,11 +108,11 @@ func (s *Resources) getMonitor(w http.ResponseWriter, r *http.Request, keyID str
 }
 
 func (s *Resources) listMonitors(w http.ResponseWriter, r *http.Request, keyID string) {
-	q := query(r)
-	page, size := q.pages()
-	status := q.oneOf("status", "active", "paused", "error")
-	if q.bad != nil {
-		writeInvalid(w, q.bad)
+	q := gateway.ReadParameters(r)
+	page, size := q.Pages()
+	status := q.OneOf("status", "active", "paused", "error")
+	if q.Bad != nil {
+		gateway.WriteInvalid(w, q.Bad)
 		return
 	}
 	command := &messages.ListMonitors{KeyId: keyID, Status: status, Offset: int32((page - 1) * size), Limit: int32(size)}

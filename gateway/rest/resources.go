@@ -118,34 +118,6 @@ func (s *Resources) unavailable(w http.ResponseWriter, r *http.Request, err erro
 	gateway.WriteRetry(w, http.StatusServiceUnavailable, time.Second, "unavailable", detail)
 }
 
-// invalid is the body of a 422: Problem with the field, the reason, and for a
-// query where in it and what was expected there.
-type invalid struct {
-	gateway.Problem
-	Field    string `json:"field"`
-	Reason   string `json:"reason"`
-	Position *int32 `json:"position,omitempty"` // characters from 0
-	Expected string `json:"expected,omitempty"`
-}
-
-func writeInvalid(w http.ResponseWriter, p *problem) {
-	short, detail := p.short, p.reason
-	if short == "" {
-		short = "validation_failed"
-	}
-	if p.field != "" {
-		detail = p.field + ": " + p.reason
-	}
-	body := invalid{
-		Problem: gateway.Problem{Error: short, Detail: detail, Status: http.StatusUnprocessableEntity},
-		Field:   p.field, Reason: p.reason, Expected: p.expected,
-	}
-	if p.field == "query" && p.placed {
-		body.Position = &p.position
-	}
-	gateway.WriteJSON(w, http.StatusUnprocessableEntity, body)
-}
-
 // writeRejected tells an actor's Rejected in HTTP.
 func writeRejected(w http.ResponseWriter, m *messages.Rejected) {
 	switch m.Rejection {
@@ -156,9 +128,13 @@ func writeRejected(w http.ResponseWriter, m *messages.Rejected) {
 	case messages.Rejection_REJECTION_CREDITS:
 		gateway.WriteError(w, http.StatusPaymentRequired, "no_credits", orElse(m.Detail, "the month's credits are used up"))
 	case messages.Rejection_REJECTION_INVALID:
-		writeInvalid(w, &problem{field: m.Field, reason: orElse(m.Detail, "is not valid"), position: m.QueryPosition, placed: true, expected: m.Expected})
+		invalid := &gateway.Invalid{Field: m.Field, Reason: orElse(m.Detail, "is not valid"), Expected: m.Expected}
+		if m.Field == "query" {
+			invalid.Position = &m.QueryPosition
+		}
+		gateway.WriteInvalid(w, invalid)
 	case messages.Rejection_REJECTION_LIMIT:
-		writeInvalid(w, &problem{short: "limit_reached", field: m.Field, reason: orElse(m.Detail, "as many as the key may have exist already")})
+		gateway.WriteInvalid(w, &gateway.Invalid{Short: "limit_reached", Field: m.Field, Reason: orElse(m.Detail, "as many as the key may have exist already")})
 	default:
 		gateway.WriteRetry(w, http.StatusServiceUnavailable, time.Second, "unavailable", orElse(m.Detail, "the store did not answer; look first whether the change was made, then try again"))
 	}

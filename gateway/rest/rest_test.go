@@ -353,7 +353,7 @@ func TestUnavailable(t *testing.T) {
 
 func TestLargeAndUnknown(t *testing.T) {
 	f := start(t, nil)
-	if a := f.do("POST", monitors, `{"name":"`+strings.Repeat("x", maxBody)+`"}`); a.status != 413 || f.problem(a).Error != "too_large" {
+	if a := f.do("POST", monitors, `{"name":"`+strings.Repeat("x", 64<<10)+`"}`); a.status != 413 || f.problem(a).Error != "too_large" {
 		t.Errorf("large: %d %s", a.status, a.body)
 	}
 	if a := f.do("PUT", monitors, `{}`); a.status != 405 || a.header.Get("Allow") != "GET, HEAD, POST" {
@@ -373,11 +373,11 @@ func FuzzBody(f *testing.F) {
 	}
 	s := &Resources{MaxQuery: 1024}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		b, p := parseBody(data)
-		if p != nil {
+		b := gateway.ParseFields(data)
+		if b.Bad != nil {
 			return
 		}
-		if m, fields := monitorFields(b); b.bad == nil {
+		if m, fields := monitorFields(b); b.Bad == nil {
 			for _, u := range m.Usernames {
 				if !isUsername(u) || u != strings.ToLower(u) {
 					t.Fatalf("username %q", u)
@@ -387,8 +387,8 @@ func FuzzBody(f *testing.F) {
 				t.Fatalf("%v", m)
 			}
 		}
-		b.bad = nil
-		if m, _ := s.ruleFields(b); b.bad == nil {
+		b.Bad = nil
+		if m, _ := s.ruleFields(b); b.Bad == nil {
 			if len([]rune(m.Query)) > 1024 || m.MaxResultsPerPoll < 1 || m.MaxResultsPerPoll > 100 || m.IntervalSeconds < 0.1 || m.IntervalSeconds > 86400 {
 				t.Fatalf("%v", m)
 			}

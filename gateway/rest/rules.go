@@ -49,33 +49,33 @@ func (s *Resources) showRule(m *messages.Rule) Rule {
 
 // ruleFields reads what was sent; fields names it, as UpdateRule does. The
 // query is only measured here: its actor compiles it.
-func (s *Resources) ruleFields(b *body) (m *messages.Rule, fields []string) {
+func (s *Resources) ruleFields(f *gateway.Fields) (m *messages.Rule, fields []string) {
 	m = &messages.Rule{
-		Tag:               b.label("tag", 100),
-		Query:             b.text("query", 1, s.MaxQuery),
-		IntervalSeconds:   b.number("interval_seconds", 0.1, 86400, defaultInterval),
-		Status:            b.oneOf("status", "active", "paused", "inactive"),
-		WebhookUrl:        b.webhook("webhook_url"),
-		WebhookSecret:     b.text("webhook_secret", 0, 256),
-		MaxResultsPerPoll: b.integer("max_results_per_poll", 1, 100, defaultResults),
+		Tag:               f.Label("tag", 100),
+		Query:             f.Text("query", 1, s.MaxQuery),
+		IntervalSeconds:   f.Number("interval_seconds", 0.1, 86400, defaultInterval),
+		Status:            f.OneOf("status", "active", "paused", "inactive"),
+		WebhookUrl:        webhook(f, "webhook_url"),
+		WebhookSecret:     f.Text("webhook_secret", 0, 256),
+		MaxResultsPerPoll: f.Integer("max_results_per_poll", 1, 100, defaultResults),
 	}
-	for _, f := range []string{"tag", "query", "interval_seconds", "status", "webhook_url", "webhook_secret", "max_results_per_poll"} {
-		if b.has(f) || (b.clears(f) && (f == "webhook_url" || f == "webhook_secret")) {
-			fields = append(fields, f)
+	for _, name := range []string{"tag", "query", "interval_seconds", "status", "webhook_url", "webhook_secret", "max_results_per_poll"} {
+		if f.Has(name) || (f.Clears(name) && (name == "webhook_url" || name == "webhook_secret")) {
+			fields = append(fields, name)
 		}
 	}
 	return m, fields
 }
 
 func (s *Resources) createRule(w http.ResponseWriter, r *http.Request, keyID string) {
-	b, ok := readBody(w, r)
+	f, ok := gateway.ReadFields(w, r)
 	if !ok {
 		return
 	}
-	b.need("tag", "query")
-	m, _ := s.ruleFields(b)
-	if b.bad != nil {
-		writeInvalid(w, b.bad)
+	f.Need("tag", "query")
+	m, _ := s.ruleFields(f)
+	if f.Bad != nil {
+		gateway.WriteInvalid(w, f.Bad)
 		return
 	}
 	m.Status = orElse(m.Status, "active")
@@ -83,13 +83,13 @@ func (s *Resources) createRule(w http.ResponseWriter, r *http.Request, keyID str
 }
 
 func (s *Resources) updateRule(w http.ResponseWriter, r *http.Request, keyID string) {
-	b, ok := readBody(w, r)
+	f, ok := gateway.ReadFields(w, r)
 	if !ok {
 		return
 	}
-	m, fields := s.ruleFields(b)
-	if b.bad != nil {
-		writeInvalid(w, b.bad)
+	m, fields := s.ruleFields(f)
+	if f.Bad != nil {
+		gateway.WriteInvalid(w, f.Bad)
 		return
 	}
 	if len(fields) == 0 {
@@ -105,11 +105,11 @@ func (s *Resources) getRule(w http.ResponseWriter, r *http.Request, keyID string
 }
 
 func (s *Resources) listRules(w http.ResponseWriter, r *http.Request, keyID string) {
-	q := query(r)
-	limit, offset := q.window()
-	status := q.oneOf("status", "active", "paused", "error", "inactive")
-	if q.bad != nil {
-		writeInvalid(w, q.bad)
+	q := gateway.ReadParameters(r)
+	limit, offset := q.Window()
+	status := q.OneOf("status", "active", "paused", "error", "inactive")
+	if q.Bad != nil {
+		gateway.WriteInvalid(w, q.Bad)
 		return
 	}
 	command := &messages.ListRules{KeyId: keyID, Status: status, Offset: int32(offset), Limit: int32(limit)}

@@ -52,19 +52,19 @@ type Sample struct {
 const maxSamples = 10
 
 func (s *Resources) validateQuery(w http.ResponseWriter, r *http.Request, _ string) {
-	b, ok := readBody(w, r)
+	f, ok := gateway.ReadFields(w, r)
 	if !ok {
 		return
 	}
-	b.need("query")
-	text := b.raw("query")
-	if b.bad != nil {
-		writeInvalid(w, b.bad)
+	f.Need("query")
+	text := f.String("query")
+	if f.Bad != nil {
+		gateway.WriteInvalid(w, f.Bad)
 		return
 	}
 	// Length is an answer here and no refusal: "is this a rule?" was asked.
-	if b.within("query", text, 1, s.MaxQuery); b.bad != nil {
-		gateway.WriteJSON(w, http.StatusOK, validation{Error: fmt.Sprintf("query: %s", b.bad.reason)})
+	if f.Text("query", 1, s.MaxQuery); f.Bad != nil {
+		gateway.WriteJSON(w, http.StatusOK, validation{Error: fmt.Sprintf("query: %s", f.Bad.Reason)})
 		return
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), s.Timeout)
