@@ -84,21 +84,22 @@ func isTracking(name string) bool {
 }
 
 // CanonicalURL is the URL without what does not tell pages apart: the letter
-// case of scheme and host, http against https, default ports, tracking
-// parameters. The order of parameters and the fragment stay: change logs give
+// case of the host, http against https, default ports, tracking parameters. The order of parameters and the fragment stay: change logs give
 // each entry an anchor on one page. What does not parse is returned trimmed.
 func CanonicalURL(raw string) string {
 	raw = strings.TrimSpace(raw)
 	u, err := url.Parse(raw)
-	if err != nil || u.Host == "" {
+	if err != nil || u.Hostname() == "" {
 		return raw
 	}
-	u.Scheme = strings.ToLower(u.Scheme)
+	if u.Scheme != "http" && u.Scheme != "https" { // Parse has lowered it
+		return raw
+	}
 	u.Host = strings.ToLower(u.Host)
 	if port := u.Port(); u.Scheme == "http" && port == "80" || u.Scheme == "https" && port == "443" {
 		u.Host = strings.TrimSuffix(u.Host, ":"+port)
 	}
-	if u.Scheme == "http" {
+	if u.Scheme == "http" && u.Port() == "" {
 		u.Scheme = "https"
 	}
 	if u.Path == "" {
@@ -111,7 +112,7 @@ func CanonicalURL(raw string) string {
 	if name, _, _ := strings.Cut(u.Fragment, "="); isTracking(name) {
 		u.Fragment, u.RawFragment = "", ""
 	}
-	return u.String()
+	return strings.TrimSpace(u.String())
 }
 
 func dropTracking(query string) string {
