@@ -1,13 +1,9 @@
-// Package index holds standing queries and answers which of them want a
-// document. It owns the queries' compiled form; it never reads a clock, starts
-// no goroutine and delivers nothing.
 package index
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
-	"maps"
+	"hash/maphash"
 	"slices"
 
 	"github.com/birdwire/birdwire/actors/router/rule"
@@ -20,100 +16,146 @@ type ID uint64
 var ErrQuery = errors.New("query not usable")
 
 // Config tunes an index. The zero value means the defaults.
-type Config struct{}
+type Config struct {
+	// BatchMost is how many queries are gathered before they are sealed into a
+	// segment without waiting for a snapshot; default 8,192. It bounds what
+	// one Snapshot has to build.
+	BatchMost int
+	// InlineMost is the size up to which segments are merged by Snapshot
+	// itself; default 512. Larger ones are left to Merge.
+	InlineMost int
+}
 
-// Hit is one query that wants the document.
-type Hit struct {
-	ID ID
-	// Similarity is the best cosine where a semantic filter of the query is
-	// passed; else 0.
-	Similarity float32
+func (c Config) withDefaults() Config {
+	if c.BatchMost <= 0 {
+		c.BatchMost = 8192
+	}
+	if c.InlineMost <= 0 {
+		c.InlineMost = 512
+	}
+	return c
 }
 
 // Index is the queries as they are now. One goroutine at a time changes it and
 // takes snapshots; snapshots are for everyone.
 type Index struct {
-	queries map[ID]*rule.Compiled
-	current *Snapshot
+	cfg      Config
+	seed     maphash.Seed // of the hashes by which atoms of other than one key are known
+	edition  uint64       // grows with each snapshot; tombstones of an older one are copied before they change
+	views    []view
+	batch    batch
+	semantic semantic
+	common   *frequencies // nil until there are enough queries for it to matter
+	current  *Snapshot    // nil after a change
+	live     int
 }
 
 // New is an empty index.
-func New(cfg Config) *Index { return &Index{queries: map[ID]*rule.Compiled{}} }
+func New(cfg Config) *Index {
+	x := &Index{cfg: cfg.withDefaults(), seed: maphash.MakeSeed(), edition: 1}
+	x.semantic.init()
+	return x
+}
+
+// Len is how many queries there are.
+func (x *Index) Len() int { return x.live }
 
 // Put adds the query id or replaces it. Refused, with nothing changed, with
 // ErrQuery or an error of package vector.
 func (x *Index) Put(id ID, q *rule.Compiled) error {
-	if q == nil || q.Expr == nil {
-		return fmt.Errorf("put query %d: %w: it has no expression", id, ErrQuery)
+	if q == nil || q.Expr == nil || q.Class == 0 || q.Sample < 1 || q.Sample > 100 {
+		return fmt.Errorf("put query %d: %w: it needs an expression, a class and a sample of 1 to 100", id, ErrQuery)
 	}
-	x.queries[id] = q
+	c := coder{seed: x.seed, semantic: &x.semantic}
+	root, err := c.node(q.Expr, false, 0)
+	if err == nil {
+		x.batch.words, err = c.encode(x.batch.words, root, q)
+	}
+	if err != nil {
+		x.semantic.release(c.meanings)
+		return fmt.Errorf("put query %d: %w", id, err)
+	}
+	x.remove(id)
+	x.batch.add(id, &c)
+	x.semantic.own(id, c.meanings)
+	x.live++
 	x.current = nil
+	if len(x.batch.ids) >= x.cfg.BatchMost {
+		x.seal()
+	}
 	return nil
 }
 
 // Remove forgets the query; an unknown id changes nothing.
 func (x *Index) Remove(id ID) {
-	delete(x.queries, id)
-	x.current = nil
+	if x.remove(id) {
+		x.current = nil
+	}
 }
 
-// Len is how many queries there are.
-func (x *Index) Len() int { return len(x.queries) }
+func (x *Index) remove(id ID) bool {
+	if !x.batch.remove(id) && !x.bury(id) {
+		return false
+	}
+	x.semantic.disown(id)
+	x.live--
+	return true
+}
+
+// bury sets id's tombstone in whichever segment has it living: one at most.
+func (x *Index) bury(id ID) bool {
+	for i := range x.views {
+		v := &x.views[i]
+		at, ok := v.find(id)
+		if !ok || v.dead.has(at) {
+			continue
+		}
+		v.dead = v.dead.set(at, len(v.ids), x.edition)
+		return true
+	}
+	return false
+}
 
 // Snapshot is the index at this moment; changes after it are not seen by it.
+// It seals what was put since the last one: for a few queries microseconds,
+// for Config.BatchMost some milliseconds.
 func (x *Index) Snapshot() *Snapshot {
-	if x.current == nil {
-		x.current = &Snapshot{queries: maps.Clone(x.queries)}
+	if x.current != nil {
+		return x.current
 	}
+	x.seal()
+	if x.common == nil && x.live >= frequenciesFrom {
+		x.common = new(frequencies)
+	}
+	x.current = &Snapshot{
+		views:  slices.Clone(x.views),
+		lanes:  x.semantic.snapshot(),
+		common: x.common,
+	}
+	x.edition++
 	return x.current
 }
 
-// Snapshot is an index at one moment. Immutable: any number of goroutines may
-// match with it, each with a Scratch of its own.
-type Snapshot struct {
-	queries map[ID]*rule.Compiled
-}
-
-// Scratch is what matching needs to write. The zero value is ready; for one
-// goroutine at a time.
-type Scratch struct{}
-
-// Match appends the queries that want the document, by id, each once. It
-// allocates nothing while hits and scratch have room.
-func (s *Snapshot) Match(d *rule.Doc, scratch *Scratch, hits []Hit) []Hit {
-	begin := len(hits)
-	for id, q := range s.queries {
-		if q.Match(d) {
-			hits = append(hits, Hit{ID: id})
-		}
+// seal makes the batch a segment, together with the small segments that it is
+// not much smaller than: each is then more than three times what all smaller
+// ones are together, so that there are few.
+func (x *Index) seal() {
+	if len(x.batch.byID) == 0 {
+		x.batch = batch{}
+		return
 	}
-	slices.SortFunc(hits[begin:], func(a, b Hit) int { return cmp.Compare(a.ID, b.ID) })
-	return hits
-}
-
-// MatchBatch is Match for several documents: it appends to hits[i] the queries
-// that want docs[i]. Events with vectors share one pass over the semantic
-// filters, so that a lane of their own costs little more for eight than for
-// one. hits is as long as docs.
-func (s *Snapshot) MatchBatch(docs []*rule.Doc, scratch *Scratch, hits [][]Hit) {
-	for i, d := range docs {
-		hits[i] = s.Match(d, scratch, hits[i])
+	sources := []view{x.batch.view()}
+	total := len(x.batch.byID)
+	slices.SortFunc(x.views, bySize)
+	n := 0
+	for n < len(x.views) && len(x.views[n].ids) <= min(3*total, x.cfg.InlineMost) {
+		total += len(x.views[n].ids)
+		n++
 	}
+	sources = append(sources, x.views[:n]...)
+	out := build(sources, x.common)
+	x.views = append(slices.Clone(x.views[n:]), view{segment: out})
+	x.batch = batch{}
 }
 
-// Merge is work that makes matching cheaper and changes no answer. Run may be
-// called on any goroutine, while the index is used and changed; the result
-// takes effect when the owner installs it. A merge that is never installed
-// costs nothing but its own time.
-type Merge struct{}
-
-// Merge is the next work worth doing, or nil.
-func (x *Index) Merge() *Merge { return nil }
-
-// Run does the work. Once.
-func (m *Merge) Run() {}
-
-// Install makes a merge that has run take effect, with all changes made since
-// it was asked for. False: another merge was installed first and this one is
-// void.
-func (x *Index) Install(m *Merge) bool { return false }
+func bySize(a, b view) int { return len(a.ids) - len(b.ids) }

@@ -43,6 +43,8 @@
 // norms, quotients and the estimate add a few 10⁻¹³. Their sum stays under
 // 10⁻¹¹, a hundredth of the slack.
 //
+// A kernel without fast integers goes without the prefilter.
+//
 // The prefilter reads a quarter of the bytes, which is what a scan costs. For
 // vectors whose numbers are of like size E is about 0.01; one outlier among
 // them makes E large, the row is then computed exactly more often, and the

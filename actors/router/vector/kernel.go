@@ -8,7 +8,8 @@ type kernel struct {
 	// package comment). event is the event's vector widened to float64.
 	dot func(row *float32, event *float64, out *[8]float64)
 	// ints writes q·p for the first n rows of a page. next is the page that
-	// will be asked for after it, a hint to the cache.
+	// will be asked for after it, a hint to the cache. nil: this kernel has no
+	// prefilter, since its integers are no faster than its exact answer.
 	ints func(rows *int8, n int, event *probe, next *int8, out *[pageRows]int32)
 }
 
@@ -43,8 +44,9 @@ func fold(t *[8]float64) float64 {
 	return ((t[0] + t[4]) + (t[2] + t[6])) + ((t[1] + t[5]) + (t[3] + t[7]))
 }
 
-// portable is the kernel for machines without a faster one.
-var portable = kernel{name: "go", dot: dotGo, ints: intsGo}
+// portable is the kernel for machines without a faster one. It has no
+// prefilter: measured, a byte costs Go as much to multiply as a float64.
+var portable = kernel{name: "go", dot: dotGo}
 
 // dotGo takes four lanes at a time, so that their sums stay in registers; the
 // row is read eight times, from the nearest cache.
@@ -64,22 +66,5 @@ func dotGo(row *float32, event *float64, out *[8]float64) {
 	}
 	for j := range out {
 		out[j] = (lane[j] + lane[j+8]) + (lane[j+16] + lane[j+24])
-	}
-}
-
-func intsGo(rows *int8, n int, event *probe, _ *int8, out *[pageRows]int32) {
-	all := pageInts(rows)
-	p := event.ints[:]
-	for r := range n {
-		row := all[r*Dim:][:Dim]
-		var s0, s1, s2, s3 int32
-		for i := 0; i <= Dim-4; i += 4 {
-			x, y := row[i:i+4:i+4], p[i:i+4:i+4]
-			s0 += int32(x[0]) * int32(y[0])
-			s1 += int32(x[1]) * int32(y[1])
-			s2 += int32(x[2]) * int32(y[2])
-			s3 += int32(x[3]) * int32(y[3])
-		}
-		out[r] = s0 + s1 + s2 + s3
 	}
 }

@@ -92,6 +92,9 @@ func (s *Snapshot) pass(events [][]float32, scratch *Scratch, hits [][]Hit) {
 // page appends what one page says of one event: estimates first, then the
 // exact cosine of those rows that the bound cannot exclude.
 func (s *Snapshot) page(p, next *page, x *probe, scratch *Scratch, hits []Hit) []Hit {
+	if s.kernel.ints == nil {
+		return s.whole(p, x, scratch, hits)
+	}
 	dots := &scratch.dots
 	s.kernel.ints(&p.ints[0], p.used, x, &next.ints[0], dots)
 	for slot := range p.used {
@@ -101,6 +104,16 @@ func (s *Snapshot) page(p, next *page, x *probe, scratch *Scratch, hits []Hit) [
 			continue
 		}
 		hits = s.exact(p, slot, x, scratch, hits)
+	}
+	return hits
+}
+
+// whole is page without estimates.
+func (s *Snapshot) whole(p *page, x *probe, scratch *Scratch, hits []Hit) []Hit {
+	for slot := range p.used {
+		if len(p.owners[slot]) > 0 {
+			hits = s.exact(p, slot, x, scratch, hits)
+		}
 	}
 	return hits
 }
@@ -145,9 +158,7 @@ func (s *Snapshot) Scan(event []float32, scratch *Scratch, hits []Hit) []Hit {
 	}
 	begin := len(hits)
 	for _, p := range s.pages {
-		for slot := range p.used {
-			hits = s.exact(p, slot, x, scratch, hits)
-		}
+		hits = s.whole(p, x, scratch, hits)
 	}
 	return settle(hits, begin)
 }

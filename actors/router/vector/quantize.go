@@ -48,4 +48,3 @@ func cosine(t *[8]float64, squareA, squareB float64) float64 {
 
 func rowFloats(p *float32) []float32 { return unsafe.Slice(p, Dim) }
 func rowWide(p *float64) []float64   { return unsafe.Slice(p, Dim) }
-func pageInts(p *int8) []int8        { return unsafe.Slice(p, Dim*pageRows) }

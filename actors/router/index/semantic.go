@@ -1,0 +1,146 @@
+package index
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/binary"
+	"math"
+	"slices"
+
+	"github.com/birdwire/birdwire/actors/router/vector"
+	"github.com/birdwire/birdwire/messages"
+)
+
+// meaning is one semantic filter: vectors of which one suffices. Documents
+// that pass it have its key as they have those of their words.
+type meaning struct {
+	key     uint64
+	content [sha256.Size]byte
+	models  []string
+	users   int // queries being made or held that refer to it, once for each time
+}
+
+// semantic is the filters in use, each once, by model.
+type semantic struct {
+	byContent map[[sha256.Size]byte]*meaning
+	byQuery   map[ID][]*meaning
+	sets      map[string]*vector.Set
+	made      uint64
+}
+
+func (s *semantic) init() {
+	s.byContent = map[[sha256.Size]byte]*meaning{}
+	s.byQuery = map[ID][]*meaning{}
+	s.sets = map[string]*vector.Set{}
+}
+
+// acquire finds or makes the filter and counts one user of it.
+func (s *semantic) acquire(filters []*messages.EmbeddingFilter) (*meaning, error) {
+	content := hashFilters(filters)
+	if m := s.byContent[content]; m != nil {
+		m.users++
+		return m, nil
+	}
+	s.made++
+	m := &meaning{key: mix(s.made, 0x9e3779b97f4a7c15) | 1<<63, content: content, users: 1}
+	for _, f := range filters {
+		if !slices.Contains(m.models, f.GetEmbeddingModel()) {
+			m.models = append(m.models, f.GetEmbeddingModel())
+		}
+	}
+	for i, model := range m.models {
+		if err := s.add(m, model, filters); err != nil {
+			m.models = m.models[:i]
+			s.forget(m)
+			return nil, err
+		}
+	}
+	s.byContent[content] = m
+	return m, nil
+}
+
+func (s *semantic) add(m *meaning, model string, filters []*messages.EmbeddingFilter) error {
+	var vectors [][]float32
+	var thresholds []float64
+	for _, f := range filters {
+		if f.GetEmbeddingModel() == model {
+			vectors = append(vectors, f.GetEmbedding())
+			thresholds = append(thresholds, f.GetThreshold())
+		}
+	}
+	set := s.sets[model]
+	if set == nil {
+		set = vector.New()
+		s.sets[model] = set
+	}
+	return set.Add(vector.ID(m.key), vectors, thresholds)
+}
+
+func (s *semantic) forget(m *meaning) {
+	for _, model := range m.models {
+		set := s.sets[model]
+		set.Remove(vector.ID(m.key))
+		if set.Len() == 0 {
+			delete(s.sets, model)
+		}
+	}
+}
+
+func hashFilters(filters []*messages.EmbeddingFilter) (sum [sha256.Size]byte) {
+	h := sha256.New()
+	var b []byte
+	for _, f := range filters {
+		b = binary.LittleEndian.AppendUint64(b[:0], uint64(len(f.GetEmbeddingModel())))
+		b = append(b, f.GetEmbeddingModel()...)
+		b = binary.LittleEndian.AppendUint64(b, math.Float64bits(f.GetThreshold()))
+		b = binary.LittleEndian.AppendUint64(b, uint64(len(f.GetEmbedding())))
+		for _, n := range f.GetEmbedding() {
+			b = binary.LittleEndian.AppendUint32(b, math.Float32bits(n))
+		}
+		_, _ = h.Write(b) // never fails
+	}
+	h.Sum(sum[:0])
+	return sum
+}
+
+// release ends one use of each.
+func (s *semantic) release(meanings []*meaning) {
+	for _, m := range meanings {
+		if m.users--; m.users == 0 {
+			delete(s.byContent, m.content)
+			s.forget(m)
+		}
+	}
+}
+
+// own notes which filters a query uses, so that they go when it goes.
+func (s *semantic) own(id ID, meanings []*meaning) {
+	if len(meanings) > 0 {
+		s.byQuery[id] = meanings
+	}
+}
+
+func (s *semantic) disown(id ID) {
+	if meanings := s.byQuery[id]; meanings != nil {
+		delete(s.byQuery, id)
+		s.release(meanings)
+	}
+}
+
+// lane is the filters of one model as a snapshot sees them. Those that name no
+// model are compared with vectors of any.
+type lane struct {
+	model string
+	set   *vector.Snapshot
+}
+
+func (s *semantic) snapshot() []lane {
+	var lanes []lane
+	for model, set := range s.sets {
+		lanes = append(lanes, lane{model: model, set: set.Snapshot()})
+	}
+	slices.SortFunc(lanes, func(a, b lane) int { return cmp.Compare(a.model, b.model) })
+	return lanes
+}
+
+func (l lane) takes(model string) bool { return l.model == "" || l.model == model }
