@@ -1,10 +1,12 @@
 package text
 
+import "strings"
+
 // Token is one token of a tokenised string.
 type Token struct {
 	Hash       uint64 // Hash of the folded token; never 0
 	Start, End int32  // bytes of the input it came from; see Buffer
-	off, end   int32  // of the folded bytes in Buffer.folded
+	off, end   int32  // of the folded bytes in Buffer.folded; 0, 0: the input's, lower-cased
 }
 
 // EntityKind says what an Entity is.
@@ -23,30 +25,35 @@ const (
 type Entity struct {
 	Hash       uint64 // Hash of the folded entity without its sign; of a URL as written
 	Start, End int32  // bytes of the input, the sign included
-	off, end   int32
+	off, end   int32  // of its text in Buffer.folded
 	Kind       EntityKind
 }
 
-// Buffer receives what Tokenize finds. It is reused: everything in it, and
-// every slice that its methods return, is valid until the next Tokenize.
-// The zero value is ready. Not for concurrent use.
+// Buffer receives what Tokenize finds. It is reused: everything in it is valid
+// until the next Tokenize. The zero value is ready. Not for concurrent use.
 //
 // Spans point into the input. Where a stretch between two spaces is not in
-// composed form it is composed first, and the spans in it are the whole
+// composed form it is composed first, and every span in it is the whole
 // stretch.
 type Buffer struct {
 	Tokens   []Token
 	Entities []Entity
+	input    string
 	folded   []byte
 	composed []byte // a stretch in composed form
 }
 
-// Text is the folded token.
-func (b *Buffer) Text(t Token) []byte { return b.folded[t.off:t.end] }
+// Text is the folded token. It allocates where the input is not folded.
+func (b *Buffer) Text(t Token) string {
+	if t.end == 0 {
+		return strings.ToLower(b.input[t.Start:t.End])
+	}
+	return string(b.folded[t.off:t.end])
+}
 
-// EntityText is the folded entity without its sign; a URL as written.
-func (b *Buffer) EntityText(e Entity) []byte { return b.folded[e.off:e.end] }
+// EntityText is the folded entity without its sign; a URL as written. It allocates.
+func (b *Buffer) EntityText(e Entity) string { return string(b.folded[e.off:e.end]) }
 
-func (b *Buffer) reset() {
-	b.Tokens, b.Entities, b.folded = b.Tokens[:0], b.Entities[:0], b.folded[:0]
+func (b *Buffer) reset(s string) {
+	b.Tokens, b.Entities, b.folded, b.input = b.Tokens[:0], b.Entities[:0], b.folded[:0], s
 }

@@ -1,7 +1,6 @@
 package text
 
 import (
-	"encoding/binary"
 	"math/bits"
 	"unsafe"
 )
@@ -10,27 +9,32 @@ import (
 // node and in every version that shares a log. It is not keyed: who makes two
 // words collide makes a rule match a post that could as well have held the
 // word.
-func Hash(folded string) uint64 {
-	return hashBytes(unsafe.Slice(unsafe.StringData(folded), len(folded)))
-}
+func Hash(folded string) uint64 { return hash(folded, 0) }
 
 const (
 	k0 = 0xa0761d6478bd642f
 	k1 = 0xe7037ed1a0b428db
+
+	// lower turns eight ASCII letters to lower case and leaves eight digits as
+	// they are, which is why a word of both needs no folded copy.
+	lower = 0x2020202020202020
 )
 
-func hashBytes(p []byte) uint64 {
-	h := uint64(len(p)) ^ k0
-	for len(p) >= 8 {
-		h = mix(h^binary.LittleEndian.Uint64(p), k1)
-		p = p[8:]
+// hash is Hash of s with every byte ORed with mask's.
+func hash(s string, mask uint64) uint64 {
+	h := uint64(len(s))*k1 ^ k0 // multiplied, so that no short tail undoes the length
+	p := unsafe.Pointer(unsafe.StringData(s))
+	n := len(s)
+	for ; n >= 8; n -= 8 {
+		h = mix(h^(load64(p)|mask), k1)
+		p = unsafe.Add(p, 8)
 	}
 	var tail uint64
-	switch n := len(p); {
-	case n >= 4:
-		tail = uint64(binary.LittleEndian.Uint32(p)) | uint64(binary.LittleEndian.Uint32(p[n-4:]))<<32
-	case n > 0:
-		tail = uint64(p[0]) | uint64(p[n>>1])<<8 | uint64(p[n-1])<<16
+	switch {
+	case n >= 4: // two loads that overlap
+		tail = load32(p) | load32(unsafe.Add(p, n-4))<<32 | mask
+	case n > 0: // first, middle and last: all of one, two or three bytes
+		tail = load8(p) | load8(unsafe.Add(p, n>>1))<<8 | load8(unsafe.Add(p, n-1))<<16 | mask&0xffffff
 	}
 	h = mix(h^tail, k1)
 	if h == 0 {
@@ -43,3 +47,18 @@ func mix(a, b uint64) uint64 {
 	hi, lo := bits.Mul64(a, b)
 	return hi ^ lo
 }
+
+// The loads are little-endian on every machine, so that hashes agree.
+
+func load64(p unsafe.Pointer) uint64 {
+	b := (*[8]byte)(p)
+	return uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 |
+		uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56
+}
+
+func load32(p unsafe.Pointer) uint64 {
+	b := (*[4]byte)(p)
+	return uint64(uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16 | uint32(b[3])<<24)
+}
+
+func load8(p unsafe.Pointer) uint64 { return uint64(*(*byte)(p)) }

@@ -1,0 +1,96 @@
+package text
+
+import (
+	"unicode/utf8"
+	"unsafe"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// Fold is s as values are compared: composed (NFC), without case (Unicode
+// simple case folding) and without invisible characters. Diacritics stay.
+// Fold(Fold(s)) is Fold(s). It returns s itself where nothing changes.
+func Fold(s string) string {
+	upper := false
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if c >= utf8.RuneSelf {
+			return string(AppendFold(nil, s))
+		}
+		upper = upper || 'A' <= c && c <= 'Z'
+	}
+	if !upper {
+		return s
+	}
+	return string(AppendFold(nil, s))
+}
+
+// AppendFold appends Fold(s) to dst.
+func AppendFold(dst []byte, s string) []byte {
+	from, settled := len(dst), true
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c < utf8.RuneSelf {
+			if 'A' <= c && c <= 'Z' {
+				c |= 0x20
+			}
+			dst = append(dst, c)
+			i++
+			continue
+		}
+		r, n := utf8.DecodeRuneInString(s[i:])
+		class := classOf(r)
+		settled = settled && class&unsettled == 0
+		if class&classMask != classDrop {
+			dst = appendRune(dst, s[i:i+n], r, class)
+		}
+		i += n
+	}
+	if settled {
+		return dst
+	}
+	return append(dst[:from], compose(nil, s, true)...)
+}
+
+// appendRune appends r folded; a byte that is no UTF-8 becomes U+FFFD, so that
+// two of them never join to something else.
+func appendRune(dst []byte, as string, r rune, class uint8) []byte {
+	if class&cased != 0 || r == utf8.RuneError {
+		return utf8.AppendRune(dst, foldOf(r))
+	}
+	return append(dst, as...)
+}
+
+// compose appends s in the form that tokens are cut from: without what is
+// dropped, composed, folded, and composed once more, since a capital may have
+// no composed form where its small letter has (J̌, ǰ). It may allocate; only
+// text with marks that are not composed comes here.
+//
+// A joiner after an emoji stays unless all is true.
+func compose(dst []byte, s string, all bool) []byte {
+	kept := make([]byte, 0, len(s))
+	var before uint8
+	for i := 0; i < len(s); {
+		r, n := utf8.DecodeRuneInString(s[i:])
+		class := classOf(r) & classMask
+		tag := r >= tagFirst && r <= tagLast
+		joins := !all && (r == zwj || tag) && (before == classEmoji || before == classModifier)
+		if class != classDrop || joins {
+			kept = utf8.AppendRune(kept, r)
+		}
+		if class != classDrop || r == zwj {
+			before = class
+		}
+		i += n
+	}
+	folded := make([]byte, 0, len(kept))
+	for c := norm.NFC.Bytes(kept); len(c) > 0; {
+		r, n := utf8.DecodeRune(c)
+		folded = appendRune(folded, view(c[:n]), r, classOf(r))
+		c = c[n:]
+	}
+	return norm.NFC.Append(dst, folded...)
+}
+
+// view is b as a string, for as long as b does not change.
+func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
