@@ -49,15 +49,15 @@ func isUsername(s string) bool {
 	return true
 }
 
-// webhook is an https URL; "" clears it.
+// webhook is an http or https URL; "" clears it.
 func webhook(f *gateway.Fields, field string) string {
 	s := f.Text(field, 0, 2048)
 	if s == "" {
 		return ""
 	}
 	u, err := url.Parse(s)
-	if err != nil || u.Scheme != "https" || u.Host == "" {
-		f.Fail(field, "must be an https URL", "https://…")
+	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" {
+		f.Fail(field, "must be an http or https URL", "https://…")
 		return ""
 	}
 	return s

@@ -9,10 +9,6 @@ import (
 	"github.com/birdwire/birdwire/messages"
 )
 
-// defaultInterval is what a monitor or rule polls at, in seconds, where none
-// was given.
-const defaultInterval = 60
-
 // Monitor is one as the API shows it.
 type Monitor struct {
 	ID                      string   `json:"id"`
@@ -51,11 +47,12 @@ func (s *Resources) showMonitor(m *messages.Monitor) Monitor {
 }
 
 // monitorFields reads what was sent; fields names it, as UpdateMonitor does.
+// What was not sent is left zero: the monitor's actor knows the defaults.
 func monitorFields(f *gateway.Fields) (m *messages.Monitor, fields []string) {
 	m = &messages.Monitor{
 		Name:                f.Label("name", 100),
 		Usernames:           usernames(f, "usernames"),
-		PollIntervalSeconds: f.Number("poll_interval_seconds", 0.1, math.MaxFloat64, defaultInterval),
+		PollIntervalSeconds: f.Number("poll_interval_seconds", 0.1, math.MaxFloat64, 0),
 		Status:              f.OneOf("status", "active", "paused"),
 		WebhookUrl:          webhook(f, "webhook_url"),
 		WebhookSecret:       f.Text("webhook_secret", 0, 256),
@@ -79,7 +76,6 @@ func (s *Resources) createMonitor(w http.ResponseWriter, r *http.Request, keyID 
 		gateway.WriteInvalid(w, f.Bad)
 		return
 	}
-	m.Status = orElse(m.Status, "active")
 	s.tellMonitor(w, r, http.StatusCreated, keyID, &messages.CreateMonitor{KeyId: keyID, Monitor: m})
 }
 

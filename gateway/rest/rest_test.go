@@ -155,7 +155,7 @@ func TestInvalid(t *testing.T) {
 		{"POST", monitors, `{"name":"n","usernames":["a"],"poll_interval_seconds":"5"}`, "poll_interval_seconds"},
 		{"POST", monitors, `{"name":"n","usernames":["a"],"poll_interval_seconds":1e999}`, "poll_interval_seconds"},
 		{"POST", monitors, `{"name":"n","usernames":["a"],"status":"error"}`, "status"},
-		{"POST", monitors, `{"name":"n","usernames":["a"],"webhook_url":"http://example.com"}`, "webhook_url"},
+		{"POST", monitors, `{"name":"n","usernames":["a"],"webhook_url":"ftp://example.com"}`, "webhook_url"},
 		{"POST", monitors, `{"name":"n","usernames":["a"],"webhook_url":"https://"}`, "webhook_url"},
 		{"POST", monitors, `{"name":"n","usernames":["a"],"webhook_secret":"` + strings.Repeat("x", 257) + `"}`, "webhook_secret"},
 		{"PATCH", monitors + "/mon-1", `{"name":""}`, "name"},
@@ -383,13 +383,13 @@ func FuzzBody(f *testing.F) {
 					t.Fatalf("username %q", u)
 				}
 			}
-			if len(m.Usernames) > 100 || len([]rune(m.Name)) > 100 || m.PollIntervalSeconds < 0.1 || len(fields) > 6 {
+			if len(m.Usernames) > 100 || len([]rune(m.Name)) > 100 || (m.PollIntervalSeconds != 0 && m.PollIntervalSeconds < 0.1) || len(fields) > 6 {
 				t.Fatalf("%v", m)
 			}
 		}
 		b.Bad = nil
 		if m, _ := s.ruleFields(b); b.Bad == nil {
-			if len([]rune(m.Query)) > 1024 || m.MaxResultsPerPoll < 1 || m.MaxResultsPerPoll > 100 || m.IntervalSeconds < 0.1 || m.IntervalSeconds > 86400 {
+			if len([]rune(m.Query)) > 1024 || m.MaxResultsPerPoll < 0 || m.MaxResultsPerPoll > 100 || m.IntervalSeconds < 0 || m.IntervalSeconds > 86400 {
 				t.Fatalf("%v", m)
 			}
 		}

@@ -7,9 +7,6 @@ import (
 	"github.com/birdwire/birdwire/messages"
 )
 
-// defaultResults is max_results_per_poll where none was given.
-const defaultResults = 20
-
 // Rule is a filter rule as the API shows it.
 type Rule struct {
 	ID                   string  `json:"id"`
@@ -48,16 +45,17 @@ func (s *Resources) showRule(m *messages.Rule) Rule {
 }
 
 // ruleFields reads what was sent; fields names it, as UpdateRule does. The
-// query is only measured here: its actor compiles it.
+// query is only measured here: its actor compiles it, and knows the defaults of
+// what was not sent.
 func (s *Resources) ruleFields(f *gateway.Fields) (m *messages.Rule, fields []string) {
 	m = &messages.Rule{
 		Tag:               f.Label("tag", 100),
 		Query:             f.Text("query", 1, s.MaxQuery),
-		IntervalSeconds:   f.Number("interval_seconds", 0.1, 86400, defaultInterval),
+		IntervalSeconds:   f.Number("interval_seconds", 0.1, 86400, 0),
 		Status:            f.OneOf("status", "active", "paused", "inactive"),
 		WebhookUrl:        webhook(f, "webhook_url"),
 		WebhookSecret:     f.Text("webhook_secret", 0, 256),
-		MaxResultsPerPoll: f.Integer("max_results_per_poll", 1, 100, defaultResults),
+		MaxResultsPerPoll: f.Integer("max_results_per_poll", 1, 100, 0),
 	}
 	for _, name := range []string{"tag", "query", "interval_seconds", "status", "webhook_url", "webhook_secret", "max_results_per_poll"} {
 		if f.Has(name) || (f.Clears(name) && (name == "webhook_url" || name == "webhook_secret")) {
@@ -78,7 +76,6 @@ func (s *Resources) createRule(w http.ResponseWriter, r *http.Request, keyID str
 		gateway.WriteInvalid(w, f.Bad)
 		return
 	}
-	m.Status = orElse(m.Status, "active")
 	s.tellRule(w, r, http.StatusCreated, keyID, &messages.CreateRule{KeyId: keyID, Rule: m})
 }
 

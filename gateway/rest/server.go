@@ -108,20 +108,6 @@ func (s *Server) Register(mux *http.ServeMux) {
 	mux.HandleFunc("POST /v1/ingest/articles", s.push(Ingest.Articles))
 	mux.HandleFunc("DELETE /v1/ingest/articles/{id...}", s.deleteArticle)
 
-	mux.HandleFunc("GET /healthz", s.health(s.cfg.Healthy, "unhealthy"))
-	mux.HandleFunc("GET /readyz", s.health(s.cfg.Ready, "not_ready"))
-}
-
-// health answers probes; they bring no key.
-func (s *Server) health(check func(context.Context) error, short string) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), s.cfg.Timeout)
-		defer cancel()
-		w.Header().Set("Cache-Control", "no-store")
-		if err := check(ctx); err != nil {
-			gateway.WriteRetry(w, http.StatusServiceUnavailable, time.Second, short, err.Error())
-			return
-		}
-		gateway.WriteJSON(w, http.StatusOK, map[string]string{"status": "ok"})
-	}
+	mux.HandleFunc("GET /healthz", gateway.Probe(s.cfg.Timeout, "unhealthy", s.cfg.Healthy))
+	mux.HandleFunc("GET /readyz", gateway.Probe(s.cfg.Timeout, "not_ready", s.cfg.Ready))
 }

@@ -1,0 +1,257 @@
+package admin
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/birdwire/birdwire/gateway"
+	"github.com/birdwire/birdwire/gateway/rest"
+	"github.com/birdwire/birdwire/messages"
+)
+
+// node is a small node in memory: every port at once.
+type node struct {
+	mu      sync.Mutex
+	keys    []*messages.Key
+	feeds   []*messages.Feed
+	sockets []Connection
+	broken  error         // every port answers it, where set
+	instead proto.Message // every key answers it, where set
+}
+
+func (n *node) key(id string) *messages.Key {
+	for _, k := range n.keys {
+		if k.Id == id {
+			return k
+		}
+	}
+	return nil
+}
+
+func (n *node) Ask(_ context.Context, keyID string, command proto.Message) (proto.Message, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.broken != nil || n.instead != nil {
+		return n.instead, n.broken
+	}
+	if m, ok := command.(*messages.CreateKey); ok {
+		n.keys = append(n.keys, proto.CloneOf(m.Key))
+	}
+	k := n.key(keyID)
+	if k == nil {
+		return &messages.Refused{Refusal: messages.Refusal_REFUSAL_UNKNOWN_KEY}, nil
+	}
+	switch m := command.(type) {
+	case *messages.RevokeKey:
+		k.State = messages.KeyState_KEY_REVOKED
+	case *messages.RotateKey:
+		k.SecretHash = m.SecretHash
+	case *messages.CreateMonitor:
+		return &messages.MonitorStands{Monitor: m.Monitor}, nil
+	case *messages.ListRules:
+		return &messages.RulesListed{}, nil
+	case *messages.DeleteRule:
+		return &messages.Deleted{Id: m.RuleId}, nil
+	}
+	return &messages.KeyDescribed{Key: k, Connections: 2, Month: "2026-11", CreditsUsed: 17, CreditsLimit: 150000}, nil
+}
+
+func (n *node) ListKeys(context.Context) ([]*messages.Key, error) { return n.keys, n.broken }
+
+func (n *node) state(f *messages.Feed) FeedState {
+	return FeedState{Feed: f, Source: &messages.SourceDescribed{
+		Status: "failing", LastError: "status 404", LastErrorMs: 1772625600000, Failures: 3, NextPollMs: 1772625660000,
+	}}
+}
+
+func (n *node) ListFeeds(context.Context) (out []FeedState, err error) {
+	for _, f := range n.feeds {
+		out = append(out, n.state(f))
+	}
+	return out, n.broken
+}
+
+func (n *node) find(id string) (*messages.Feed, error) {
+	if n.broken != nil {
+		return nil, n.broken
+	}
+	for _, f := range n.feeds {
+		if f.Id == id {
+			return f, nil
+		}
+	}
+	return nil, fmt.Errorf("feed %s: %w", id, ErrNotFound)
+}
+
+func (n *node) GetFeed(_ context.Context, id string) (FeedState, error) {
+	f, err := n.find(id)
+	return n.state(f), err
+}
+
+func (n *node) CreateFeed(_ context.Context, f *messages.Feed) error {
+	for _, other := range n.feeds {
+		if other.Url == f.Url {
+			return fmt.Errorf("feed %s has this URL: it %w", other.Id, ErrConflict)
+		}
+	}
+	if n.broken == nil {
+		n.feeds = append(n.feeds, f)
+	}
+	return n.broken
+}
+
+func (n *node) UpdateFeed(_ context.Context, id string, change func(*messages.Feed)) (FeedState, error) {
+	f, err := n.find(id)
+	if err == nil {
+		change(f)
+		change(f) // as a store does that had a conflict
+	}
+	return n.state(f), err
+}
+
+func (n *node) DeleteFeed(_ context.Context, id string) error {
+	f, err := n.find(id)
+	for i := range n.feeds {
+		if n.feeds[i] == f {
+			n.feeds = append(n.feeds[:i:i], n.feeds[i+1:]...)
+			break
+		}
+	}
+	return err
+}
+
+func (n *node) ListSources(context.Context) ([]*messages.SourceDescribed, error) {
+	return []*messages.SourceDescribed{
+		{Id: "feed-1", Kind: "feed", Status: "ok", Url: "https://u:secret@example.com/f", Events: 9, Duplicates: 1, LastSuccessMs: 1772625600000},
+		{Id: "push-n1", Kind: "push"},
+	}, n.broken
+}
+
+func (n *node) ListConnections(context.Context) ([]Connection, error) { return n.sockets, n.broken }
+
+func (n *node) CloseConnection(_ context.Context, id string) error {
+	for i := range n.sockets {
+		if n.sockets[i].ID == id {
+			n.sockets = append(n.sockets[:i:i], n.sockets[i+1:]...)
+			return nil
+		}
+	}
+	return errors.Join(ErrNotFound, n.broken)
+}
+
+func (n *node) Validate(context.Context, string) (*rest.Validation, error) {
+	return &rest.Validation{Valid: true}, n.broken
+}
+
+func (n *node) Alive(context.Context) error { return nil }
+func (n *node) Ready(context.Context) error { return n.broken }
+
+func (n *node) Look(context.Context) State {
+	return State{Node: "n1", Version: "v1", StartedAt: "2026-03-04T12:00:00Z", Epoch: "abcdefgh", Checks: []Check{{Name: "store", OK: n.broken == nil}}}
+}
+
+// lines is a log that tests read while the server writes.
+type lines struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+const token = "0123456789abcdef"
+
+type fixture struct {
+	t    *testing.T
+	node *node
+	url  string
+	log  *lines
+}
+
+func config(n *node, log io.Writer) Config {
+	metrics := prometheus.NewRegistry()
+	metrics.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "birdwire_test"}, func() float64 { return 7 }))
+	return Config{
+		Token: token, Keys: n, KeyList: n, Feeds: n, Sources: n, Connections: n, Queries: n, Checks: n,
+		Log: slog.New(slog.NewTextHandler(log, nil)), Random: rand.Reader, Gatherer: metrics,
+		Plans: []string{"free", "starter", "pro", "business"},
+		Now:   func() time.Time { return time.UnixMilli(1772625600000) },
+	}
+}
+
+// start serves over real HTTP, inside the server that a node uses.
+func start(t *testing.T, change func(*Config)) *fixture {
+	t.Helper()
+	f := &fixture{t: t, node: &node{}, log: &lines{}}
+	cfg := config(f.node, f.log)
+	if change != nil {
+		change(&cfg)
+	}
+	h, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	inside, err := gateway.NewServer(gateway.Config{Log: cfg.Log}, h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(inside.Handler)
+	t.Cleanup(server.Close)
+	f.url = server.URL
+	return f
+}
+
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+func (f *fixture) do(method, path, body string, headers ...string) answer {
+	f.t.Helper()
+	req, err := http.NewRequest(method, f.url+path, strings.NewReader(body))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	for i := 0; i < len(headers); i += 2 {
+		if headers[i+1] == "" {
+			req.Header.Del(headers[i])
+			continue
+		}
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	data, err := io.ReadAll(res.Body)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return answer{res.StatusCode, res.Header, string(data)}
+}

@@ -1,0 +1,254 @@
+package admin
+
+import (
+	"context"
+	"encoding/base32"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"unicode"
+
+	"github.com/birdwire/birdwire/gateway"
+	"github.com/birdwire/birdwire/messages"
+)
+
+// feed is one as it is shown, with how its source is. Times are RFC 3339;
+// null: not yet.
+type feed struct {
+	ID              string  `json:"id"`
+	URL             string  `json:"url"` // a password in it is not shown
+	Name            string  `json:"name"`
+	Category        string  `json:"category"`
+	IntervalSeconds float64 `json:"interval_seconds"`
+	SourceID        string  `json:"source_id"`
+	Language        string  `json:"language"`
+	CreatedAt       string  `json:"created_at"`
+	UpdatedAt       string  `json:"updated_at"`
+	health
+}
+
+// health is how a source is.
+type health struct {
+	Status        string  `json:"status"` // starting | ok | waiting | failing
+	LastError     string  `json:"last_error"`
+	LastErrorAt   *string `json:"last_error_at"`
+	LastSuccessAt *string `json:"last_success_at"`
+	NextPollAt    *string `json:"next_poll_at"`
+	Failures      int64   `json:"failures"` // in a row
+	Events        int64   `json:"events"`   // since the source started
+	Duplicates    int64   `json:"duplicates"`
+}
+
+func healthOf(m *messages.SourceDescribed) health {
+	h := health{
+		Status: m.GetStatus(), LastError: m.GetLastError(),
+		LastErrorAt: stampOrNull(m.GetLastErrorMs()), LastSuccessAt: stampOrNull(m.GetLastSuccessMs()), NextPollAt: stampOrNull(m.GetNextPollMs()),
+		Failures: m.GetFailures(), Events: m.GetEvents(), Duplicates: m.GetDuplicates(),
+	}
+	if h.Status == "" {
+		h.Status = "starting"
+	}
+	return h
+}
+
+func showFeed(f FeedState) feed {
+	return feed{
+		ID: f.Feed.GetId(), URL: shownURL(f.Feed.GetUrl()), Name: f.Feed.GetName(), Category: f.Feed.GetCategory(),
+		IntervalSeconds: float64(f.Feed.GetIntervalMs()) / 1000,
+		SourceID:        f.Feed.GetSourceId(), Language: f.Feed.GetLanguage(),
+		CreatedAt: stamp(f.Feed.GetCreatedMs()), UpdatedAt: stamp(f.Feed.GetUpdatedMs()),
+		health: healthOf(f.Source),
+	}
+}
+
+func shownURL(s string) string {
+	if u, err := url.Parse(s); err == nil {
+		return u.Redacted()
+	}
+	return ""
+}
+
+const (
+	defaultPoll = 300    // seconds
+	leastPoll   = 1      // a test's server bears it; a publisher's own limits are kept by the source
+	mostPoll    = 604800 // a week
+)
+
+var (
+	sourceID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+	language = regexp.MustCompile(`^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$`)
+	category = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,63}$`)
+)
+
+// feedFields returns what sets the fields that were sent.
+func feedFields(f *gateway.Fields) func(*messages.Feed) {
+	sent := &messages.Feed{
+		Url:        feedURL(f),
+		Name:       f.Label("name", 200),
+		Category:   matching(f, "category", category, "must be lower-case letters, digits, _ and -, at most 64"),
+		IntervalMs: int64(f.Number("interval_seconds", leastPoll, mostPoll, defaultPoll) * 1000),
+		SourceId:   matching(f, "source_id", sourceID, "must be letters, digits and . _ -, at most 64"),
+		Language:   matching(f, "language", language, "must be a language tag such as en or pt-BR"),
+	}
+	return func(to *messages.Feed) {
+		for field, set := range map[string]func(){
+			"url":              func() { to.Url = sent.Url },
+			"name":             func() { to.Name = sent.Name },
+			"category":         func() { to.Category = sent.Category },
+			"interval_seconds": func() { to.IntervalMs = sent.IntervalMs },
+			"source_id":        func() { to.SourceId = sent.SourceId },
+			"language":         func() { to.Language = sent.Language },
+		} {
+			if f.Has(field) {
+				set()
+			}
+		}
+	}
+}
+
+func matching(f *gateway.Fields, field string, pattern *regexp.Regexp, reason string) string {
+	s := strings.TrimSpace(f.String(field))
+	if s != "" && !pattern.MatchString(s) {
+		f.Fail(field, reason, "")
+		return ""
+	}
+	return s
+}
+
+func feedURL(f *gateway.Fields) string {
+	s := strings.TrimSpace(f.Text("url", 1, 2048))
+	if !f.Has("url") {
+		return ""
+	}
+	u, err := url.Parse(s)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" {
+		f.Fail("url", "must be an http or https URL", "https://…")
+		return ""
+	}
+	return s
+}
+
+func (s *server) createFeed(w http.ResponseWriter, r *http.Request) {
+	f, ok := gateway.ReadFields(w, r)
+	if !ok {
+		return
+	}
+	f.Need("url", "name", "category")
+	set := feedFields(f)
+	if f.Has("category") && strings.TrimSpace(f.String("category")) == "" {
+		f.Fail("category", "must not be empty", "")
+	}
+	if f.Bad != nil {
+		gateway.WriteInvalid(w, f.Bad)
+		return
+	}
+	id, err := mintID(s.cfg.Random)
+	if err != nil {
+		s.fault(w, r, err)
+		return
+	}
+	now := s.cfg.Now().UnixMilli()
+	made := &messages.Feed{Id: id, IntervalMs: defaultPoll * 1000, CreatedMs: now, UpdatedMs: now}
+	set(made)
+	if made.SourceId == "" {
+		made.SourceId = slug(made.Name, id)
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), s.cfg.Timeout)
+	defer cancel()
+	if err := s.cfg.Feeds.CreateFeed(ctx, made); err != nil {
+		s.fault(w, r, err)
+		return
+	}
+	gateway.WriteJSON(w, http.StatusCreated, showFeed(FeedState{Feed: made}))
+}
+
+func mintID(random io.Reader) (string, error) {
+	var raw [10]byte
+	if _, err := io.ReadFull(random, raw[:]); err != nil {
+		return "", fmt.Errorf("mint feed id: read randomness: %w", err)
+	}
+	return "feed-" + strings.ToLower(base32.StdEncoding.EncodeToString(raw[:]))[:10], nil
+}
+
+// slug is a source id made of the feed's name, "bbc-news" of "BBC News".
+func slug(name, otherwise string) string {
+	parts := strings.FieldsFunc(strings.ToLower(name), func(c rune) bool {
+		return c > unicode.MaxASCII || (!unicode.IsLetter(c) && !unicode.IsDigit(c))
+	})
+	s := strings.Join(parts, "-")
+	if len(s) > 64 {
+		s = strings.TrimRight(s[:64], "-")
+	}
+	if s == "" {
+		return otherwise
+	}
+	return s
+}
+
+func (s *server) listFeeds(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), s.cfg.Timeout)
+	defer cancel()
+	feeds, err := s.cfg.Feeds.ListFeeds(ctx)
+	if err != nil {
+		s.fault(w, r, err)
+		return
+	}
+	out := make([]feed, 0, len(feeds))
+	for _, f := range feeds {
+		out = append(out, showFeed(f))
+	}
+	gateway.WriteJSON(w, http.StatusOK, map[string][]feed{"feeds": out})
+}
+
+func (s *server) showFeed(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), s.cfg.Timeout)
+	defer cancel()
+	f, err := s.cfg.Feeds.GetFeed(ctx, r.PathValue("id"))
+	if err != nil {
+		s.fault(w, r, err)
+		return
+	}
+	gateway.WriteJSON(w, http.StatusOK, showFeed(f))
+}
+
+func (s *server) updateFeed(w http.ResponseWriter, r *http.Request) {
+	f, ok := gateway.ReadFields(w, r)
+	if !ok {
+		return
+	}
+	set := feedFields(f)
+	for _, field := range []string{"category", "source_id"} {
+		if f.Has(field) && strings.TrimSpace(f.String(field)) == "" {
+			f.Fail(field, "must not be empty", "")
+		}
+	}
+	if f.Bad != nil {
+		gateway.WriteInvalid(w, f.Bad)
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), s.cfg.Timeout)
+	defer cancel()
+	now := s.cfg.Now().UnixMilli()
+	changed, err := s.cfg.Feeds.UpdateFeed(ctx, r.PathValue("id"), func(to *messages.Feed) {
+		set(to)
+		to.UpdatedMs = now
+	})
+	if err != nil {
+		s.fault(w, r, err)
+		return
+	}
+	gateway.WriteJSON(w, http.StatusOK, showFeed(changed))
+}
+
+func (s *server) deleteFeed(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), s.cfg.Timeout)
+	defer cancel()
+	if err := s.cfg.Feeds.DeleteFeed(ctx, r.PathValue("id")); err != nil {
+		s.fault(w, r, err)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}

@@ -1,0 +1,114 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/birdwire/birdwire/gateway"
+)
+
+type source struct {
+	ID   string `json:"id"`
+	Kind string `json:"kind"` // feed | push | replay
+	URL  string `json:"url"`
+	health
+}
+
+func (s *server) listSources(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), s.cfg.Timeout)
+	defer cancel()
+	sources, err := s.cfg.Sources.ListSources(ctx)
+	if err != nil {
+		s.fault(w, r, err)
+		return
+	}
+	out := make([]source, 0, len(sources))
+	for _, m := range sources {
+		out = append(out, source{ID: m.GetId(), Kind: m.GetKind(), URL: shownURL(m.GetUrl()), health: healthOf(m)})
+	}
+	gateway.WriteJSON(w, http.StatusOK, map[string][]source{"sources": out})
+}
+
+type connection struct {
+	ID          string `json:"id"`
+	KeyID       string `json:"key_id"`
+	API         string `json:"api"`
+	Node        string `json:"node"`
+	Address     string `json:"address"`
+	OpenedAt    string `json:"opened_at"`
+	QueuedBytes int64  `json:"queued_bytes"`
+	Delivered   int64  `json:"delivered"`
+	Position    uint64 `json:"position"`
+}
+
+// listConnections shows all, or those of one key and API.
+func (s *server) listConnections(w http.ResponseWriter, r *http.Request) {
+	q := gateway.ReadParameters(r)
+	api := q.OneOf("api", "twitter", "newsrank", "kite")
+	if q.Bad != nil {
+		gateway.WriteInvalid(w, q.Bad)
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), s.cfg.Timeout)
+	defer cancel()
+	all, err := s.cfg.Connections.ListConnections(ctx)
+	if err != nil {
+		s.fault(w, r, err)
+		return
+	}
+	out := make([]connection, 0, len(all))
+	for _, c := range all {
+		if (q.Get("key_id") == "" || q.Get("key_id") == c.KeyID) && (api == "" || apiNames[api] == c.API) {
+			out = append(out, connection{
+				ID: c.ID, KeyID: c.KeyID, API: apiName(c.API), Node: c.Node, Address: c.Address,
+				OpenedAt: stamp(c.OpenedMs), QueuedBytes: c.QueuedBytes, Delivered: c.Delivered, Position: c.Position,
+			})
+		}
+	}
+	gateway.WriteJSON(w, http.StatusOK, map[string][]connection{"connections": out})
+}
+
+func (s *server) closeConnection(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), s.cfg.Timeout)
+	defer cancel()
+	if err := s.cfg.Connections.CloseConnection(ctx, r.PathValue("id")); err != nil {
+		s.fault(w, r, err)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// health is 200 whatever was found: an operator asks how things are. Probes
+// ask /healthz and /readyz.
+func (s *server) health(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), s.cfg.Timeout)
+	defer cancel()
+	answer := struct {
+		Status string `json:"status"` // ok | degraded
+		State
+	}{"ok", s.cfg.Checks.Look(ctx)}
+	if answer.Checks == nil {
+		answer.Checks = []Check{}
+	}
+	for _, c := range answer.Checks {
+		if !c.OK {
+			answer.Status = "degraded"
+		}
+	}
+	gateway.WriteJSON(w, http.StatusOK, answer)
+}
+
+// fault tells a port's error. Only what the sentinels mark is for the client.
+func (s *server) fault(w http.ResponseWriter, r *http.Request, err error) {
+	switch {
+	case errors.Is(err, ErrNotFound):
+		gateway.WriteError(w, http.StatusNotFound, "not_found", "nothing stands under this id")
+	case errors.Is(err, ErrConflict):
+		gateway.WriteError(w, http.StatusConflict, "conflict", err.Error())
+	default:
+		s.cfg.Log.Warn("no answer for an operator", "path", r.URL.Path, "error", err)
+		gateway.WriteRetry(w, http.StatusServiceUnavailable, time.Second, "unavailable", "the server could not answer: "+err.Error())
+	}
+}

@@ -1,0 +1,92 @@
+package admin
+
+import (
+	"context"
+	"errors"
+
+	"github.com/birdwire/birdwire/messages"
+)
+
+// What the ports' errors may wrap; anything else is a fault: 503, and the
+// client comes back.
+var (
+	// ErrNotFound: there is none under that id.
+	ErrNotFound = errors.New("not found")
+	// ErrConflict: it exists already. The text around it is shown.
+	ErrConflict = errors.New("exists already")
+)
+
+// KeyList is every key there is.
+type KeyList interface {
+	// ListKeys is in order of creation. secret_hash is not looked at.
+	ListKeys(ctx context.Context) ([]*messages.Key, error)
+}
+
+// FeedState is a feed and how its source is.
+type FeedState struct {
+	Feed   *messages.Feed
+	Source *messages.SourceDescribed // nil: its source has not started
+}
+
+// Feeds are the configured feeds. A change is durable before it is answered,
+// and its source follows it.
+type Feeds interface {
+	ListFeeds(ctx context.Context) ([]FeedState, error) // in order of creation
+	GetFeed(ctx context.Context, id string) (FeedState, error)
+	// CreateFeed takes a feed whole, id included. ErrConflict: its URL is that
+	// of another one.
+	CreateFeed(ctx context.Context, feed *messages.Feed) error
+	// UpdateFeed lets change alter a copy of what stands and writes it; change
+	// may be called again where another writer came between.
+	UpdateFeed(ctx context.Context, id string, change func(*messages.Feed)) (FeedState, error)
+	DeleteFeed(ctx context.Context, id string) error
+}
+
+// Sources are all sources of the cluster, feeds' and others.
+type Sources interface {
+	ListSources(ctx context.Context) ([]*messages.SourceDescribed, error)
+}
+
+// Connection is one open socket.
+type Connection struct {
+	ID          string
+	KeyID       string
+	API         messages.Api
+	Node        string
+	Address     string // the client's
+	OpenedMs    int64
+	QueuedBytes int64  // frames not yet written
+	Delivered   int64  // event frames handed to the socket
+	Position    uint64 // of the log, up to which it was served
+}
+
+// Connections are all open sockets of the cluster.
+type Connections interface {
+	ListConnections(ctx context.Context) ([]Connection, error) // oldest first
+	// CloseConnection ends one, as evicted by an operator. ErrNotFound.
+	CloseConnection(ctx context.Context, id string) error
+}
+
+// Check is one thing that was looked at.
+type Check struct {
+	Name   string `json:"name"`
+	OK     bool   `json:"ok"`
+	Detail string `json:"detail,omitempty"` // why not, or a figure
+}
+
+// State is how the node is.
+type State struct {
+	Node      string  `json:"node"`
+	Version   string  `json:"version"`
+	StartedAt string  `json:"started_at"` // RFC 3339
+	Epoch     string  `json:"epoch"`      // of the log
+	Checks    []Check `json:"checks"`
+}
+
+// Checks look at the node.
+type Checks interface {
+	// Alive and Ready are the probes' answers: nil, or what is wrong.
+	Alive(ctx context.Context) error
+	Ready(ctx context.Context) error
+	Look(ctx context.Context) State
+}

@@ -1,0 +1,164 @@
+package admin
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/pprof"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/birdwire/birdwire/gateway"
+	"github.com/birdwire/birdwire/gateway/rest"
+)
+
+// Config is what the package needs of its node.
+type Config struct {
+	Token       string       // required; see Token
+	Keys        gateway.Keys // required
+	KeyList     KeyList      // required
+	Feeds       Feeds        // required
+	Sources     Sources      // required
+	Connections Connections  // required
+	Queries     rest.Queries // required
+	Checks      Checks       // required
+	Log         *slog.Logger // required
+	Random      io.Reader    // required; cryptographic: keys come from it
+
+	Gatherer prometheus.Gatherer // nil: /metrics is 404
+	Console  http.Handler        // the operators' page, served at / without a token; nil: 404
+	Throttle *gateway.Throttle   // of wrong tokens; default one of its own
+	Proxies  gateway.Proxies
+	Plans    []string         // names that a key may have; at least one
+	Tiers    []rest.Tier      // default rest.DefaultTiers
+	MaxQuery int              // characters of a rule; default 1,024
+	Timeout  time.Duration    // for one answer of an actor or a port; default 10 s
+	Now      func() time.Time // default time.Now
+}
+
+func (c Config) withDefaults() Config {
+	if c.Throttle == nil {
+		c.Throttle = gateway.NewThrottle(gateway.ThrottleConfig{})
+	}
+	if c.Tiers == nil {
+		c.Tiers = rest.DefaultTiers
+	}
+	if c.MaxQuery <= 0 {
+		c.MaxQuery = 1024
+	}
+	if c.Timeout <= 0 {
+		c.Timeout = 10 * time.Second
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return c
+}
+
+func (c Config) validate() error {
+	if c.Keys == nil || c.KeyList == nil || c.Feeds == nil || c.Sources == nil || c.Connections == nil ||
+		c.Queries == nil || c.Checks == nil || c.Log == nil || c.Random == nil || len(c.Plans) == 0 {
+		return errors.New("new admin: Keys, KeyList, Feeds, Sources, Connections, Queries, Checks, Log, Random and Plans are required")
+	}
+	if len(c.Token) < minToken {
+		return errors.New("new admin: the token is shorter than 16 characters; an empty one would let anybody in")
+	}
+	return nil
+}
+
+// New is the handler of the admin listener.
+func New(cfg Config) (http.Handler, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	s := &server{cfg: cfg, token: sha256.Sum256([]byte(cfg.Token))}
+	inner := http.NewServeMux()
+	s.register(inner)
+	guarded := s.guard(gateway.JSONErrors(inner))
+
+	outer := http.NewServeMux()
+	outer.Handle("/admin/", guarded)
+	outer.Handle("/metrics", guarded)
+	outer.Handle("/debug/pprof/", guarded)
+	outer.HandleFunc("GET /healthz", gateway.Probe(cfg.Timeout, "unhealthy", cfg.Checks.Alive))
+	outer.HandleFunc("GET /readyz", gateway.Probe(cfg.Timeout, "not_ready", cfg.Checks.Ready))
+	if cfg.Console != nil {
+		outer.Handle("/", cfg.Console)
+	}
+	return gateway.JSONErrors(outer), nil
+}
+
+type server struct {
+	cfg   Config
+	token [sha256.Size]byte
+}
+
+func (s *server) register(mux *http.ServeMux) {
+	mux.HandleFunc("POST /admin/v1/keys", s.createKey)
+	mux.HandleFunc("GET /admin/v1/keys", s.listKeys)
+	mux.HandleFunc("GET /admin/v1/keys/{key}", s.showKey)
+	mux.HandleFunc("POST /admin/v1/keys/{key}/revoke", s.revokeKey)
+	mux.HandleFunc("POST /admin/v1/keys/{key}/rotate", s.rotateKey)
+
+	resources := &rest.Resources{
+		Keys: known{s.cfg.Keys}, Queries: s.cfg.Queries, Log: s.cfg.Log,
+		Tiers: s.cfg.Tiers, MaxQuery: s.cfg.MaxQuery, Timeout: s.cfg.Timeout,
+	}
+	resources.Register(mux, "/admin/v1/keys/{key}/monitors", "/admin/v1/keys/{key}/rules",
+		func(w http.ResponseWriter, r *http.Request, _ bool) (string, bool) { return keyOf(w, r) })
+
+	mux.HandleFunc("POST /admin/v1/feeds", s.createFeed)
+	mux.HandleFunc("GET /admin/v1/feeds", s.listFeeds)
+	mux.HandleFunc("GET /admin/v1/feeds/{id}", s.showFeed)
+	mux.HandleFunc("PATCH /admin/v1/feeds/{id}", s.updateFeed)
+	mux.HandleFunc("DELETE /admin/v1/feeds/{id}", s.deleteFeed)
+
+	mux.HandleFunc("GET /admin/v1/sources", s.listSources)
+	mux.HandleFunc("GET /admin/v1/connections", s.listConnections)
+	mux.HandleFunc("DELETE /admin/v1/connections/{id}", s.closeConnection)
+	mux.HandleFunc("GET /admin/v1/health", s.health)
+
+	if s.cfg.Gatherer != nil {
+		mux.Handle("GET /metrics", promhttp.HandlerFor(s.cfg.Gatherer, promhttp.HandlerOpts{
+			ErrorLog: slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelError), ErrorHandling: promhttp.ContinueOnError,
+		}))
+	}
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+}
+
+// guard lets bearers of the token through. Hashes are compared, so that the
+// time taken tells nothing, not even the length.
+func (s *server) guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		addr := s.cfg.Proxies.ClientAddr(r)
+		if after, ok := s.cfg.Throttle.Check(addr); !ok {
+			gateway.WriteRetry(w, http.StatusTooManyRequests, after, "too_many_failures", "too many wrong tokens from this address; try again later")
+			return
+		}
+		scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+		given := sha256.Sum256([]byte(strings.TrimSpace(token)))
+		if subtle.ConstantTimeCompare(given[:], s.token[:]) == 1 && strings.EqualFold(scheme, "Bearer") {
+			w.Header().Set("Cache-Control", "no-store")
+			next.ServeHTTP(w, r)
+			return
+		}
+		detail := "Missing admin token. Send Authorization: Bearer TOKEN; it stands in admin.token in the data folder."
+		if token != "" {
+			s.cfg.Throttle.Failed(addr)
+			detail = "Wrong admin token. The right one stands in admin.token in the data folder, or in BIRDWIRE_ADMIN_TOKEN of the server."
+		}
+		w.Header().Set("WWW-Authenticate", "Bearer")
+		gateway.WriteError(w, http.StatusUnauthorized, "unauthorized", detail)
+	})
+}
