@@ -1,0 +1,272 @@
+package push_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/birdwire/birdwire/actors/source/push"
+	"github.com/birdwire/birdwire/messages"
+)
+
+// intake answers offers as answer says; by default everything is durable.
+// It keeps how many were unanswered at most.
+type intake struct {
+	offers []*messages.Offer
+	answer func(o *messages.Offer) (proto.Message, error)
+	open   int
+	most   int
+}
+
+func (i *intake) Offer(_ context.Context, o *messages.Offer) func() (proto.Message, error) {
+	i.offers = append(i.offers, o)
+	i.open++
+	i.most = max(i.most, i.open)
+	return func() (proto.Message, error) {
+		i.open--
+		if i.answer != nil {
+			return i.answer(o)
+		}
+		return &messages.Appended{Id: o.GetId()}, nil
+	}
+}
+
+func (i *intake) events() []*messages.Event {
+	var all []*messages.Event
+	for _, o := range i.offers {
+		all = append(all, o.GetEvents()...)
+	}
+	return all
+}
+
+var noon = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
+
+func newIngest(in *intake) *push.Ingest {
+	return push.New(push.Config{Intake: in, Now: func() time.Time { return noon }})
+}
+
+func postJSON(id string) string {
+	return fmt.Sprintf(`{"id":%q,"text":"hello","created_at":"2026-03-04T11:59:59Z","author":{"id":"1","username":"ada"}}`, id)
+}
+
+func ids(events []*messages.Event) string {
+	var all []string
+	for _, e := range events {
+		all = append(all, e.GetPost().GetId())
+	}
+	return strings.Join(all, " ")
+}
+
+func rejections(r push.Result) string {
+	var all []string
+	for _, x := range r.Rejected {
+		all = append(all, fmt.Sprintf("%d: %s", x.Line, x.Error))
+	}
+	return strings.Join(all, "\n")
+}
+
+func TestForms(t *testing.T) {
+	a, b, c := postJSON("a"), postJSON("b"), postJSON("c")
+	pretty := strings.ReplaceAll(strings.ReplaceAll(a, ",", ",\n  "), "{", "{\n  ")
+	long := `{"id":"long","text":"` + strings.Repeat("x", push.MaxValue) + `"}`
+	for _, x := range []struct{ name, body, accepted, rejected string }{
+		{"one object", a, "a", ""},
+		{"one object, pretty", pretty, "a", ""},
+		{"objects, pretty", pretty + "\n" + strings.Replace(pretty, `"a"`, `"b"`, 1), "a b", ""},
+		{"array", "[" + a + "," + b + "]", "a b", ""},
+		{"array, spread out", " [\n" + pretty + "\n,\n" + b + "\n]\n", "a b", ""},
+		{"empty array", "[]", "", ""},
+		{"lines", a + "\n" + b + "\n" + c, "a b c", ""},
+		{"lines, last ended, CRLF, blank ones", a + "\r\n\r\n\n" + b + "\r\n", "a b", ""},
+		{"byte order mark", "\xef\xbb\xbf" + a, "a", ""},
+		{"empty", "", "", ""},
+		{"space alone", " \n\t\n", "", ""},
+		{"bad line in the middle", a + "\n{\"id\": oops}\n" + c, "a c", "2: invalid JSON: unexpected byte 111 'o' at 7"},
+		{"bad first line", "{\"id\": \"x\n" + b, "b", "1: invalid JSON: ends inside a value"},
+		{"truncated line", a + "\n" + b[:30] + "\n" + c, "a c", "2: invalid JSON: ends inside a value"},
+		{"two on a line", a + " " + b + "\n" + c, "c", "1: invalid JSON: text after the object"},
+		{"no object", "7\n" + a, "a", "1: want an object, got a number"},
+		{"words", "hello\n" + a, "a", "1: want an object, got something else"},
+		{"bad element", "[" + a + ",7," + c + "]", "a c", "2: want an object, got a number"},
+		{"comma missing", "[" + a + " " + b + "]", "a", "2: want ',' or ']' after element 1, got '{'"},
+		{"comma at the end", "[" + a + ",]", "a", "2: an element is missing after the last ','"},
+		{"array not ended", "[" + a + ",", "a", "2: the array does not end"},
+		{"element not ended", "[" + a + "," + b[:40], "a", "2: the body ends inside a value"},
+		{"text after array", "[" + a + "] x", "a", "2: text after the end of the array"},
+		{"object not ended", "{\n\"id\":", "", "1: the body ends inside a value"},
+		{"long line", a + "\n" + long + "\n" + c, "a c", "2: longer than 262144 bytes"},
+		{"long last line", a + "\n" + long, "a", "2: longer than 262144 bytes"},
+		{"long element", "[" + a + "," + long + "," + c + "]", "a c", "2: longer than 262144 bytes"},
+		{"invalid UTF-8", a + "\n{\"id\":\"\xff\"}\n" + c, "a c", "2: not valid UTF-8"},
+		{"deep", strings.Repeat(`{"a":`, 40) + strings.Repeat("}", 40) + "\n" + c, "c", "1: nested deeper than 32"},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			for _, r := range []io.Reader{strings.NewReader(x.body), iotest.OneByteReader(strings.NewReader(x.body)), iotest.DataErrReader(strings.NewReader(x.body))} {
+				in := &intake{}
+				result, err := newIngest(in).Posts(t.Context(), r)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := ids(in.events()); got != x.accepted || result.Accepted != len(in.events()) {
+					t.Errorf("accepted %q (%d), want %q", got, result.Accepted, x.accepted)
+				}
+				if got := rejections(result); !strings.HasPrefix(got, x.rejected) || (got == "") != (x.rejected == "") || strings.Contains(got, "\n") {
+					t.Errorf("rejected %q, want %q", got, x.rejected)
+				}
+			}
+		})
+	}
+}
+
+func TestOffersAreBoundedAndInOrder(t *testing.T) {
+	in := &intake{}
+	var body strings.Builder
+	for n := range 3000 {
+		body.WriteString(postJSON(fmt.Sprint(n)) + "\n")
+	}
+	result, err := newIngest(in).Posts(t.Context(), strings.NewReader(body.String()))
+	if err != nil || result.Accepted != 3000 || len(result.Rejected) != 0 || result.Rejected == nil {
+		t.Fatalf("%+v, %v", result, err)
+	}
+	for n, e := range in.events() {
+		if e.GetId() != fmt.Sprintf("push:post:%d:1", n) || e.GetSource() != "push" || e.GetDetectedMs() != noon.UnixMilli() {
+			t.Fatalf("event %d is %v", n, e)
+		}
+	}
+	for n, o := range in.offers {
+		if len(o.GetEvents()) > 256 || o.GetId() != uint64(n+1) {
+			t.Errorf("offer %d: id %d, %d events", n, o.GetId(), len(o.GetEvents()))
+		}
+	}
+	if in.most != 4 {
+		t.Errorf("%d offers unanswered at most, want 4", in.most)
+	}
+	if in.open != 0 {
+		t.Errorf("%d offers left unanswered", in.open)
+	}
+}
+
+func TestBigEventsMakeSmallOffers(t *testing.T) {
+	in := &intake{}
+	big := strings.Replace(postJSON("a"), "hello", strings.Repeat("x", 20_000), 1)
+	if _, err := newIngest(in).Posts(t.Context(), strings.NewReader(strings.Repeat(big+"\n", 40))); err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range in.offers {
+		if n := proto.Size(o); n > 256<<10 {
+			t.Errorf("offer of %d bytes", n)
+		}
+	}
+}
+
+func TestDuplicatesAreCounted(t *testing.T) {
+	in := &intake{answer: func(o *messages.Offer) (proto.Message, error) {
+		return &messages.Appended{Id: o.GetId(), Duplicates: []uint32{1}}, nil
+	}}
+	result, err := newIngest(in).Posts(t.Context(), strings.NewReader(postJSON("a")+"\n"+postJSON("a")+"\n"+postJSON("b")))
+	if err != nil || result.Accepted != 2 || result.Duplicates != 1 {
+		t.Errorf("%+v, %v", result, err)
+	}
+}
+
+func TestBackpressure(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		answer func(o *messages.Offer) (proto.Message, error)
+		status int
+		after  time.Duration
+	}{
+		{"busy", func(o *messages.Offer) (proto.Message, error) {
+			return &messages.OfferRefused{Id: o.GetId(), Reason: messages.RefuseReason_REFUSE_BUSY, RetryAfterMs: 250, Detail: "busy"}, nil
+		}, 429, 250 * time.Millisecond},
+		{"disk full", func(o *messages.Offer) (proto.Message, error) {
+			return &messages.OfferRefused{Id: o.GetId(), Reason: messages.RefuseReason_REFUSE_DISK_FULL, RetryAfterMs: 5000}, nil
+		}, 503, 5 * time.Second},
+		{"stopping", func(o *messages.Offer) (proto.Message, error) {
+			return &messages.OfferRefused{Id: o.GetId(), Reason: messages.RefuseReason_REFUSE_STOPPING}, nil
+		}, 503, time.Millisecond},
+		{"no answer", func(*messages.Offer) (proto.Message, error) {
+			return nil, errors.New("timeout")
+		}, 503, 2 * time.Second},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			in := &intake{answer: func(o *messages.Offer) (proto.Message, error) {
+				if o.GetId() == 2 {
+					return c.answer(o)
+				}
+				return &messages.Appended{Id: o.GetId()}, nil
+			}}
+			var body strings.Builder
+			for n := range 2560 {
+				body.WriteString(postJSON(fmt.Sprint(n)) + "\n")
+			}
+			body.WriteString("oops")
+			result, err := newIngest(in).Posts(t.Context(), strings.NewReader(body.String()))
+			var b *push.Backpressure
+			if !errors.As(err, &b) || b.Status != c.status || b.RetryAfter != c.after {
+				t.Fatalf("error %v", err)
+			}
+			// Offers 3 to 5 were on their way when the second was refused; no more were made.
+			if result.Accepted != 4*256 || b.Result.Accepted != result.Accepted || len(in.offers) != 5 || in.open != 0 {
+				t.Errorf("%+v with %d offers, %d open", result, len(in.offers), in.open)
+			}
+		})
+	}
+}
+
+func TestBodyTooLargeAndBroken(t *testing.T) {
+	in := &intake{}
+	ingest := push.New(push.Config{Intake: in, MaxBody: 1000})
+	body := strings.Repeat(postJSON("a")+"\n", 100)
+	for _, r := range []io.Reader{strings.NewReader(body), iotest.OneByteReader(strings.NewReader(body))} {
+		result, err := ingest.Posts(t.Context(), r)
+		if want := 1000 / (len(body) / 100); !errors.Is(err, push.ErrTooLarge) || result.Accepted != want {
+			t.Errorf("%+v, %v; want %d taken", result, err, want)
+		}
+	}
+	in = &intake{}
+	broken := io.MultiReader(strings.NewReader(postJSON("a")+"\n"+postJSON("b")), iotest.ErrReader(errors.New("reset")))
+	result, err := newIngest(in).Posts(t.Context(), broken)
+	if err == nil || !strings.Contains(err.Error(), "reset") || result.Accepted != 1 {
+		t.Errorf("half a line was taken, or its error lost: %+v, %v", result, err)
+	}
+}
+
+func TestRejectionsAreBounded(t *testing.T) {
+	result, err := newIngest(&intake{}).Posts(t.Context(), strings.NewReader(strings.Repeat("{}\n", 5000)))
+	if err != nil || len(result.Rejected) != 1001 || result.Rejected[1000].Error != "and 4000 more after this line" {
+		t.Errorf("%d rejections, %v, last %+v", len(result.Rejected), err, result.Rejected[len(result.Rejected)-1])
+	}
+}
+
+func TestDelete(t *testing.T) {
+	in := &intake{answer: func(o *messages.Offer) (proto.Message, error) {
+		if o.GetEvents()[0].GetArticle().GetArticle().GetId() == "gone" {
+			return &messages.Appended{Id: o.GetId(), Duplicates: []uint32{0}}, nil
+		}
+		return &messages.Appended{Id: o.GetId()}, nil
+	}}
+	ingest := newIngest(in)
+	if err := ingest.DeleteArticle(t.Context(), "bbc", "7"); err != nil {
+		t.Error(err)
+	}
+	e := in.events()[0].GetArticle()
+	if e.GetAction() != messages.ArticleAction_ARTICLE_DELETED || e.GetArticle().GetSourceId() != "bbc" || e.GetArticle().GetId() != "7" {
+		t.Errorf("offered %v", e)
+	}
+	if err := ingest.DeleteArticle(t.Context(), "", "gone"); !errors.Is(err, push.ErrNotFound) {
+		t.Errorf("error %v", err)
+	}
+	in.answer = func(*messages.Offer) (proto.Message, error) { return nil, errors.New("timeout") }
+	var b *push.Backpressure
+	if err := ingest.DeleteArticle(t.Context(), "", "7"); !errors.As(err, &b) || b.Status != 503 {
+		t.Errorf("error %v", err)
+	}
+}
