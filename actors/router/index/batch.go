@@ -1,43 +1,66 @@
 package index
 
-import "github.com/birdwire/birdwire/actors/router/rule"
+import (
+	"iter"
 
-// programs are compiled queries one behind the other, and whose they are.
-type programs struct {
-	words []uint32 // the programs
-	off   []uint32 // where program r begins; one more at the end
-	first []uint32 // where r's owners begin in ids; one more at the end
-	ids   []ID
-	// atoms are those that no single key decides, by the hash that the
-	// programs name them by.
+	"github.com/birdwire/birdwire/actors/router/rule"
+)
+
+// place is where in words something stands, in twos of words: a record or an
+// id, which are both at even ones.
+type place uint32
+
+// records are compiled queries one behind the other.
+type records struct {
+	words   []uint32
+	count   int // records
+	queries int // owners of all of them
+	// atoms are those that no single key decides, by the hash that the records
+	// name them by.
 	atoms map[uint64]*rule.Atom
 }
 
-func (p *programs) len() int { return max(len(p.off)-1, 0) }
+// all is each record and where it stands.
+func (r *records) all() iter.Seq2[place, record] {
+	return func(yield func(place, record) bool) {
+		for at := uint32(0); at < uint32(len(r.words)); {
+			p := record(r.words[at:])
+			if !yield(place(at/2), p) {
+				return
+			}
+			at += p.size()
+		}
+	}
+}
 
-func (p *programs) program(r int) program { return program(p.words[p.off[r]:p.off[r+1]]) }
+func (r *records) record(at place) record { return record(r.words[2*int(at):]) }
 
-func (p *programs) owners(r int) (from, to uint32) { return p.first[r], p.first[r+1] }
+// id is the one that stands at a place. The place is also its tombstone.
+func (r *records) id(at place) ID {
+	w := r.words[2*int(at):][:2:2]
+	return ID(w[0]) | ID(w[1])<<32
+}
 
-// batch is what was put since the last segment was sealed: one program a
-// query, in order. At most Config.BatchMost.
+// places is how many there are.
+func (r *records) places() int { return len(r.words) / 2 }
+
+// batch is what was put since the last segment was sealed: a record a query,
+// in order. At most Config.BatchMost.
 type batch struct {
-	programs
-	byID map[ID]uint32 // of those still wanted
+	records
+	byID map[ID]place // of the ids still wanted
 	dead tombstones
 }
 
-// add takes over the program that was just written behind the last one.
-func (b *batch) add(id ID, c *coder) {
+// add takes over the record that was just written behind the last one.
+func (b *batch) add(id ID, begin int, c *coder) {
 	if b.byID == nil {
-		b.byID = map[ID]uint32{}
-		b.off, b.first = []uint32{0}, []uint32{0}
+		b.byID = map[ID]place{}
 	}
-	at := uint32(len(b.ids))
-	b.byID[id] = at
-	b.ids = append(b.ids, id)
-	b.off = append(b.off, uint32(len(b.words)))
-	b.first = append(b.first, at+1)
+	at, _ := record(b.words[begin:]).owners()
+	b.byID[id] = place((uint32(begin) + at) / 2)
+	b.count++
+	b.queries++
 	for hash, a := range c.atoms {
 		if b.atoms == nil {
 			b.atoms = map[uint64]*rule.Atom{}
@@ -52,11 +75,11 @@ func (b *batch) remove(id ID) bool {
 		return false
 	}
 	delete(b.byID, id)
-	b.dead = b.dead.grow(int(at)+1).set(int(at), int(at)+1, 0)
+	b.dead = b.dead.grow(int(at)+1).set(at, int(at)+1, 0)
 	return true
 }
 
 // view is the batch as a source for build; it is not searched.
 func (b *batch) view() view {
-	return view{segment: &segment{programs: b.programs}, dead: b.dead.grow(len(b.ids))}
+	return view{segment: &segment{records: b.records}, dead: b.dead.grow(b.places())}
 }

@@ -16,7 +16,7 @@ func build(sources []view, common *frequencies) *segment {
 	b.anchor()
 	b.order()
 	b.lay()
-	b.own()
+	b.list()
 	b.index()
 	return b.out
 }
@@ -26,40 +26,39 @@ type builder struct {
 	sources []view
 	common  *frequencies
 
-	distinct []origin // each program once
+	distinct []origin // each query once
 	claims   []claim  // who owns which of them
 	anchors  []anchor // of distinct[0], distinct[1], ...; by rule
-	sort     []placed
-	place    []uint32 // of distinct: its number in the segment
+	sorted   []sorted
 	out      *segment
 }
 
-// origin is where a program is read from.
+// origin is where a query is read from, and where it goes.
 type origin struct {
-	source, rule uint32
-	anchors      uint32 // how many; none for those always tried
-	never        bool   // it matches nothing
+	source  uint32
+	from    place
+	to      place
+	anchors uint32 // how many; none for those always tried
+	never   bool   // it matches nothing
 }
 
-// claim is one id's ownership of a program.
+// claim is one id's ownership of a query.
 type claim struct {
-	rule uint32 // in distinct, later in the segment
+	rule uint32 // in distinct
 	id   ID
 }
 
-// placed orders programs: those with several anchors first, then by anchor, so
-// that what one key leads to lies together.
-type placed struct {
+// sorted is the order of records: those with several anchors first, then by
+// anchor, so that what one key leads to lies together.
+type sorted struct {
 	group uint8
 	key   uint64
 	rule  uint32
 }
 
-func (b *builder) program(o origin) program {
-	return b.sources[o.source].program(int(o.rule))
-}
+func (b *builder) record(o *origin) record { return b.sources[o.source].record(o.from) }
 
-// gather finds the living programs and drops repeats.
+// gather finds the living queries and drops repeats.
 func (b *builder) gather() {
 	total := 0
 	for i := range b.sources {
@@ -70,46 +69,44 @@ func (b *builder) gather() {
 	seen := make([]uint32, tableSize(total)) // places in distinct plus 1, by hash
 	for s := range b.sources {
 		v := &b.sources[s]
-		for r := range v.len() {
+		for at, p := range v.all() {
 			begin := len(b.claims)
-			for i, to := v.owners(r); i < to; i++ {
-				if !v.dead.has(int(i)) {
-					b.claims = append(b.claims, claim{id: v.ids[i]})
+			for first, to := ids(at, p); first < to; first++ {
+				if !v.dead.has(first) {
+					b.claims = append(b.claims, claim{id: v.id(first)})
 				}
 			}
 			if len(b.claims) == begin {
 				continue
 			}
-			at := b.known(seen, origin{source: uint32(s), rule: uint32(r)})
+			r := b.known(seen, p, origin{source: uint32(s), from: at})
 			for i := begin; i < len(b.claims); i++ {
-				b.claims[i].rule = at
+				b.claims[i].rule = r
 			}
 		}
 	}
 }
 
-// known is the place of a program in distinct, new or not.
-func (b *builder) known(seen []uint32, o origin) uint32 {
-	p := b.program(o)
+// ids is where the owners of the record at a place begin and end.
+func ids(at place, p record) (first, end place) {
+	o, n := p.owners()
+	first = at + place(o/2)
+	return first, first + place(n)
+}
+
+// known is the number of a query in distinct, new or not.
+func (b *builder) known(seen []uint32, p record, o origin) uint32 {
 	mask := uint64(len(seen) - 1)
-	for i := hashWords(p) & mask; ; i = (i + 1) & mask {
+	for i := p.hash() & mask; ; i = (i + 1) & mask {
 		if seen[i] == 0 {
 			b.distinct = append(b.distinct, o)
 			seen[i] = uint32(len(b.distinct))
 			return seen[i] - 1
 		}
-		if slices.Equal(b.program(b.distinct[seen[i]-1]), p) {
+		if b.record(&b.distinct[seen[i]-1]).same(p) {
 			return seen[i] - 1
 		}
 	}
-}
-
-func hashWords(words []uint32) uint64 {
-	h := uint64(len(words))
-	for _, w := range words {
-		h = mix(h^uint64(w), 0xe7037ed1a0b428db)
-	}
-	return h
 }
 
 // tableSize is a power of two that n entries fill to three quarters at most.
@@ -118,27 +115,26 @@ func tableSize(n int) int { return 1 << bits.Len(uint(n+n/3)) }
 // anchor chooses covers.
 func (b *builder) anchor() {
 	c := cover{common: b.common}
-	b.sort = make([]placed, len(b.distinct))
+	b.sorted = make([]sorted, len(b.distinct))
 	for i := range b.distinct {
 		o := &b.distinct[i]
-		p := b.program(*o)
 		begin, found := len(b.anchors), false
-		b.anchors, found = c.of(p, uint32(i), b.sources[o.source].atoms, b.anchors)
+		b.anchors, found = c.of(b.record(o), uint32(i), b.sources[o.source].atoms, b.anchors)
 		o.anchors = uint32(len(b.anchors) - begin)
 		o.never = found && o.anchors == 0
-		at := placed{group: 1, rule: uint32(i)}
+		s := sorted{group: 1, rule: uint32(i)}
 		if o.anchors > 1 {
-			at.group = 0
+			s.group = 0
 		}
 		if o.anchors > 0 {
-			at.key = b.anchors[begin].key
+			s.key = b.anchors[begin].key
 		}
-		b.sort[i] = at
+		b.sorted[i] = s
 	}
 }
 
 func (b *builder) order() {
-	slices.SortFunc(b.sort, func(x, y placed) int {
+	slices.SortFunc(b.sorted, func(x, y sorted) int {
 		if x.group != y.group {
 			return cmp.Compare(x.group, y.group)
 		}
@@ -147,73 +143,84 @@ func (b *builder) order() {
 		}
 		return cmp.Compare(x.rule, y.rule)
 	})
-	b.place = make([]uint32, len(b.sort))
-	for to, p := range b.sort {
-		b.place[p.rule] = uint32(to)
-	}
-}
-
-// lay copies the programs in their order, and what atoms they name.
-func (b *builder) lay() {
-	s := &segment{learned: b.common.seen()}
-	words := 0
-	for _, o := range b.distinct {
-		words += len(b.program(o))
-	}
-	s.words = make([]uint32, 0, words)
-	s.off = make([]uint32, 1, len(b.sort)+1)
-	for _, p := range b.sort {
-		o := b.distinct[p.rule]
-		program := b.program(o)
-		s.words = append(s.words, program...)
-		s.off = append(s.off, uint32(len(s.words)))
-		if p.group == 0 {
-			s.several++
-		}
-		atoms := b.sources[o.source].atoms
-		if len(atoms) == 0 {
-			continue
-		}
-		for i := range program.leaves() {
-			if l := program.leaf(i); l.kind == leafAtom {
-				if s.atoms == nil {
-					s.atoms = map[uint64]*rule.Atom{}
-				}
-				s.atoms[l.key] = atoms[l.key]
-			}
-		}
-	}
-	b.out = s
-}
-
-// own lists the owners, of a program by id, and all by id.
-func (b *builder) own() {
-	s := b.out
-	for i := range b.claims {
-		b.claims[i].rule = b.place[b.claims[i].rule]
-	}
 	slices.SortFunc(b.claims, func(x, y claim) int {
 		if x.rule != y.rule {
 			return cmp.Compare(x.rule, y.rule)
 		}
 		return cmp.Compare(x.id, y.id)
 	})
-	s.ids = make([]ID, len(b.claims))
-	s.first = make([]uint32, s.len()+1)
-	s.byID = make([]uint32, len(b.claims))
-	for i, c := range b.claims {
-		s.ids[i] = c.id
-		s.first[c.rule+1] = uint32(i + 1)
-		s.byID[i] = uint32(i)
-	}
-	slices.SortFunc(s.byID, func(x, y uint32) int { return cmp.Compare(s.ids[x], s.ids[y]) })
 }
 
-// index fills the table and the postings, those of a key by program.
+// lay copies the records in their order, each with its owners by id, and what
+// atoms they name.
+func (b *builder) lay() {
+	b.out = &segment{learned: b.common.seen()}
+	s := b.out
+	s.count, s.queries = len(b.distinct), len(b.claims)
+	s.words = make([]uint32, 0, b.words())
+	first := make([]uint32, len(b.distinct)+1) // of each query in claims
+	for i, c := range b.claims {
+		first[c.rule+1] = uint32(i + 1)
+	}
+	var owners []ID
+	for _, to := range b.sorted {
+		o := &b.distinct[to.rule]
+		owners = owners[:0]
+		for _, c := range b.claims[first[to.rule]:first[to.rule+1]] {
+			owners = append(owners, c.id)
+		}
+		p := b.record(o)
+		begin := len(s.words)
+		o.to = place(begin / 2)
+		s.words = own(append(s.words, p[:p.length()]...), begin, owners)
+		if to.group == 0 {
+			s.several = place(len(s.words) / 2)
+		}
+		s.keep(p, b.sources[o.source].atoms)
+	}
+}
+
+// words is about how many there will be: those of the queries, and their ids.
+func (b *builder) words() int {
+	n := 2 * len(b.claims)
+	for i := range b.distinct {
+		n += int(b.record(&b.distinct[i]).length()+1) &^ 1
+	}
+	return n
+}
+
+// keep takes over the atoms that p names.
+func (s *segment) keep(p record, atoms map[uint64]*rule.Atom) {
+	if len(atoms) == 0 {
+		return
+	}
+	for i := range p.leaves() {
+		if l := p.leaf(i); l.kind == leafAtom {
+			if s.atoms == nil {
+				s.atoms = map[uint64]*rule.Atom{}
+			}
+			s.atoms[l.key] = atoms[l.key]
+		}
+	}
+}
+
+// list makes the list of all ids.
+func (b *builder) list() {
+	s := b.out
+	s.byID = make([]place, 0, s.queries)
+	for at, p := range s.all() {
+		for first, end := ids(at, p); first < end; first++ {
+			s.byID = append(s.byID, first)
+		}
+	}
+	slices.SortFunc(s.byID, func(x, y place) int { return cmp.Compare(s.id(x), s.id(y)) })
+}
+
+// index fills the table and the postings, those of a key by place.
 func (b *builder) index() {
 	s := b.out
 	for i := range b.anchors {
-		b.anchors[i].rule = b.place[b.anchors[i].rule]
+		b.anchors[i].rule = uint32(b.distinct[b.anchors[i].rule].to)
 	}
 	slices.SortFunc(b.anchors, func(x, y anchor) int {
 		if x.key != y.key {
@@ -232,23 +239,24 @@ func (b *builder) index() {
 	for i := 0; i < len(b.anchors); {
 		e := slot{key: b.anchors[i].key, off: uint32(i)}
 		for ; i < len(b.anchors) && b.anchors[i].key == e.key; i++ {
-			s.posts = append(s.posts, b.posting(b.anchors[i]))
+			s.posts = append(s.posts, b.posting(&b.anchors[i]))
 			e.n++
 		}
 		s.insert(e)
 	}
-	for i, o := range b.distinct {
-		if o.anchors == 0 && !o.never {
-			s.always = append(s.always, b.posting(anchor{rule: b.place[i]}))
+	for i := range b.distinct {
+		if o := &b.distinct[i]; o.anchors == 0 && !o.never {
+			s.always = append(s.always, b.posting(&anchor{rule: uint32(o.to)}))
 		}
 	}
 }
 
-func (b *builder) posting(a anchor) posting {
-	p := posting{rule: a.rule, signature: a.signature()}
-	p.rule |= uint32(b.out.program(int(a.rule)).class()) << postClass
+// posting is that of an anchor whose rule is a place by now.
+func (b *builder) posting(a *anchor) posting {
+	p := posting{at: a.rule, signature: a.signature()}
+	p.at |= uint32(b.out.record(place(a.rule)).class()) << postClass
 	if a.sure {
-		p.rule |= postSure
+		p.at |= postSure
 	}
 	return p
 }

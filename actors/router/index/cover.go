@@ -53,7 +53,7 @@ func (a *anchor) signature() uint32 {
 type cover struct {
 	common *frequencies
 	atoms  map[uint64]*rule.Atom
-	words  program
+	words  record
 	leaf   int // the next to be read
 	tree   treeReader
 	keys   []uint64
@@ -67,7 +67,7 @@ type need struct {
 }
 
 // of appends p's anchors to out; false: there is no cover.
-func (c *cover) of(p program, r uint32, atoms map[uint64]*rule.Atom, out []anchor) ([]anchor, bool) {
+func (c *cover) of(p record, r uint32, atoms map[uint64]*rule.Atom, out []anchor) ([]anchor, bool) {
 	begin := len(out)
 	c.out, c.words, c.leaf, c.atoms, c.needed = out, p, 0, atoms, c.needed[:0]
 	switch p.shape() {
@@ -163,9 +163,14 @@ func (c *cover) one(l leaf) float64 {
 		return math.Inf(1)
 	}
 	c.keys = c.keys[:0]
-	if l.kind == leafAtom {
-		c.keys = atomKeys(c.atoms[l.key], c.keys)
-	} else {
+	switch l.kind {
+	case leafAtom:
+		c.keys = c.atoms[l.key].Keys(c.keys)
+	case leafPhrase:
+		for i := range uint32(l.key >> 32) {
+			c.keys = append(c.keys, c.words.token(uint32(l.key)+2*i))
+		}
+	default:
 		c.keys = append(c.keys, l.key)
 	}
 	if len(c.keys) == 0 {
@@ -188,13 +193,13 @@ func (c *cover) one(l leaf) float64 {
 
 // proves marks the anchors that decide alone: a query that is one key, or an
 // OR with that key for an argument.
-func (c *cover) proves(p program, anchors []anchor) {
+func (c *cover) proves(p record, anchors []anchor) {
 	if p.sample() < 100 || p.leaves() > 1 && p.shape() != shapeOr {
 		return
 	}
 	for i := range p.leaves() {
 		l := p.leaf(i)
-		if l.not || l.kind == leafAtom {
+		if l.not || l.kind >= leafPhrase {
 			continue
 		}
 		for j := range anchors {
@@ -232,6 +237,3 @@ func merge(anchors []anchor) []anchor {
 	}
 	return out
 }
-
-// atomKeys are keys that every document has for which the atom holds.
-func atomKeys(a *rule.Atom, dst []uint64) []uint64 { return a.Keys(dst) }

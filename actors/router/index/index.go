@@ -67,20 +67,21 @@ func (x *Index) Put(id ID, q *rule.Compiled) error {
 		return fmt.Errorf("put query %d: %w: it needs an expression, a class and a sample of 1 to 100", id, ErrQuery)
 	}
 	c := coder{seed: x.seed, semantic: &x.semantic}
+	begin := len(x.batch.words)
 	root, err := c.node(q.Expr, false, 0)
 	if err == nil {
-		x.batch.words, err = c.encode(x.batch.words, root, q)
+		x.batch.words, err = c.encode(x.batch.words, root, q, id)
 	}
 	if err != nil {
 		x.semantic.release(c.meanings)
 		return fmt.Errorf("put query %d: %w", id, err)
 	}
 	x.remove(id)
-	x.batch.add(id, &c)
+	x.batch.add(id, begin, &c)
 	x.semantic.own(id, c.meanings)
 	x.live++
 	x.current = nil
-	if len(x.batch.ids) >= x.cfg.BatchMost {
+	if x.batch.count >= x.cfg.BatchMost {
 		x.seal()
 	}
 	return nil
@@ -110,7 +111,7 @@ func (x *Index) bury(id ID) bool {
 		if !ok || v.dead.has(at) {
 			continue
 		}
-		v.dead = v.dead.set(at, len(v.ids), x.edition)
+		v.dead = v.dead.set(at, v.places(), x.edition)
 		return true
 	}
 	return false
@@ -148,8 +149,8 @@ func (x *Index) seal() {
 	total := len(x.batch.byID)
 	slices.SortFunc(x.views, bySize)
 	n := 0
-	for n < len(x.views) && len(x.views[n].ids) <= min(3*total, x.cfg.InlineMost) {
-		total += len(x.views[n].ids)
+	for n < len(x.views) && x.views[n].queries <= min(3*total, x.cfg.InlineMost) {
+		total += x.views[n].queries
 		n++
 	}
 	sources = append(sources, x.views[:n]...)
@@ -158,4 +159,4 @@ func (x *Index) seal() {
 	x.batch = batch{}
 }
 
-func bySize(a, b view) int { return len(a.ids) - len(b.ids) }
+func bySize(a, b view) int { return a.queries - b.queries }

@@ -1,9 +1,6 @@
 package index
 
 import (
-	"cmp"
-	"slices"
-
 	"github.com/birdwire/birdwire/actors/router/rule"
 	"github.com/birdwire/birdwire/actors/router/vector"
 )
@@ -28,14 +25,21 @@ type Snapshot struct {
 // query with several anchors. The zero value is ready; for one goroutine at a
 // time, with any snapshots of any index.
 type Scratch struct {
-	keys     keys
-	near     []vector.Hit // semantic filters that the document passes, by key
-	tried    []uint64     // a bit each for the programs with several anchors
-	marked   []uint32     // words of tried that are not 0
-	vectors  vector.Scratch
-	batch    batchScratch
-	observed int
+	keys       keys
+	near       []vector.Hit // semantic filters that the document passes
+	lists      []list       // of postings, of one segment
+	candidates []uint32     // postings' places that passed their signature, of one segment
+	tried      []uint64     // a bit for each record with several anchors
+	marked     []uint32     // words of tried that are not 0
+	other      []Hit        // room to sort in
+	vectors    vector.Scratch
+	batch      batchScratch
+	observed   int
+	touched    uint32 // a sum that nobody reads, so that reading ahead is not optimised away
 }
+
+// list is some of a segment's postings.
+type list struct{ off, n uint32 }
 
 // Match appends the queries that want the document, by id, each once. It
 // allocates nothing while hits and scratch have room.
@@ -81,7 +85,7 @@ func (s *Snapshot) match(d *rule.Doc, all []uint64, scratch *Scratch, near []vec
 	for i := range s.views {
 		m.segment(&s.views[i])
 	}
-	slices.SortFunc(m.hits[len(hits):], func(a, b Hit) int { return cmp.Compare(a.ID, b.ID) })
+	sortHits(m.hits[len(hits):], scratch)
 	return m.hits
 }
 
@@ -94,69 +98,107 @@ type matcher struct {
 	hits    []Hit
 }
 
+// segment finds the lists, then the candidates, then asks each. Every step
+// first touches what the next will read: the reads of many keys or candidates
+// then wait for the memory together, and not one after the other.
 func (m *matcher) segment(v *view) {
 	s := m.scratch
-	if words := (v.several + 63) / 64; len(s.tried) < words {
+	if words := int(v.several)/4/64 + 1; len(s.tried) < words {
 		s.tried = make([]uint64, words)
 	}
-	for _, p := range v.always {
-		if p.rule&m.class != 0 {
-			m.try(v, p)
-		}
+	s.candidates = s.candidates[:0]
+	m.collect(v.always)
+	s.lists = s.lists[:0]
+	mask := uint64(len(v.table) - 1)
+	touched := uint32(0)
+	for _, key := range s.keys.list {
+		touched += v.table[hashKey(key)&mask].n
 	}
 	for _, key := range s.keys.list {
-		for _, p := range v.lookup(key) {
-			if p.rule&m.class != 0 && s.keys.meets(p.signature) {
-				m.try(v, p)
-			}
+		if off, n := v.lookup(key); n > 0 {
+			touched += v.posts[off].at
+			s.lists = append(s.lists, list{off: off, n: n})
 		}
 	}
+	for _, l := range s.lists {
+		m.collect(v.posts[l.off : l.off+l.n])
+	}
+	s.touched += touched
+	m.ask(v)
 	for _, w := range s.marked {
 		s.tried[w] = 0
 	}
 	s.marked = s.marked[:0]
 }
 
-// try runs a candidate, unless it was tried under another anchor before.
-func (m *matcher) try(v *view, p posting) {
-	r := p.rule & postRule
-	if int(r) < v.several {
-		s := m.scratch
-		w, bit := r/64, uint64(1)<<(r%64)
-		if s.tried[w]&bit != 0 {
-			return
+// collect appends those candidates whose class and signature fit.
+func (m *matcher) collect(posts []posting) {
+	k, class := &m.scratch.keys, m.class
+	for _, p := range posts {
+		if p.at&class != 0 && k.meets(p.signature) {
+			m.scratch.candidates = append(m.scratch.candidates, p.at)
 		}
-		if s.tried[w] == 0 {
-			s.marked = append(s.marked, w)
-		}
-		s.tried[w] |= bit
 	}
-	if p.rule&postSure == 0 {
-		q := v.program(int(r))
+}
+
+// ahead is how many candidates are touched before the first of them is asked.
+const ahead = 16
+
+func (m *matcher) ask(v *view) {
+	touched := uint32(0)
+	for rest := m.scratch.candidates; len(rest) > 0; {
+		n := min(len(rest), ahead)
+		for _, c := range rest[:n] {
+			touched += v.words[2*(c&postPlace)]
+		}
+		for _, c := range rest[:n] {
+			m.try(v, place(c&postPlace), c&postSure != 0)
+		}
+		rest = rest[n:]
+	}
+	m.scratch.touched += touched
+}
+
+// try asks a candidate, unless it was asked under another anchor before.
+func (m *matcher) try(v *view, at place, sure bool) {
+	if at < v.several && !m.first(at) {
+		return
+	}
+	q := v.record(at)
+	if !sure {
 		if n := q.sample(); n < 100 && !m.doc.Sampled(n) || !q.run(m.doc, m.scratch, v.atoms) {
 			return
 		}
 	}
-	m.accept(v, r)
+	similarity := float32(0)
+	if len(m.near) > 0 && q.hasMeaning() {
+		similarity = m.similarity(q)
+	}
+	for first, end := ids(at, q); first < end; first++ {
+		if !v.dead.has(first) {
+			m.hits = append(m.hits, Hit{ID: v.id(first), Similarity: similarity})
+		}
+	}
 }
 
-func (m *matcher) accept(v *view, r uint32) {
-	similarity := float32(0)
-	if len(m.near) > 0 {
-		if q := v.program(int(r)); q.hasMeaning() {
-			similarity = m.similarity(q)
-		}
+// first marks the record at a place and says whether it was not yet. A record
+// with several anchors has at least eight words, so four places tell it apart.
+func (m *matcher) first(at place) bool {
+	s := m.scratch
+	w, bit := uint32(at/4/64), uint64(1)<<(at/4%64)
+	if s.tried[w]&bit != 0 {
+		return false
 	}
-	for i, to := v.owners(int(r)); i < to; i++ {
-		if !v.dead.has(int(i)) {
-			m.hits = append(m.hits, Hit{ID: v.ids[i], Similarity: similarity})
-		}
+	if s.tried[w] == 0 {
+		s.marked = append(s.marked, w)
 	}
+	s.tried[w] |= bit
+	return true
 }
 
 // similarity is the best cosine of the query's semantic filters that the
 // document passes, those behind a negation excepted.
-func (m *matcher) similarity(q program) float32 {
+func (m *matcher) similarity(q record) float32 {
 	best, passed := 0.0, false
 	for i := range q.leaves() {
 		l := q.leaf(i)

@@ -30,7 +30,7 @@ func (x *Index) Merge() *Merge {
 	x.common.age()
 	var large []view
 	for _, v := range x.views {
-		if len(v.ids) > x.cfg.InlineMost {
+		if v.queries > x.cfg.InlineMost {
 			large = append(large, v)
 		}
 	}
@@ -49,7 +49,7 @@ func (x *Index) due(large []view) []view {
 	// together: geometric sizes, so each query is rewritten a few times in all.
 	most, total := 0, 0
 	for i, v := range large {
-		if i > 0 && len(v.ids) <= 3*total {
+		if i > 0 && v.queries <= 3*total {
 			most = i + 1
 		}
 		total += v.live()
@@ -59,7 +59,7 @@ func (x *Index) due(large []view) []view {
 	}
 	seen := x.common.seen()
 	for i, v := range large {
-		if v.dead.count*deadShare > len(v.ids) || seen >= relearnFrom && seen >= relearn*v.learned {
+		if v.dead.count*deadShare > v.queries || seen >= relearnFrom && seen >= relearn*v.learned {
 			return large[i : i+1]
 		}
 	}
@@ -71,7 +71,7 @@ func (x *Index) due(large []view) []view {
 func (m *Merge) Queries() int {
 	n := 0
 	for i := range m.sources {
-		n += len(m.sources[i].ids)
+		n += m.sources[i].queries
 	}
 	return n
 }
@@ -92,9 +92,9 @@ func (x *Index) Install(m *Merge) bool {
 		if at < 0 {
 			return false
 		}
-		x.views[at].dead.since(source.dead, func(i int) {
-			if to, ok := m.out.find(source.ids[i]); ok {
-				merged.dead = merged.dead.set(to, len(m.out.ids), x.edition)
+		x.views[at].dead.since(&source.dead, func(at place) {
+			if to, ok := m.out.find(source.id(at)); ok {
+				merged.dead = merged.dead.set(to, m.out.places(), x.edition)
 			}
 		})
 	}

@@ -39,6 +39,7 @@ type leafKind uint8
 const (
 	leafKey     leafKind = iota // holds exactly if the document has the key
 	leafMeaning                 // the same, the key being a semantic filter's
+	leafPhrase                  // holds if the tokens stand in the text, adjacent; the key names them
 	leafAtom                    // the atom of that hash decides
 )
 
@@ -47,6 +48,7 @@ type coder struct {
 	seed     maphash.Seed
 	semantic *semantic
 	atoms    map[uint64]*rule.Atom
+	phrases  map[uint64][]uint64
 	meanings []*meaning // referenced once for each entry
 }
 
@@ -172,6 +174,12 @@ func (c *coder) atom(a *rule.Atom, not bool) (*node, error) {
 	case a.Exact():
 		var room [1]uint64
 		n.leaf.kind, n.leaf.key = leafKey, a.Keys(room[:0])[0]
+	case isPhrase(a):
+		n.leaf.kind, n.leaf.key = leafPhrase, hashAtom(c.seed, a)
+		if c.phrases == nil {
+			c.phrases = map[uint64][]uint64{}
+		}
+		c.phrases[n.leaf.key] = a.Hashes
 	default:
 		n.leaf.kind, n.leaf.key = leafAtom, hashAtom(c.seed, a)
 		if c.atoms == nil {
@@ -182,6 +190,13 @@ func (c *coder) atom(a *rule.Atom, not bool) (*node, error) {
 	}
 	n.sum = mix(n.leaf.key^uint64(n.leaf.kind)<<1, 0xd6e8feb86659fd93) + uint64(sign(not))
 	return n, nil
+}
+
+// isPhrase says that the program can hold the atom itself: its tokens are its
+// keys, and a document's text has them in order.
+func isPhrase(a *rule.Atom) bool {
+	var room [16]uint64
+	return a.Kind == rule.KindPhrase && len(a.Hashes) > 1 && slices.Equal(a.Keys(room[:0]), a.Hashes)
 }
 
 // hashAtom names an atom. Keyed, unlike the hashes of tokens: one customer's

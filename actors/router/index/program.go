@@ -7,17 +7,25 @@ import (
 	"github.com/birdwire/birdwire/actors/router/rule"
 )
 
-// program is one compiled query, position-independent: identical queries have
-// identical programs.
+// record is one compiled query and whose it is, position-independent:
+// identical queries have identical records but for the owners. All that a
+// candidate needs lies together, since each line of memory that is not at hand
+// costs more than the rest of the work on it.
 //
 //	header   leaves 13 | class 3 | sample 7 | shape 2 | meaning 1
+//	length   words before the owners 20 | owners 12, ownersMany for more
 //	leaf     key low, key high, then 13 true | 13 false | kind 2 | not 1 | prior 3
 //	tree     for shapeTree: the groups in preorder, a byte each (0 a leaf, 1 AND,
 //	         2 OR, then how many arguments as a varint), padded to whole words
+//	phrases  tokens, low and high; their leaf's key is where they begin and how
+//	         many they are
+//	         a word of padding where the owners would not begin at an even one
+//	owners   where the length says ownersMany: how many, and a word of padding;
+//	         ids, low and high
 //
 // true and false are the leaves to go on at, always later ones, or accept or
 // reject. The tree is for choosing anchors, never for evaluation.
-type program []uint32
+type record []uint32
 
 const (
 	accept    = 1<<13 - 1
@@ -29,17 +37,59 @@ const (
 	shapeTree   = 2
 	shapeAlways = 3
 
-	headerWords = 1
+	headerWords = 2
 	leafWords   = 3
+	maxWords    = 1<<20 - 1
+	ownersMany  = 1<<12 - 1
 )
 
-func (p program) leaves() int       { return int(p[0] & 0x1fff) }
-func (p program) class() rule.Class { return rule.Class(p[0] >> 13 & 7) }
-func (p program) sample() int       { return int(p[0] >> 16 & 0x7f) }
-func (p program) shape() int        { return int(p[0] >> 23 & 3) }
-func (p program) hasMeaning() bool  { return p[0]>>25&1 != 0 }
+func (p record) leaves() int       { return int(p[0] & 0x1fff) }
+func (p record) class() rule.Class { return rule.Class(p[0] >> 13 & 7) }
+func (p record) sample() int       { return int(p[0] >> 16 & 0x7f) }
+func (p record) shape() int        { return int(p[0] >> 23 & 3) }
+func (p record) hasMeaning() bool  { return p[0]>>25&1 != 0 }
 
-func (p program) leaf(i int) leaf {
+// length is how many words the query itself has.
+func (p record) length() uint32 { return p[1] & maxWords }
+
+// owners is where in the record the ids begin, and how many they are.
+func (p record) owners() (at, n uint32) {
+	at, n = (p.length()+1)&^1, p[1]>>20
+	if n == ownersMany {
+		return at + 2, p[at]
+	}
+	return at, n
+}
+
+// size is where the next record begins.
+func (p record) size() uint32 {
+	at, n := p.owners()
+	return at + 2*n
+}
+
+// same compares two queries without their owners.
+func (p record) same(q record) bool {
+	if p[0] != q[0] || p.length() != q.length() {
+		return false
+	}
+	a, b := p[headerWords:p.length()], q[headerWords:q.length()]
+	for i, w := range a {
+		if b[i] != w {
+			return false
+		}
+	}
+	return true
+}
+
+func (p record) hash() uint64 {
+	h := uint64(p[0])
+	for _, w := range p[headerWords:p.length()] {
+		h = mix(h^uint64(w), 0xe7037ed1a0b428db)
+	}
+	return h
+}
+
+func (p record) leaf(i int) leaf {
 	w := p[headerWords+leafWords*i:][:leafWords:leafWords]
 	return leaf{
 		key:   uint64(w[0]) | uint64(w[1])<<32,
@@ -50,20 +100,20 @@ func (p program) leaf(i int) leaf {
 }
 
 // run says whether the document passes. atoms are the segment's.
-func (p program) run(d *rule.Doc, s *Scratch, atoms map[uint64]*rule.Atom) bool {
-	if p.shape() == shapeAlways {
-		return true
-	}
+func (p record) run(d *rule.Doc, s *Scratch, atoms map[uint64]*rule.Atom) bool {
 	if p.leaves() == 0 {
-		return false
+		return p.shape() == shapeAlways
 	}
-	for i := uint32(0); i < reject; {
+	for i := uint32(0); ; {
 		w := p[headerWords+leafWords*i:][:leafWords:leafWords]
 		key := uint64(w[0]) | uint64(w[1])<<32
 		var holds bool
-		if leafKind(w[2]>>26&3) == leafAtom {
+		switch leafKind(w[2] >> 26 & 3) {
+		case leafPhrase:
+			holds = p.phrase(w[0], w[1], d.Tokens(rule.FieldText))
+		case leafAtom:
 			holds = d.Match(atoms[key])
-		} else {
+		default:
 			holds = s.keys.has(key)
 		}
 		if holds {
@@ -75,11 +125,35 @@ func (p program) run(d *rule.Doc, s *Scratch, atoms map[uint64]*rule.Atom) bool 
 			return i == accept
 		}
 	}
+}
+
+// phrase looks for n adjacent tokens, the first at p[at]. A gap between two
+// pieces of text is 0, which no token is.
+func (p record) phrase(at, n uint32, text []uint64) bool {
+	if uint32(len(text)) < n {
+		return false
+	}
+	first := p.token(at)
+	for i, t := range text[:uint32(len(text))-n+1] {
+		if t != first {
+			continue
+		}
+		j := uint32(1)
+		for j < n && text[uint32(i)+j] == p.token(at+2*j) {
+			j++
+		}
+		if j == n {
+			return true
+		}
+	}
 	return false
 }
 
-// encode appends the program of root; on an error words come back unchanged.
-func (c *coder) encode(words []uint32, root *node, q *rule.Compiled) ([]uint32, error) {
+func (p record) token(at uint32) uint64 { return uint64(p[at]) | uint64(p[at+1])<<32 }
+
+// encode appends the record of root, with one owner; on an error words come
+// back unchanged.
+func (c *coder) encode(words []uint32, root *node, q *rule.Compiled, id ID) ([]uint32, error) {
 	if root.size > maxLeaves {
 		return words, fmt.Errorf("%w: it has %d terms, %d is the most", ErrQuery, root.size, maxLeaves)
 	}
@@ -98,8 +172,8 @@ func (c *coder) encode(words []uint32, root *node, q *rule.Compiled) ([]uint32, 
 	if len(c.meanings) > 0 {
 		header |= 1 << 25
 	}
-	words = append(words, header)
-	w := writer{words: words}
+	begin := len(words)
+	w := writer{words: append(words, header, 0), phrases: c.phrases}
 	if root.size > 0 {
 		w.jump(root, accept, reject)
 	}
@@ -107,25 +181,46 @@ func (c *coder) encode(words []uint32, root *node, q *rule.Compiled) ([]uint32, 
 		w.tree(root)
 		w.flush()
 	}
-	return w.words, nil
+	w.tokens(begin)
+	length := len(w.words) - begin
+	if length > maxWords {
+		return words, fmt.Errorf("%w: it is too long: its compiled form has %d words, %d is the most", ErrQuery, length, maxWords)
+	}
+	w.words[begin+1] = uint32(length)
+	return own(w.words, begin, []ID{id}), nil
 }
 
-// writer appends a program's leaves and then its tree.
+// own appends the owners of the record that begins at begin and ends the words.
+func own(words []uint32, begin int, ids []ID) []uint32 {
+	if (len(words)-begin)%2 != 0 {
+		words = append(words, 0)
+	}
+	n := uint32(len(ids))
+	if n >= ownersMany {
+		words = append(words, n, 0)
+		n = ownersMany
+	}
+	words[begin+1] = words[begin+1]&maxWords | n<<20
+	for _, id := range ids {
+		words = append(words, uint32(id), uint32(id>>32))
+	}
+	return words
+}
+
+// writer appends a record's leaves, tree and phrases.
 type writer struct {
-	words []uint32
-	next  uint32 // number of the next leaf
-	tail  []byte
+	words   []uint32
+	next    uint32 // number of the next leaf
+	tail    []byte
+	phrases map[uint64][]uint64
+	named   []uint64 // the phrases in the order of their leaves
+	at      []int    // of each, where in words its leaf stands
 }
 
 // jump writes n's leaves: on to t where n holds, to f where it does not.
 func (w *writer) jump(n *node, t, f uint32) {
 	if n.op == rule.OpAtom {
-		if n.leaf.not {
-			t, f = f, t
-		}
-		w.words = append(w.words, uint32(n.leaf.key), uint32(n.leaf.key>>32),
-			t|f<<13|uint32(n.leaf.kind)<<26|uint32(sign(n.leaf.not))<<28|uint32(n.leaf.prior)<<29)
-		w.next++
+		w.leaf(n.leaf, t, f)
 		return
 	}
 	for i, a := range n.args {
@@ -139,6 +234,19 @@ func (w *writer) jump(n *node, t, f uint32) {
 			w.jump(a, t, after)
 		}
 	}
+}
+
+func (w *writer) leaf(l leaf, t, f uint32) {
+	if l.not {
+		t, f = f, t
+	}
+	if l.kind == leafPhrase {
+		w.named = append(w.named, l.key)
+		w.at = append(w.at, len(w.words))
+	}
+	w.words = append(w.words, uint32(l.key), uint32(l.key>>32),
+		t|f<<13|uint32(l.kind)<<26|uint32(sign(l.not))<<28|uint32(l.prior)<<29)
+	w.next++
 }
 
 func (w *writer) tree(n *node) {
@@ -162,13 +270,24 @@ func (w *writer) flush() {
 	}
 }
 
-// treeReader reads the groups of a program back.
+// tokens writes the phrases and tells their leaves where they are.
+func (w *writer) tokens(begin int) {
+	for i, name := range w.named {
+		tokens := w.phrases[name]
+		w.words[w.at[i]], w.words[w.at[i]+1] = uint32(len(w.words)-begin), uint32(len(tokens))
+		for _, t := range tokens {
+			w.words = append(w.words, uint32(t), uint32(t>>32))
+		}
+	}
+}
+
+// treeReader reads the groups of a record back.
 type treeReader struct {
-	words program
+	words record
 	at    int // byte
 }
 
-func (p program) tree() treeReader {
+func (p record) tree() treeReader {
 	return treeReader{words: p[headerWords+leafWords*p.leaves():]}
 }
 

@@ -4,16 +4,16 @@ import "sort"
 
 // segment is an immutable set of queries and the way to find them.
 type segment struct {
-	programs // identical ones once
+	records // identical queries once
 
 	table  []slot // open addressing by key; a power of two, at most three quarters full
 	posts  []posting
 	always []posting // of queries without a cover
-	// several is how many programs have more than one anchor; they come first,
-	// so that a document's repeats are known by a bit each.
-	several int
-	byID    []uint32 // places in ids, in the order of the ids
-	learned uint64   // how many documents had been counted when anchors were chosen
+	// several is where the records with more than one anchor end: they come
+	// first, so that a document's repeats are known by a bit each.
+	several place
+	byID    []place // of all ids, in their order
+	learned uint64  // how many documents had been counted when anchors were chosen
 }
 
 // slot says where a key's postings are; n is 0 where there is no key.
@@ -22,19 +22,22 @@ type slot struct {
 	off, n uint32
 }
 
-// posting leads from an anchor to a program.
+// posting leads from an anchor to a record.
 type posting struct {
-	// rule is the program's number, below 2^28; above it postSure, then the
-	// query's class.
-	rule uint32
+	// at is the record's place, below 2^28; above it postSure, then the query's
+	// class.
+	at uint32
 	// signature is two fingerprints of keys that the document must have.
 	signature uint32
 }
 
 const (
-	postRule  = 1<<28 - 1
+	postPlace = 1<<28 - 1
 	postSure  = 1 << 28
 	postClass = 29 // shift
+
+	// segmentWords is how many a segment may have, by what a posting can name.
+	segmentWords = 2 << 28
 )
 
 // view is a segment as one snapshot sees it.
@@ -44,27 +47,24 @@ type view struct {
 }
 
 // live is how many of the segment's queries are wanted.
-func (v *view) live() int { return len(v.ids) - v.dead.count }
+func (v *view) live() int { return v.queries - v.dead.count }
 
-// find is id's place in ids, dead or alive.
-func (s *segment) find(id ID) (int, bool) {
-	i := sort.Search(len(s.byID), func(i int) bool { return s.ids[s.byID[i]] >= id })
-	if i == len(s.byID) || s.ids[s.byID[i]] != id {
+// find is where id stands, dead or alive.
+func (s *segment) find(id ID) (place, bool) {
+	i := sort.Search(len(s.byID), func(i int) bool { return s.id(s.byID[i]) >= id })
+	if i == len(s.byID) || s.id(s.byID[i]) != id {
 		return 0, false
 	}
-	return int(s.byID[i]), true
+	return s.byID[i], true
 }
 
-// lookup is the postings of one key.
-func (s *segment) lookup(key uint64) []posting {
+// lookup is where a key's postings are.
+func (s *segment) lookup(key uint64) (off, n uint32) {
 	mask := uint64(len(s.table) - 1)
 	for i := hashKey(key) & mask; ; i = (i + 1) & mask {
 		e := &s.table[i]
-		if e.n == 0 {
-			return nil
-		}
-		if e.key == key {
-			return s.posts[e.off : e.off+e.n]
+		if e.n == 0 || e.key == key {
+			return e.off, e.n
 		}
 	}
 }
@@ -86,9 +86,8 @@ func fingerprint(key uint64) uint16 {
 	return f
 }
 
-// bytes is the memory the segment keeps, without the atoms it shares.
+// bytes is the memory the segment keeps.
 func (s *segment) bytes() int {
 	const atomBytes = 256 // an atom, its name in the map, a few tokens
-	return 4*len(s.words) + 4*len(s.off) + 4*len(s.first) + 8*len(s.ids) +
-		16*len(s.table) + 8*len(s.posts) + 8*len(s.always) + 4*len(s.byID) + atomBytes*len(s.atoms)
+	return 4*len(s.words) + 16*len(s.table) + 8*len(s.posts) + 8*len(s.always) + 4*len(s.byID) + atomBytes*len(s.atoms)
 }

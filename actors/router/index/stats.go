@@ -17,7 +17,7 @@ func (x *Index) Stats() Stats {
 	s := Stats{Queries: x.live, Segments: len(x.views)}
 	for i := range x.views {
 		v := &x.views[i]
-		s.Programs += v.len()
+		s.Programs += v.count
 		s.Always += len(v.always)
 		s.Dead += v.dead.count
 		s.Bytes += v.bytes()

@@ -1,16 +1,19 @@
 package index
 
-import "slices"
+import (
+	"math/bits"
+	"slices"
+)
 
 const chunkBits = 4096
 
-// chunk is the tombstones of some neighbouring owners.
+// chunk is the tombstones of some neighbouring places.
 type chunk struct {
 	edition uint64 // the index's edition that may still change this chunk
 	bits    [chunkBits / 64]uint64
 }
 
-// tombstones say which owners of a segment are gone. A value: set returns the
+// tombstones say which owners in a segment are gone. A value: set returns the
 // changed one and leaves what a snapshot has as it is. The zero value has none.
 type tombstones struct {
 	chunks  []*chunk // nil: nobody in it is dead
@@ -18,59 +21,57 @@ type tombstones struct {
 	count   int
 }
 
-func (t tombstones) has(i int) bool {
+func (t *tombstones) has(at place) bool {
 	if t.count == 0 {
 		return false
 	}
-	c := t.chunks[i/chunkBits]
-	return c != nil && c.bits[i%chunkBits/64]>>(i%64)&1 != 0
+	c := t.chunks[at/chunkBits]
+	return c != nil && c.bits[at%chunkBits/64]>>(at%64)&1 != 0
 }
 
-// set buries owner i of n; it must be living.
-func (t tombstones) set(i, n int, edition uint64) tombstones {
+// set buries the owner at a place, of as many places; it must be living.
+func (t tombstones) set(at place, places int, edition uint64) tombstones {
 	if t.chunks == nil {
-		t.chunks = make([]*chunk, (n+chunkBits-1)/chunkBits)
+		t.chunks = make([]*chunk, (places+chunkBits-1)/chunkBits)
 		t.edition = edition
 	}
 	if t.edition != edition {
 		t.chunks = slices.Clone(t.chunks)
 		t.edition = edition
 	}
-	c := t.chunks[i/chunkBits]
+	c := t.chunks[at/chunkBits]
 	switch {
 	case c == nil:
 		c = &chunk{edition: edition}
 	case c.edition != edition:
 		c = &chunk{edition: edition, bits: c.bits}
 	}
-	t.chunks[i/chunkBits] = c
-	c.bits[i%chunkBits/64] |= 1 << (i % 64)
+	t.chunks[at/chunkBits] = c
+	c.bits[at%chunkBits/64] |= 1 << (at % 64)
 	t.count++
 	return t
 }
 
-// grow makes room for n owners: a batch's, which no snapshot has.
-func (t tombstones) grow(n int) tombstones {
-	for t.chunks != nil && len(t.chunks)*chunkBits < n {
+// grow makes room for as many places: a batch's, which no snapshot has.
+func (t tombstones) grow(places int) tombstones {
+	for t.chunks != nil && len(t.chunks)*chunkBits < places {
 		t.chunks = append(t.chunks, nil)
 	}
 	return t
 }
 
 // since calls f for each that is dead in t and was not in old.
-func (t tombstones) since(old tombstones, f func(i int)) {
+func (t *tombstones) since(old *tombstones, f func(at place)) {
 	for n, c := range t.chunks {
 		if c == nil || len(old.chunks) > 0 && old.chunks[n] == c {
 			continue
 		}
-		for w, bits := range c.bits {
+		for w, b := range c.bits {
 			if len(old.chunks) > 0 && old.chunks[n] != nil {
-				bits &^= old.chunks[n].bits[w]
+				b &^= old.chunks[n].bits[w]
 			}
-			for b := 0; bits != 0; b, bits = b+1, bits>>1 {
-				if bits&1 != 0 {
-					f(n*chunkBits + w*64 + b)
-				}
+			for ; b != 0; b &= b - 1 {
+				f(place(n*chunkBits + w*64 + bits.TrailingZeros64(b)))
 			}
 		}
 	}
