@@ -41,6 +41,7 @@ type Buffer struct {
 	input    string
 	folded   []byte
 	composed []byte // a stretch in composed form
+	composer composer
 }
 
 // Text is the folded token. It allocates where the input is not folded.

@@ -49,7 +49,8 @@ func AppendFold(dst []byte, s string) []byte {
 	if settled {
 		return dst
 	}
-	return append(dst[:from], compose(nil, s, true)...)
+	var c composer
+	return c.compose(dst[:from], s, true)
 }
 
 // appendRune appends r folded; a byte that is no UTF-8 becomes U+FFFD, so that
@@ -61,35 +62,38 @@ func appendRune(dst []byte, as string, r rune, class uint8) []byte {
 	return append(dst, as...)
 }
 
+// composer holds what composing a stretch needs in passing, to be reused.
+type composer struct{ kept, settled, folded []byte }
+
 // compose appends s in the form that tokens are cut from: without what is
 // dropped, composed, folded, and composed once more, since a capital may have
-// no composed form where its small letter has (J̌, ǰ). It may allocate; only
-// text with marks that are not composed comes here.
+// no composed form where its small letter has (J̌, ǰ). Only text with marks
+// that are not composed comes here.
 //
-// A joiner after an emoji stays unless all is true.
-func compose(dst []byte, s string, all bool) []byte {
-	kept := make([]byte, 0, len(s))
+// A joiner or a tag after an emoji stays unless all is true.
+func (p *composer) compose(dst []byte, s string, all bool) []byte {
+	p.kept, p.folded = p.kept[:0], p.folded[:0]
 	var before uint8
 	for i := 0; i < len(s); {
-		r, n := utf8.DecodeRuneInString(s[i:])
+		r, n := runeAt(s, i)
 		class := classOf(r) & classMask
 		tag := r >= tagFirst && r <= tagLast
 		joins := !all && (r == zwj || tag) && (before == classEmoji || before == classModifier)
 		if class != classDrop || joins {
-			kept = utf8.AppendRune(kept, r)
+			p.kept = utf8.AppendRune(p.kept, r)
 		}
 		if class != classDrop || r == zwj {
 			before = class
 		}
 		i += n
 	}
-	folded := make([]byte, 0, len(kept))
-	for c := norm.NFC.Bytes(kept); len(c) > 0; {
-		r, n := utf8.DecodeRune(c)
-		folded = appendRune(folded, view(c[:n]), r, classOf(r))
+	p.settled = norm.NFC.Append(p.settled[:0], p.kept...)
+	for c := view(p.settled); len(c) > 0; {
+		r, n := runeAt(c, 0)
+		p.folded = appendRune(p.folded, c[:n], r, classOf(r))
 		c = c[n:]
 	}
-	return norm.NFC.Append(dst, folded...)
+	return norm.NFC.Append(dst, p.folded...)
 }
 
 // view is b as a string, for as long as b does not change.

@@ -1,6 +1,10 @@
 package text
 
-import "unicode/utf8"
+import (
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+)
 
 // What the fast path does with a byte. Bytes of words are their own class.
 const (
@@ -26,7 +30,8 @@ var bytesOf = func() (t [256]uint8) {
 }()
 
 // Tokenize replaces the buffer's content with the tokens and entities of s. It
-// allocates only while the buffer grows, and for text that is not composed.
+// allocates only while the buffer grows; composing what is not composed costs
+// three small allocations a stretch, in golang.org/x/text.
 //
 // ASCII is walked by bytes. A stretch between two ASCII spaces that holds
 // anything else is walked again by runes, from its beginning: a mark changes
@@ -74,21 +79,25 @@ func (b *Buffer) stretch(s string, at int) int {
 	for n := len(b.Entities); n > 0 && int(b.Entities[n-1].Start) >= from; n-- {
 		b.Entities = b.Entities[:n-1]
 	}
-	to, settled := at, true
+	to, seen := at, uint8(0)
 	for to < len(s) && s[to] > ' ' {
 		if s[to] < utf8.RuneSelf {
 			to++
 			continue
 		}
 		r, n := runeAt(s, to)
-		settled = settled && classOf(r)&unsettled == 0
+		class := classOf(r)
+		if class&classMask == classDrop {
+			class |= cased // it may go from between a letter and its mark
+		}
+		seen |= class
 		to += n
 	}
-	if settled {
+	if seen&unsettled == 0 || seen&cased == 0 && norm.NFC.QuickSpanString(s[from:to]) == to-from {
 		b.runes(s[from:to], from, exactly)
 		return to
 	}
-	b.composed = compose(b.composed[:0], s[from:to], false)
+	b.composed = b.composer.compose(b.composed[:0], s[from:to], false)
 	b.runes(view(b.composed), from, to)
 	return to
 }

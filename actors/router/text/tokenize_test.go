@@ -244,6 +244,7 @@ func BenchmarkTokenize(b *testing.B) {
 		{"accents", "Le président a annoncé une réunion à l’Élysée mercredi après-midi à propos de la réforme des retraites déjà très contestée"},
 		{"japanese", "東京タワーの近くで新しいレストランがオープンしました。とても美味しいのでぜひ行ってみてください！"},
 		{"cyrillic", "Президент России подписал указ о назначении нового министра экономического развития в понедельник"},
+		{"hindi", "प्रधानमंत्री ने कहा कि सरकार किसानों की समस्याओं का समाधान करने के लिए प्रतिबद्ध है"},
 		{"decomposed", "cafe\u0301 re\u0301sume\u0301 nai\u0308ve"},
 	} {
 		b.Run(c.name, func(b *testing.B) {
