@@ -34,7 +34,8 @@ type Ending struct {
 }
 
 // Denial is how an API refuses a connection: over HTTP before the upgrade, or,
-// where Ending is set, by upgrading and then closing.
+// where Ending is set and the client asks for an upgrade, by upgrading and
+// then closing.
 type Denial struct {
 	Ending *Ending
 	Status int    // HTTP

@@ -77,24 +77,26 @@ func (Codec) End(reason messages.EndReason, detail string) dialect.Ending {
 // Deny says how a connection is refused: the API upgrades first, so that a
 // browser can read the code; only overload is answered before that.
 func (Codec) Deny(refusal messages.Refusal, detail string) dialect.Denial {
-	var end dialect.Ending
 	switch refusal {
 	case messages.Refusal_REFUSAL_UNSPECIFIED, // no key was presented
 		messages.Refusal_REFUSAL_UNKNOWN_KEY, messages.Refusal_REFUSAL_REVOKED:
-		end = ending(dialect.CloseBadKey, badKey)
+		return denial(dialect.CloseBadKey, http.StatusUnauthorized, "unauthorized", badKey)
 	case messages.Refusal_REFUSAL_SCOPE, messages.Refusal_REFUSAL_PLAN:
-		end = ending(dialect.CloseBadKey, dialect.Or(detail, badKey))
+		return denial(dialect.CloseBadKey, http.StatusForbidden, "forbidden", dialect.Or(detail, badKey))
 	case messages.Refusal_REFUSAL_CONNECTIONS:
-		end = ending(dialect.CloseTooMany, tooMany)
+		return denial(dialect.CloseTooMany, http.StatusTooManyRequests, "too_many_connections", tooMany)
 	case messages.Refusal_REFUSAL_CREDITS:
-		end = ending(dialect.CloseNoCredits, dialect.Or(detail, "Monthly credits used up"))
-	default:
-		return dialect.Denial{
-			Status: http.StatusServiceUnavailable, Error: "overloaded",
-			Detail: dialect.Or(detail, "The server cannot take this connection now; try again later."),
-		}
+		return denial(dialect.CloseNoCredits, http.StatusForbidden, "credits_exhausted", dialect.Or(detail, "Monthly credits used up"))
 	}
-	return dialect.Denial{Ending: &end}
+	return dialect.Denial{
+		Status: http.StatusServiceUnavailable, Error: "overloaded",
+		Detail: dialect.Or(detail, "The server cannot take this connection now; try again later."),
+	}
+}
+
+func denial(code uint16, status int, short, text string) dialect.Denial {
+	end := ending(code, text)
+	return dialect.Denial{Ending: &end, Status: status, Error: short, Detail: text}
 }
 
 func ending(code uint16, text string) dialect.Ending {

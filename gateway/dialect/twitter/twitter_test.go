@@ -111,7 +111,7 @@ func TestDenyAndEnd(t *testing.T) {
 		messages.Refusal_REFUSAL_CONNECTIONS: 4003,
 		messages.Refusal_REFUSAL_CREDITS:     4402,
 	} {
-		if d := c.Deny(refusal, ""); d.Ending == nil || d.Ending.Code != code || len(d.Ending.Frame) == 0 {
+		if d := c.Deny(refusal, ""); d.Ending == nil || d.Ending.Code != code || len(d.Ending.Frame) == 0 || d.Status < 400 {
 			t.Errorf("%v: %+v, want upgrade and close %d", refusal, d.Ending, code)
 		}
 	}

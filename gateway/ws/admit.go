@@ -1,0 +1,239 @@
+package ws
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/birdwire/birdwire/gateway"
+	"github.com/birdwire/birdwire/gateway/dialect"
+	"github.com/birdwire/birdwire/messages"
+)
+
+// retrySoon is what a client is told where nobody knows better: the time in
+// which a full key's silent connections are found out.
+const retrySoon = 3 * time.Second
+
+// admission is one request on its way to becoming a connection.
+type admission struct {
+	*Server
+	route *route
+	w     http.ResponseWriter
+	r     *http.Request
+	plain bool // no WebSocket handshake: only HTTP answers are possible
+
+	credential *messages.Credential
+	start      Start
+	filters    []byte // as given with the address; nil: none
+}
+
+// ServeHTTP admits a client and upgrades the request, or says why not.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	route, ok := s.routes[r.URL.Path]
+	if !ok {
+		gateway.WriteError(w, http.StatusNotFound, "not_found", "nothing is served under this path")
+		return
+	}
+	if r.Method != http.MethodGet {
+		w.Header().Set("Allow", http.MethodGet)
+		gateway.WriteError(w, http.StatusMethodNotAllowed, "method_not_allowed", "a WebSocket is opened with GET")
+		return
+	}
+	a := &admission{Server: s, route: route, w: w, r: r}
+	defer s.admitting.Add(-1)
+	if s.admitting.Add(1) > int64(s.cfg.MaxAdmitting) || !s.reserve() {
+		a.deny(messages.Refusal_REFUSAL_OVERLOAD, "", 0)
+		return
+	}
+	if !a.admit() {
+		s.unreserve()
+	}
+}
+
+// admit goes the whole way in; false: there is no connection to be forgotten
+// later.
+func (a *admission) admit() bool {
+	addr := a.cfg.Proxies.ClientAddr(a.r)
+	if after, ok := a.cfg.Throttle.Check(addr); !ok {
+		a.route.figures.refusals[refusedThrottled].Add(1)
+		gateway.WriteRetry(a.w, http.StatusTooManyRequests, after, "too_many_failed_keys",
+			"too many wrong keys came from this address; try again later")
+		return false
+	}
+	malformed := checkHandshake(a.r)
+	a.plain = malformed != nil
+	key := a.route.key(a.r)
+	a.credential = gateway.Credential(key)
+	if a.credential.GetKeyId() == "" {
+		if key == "" {
+			return a.deny(messages.Refusal_REFUSAL_UNSPECIFIED, "", 0)
+		}
+		a.cfg.Throttle.Failed(addr)
+		return a.deny(messages.Refusal_REFUSAL_UNKNOWN_KEY, "", 0)
+	}
+	if err := a.readQuery(); err != nil {
+		return a.malformed(http.StatusBadRequest, "invalid_query", err.Error())
+	}
+	refused, ok := a.ask()
+	switch {
+	case refused.GetRefusal() == messages.Refusal_REFUSAL_UNKNOWN_KEY:
+		a.cfg.Throttle.Failed(addr)
+		fallthrough
+	case !ok:
+		return a.deny(refused.GetRefusal(), refused.GetDetail(), time.Duration(refused.GetRetryAfterMs())*time.Millisecond)
+	case malformed != nil:
+		a.w.Header().Set("Upgrade", "websocket")
+		a.w.Header().Set("Sec-WebSocket-Version", "13")
+		return a.malformed(http.StatusUpgradeRequired, "upgrade_required", malformed.Error())
+	}
+	if err := a.planFilters(); err != nil {
+		a.release()
+		a.route.figures.refusals[refusedPlan].Add(1)
+		gateway.WriteError(a.w, http.StatusForbidden, "plan_required", err.Error())
+		return false
+	}
+	return a.begin()
+}
+
+// ask asks the key's actor for a slot; a request that cannot become a
+// WebSocket only has its key checked. No answer is overload.
+func (a *admission) ask() (refused *messages.Refused, ok bool) {
+	ctx, cancel := context.WithTimeout(a.r.Context(), a.cfg.AskTimeout)
+	defer cancel()
+	a.start.API = a.route.api
+	a.start.ConnectionID = newID()
+	keyID := a.credential.GetKeyId()
+	if a.plain {
+		scope := ""
+		if a.route.api == messages.Api_API_NEWSRANK {
+			scope = gateway.ScopeConnect
+		}
+		answer, err := a.keys.Ask(ctx, keyID, &messages.Authorize{Credential: a.credential, Scope: scope})
+		if m, is := answer.(*messages.Refused); err == nil && is {
+			return m, false
+		}
+		return overloaded, err == nil
+	}
+	answer, err := a.keys.Ask(ctx, keyID, &messages.Admit{
+		Credential: a.credential, Api: a.route.api, ConnectionId: a.start.ConnectionID,
+		Node: a.cfg.Node, Incarnation: a.cfg.Incarnation,
+	})
+	switch m := answer.(type) {
+	case *messages.Refused:
+		if err == nil {
+			return m, false
+		}
+	case *messages.Admitted:
+		if err == nil {
+			a.start.Admitted = m
+			return nil, true
+		}
+	}
+	a.release() // the slot may have been taken all the same
+	if err != nil && a.r.Context().Err() == nil {
+		a.cfg.Log.Warn("no answer to an admission", "api", a.route.name, "key_id", keyID, "error", err)
+	}
+	return overloaded, false
+}
+
+var overloaded = &messages.Refused{Refusal: messages.Refusal_REFUSAL_OVERLOAD}
+
+// release gives the slot back. It goes through although the client may have
+// gone; should it not, the shard finds the slot's connection missing.
+func (a *admission) release() {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(a.r.Context()), a.cfg.AskTimeout)
+	defer cancel()
+	_, err := a.keys.Ask(ctx, a.credential.GetKeyId(), &messages.Release{
+		KeyId: a.credential.GetKeyId(), Api: a.route.api, ConnectionId: a.start.ConnectionID,
+	})
+	if err != nil {
+		a.cfg.Log.Warn("slot not given back", "api", a.route.name, "key_id", a.credential.GetKeyId(),
+			"connection", a.start.ConnectionID, "error", err)
+	}
+}
+
+// deny refuses in the API's own way. It returns whether there is a connection
+// now: one API upgrades in order to refuse.
+func (a *admission) deny(refusal messages.Refusal, detail string, after time.Duration) bool {
+	a.route.figures.refusals[reasonOf(refusal)].Add(1)
+	d := a.route.codec.Deny(refusal, detail)
+	if d.Ending != nil && !a.plain {
+		if c, socket, ok := a.upgrade(); ok {
+			c.end(*d.Ending, false)
+			go c.run(socket)
+			return true
+		}
+		return false
+	}
+	if d.Status == http.StatusTooManyRequests || d.Status == http.StatusServiceUnavailable {
+		if after <= 0 {
+			after = retrySoon
+		}
+		gateway.WriteRetry(a.w, d.Status, after, d.Error, d.Detail)
+		return false
+	}
+	gateway.WriteError(a.w, d.Status, d.Error, d.Detail)
+	return false
+}
+
+func (a *admission) malformed(status int, short, detail string) bool {
+	a.route.figures.refusals[refusedMalformed].Add(1)
+	gateway.WriteError(a.w, status, short, detail)
+	return false
+}
+
+func reasonOf(refusal messages.Refusal) refused {
+	switch refusal {
+	case messages.Refusal_REFUSAL_SCOPE, messages.Refusal_REFUSAL_PLAN:
+		return refusedPlan
+	case messages.Refusal_REFUSAL_CONNECTIONS:
+		return refusedConnections
+	case messages.Refusal_REFUSAL_CREDITS:
+		return refusedCredits
+	case messages.Refusal_REFUSAL_OVERLOAD:
+		return refusedOverload
+	}
+	return refusedKey
+}
+
+// readQuery reads resume= and filters=. Filters are read here as if the plan
+// allowed everything, so that what is malformed costs no slot.
+func (a *admission) readQuery() error {
+	query := a.r.URL.Query()
+	if query.Has("resume") {
+		a.start.Resume = true
+		if text := query.Get("resume"); text != "new" {
+			cursor, err := dialect.ParseCursor(text)
+			if err != nil {
+				return err
+			}
+			a.start.Cursor = &cursor
+		}
+	}
+	if query.Has("filters") {
+		a.filters = []byte(query.Get("filters"))
+		filters, err := a.route.codec.Filters(a.filters, true)
+		if !dialect.Given(a.filters) || errors.Is(err, dialect.ErrNotJSON) || errors.Is(err, dialect.ErrNotObject) {
+			return errors.New("filters: expected a JSON object, url-encoded")
+		}
+		if err != nil {
+			return err
+		}
+		a.start.Filters = filters
+	}
+	return nil
+}
+
+// planFilters reads the filters again as the key's plan allows.
+func (a *admission) planFilters() error {
+	if a.filters == nil || a.start.Admitted.GetPro() {
+		return nil
+	}
+	_, err := a.route.codec.Filters(a.filters, false)
+	return err
+}
+
+func newID() string { return "conn-" + strings.ToLower(rand.Text()) }

@@ -1,0 +1,277 @@
+package ws_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/birdwire/birdwire/gateway"
+	"github.com/birdwire/birdwire/gateway/dialect"
+	"github.com/birdwire/birdwire/gateway/ws"
+	"github.com/birdwire/birdwire/messages"
+)
+
+const (
+	tw   = messages.Api_API_TWITTER
+	news = messages.Api_API_NEWSRANK
+	kite = messages.Api_API_KITE
+)
+
+// refused checks an HTTP refusal and returns its body.
+func refused(t *testing.T, c *client, status int) (problem gateway.Problem) {
+	t.Helper()
+	body, _ := io.ReadAll(c.answer.Body)
+	if c.answer.StatusCode != status {
+		t.Errorf("%s %s, want %d", c.answer.Status, body, status)
+	}
+	if err := json.Unmarshal(body, &problem); err != nil || problem.Status != status || problem.Error == "" || problem.Detail == "" {
+		t.Errorf("body %s (%v), want error, detail and status %d", body, err, status)
+	}
+	return problem
+}
+
+func TestRefusals(t *testing.T) {
+	h := newHouse(t)
+	for _, c := range []struct {
+		why    string
+		api    messages.Api
+		answer func(proto.Message) (proto.Message, error)
+		status int    // HTTP
+		code   uint16 // or upgrade and close
+	}{
+		{"bad key", tw, refuse(messages.Refusal_REFUSAL_UNKNOWN_KEY), 0, 4001},
+		{"bad key", news, refuse(messages.Refusal_REFUSAL_UNKNOWN_KEY), 401, 0},
+		{"bad key", kite, refuse(messages.Refusal_REFUSAL_UNKNOWN_KEY), 401, 0},
+		{"revoked", tw, refuse(messages.Refusal_REFUSAL_REVOKED), 0, 4001},
+		{"revoked", news, refuse(messages.Refusal_REFUSAL_REVOKED), 403, 0},
+		{"revoked", kite, refuse(messages.Refusal_REFUSAL_REVOKED), 401, 0},
+		{"too many", tw, refuse(messages.Refusal_REFUSAL_CONNECTIONS), 0, 4003},
+		{"too many", news, refuse(messages.Refusal_REFUSAL_CONNECTIONS), 429, 0},
+		{"too many", kite, refuse(messages.Refusal_REFUSAL_CONNECTIONS), 429, 0},
+		{"scope", news, refuse(messages.Refusal_REFUSAL_SCOPE), 403, 0},
+		{"free plan", news, refuse(messages.Refusal_REFUSAL_PLAN), 403, 0},
+		{"no credits", news, refuse(messages.Refusal_REFUSAL_CREDITS), 403, 0},
+		{"overload", tw, refuse(messages.Refusal_REFUSAL_OVERLOAD), 503, 0},
+		{"overload", news, refuse(messages.Refusal_REFUSAL_OVERLOAD), 503, 0},
+		{"overload", kite, refuse(messages.Refusal_REFUSAL_OVERLOAD), 503, 0},
+		{"no answer", tw, func(proto.Message) (proto.Message, error) { return nil, errors.New("owner is moving") }, 503, 0},
+		{"no answer", kite, func(proto.Message) (proto.Message, error) { return nil, errors.New("owner is moving") }, 503, 0},
+	} {
+		t.Run(c.api.String()+" "+c.why, func(t *testing.T) {
+			h.keys.answer = c.answer
+			client := h.dial(t, paths[c.api])
+			if c.code == 0 {
+				refused(t, client, c.status)
+				if after := client.answer.Header.Get("Retry-After"); (c.status == 429 || c.status == 503) && after != "3" {
+					t.Errorf("Retry-After %q, want 3 (2.5 s rounded up, or the default)", after)
+				}
+				return
+			}
+			first, payload, err := client.read()
+			if err != nil || first != 0x81 || !strings.HasPrefix(string(payload), `{"type":"error","code":4`) {
+				t.Fatalf("first frame %#x %s, %v; want an error", first, payload, err)
+			}
+			client.expectClose(c.code)
+		})
+	}
+}
+
+func TestMissingAndMalformedKeysAskNobody(t *testing.T) {
+	h := newHouse(t)
+	for _, bad := range []string{"", "nope", key + "x"} {
+		c := h.dial(t, "/v1/twitter/stream?api_key="+bad)
+		c.expect(`{"type":"error","code":4001,"message":"Invalid or missing API key"}`)
+		c.expectClose(4001)
+		refused(t, h.dial(t, "/ws?token="+bad), 401)
+		refused(t, h.dial(t, "/api/ws?key="+bad), 401)
+	}
+	if p := refused(t, h.dial(t, "/api/ws"), 401); p.Error != "Missing API key. Include an X-API-Key header." {
+		t.Errorf("missing key: %q", p.Error)
+	}
+	if n := h.keys.admits(); n != 0 {
+		t.Errorf("%d admissions were asked for", n)
+	}
+}
+
+func TestWhereKeysAreRead(t *testing.T) {
+	h := newHouse(t)
+	for path, header := range map[string]string{
+		"/v1/twitter/stream?api_key=" + key: "",
+		"/v1/twitter/stream":                "x-api-key: " + key,
+		"/v1/twitter/stream?api_key=bad":    "x-api-key: " + key,
+		"/ws?token=" + key:                  "",
+		"/v1/news/stream?token=" + key:      "",
+		"/api/ws?key=" + key:                "",
+	} {
+		headers := []string{header}
+		if header == "" {
+			headers = nil
+		}
+		h.open(t, path, headers...)
+	}
+	// The header wins, with no fallback to a good query.
+	c := h.dial(t, "/v1/twitter/stream?api_key="+key, "x-api-key: bad")
+	c.expectClose(4001)
+}
+
+func TestRequestsThatAreNoHandshake(t *testing.T) {
+	h := newHouse(t)
+	get := func(method, path string, headers ...string) *http.Response {
+		t.Helper()
+		r, _ := http.NewRequest(method, h.http.URL+path, nil)
+		for _, line := range headers {
+			name, value, _ := strings.Cut(line, ": ")
+			r.Header.Set(name, value)
+		}
+		answer, err := h.http.Client().Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = answer.Body.Close() })
+		return answer
+	}
+	upgrade := []string{"Connection: Upgrade", "Upgrade: websocket"}
+	for _, c := range []struct {
+		method, path string
+		headers      []string
+		status       int
+	}{
+		{"GET", "/api/ws?key=" + key, nil, 426},
+		{"GET", "/v1/twitter/stream?api_key=" + key, nil, 426},
+		{"GET", "/v1/twitter/stream?api_key=bad", nil, 401},
+		{"GET", "/api/ws?key=bad", nil, 401},
+		{"GET", "/api/ws", nil, 401},
+		{"POST", "/api/ws?key=" + key, nil, 405},
+		{"GET", "/api/ws/", nil, 404},
+		{"GET", "/api/ws?key=" + key, upgrade, 426},
+		{"GET", "/api/ws?key=" + key, append(upgrade, "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: short"), 426},
+	} {
+		if got := get(c.method, c.path, c.headers...); got.StatusCode != c.status || got.Header.Get("Content-Type") != "application/json" {
+			t.Errorf("%s %s: %s (%s), want %d as JSON", c.method, c.path, got.Status, got.Header.Get("Content-Type"), c.status)
+		}
+	}
+	if n := h.keys.admits(); n != 0 {
+		t.Errorf("%d slots were taken", n)
+	}
+}
+
+func TestThrottle(t *testing.T) {
+	now := time.Unix(0, 0)
+	h := newHouse(t, func(c *ws.Config) {
+		c.Throttle = gateway.NewThrottle(gateway.ThrottleConfig{Burst: 3, Every: time.Minute, Now: func() time.Time { return now }})
+	})
+	refused(t, h.dial(t, "/api/ws"), 401) // no key is no guess
+	refused(t, h.dial(t, "/api/ws?key=bad"), 401)
+	h.keys.answer = refuse(messages.Refusal_REFUSAL_UNKNOWN_KEY)
+	refused(t, h.dial(t, paths[news]), 401)
+	h.dial(t, paths[tw]).expectClose(4001)
+	h.keys.answer = admit
+	for _, api := range []messages.Api{tw, news, kite} {
+		c := h.dial(t, paths[api])
+		refused(t, c, 429)
+		if c.answer.Header.Get("Retry-After") == "" {
+			t.Error("429 without Retry-After")
+		}
+	}
+}
+
+func TestQueryOfResume(t *testing.T) {
+	h := newHouse(t)
+	_, s := h.open(t, paths[kite])
+	if s.Resume || s.Cursor != nil || s.Filters != nil {
+		t.Errorf("without parameters: %+v", s.Start)
+	}
+	_, s = h.open(t, paths[kite]+"&resume=new")
+	if !s.Resume || s.Cursor != nil {
+		t.Errorf("resume=new: %+v", s.Start)
+	}
+	_, s = h.open(t, paths[kite]+"&resume=abcdefgh-4096.3"+query("filters", `{"tickers":["$aapl"]}`))
+	if want := (dialect.Cursor{Epoch: "abcdefgh", Position: 4096, K: 3}); !s.Resume || s.Cursor == nil || *s.Cursor != want {
+		t.Errorf("resume with a cursor: %+v", s.Cursor)
+	}
+	if got := s.Filters.GetKite().GetTickers(); len(got) != 1 || got[0] != "AAPL" {
+		t.Errorf("filters: %v", s.Filters)
+	}
+	admitted := h.keys.admits()
+	for _, bad := range []string{
+		"&resume=", "&resume=4096", "&resume=NEW", "&filters=", query("filters", "{"), query("filters", "[]"),
+		query("filters", `{"tickers":"AAPL"}`),
+	} {
+		refused(t, h.dial(t, paths[kite]+bad), 400)
+	}
+	refused(t, h.dial(t, paths[tw]+query("filters", "{}")), 400)
+	if h.keys.admits() != admitted {
+		t.Error("a malformed query took a slot")
+	}
+}
+
+func TestFiltersBeyondThePlanGiveTheSlotBack(t *testing.T) {
+	h := newHouse(t)
+	h.keys.answer = func(m proto.Message) (proto.Message, error) {
+		if _, ok := m.(*messages.Admit); ok {
+			return &messages.Admitted{KeyId: "k"}, nil
+		}
+		return nil, nil
+	}
+	refused(t, h.dial(t, paths[news]+query("filters", `{"tickers":["AAPL"]}`)), 403)
+	if got := h.keys.released(); len(got) != 1 || !strings.HasPrefix(got[0], "conn-") {
+		t.Errorf("released %q, want the one slot", got)
+	}
+}
+
+func TestAnAdmissionWithoutAnswerGivesTheSlotBack(t *testing.T) {
+	h := newHouse(t)
+	h.keys.answer = func(m proto.Message) (proto.Message, error) {
+		if _, ok := m.(*messages.Admit); ok {
+			return nil, errors.New("timed out")
+		}
+		return nil, nil
+	}
+	refused(t, h.dial(t, paths[kite]), 503)
+	if len(h.keys.released()) != 1 {
+		t.Error("the slot may have been taken and was not given back")
+	}
+}
+
+func TestASessionThatDoesNotStart(t *testing.T) {
+	h := newHouse(t)
+	h.sessions.fail = errors.New("no log")
+	c := h.dial(t, paths[kite])
+	c.expectClose(1013)
+	if len(h.keys.released()) != 1 {
+		t.Error("the slot was not given back")
+	}
+}
+
+func TestOverloadByNumber(t *testing.T) {
+	h := newHouse(t, func(c *ws.Config) { c.MaxConnections = 1 })
+	first, s := h.open(t, paths[kite])
+	for _, api := range []messages.Api{tw, news, kite} {
+		refused(t, h.dial(t, paths[api]), 503)
+	}
+	first.write(0x88, nil)
+	first.read()
+	s.end(t)
+	// The place is free once the session has been told.
+	h.open(t, paths[kite])
+}
+
+func TestAdmitNamesTheConnection(t *testing.T) {
+	h := newHouse(t)
+	_, s := h.open(t, paths[tw])
+	h.keys.mu.Lock()
+	defer h.keys.mu.Unlock()
+	a, ok := h.keys.asked[0].(*messages.Admit)
+	if !ok || a.GetNode() != "n1" || a.GetIncarnation() != 7 || a.GetApi() != tw || a.GetConnectionId() != s.ConnectionID {
+		t.Errorf("asked %v for %s", h.keys.asked[0], s.ConnectionID)
+	}
+	if len(a.GetCredential().GetSecretHash()) != 32 {
+		t.Error("no hash of the key")
+	}
+}

@@ -1,0 +1,137 @@
+package ws
+
+import (
+	"errors"
+	"net"
+	"os"
+	"time"
+
+	"github.com/birdwire/birdwire/gateway/dialect"
+	"github.com/birdwire/birdwire/messages"
+)
+
+// lingerBytes is how much of what a client still sends is read and dropped
+// after a close frame, so that the kernel does not answer it with a reset,
+// which could overtake the frame.
+const lingerBytes = 4 << 20
+
+// end queues the ending's frames behind what is queued, or, for a client that
+// does not read, in its place, and gives the client CloseTimeout to answer.
+// The first end counts.
+func (c *Conn) end(e dialect.Ending, drop bool) (first bool) {
+	c.mu.Lock()
+	if c.closing || c.closed {
+		c.mu.Unlock()
+		return false
+	}
+	c.closing = true
+	c.ended = e.Reason
+	if drop {
+		c.queue.drop()
+	}
+	if e.Frame != nil {
+		c.queue.push(textFrame(func(b []byte) []byte { return append(b, e.Frame...) }))
+	}
+	c.queue.push(closeFrame(e.Code, e.Reason))
+	c.closeTimer = time.AfterFunc(c.server.cfg.CloseTimeout, c.abort)
+	c.schedule()
+	return true
+}
+
+// abort closes the socket whatever is queued; the reading goroutine finds out
+// and cleans up.
+func (c *Conn) abort() { _ = c.net.Close() }
+
+// failed ends the connection after an error of its socket. Called with c.mu
+// held, which it releases.
+func (c *Conn) failed(operation string, err error) {
+	if c.ended == "" {
+		c.ended = operation + ": " + plain(err)
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			c.ended = "slow consumer: its socket took nothing for " + c.server.cfg.WriteTimeout.String()
+			c.route.figures.slow.Add(1)
+		}
+	}
+	c.closing, c.closed = true, true
+	c.queue.reset()
+	c.settle()
+	c.mu.Unlock()
+	c.abort()
+}
+
+// plain is the error without the addresses that package net puts around it.
+func plain(err error) string {
+	var op *net.OpError
+	if errors.As(err, &op) && op.Err != nil {
+		return op.Err.Error()
+	}
+	return err.Error()
+}
+
+// finish is the end of every connection, on its reading goroutine, once
+// nothing more is read: it lets the queue run out, closes the socket, and
+// tells the session.
+func (c *Conn) finish() {
+	deadline := time.Now().Add(c.server.cfg.CloseTimeout)
+	c.mu.Lock()
+	if !c.closing {
+		c.closing, c.closed = true, true
+		c.queue.reset() // nobody is there to read it
+	}
+	var flushed chan struct{}
+	if !c.closed && !c.queue.empty() {
+		flushed = make(chan struct{})
+		c.flushed = flushed
+	}
+	timer := c.closeTimer
+	c.mu.Unlock()
+	if flushed != nil {
+		give := time.NewTimer(c.server.cfg.CloseTimeout)
+		select {
+		case <-flushed:
+		case <-give.C:
+		}
+		give.Stop()
+	}
+	if timer != nil {
+		timer.Stop()
+	}
+	c.mu.Lock()
+	c.closed = true
+	c.queue.reset()
+	c.settle()
+	session, why := c.session, c.ended
+	c.mu.Unlock()
+	if !c.peerClosed && !c.readFailed {
+		defer func() { // the slot need not wait for this
+			c.linger(deadline)
+			c.abort()
+			c.server.forget(c)
+		}()
+	} else {
+		c.abort()
+		c.server.forget(c)
+	}
+	if session != nil {
+		session.Tell(&messages.SocketClosed{Detail: why})
+	}
+}
+
+// linger says that nothing more is sent and reads until the client says so
+// too, or takes too long about it.
+func (c *Conn) linger(deadline time.Time) {
+	if c.net.SetDeadline(deadline) != nil {
+		return
+	}
+	if half, ok := c.net.(interface{ CloseWrite() error }); ok && half.CloseWrite() != nil {
+		return
+	}
+	var sink [512]byte
+	for left := lingerBytes; left > 0; {
+		n, err := c.net.Read(sink[:])
+		if err != nil {
+			return
+		}
+		left -= n
+	}
+}

@@ -1,0 +1,251 @@
+package ws
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/lxzan/gws"
+
+	"github.com/birdwire/birdwire/gateway"
+	"github.com/birdwire/birdwire/gateway/dialect/kite"
+	"github.com/birdwire/birdwire/gateway/dialect/newsrank"
+	"github.com/birdwire/birdwire/gateway/dialect/twitter"
+	"github.com/birdwire/birdwire/messages"
+)
+
+// Paths are where the APIs' clients connect; a mux routes them to a Server.
+var Paths = []string{"/v1/twitter/stream", "/ws", "/v1/news/stream", "/api/ws"}
+
+// route is one API as it is served.
+type route struct {
+	api      messages.Api
+	name     string // in logs and metrics
+	codec    codec
+	key      func(*http.Request) string // the key as presented, "" where none was
+	tooLarge string                     // why a message past the read limit is refused
+	upgrader *gws.Upgrader
+	figures  *figures
+}
+
+// Server serves the three APIs' WebSockets. It is an http.Handler for Paths
+// and a prometheus.Collector.
+type Server struct {
+	cfg      Config
+	keys     gateway.Keys
+	sessions Sessions
+	apis     []*route
+	routes   map[string]*route // by path
+	cache    *cache
+	flushers []*flusher
+	writing  sync.WaitGroup // the flushers
+
+	admitting atomic.Int64
+	nextID    atomic.Uint64 // spreads connections over the flushers
+
+	mu       sync.Mutex    // protects what follows
+	draining bool          // nobody is let in any more
+	conns    *Conn         // every upgraded connection, in a list through prev and after
+	open     int           // those, and those that are being admitted
+	empty    chan struct{} // closed once open is 0; nil until Drain waits
+}
+
+const (
+	readLimitNews  = 256 << 10
+	readLimitOther = 64 << 10
+	// readBuffer serves client messages of ordinary size; longer ones bypass it.
+	readBuffer = 256
+)
+
+// New makes a server and starts its flushers; Close stops them.
+func New(cfg Config, keys gateway.Keys, sessions Sessions) (*Server, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	s := &Server{cfg: cfg, keys: keys, sessions: sessions, cache: newCache(cfg.CacheSize)}
+	tw := s.route(messages.Api_API_TWITTER, "twitter", twitter.Codec{}, twitterKey, readLimitOther)
+	news := s.route(messages.Api_API_NEWSRANK, "newsrank", newsrank.Codec{Model: cfg.EmbeddingModel}, queryKey("token"), readLimitNews)
+	ki := s.route(messages.Api_API_KITE, "kite", kite.Codec{}, kiteKey, readLimitOther)
+	s.apis = []*route{tw, news, ki}
+	s.routes = map[string]*route{Paths[0]: tw, Paths[1]: news, Paths[2]: news, Paths[3]: ki}
+	for range cfg.Flushers {
+		f := newFlusher()
+		s.flushers = append(s.flushers, f)
+		s.writing.Go(f.run)
+	}
+	return s, nil
+}
+
+func (s *Server) route(api messages.Api, name string, c codec, key func(*http.Request) string, limit int) *route {
+	return &route{
+		api: api, name: name, codec: c, key: key, figures: new(figures),
+		tooLarge: fmt.Sprintf("message too large: at most %d bytes", limit),
+		upgrader: gws.NewUpgrader(events{}, &gws.ServerOption{
+			ReadMaxPayloadSize: limit,
+			ReadBufferSize:     readBuffer,
+			ParallelGolimit:    1, // unused, but a channel of this size is made for each connection
+			CheckUtf8Enabled:   true,
+			NewSession:         func() gws.SessionStorage { return noStorage{} },
+			PermessageDeflate:  gws.PermessageDeflate{Enabled: s.cfg.Deflate, PoolSize: 2},
+		}),
+	}
+}
+
+// twitterKey: where both are present the header wins, with no fallback.
+func twitterKey(r *http.Request) string {
+	if values := r.Header.Values("X-Api-Key"); len(values) > 0 {
+		return values[0]
+	}
+	return r.URL.Query().Get("api_key")
+}
+
+// kiteKey takes the header as well: the vendor's own error asks for it.
+func kiteKey(r *http.Request) string {
+	if key := r.URL.Query().Get("key"); key != "" {
+		return key
+	}
+	return r.Header.Get("X-Api-Key")
+}
+
+func queryKey(name string) func(*http.Request) string {
+	return func(r *http.Request) string { return r.URL.Query().Get(name) }
+}
+
+// Connections is how many are open or being admitted.
+func (s *Server) Connections() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.open
+}
+
+// reserve counts a connection that is about to be admitted; false: the server
+// is full or draining. forget gives it back.
+func (s *Server) reserve() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.open >= s.cfg.MaxConnections || s.draining {
+		return false
+	}
+	s.open++
+	return true
+}
+
+// list makes an upgraded connection known to Drain; true: it came too late
+// for that and must end at once.
+func (s *Server) list(c *Conn) (draining bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c.after = s.conns
+	if c.after != nil {
+		c.after.prev = c
+	}
+	s.conns = c
+	c.route.figures.connections.Add(1)
+	return s.draining
+}
+
+// forget undoes list, and unreserve with it.
+func (s *Server) forget(c *Conn) {
+	s.mu.Lock()
+	if c.prev != nil {
+		c.prev.after = c.after
+	} else {
+		s.conns = c.after
+	}
+	if c.after != nil {
+		c.after.prev = c.prev
+	}
+	c.prev, c.after = nil, nil
+	c.route.figures.connections.Add(-1)
+	s.mu.Unlock()
+	s.unreserve()
+}
+
+func (s *Server) unreserve() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.open--
+	if s.open == 0 && s.empty != nil {
+		close(s.empty)
+		s.empty = nil
+	}
+}
+
+// Drain lets nobody in any more (503) and ends every connection with 1012,
+// spread evenly over the period so that the clients do not come back all at
+// once. It returns when all are gone, or, with ctx's error, when ctx ends:
+// those that are left are cut off then.
+func (s *Server) Drain(ctx context.Context, period time.Duration) error {
+	s.mu.Lock()
+	s.draining = true
+	all := s.listedLocked()
+	if s.empty == nil {
+		s.empty = make(chan struct{})
+	}
+	empty := s.empty
+	if s.open == 0 {
+		close(s.empty)
+		s.empty = nil
+	}
+	s.mu.Unlock()
+
+	const step = 10 * time.Millisecond
+	steps := max(1, int(period/step))
+	ticker := time.NewTicker(step)
+	defer ticker.Stop()
+	done := 0
+	for i := 1; i <= steps && done < len(all); i++ {
+		for upTo := len(all) * i / steps; done < upTo; done++ {
+			all[done].End(messages.EndReason_END_DRAIN, "")
+		}
+		if done == len(all) {
+			break
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			steps = i // the rest at once
+		}
+	}
+	for ; done < len(all); done++ {
+		all[done].End(messages.EndReason_END_DRAIN, "")
+	}
+	select {
+	case <-empty:
+		return nil
+	case <-ctx.Done():
+	}
+	s.mu.Lock()
+	all = s.listedLocked()
+	s.mu.Unlock()
+	for _, c := range all {
+		c.abort()
+	}
+	<-empty
+	return fmt.Errorf("drain connections: %w", ctx.Err())
+}
+
+// listedLocked copies the list. s.mu is held.
+func (s *Server) listedLocked() []*Conn {
+	var all []*Conn
+	for c := s.conns; c != nil; c = c.after {
+		all = append(all, c)
+	}
+	return all
+}
+
+// Close cuts off every connection, waits for the last one to be cleaned up,
+// and stops the flushers. Drain first to part in order.
+func (s *Server) Close() {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	_ = s.Drain(ctx, 0) // its error is the cancelled context's
+	for _, f := range s.flushers {
+		close(f.stop)
+	}
+	s.writing.Wait()
+}

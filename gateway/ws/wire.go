@@ -1,0 +1,104 @@
+package ws
+
+import (
+	"encoding/binary"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/birdwire/birdwire/gateway/dialect"
+)
+
+// wire is the connection as gws sees it, a net.Conn. Reads go to the socket;
+// what gws writes, the handshake's answer and close frames, goes through the
+// connection's own queue, so that it never mixes with frames in flight and
+// never blocks. Deadlines are ours: gws's are ignored.
+type wire Conn
+
+var _ net.Conn = (*wire)(nil)
+
+func (w *wire) Read(p []byte) (int, error) {
+	if len(w.early) > 0 {
+		n := copy(p, w.early)
+		if w.early = w.early[n:]; len(w.early) == 0 {
+			w.early = nil
+		}
+		return n, nil
+	}
+	n, err := w.net.Read(p)
+	w.readFailed = w.readFailed || err != nil
+	return n, err
+}
+
+// Write takes a handshake or a close frame, the only things gws is let write.
+func (w *wire) Write(p []byte) (int, error) {
+	c := (*Conn)(w)
+	if len(p) >= 2 && p[0] == finBit|opClose {
+		c.closeAsked(p[2:])
+		return len(p), nil
+	}
+	if !c.push([][]byte{append([]byte(nil), p...)}, len(p)) {
+		return 0, net.ErrClosed
+	}
+	return len(p), nil
+}
+
+// Close does nothing: finish closes the socket once the queue has run out.
+func (w *wire) Close() error { return nil }
+
+func (w *wire) LocalAddr() net.Addr              { return w.net.LocalAddr() }
+func (w *wire) RemoteAddr() net.Addr             { return w.net.RemoteAddr() }
+func (w *wire) SetDeadline(time.Time) error      { return nil }
+func (w *wire) SetReadDeadline(time.Time) error  { return nil }
+func (w *wire) SetWriteDeadline(time.Time) error { return nil }
+
+// closeAsked queues the close frame that gws wants to send: the answer to the
+// client's, or the word on what it did wrong. gws's own reasons name the
+// library, and after a failed read our addresses, so they are replaced.
+// Nothing that is still queued is worth sending any more.
+func (c *Conn) closeAsked(body []byte) {
+	code, reason := uint16(0), ""
+	if len(body) >= 2 {
+		code, reason = binary.BigEndian.Uint16(body), string(body[2:])
+	}
+	if reason != "" {
+		code, reason = c.mistake(code, reason)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closing || c.closed || c.readFailed {
+		return
+	}
+	c.closing = true
+	c.ended = reason
+	c.queue.drop()
+	if code == 0 {
+		c.queue.push([]byte{finBit | opClose, 0})
+	} else {
+		c.queue.push(closeFrame(code, reason))
+	}
+	list := !c.listed && !c.busy
+	c.listed = c.listed || list
+	if list {
+		c.flusher.push(c)
+	}
+}
+
+// mistake words what the client did wrong. gws calls a message that inflates
+// past the limit an internal error.
+func (c *Conn) mistake(code uint16, reason string) (uint16, string) {
+	switch {
+	case code == dialect.CloseTooLarge, strings.Contains(reason, "too large"):
+		return dialect.CloseTooLarge, c.route.tooLarge
+	case code == closeBadText:
+		return code, "text is not UTF-8"
+	case code == dialect.CloseInternal: // the only other thing that fails in gws is inflating
+		return closeBadText, "compressed message cannot be read"
+	}
+	return closeProtocol, "frame breaks the WebSocket protocol"
+}
+
+const (
+	closeProtocol = 1002
+	closeBadText  = 1007
+)
