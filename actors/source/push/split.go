@@ -195,6 +195,10 @@ func (s *splitter) nextObject() ([]byte, int, error) {
 		return nil, s.line, err
 	}
 	line := s.line
+	if c := s.buf[s.pos]; c != '{' {
+		s.done = true
+		return nil, line, bad("want an object, got %q: the rest was not read", c)
+	}
 	value, err := s.value()
 	return value, line, err
 }
