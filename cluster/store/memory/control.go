@@ -1,0 +1,160 @@
+package memory
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/birdwire/birdwire/cluster/store"
+)
+
+type control struct{ *Store }
+
+func (c control) Get(ctx context.Context, key string) (store.Value, error) {
+	if err := store.CheckKey(key); err != nil {
+		return store.Value{}, err
+	}
+	if _, err := c.begin(ctx, ControlGet, key); err != nil {
+		return store.Value{}, err
+	}
+	defer c.disk.mu.Unlock()
+	v, ok := c.disk.records[key]
+	if !ok {
+		return store.Value{}, fmt.Errorf("get %s: %w", key, store.ErrNotFound)
+	}
+	v.Data = bytes.Clone(v.Data)
+	return v, nil
+}
+
+func (c control) CAS(ctx context.Context, key string, data []byte, revision uint64) (uint64, error) {
+	if err := store.CheckKey(key); err != nil {
+		return 0, err
+	}
+	fault, err := c.beginWrite(ctx, ControlCAS, key)
+	if err != nil {
+		return 0, err
+	}
+	defer c.disk.mu.Unlock()
+	d := c.disk
+	if have := d.records[key].Revision; have != revision {
+		return 0, fmt.Errorf("write %s at revision %d: %w: it is %d", key, revision, store.ErrConflict, have)
+	}
+	d.written++
+	v := store.Value{Key: key, Data: bytes.Clone(data), Revision: d.written}
+	d.records[key] = v
+	d.tell(store.Change{Value: v})
+	if err := fault.after(ControlCAS, key); err != nil {
+		return 0, err
+	}
+	return v.Revision, nil
+}
+
+func (c control) Delete(ctx context.Context, key string, revision uint64) error {
+	if err := store.CheckKey(key); err != nil {
+		return err
+	}
+	fault, err := c.beginWrite(ctx, ControlDelete, key)
+	if err != nil {
+		return err
+	}
+	defer c.disk.mu.Unlock()
+	d := c.disk
+	switch have, ok := d.records[key]; {
+	case !ok:
+		return fmt.Errorf("delete %s: %w", key, store.ErrNotFound)
+	case have.Revision != revision:
+		return fmt.Errorf("delete %s at revision %d: %w: it is %d", key, revision, store.ErrConflict, have.Revision)
+	}
+	d.written++
+	delete(d.records, key)
+	d.tell(store.Change{Value: store.Value{Key: key, Revision: d.written}, Deleted: true})
+	return fault.after(ControlDelete, key)
+}
+
+func (c control) List(ctx context.Context, prefix string) ([]store.Value, error) {
+	if err := store.CheckPrefix(prefix); err != nil {
+		return nil, err
+	}
+	if _, err := c.begin(ctx, ControlList, prefix); err != nil {
+		return nil, err
+	}
+	defer c.disk.mu.Unlock()
+	return c.disk.list(prefix), nil
+}
+
+// list copies what stands under prefix, by key. Holding mu.
+func (d *Disk) list(prefix string) []store.Value {
+	var values []store.Value
+	for key, v := range d.records {
+		if strings.HasPrefix(key, prefix) {
+			v.Data = bytes.Clone(v.Data)
+			values = append(values, v)
+		}
+	}
+	slices.SortFunc(values, func(a, b store.Value) int { return strings.Compare(a.Key, b.Key) })
+	return values
+}
+
+// watch is one watcher: a channel with room for what stood and for what may
+// wait, so that telling it never blocks and needs no goroutine.
+type watch struct {
+	store  *Store
+	prefix string
+	out    chan store.Change
+	ended  bool
+}
+
+func (c control) Watch(ctx context.Context, prefix string) (<-chan store.Change, error) {
+	if err := store.CheckPrefix(prefix); err != nil {
+		return nil, err
+	}
+	if _, err := c.begin(ctx, ControlWatch, prefix); err != nil {
+		return nil, err
+	}
+	defer c.disk.mu.Unlock()
+	d := c.disk
+	stands := d.list(prefix)
+	w := &watch{store: c.Store, prefix: prefix, out: make(chan store.Change, len(stands)+1+d.cfg.WatchBuffer)}
+	for _, v := range stands {
+		w.out <- store.Change{Value: v}
+	}
+	w.out <- store.Change{Synced: true}
+	d.watches = append(d.watches, w)
+	context.AfterFunc(ctx, func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		w.end()
+		d.dropEnded()
+	})
+	return w.out, nil
+}
+
+// tell hands a change to whoever watches it, in the order they came. Holding mu.
+func (d *Disk) tell(change store.Change) {
+	for _, w := range d.watches {
+		if !strings.HasPrefix(change.Key, w.prefix) {
+			continue
+		}
+		change.Data = bytes.Clone(change.Data)
+		select {
+		case w.out <- change:
+		default:
+			w.end() // it fell too far behind, and watches anew
+		}
+	}
+	d.dropEnded()
+}
+
+// end closes the watch. Holding mu.
+func (w *watch) end() {
+	if !w.ended {
+		w.ended = true
+		close(w.out)
+	}
+}
+
+func (d *Disk) dropEnded() {
+	d.watches = slices.DeleteFunc(d.watches, func(w *watch) bool { return w.ended })
+}

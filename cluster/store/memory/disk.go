@@ -1,0 +1,137 @@
+package memory
+
+import (
+	"sync"
+	"time"
+
+	"github.com/birdwire/birdwire/cluster/store"
+	"github.com/birdwire/birdwire/messages"
+)
+
+// Disk is what survives the process. It is safe for concurrent use, and so are
+// the handles opened on it.
+type Disk struct {
+	cfg Config
+
+	mu sync.Mutex // protects all that follows, and the handles' watches
+
+	epoch   string
+	full    bool
+	frames  []written       // in order; sequences grow, with holes where frames were skipped
+	last    uint64          // sequence, also of a log that holds nothing any more
+	tails   map[string]tail // by node: its last frame
+	records map[string]store.Value
+	written uint64 // the last revision given, of records and items
+	items   map[string]itemRecord
+	shots   map[string][]snapshot // by id, in the order they came; the newest two
+	watches []*watch
+}
+
+type written struct {
+	sequence uint64
+	frame    *messages.Frame
+	at       time.Time
+}
+
+type tail struct {
+	name     store.Name
+	sequence uint64
+}
+
+// NewDisk returns an empty disk.
+func NewDisk(cfg Config) *Disk {
+	cfg = cfg.withDefaults()
+	return &Disk{
+		cfg:     cfg,
+		epoch:   cfg.Epoch,
+		tails:   map[string]tail{},
+		records: map[string]store.Value{},
+		items:   map[string]itemRecord{},
+		shots:   map[string][]snapshot{},
+	}
+}
+
+// SetFull makes every write answer store.ErrFull, or ends that.
+func (d *Disk) SetFull(full bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.full = full
+}
+
+// SetEpoch gives the log another epoch: cursors and snapshots of the old one
+// mean nothing.
+func (d *Disk) SetEpoch(epoch string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.epoch = epoch
+}
+
+// Trim removes the frames before sequence first, as retention does.
+func (d *Disk) Trim(first uint64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.trim(first)
+}
+
+func (d *Disk) trim(first uint64) {
+	n := 0
+	for n < len(d.frames) && d.frames[n].sequence < first {
+		n++
+	}
+	clear(d.frames[:n])
+	d.frames = d.frames[n:]
+}
+
+// Skip removes the frames from sequence from to sequence to: readers are told
+// that they are gone for good. At the log's beginning it is the same as Trim.
+func (d *Disk) Skip(from, to uint64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	kept := d.frames[:0:0]
+	for _, w := range d.frames {
+		if w.sequence < from || w.sequence > to {
+			kept = append(kept, w)
+		}
+	}
+	d.frames = kept
+}
+
+// Lose forgets the frames after sequence last, as a damaged disk does: the log
+// goes on from there, under another epoch.
+func (d *Disk) Lose(last uint64, epoch string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for len(d.frames) > 0 && d.frames[len(d.frames)-1].sequence > last {
+		d.frames = d.frames[:len(d.frames)-1]
+	}
+	d.last, d.epoch = min(d.last, last), epoch
+	clear(d.tails)
+	for _, w := range d.frames {
+		d.tails[w.frame.GetNode()] = tail{nameOf(w.frame), w.sequence}
+	}
+}
+
+// retain drops what is older or more than the disk keeps. Holding mu.
+func (d *Disk) retain() {
+	if age := d.cfg.RetentionAge; age > 0 {
+		oldest := d.cfg.Now().Add(-age)
+		for len(d.frames) > 0 && d.frames[0].at.Before(oldest) {
+			d.trim(d.frames[0].sequence + 1)
+		}
+	}
+	if n := d.cfg.RetentionFrames; n > 0 && len(d.frames) > n {
+		d.trim(d.frames[len(d.frames)-n].sequence)
+	}
+}
+
+// first is the first sequence held, last+1 where there is none. Holding mu.
+func (d *Disk) first() uint64 {
+	if len(d.frames) == 0 {
+		return d.last + 1
+	}
+	return d.frames[0].sequence
+}
+
+func nameOf(f *messages.Frame) store.Name {
+	return store.Name{Node: f.GetNode(), Incarnation: f.GetIncarnation(), Number: f.GetNumber()}
+}

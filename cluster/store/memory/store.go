@@ -1,0 +1,128 @@
+package memory
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/birdwire/birdwire/cluster/store"
+)
+
+// Store is one node's handle on a disk, as a store.Store.
+type Store struct {
+	disk  *Disk
+	fault func(Call) Fault
+
+	calls    uint64         // protected by disk.mu, like what follows
+	injected map[Op][]Fault // asked before fault
+	closed   bool
+	counters store.Counters
+}
+
+// New is a handle on a disk of its own.
+func New(cfg Config) *Store { return NewDisk(cfg).Open(nil) }
+
+// Open is another handle. fault replaces Config.Fault where it is not nil, so
+// that each node of a simulation has faults of its own.
+func (d *Disk) Open(fault func(Call) Fault) *Store {
+	if fault == nil {
+		fault = d.cfg.Fault
+	}
+	s := &Store{disk: d, fault: fault, injected: map[Op][]Fault{}}
+	s.counters = store.NewCounters(control{s})
+	return s
+}
+
+// Disk is what the handle is on.
+func (s *Store) Disk() *Disk { return s.disk }
+
+// Inject makes the next calls of that kind meet these faults, one each, before
+// the fault function is asked.
+func (s *Store) Inject(op Op, faults ...Fault) {
+	s.disk.mu.Lock()
+	defer s.disk.mu.Unlock()
+	s.injected[op] = append(s.injected[op], faults...)
+}
+
+func (s *Store) Journal() store.Journal     { return journal{s} }
+func (s *Store) Control() store.Control     { return control{s} }
+func (s *Store) Counters() store.Counters   { return s.counters }
+func (s *Store) Items() store.Items         { return items{s} }
+func (s *Store) Snapshots() store.Snapshots { return snapshots{s} }
+
+// Healthy is nil, store.ErrClosed, store.ErrFull, or a fault.
+func (s *Store) Healthy(ctx context.Context) error {
+	_, err := s.begin(ctx, Health, "")
+	if err != nil {
+		return err
+	}
+	defer s.disk.mu.Unlock()
+	if s.disk.full {
+		return store.ErrFull
+	}
+	return nil
+}
+
+// Close closes the handle's watches; every later call answers store.ErrClosed.
+func (s *Store) Close() error {
+	s.disk.mu.Lock()
+	defer s.disk.mu.Unlock()
+	s.closed = true
+	for _, w := range s.disk.watches {
+		if w.store == s {
+			w.end()
+		}
+	}
+	s.disk.dropEnded()
+	return nil
+}
+
+// begin is how every call starts: it meets its fault, then takes the disk. On
+// nil the caller holds disk.mu and gives it back.
+func (s *Store) begin(ctx context.Context, op Op, key string) (Fault, error) {
+	s.disk.mu.Lock()
+	s.calls++
+	call := Call{Op: op, Key: key, Number: s.calls}
+	var fault Fault
+	if next := s.injected[op]; len(next) > 0 {
+		fault, s.injected[op] = next[0], next[1:]
+		s.disk.mu.Unlock()
+	} else {
+		s.disk.mu.Unlock()
+		fault = s.fault(call)
+	}
+	err := ctx.Err()
+	if fault.Delay > 0 && err == nil {
+		err = s.disk.cfg.Sleep(ctx, fault.Delay)
+	}
+	if err == nil {
+		err = fault.Err
+	}
+	if err != nil {
+		return fault, fmt.Errorf("%s: %w", call, err)
+	}
+	s.disk.mu.Lock()
+	if s.closed {
+		s.disk.mu.Unlock()
+		return fault, fmt.Errorf("%s: %w", call, store.ErrClosed)
+	}
+	s.disk.retain()
+	return fault, nil
+}
+
+// beginWrite is begin for what needs space.
+func (s *Store) beginWrite(ctx context.Context, op Op, key string) (Fault, error) {
+	fault, err := s.begin(ctx, op, key)
+	if err == nil && s.disk.full {
+		s.disk.mu.Unlock()
+		err = fmt.Errorf("%s %q: %w", op, key, store.ErrFull)
+	}
+	return fault, err
+}
+
+// after is what a write that happened is answered with.
+func (f Fault) after(op Op, key string) error {
+	if f.Ambiguous {
+		return fmt.Errorf("%s %q: %w", op, key, store.ErrAmbiguous)
+	}
+	return nil
+}

@@ -1,0 +1,260 @@
+package nats
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+
+	nc "github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nuid"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/birdwire/birdwire/cluster/store"
+	"github.com/birdwire/birdwire/messages"
+)
+
+// items keeps one message an article. Written one by one, each would cost a
+// sync of its own; an atomic batch costs a handful for hundreds.
+type items struct {
+	store *Store
+	// batches bounds the atomic batches on their way: the server takes fifty a
+	// stream, and more than a few at once gain nothing. More wait.
+	batches chan struct{}
+}
+
+// Bounds of one batch; the server's own is 1,000 messages.
+const (
+	batchItems      = 256
+	batchBytes      = 4 << 20
+	batchesInFlight = 4
+	// maxItem is what one item may have, in bytes.
+	maxItem = store.MaxFrameBytes
+)
+
+func newItems(s *Store) *items {
+	return &items{store: s, batches: make(chan struct{}, batchesInFlight)}
+}
+
+func itemSubject(identity string) string {
+	sum := sha256.Sum256([]byte(identity))
+	return itemsSubject + hex.EncodeToString(sum[:])
+}
+
+func (t *items) Get(ctx context.Context, identities []string) ([]store.ItemState, error) {
+	states := make([]store.ItemState, len(identities))
+	for from := 0; from < len(identities); from += batchItems {
+		to := min(from+batchItems, len(identities))
+		if err := t.get(ctx, identities[from:to], states[from:to]); err != nil {
+			return nil, fmt.Errorf("get %d items: %w", len(identities), err)
+		}
+	}
+	return states, nil
+}
+
+// get reads one batch of articles in one exchange; those that are not there
+// are not in the answer.
+func (t *items) get(ctx context.Context, identities []string, states []store.ItemState) error {
+	sess, err := t.store.session(ctx)
+	if err != nil {
+		return err
+	}
+	places := make(map[string][]int, len(identities))
+	var subjects []string
+	for i, identity := range identities {
+		subject := itemSubject(identity)
+		if _, ok := places[subject]; !ok {
+			subjects = append(subjects, subject)
+		}
+		places[subject] = append(places[subject], i)
+	}
+	request, err := json.Marshal(struct {
+		Last []string `json:"multi_last"`
+	}{subjects})
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, opTimeout)
+	defer cancel()
+	return sess.collect(ctx, directGet+itemsStream, request, len(subjects), func(m *nc.Msg) error {
+		revision, err := sequenceOf(m)
+		if err != nil {
+			return err
+		}
+		for _, i := range places[m.Header.Get(jetstream.SubjectHeader)] {
+			item := new(messages.Item)
+			if err := proto.Unmarshal(m.Data, item); err != nil {
+				return fmt.Errorf("item %q: %w: %w", identities[i], store.ErrCorrupt, err)
+			}
+			states[i] = store.ItemState{Item: item, Revision: revision}
+		}
+		return nil
+	})
+}
+
+func (t *items) CAS(ctx context.Context, all []*messages.Item, revisions []uint64) ([]error, error) {
+	if len(all) != len(revisions) {
+		return nil, fmt.Errorf("write items: %d items, %d revisions", len(all), len(revisions))
+	}
+	each := make([]error, len(all))
+	chosen, err := t.encode(all, revisions, each)
+	if err != nil {
+		return nil, err
+	}
+	known := 0
+	for len(chosen) > 0 {
+		n, bytes := 0, 0
+		for n < len(chosen) && n < batchItems && (n == 0 || bytes+len(chosen[n].m.Data) <= batchBytes) {
+			bytes += len(chosen[n].m.Data)
+			n++
+		}
+		if err := t.write(ctx, chosen[:n], each); err != nil {
+			if known == 0 {
+				return nil, fmt.Errorf("write %d items: %w", len(all), err)
+			}
+			for _, w := range chosen {
+				each[w.place] = err // what was written before stands
+			}
+			return each, nil
+		}
+		known += n
+		chosen = chosen[n:]
+	}
+	return each, nil
+}
+
+// itemWrite is one item on its way, and its place in the caller's slices.
+type itemWrite struct {
+	m     *nc.Msg
+	place int
+}
+
+// encode makes the messages, each conditional on its revision. An article named
+// twice is written once: its second revision cannot be the one that stands.
+func (t *items) encode(all []*messages.Item, revisions []uint64, each []error) ([]itemWrite, error) {
+	chosen := make([]itemWrite, 0, len(all))
+	seen := make(map[string]bool, len(all))
+	for i, item := range all {
+		subject := itemSubject(item.GetIdentity())
+		if seen[subject] {
+			each[i] = fmt.Errorf("item %q twice in one write: %w", item.GetIdentity(), store.ErrConflict)
+			continue
+		}
+		seen[subject] = true
+		data, err := proto.Marshal(item)
+		if err != nil {
+			return nil, fmt.Errorf("write item %q: %w", item.GetIdentity(), err)
+		}
+		if len(data) > maxItem {
+			each[i] = fmt.Errorf("write item %q: %d bytes, at most %d", item.GetIdentity(), len(data), maxItem)
+			continue
+		}
+		m := nc.NewMsg(subject)
+		m.Data = data
+		expect(m, revisions[i])
+		chosen = append(chosen, itemWrite{m, i})
+	}
+	return chosen, nil
+}
+
+// write writes one batch: all of it at once where every revision stands, which
+// is nearly always; else one by one, to learn which did not. The error is of
+// the batch where nothing is known of any.
+func (t *items) write(ctx context.Context, batch []itemWrite, each []error) error {
+	select {
+	case t.batches <- struct{}{}:
+		defer func() { <-t.batches }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if err := t.store.disk.room(); err != nil {
+		return err
+	}
+	if len(batch) > 1 {
+		err := t.atomic(ctx, batch)
+		if err == nil || !errors.Is(err, store.ErrConflict) {
+			return err
+		}
+	}
+	return t.oneByOne(ctx, batch, each)
+}
+
+// Headers of an atomic batch.
+const (
+	batchIDHeader       = "Nats-Batch-Id"
+	batchSequenceHeader = "Nats-Batch-Sequence"
+	batchCommitHeader   = "Nats-Batch-Commit"
+)
+
+// atomic writes all or nothing. Only the last message is answered.
+func (t *items) atomic(ctx context.Context, batch []itemWrite) error {
+	sess, err := t.store.session(ctx)
+	if err != nil {
+		return err
+	}
+	id := nuid.Next()
+	last := len(batch) - 1
+	for i, w := range batch {
+		w.m.Header.Set(batchIDHeader, id)
+		w.m.Header.Set(batchSequenceHeader, strconv.Itoa(i+1))
+		if i < last {
+			if err := sess.writes.PublishMsg(w.m); err != nil {
+				return t.store.unanswered(err)
+			}
+		}
+	}
+	batch[last].m.Header.Set(batchCommitHeader, "1")
+	_, err = t.store.publish(ctx, batch[last].m)
+	return err
+}
+
+// oneByOne writes each by itself, all on their way at once.
+func (t *items) oneByOne(ctx context.Context, batch []itemWrite, each []error) error {
+	sess, err := t.store.session(ctx)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, opTimeout)
+	defer cancel()
+	in := make(chan *nc.Msg, len(batch))
+	inbox := nc.NewInbox()
+	sub, err := sess.writes.ChanSubscribe(inbox+".*", in)
+	if err != nil {
+		return fmt.Errorf("subscribe: %w", err)
+	}
+	defer func() { _ = sub.Unsubscribe() }()
+	for i, w := range batch {
+		for _, header := range []string{batchIDHeader, batchSequenceHeader, batchCommitHeader} {
+			w.m.Header.Del(header)
+		}
+		w.m.Reply = inbox + "." + strconv.Itoa(i)
+		each[w.place] = store.ErrAmbiguous // until it is answered
+		if err := sess.writes.PublishMsg(w.m); err != nil {
+			return t.store.unanswered(err)
+		}
+	}
+	for range batch {
+		select {
+		case answer := <-in:
+			i, err := strconv.Atoi(answer.Subject[len(inbox)+1:])
+			if err != nil || i >= len(batch) {
+				return fmt.Errorf("%w: answer on %s", store.ErrAmbiguous, answer.Subject)
+			}
+			if _, err := readAck(answer); err != nil {
+				each[batch[i].place] = fmt.Errorf("write item: %w", err)
+			} else {
+				each[batch[i].place] = nil
+			}
+		case <-sess.done:
+			return nil // each says which are unknown
+		case <-ctx.Done():
+			t.store.suspected()
+			return nil
+		}
+	}
+	return nil
+}

@@ -1,0 +1,196 @@
+package nats
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+
+	nc "github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/birdwire/birdwire/cluster/store"
+	"github.com/birdwire/birdwire/messages"
+)
+
+// journal writes frames, each node's under a subject of its own, and each one
+// only where the last frame of that node is the one that this store knows of.
+// That condition, not the server's duplicate window, is what makes a frame
+// stand once: the window is a matter of minutes, the condition is for good, and
+// it also stops an older incarnation of the same node.
+type journal struct {
+	store *Store
+
+	// turn is held by the one append in flight; taken with a context, which a
+	// mutex is not.
+	turn  chan struct{}
+	tails map[string]tail // by node, what is known; protected by turn
+}
+
+// tail is the last frame of a node in the log; zero where there is none.
+type tail struct {
+	name     store.Name
+	sequence uint64
+}
+
+func newJournal(s *Store) *journal {
+	return &journal{store: s, turn: make(chan struct{}, 1), tails: map[string]tail{}}
+}
+
+// maxTails bounds what is remembered of nodes; past it all is forgotten and
+// asked again, one question a node.
+const maxTails = 1024
+
+func (j *journal) Append(ctx context.Context, frame *messages.Frame) (uint64, error) {
+	data, err := store.EncodeFrame(frame)
+	if err != nil {
+		return 0, err
+	}
+	name := store.Name{Node: frame.GetNode(), Incarnation: frame.GetIncarnation(), Number: frame.GetNumber()}
+	select {
+	case j.turn <- struct{}{}:
+		defer func() { <-j.turn }()
+	case <-ctx.Done():
+		return 0, fmt.Errorf("append frame %s: nothing was written: %w", name, ctx.Err())
+	}
+	sequence, err := j.append(ctx, name, data)
+	if err != nil {
+		return 0, fmt.Errorf("append frame %s: %w", name, err)
+	}
+	j.store.marks.advance(markJournal, sequence)
+	return sequence, nil
+}
+
+// append writes behind the node's tail, or finds the frame where it stands.
+// Holding turn.
+func (j *journal) append(ctx context.Context, name store.Name, data []byte) (uint64, error) {
+	for {
+		last, err := j.tail(ctx, name.Node)
+		if err != nil {
+			return 0, err
+		}
+		if last.sequence > 0 {
+			switch name.Compare(last.name) {
+			case 0:
+				return last.sequence, nil
+			case -1:
+				return j.find(ctx, name, last)
+			}
+		}
+		m := nc.NewMsg(journalSubject + token(name.Node))
+		m.Data = data
+		m.Header.Set(jetstream.MsgIDHeader, name.String())
+		expect(m, last.sequence)
+		ack, err := j.store.publish(ctx, m)
+		if err == nil {
+			j.remember(name.Node, tail{name, ack.Sequence})
+			return ack.Sequence, nil
+		}
+		delete(j.tails, name.Node)
+		// The tail moved: retention took it, or somebody else wrote. Only what
+		// stands now decides, and the next try is against that.
+		if !errors.Is(err, store.ErrConflict) {
+			return 0, err
+		}
+	}
+}
+
+func (j *journal) remember(node string, t tail) {
+	if len(j.tails) >= maxTails {
+		clear(j.tails)
+	}
+	j.tails[node] = t
+}
+
+// tail is the node's last frame: remembered since the last acknowledgement,
+// read back from the log after anything else. Holding turn.
+func (j *journal) tail(ctx context.Context, node string) (tail, error) {
+	if t, ok := j.tails[node]; ok {
+		return t, nil
+	}
+	sess, err := j.store.session(ctx)
+	if err != nil {
+		return tail{}, err
+	}
+	t, err := named(sess.journal.GetLastMsgForSubject(ctx, journalSubject+token(node)))
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return tail{}, fmt.Errorf("read the tail back: %w", err)
+	}
+	j.remember(node, t)
+	return t, nil
+}
+
+// find is the sequence of a frame before the node's last one. A node's names
+// grow with its sequences, so it halves what is left. A frame that is not there
+// is not written any more: a later one of the node stands, and what came after
+// it would come to stand before it.
+func (j *journal) find(ctx context.Context, name store.Name, last tail) (uint64, error) {
+	sess, err := j.store.session(ctx)
+	if err != nil {
+		return 0, err
+	}
+	subject := journalSubject + token(name.Node)
+	low, high := uint64(1), last.sequence // what is sought stands in [low, high)
+	for low < high {
+		middle := low + (high-low)/2
+		t, err := named(sess.journal.GetMsg(ctx, middle, jetstream.WithGetMsgSubject(subject))) // the first at or after it
+		if err != nil {
+			return 0, fmt.Errorf("look for it in the log: %w", err)
+		}
+		switch t.name.Compare(name) {
+		case 0:
+			return t.sequence, nil
+		case 1:
+			high = middle
+		default:
+			low = t.sequence + 1
+		}
+	}
+	return 0, fmt.Errorf("%w: frame %s stands at %d and this one is not in the log", store.ErrFenced, last.name, last.sequence)
+}
+
+// named reads where a message stands and which frame it is.
+func named(m *jetstream.RawStreamMsg, err error) (tail, error) {
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return tail{}, store.ErrNotFound
+	}
+	if err != nil {
+		return tail{}, err
+	}
+	name, err := store.ParseName(m.Header.Get(jetstream.MsgIDHeader))
+	if err != nil {
+		return tail{}, fmt.Errorf("%w: message %d: %w", store.ErrCorrupt, m.Sequence, err)
+	}
+	return tail{name, m.Sequence}, nil
+}
+
+func (j *journal) Bounds(ctx context.Context) (first, last uint64, err error) {
+	sess, err := j.store.session(ctx)
+	if err == nil {
+		first, last, err = sess.bounds(ctx)
+	}
+	if err != nil {
+		return 0, 0, fmt.Errorf("journal's bounds: %w", err)
+	}
+	return first, last, nil
+}
+
+func (s *session) bounds(ctx context.Context) (first, last uint64, err error) {
+	info, err := s.journal.Info(ctx)
+	if err != nil {
+		return 0, 0, err
+	}
+	// The server calls the first of a log that never held anything 0.
+	return max(info.State.FirstSeq, 1), info.State.LastSeq, nil
+}
+
+func (j *journal) Epoch() string { return j.store.epoch }
+
+// token is text as one token of a subject: itself where it can be.
+func token(text string) string {
+	if len(text) <= 64 && store.CheckKey(text) == nil && !strings.Contains(text, ".") {
+		return text
+	}
+	return "=" + base64.RawURLEncoding.EncodeToString([]byte(text))
+}

@@ -1,0 +1,79 @@
+package nats
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/birdwire/birdwire/cluster/store"
+)
+
+// retryAfter is how long the mender waits between two tries to start a session.
+const retryAfter = time.Second
+
+// mend owns the session after Open, and is the store's one goroutine of its
+// own. It ends with Close.
+//
+//	running --suspected, and the server says that it is sick--> stopped
+//	stopped --there is space, and it started--> running
+//
+// The server keeps a stream's first write error for as long as it runs, so
+// nothing less than another run of it brings the stream back. Disabling and
+// enabling JetStream in the running server was rejected: it saves nothing that
+// takes time, and is a path that only ever runs in an emergency.
+func (s *Store) mend() {
+	defer close(s.mended)
+	for {
+		select {
+		case <-s.life.Done():
+			s.drop(store.ErrClosed)
+			return
+		case <-s.suspect:
+		}
+		sick := s.sess.sick()
+		if sick == nil {
+			continue
+		}
+		s.cfg.Logger.Error("the embedded store stopped writing: starting it anew", "error", sick)
+		s.drop(fmt.Errorf("the embedded server stopped writing: %w", sick))
+		if !s.restart() {
+			s.become(nil, store.ErrClosed)
+			return
+		}
+		s.cfg.Logger.Info("the embedded store writes again")
+	}
+}
+
+// drop takes the session away from its users, and stops it.
+func (s *Store) drop(why error) {
+	sess := s.sess
+	s.become(nil, why)
+	sess.stop()
+}
+
+// restart tries until a session runs, or answers false when the store closes.
+func (s *Store) restart() bool {
+	for {
+		err := s.disk.room()
+		if err == nil {
+			var sess *session
+			if sess, err = s.openSession(s.life); err == nil && sess.epoch() != s.epoch {
+				sess.stop()
+				err = errors.New("the journal is another one than before: restart the process")
+			}
+			if err == nil {
+				s.become(sess, nil)
+				return true
+			}
+			s.cfg.Logger.Error("the embedded store cannot be started, will try again", "after", retryAfter, "error", err)
+		}
+		s.become(nil, err)
+		wait := time.NewTimer(retryAfter)
+		select {
+		case <-s.life.Done():
+			wait.Stop()
+			return false
+		case <-wait.C:
+		}
+	}
+}

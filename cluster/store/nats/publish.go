@@ -1,0 +1,90 @@
+package nats
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+
+	nc "github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/birdwire/birdwire/cluster/store"
+)
+
+// acknowledged is the server's word on one write.
+type acknowledged struct {
+	Sequence  uint64 `json:"seq"`
+	Duplicate bool   `json:"duplicate"`
+	Error     *struct {
+		Code        int                 `json:"code"`
+		ErrorCode   jetstream.ErrorCode `json:"err_code"`
+		Description string              `json:"description"`
+	} `json:"error"`
+}
+
+// Codes of the server's errors that mean something to us and have no name in
+// the client.
+const (
+	codeStorageExceeded   jetstream.ErrorCode = 10047
+	codeResourcesExceeded jetstream.ErrorCode = 10023
+	codeAccountExceeded   jetstream.ErrorCode = 10002
+)
+
+// publish writes one message and waits until it is on disk. Its errors:
+// store.ErrConflict where an expected sequence was not the one, ErrFull,
+// ErrClosed, ErrAmbiguous, and others after which nothing was written.
+func (s *Store) publish(ctx context.Context, m *nc.Msg) (acknowledged, error) {
+	if err := s.disk.room(); err != nil {
+		return acknowledged{}, err
+	}
+	sess, err := s.session(ctx)
+	if err != nil {
+		return acknowledged{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, opTimeout)
+	defer cancel()
+	answer, err := sess.writes.RequestMsgWithContext(ctx, m)
+	if err != nil {
+		return acknowledged{}, s.unanswered(err)
+	}
+	return readAck(answer)
+}
+
+// unanswered says what no answer means. What was handed to the connection may
+// have been written, whoever gave up waiting.
+func (s *Store) unanswered(err error) error {
+	if errors.Is(err, nc.ErrMaxPayload) || errors.Is(err, nc.ErrBadSubject) {
+		return err
+	}
+	s.suspected()
+	if errors.Is(err, nc.ErrNoResponders) {
+		return errors.New("the embedded server takes no writes: nothing was written")
+	}
+	if s.life.Err() != nil {
+		return fmt.Errorf("%w: %w", store.ErrAmbiguous, store.ErrClosed)
+	}
+	return fmt.Errorf("%w: %w", store.ErrAmbiguous, err)
+}
+
+func readAck(answer *nc.Msg) (a acknowledged, err error) {
+	if err := json.Unmarshal(answer.Data, &a); err != nil {
+		return a, fmt.Errorf("%w: unreadable acknowledgement: %w", store.ErrAmbiguous, err)
+	}
+	if a.Error == nil {
+		return a, nil
+	}
+	switch a.Error.ErrorCode {
+	case jetstream.JSErrCodeStreamWrongLastSequence, jetstream.JSErrCodeStreamWrongLastSequenceConstant:
+		return a, fmt.Errorf("%w: %s", store.ErrConflict, a.Error.Description)
+	case codeStorageExceeded, codeResourcesExceeded, codeAccountExceeded:
+		return a, fmt.Errorf("%w: %s", store.ErrFull, a.Error.Description)
+	}
+	return a, fmt.Errorf("%s (%d)", a.Error.Description, a.Error.ErrorCode)
+}
+
+// expect makes the write conditional on the last sequence of its subject.
+func expect(m *nc.Msg, last uint64) {
+	m.Header.Set(jetstream.ExpectedLastSubjSeqHeader, strconv.FormatUint(last, 10))
+}

@@ -1,0 +1,238 @@
+package storetest
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"testing"
+
+	"github.com/birdwire/birdwire/cluster/store"
+	"github.com/birdwire/birdwire/messages"
+)
+
+var counterTests = map[string]func(*testing.T, Subject){
+	"reserve and settle":             reserveAndSettle,
+	"the same operation again":       sameOperation,
+	"near the limit":                 nearLimit,
+	"never past it, with many":       neverPast,
+	"grants whose owner is gone":     goneOwners,
+	"keys and months are apart":      apart,
+	"what cannot be asked":           refusedReservations,
+	"survives reopening":             countersReopened,
+	"charged is what was and may be": chargedExactly,
+}
+
+func reservation(op string, n, limit int64) store.Reservation {
+	return store.Reservation{KeyID: "key1", Month: "2026-11", N: n, Limit: limit, Op: op}
+}
+
+func mustReserve(t *testing.T, s store.Store, r store.Reservation, size int64) *messages.Grant {
+	t.Helper()
+	g, err := s.Counters().Reserve(deadline(t), r)
+	if err != nil {
+		t.Fatalf("reserve %s: %v", r.Op, err)
+	}
+	if g.GetSize() != size || g.GetKeyId() != r.KeyID || g.GetMonth() != r.Month || g.GetId() == "" {
+		t.Fatalf("reserve %s: granted %v, want %d", r.Op, g, size)
+	}
+	return g
+}
+
+func mustSettle(t *testing.T, s store.Store, g *messages.Grant, used int64) {
+	t.Helper()
+	if err := s.Counters().Settle(deadline(t), g, used); err != nil {
+		t.Fatalf("settle %s: %v", g.GetId(), err)
+	}
+}
+
+func wantCharged(t *testing.T, s store.Store, charged int64, open int) {
+	t.Helper()
+	l, err := s.Counters().Usage(deadline(t), "key1", "2026-11")
+	if err != nil || l.GetCharged() != charged || len(l.GetOpen()) != open {
+		t.Fatalf("usage: charged %d, %d open, %v; want %d, %d", l.GetCharged(), len(l.GetOpen()), err, charged, open)
+	}
+}
+
+func reserveAndSettle(t *testing.T, subject Subject) {
+	s, _ := begin(t, subject)
+	wantCharged(t, s, 0, 0)
+	a := mustReserve(t, s, reservation("a", 10, 0), 10)
+	b := mustReserve(t, s, reservation("b", 5, 0), 5)
+	wantCharged(t, s, 15, 2)
+	mustSettle(t, s, a, 4)
+	wantCharged(t, s, 9, 1)
+	mustSettle(t, s, b, 5)
+	wantCharged(t, s, 9, 0)
+	mustSettle(t, s, mustReserve(t, s, reservation("c", 7, 0), 7), 0)
+	wantCharged(t, s, 9, 0)
+}
+
+func sameOperation(t *testing.T, subject Subject) {
+	s, _ := begin(t, subject)
+	g := mustReserve(t, s, reservation("a", 10, 0), 10)
+	for range 3 {
+		// With other figures too: the operation is what counts.
+		if again := mustReserve(t, s, reservation("a", 99, 0), 10); again.GetId() != g.GetId() {
+			t.Fatalf("asked again: grant %s, want %s", again.GetId(), g.GetId())
+		}
+	}
+	wantCharged(t, s, 10, 1)
+	for range 3 {
+		mustSettle(t, s, g, 3)
+	}
+	wantCharged(t, s, 3, 0)
+	mustReserve(t, s, reservation("a", 10, 0), 0) // settled: nothing is left in it
+	wantCharged(t, s, 3, 0)
+}
+
+func nearLimit(t *testing.T, subject Subject) {
+	s, ctx := begin(t, subject)
+	a := mustReserve(t, s, reservation("a", 60, 100), 60)
+	b := mustReserve(t, s, reservation("b", 60, 100), 40)
+	_, err := s.Counters().Reserve(ctx, reservation("c", 1, 100))
+	wantError(t, "reserve past the limit", err, store.ErrExhausted)
+	wantCharged(t, s, 100, 2)
+	mustSettle(t, s, a, 50)
+	mustReserve(t, s, reservation("d", 60, 100), 10)
+	mustSettle(t, s, b, 40)
+	_, err = s.Counters().Reserve(ctx, reservation("e", 1, 50)) // the plan became smaller
+	wantError(t, "reserve past a limit that fell", err, store.ErrExhausted)
+	mustReserve(t, s, reservation("f", 5, 0), 5)
+}
+
+func neverPast(t *testing.T, subject Subject) {
+	s, ctx := begin(t, subject)
+	const limit, workers = 1_000, 6
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	var spent int64
+	for w := range workers {
+		rng := rand.New(rand.NewPCG(7, uint64(w)))
+		wg.Go(func() {
+			for i := range 20 {
+				g, err := s.Counters().Reserve(ctx, reservation(fmt.Sprintf("%d-%d", w, i), 1+rng.Int64N(40), limit))
+				if errors.Is(err, store.ErrExhausted) {
+					return
+				}
+				if err != nil {
+					t.Errorf("reserve: %v", err)
+					return
+				}
+				used := rng.Int64N(g.GetSize() + 1)
+				if err := s.Counters().Settle(ctx, g, used); err != nil {
+					t.Errorf("settle: %v", err)
+					return
+				}
+				mu.Lock()
+				spent += used
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	if spent > limit {
+		t.Fatalf("spent %d of %d", spent, limit)
+	}
+	wantCharged(t, s, spent, 0)
+}
+
+func goneOwners(t *testing.T, subject Subject) {
+	s, _ := begin(t, subject)
+	var grants []*messages.Grant
+	for i := range 40 {
+		grants = append(grants, mustReserve(t, s, reservation(fmt.Sprintf("op%d", i), 10, 0), 10))
+	}
+	wantCharged(t, s, 400, 16) // the oldest stay charged and are no longer open
+	mustSettle(t, s, grants[0], 0)
+	wantCharged(t, s, 400, 16)
+	mustSettle(t, s, grants[39], 0)
+	wantCharged(t, s, 390, 15)
+}
+
+func apart(t *testing.T, subject Subject) {
+	s, ctx := begin(t, subject)
+	for _, r := range []store.Reservation{
+		{KeyID: "key1", Month: "2026-11", N: 1, Limit: 1, Op: "a"},
+		{KeyID: "key2", Month: "2026-11", N: 1, Limit: 1, Op: "a"},
+		{KeyID: "key1", Month: "2026-12", N: 1, Limit: 1, Op: "a"},
+	} {
+		mustReserve(t, s, r, 1)
+		l, err := s.Counters().Usage(ctx, r.KeyID, r.Month)
+		if err != nil || l.GetCharged() != 1 {
+			t.Fatalf("usage of %s in %s: %v, %v", r.KeyID, r.Month, l, err)
+		}
+	}
+}
+
+func refusedReservations(t *testing.T, subject Subject) {
+	s, ctx := begin(t, subject)
+	for _, r := range []store.Reservation{
+		{}, reservation("a", 0, 0), reservation("a", -1, 0), reservation("", 1, 0),
+		{Month: "2026-11", N: 1, Op: "a"}, {KeyID: "key1", N: 1, Op: "a"}, {KeyID: "no key", Month: "2026-11", N: 1, Op: "a"},
+	} {
+		if g, err := s.Counters().Reserve(ctx, r); err == nil {
+			t.Errorf("%+v was granted: %v", r, g)
+		}
+	}
+	g := mustReserve(t, s, reservation("a", 5, 0), 5)
+	for _, used := range []int64{-1, 6} {
+		if err := s.Counters().Settle(ctx, g, used); err == nil {
+			t.Errorf("settled %d of 5", used)
+		}
+	}
+	wantCharged(t, s, 5, 1)
+}
+
+func countersReopened(t *testing.T, subject Subject) {
+	s, _ := begin(t, subject)
+	a := mustReserve(t, s, reservation("a", 10, 100), 10)
+	mustSettle(t, s, mustReserve(t, s, reservation("b", 10, 100), 10), 7)
+	s = reopen(t, subject, s)
+	wantCharged(t, s, 17, 1)
+	mustReserve(t, s, reservation("a", 10, 100), 10)
+	mustSettle(t, s, a, 1)
+	wantCharged(t, s, 8, 0)
+}
+
+// chargedExactly is a model: whatever is asked, in whatever order and however
+// often, charged is what was settled and what is open.
+func chargedExactly(t *testing.T, subject Subject) {
+	s, ctx := begin(t, subject)
+	rng := rand.New(rand.NewPCG(1, 2))
+	const limit = 500
+	var settled int64
+	var open []*messages.Grant
+	for i := range 150 {
+		switch {
+		case len(open) == 0 || len(open) < 8 && rng.IntN(2) == 0:
+			r := reservation(fmt.Sprintf("op%d", i), 1+rng.Int64N(50), limit)
+			charged := settled
+			for _, g := range open {
+				charged += g.GetSize()
+			}
+			g, err := s.Counters().Reserve(ctx, r)
+			if charged >= limit {
+				wantError(t, "reserve at the limit", err, store.ErrExhausted)
+				continue
+			}
+			if err != nil || g.GetSize() != min(r.N, limit-charged) {
+				t.Fatalf("reserve %d with %d of %d charged: %v, %v", r.N, charged, limit, g, err)
+			}
+			open = append(open, g)
+		default:
+			k := rng.IntN(len(open))
+			used := rng.Int64N(open[k].GetSize() + 1)
+			for range 1 + rng.IntN(2) {
+				mustSettle(t, s, open[k], used)
+			}
+			settled += used
+			open = append(open[:k], open[k+1:]...)
+		}
+		want := settled
+		for _, g := range open {
+			want += g.GetSize()
+		}
+		wantCharged(t, s, want, len(open))
+	}
+}
