@@ -10,7 +10,7 @@ type kernel struct {
 	// ints writes q·p for the first n rows of a page. next is the page that
 	// will be asked for after it, a hint to the cache. nil: this kernel has no
 	// prefilter, since its integers are no faster than its exact answer.
-	ints func(rows *int8, n int, event *probe, next *int8, out *[pageRows]int32)
+	ints func(rows *int8, n int, event *probe, next *page, out *[pageRows]int32)
 }
 
 // probe is an event's vector made ready for the kernels.

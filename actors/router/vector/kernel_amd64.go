@@ -27,20 +27,20 @@ func dotAVX2(row *float32, event *float64, out *[8]float64)
 // register for four rows. It works on whole fours of rows.
 //
 //go:noescape
-func sumsVNNI(rows *int8, fours int, event *int8, next *int8, out *int32)
+func sumsVNNI(rows *int8, fours int, event *int8, next *int8, bounds *float64, out *int32)
 
 //go:noescape
-func sumsAVX2(rows *int8, n int, event *int8, next *int8, out *int32)
+func sumsAVX2(rows *int8, n int, event *int8, next *int8, bounds *float64, out *int32)
 
 // intsVNNI reads up to three rows past n, which may be written meanwhile by
 // the set's owner; what comes of them is thrown away.
-func intsVNNI(rows *int8, n int, event *probe, next *int8, out *[pageRows]int32) {
-	sumsVNNI(rows, (n+3)/4, &event.ints[0], next, &out[0])
+func intsVNNI(rows *int8, n int, event *probe, next *page, out *[pageRows]int32) {
+	sumsVNNI(rows, (n+3)/4, &event.ints[0], &next.ints[0], &next.scale[0], &out[0])
 	for i := range out[:n] {
 		out[i] -= 128 * event.sum
 	}
 }
 
-func intsAVX2(rows *int8, n int, event *probe, next *int8, out *[pageRows]int32) {
-	sumsAVX2(rows, n, &event.ints[0], next, &out[0])
+func intsAVX2(rows *int8, n int, event *probe, next *page, out *[pageRows]int32) {
+	sumsAVX2(rows, n, &event.ints[0], &next.ints[0], &next.scale[0], &out[0])
 }

@@ -90,16 +90,33 @@ dot256:
 DATA flip<>+0(SB)/8, $0x8080808080808080
 GLOBL flip<>(SB), RODATA|NOPTR, $8
 
-// func sumsVNNI(rows *int8, fours int, event *int8, next *int8, out *int32)
-TEXT ·sumsVNNI(SB), NOSPLIT, $0-40
+// ahead fetches the six lines of the next page's bounds.
+#define ahead \
+	PREFETCHT0 (R9)    \
+	PREFETCHT0 64(R9)  \
+	PREFETCHT0 128(R9) \
+	PREFETCHT0 192(R9) \
+	PREFETCHT0 256(R9) \
+	PREFETCHT0 320(R9)
+
+// func sumsVNNI(rows *int8, fours int, event *int8, next *int8, bounds *float64, out *int32)
+TEXT ·sumsVNNI(SB), NOSPLIT, $0-48
 	MOVQ         rows+0(FP), SI
 	MOVQ         fours+8(FP), BX
 	MOVQ         event+16(FP), DI
-	MOVQ         next+24(FP), R8
-	MOVQ         out+32(FP), DX
+	MOVQ         next+24(FP), R10
+	MOVQ         bounds+32(FP), R9
+	MOVQ         out+40(FP), DX
 	VPBROADCASTQ flip<>(SB), Z15
+	ahead
 
 group:
+	// Eight rows ahead; the last eight fetch the next page's first.
+	LEAQ    12288(SI), R8
+	CMPQ    BX, $2
+	CMOVQLE R10, R8
+	LEAQ    6144(R10), R11
+	CMOVQLE R11, R10
 	VPXORQ Z0, Z0, Z0
 	VPXORQ Z1, Z1, Z1
 	VPXORQ Z2, Z2, Z2
@@ -140,25 +157,32 @@ step:
 	VMOVDQU       X0, (DX)
 	ADDQ          $16, DX
 	ADDQ          $6144, SI
-	ADDQ          $6144, R8
 	DECQ          BX
 	JNZ           group
 	VZEROUPPER
 	RET
 
-// func sumsAVX2(rows *int8, n int, event *int8, next *int8, out *int32)
+// func sumsAVX2(rows *int8, n int, event *int8, next *int8, bounds *float64, out *int32)
 // |p|·(q with p's sign): both are at most 127, so that the sum of two products
 // stays below 32,768 and VPMADDUBSW cannot saturate.
-TEXT ·sumsAVX2(SB), NOSPLIT, $0-40
+TEXT ·sumsAVX2(SB), NOSPLIT, $0-48
 	MOVQ     rows+0(FP), SI
 	MOVQ     n+8(FP), BX
 	MOVQ     event+16(FP), DI
-	MOVQ     next+24(FP), R8
-	MOVQ     out+32(FP), DX
+	MOVQ     next+24(FP), R10
+	MOVQ     bounds+32(FP), R9
+	MOVQ     out+40(FP), DX
 	VPCMPEQW Y15, Y15, Y15
 	VPSRLW   $15, Y15, Y15 // sixteen ones
+	ahead
 
 row256:
+	// Four rows ahead; the last four fetch the next page's first.
+	LEAQ    6144(SI), R8
+	CMPQ    BX, $4
+	CMOVQLE R10, R8
+	LEAQ    1536(R10), R11
+	CMOVQLE R11, R10
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
 	XORQ  AX, AX
@@ -191,7 +215,6 @@ step256:
 	VMOVD        X0, (DX)
 	ADDQ         $4, DX
 	ADDQ         $1536, SI
-	ADDQ         $1536, R8
 	DECQ         BX
 	JNZ          row256
 	VZEROUPPER

@@ -96,7 +96,7 @@ func (s *Snapshot) page(p, next *page, x *probe, scratch *Scratch, hits []Hit) [
 		return s.whole(p, x, scratch, hits)
 	}
 	dots := &scratch.dots
-	s.kernel.ints(&p.ints[0], p.used, x, &next.ints[0], dots)
+	s.kernel.ints(&p.ints[0], p.used, x, next, dots)
 	for slot := range p.used {
 		estimate := float64(dots[slot]) * p.scale[slot] * x.scale
 		bound := p.relErr[slot]*(1+x.relErr) + x.relErr + slack

@@ -20,12 +20,13 @@ type page struct {
 	edition uint64 // the set's edition that may still change this page
 	used    int    // rows written
 
-	square [pageRows]float64
+	// scale, relErr and floor lie together: kernels fetch them ahead.
 	scale  [pageRows]float64
 	relErr [pageRows]float64
 	// floor is the lowest threshold among the row's owners; +Inf where there
 	// are none, so that a dead row passes nothing.
 	floor  [pageRows]float64
+	square [pageRows]float64
 	owners [pageRows][]owner
 }
 

@@ -35,7 +35,7 @@ func random(r *rand.Rand) []float32 {
 }
 
 // intsGo is what every kernel's integers must be.
-func intsGo(rows *int8, n int, event *probe, _ *int8, out *[pageRows]int32) {
+func intsGo(rows *int8, n int, event *probe, _ *page, out *[pageRows]int32) {
 	all := unsafe.Slice(rows, Dim*pageRows)
 	p := event.ints[:]
 	for r := range n {
@@ -99,7 +99,7 @@ func TestEveryKernelGivesTheSameBits(t *testing.T) {
 			x.set(event)
 			for n := 1; k.ints != nil && n <= pageRows; n++ {
 				var got, want [pageRows]int32
-				k.ints(&p.ints[0], n, &x, &p.ints[0], &got)
+				k.ints(&p.ints[0], n, &x, p, &got)
 				intsGo(&p.ints[0], n, &x, nil, &want)
 				if !slices.Equal(got[:n], want[:n]) {
 					t.Fatalf("%d rows: integer products %v, want %v", n, got[:n], want[:n])
