@@ -81,7 +81,7 @@ func (x *Index) Put(id ID, q *rule.Compiled) error {
 	x.semantic.own(id, c.meanings)
 	x.live++
 	x.current = nil
-	if x.batch.count >= x.cfg.BatchMost {
+	if x.batch.count >= x.cfg.BatchMost || len(x.batch.words) >= batchWords {
 		x.seal()
 	}
 	return nil
@@ -136,6 +136,10 @@ func (x *Index) Snapshot() *Snapshot {
 	x.edition++
 	return x.current
 }
+
+// batchWords bounds a batch of very long queries, as BatchMost does their
+// number.
+const batchWords = 1 << 24
 
 // seal makes the batch a segment, together with the small segments that it is
 // not much smaller than: each is then more than three times what all smaller

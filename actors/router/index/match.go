@@ -65,151 +65,32 @@ func (s *Snapshot) near(d *rule.Doc, scratch *Scratch, near []vector.Hit) []vect
 	return near
 }
 
-// match is Match once the semantic filters are known.
-func (s *Snapshot) match(d *rule.Doc, all []uint64, scratch *Scratch, near []vector.Hit, hits []Hit) []Hit {
-	if d.Classes == 0 {
-		return hits
-	}
-	k := &scratch.keys
-	k.load(all, len(near))
-	if s.common != nil {
-		if scratch.observed++; scratch.observed >= observeEach {
-			scratch.observed = 0
-			s.common.observe(k.list)
-		}
-	}
-	for _, n := range near {
-		k.add(uint64(n.ID))
-	}
-	m := matcher{doc: d, scratch: scratch, near: near, class: uint32(d.Classes) << postClass, hits: hits}
+// MatchAll is Match by asking every query: what Match is held against, in
+// answers and in time.
+func (s *Snapshot) MatchAll(d *rule.Doc, scratch *Scratch, hits []Hit) []Hit {
+	scratch.near = s.near(d, scratch, scratch.near[:0])
+	m := s.matcher(d, d.Keys(), scratch, scratch.near, hits)
 	for i := range s.views {
-		m.segment(&s.views[i])
+		v := &s.views[i]
+		for at, q := range v.all() {
+			if q.class()&d.Classes != 0 {
+				m.ask(v, at, false)
+			}
+		}
 	}
 	sortHits(m.hits[len(hits):], scratch)
 	return m.hits
 }
 
-// matcher is one document on its way through the segments.
-type matcher struct {
-	doc     *rule.Doc
-	scratch *Scratch
-	near    []vector.Hit
-	class   uint32 // the document's, where a posting has its own
-	hits    []Hit
-}
-
-// segment finds the lists, then the candidates, then asks each. Every step
-// first touches what the next will read: the reads of many keys or candidates
-// then wait for the memory together, and not one after the other.
-func (m *matcher) segment(v *view) {
-	s := m.scratch
-	if words := int(v.several)/4/64 + 1; len(s.tried) < words {
-		s.tried = make([]uint64, words)
+// match is Match once the semantic filters are known.
+func (s *Snapshot) match(d *rule.Doc, all []uint64, scratch *Scratch, near []vector.Hit, hits []Hit) []Hit {
+	if d.Classes == 0 {
+		return hits
 	}
-	s.candidates = s.candidates[:0]
-	m.collect(v.always)
-	s.lists = s.lists[:0]
-	mask := uint64(len(v.table) - 1)
-	touched := uint32(0)
-	for _, key := range s.keys.list {
-		touched += v.table[hashKey(key)&mask].n
+	m := s.matcher(d, all, scratch, near, hits)
+	for i := range s.views {
+		m.segment(&s.views[i])
 	}
-	for _, key := range s.keys.list {
-		if off, n := v.lookup(key); n > 0 {
-			touched += v.posts[off].at
-			s.lists = append(s.lists, list{off: off, n: n})
-		}
-	}
-	for _, l := range s.lists {
-		m.collect(v.posts[l.off : l.off+l.n])
-	}
-	s.touched += touched
-	m.ask(v)
-	for _, w := range s.marked {
-		s.tried[w] = 0
-	}
-	s.marked = s.marked[:0]
-}
-
-// collect appends those candidates whose class and signature fit.
-func (m *matcher) collect(posts []posting) {
-	k, class := &m.scratch.keys, m.class
-	for _, p := range posts {
-		if p.at&class != 0 && k.meets(p.signature) {
-			m.scratch.candidates = append(m.scratch.candidates, p.at)
-		}
-	}
-}
-
-// ahead is how many candidates are touched before the first of them is asked.
-const ahead = 16
-
-func (m *matcher) ask(v *view) {
-	touched := uint32(0)
-	for rest := m.scratch.candidates; len(rest) > 0; {
-		n := min(len(rest), ahead)
-		for _, c := range rest[:n] {
-			touched += v.words[2*(c&postPlace)]
-		}
-		for _, c := range rest[:n] {
-			m.try(v, place(c&postPlace), c&postSure != 0)
-		}
-		rest = rest[n:]
-	}
-	m.scratch.touched += touched
-}
-
-// try asks a candidate, unless it was asked under another anchor before.
-func (m *matcher) try(v *view, at place, sure bool) {
-	if at < v.several && !m.first(at) {
-		return
-	}
-	q := v.record(at)
-	if !sure {
-		if n := q.sample(); n < 100 && !m.doc.Sampled(n) || !q.run(m.doc, m.scratch, v.atoms) {
-			return
-		}
-	}
-	similarity := float32(0)
-	if len(m.near) > 0 && q.hasMeaning() {
-		similarity = m.similarity(q)
-	}
-	for first, end := ids(at, q); first < end; first++ {
-		if !v.dead.has(first) {
-			m.hits = append(m.hits, Hit{ID: v.id(first), Similarity: similarity})
-		}
-	}
-}
-
-// first marks the record at a place and says whether it was not yet. A record
-// with several anchors has at least eight words, so four places tell it apart.
-func (m *matcher) first(at place) bool {
-	s := m.scratch
-	w, bit := uint32(at/4/64), uint64(1)<<(at/4%64)
-	if s.tried[w]&bit != 0 {
-		return false
-	}
-	if s.tried[w] == 0 {
-		s.marked = append(s.marked, w)
-	}
-	s.tried[w] |= bit
-	return true
-}
-
-// similarity is the best cosine of the query's semantic filters that the
-// document passes, those behind a negation excepted.
-func (m *matcher) similarity(q record) float32 {
-	best, passed := 0.0, false
-	for i := range q.leaves() {
-		l := q.leaf(i)
-		if l.kind != leafMeaning || l.not {
-			continue
-		}
-		for _, n := range m.near {
-			if uint64(n.ID) == l.key && (!passed || n.Cosine > best) {
-				best, passed = n.Cosine, true
-			}
-		}
-	}
-	return float32(best)
+	sortHits(m.hits[len(hits):], scratch)
+	return m.hits
 }

@@ -47,8 +47,11 @@ func (x *Index) Merge() *Merge {
 func (x *Index) due(large []view) []view {
 	// The largest group of which none is three times what all smaller ones are
 	// together: geometric sizes, so each query is rewritten a few times in all.
-	most, total := 0, 0
+	most, total, words := 0, 0, 0
 	for i, v := range large {
+		if words += len(v.words); words > segmentWords {
+			break
+		}
 		if i > 0 && v.queries <= 3*total {
 			most = i + 1
 		}
