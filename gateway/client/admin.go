@@ -1,0 +1,236 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// Admin speaks to a server's admin listener.
+type Admin struct {
+	caller *caller
+}
+
+// NewAdmin takes the URL of the admin listener in cfg.URL and the admin token
+// (see AdminToken) in cfg.Key.
+func NewAdmin(cfg Config) (*Admin, error) {
+	c, err := newCaller(cfg, "Authorization", cfg.Key)
+	if err != nil {
+		return nil, fmt.Errorf("new admin client: %w", err)
+	}
+	c.value = "Bearer " + cfg.Key
+	return &Admin{caller: c}, nil
+}
+
+// Of are the monitors and rules of a key.
+func (a *Admin) Of(keyID string) *Resources {
+	path := "/admin/v1/keys/" + url.PathEscape(keyID)
+	return &Resources{caller: a.caller, monitors: path + "/monitors", rules: path + "/rules"}
+}
+
+// NewKey describes a key to be made.
+type NewKey struct {
+	Name   string   `json:"name"`
+	Plan   string   `json:"plan"`
+	Scopes []string `json:"scopes,omitempty"` // none: ws:connect and rules:write
+	Owner  string   `json:"owner,omitempty"`
+	APIs   []string `json:"apis,omitempty"` // twitter | newsrank | kite; none: every one
+}
+
+// MintedKey is a new or rotated key: the only time its text is shown.
+type MintedKey struct {
+	ID     string   `json:"id"`
+	Key    string   `json:"key"`
+	Name   string   `json:"name"`
+	Plan   string   `json:"plan"`
+	Scopes []string `json:"scopes"`
+	Owner  string   `json:"owner,omitempty"`
+	APIs   []string `json:"apis,omitempty"`
+}
+
+// Key is a key in a list.
+type Key struct {
+	ID         string     `json:"id"`
+	Name       string     `json:"name"`
+	Plan       string     `json:"plan"`
+	Scopes     []string   `json:"scopes"`
+	Owner      string     `json:"owner,omitempty"`
+	APIs       []string   `json:"apis,omitempty"`
+	State      string     `json:"state"` // active | revoked
+	CreatedAt  time.Time  `json:"created_at"`
+	LastUsedAt *time.Time `json:"last_used_at"` // nil: never
+}
+
+// KeyUse is a key with what it uses now.
+type KeyUse struct {
+	Key
+	Connections int `json:"connections"`
+	Usage       struct {
+		Month        string `json:"month"`
+		CreditsUsed  int64  `json:"credits_used"`
+		CreditsLimit int64  `json:"credits_limit"` // 0: unlimited
+	} `json:"usage"`
+}
+
+// CreateKey makes a key.
+func (a *Admin) CreateKey(ctx context.Context, k NewKey) (*MintedKey, error) {
+	return one[MintedKey](ctx, a.caller, http.MethodPost, "/admin/v1/keys", k)
+}
+
+// Keys are all of them, in order of creation.
+func (a *Admin) Keys(ctx context.Context) ([]Key, error) {
+	out, err := query[struct{ Keys []Key }](ctx, a.caller, "/admin/v1/keys", nil)
+	if err != nil {
+		return nil, err
+	}
+	return out.Keys, nil
+}
+
+// Key is the one under id.
+func (a *Admin) Key(ctx context.Context, id string) (*KeyUse, error) {
+	return query[KeyUse](ctx, a.caller, "/admin/v1/keys/"+url.PathEscape(id), nil)
+}
+
+// RevokeKey ends a key and its connections for good.
+func (a *Admin) RevokeKey(ctx context.Context, id string) (*KeyUse, error) {
+	return one[KeyUse](ctx, a.caller, http.MethodPost, "/admin/v1/keys/"+url.PathEscape(id)+"/revoke", nil)
+}
+
+// RotateKey gives a key a new text; the old one is no longer taken.
+func (a *Admin) RotateKey(ctx context.Context, id string) (*MintedKey, error) {
+	return one[MintedKey](ctx, a.caller, http.MethodPost, "/admin/v1/keys/"+url.PathEscape(id)+"/rotate", nil)
+}
+
+// FeedChange makes a feed or changes one: only what is not nil is sent. A new
+// one needs URL, Name and Category.
+type FeedChange struct {
+	URL             *string  `json:"url,omitempty"`
+	Name            *string  `json:"name,omitempty"`
+	Category        *string  `json:"category,omitempty"`
+	IntervalSeconds *float64 `json:"interval_seconds,omitempty"` // default 300
+	SourceID        *string  `json:"source_id,omitempty"`        // default made of the name
+	Language        *string  `json:"language,omitempty"`         // BCP 47
+}
+
+// Health is how a source is.
+type Health struct {
+	Status        string     `json:"status"` // starting | ok | waiting | failing
+	LastError     string     `json:"last_error"`
+	LastErrorAt   *time.Time `json:"last_error_at"`
+	LastSuccessAt *time.Time `json:"last_success_at"`
+	NextPollAt    *time.Time `json:"next_poll_at"`
+	Failures      int64      `json:"failures"` // in a row
+	Events        int64      `json:"events"`   // since the source started
+	Duplicates    int64      `json:"duplicates"`
+}
+
+// Feed is a configured feed and how it is.
+type Feed struct {
+	ID              string    `json:"id"`
+	URL             string    `json:"url"`
+	Name            string    `json:"name"`
+	Category        string    `json:"category"`
+	IntervalSeconds float64   `json:"interval_seconds"`
+	SourceID        string    `json:"source_id"`
+	Language        string    `json:"language"`
+	CreatedAt       time.Time `json:"created_at"`
+	UpdatedAt       time.Time `json:"updated_at"`
+	Health
+}
+
+// CreateFeed makes a feed; it is read at once.
+func (a *Admin) CreateFeed(ctx context.Context, f FeedChange) (*Feed, error) {
+	return one[Feed](ctx, a.caller, http.MethodPost, "/admin/v1/feeds", f)
+}
+
+// Feeds are all of them, in order of creation.
+func (a *Admin) Feeds(ctx context.Context) ([]Feed, error) {
+	out, err := query[struct{ Feeds []Feed }](ctx, a.caller, "/admin/v1/feeds", nil)
+	if err != nil {
+		return nil, err
+	}
+	return out.Feeds, nil
+}
+
+// Feed is the one under id.
+func (a *Admin) Feed(ctx context.Context, id string) (*Feed, error) {
+	return query[Feed](ctx, a.caller, "/admin/v1/feeds/"+url.PathEscape(id), nil)
+}
+
+// UpdateFeed changes what is set in f.
+func (a *Admin) UpdateFeed(ctx context.Context, id string, f FeedChange) (*Feed, error) {
+	return one[Feed](ctx, a.caller, http.MethodPatch, "/admin/v1/feeds/"+url.PathEscape(id), f)
+}
+
+// DeleteFeed ends a feed; what it brought stays.
+func (a *Admin) DeleteFeed(ctx context.Context, id string) error {
+	return a.caller.call(ctx, http.MethodDelete, "/admin/v1/feeds/"+url.PathEscape(id), nil, nil, nil)
+}
+
+// Source is anything that brings events.
+type Source struct {
+	ID   string `json:"id"`
+	Kind string `json:"kind"` // feed | push | replay
+	URL  string `json:"url"`
+	Health
+}
+
+// Sources are all of them.
+func (a *Admin) Sources(ctx context.Context) ([]Source, error) {
+	out, err := query[struct{ Sources []Source }](ctx, a.caller, "/admin/v1/sources", nil)
+	if err != nil {
+		return nil, err
+	}
+	return out.Sources, nil
+}
+
+// Connection is one open socket.
+type Connection struct {
+	ID          string    `json:"id"`
+	KeyID       string    `json:"key_id"`
+	API         string    `json:"api"`
+	Node        string    `json:"node"`
+	Address     string    `json:"address"`
+	OpenedAt    time.Time `json:"opened_at"`
+	QueuedBytes int64     `json:"queued_bytes"`
+	Delivered   int64     `json:"delivered"`
+	Position    uint64    `json:"position"`
+}
+
+// Connections are the open ones, of one key and API where they are not "".
+func (a *Admin) Connections(ctx context.Context, keyID, api string) ([]Connection, error) {
+	q := url.Values{}
+	put(q, "key_id", keyID)
+	put(q, "api", api)
+	out, err := query[struct{ Connections []Connection }](ctx, a.caller, "/admin/v1/connections", q)
+	if err != nil {
+		return nil, err
+	}
+	return out.Connections, nil
+}
+
+// CloseConnection ends one.
+func (a *Admin) CloseConnection(ctx context.Context, id string) error {
+	return a.caller.call(ctx, http.MethodDelete, "/admin/v1/connections/"+url.PathEscape(id), nil, nil, nil)
+}
+
+// NodeHealth is how the node is.
+type NodeHealth struct {
+	Status    string    `json:"status"` // ok | degraded
+	Node      string    `json:"node"`
+	Version   string    `json:"version"`
+	StartedAt time.Time `json:"started_at"`
+	Epoch     string    `json:"epoch"` // of the log
+	Checks    []struct {
+		Name   string `json:"name"`
+		OK     bool   `json:"ok"`
+		Detail string `json:"detail,omitempty"`
+	} `json:"checks"`
+}
+
+// Health asks how the node is.
+func (a *Admin) Health(ctx context.Context) (*NodeHealth, error) {
+	return query[NodeHealth](ctx, a.caller, "/admin/v1/health", nil)
+}

@@ -1,0 +1,158 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// Config says where the server is and who asks.
+type Config struct {
+	URL       string        // of the public listener, http or https; "host:port" is http
+	Key       string        // API key
+	HTTP      *http.Client  // default: one of its own; its Timeout is not used
+	UserAgent string        // default "birdwire-go"
+	Timeout   time.Duration // for one REST call or one handshake; default 30 s
+}
+
+func (c Config) withDefaults() Config {
+	if c.HTTP == nil {
+		c.HTTP = &http.Client{}
+	}
+	if c.UserAgent == "" {
+		c.UserAgent = "birdwire-go"
+	}
+	if c.Timeout <= 0 {
+		c.Timeout = 30 * time.Second
+	}
+	return c
+}
+
+// Client speaks with one key. It is safe for use by several goroutines.
+type Client struct {
+	Resources // the key's own monitors and filter rules
+	caller    *caller
+	first     time.Duration // wait before coming back
+	silence   time.Duration // that ends a connection
+}
+
+// New checks the configuration; it does not connect.
+func New(cfg Config) (*Client, error) {
+	c, err := newCaller(cfg, "X-API-Key", cfg.Key)
+	if err != nil {
+		return nil, fmt.Errorf("new client: %w", err)
+	}
+	return &Client{
+		caller: c, first: firstWait, silence: longSilence,
+		Resources: Resources{caller: c, monitors: "/v1/twitter/stream/monitors", rules: "/v1/twitter/stream/filter-rules"},
+	}, nil
+}
+
+// caller makes REST calls with one credential.
+type caller struct {
+	cfg    Config
+	base   *url.URL
+	http   *http.Client // without Timeout: contexts bound each call
+	header string       // that carries the credential
+	value  string
+	secret string // never shown
+}
+
+func newCaller(cfg Config, header, secret string) (*caller, error) {
+	cfg = cfg.withDefaults()
+	text := cfg.URL
+	if !strings.Contains(text, "://") {
+		text = "http://" + text
+	}
+	base, err := url.Parse(text)
+	if err != nil || (base.Scheme != "http" && base.Scheme != "https") || base.Host == "" {
+		return nil, fmt.Errorf("%q is no URL of a server: give http://HOST:PORT or https://HOST", cfg.URL)
+	}
+	if secret == "" {
+		return nil, errors.New("a key or token is needed")
+	}
+	if strings.ContainsAny(secret, "\r\n") {
+		return nil, errors.New("the key or token holds a line break: it was read with more than itself")
+	}
+	base.Path, base.RawQuery, base.Fragment = strings.TrimRight(base.Path, "/"), "", ""
+	own := *cfg.HTTP
+	own.Timeout = 0
+	return &caller{cfg: cfg, base: base, http: &own, header: header, value: secret, secret: secret}, nil
+}
+
+// target is the URL of a path, which may hold escaped parts, and a query.
+func (c *caller) target(path string, query url.Values) string {
+	u := c.base.Scheme + "://" + c.base.Host + c.base.EscapedPath() + path
+	if c.base.User != nil {
+		u = c.base.Scheme + "://" + c.base.User.String() + "@" + c.base.Host + c.base.EscapedPath() + path
+	}
+	if len(query) > 0 {
+		u += "?" + query.Encode()
+	}
+	return u
+}
+
+// call sends in as JSON (nil: no body) and reads the answer into out (nil:
+// there is none to read).
+func (c *caller) call(ctx context.Context, method, path string, query url.Values, in, out any) error {
+	var body io.Reader
+	header := http.Header{}
+	if in != nil {
+		text, err := json.Marshal(in)
+		if err != nil {
+			return fmt.Errorf("%s %s: encode: %w", method, path, err)
+		}
+		body = bytes.NewReader(text)
+		header.Set("Content-Type", "application/json")
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
+	defer cancel()
+	return c.send(ctx, method, path, query, header, body, out)
+}
+
+// send is call with a body as it is. Every error names the call.
+func (c *caller) send(ctx context.Context, method, path string, query url.Values, header http.Header, body io.Reader, out any) error {
+	req, err := http.NewRequestWithContext(ctx, method, c.target(path, query), body)
+	if err != nil {
+		return fmt.Errorf("%s %s: %w", method, path, hideKey(err, c.secret))
+	}
+	req.Header = header
+	req.Header.Set(c.header, c.value)
+	req.Header.Set("User-Agent", c.cfg.UserAgent)
+	req.Header.Set("Accept", "application/json")
+	res, err := c.http.Do(req)
+	if err != nil {
+		return hideKey(err, c.secret) // names method and URL itself
+	}
+	defer func() { _ = res.Body.Close() }()
+	if res.StatusCode < 200 || res.StatusCode > 299 {
+		return fmt.Errorf("%s %s: %w", method, path, readError(res))
+	}
+	if out == nil {
+		_, err = io.Copy(io.Discard, io.LimitReader(res.Body, maxProblem))
+	} else {
+		err = json.NewDecoder(res.Body).Decode(out)
+	}
+	if err != nil {
+		return fmt.Errorf("%s %s: read the answer: %w", method, path, err)
+	}
+	return nil
+}
+
+// AdminToken reads the token that a server made in its data folder.
+func AdminToken(data string) (string, error) {
+	text, err := os.ReadFile(filepath.Join(data, "admin.token"))
+	if err != nil {
+		return "", fmt.Errorf("read admin token: %w", err)
+	}
+	return strings.TrimSpace(string(text)), nil
+}

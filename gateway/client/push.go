@@ -1,0 +1,287 @@
+package client
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+	"unicode"
+)
+
+// Pushed is what became of pushed events.
+type Pushed struct {
+	Accepted   int        `json:"accepted"`   // new and durable
+	Duplicates int        `json:"duplicates"` // held already
+	Rejected   []Rejected `json:"rejected"`
+	// Unlisted are rejected events past the first 1,000, which are only counted.
+	Unlisted int `json:"rejected_unlisted,omitempty"`
+}
+
+// Rejected is one event that was not taken.
+type Rejected struct {
+	Line  int    `json:"line"` // from 1; in an array, the element's number
+	Error string `json:"error"`
+}
+
+// Kind is what is pushed.
+type Kind string
+
+// The kinds there are.
+const (
+	Posts    Kind = "posts"
+	Articles Kind = "articles"
+)
+
+// A batch is well below what a server takes (16 MiB), so that back-pressure
+// costs little to send again.
+const (
+	batchLines = 1000
+	batchBytes = 2 << 20
+	maxLine    = 16 << 20
+	maxListed  = 1000
+	pushTime   = 3 * time.Minute
+)
+
+// Push sends one body as it is: a JSON object, an array, or NDJSON, at most 16
+// MiB. An *Error beside it says in Pushed what was done.
+func (c *Client) Push(ctx context.Context, kind Kind, body io.Reader) (*Pushed, error) {
+	header := http.Header{"Content-Type": {"application/x-ndjson"}}
+	var text bytes.Buffer
+	if err := c.caller.pack(&text, header, body); err != nil {
+		return nil, fmt.Errorf("push %s: read the body: %w", kind, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, pushTime)
+	defer cancel()
+	out := new(Pushed)
+	if err := c.caller.send(ctx, http.MethodPost, "/v1/ingest/"+string(kind), nil, header, bytes.NewReader(text.Bytes()), out); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// pack compresses what leaves the machine; on it, that only costs.
+func (c *caller) pack(to *bytes.Buffer, header http.Header, body io.Reader) error {
+	host := c.base.Hostname()
+	if ip := net.ParseIP(host); host == "localhost" || ip != nil && ip.IsLoopback() {
+		_, err := to.ReadFrom(body)
+		return err
+	}
+	header.Set("Content-Encoding", "gzip")
+	z := gzip.NewWriter(to)
+	_, err := io.Copy(z, body)
+	return errors.Join(err, z.Close())
+}
+
+// DeleteArticle withdraws the article pushed under id; source is that it was
+// pushed with, "" where it had none.
+func (c *Client) DeleteArticle(ctx context.Context, id, source string) error {
+	q := url.Values{}
+	put(q, "source", source)
+	return c.caller.call(ctx, http.MethodDelete, "/v1/ingest/articles/"+url.PathEscape(id), q, nil, nil)
+}
+
+// Publish sends everything in r, however much: NDJSON, an array, or one
+// object. It goes in batches, and where the server is busy (429, 503) it waits
+// as told and sends the batch again, as long as ctx lasts; what was taken the
+// first time is not counted as a duplicate. Lines in Rejected are those of r.
+// progress is told the sum after each batch; it may be nil. Beside an error,
+// Pushed is what was done before it.
+func (c *Client) Publish(ctx context.Context, kind Kind, r io.Reader, progress func(Pushed)) (Pushed, error) {
+	var sum Pushed
+	err := split(r, func(b batch) error {
+		done, err := c.publishBatch(ctx, kind, b)
+		sum.add(done, b.first)
+		if err == nil && progress != nil {
+			progress(sum)
+		}
+		return err
+	})
+	if err != nil {
+		return sum, fmt.Errorf("publish %s: %w", kind, err)
+	}
+	return sum, nil
+}
+
+func (p *Pushed) add(b Pushed, first int) {
+	p.Accepted += b.Accepted
+	p.Duplicates += b.Duplicates
+	p.Unlisted += b.Unlisted
+	for _, r := range b.Rejected {
+		if len(p.Rejected) == maxListed {
+			p.Unlisted++
+			continue
+		}
+		r.Line += first - 1
+		p.Rejected = append(p.Rejected, r)
+	}
+}
+
+// publishBatch sends one until it is taken whole.
+func (c *Client) publishBatch(ctx context.Context, kind Kind, b batch) (Pushed, error) {
+	mine := 0 // accepted by attempts that failed later: the next finds duplicates
+	backoff := newBackoff(c.first)
+	for broken := 0; ; {
+		done, err := c.Push(ctx, kind, bytes.NewReader(b.text))
+		if err == nil {
+			again := min(mine, done.Duplicates)
+			done.Accepted, done.Duplicates = done.Accepted+mine, done.Duplicates-again
+			return *done, nil
+		}
+		wait := backoff.next()
+		var e *Error
+		switch {
+		case errors.As(err, &e) && e.Pushed != nil:
+			mine += e.Pushed.Accepted
+		case !errors.As(err, &e): // the network: not for ever
+			broken++
+		}
+		if e != nil && !errors.Is(e, ErrTooMany) && e.Status != http.StatusServiceUnavailable || broken == 5 {
+			return Pushed{Accepted: mine}, err
+		}
+		if e != nil {
+			wait = max(wait, e.RetryAfter)
+		}
+		if err := sleep(ctx, wait); err != nil {
+			return Pushed{Accepted: mine}, err
+		}
+	}
+}
+
+// batch is some lines of the input.
+type batch struct {
+	text  []byte
+	first int // number of its first line in the input, from 1
+}
+
+// split cuts the input into batches. An array's elements become lines, and
+// their numbers are those of the elements. An object over several lines is
+// sent as it is.
+func split(r io.Reader, send func(batch) error) error {
+	in := bufio.NewReaderSize(r, 64<<10)
+	c, err := firstCharacter(in)
+	switch {
+	case err == io.EOF:
+		return nil
+	case err != nil:
+		return fmt.Errorf("read the input: %w", err)
+	case c == '[':
+		return splitArray(in, send)
+	}
+	return splitLines(in, send)
+}
+
+func firstCharacter(in *bufio.Reader) (byte, error) {
+	for n := 1; ; n++ {
+		ahead, err := in.Peek(n)
+		if len(ahead) < n {
+			if err == bufio.ErrBufferFull {
+				return ' ', nil // 64 KiB of white space: the server says what it thinks of it
+			}
+			return 0, err
+		}
+		if c := ahead[n-1]; !unicode.IsSpace(rune(c)) {
+			return c, nil
+		}
+	}
+}
+
+func splitArray(in io.Reader, send func(batch) error) error {
+	d := json.NewDecoder(in)
+	if _, err := d.Token(); err != nil {
+		return fmt.Errorf("read the array: %w", err)
+	}
+	cut := cutter{send: send}
+	for n := 1; d.More(); n++ {
+		var element json.RawMessage
+		if err := d.Decode(&element); err != nil {
+			return errors.Join(cut.flush(), fmt.Errorf("read the array: element %d: %w", n, err))
+		}
+		var line bytes.Buffer
+		if err := json.Compact(&line, element); err != nil {
+			return fmt.Errorf("read the array: element %d: %w", n, err)
+		}
+		if err := cut.line(line.Bytes(), n); err != nil {
+			return err
+		}
+	}
+	if _, err := d.Token(); err != nil {
+		return errors.Join(cut.flush(), fmt.Errorf("read the array: %w", err))
+	}
+	return cut.flush()
+}
+
+func splitLines(in io.Reader, send func(batch) error) error {
+	lines := bufio.NewScanner(in)
+	lines.Buffer(nil, maxLine)
+	cut := cutter{send: send}
+	for n := 1; lines.Scan(); n++ {
+		line := lines.Bytes()
+		if !cut.begun && len(bytes.TrimSpace(line)) > 0 && !json.Valid(line) {
+			return whole(line, lines, n, send)
+		}
+		if err := cut.line(line, n); err != nil {
+			return err
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return errors.Join(cut.flush(), fmt.Errorf("read the input: %w", err))
+	}
+	return cut.flush()
+}
+
+// whole: the first line is no JSON by itself. The input is one object over
+// several lines, or its first line is wrong; either way the server is asked.
+func whole(line []byte, rest *bufio.Scanner, first int, send func(batch) error) error {
+	text := append(bytes.Clone(line), '\n')
+	for rest.Scan() {
+		text = append(append(text, rest.Bytes()...), '\n')
+		if len(text) > maxLine {
+			return fmt.Errorf("read the input: its first line is no JSON, and as one value it is larger than %d bytes", maxLine)
+		}
+	}
+	if err := rest.Err(); err != nil {
+		return fmt.Errorf("read the input: %w", err)
+	}
+	return send(batch{text: text, first: first})
+}
+
+// cutter gathers lines into batches. Empty lines are kept, so that numbers
+// stay right.
+type cutter struct {
+	send  func(batch) error
+	begun bool
+	now   batch
+	lines int
+}
+
+func (c *cutter) line(line []byte, n int) error {
+	if len(bytes.TrimSpace(line)) > 0 {
+		c.begun = true
+	}
+	if c.lines == 0 {
+		c.now.first = n
+	}
+	c.now.text = append(append(c.now.text, line...), '\n')
+	if c.lines++; c.lines < batchLines && len(c.now.text) < batchBytes {
+		return nil
+	}
+	return c.flush()
+}
+
+func (c *cutter) flush() error {
+	if len(bytes.TrimSpace(c.now.text)) == 0 {
+		c.now, c.lines = batch{}, 0
+		return nil
+	}
+	b := c.now
+	c.now, c.lines = batch{}, 0
+	return c.send(b)
+}
