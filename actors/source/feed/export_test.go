@@ -1,0 +1,40 @@
+package feed
+
+import (
+	"context"
+	"net"
+	"net/http"
+)
+
+// Beside is another feed of the same reader.
+func (f *Feed) Beside(cfg Config) *Feed { return f.reader.Feed(cfg) }
+
+// NewReaderWithException refuses private networks but for one address: a test
+// has no public host to begin from.
+func NewReaderWithException(cfg ReaderConfig, address string) *Reader {
+	r := NewReader(cfg)
+	strict := dialer(false)
+	r.client.Transport.(*http.Transport).DialContext = func(ctx context.Context, network, to string) (net.Conn, error) {
+		if to == address {
+			return (&net.Dialer{}).DialContext(ctx, network, to)
+		}
+		return strict(ctx, network, to)
+	}
+	return r
+}
+
+var (
+	ToUTF8    = toUTF8
+	ReadHTML  = func(s string) (text, image string) { p := readHTML(s); return p.text, p.image }
+	ParseDate = parseDate
+	IsPublic  = isPublic
+)
+
+// Entries parses a document and returns how many items and tombstones it has.
+func Entries(body []byte, contentType string) (items, gone int, err error) {
+	doc, err := parse(body, contentType)
+	if err != nil {
+		return 0, 0, err
+	}
+	return len(doc.entries), len(doc.gone), nil
+}

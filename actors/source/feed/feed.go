@@ -1,0 +1,128 @@
+package feed
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/birdwire/birdwire/messages"
+)
+
+// Config is one feed.
+type Config struct {
+	URL      string // http or https
+	SourceID string // of its articles; several feeds may share one
+	Name     string // of the source, as shown
+	Category string
+	Language string // of items that say nothing; "" is the feed's own word
+}
+
+// Feed reads one feed. Poll may be called again before an earlier call, which
+// outlived its deadline, has returned; they take turns.
+type Feed struct {
+	cfg    Config
+	reader *Reader
+
+	mu   sync.Mutex // one poll at a time; protects turn
+	turn time.Time  // when its host may be asked, where it had to wait
+}
+
+// ErrURL: the feed's address is not one of the web.
+var ErrURL = errors.New("want an http or https URL")
+
+// CheckURL says what a feed cannot be made of.
+func CheckURL(raw string) error {
+	u, err := url.Parse(raw)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
+		return fmt.Errorf("feed URL: %w", ErrURL)
+	}
+	return nil
+}
+
+// Feed returns a feed of this reader.
+func (r *Reader) Feed(cfg Config) *Feed { return &Feed{cfg: cfg, reader: r} }
+
+// Poll reads the feed if it is its host's turn. It is source.Adapter: next is
+// nil where nobody was asked, after is how long the server or the document
+// wants to be left alone.
+func (f *Feed) Poll(ctx context.Context, data []byte) (drafts []*messages.Event, next []byte, after time.Duration, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := CheckURL(f.cfg.URL); err != nil {
+		return nil, nil, 0, err
+	}
+	m := readMark(data, f.cfg.URL)
+	now := f.reader.cfg.Now()
+	if wait := m.heldUntil(now); wait > 0 {
+		return nil, nil, wait, nil
+	}
+	host := hostOf(m.target())
+	done, again := f.reader.hosts.Take(host, f.turn)
+	if done == nil {
+		f.turn = again
+		return nil, nil, max(again.Sub(now), time.Millisecond), nil
+	}
+	defer done()
+	f.turn = time.Time{}
+	drafts, after, err = f.read(ctx, host, &m)
+	return drafts, m.bytes(), after, err
+}
+
+// read makes the request and writes into m what was learnt.
+func (f *Feed) read(ctx context.Context, host string, m *mark) ([]*messages.Event, time.Duration, error) {
+	resp, err := f.reader.fetch(ctx, m.target(), *m)
+	now := f.reader.cfg.Now()
+	m.NotBefore = 0
+	if err != nil {
+		m.Moved = "" // if it moved to where nothing answers, try the old place again
+		return nil, 0, err
+	}
+	switch resp.status {
+	case http.StatusNotModified:
+		m.validators(resp.header, true)
+		return nil, max(maxAge(resp.header), m.Schedule.wait(now)), nil
+	case http.StatusOK:
+		return f.document(resp, m, now)
+	}
+	after := retryAfter(resp.header, now)
+	if after > 0 {
+		m.NotBefore = now.Add(after).UnixMilli()
+		if resp.status == http.StatusTooManyRequests || resp.status == http.StatusServiceUnavailable {
+			f.reader.hosts.Block(host, now.Add(after))
+		}
+	} else if resp.status == http.StatusNotFound || resp.status == http.StatusGone {
+		m.Moved = ""
+	}
+	return nil, after, fmt.Errorf("fetch: %w: %d %s", errStatus, resp.status, http.StatusText(resp.status))
+}
+
+// document reads a whole one. Only what could be read is remembered: a moved
+// feed that now is a page to log in to has not moved.
+func (f *Feed) document(resp *response, m *mark, now time.Time) ([]*messages.Event, time.Duration, error) {
+	after := maxAge(resp.header)
+	sum := sha256.Sum256(resp.body)
+	same := bytes.Equal(sum[:], m.Body)
+	var drafts []*messages.Event
+	if !same {
+		doc, err := parse(resp.body, resp.header.Get("Content-Type"))
+		if err != nil {
+			m.Moved = ""
+			m.forget()
+			return nil, 0, err
+		}
+		drafts = f.drafts(doc, resp.url)
+		m.Schedule = doc.schedule
+	}
+	m.validators(resp.header, false)
+	m.Body = sum[:]
+	if resp.moved != "" && len(resp.moved) <= maxURL {
+		m.Moved = resp.moved
+	}
+	return drafts, max(after, m.Schedule.wait(now)), nil
+}

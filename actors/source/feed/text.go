@@ -1,0 +1,148 @@
+package feed
+
+import (
+	"html"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	nethtml "golang.org/x/net/html"
+)
+
+// Limits of what a feed may say, in characters. What is longer is cut, since a
+// feed's author is nobody to send an error to.
+const (
+	maxTitle       = 500
+	maxDescription = 5_000
+	maxContent     = 40_000 // bytes stay far below what a frame of the log takes
+	maxLabel       = 300
+	maxURL         = 2048
+)
+
+// hidden are elements whose content is not text.
+var hidden = map[string]bool{
+	"script": true, "style": true, "template": true, "noscript": true, "iframe": true, "object": true,
+	"svg": true, "math": true, "head": true, "select": true, "textarea": true,
+}
+
+// inline are elements that do not part words. All others do.
+var inline = map[string]bool{
+	"a": true, "abbr": true, "acronym": true, "b": true, "bdi": true, "bdo": true, "big": true, "cite": true,
+	"code": true, "del": true, "dfn": true, "em": true, "font": true, "i": true, "ins": true, "kbd": true,
+	"mark": true, "q": true, "s": true, "samp": true, "small": true, "span": true, "strike": true,
+	"strong": true, "sub": true, "sup": true, "time": true, "tt": true, "u": true, "var": true, "wbr": true,
+}
+
+// page is what markup says: its text, and the first picture in it.
+type page struct{ text, image string }
+
+// readHTML strips markup. It walks tokens and builds no tree, so that nothing
+// it is given makes it recurse or take more than linear time; bluemonday, which
+// does the same, runs words of neighbouring blocks together.
+func readHTML(markup string) page {
+	var p page
+	if !strings.ContainsAny(markup, "<&") {
+		p.text = markup
+		return p
+	}
+	var b strings.Builder
+	z := nethtml.NewTokenizer(strings.NewReader(markup))
+	skipping, nested := "", 0 // the hidden element we are in, and how many of its name
+	for {
+		kind := z.Next()
+		if kind == nethtml.ErrorToken {
+			break
+		}
+		if kind == nethtml.TextToken {
+			if skipping == "" {
+				b.Write(z.Text())
+			}
+			continue
+		}
+		raw, attrs := z.TagName()
+		name := string(raw)
+		switch {
+		case skipping != "":
+			switch {
+			case name != skipping:
+			case kind == nethtml.StartTagToken:
+				nested++
+			case kind == nethtml.EndTagToken:
+				if nested--; nested == 0 {
+					skipping = ""
+				}
+			}
+		case kind == nethtml.StartTagToken && hidden[name]:
+			skipping, nested = name, 1
+		case name == "img" && p.image == "" && attrs:
+			p.image = source(z)
+		}
+		if name != "" && !inline[name] {
+			b.WriteByte('\n')
+		}
+	}
+	p.text = html.UnescapeString(b.String())
+	return p
+}
+
+// source is the address of an img, unless it is one that counts readers.
+func source(z *nethtml.Tokenizer) string {
+	src, tiny := "", false
+	for {
+		key, value, more := z.TagAttr()
+		switch string(key) {
+		case "src":
+			src = string(value)
+		case "width", "height":
+			v := strings.TrimSuffix(string(value), "px")
+			tiny = tiny || v == "0" || v == "1"
+		}
+		if !more {
+			break
+		}
+	}
+	if tiny || strings.HasPrefix(src, "data:") {
+		return ""
+	}
+	return src
+}
+
+// line is text on one line, cut to most characters.
+func line(s string, most int) string {
+	return cut(strings.Join(fields(s), " "), most)
+}
+
+// lines keeps the breaks between blocks, one each.
+func lines(s string, most int) string {
+	var kept []string
+	for l := range strings.SplitSeq(s, "\n") {
+		if l = strings.Join(fields(l), " "); l != "" {
+			kept = append(kept, l)
+		}
+	}
+	return cut(strings.Join(kept, "\n"), most)
+}
+
+// invisible are characters that take no room: soft hyphens and the like, which
+// would keep words from being found.
+var invisible = strings.NewReplacer("\u00ad", "", "\u200b", "", "\u2060", "", "\ufeff", "")
+
+func fields(s string) []string {
+	return strings.FieldsFunc(invisible.Replace(s), func(r rune) bool {
+		return unicode.IsSpace(r) || unicode.IsControl(r)
+	})
+}
+
+func cut(s string, most int) string {
+	if len(s) <= most || utf8.RuneCountInString(s) <= most {
+		return s
+	}
+	n := 0
+	for i := range s {
+		if n == most-1 {
+			return strings.TrimRight(s[:i], " \n") + "…"
+		}
+		n++
+	}
+	return s
+}
