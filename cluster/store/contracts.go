@@ -13,7 +13,10 @@ type Journal interface {
 	// Append makes the frame durable and returns its sequence. The same frame
 	// name (node, incarnation, number) is written once: a retry returns the
 	// first sequence, also past the store's own duplicate window (it reads the
-	// tail back). Errors: ErrAmbiguous, ErrFenced, ErrFull, ErrClosed.
+	// tail back). ErrFenced: a later frame of that node stands, of this or a
+	// newer incarnation, and this one is not in the log. ErrAmbiguous: ask again
+	// with the same frame. ErrFull, ErrClosed. After any other error nothing was
+	// written.
 	Append(ctx context.Context, frame *messages.Frame) (sequence uint64, err error)
 	// Read starts at sequence from (1 or 0: the first held; Bounds' last+1: at
 	// the end). A from before the first held sequence: *TrimmedError.
@@ -28,7 +31,9 @@ type Journal interface {
 // Cursor reads the log in order. It is for one goroutine.
 type Cursor interface {
 	// Next returns the next entry, or io.EOF at the log's present end; a
-	// later call goes on from there. Entries are gapless but for Skipped.
+	// later call goes on from there, and so it does after an error. Entries are
+	// gapless but for Skipped. *TrimmedError: retention overtook the cursor,
+	// which is of no more use.
 	Next(ctx context.Context) (Entry, error)
 	Close() error
 }
@@ -58,13 +63,16 @@ type Control interface {
 	// CAS writes if revision is the one that stands (0: there is none, or it
 	// was deleted) and returns the new one. ErrConflict otherwise.
 	CAS(ctx context.Context, key string, data []byte, revision uint64) (uint64, error)
-	// Delete removes if revision is the one that stands.
+	// Delete removes if revision is the one that stands: ErrConflict where
+	// another does, ErrNotFound where none does.
 	Delete(ctx context.Context, key string, revision uint64) error
 	// List returns all records under prefix ("keys."; "" is all), by key.
 	List(ctx context.Context, prefix string) ([]Value, error)
-	// Watch emits what stands under prefix, then Synced, then every change
-	// until ctx ends, when the channel is closed. A watcher that falls more
-	// than 65,536 changes behind has its channel closed: it watches anew.
+	// Watch emits what stands under prefix, then Synced, then what changes,
+	// until ctx ends, when the channel is closed. Revisions of a key grow; of
+	// several changes of one key in quick succession the newest alone may come.
+	// A watcher that falls more than 65,536 changes behind, or whose store had
+	// to start its server anew, has its channel closed: it watches anew.
 	Watch(ctx context.Context, prefix string) (<-chan Change, error)
 }
 
@@ -76,7 +84,9 @@ type Change struct {
 }
 
 // Reservation asks for credits. Op names the operation: asked again it
-// returns the same grant.
+// returns the same grant, of size 0 once it was settled. The newest 64 settled
+// operations of a month are known again, and the newest 16 grants are open; an
+// older one counts as spent.
 type Reservation struct {
 	KeyID string
 	Month string // "2026-11"
@@ -108,13 +118,16 @@ type Items interface {
 	// Get returns one state an identity, in order.
 	Get(ctx context.Context, identities []string) ([]ItemState, error)
 	// CAS writes the items, each against its revision, and returns one error
-	// or nil each; err is set when nothing is known of any.
+	// or nil each: ErrConflict where another revision stands, ErrAmbiguous. err
+	// is set when nothing is known of any.
 	CAS(ctx context.Context, items []*messages.Item, revisions []uint64) (each []error, err error)
 }
 
 // Snapshots keep state that would be long to recompute.
 type Snapshots interface {
-	// Put stores one snapshot of id as of position; older ones of id may go.
+	// Put stores one snapshot of id as of position; older ones of id may go,
+	// but not the last whole one before. Snapshots of another epoch are not
+	// found.
 	Put(ctx context.Context, id string, at messages.Position, r io.Reader) error
 	// Latest returns the newest whole one. ErrNotFound when there is none.
 	Latest(ctx context.Context, id string) (at messages.Position, r io.ReadCloser, err error)

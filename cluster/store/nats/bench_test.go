@@ -14,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/birdwire/birdwire/cluster/store"
 	"github.com/birdwire/birdwire/messages"
 )
 
@@ -220,4 +219,3 @@ func BenchmarkOpen(b *testing.B) {
 	}
 }
 
-var _ store.Store = (*Store)(nil)

@@ -22,6 +22,7 @@ type control struct {
 	// deletedFor is how long that word stands: long enough for every watcher
 	// to have heard it. Without an end, every key that ever was would stay.
 	deletedFor time.Duration
+	behind     int // changes that may wait for one watcher
 }
 
 // Headers and values of the key-value convention, which watchers read.

@@ -58,7 +58,7 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 	}
 	s.life, s.end = context.WithCancel(context.Background())
 	s.journal = newJournal(s)
-	s.control = &control{store: s, deletedFor: time.Hour}
+	s.control = &control{store: s, deletedFor: time.Hour, behind: maxBehind}
 	s.counters = store.NewCounters(s.control)
 	s.items = newItems(s)
 	s.snapshots = &snapshots{store: s}

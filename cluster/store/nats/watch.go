@@ -39,7 +39,7 @@ func (c *control) watch(ctx context.Context, prefix string) (<-chan store.Change
 		cancel()
 		return nil, c.store.unread(err)
 	}
-	w := &watch{updates: updates, out: make(chan store.Change), session: sess.done}
+	w := &watch{updates: updates, out: make(chan store.Change), session: sess.done, behind: c.behind}
 	go func() {
 		defer cancel()
 		w.run(ctx)
@@ -54,6 +54,7 @@ type watch struct {
 	out     chan store.Change
 	session <-chan struct{}
 	waiting []store.Change // bounds above
+	behind  int            // the second of them
 	synced  bool
 }
 
@@ -76,7 +77,7 @@ func (w *watch) run(ctx context.Context) {
 				return
 			}
 			w.take(entry)
-			if w.synced && len(w.waiting) > maxBehind {
+			if w.synced && len(w.waiting) > w.behind {
 				return
 			}
 		case out <- first:

@@ -1,0 +1,282 @@
+package nats
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/birdwire/birdwire/cluster/store"
+	"github.com/birdwire/birdwire/cluster/store/storetest"
+)
+
+// written is a folder with n frames of node "a", closed.
+func written(t *testing.T, n uint64) string {
+	t.Helper()
+	s := open(t, Config{})
+	for i := range n {
+		appendTo(t, s, i+1)
+	}
+	closeStore(t, s)
+	return s.cfg.Dir
+}
+
+func appendTo(t *testing.T, s *Store, number uint64) {
+	t.Helper()
+	f := storetest.Frame("a", 1, number, 20)
+	if sequence, err := s.Journal().Append(context.Background(), f); err != nil || sequence != number {
+		t.Fatalf("append %d: sequence %d, %v", number, sequence, err)
+	}
+}
+
+// block is the journal's one file of messages, and index what the server keeps
+// to find its way in it after it was stopped in peace.
+func block(t *testing.T, dir string) string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "jetstream", "$G", "streams", journalStream, "msgs", "*.blk"))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("blocks: %v, %v; want one", files, err)
+	}
+	return files[0]
+}
+
+func index(dir string) string {
+	return filepath.Join(dir, "jetstream", "$G", "streams", journalStream, "msgs", "index.db")
+}
+
+// edit changes a file as a bad disk does.
+func edit(t *testing.T, path string, change func([]byte) []byte) {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, change(b), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// flipIn flips a bit in the text of the frame with the given name.
+func flipIn(name string) func([]byte) []byte {
+	return func(b []byte) []byte {
+		b[bytes.Index(b, []byte(name))] ^= 1
+		return b
+	}
+}
+
+func openError(t *testing.T, dir string) error {
+	t.Helper()
+	s, err := Open(context.Background(), quiet(t, Config{Dir: dir}))
+	if err == nil {
+		closeStore(t, s)
+	}
+	return err
+}
+
+// readAll is what a cursor says from the first on: sequences, and skipped ones
+// below 0.
+func readAll(t *testing.T, s *Store) (all []int) {
+	t.Helper()
+	ctx := context.Background()
+	c, err := s.Journal().Read(ctx, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for {
+		e, err := c.Next(ctx)
+		switch {
+		case errors.Is(err, io.EOF):
+			return all
+		case err != nil:
+			t.Fatalf("next: %v", err)
+		case e.Skipped != nil:
+			for n := e.Skipped.From; n <= e.Skipped.To; n++ {
+				all = append(all, -int(n))
+			}
+		default:
+			all = append(all, int(e.Sequence))
+		}
+	}
+}
+
+func TestDamageRefused(t *testing.T) {
+	for name, damage := range map[string]func(t *testing.T, dir string){
+		"a bit in the middle, after a crash": func(t *testing.T, dir string) {
+			edit(t, block(t, dir), flipIn("test/a/1/4/3"))
+			if err := os.Remove(index(dir)); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"the end cut off": func(t *testing.T, dir string) {
+			edit(t, block(t, dir), func(b []byte) []byte { return b[:len(b)/2] })
+		},
+		"the end cut off, after a crash": func(t *testing.T, dir string) {
+			edit(t, block(t, dir), func(b []byte) []byte { return b[:len(b)/2] })
+			if err := os.Remove(index(dir)); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"the description of the stream": func(t *testing.T, dir string) {
+			edit(t, filepath.Join(dir, "jetstream", "$G", "streams", journalStream, "meta.inf"), func(b []byte) []byte { return b[:len(b)/2] })
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := written(t, 10)
+			damage(t, dir)
+			for range 2 { // the server has mended itself by the second time
+				err := openError(t, dir)
+				if !errors.Is(err, store.ErrCorrupt) || !strings.Contains(err.Error(), acceptFile) {
+					t.Fatalf("open: %v, want that it is damaged, and what to do", err)
+				}
+			}
+		})
+	}
+}
+
+func TestDamageAccepted(t *testing.T) {
+	dir := written(t, 10)
+	s := open(t, Config{Dir: dir})
+	before := s.Journal().Epoch()
+	appendTo(t, s, 11)
+	closeStore(t, s)
+
+	edit(t, block(t, dir), flipIn("test/a/1/4/3"))
+	if err := os.Remove(index(dir)); err != nil {
+		t.Fatal(err)
+	}
+	if err := openError(t, dir); !errors.Is(err, store.ErrCorrupt) {
+		t.Fatalf("open: %v, want that it is damaged", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, acceptFile), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for round := range 2 { // accepted once, and for good
+		s = open(t, Config{Dir: dir})
+		after := s.Journal().Epoch()
+		if after == before {
+			t.Fatalf("round %d: epoch %s as before the loss", round, after)
+		}
+		if all := readAll(t, s); !slices.Equal(all, []int{1, 2, 3, 4}[:3+round]) {
+			t.Fatalf("round %d: read %v, want what stood before the damage and what came since", round, all)
+		}
+		if _, err := s.Journal().Append(context.Background(), storetest.Frame("a", uint64(2+round), 1, 1)); err != nil {
+			t.Fatalf("round %d: append: %v", round, err)
+		}
+		before = ""
+		closeStore(t, s)
+	}
+}
+
+// A frame that can no longer be read is skipped, on the word of the one replica
+// there is, and nothing else is lost with it.
+func TestUnreadableFrameIsSkipped(t *testing.T) {
+	dir := written(t, 10)
+	edit(t, block(t, dir), flipIn("test/a/1/4/3"))
+	s := open(t, Config{Dir: dir})
+	if got, want := readAll(t, s), []int{1, 2, 3, -4, 5, 6, 7, 8, 9, 10}; !slices.Equal(got, want) {
+		t.Fatalf("read %v, want %v", got, want)
+	}
+}
+
+func TestLostDescriptionPutAside(t *testing.T) {
+	dir := written(t, 3)
+	meta := filepath.Join(dir, "jetstream", "$G", "streams", journalStream, "meta.inf")
+	edit(t, meta, func([]byte) []byte { return []byte("{") })
+	if err := os.WriteFile(filepath.Join(dir, acceptFile), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, Config{Dir: dir})
+	if all := readAll(t, s); len(all) != 0 {
+		t.Fatalf("read %v, want an empty log", all)
+	}
+	appendTo(t, s, 1)
+	aside, err := filepath.Glob(filepath.Join(dir, lostFolder, "*", journalStream, "msgs", "*.blk"))
+	if err != nil || len(aside) != 1 {
+		t.Fatalf("put aside: %v, %v; want the journal's block", aside, err)
+	}
+}
+
+func TestFilesTakenAway(t *testing.T) {
+	dir := written(t, 3)
+	s := open(t, Config{Dir: dir})
+	before := s.Journal().Epoch()
+	closeStore(t, s)
+	if err := os.RemoveAll(filepath.Join(dir, "jetstream")); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, Config{Dir: dir})
+	if after := s.Journal().Epoch(); after == before {
+		t.Fatalf("epoch %s as before", after)
+	}
+	appendTo(t, s, 1)
+}
+
+// Sequences are not given twice, even where every frame was taken away: that
+// is what a log looks like whose frames all grew too old.
+func TestBlockTakenAway(t *testing.T) {
+	dir := written(t, 10)
+	if err := os.Remove(block(t, dir)); err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, Config{Dir: dir})
+	appendTo(t, s, 11)
+	if _, err := s.Journal().Read(context.Background(), 5); !errors.As(err, new(*store.TrimmedError)) {
+		t.Fatalf("read from 5: %v, want trimmed", err)
+	}
+}
+
+// Damage in a block with others behind it leaves a hole: refused, and skipped
+// by readers once it was accepted.
+func TestHoleInTheMiddle(t *testing.T) {
+	s := open(t, Config{})
+	const frames = 24
+	for i := range uint64(frames) {
+		f := storetest.Frame("a", 1, i+1, 1)
+		f.Events[0].GetPost().Text = strings.Repeat("x", 900_000)
+		if _, err := s.Journal().Append(context.Background(), f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	closeStore(t, s)
+	dir := s.cfg.Dir
+	first := filepath.Join(filepath.Dir(index(dir)), "1.blk")
+	edit(t, first, flipIn("test/a/1/4/0"))
+	if err := os.Remove(index(dir)); err != nil {
+		t.Fatal(err)
+	}
+	if err := openError(t, dir); !errors.Is(err, store.ErrCorrupt) || !strings.Contains(err.Error(), "frames 4 to") {
+		t.Fatalf("open: %v, want which frames are lost", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, acceptFile), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		s = open(t, Config{Dir: dir})
+		all := readAll(t, s)
+		if len(all) != frames || all[2] != 3 || all[3] != -4 || all[frames-1] != frames {
+			t.Fatalf("read %v, want %d entries, skipped from 4 on and whole at the end", all, frames)
+		}
+		if last := s.marks.get(markJournal); last != frames {
+			t.Fatalf("mark %d, want %d", last, frames)
+		}
+		closeStore(t, s)
+	}
+}
+
+func TestLocked(t *testing.T) {
+	s := open(t, Config{})
+	err := openError(t, s.cfg.Dir)
+	if !errors.Is(err, store.ErrLocked) || !strings.Contains(err.Error(), s.cfg.Dir) || !strings.Contains(err.Error(), "stop it") {
+		t.Fatalf("open beside another: %v, want that it is in use, where, and what to do", err)
+	}
+	closeStore(t, s)
+	if err := openError(t, s.cfg.Dir); err != nil {
+		t.Fatalf("open after the other was closed: %v", err)
+	}
+}
