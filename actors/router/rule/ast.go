@@ -1,6 +1,9 @@
 package rule
 
 import (
+	"strconv"
+	"strings"
+
 	"github.com/birdwire/birdwire/actors/router/text"
 	"github.com/birdwire/birdwire/messages"
 )
@@ -33,7 +36,7 @@ type Atom struct {
 	Kind       Kind
 	Value      string   // folded; for a kind with Tokens they are joined by a space
 	Tokens     []string // folded; kinds of tokens and phrases, and proximity
-	Hashes     []uint64 // of Tokens, or of Value where there are none
+	Hashes     []uint64 // of Tokens, or of Value or N where there are none
 	N          int64    // KindProximity: distance; KindEntityID: the id
 	Lo, Hi     int64    // counts, both inclusive; Hi is MaxInt64 where open
 	Geo        [4]float64
@@ -128,5 +131,40 @@ func key(k Kind, hash uint64) uint64 {
 	return hash ^ uint64(k)*0x9e3779b97f4a7c15
 }
 
-// hashOf is the hash that a document compares Value by.
-func hashOf(folded string) uint64 { return text.Hash(folded) }
+// valueAtom is an atom of one folded value.
+func valueAtom(k Kind, folded string) *Expr {
+	return &Expr{Atom: Atom{Kind: k, Value: folded, Hashes: []uint64{text.Hash(folded)}}}
+}
+
+// wordsAtom is an atom of the tokens of s: nil where it has none. A phrase of
+// the text has a kind of its own.
+func wordsAtom(k Kind, s string) *Expr {
+	a := Atom{Kind: k}
+	var b text.Buffer
+	text.Tokenize(s, &b)
+	for _, t := range b.Tokens {
+		a.Tokens = append(a.Tokens, b.Text(t))
+		a.Hashes = append(a.Hashes, t.Hash)
+	}
+	if len(a.Tokens) == 0 {
+		return nil
+	}
+	if k == KindKeyword && len(a.Tokens) > 1 {
+		a.Kind = KindPhrase
+	}
+	a.Value = strings.Join(a.Tokens, " ")
+	return &Expr{Atom: a}
+}
+
+// entityAtom is an atom of a numbered entity.
+func entityAtom(id int64) *Expr {
+	return &Expr{Atom: Atom{Kind: KindEntityID, N: id, Value: strconv.FormatInt(id, 10), Hashes: []uint64{hashID(id)}}}
+}
+
+// hashID mixes a number (splitmix64), so that ids in a row are far apart.
+func hashID(id int64) uint64 {
+	x := uint64(id) + 0x9e3779b97f4a7c15
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}

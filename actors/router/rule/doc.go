@@ -18,7 +18,6 @@ const (
 	FieldPlace                       // the place's name and id
 	FieldURLTitle                    // linked pages' titles
 	FieldURLDescription              // linked pages' descriptions
-	FieldSource                      // the application's name
 	FieldTitle                       // an article's title, a story's title and headline
 	FieldItemText                    // an article's title, description, tickers, tags
 	FieldItemLead                    // an article's title and description
@@ -34,25 +33,63 @@ type Doc struct {
 	Classes Class
 	Type    string // item.new, clusters.ranked, ...; "post" for a post
 
-	id        string // a post's
+	sample    uint64 // hash of the post's id
 	keys      []uint64
 	streams   [fields][]uint64 // token hashes; 0 parts two pieces of text
-	post      *messages.Post
+	post      *messages.Post   // nil for anything else
+	article   *messages.Article
+	urls      []address
 	embedding []float32
 	model     string
 	buf       text.Buffer
 }
 
+// address is a URL of a post.
+type address struct {
+	url    string
+	inText bool // its words stand in the text already
+}
+
 // Reset makes the document that of an event. An event of clusters.ranked has
-// no document of its own (see ResetRanked): its Classes are 0.
-func (d *Doc) Reset(e *messages.Event) { d.clear() }
+// no document of its own (see ResetRanked): its Classes are 0, and so are
+// those of an event without a body.
+func (d *Doc) Reset(e *messages.Event) {
+	d.clear()
+	switch body := e.GetBody().(type) {
+	case *messages.Event_Post:
+		d.resetPost(body.Post)
+	case *messages.Event_Article:
+		d.resetArticle(body.Article)
+	case *messages.Event_StoryDevelopment:
+		s := body.StoryDevelopment
+		d.resetStory("story.development", s.GetCategory(), s.GetTitle(), s.GetHeadline())
+		d.add(s.GetEntityIds(), s.GetCentroid(), s.GetEmbeddingModel())
+	case *messages.Event_StoryPriority:
+		s := body.StoryPriority
+		d.resetStory("story.priority_changed", s.GetCategory(), s.GetHeadline(), "")
+		d.add(s.GetEntityIds(), s.GetCentroid(), s.GetEmbeddingModel())
+	case *messages.Event_ClusterChange:
+		s := body.ClusterChange
+		d.resetStory("cluster.event", s.GetCategory(), s.GetTitle(), "")
+		d.add(s.GetEntityIds(), s.GetCentroid(), s.GetEmbeddingModel())
+	case *messages.Event_TickerNews:
+		s := body.TickerNews
+		d.resetStory("ticker.news", s.GetCategory(), s.GetHeadline(), "")
+		for _, t := range s.GetTickers() {
+			d.value(KindTicker, ticker(t.GetSymbol()))
+		}
+	}
+}
 
 // ResetRanked makes the document that of one entry of clusters.ranked.
-func (d *Doc) ResetRanked(c *messages.RankedCluster) { d.clear() }
+func (d *Doc) ResetRanked(c *messages.RankedCluster) {
+	d.clear()
+	d.resetStory("clusters.ranked", c.GetCategory(), c.GetTitle(), "")
+}
 
 func (d *Doc) clear() {
-	d.Classes, d.Type, d.id, d.post, d.embedding, d.model = 0, "", "", nil, nil, ""
-	d.keys = d.keys[:0]
+	d.Classes, d.Type, d.sample, d.post, d.article, d.embedding, d.model = 0, "", 0, nil, nil, nil, ""
+	d.keys, d.urls = d.keys[:0], d.urls[:0]
 	for i := range d.streams {
 		d.streams[i] = d.streams[i][:0]
 	}
@@ -71,8 +108,41 @@ func (d *Doc) Tokens(f Field) []uint64 { return d.streams[f] }
 func (d *Doc) Embedding() ([]float32, string) { return d.embedding, d.model }
 
 // Sampled says whether sample:n looks at the document: decided by the post's
-// id alone, so that every node and every replay decide alike.
-func (d *Doc) Sampled(n int) bool { return n >= 100 }
+// id alone, so that every node and every replay decide alike, and what
+// sample:10 sees sample:20 sees as well.
+func (d *Doc) Sampled(n int) bool {
+	return n >= 100 || d.post == nil || d.sample%100 < uint64(n)
+}
 
-// Match says whether the atom holds.
-func (d *Doc) Match(a *Atom) bool { return false }
+// value adds the key of one value.
+func (d *Doc) value(k Kind, s string) {
+	if s != "" {
+		d.keys = append(d.keys, key(k, d.buf.HashFold(s)))
+	}
+}
+
+// words adds a piece of text to a field.
+func (d *Doc) words(f Field, k Kind, s string) {
+	if s == "" {
+		return
+	}
+	text.Tokenize(s, &d.buf)
+	d.push(f, k)
+}
+
+// push adds what was tokenised to a field, parted from what is there.
+func (d *Doc) push(f Field, k Kind) {
+	if len(d.buf.Tokens) == 0 {
+		return
+	}
+	stream, keys := d.streams[f], d.keys
+	if len(stream) > 0 {
+		stream = append(stream, 0)
+	}
+	for i := range d.buf.Tokens {
+		h := d.buf.Tokens[i].Hash
+		stream = append(stream, h)
+		keys = append(keys, key(k, h))
+	}
+	d.streams[f], d.keys = stream, keys
+}

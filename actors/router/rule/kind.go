@@ -43,7 +43,7 @@ const (
 	KindURLTitle       // token or phrase of a linked page's title
 	KindURLDescription // token or phrase of a linked page's description
 	KindURLContains    // Value is a substring of a URL, without case
-	KindSource         // token or phrase of the application's name
+	KindSource         // Value: the whole name of the application, folded
 
 	// Known, and false until a source supplies what they ask for.
 	KindFromAffiliateOf
@@ -63,3 +63,32 @@ const (
 
 	kinds // how many there are
 )
+
+// field is where a kind's tokens stand.
+func (k Kind) field() (Field, bool) {
+	switch k {
+	case KindKeyword, KindPhrase, KindProximity:
+		return FieldText, true
+	case KindURL:
+		return FieldURL, true
+	case KindBio:
+		return FieldBio, true
+	case KindBioName:
+		return FieldBioName, true
+	case KindBioLocation:
+		return FieldBioLocation, true
+	case KindPlace:
+		return FieldPlace, true
+	case KindURLTitle:
+		return FieldURLTitle, true
+	case KindURLDescription:
+		return FieldURLDescription, true
+	case KindTitle:
+		return FieldTitle, true
+	case KindItemText:
+		return FieldItemText, true
+	case KindItemLead:
+		return FieldItemLead, true
+	}
+	return 0, false
+}

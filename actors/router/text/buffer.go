@@ -42,6 +42,7 @@ type Buffer struct {
 	folded   []byte
 	composed []byte // a stretch in composed form
 	composer composer
+	value    []byte // for HashFold
 }
 
 // Text is the folded token. It allocates where the input is not folded.

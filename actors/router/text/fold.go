@@ -98,3 +98,10 @@ func (p *composer) compose(dst []byte, s string, all bool) []byte {
 
 // view is b as a string, for as long as b does not change.
 func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+
+// HashFold is Hash(Fold(s)) without the string, in the buffer's own room. What
+// Tokenize found stays.
+func (b *Buffer) HashFold(s string) uint64 {
+	b.value = AppendFold(b.value[:0], s)
+	return Hash(view(b.value))
+}
