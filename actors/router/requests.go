@@ -57,7 +57,7 @@ func (r *router) put(ctx actor.Context, m *messages.PutQueries) {
 	notify := actor.NewPID(m.GetNotify().GetAddress(), m.GetNotify().GetId())
 	if err := r.state.subscriptions.put(r.state.index, m, notify); err != nil {
 		r.cfg.Logger.Error("a key's queries were refused", "key", m.GetKeyId(), "error", err)
-		ctx.Respond(&messages.JoinRefused{Detail: err.Error()})
+		ctx.Respond(&messages.QueriesPut{Id: m.GetId(), KeyId: m.GetKeyId(), Refused: err.Error()})
 		return
 	}
 	ctx.Respond(&messages.QueriesPut{Position: uint64(r.state.through()), Id: m.GetId(), KeyId: m.GetKeyId()})
@@ -90,7 +90,8 @@ func (r *router) merged(ctx actor.Context, m *merged) {
 // answer goes the way that Matched goes, or it would overtake it.
 func (r *router) askThrough(ctx actor.Context, m *messages.AskThrough) {
 	through := &messages.Through{ConnectionId: m.GetConnectionId(), KeyId: m.GetKeyId(), Position: uint64(r.state.through())}
-	if key := r.state.subscriptions.keys[m.GetKeyId()]; key != nil && m.GetKeyId() != "" {
+	if key := r.state.subscriptions.keys[m.GetKeyId()]; key != nil {
+		through.Number = key.number
 		ctx.Send(key.notify, through)
 		return
 	}

@@ -327,10 +327,10 @@ func (r *router) handle(ctx actor.Context, m *messages.FrameAppended, fromLog bo
 	}
 	seen.Deliveries = r.dispatch.send(ctx)
 	r.state.next = m.GetSequence() + 1
-	r.state.trying = 0
 	if at := m.GetAppendedMs(); at != 0 {
 		seen.Lag = r.cfg.Clock.Now().Sub(time.UnixMilli(at))
 		r.pace(ctx, seen.Lag)
 	}
 	r.cfg.Observe(seen)
+	r.state.trying = 0
 }

@@ -61,11 +61,12 @@ func (e *TrimmedError) Error() string {
 
 // Run does one request.
 func Run(ctx context.Context, log Log, r Request) (Result, error) {
-	first, last, err := log.Bounds(ctx)
+	first, _, err := log.Bounds(ctx)
 	if err != nil {
 		return Result{}, fmt.Errorf("replay: bounds: %w", err)
 	}
-	if r.From > 0 && r.From.Sequence() < first && !(first > last && r.From.Sequence() == last) && r.From < messages.EndOf(first-1) {
+	begin := (r.From + 1).Sequence()
+	if r.From > 0 && begin < first {
 		return Result{}, &TrimmedError{First: messages.At(first, 0)}
 	}
 	queries, err := newQueries(r.Queries)
@@ -76,7 +77,7 @@ func Run(ctx context.Context, log Log, r Request) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	start := max(r.From.Sequence(), first, 1)
+	start := max(begin, first, 1)
 	frames, err := log.Read(ctx, start)
 	if err != nil {
 		return Result{}, fmt.Errorf("replay: read from %d: %w", start, err)
@@ -166,7 +167,7 @@ func newVoids(ctx context.Context, log Log, r Request, first uint64) (*voids, er
 	if r.From >= r.VoidsSince {
 		return v, nil
 	}
-	window, err := WindowBefore(ctx, log, r.From.Sequence(), first)
+	window, err := WindowBefore(ctx, log, (r.From + 1).Sequence(), first)
 	if err != nil {
 		return nil, err
 	}
