@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/birdwire/birdwire/actors/router/rule"
+	"github.com/birdwire/birdwire/actors/router/text"
 )
 
 // anchor is one key of a query's cover.
@@ -165,7 +166,7 @@ func (c *cover) one(l leaf) float64 {
 	c.keys = c.keys[:0]
 	switch l.kind {
 	case leafAtom:
-		c.keys = c.atoms[l.key].Keys(c.keys)
+		c.keys = atomKeys(c.atoms[l.key], c.keys)
 	case leafPhrase:
 		for i := range uint32(l.key >> 32) {
 			c.keys = append(c.keys, c.words.token(uint32(l.key)+2*i))
@@ -236,4 +237,18 @@ func merge(anchors []anchor) []anchor {
 		last.has = 0
 	}
 	return out
+}
+
+// hasGeo is an atom that holds wherever a place or a region does.
+var hasGeo = rule.Atom{Kind: rule.KindHas, Value: "geo", Hashes: []uint64{text.Hash("geo")}}
+
+// atomKeys appends keys that every document has for which the atom holds. A
+// region has none of its own, but only posts with a place or a point lie in
+// one: few posts have them, so such queries need not be tried on all.
+func atomKeys(a *rule.Atom, dst []uint64) []uint64 {
+	switch a.Kind {
+	case rule.KindPointRadius, rule.KindBoundingBox:
+		return hasGeo.Keys(dst)
+	}
+	return a.Keys(dst)
 }

@@ -22,7 +22,7 @@ func priorOf(k rule.Kind) uint8 {
 	case rule.KindURL, rule.KindBio, rule.KindBioName, rule.KindBioLocation, rule.KindPlace,
 		rule.KindURLTitle, rule.KindURLDescription, rule.KindItemText, rule.KindItemLead:
 		return 3
-	case rule.KindSource, rule.KindSourceID, rule.KindSourceName:
+	case rule.KindSource, rule.KindSourceID, rule.KindSourceName, rule.KindPointRadius, rule.KindBoundingBox:
 		return 4
 	case rule.KindCategory, rule.KindPlaceCountry:
 		return 5

@@ -50,7 +50,7 @@ func (s *semantic) acquire(filters []*messages.EmbeddingFilter) (*meaning, error
 	}
 	for i, model := range m.models {
 		if err := s.add(m, model, filters); err != nil {
-			m.models = m.models[:i]
+			m.models = m.models[:i+1]
 			s.forget(m)
 			return nil, err
 		}

@@ -1,0 +1,136 @@
+package index
+
+import (
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/birdwire/birdwire/actors/router/rule"
+)
+
+// Matching goes on while queries come, change and go and while merges run:
+// every answer is that of the snapshot that stood when it was asked. It goes
+// on until three merges were installed under way.
+func TestAnswersAreThoseOfASnapshot(t *testing.T) {
+	type version struct {
+		s       *Snapshot
+		queries map[ID]*rule.Compiled
+	}
+	r := rand.New(rand.NewPCG(7, 1))
+	x := New(Config{BatchMost: 64, InlineMost: 16})
+	queries := map[ID]*rule.Compiled{}
+	var current atomic.Pointer[version]
+	publish := func() {
+		v := &version{s: x.Snapshot(), queries: map[ID]*rule.Compiled{}}
+		for id, q := range queries {
+			v.queries[id] = q
+		}
+		current.Store(v)
+	}
+	publish()
+
+	var running sync.WaitGroup
+	done := make(chan struct{})
+	for n := range 2 {
+		docs := somePosts(r, 25)
+		running.Go(func() {
+			var scratch Scratch
+			var hits []Hit
+			for i := n; ; i++ {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				v, d := current.Load(), docs[i%len(docs)]
+				hits = v.s.Match(d, &scratch, hits[:0])
+				if want := wanted(v.queries, d); !slices.Equal(hits, want) {
+					t.Errorf("answer %v, its snapshot wants %v", hits, want)
+					return
+				}
+			}
+		})
+	}
+
+	merged := make(chan *Merge, 1)
+	merging, installed := false, 0
+	for step := 0; step < 1500 || installed < 3 && !t.Failed(); step++ {
+		id := ID(r.IntN(300))
+		if r.IntN(3) == 0 {
+			x.Remove(id)
+			delete(queries, id)
+		} else {
+			q := ofPosts(random(r, 2, func() *rule.Expr { return atomOfPosts(r) }))
+			must(t, x.Put(id, q))
+			queries[id] = q
+		}
+		if r.IntN(4) == 0 {
+			publish()
+		}
+		if !merging {
+			if m := x.Merge(); m != nil {
+				merging = true
+				running.Go(func() { m.Run(); merged <- m })
+			}
+		}
+		select {
+		case m := <-merged:
+			merging = false
+			if !x.Install(m) {
+				t.Error("the only merge was void")
+			}
+			installed++
+		default:
+		}
+	}
+	close(done)
+	running.Wait()
+}
+
+// A merge anchors queries anew by what has been common since.
+func TestMergeLearnsWhatIsCommon(t *testing.T) {
+	r := rand.New(rand.NewPCG(8, 1))
+	x := New(Config{InlineMost: 10})
+	const n = frequenciesFrom + 500
+	for i := range ID(n) {
+		// Nobody can tell beforehand which of the two is common.
+		must(t, x.Put(i, ofPosts(&rule.Expr{Op: rule.OpAnd, Args: []*rule.Expr{letter(int(i) + 100), letter(1)}})))
+	}
+	s := x.Snapshot()
+	anchored := func() int {
+		count := 0
+		for i := range x.views {
+			_, n := x.views[i].lookup(1)
+			count += int(n)
+		}
+		return count
+	}
+	before := anchored()
+	if before < n/4 {
+		t.Skipf("only %d of %d queries stand under the common key to begin with", before, n)
+	}
+	var scratch Scratch
+	d := &rule.Doc{Classes: rule.ClassPost}
+	for range relearnFrom*observeEach + 1000 {
+		s.match(d, []uint64{1, uint64(100 + r.IntN(1e6))}, &scratch, nil, nil)
+	}
+	for m := x.Merge(); m != nil; m = x.Merge() {
+		m.Run()
+		x.Install(m)
+	}
+	if after := anchored(); after > n/100 {
+		t.Errorf("%d of %d queries still stand under a key that every document has; %d did before", after, n, before)
+	}
+}
+
+func TestUnknownIDsChangeNothing(t *testing.T) {
+	x := New(Config{})
+	x.Remove(9)
+	s := x.Snapshot()
+	x.Remove(9)
+	if x.Snapshot() != s || x.Len() != 0 {
+		t.Error("removing what is not there made a new snapshot")
+	}
+}
