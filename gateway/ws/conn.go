@@ -2,6 +2,7 @@ package ws
 
 import (
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -32,6 +33,11 @@ type Conn struct {
 	keyID   string
 	pro     bool
 	deflate bool // negotiated
+	opened  time.Time
+	address netip.Addr // the client's
+
+	delivered atomic.Int64  // event frames taken into the queue
+	position  atomic.Uint64 // of the newest of them
 
 	early      []byte // read with the request; only the reading goroutine touches it
 	paceAt     int64  // see pace; only the reading goroutine
@@ -107,7 +113,14 @@ func (c *Conn) Deliver(ds []*messages.Delivery, cursors, embeddings bool) bool {
 			size += len(frame)
 		}
 	}
-	return c.push(frames, size)
+	if !c.push(frames, size) {
+		return false
+	}
+	if len(ds) > 0 {
+		c.delivered.Add(int64(len(frames)))
+		c.position.Store(ds[len(ds)-1].GetPosition())
+	}
+	return true
 }
 
 // Pending is how many bytes are queued, those in the kernel not counted.

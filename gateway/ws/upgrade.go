@@ -83,6 +83,7 @@ func (a *admission) upgrade() (*Conn, *gws.Conn, bool) {
 		server: a.Server, route: a.route, net: netConn, id: a.start.ConnectionID,
 		flusher: a.flushers[a.nextID.Add(1)%uint64(len(a.flushers))],
 		deflate: a.cfg.Deflate && offersDeflate(a.r),
+		opened:  time.Now(), address: a.cfg.Proxies.ClientAddr(a.r),
 	}
 	if sc, ok := netConn.(syscall.Conn); ok && canTryWrite {
 		if raw, err := sc.SyscallConn(); err == nil {

@@ -1,0 +1,35 @@
+package ws
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/birdwire/birdwire/messages"
+)
+
+// Open is one connection as an operator sees it.
+type Open struct {
+	ID, KeyID string
+	API       messages.Api
+	Address   netip.Addr // the client's
+	Opened    time.Time
+	Queued    int               // bytes not yet written
+	Delivered int64             // event frames
+	Position  messages.Position // of the newest of them; 0: none
+}
+
+// List is every upgraded connection, newest first. One that was let in to be
+// told why it is refused has no key.
+func (s *Server) List() []Open {
+	s.mu.Lock()
+	all := s.listedLocked()
+	s.mu.Unlock()
+	open := make([]Open, len(all))
+	for i, c := range all {
+		open[i] = Open{
+			ID: c.id, KeyID: c.keyID, API: c.route.api, Address: c.address, Opened: c.opened,
+			Queued: c.Pending(), Delivered: c.delivered.Load(), Position: messages.Position(c.position.Load()),
+		}
+	}
+	return open
+}
