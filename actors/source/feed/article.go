@@ -107,7 +107,7 @@ func (f *Feed) article(doc *document, e entry, base *url.URL, shared map[string]
 	description, content := readHTML(item.Description), readHTML(item.Content)
 	a := &messages.Article{
 		SourceId: f.cfg.SourceID, SourceName: f.cfg.Name, Category: f.cfg.Category,
-		Title:       line(readHTML(item.Title).text, maxTitle),
+		Title:       line(readHTML(either(item.Title, simpleTitle(item.Extensions[doc.bank]))).text, maxTitle),
 		Description: line(description.text, maxDescription),
 		Content:     lines(content.text, maxContent),
 		Url:         link(item, e.external, base),

@@ -45,27 +45,30 @@ func centralBank(a *messages.Article, elements map[string][]ext.Extension) {
 func readSpeech(a *messages.Article, speech map[string][]ext.Extension) {
 	a.Institution = institution(speech)
 	a.EventLocation = venue(speech)
-	if title := child(speech, "simpleTitle"); title != "" {
-		a.Title = line(readHTML(title).text, maxTitle)
-	}
 	occurrence(a, speech)
 	people(a, speech)
 }
 
-// occurrence is when it was said, which is what readers of speeches mean by
-// their date. Where it has no time of day and the item was published on that
-// day, the item's time says more.
+// occurrence is when it was said or happened: the date of an item that has none
+// of its own.
 func occurrence(a *messages.Article, children map[string][]ext.Extension) {
-	when, err := parseDate(child(children, "occurrenceDate"))
-	if err != nil || a.GetArticleType() != "speech" {
+	if a.GetPublishedMs() != 0 {
 		return
 	}
-	ms := when.UnixMilli()
-	const day = 24 * 60 * 60 * 1000
-	if ms%day == 0 && a.GetPublishedMs() >= ms && a.GetPublishedMs() < ms+day {
-		return
+	if when, err := parseDate(child(children, "occurrenceDate")); err == nil {
+		a.PublishedMs = sane(when.UnixMilli())
 	}
-	a.PublishedMs = sane(ms)
+}
+
+// simpleTitle is the bare one, of an item that has none. Where both are there
+// the item's says more: who speaks, and often where.
+func simpleTitle(elements map[string][]ext.Extension) string {
+	for _, kind := range []string{"speech", "news", "paper", "event"} {
+		if e, ok := one(elements, kind); ok {
+			return child(e.Children, "simpleTitle")
+		}
+	}
+	return ""
 }
 
 // people names the first person; the others are authors like them.

@@ -4,6 +4,9 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"net/url"
+
+	"github.com/birdwire/birdwire/messages"
 )
 
 // Beside is another feed of the same reader.
@@ -37,4 +40,17 @@ func Entries(body []byte, contentType string) (items, gone int, err error) {
 		return 0, 0, err
 	}
 	return len(doc.entries), len(doc.gone), nil
+}
+
+// ErrPanic is what a panic of the parser is reported as.
+var ErrPanic = errPanic
+
+// Drafts parses a document as one of a feed at https://feed.example/.
+func Drafts(body []byte, contentType string) ([]*messages.Event, error) {
+	doc, err := parse(body, contentType)
+	if err != nil {
+		return nil, err
+	}
+	f := &Feed{cfg: Config{SourceID: "src", Name: "Source"}}
+	return f.drafts(doc, &url.URL{Scheme: "https", Host: "feed.example", Path: "/"}), nil
 }

@@ -540,7 +540,7 @@ func TestBodyCap(t *testing.T) {
 	}{
 		{"15 MiB", sized(limit), false, true},
 		{"a byte more", sized(limit + 1), false, false},
-		{"a bomb", gzipped(sized(10 * limit)), true, false},
+		{"a bomb", gzipped(sized(2 * limit)), true, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newSite(t, feed.ReaderConfig{}, func(w http.ResponseWriter, _ *http.Request) {
