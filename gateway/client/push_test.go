@@ -101,6 +101,7 @@ func TestPublish(t *testing.T) {
 		{"nothing", "", Pushed{}, 0},
 		{"white space", " \n\n\t", Pushed{}, 0},
 		{"lines", someLines(0, 2500), Pushed{Accepted: 2500}, 3},
+		{"byte order mark", "\ufeff" + someLines(0, 2), Pushed{Accepted: 2}, 1},
 		{"no last line end", `{"id":"1"}`, Pushed{Accepted: 1}, 1},
 		{"duplicates", someLines(0, 3) + someLines(1, 4), Pushed{Accepted: 4, Duplicates: 2}, 1},
 		{"a bad line in a later batch", someLines(0, 1500) + "7\n" + someLines(1500, 1501), Pushed{Accepted: 1501, Rejected: []Rejected{{Line: 1501, Error: "no object"}}}, 2},
@@ -228,6 +229,7 @@ func FuzzSplit(f *testing.F) {
 			out = append(out, b.text...)
 			return nil
 		})
+		input = bytes.TrimPrefix(input, []byte(mark))
 		if err == nil && !bytes.HasPrefix(bytes.TrimSpace(input), []byte("[")) {
 			drop := func(b []byte) string {
 				return string(bytes.ReplaceAll(bytes.ReplaceAll(b, []byte("\n"), nil), []byte("\r"), nil))

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"unicode"
 )
 
 // A batch is well below what a server takes, so that back-pressure costs
@@ -29,6 +28,9 @@ type batch struct {
 // sent as it is.
 func split(r io.Reader, send func(batch) error) error {
 	in := bufio.NewReaderSize(r, 64<<10)
+	if ahead, err := in.Peek(len(mark)); err == nil && string(ahead) == mark {
+		_, _ = in.Discard(len(mark)) // it stands in the buffer
+	}
 	c, err := firstCharacter(in)
 	switch {
 	case err == io.EOF:
@@ -41,6 +43,11 @@ func split(r io.Reader, send func(batch) error) error {
 	return splitLines(in, send)
 }
 
+// mark begins files of some editors; it is no JSON.
+const mark = "\ufeff"
+
+var space = []byte(" \t\r\n") // JSON's
+
 func firstCharacter(in *bufio.Reader) (byte, error) {
 	for n := 1; ; n++ {
 		ahead, err := in.Peek(n)
@@ -50,7 +57,7 @@ func firstCharacter(in *bufio.Reader) (byte, error) {
 			}
 			return 0, err
 		}
-		if c := ahead[n-1]; !unicode.IsSpace(rune(c)) {
+		if c := ahead[n-1]; bytes.IndexByte(space, c) < 0 {
 			return c, nil
 		}
 	}

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-func zipped(t *testing.T, data []byte) []byte {
+func pressed(t testing.TB, data []byte) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)
@@ -47,7 +47,7 @@ func TestPush(t *testing.T) {
 		}
 	}
 	f.ingest.result = Result{Accepted: 3}
-	a := f.do("POST", "/v1/ingest/articles", string(zipped(t, []byte(body))), "Content-Encoding", "gzip")
+	a := f.do("POST", "/v1/ingest/articles", string(pressed(t, []byte(body))), "Content-Encoding", "gzip")
 	if a.status != 202 || a.body != `{"accepted":3,"duplicates":0,"rejected":[]}` || string(f.ingest.posts) != body {
 		t.Errorf("gzip: %d %s, read %q", a.status, a.body, f.ingest.posts)
 	}
@@ -66,8 +66,8 @@ func TestPushListsAtMostAThousandRejections(t *testing.T) {
 func TestPushErrors(t *testing.T) {
 	f := start(t, func(c *Config) { c.MaxPush = 1000 })
 	f.ingest.result = Result{Accepted: 7}
-	bomb := zipped(t, make([]byte, 10<<20))
-	twice := append(zipped(t, make([]byte, 600)), zipped(t, make([]byte, 600))...)
+	bomb := pressed(t, make([]byte, 10<<20))
+	twice := append(pressed(t, make([]byte, 600)), pressed(t, make([]byte, 600))...)
 	for _, c := range []struct {
 		name    string
 		body    []byte
@@ -84,12 +84,12 @@ func TestPushErrors(t *testing.T) {
 		{"exactly full", bytes.Repeat([]byte("x"), 1000), nil, nil, 202, ""},
 		{"too large", bytes.Repeat([]byte("x"), 1001), nil, nil, 413, ""},
 		{"bomb", bomb, []string{"Content-Encoding", "gzip"}, nil, 413, ""},
-		{"small bomb", zipped(t, make([]byte, 100000)), []string{"Content-Encoding", "gzip"}, nil, 413, ""},
+		{"small bomb", pressed(t, make([]byte, 100000)), []string{"Content-Encoding", "gzip"}, nil, 413, ""},
 		{"two members", twice, []string{"Content-Encoding", "gzip"}, nil, 413, ""},
-		{"exactly full gzip", zipped(t, make([]byte, 1000)), []string{"Content-Encoding", "gzip"}, nil, 202, ""},
+		{"exactly full gzip", pressed(t, make([]byte, 1000)), []string{"Content-Encoding", "gzip"}, nil, 202, ""},
 		{"no gzip", []byte("plain"), []string{"Content-Encoding", "gzip"}, nil, 400, ""},
 		{"empty gzip", nil, []string{"Content-Encoding", "gzip"}, nil, 400, ""},
-		{"cut gzip", zipped(t, []byte(strings.Repeat("abc", 100)))[:20], []string{"Content-Encoding", "gzip"}, nil, 400, ""},
+		{"cut gzip", pressed(t, []byte(strings.Repeat("abc", 100)))[:20], []string{"Content-Encoding", "gzip"}, nil, 400, ""},
 		{"brotli", []byte("x"), []string{"Content-Encoding", "br"}, nil, 415, ""},
 		{"form", []byte("x"), []string{"Content-Type", "application/x-www-form-urlencoded"}, nil, 415, ""},
 		{"xml", []byte("x"), []string{"Content-Type", "text/xml"}, nil, 415, ""},

@@ -26,6 +26,9 @@ func newPushed(w http.ResponseWriter, r *http.Request, limit int64) *pushed {
 	switch strings.ToLower(r.Header.Get("Content-Encoding")) {
 	case "gzip", "x-gzip":
 		z, err := gzip.NewReader(p.from)
+		if err == io.EOF { // not even a header
+			err = io.ErrUnexpectedEOF
+		}
 		if err != nil {
 			p.err = err
 			return p
