@@ -108,10 +108,10 @@ func acceptable(w http.ResponseWriter, r *http.Request, limit int64) bool {
 	case err != nil:
 	case kind == "application/json", kind == "application/x-ndjson", kind == "application/ndjson",
 		kind == "application/jsonl", kind == "application/x-jsonlines", kind == "application/jsonlines",
-		kind == "text/plain", strings.HasSuffix(kind, "+json"):
+		kind == "text/plain", strings.HasSuffix(kind, "+json"),
+		kind == "application/x-www-form-urlencoded": // what curl says of any body
 		return true
 	}
-	// Not taken as it is: curl -d sends this type and strips the line ends.
 	gateway.WriteError(w, http.StatusUnsupportedMediaType, "unsupported_type",
 		"send application/json or application/x-ndjson (curl: --data-binary @FILE -H 'Content-Type: application/x-ndjson')")
 	return false

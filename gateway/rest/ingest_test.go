@@ -91,7 +91,7 @@ func TestPushErrors(t *testing.T) {
 		{"empty gzip", nil, []string{"Content-Encoding", "gzip"}, nil, 400, ""},
 		{"cut gzip", pressed(t, []byte(strings.Repeat("abc", 100)))[:20], []string{"Content-Encoding", "gzip"}, nil, 400, ""},
 		{"brotli", []byte("x"), []string{"Content-Encoding", "br"}, nil, 415, ""},
-		{"form", []byte("x"), []string{"Content-Type", "application/x-www-form-urlencoded"}, nil, 415, ""},
+		{"form", []byte("x"), []string{"Content-Type", "multipart/form-data; boundary=x"}, nil, 415, ""},
 		{"xml", []byte("x"), []string{"Content-Type", "text/xml"}, nil, 415, ""},
 		{"nonsense type", []byte("x"), []string{"Content-Type", ";;"}, nil, 415, ""},
 	} {
