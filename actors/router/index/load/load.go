@@ -213,7 +213,7 @@ var languages = shares{
 	{"es", 12},
 	{"pt", 8},
 	{"ar", 7},
-	{"in", 4},
+	{"id", 4},
 	{"fr", 3},
 	{"tr", 3},
 	{"ko", 3},
