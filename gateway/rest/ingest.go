@@ -19,8 +19,9 @@ import (
 // was done stays done, also beside an error.
 type Ingest interface {
 	// Posts and Articles return an *IngestError where the events could not be
-	// taken now, and any other error for a fault of ours. An error from body is
-	// returned as it is or wrapped.
+	// taken now, ErrTooLarge where the body passes a bound of the port's own, and
+	// any other error for a fault of ours. An error from body is returned as it
+	// is or wrapped.
 	Posts(ctx context.Context, body io.Reader) (Result, error)
 	Articles(ctx context.Context, body io.Reader) (Result, error)
 	// DeleteArticle withdraws the article pushed under id by source; source ""
@@ -52,6 +53,9 @@ type IngestError struct {
 }
 
 func (e *IngestError) Error() string { return fmt.Sprintf("ingest: %s", e.Detail) }
+
+// ErrTooLarge: a body is larger than the port reads.
+var ErrTooLarge = errors.New("body too large")
 
 // maxListed bounds Rejected in an answer.
 const maxListed = 1000
@@ -143,7 +147,7 @@ func listed(done Result) Result {
 func (s *Server) tellPushed(w http.ResponseWriter, r *http.Request, body *pushed, done Result, err error) {
 	var large *http.MaxBytesError
 	switch {
-	case errors.As(body.err, &large), errors.Is(body.err, errInflated):
+	case errors.As(body.err, &large), errors.Is(body.err, errInflated), errors.Is(err, ErrTooLarge):
 		tooLarge(w, s.cfg.MaxPush, done)
 	case body.err != nil:
 		writeIngestProblem(w, http.StatusBadRequest, "bad_body", "the body could not be read to its end: "+body.reason(), done)

@@ -80,6 +80,7 @@ func TestPushErrors(t *testing.T) {
 		{"disk full", nil, nil, fmt.Errorf("offer: %w", &IngestError{Status: 503, RetryAfter: 10 * time.Second, Detail: "the disk is full"}), 503, "10"},
 		{"odd status", nil, nil, &IngestError{Status: 200, Detail: "odd"}, 503, "1"},
 		{"late", nil, nil, context.DeadlineExceeded, 503, "1"},
+		{"port's own bound", nil, nil, fmt.Errorf("posts: %w", ErrTooLarge), 413, ""},
 		{"fault", nil, nil, errors.New("secret inside"), 500, ""},
 		{"exactly full", bytes.Repeat([]byte("x"), 1000), nil, nil, 202, ""},
 		{"too large", bytes.Repeat([]byte("x"), 1001), nil, nil, 413, ""},
