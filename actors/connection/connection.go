@@ -27,7 +27,8 @@ import (
 )
 
 type connection struct {
-	cfg      Config
+	cfg      *Config
+	begun    *Begin // nil before the first message
 	behavior actor.Behavior
 
 	cursor  messages.Position // everything at or before (cursor, cursorK) was handed to the socket or did not match
@@ -40,10 +41,11 @@ type connection struct {
 	epoch     uint64                       // of the key's numbering
 	number    uint64                       // of the newest Deliveries seen
 
-	replay replay
-	held   []*messages.Delivery // live, behind a replay; at most cfg.HeldMax
-	credit credit
-	out    []item // waiting for credit; at most cfg.HeldMax
+	replay     *replay              // nil when live
+	generation uint64               // of the replay: answers to older readings are dropped
+	held       []*messages.Delivery // live, behind a replay; at most cfg.HeldMax
+	credit     credit
+	out        []item // waiting for credit; at most cfg.HeldMax
 
 	invalid   []time.Time // newest invalid messages, at most cfg.InvalidMax
 	following bool        // live: what comes is behind the cursor
@@ -52,11 +54,12 @@ type connection struct {
 	stopPing, stopCursor func() // the timers that outlive a second
 }
 
-// Props describes one connection. Spawn it under a strategy that stops it on failure.
-func Props(cfg Config) *actor.Props {
-	cfg = cfg.withDefaults()
+// Props describes every connection of a node. Spawn each under a strategy that
+// stops it on failure, and tell it Begin before anything else.
+func Props(config Config) *actor.Props {
+	cfg := config.withDefaults()
 	return cfg.Props("connection", func() actor.Actor {
-		c := &connection{cfg: cfg, behavior: actor.NewBehavior()}
+		c := &connection{cfg: &cfg, behavior: actor.NewBehavior()}
 		c.credit.init()
 		c.behavior.Become(c.waiting)
 		return c
@@ -72,8 +75,9 @@ type (
 
 func (c *connection) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
-	case *actor.Started:
-		c.started(ctx)
+	case *Begin:
+		c.begun = m
+		c.began(ctx)
 	case *actor.Stopping:
 		c.leave(ctx)
 	case *messages.SocketClosed:
@@ -83,13 +87,13 @@ func (c *connection) Receive(ctx actor.Context) {
 		c.end(ctx, m.GetReason(), m.GetDetail())
 	case *messages.Heard:
 	case *messages.ClientPinged:
-		c.cfg.Socket.Pong()
+		c.begun.Socket.Pong()
 	case *messages.ClientInvalid:
 		c.refused(ctx, m)
 	case *messages.Probe:
 		c.probed(ctx, m)
 	case *probeOver:
-		if c.cfg.Socket.LastHeard().Before(m.asked) {
+		if c.begun.Socket.LastHeard().Before(m.asked) {
 			c.end(ctx, messages.EndReason_END_DEAD, "no answer to a ping")
 		}
 	case *pingTime:
@@ -105,32 +109,32 @@ func (c *connection) Receive(ctx actor.Context) {
 	}
 }
 
-func (c *connection) started(ctx actor.Context) {
+func (c *connection) began(ctx actor.Context) {
 	now := c.cfg.Clock.Now()
 	c.last = now
-	c.cursor, c.cursorK = c.cfg.From, c.cfg.FromK
+	c.cursor, c.cursorK = c.begun.From, c.begun.FromK
 	// The first ping comes at a random time, so that ten thousand connections
 	// of one storm do not ping in step for ever.
 	first := time.Duration(c.cfg.Rand.Uint64N(uint64(c.cfg.PingEvery))) + 1
 	c.stopPing, c.stopCursor = c.after(ctx, first, &pingTime{}), func() {}
-	if c.cfg.Cursors {
+	if c.begun.Cursors {
 		c.stopCursor = c.after(ctx, c.cfg.IdleCursor, &cursorTime{})
 	}
-	if c.cfg.API != messages.Api_API_NEWSRANK {
-		c.cfg.Socket.Connected()
+	if c.begun.API != messages.Api_API_NEWSRANK {
+		c.begun.Socket.Connected()
 	}
-	if c.cfg.Notice != "" {
-		c.cfg.Socket.Error(c.cfg.Notice)
+	if c.begun.Notice != "" {
+		c.begun.Socket.Error(c.begun.Notice)
 	}
 	switch {
-	case c.cfg.API == messages.Api_API_TWITTER:
+	case c.begun.API == messages.Api_API_TWITTER:
 		c.begin(ctx)
-	case c.cfg.Filters != nil:
-		c.first(ctx, c.cfg.Filters)
-	case c.cfg.API == messages.Api_API_KITE && c.cfg.Resume:
+	case c.begun.Filters != nil:
+		c.first(ctx, c.begun.Filters)
+	case c.begun.API == messages.Api_API_KITE && c.begun.Resume:
 		c.after(ctx, c.cfg.FirstSubscribe, &firstOver{})
-	case c.cfg.API == messages.Api_API_KITE:
-		c.query = queryOf(unfiltered(c.cfg.API))
+	case c.begun.API == messages.Api_API_KITE:
+		c.query = queryOf(unfiltered(c.begun.API))
 		c.begin(ctx)
 	}
 }
@@ -141,9 +145,9 @@ func (c *connection) waiting(ctx actor.Context) {
 	case *messages.ClientSubscribed:
 		c.first(ctx, m)
 	case *messages.ClientUnsubscribed:
-		c.first(ctx, unfiltered(c.cfg.API))
+		c.first(ctx, unfiltered(c.begun.API))
 	case *firstOver:
-		c.query = queryOf(unfiltered(c.cfg.API))
+		c.query = queryOf(unfiltered(c.begun.API))
 		c.begin(ctx)
 	}
 }
@@ -158,7 +162,7 @@ func (c *connection) live(ctx actor.Context) {
 	case *messages.ClientSubscribed:
 		c.change(ctx, m)
 	case *messages.ClientUnsubscribed:
-		c.change(ctx, unfiltered(c.cfg.API))
+		c.change(ctx, unfiltered(c.begun.API))
 	case *messages.Joined:
 		c.changed(ctx)
 	case *messages.JoinRefused:
@@ -199,11 +203,11 @@ func (c *connection) rejoin(ctx actor.Context) {
 
 func (c *connection) ping(ctx actor.Context) {
 	c.stopPing = c.after(ctx, c.cfg.PingEvery, &pingTime{})
-	if c.cfg.Clock.Now().Sub(c.cfg.Socket.LastHeard()) > 2*c.cfg.PingEvery {
+	if c.cfg.Clock.Now().Sub(c.begun.Socket.LastHeard()) > 2*c.cfg.PingEvery {
 		c.end(ctx, messages.EndReason_END_DEAD, "no pong for two intervals")
 		return
 	}
-	c.cfg.Socket.Ping()
+	c.begun.Socket.Ping()
 	c.askThrough(ctx) // keeps the place near the head, should a message be lost
 }
 
@@ -221,11 +225,11 @@ func (c *connection) askThrough(ctx actor.Context) {
 	if !c.following {
 		return
 	}
-	if c.cfg.API == messages.Api_API_TWITTER {
-		ctx.Request(c.cfg.Key, &messages.AskThrough{ConnectionId: c.cfg.ID, KeyId: c.cfg.KeyID})
+	if c.begun.API == messages.Api_API_TWITTER {
+		ctx.Request(c.begun.Key, &messages.AskThrough{ConnectionId: c.begun.ID, KeyId: c.begun.KeyID})
 		return
 	}
-	ctx.Request(c.cfg.Router, &messages.AskThrough{ConnectionId: c.cfg.ID})
+	ctx.Request(c.cfg.Router, &messages.AskThrough{ConnectionId: c.begun.ID})
 }
 
 // advance takes word that nothing more comes at or before p.
@@ -235,23 +239,23 @@ func (c *connection) advance(p messages.Position) {
 	}
 	c.cursor, c.cursorK = p, math.MaxUint32
 	now := c.cfg.Clock.Now()
-	if c.cfg.Cursors && now.Sub(c.last) >= c.cfg.IdleCursor {
-		c.cfg.Socket.Cursor(p)
+	if c.begun.Cursors && now.Sub(c.last) >= c.cfg.IdleCursor {
+		c.begun.Socket.Cursor(p)
 		c.last = now
 	}
 }
 
 func (c *connection) probed(ctx actor.Context, m *messages.Probe) {
 	asked := c.cfg.Clock.Now()
-	c.cfg.Socket.Ping()
+	c.begun.Socket.Ping()
 	c.after(ctx, time.Duration(m.GetWithinMs())*time.Millisecond, &probeOver{asked})
 }
 
 // refused answers a message that cannot be served. Only newsrank's contract
 // ends a connection for too many of them.
 func (c *connection) refused(ctx actor.Context, m *messages.ClientInvalid) {
-	c.cfg.Socket.Error(m.GetError())
-	if c.cfg.API != messages.Api_API_NEWSRANK {
+	c.begun.Socket.Error(m.GetError())
+	if c.begun.API != messages.Api_API_NEWSRANK {
 		return
 	}
 	now := c.cfg.Clock.Now()
@@ -271,32 +275,35 @@ func (c *connection) end(ctx actor.Context, reason messages.EndReason, detail st
 		return
 	}
 	c.ended = true
-	c.cfg.Socket.End(reason, detail)
+	c.begun.Socket.End(reason, detail)
 	ctx.Stop(ctx.Self())
 }
 
 // leave gives back what the connection holds. It runs after a failure too, so
 // it must not fail itself.
 func (c *connection) leave(ctx actor.Context) {
+	if c.begun == nil {
+		return
+	}
 	if c.stopPing != nil {
 		c.stopPing()
 		c.stopCursor()
 	}
 	if !c.ended {
 		c.ended = true
-		c.cfg.Socket.End(messages.EndReason_END_INTERNAL, "internal error")
+		c.begun.Socket.End(messages.EndReason_END_INTERNAL, "internal error")
 	}
-	if c.cfg.API == messages.Api_API_TWITTER {
-		ctx.Send(c.cfg.Key, &messages.Leave{ConnectionId: c.cfg.ID, KeyId: c.cfg.KeyID})
+	if c.begun.API == messages.Api_API_TWITTER {
+		ctx.Send(c.begun.Key, &messages.Leave{ConnectionId: c.begun.ID, KeyId: c.begun.KeyID})
 	} else {
-		ctx.Send(c.cfg.Router, &messages.Leave{ConnectionId: c.cfg.ID})
+		ctx.Send(c.cfg.Router, &messages.Leave{ConnectionId: c.begun.ID})
 	}
-	if c.cfg.Metered {
-		ctx.Send(c.cfg.Key, &messages.ReportCredit{
-			KeyId: c.cfg.KeyID, ConnectionId: c.cfg.ID, Used: c.credit.unreported, Returned: c.credit.balance,
+	if c.begun.Metered {
+		ctx.Send(c.begun.Key, &messages.ReportCredit{
+			KeyId: c.begun.KeyID, ConnectionId: c.begun.ID, Used: c.credit.unreported, Returned: c.credit.balance,
 		})
 	}
-	ctx.Send(c.cfg.Key, &messages.Release{KeyId: c.cfg.KeyID, Api: c.cfg.API, ConnectionId: c.cfg.ID})
+	ctx.Send(c.begun.Key, &messages.Release{KeyId: c.begun.KeyID, Api: c.begun.API, ConnectionId: c.begun.ID})
 }
 
 func (c *connection) after(ctx actor.Context, d time.Duration, message any) (cancel func()) {

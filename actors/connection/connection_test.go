@@ -131,14 +131,20 @@ type rig struct {
 	pid         *actor.PID
 }
 
-func run(t *testing.T, cfg connection.Config, test func(r *rig)) {
+func config(k *testkit.Kit, router *testkit.Probe, log connection.Replays) connection.Config {
+	return connection.Config{
+		Router: router.PID(), Replays: log,
+		Clock: k.Clock, Rand: k.Rand, Worker: k.Worker, Props: k.Props, Logger: k.Log,
+	}
+}
+
+func run(t *testing.T, begin connection.Begin, test func(r *rig)) {
 	t.Helper()
 	testkit.Run(t, func(k *testkit.Kit) {
 		r := &rig{Kit: k, socket: &socket{k: k, heard: k.Clock.Now()}, history: &history{}, router: k.Probe(), key: k.Probe()}
-		cfg.ID, cfg.KeyID = "c1", "key-1"
-		cfg.Socket, cfg.Replays, cfg.Router, cfg.Key = r.socket, r.history, r.router.PID(), r.key.PID()
-		cfg.Clock, cfg.Rand, cfg.Worker, cfg.Props, cfg.Logger = k.Clock, k.Rand, k.Worker, k.Props, k.Log
-		r.pid = k.SpawnProps("connection", connection.Props(cfg))
+		begin.ID, begin.KeyID, begin.Socket, begin.Key = "c1", "key-1", r.socket, r.key.PID()
+		r.pid = k.SpawnProps("connection", connection.Props(config(k, r.router, r.history)))
+		k.Tell(r.pid, &begin)
 		r.socket.pid = r.pid
 		k.Settle()
 		test(r)
@@ -182,7 +188,7 @@ func newsrank(words ...string) *messages.ClientSubscribed {
 }
 
 func TestKiteFlowsAtOnceAndFiltersChangeAtOnePlace(t *testing.T) {
-	run(t, connection.Config{API: messages.Api_API_KITE}, func(r *rig) {
+	run(t, connection.Begin{API: messages.Api_API_KITE}, func(r *rig) {
 		join := testkit.Expect[*messages.Join](r.router)
 		if len(join.GetQuery().GetKite().GetKeywords()) != 0 {
 			t.Fatalf("joined with %v", join.GetQuery())
@@ -206,7 +212,7 @@ func TestKiteFlowsAtOnceAndFiltersChangeAtOnePlace(t *testing.T) {
 }
 
 func TestNewsrankIsSilentBeforeSubscribe(t *testing.T) {
-	run(t, connection.Config{API: messages.Api_API_NEWSRANK}, func(r *rig) {
+	run(t, connection.Begin{API: messages.Api_API_NEWSRANK}, func(r *rig) {
 		r.router.ExpectNoMessage(time.Minute - time.Second)
 		r.want(t)
 		r.Tell(r.pid, newsrank("fed"))
@@ -217,7 +223,7 @@ func TestNewsrankIsSilentBeforeSubscribe(t *testing.T) {
 }
 
 func TestNothingComesTwiceAndOrderHolds(t *testing.T) {
-	run(t, connection.Config{API: messages.Api_API_TWITTER}, func(r *rig) {
+	run(t, connection.Begin{API: messages.Api_API_TWITTER}, func(r *rig) {
 		testkit.Expect[*messages.Join](r.key)
 		r.key.Reply(&messages.Joined{Position: 100, Epoch: 3, Number: 8})
 		r.Tell(r.pid, deliveries(3, 9, "100.2", "101.1", "101.4"))
@@ -228,7 +234,7 @@ func TestNothingComesTwiceAndOrderHolds(t *testing.T) {
 }
 
 func TestALostMessageIsReadFromTheLog(t *testing.T) {
-	run(t, connection.Config{API: messages.Api_API_TWITTER}, func(r *rig) {
+	run(t, connection.Begin{API: messages.Api_API_TWITTER}, func(r *rig) {
 		testkit.Expect[*messages.Join](r.key)
 		r.key.Reply(&messages.Joined{Position: 100, Epoch: 3, Number: 8})
 		r.Tell(r.pid, deliveries(3, 9, "101.1"))
@@ -248,7 +254,7 @@ func TestALostMessageIsReadFromTheLog(t *testing.T) {
 }
 
 func TestResumeBetweenTwoFramesOfOnePost(t *testing.T) {
-	cfg := connection.Config{API: messages.Api_API_TWITTER, Resume: true, Cursors: true, From: 50, FromK: 2}
+	cfg := connection.Begin{API: messages.Api_API_TWITTER, Resume: true, Cursors: true, From: 50, FromK: 2}
 	run(t, cfg, func(r *rig) {
 		r.history.add(49, 1)
 		r.history.add(50, 1, 2, 3)
@@ -261,7 +267,7 @@ func TestResumeBetweenTwoFramesOfOnePost(t *testing.T) {
 }
 
 func TestTheSeamLosesAndRepeatsNothing(t *testing.T) {
-	cfg := connection.Config{API: messages.Api_API_KITE, Resume: true, Cursors: true, From: 10, Filters: kite("x")}
+	cfg := connection.Begin{API: messages.Api_API_KITE, Resume: true, Cursors: true, From: 10, Filters: kite("x")}
 	run(t, cfg, func(r *rig) {
 		for p := messages.Position(11); p <= 20; p++ {
 			r.history.add(p)
@@ -280,7 +286,7 @@ func TestTheSeamLosesAndRepeatsNothing(t *testing.T) {
 }
 
 func TestReplayWaitsForTheSocket(t *testing.T) {
-	cfg := connection.Config{API: messages.Api_API_KITE, Resume: true, From: 10, Filters: kite()}
+	cfg := connection.Begin{API: messages.Api_API_KITE, Resume: true, From: 10, Filters: kite()}
 	run(t, cfg, func(r *rig) {
 		r.socket.bound = 1 << 20
 		for p := range messages.Position(2000) {
@@ -307,7 +313,7 @@ func TestReplayWaitsForTheSocket(t *testing.T) {
 }
 
 func TestTrimmedCursorIsToldAndGoesLive(t *testing.T) {
-	cfg := connection.Config{API: messages.Api_API_KITE, Resume: true, Cursors: true, From: 10, Filters: kite()}
+	cfg := connection.Begin{API: messages.Api_API_KITE, Resume: true, Cursors: true, From: 10, Filters: kite()}
 	run(t, cfg, func(r *rig) {
 		r.history.first = 500
 		r.answerVoids(1000)
@@ -320,7 +326,7 @@ func TestTrimmedCursorIsToldAndGoesLive(t *testing.T) {
 }
 
 func TestReplayFailuresAreRetriedThenSaid(t *testing.T) {
-	cfg := connection.Config{API: messages.Api_API_KITE, Resume: true, From: 10, Filters: kite()}
+	cfg := connection.Begin{API: messages.Api_API_KITE, Resume: true, From: 10, Filters: kite()}
 	run(t, cfg, func(r *rig) {
 		r.history.fail = 3
 		r.history.add(11)
@@ -339,7 +345,7 @@ func TestReplayFailuresAreRetriedThenSaid(t *testing.T) {
 }
 
 func TestCreditIsNeverOverdrawn(t *testing.T) {
-	cfg := connection.Config{API: messages.Api_API_NEWSRANK, Metered: true, Filters: newsrank()}
+	cfg := connection.Begin{API: messages.Api_API_NEWSRANK, Metered: true, Filters: newsrank()}
 	run(t, cfg, func(r *rig) {
 		testkit.Expect[*messages.Join](r.router)
 		r.router.Reply(&messages.Joined{Position: 1})
@@ -377,7 +383,7 @@ func TestCreditIsNeverOverdrawn(t *testing.T) {
 }
 
 func TestASlowConsumerIsEndedAndGivesItsSlotBack(t *testing.T) {
-	run(t, connection.Config{API: messages.Api_API_KITE}, func(r *rig) {
+	run(t, connection.Begin{API: messages.Api_API_KITE}, func(r *rig) {
 		testkit.Expect[*messages.Join](r.router)
 		r.router.Reply(&messages.Joined{Position: 1})
 		r.Settle()
@@ -393,7 +399,7 @@ func TestASlowConsumerIsEndedAndGivesItsSlotBack(t *testing.T) {
 }
 
 func TestNoPongForTwoIntervalsEndsTheConnection(t *testing.T) {
-	run(t, connection.Config{API: messages.Api_API_TWITTER}, func(r *rig) {
+	run(t, connection.Begin{API: messages.Api_API_TWITTER}, func(r *rig) {
 		for range 10 { // a client that answers stays, with no post at all
 			r.Advance(30 * time.Second)
 			r.socket.heard = r.Clock.Now()
@@ -409,7 +415,7 @@ func TestNoPongForTwoIntervalsEndsTheConnection(t *testing.T) {
 }
 
 func TestProbe(t *testing.T) {
-	run(t, connection.Config{API: messages.Api_API_TWITTER}, func(r *rig) {
+	run(t, connection.Begin{API: messages.Api_API_TWITTER}, func(r *rig) {
 		r.Advance(time.Second)
 		r.Tell(r.pid, &messages.Probe{WithinMs: 3000})
 		r.Advance(time.Second)
@@ -433,7 +439,7 @@ func TestTwentyInvalidMessagesInAMinuteEndNewsrankOnly(t *testing.T) {
 		}
 		r.Settle()
 	}
-	run(t, connection.Config{API: messages.Api_API_NEWSRANK}, func(r *rig) {
+	run(t, connection.Begin{API: messages.Api_API_NEWSRANK}, func(r *rig) {
 		send(r, 19)
 		r.Advance(61 * time.Second)
 		r.socket.heard = r.Clock.Now()
@@ -446,7 +452,7 @@ func TestTwentyInvalidMessagesInAMinuteEndNewsrankOnly(t *testing.T) {
 			t.Fatalf("ended %q", r.socket.ended)
 		}
 	})
-	run(t, connection.Config{API: messages.Api_API_KITE}, func(r *rig) {
+	run(t, connection.Begin{API: messages.Api_API_KITE}, func(r *rig) {
 		send(r, 100)
 		if r.socket.ended != "" {
 			t.Fatal("kite's connections stay open")
@@ -455,7 +461,7 @@ func TestTwentyInvalidMessagesInAMinuteEndNewsrankOnly(t *testing.T) {
 }
 
 func TestIdleCursorKeepsAPlaceNearTheHead(t *testing.T) {
-	cfg := connection.Config{API: messages.Api_API_KITE, Cursors: true}
+	cfg := connection.Begin{API: messages.Api_API_KITE, Cursors: true}
 	run(t, cfg, func(r *rig) {
 		testkit.Expect[*messages.Join](r.router)
 		r.router.Reply(&messages.Joined{Position: 100})
@@ -478,11 +484,8 @@ func TestAFailureReleasesEverything(t *testing.T) {
 		router, key := k.Probe(), k.Probe()
 		s := &socket{k: k, heard: k.Clock.Now()}
 		parent := k.Supervisor(actor.NewOneForOneStrategy(0, 0, func(any) actor.Directive { return actor.StopDirective }))
-		cfg := connection.Config{
-			ID: "c1", KeyID: "key-1", API: messages.Api_API_KITE, Socket: s, Replays: &history{},
-			Router: router.PID(), Key: key.PID(), Clock: k.Clock, Rand: k.Rand, Worker: k.Worker, Props: k.Props, Logger: k.Log,
-		}
-		pid := parent.SpawnProps("connection", connection.Props(cfg))
+		pid := parent.SpawnProps("connection", connection.Props(config(k, router, &history{})))
+		k.Tell(pid, &connection.Begin{ID: "c1", KeyID: "key-1", API: messages.Api_API_KITE, Socket: s, Key: key.PID()})
 		testkit.Expect[*messages.Join](router)
 		router.Reply(&messages.Joined{Position: 1})
 		k.Settle()

@@ -41,7 +41,7 @@ func (c *connection) deliver(ctx actor.Context, ds []*messages.Delivery) {
 	if len(ds) == 0 || c.ended {
 		return
 	}
-	if !c.cfg.Metered {
+	if !c.begun.Metered {
 		c.hand(ctx, ds)
 		return
 	}
@@ -70,7 +70,7 @@ func (c *connection) hand(ctx actor.Context, ds []*messages.Delivery) {
 	if c.ended {
 		return
 	}
-	if !c.cfg.Socket.Deliver(ds, c.cfg.Cursors, c.embeddings()) {
+	if !c.begun.Socket.Deliver(ds, c.begun.Cursors, c.embeddings()) {
 		c.end(ctx, messages.EndReason_END_SLOW, "slow consumer")
 		return
 	}
@@ -101,8 +101,8 @@ func (c *connection) askCredit(ctx actor.Context) {
 		r.want = max(r.want/2, creditLeast)
 	}
 	r.asked, r.askedAt = true, now
-	ctx.Request(c.cfg.Key, &messages.AskCredit{
-		KeyId: c.cfg.KeyID, ConnectionId: c.cfg.ID, Want: max(r.want, int64(len(c.out))), Used: r.unreported,
+	ctx.Request(c.begun.Key, &messages.AskCredit{
+		KeyId: c.begun.KeyID, ConnectionId: c.begun.ID, Want: max(r.want, int64(len(c.out))), Used: r.unreported,
 	})
 	r.unreported = 0
 }
@@ -131,7 +131,7 @@ func (c *connection) exhausted(ctx actor.Context, m *messages.CreditExhausted) {
 func (c *connection) dropWaiting() {
 	for _, i := range c.out {
 		if i.answer != nil {
-			c.cfg.Socket.Subscribed(i.answer)
+			c.begun.Socket.Subscribed(i.answer)
 		}
 	}
 	c.out = nil
@@ -149,7 +149,7 @@ func (c *connection) spend(ctx actor.Context) {
 			c.credit.unreported++
 			c.hand(ctx, []*messages.Delivery{i.delivery})
 		} else {
-			c.cfg.Socket.Subscribed(i.answer)
+			c.begun.Socket.Subscribed(i.answer)
 		}
 		c.out[0] = item{}
 		c.out = c.out[1:]
@@ -157,7 +157,7 @@ func (c *connection) spend(ctx actor.Context) {
 	if len(c.out) == 0 {
 		c.out = nil
 	}
-	if len(c.out) == 0 && len(c.replay.buffer) > 0 {
+	if len(c.out) == 0 && c.replay != nil && len(c.replay.buffer) > 0 {
 		c.pump(ctx)
 	}
 }

@@ -59,29 +59,15 @@ func (*TrimmedError) Error() string { return "the log no longer holds that posit
 
 var errReplayPanicked = errors.New("replay panicked")
 
-// Config is what a connection takes from its node and its admission.
+// Config is what all connections of a node share.
 type Config struct {
-	ID      string
-	API     messages.Api
-	KeyID   string
-	Metered bool
-	Socket  Socket
-
 	Router  *actor.PID // this node's
-	Key     *actor.PID // the key's shard
 	Clock   actors.Clock
 	Rand    actors.Rand
 	Worker  actors.Worker
 	Props   actors.Props
 	Replays Replays
 	Logger  *slog.Logger
-
-	Cursors bool              // the client asked for them
-	Resume  bool              // begin after From
-	From    messages.Position // last position the client has, with FromK
-	FromK   uint32
-	Notice  string                     // an error to show first: why the cursor given is not served
-	Filters *messages.ClientSubscribed // given with the address, else nil
 
 	PingEvery      time.Duration // default 30 s
 	IdleCursor     time.Duration // default 30 s
@@ -116,4 +102,23 @@ func (c Config) withDefaults() Config {
 		c.InvalidMax = 20
 	}
 	return c
+}
+
+// Begin is a connection's first message: whose it is, and where it begins. It
+// is a message, and not part of Config, so that ten thousand connections share
+// one Config and one Props.
+type Begin struct {
+	ID      string
+	API     messages.Api
+	KeyID   string
+	Metered bool
+	Socket  Socket
+	Key     *actor.PID // the key's shard
+
+	Cursors bool              // the client asked for them
+	Resume  bool              // begin after From
+	From    messages.Position // last position the client has, with FromK
+	FromK   uint32
+	Notice  string                     // an error to show first: why the cursor given is not served
+	Filters *messages.ClientSubscribed // given with the address, else nil
 }

@@ -20,18 +20,17 @@ import (
 //	read frames up to there, match, hand on as the socket drains; ask again
 //	near the end: Join, then read through Q
 type replay struct {
-	generation uint64            // answers to older readings are dropped
-	through    messages.Position // read and handed on up to here
-	target     messages.Position // what the router had matched when asked
-	voids      *messages.VoidsKnown
-	queries    []*messages.Query
-	asked      bool // for queries, unanswered
-	reading    bool
-	buffer     []*messages.Delivery // read, not handed on
-	read       messages.Position    // where the buffer's reading ended
-	failures   int
-	joined     bool
-	q          messages.Position // Joined's promise
+	through  messages.Position // read and handed on up to here
+	target   messages.Position // what the router had matched when asked
+	voids    *messages.VoidsKnown
+	queries  []*messages.Query
+	asked    bool // for queries, unanswered
+	reading  bool
+	buffer   []*messages.Delivery // read, not handed on
+	read     messages.Position    // where the buffer's reading ended
+	failures int
+	joined   bool
+	q        messages.Position // Joined's promise
 }
 
 const (
@@ -52,19 +51,20 @@ type (
 func (c *connection) startReplay(ctx actor.Context) {
 	c.held, c.following = nil, false
 	c.dropWaiting()
-	c.replay = replay{generation: c.replay.generation + 1, through: c.cursor}
+	c.generation++
+	c.replay = &replay{through: c.cursor}
 	c.behavior.Become(c.replaying)
 	c.askRound(ctx)
 }
 
 // askRound begins one stretch: how far may be read, and with which queries.
 func (c *connection) askRound(ctx actor.Context) {
-	r := &c.replay
+	r := c.replay
 	r.voids = nil
 	ctx.Request(c.cfg.Router, &messages.AskVoids{From: uint64(r.through)})
-	if c.cfg.API == messages.Api_API_TWITTER {
+	if c.begun.API == messages.Api_API_TWITTER {
 		r.asked = true
-		ctx.Request(c.cfg.Key, &messages.AskQueries{KeyId: c.cfg.KeyID})
+		ctx.Request(c.begun.Key, &messages.AskQueries{KeyId: c.begun.KeyID})
 		return
 	}
 	r.queries = []*messages.Query{c.query}
@@ -76,7 +76,7 @@ func (c *connection) replaying(ctx actor.Context) {
 	case *messages.ClientSubscribed:
 		c.refilter(ctx, m)
 	case *messages.ClientUnsubscribed:
-		c.refilter(ctx, unfiltered(c.cfg.API))
+		c.refilter(ctx, unfiltered(c.begun.API))
 	default:
 		c.replayStep(ctx, m)
 	}
@@ -97,7 +97,7 @@ func (c *connection) joining(ctx actor.Context) {
 	case *messages.ClientSubscribed:
 		c.postpone(m)
 	case *messages.ClientUnsubscribed:
-		c.postpone(unfiltered(c.cfg.API))
+		c.postpone(unfiltered(c.begun.API))
 	case *messages.Rejoin:
 		c.rejoin(ctx)
 	default:
@@ -115,9 +115,9 @@ func (c *connection) replayStep(ctx actor.Context, message any) {
 	case *replayed:
 		c.replayed(ctx, m)
 	case *actors.WorkPanicked:
-		c.replayed(ctx, &replayed{generation: c.replay.generation, err: errReplayPanicked})
+		c.replayed(ctx, &replayed{generation: c.generation, err: errReplayPanicked})
 	case *replayAgain:
-		if m.generation == c.replay.generation {
+		if m.generation == c.generation {
 			c.readNext(ctx)
 		}
 	case *messages.SocketDrained:
@@ -128,7 +128,7 @@ func (c *connection) replayStep(ctx actor.Context, message any) {
 // refilter starts the reading anew from where the client stands.
 func (c *connection) refilter(ctx actor.Context, s *messages.ClientSubscribed) {
 	c.query = queryOf(s)
-	c.cfg.Socket.Subscribed(s)
+	c.begun.Socket.Subscribed(s)
 	c.startReplay(ctx)
 }
 
@@ -136,14 +136,14 @@ func (c *connection) refilter(ctx actor.Context, s *messages.ClientSubscribed) {
 // between Join and Q would split the held events in two.
 func (c *connection) postpone(s *messages.ClientSubscribed) {
 	if len(c.postponed) == joinsMost {
-		c.cfg.Socket.Error("too many subscribe messages at once: wait for the answers")
+		c.begun.Socket.Error("too many subscribe messages at once: wait for the answers")
 		return
 	}
 	c.postponed = append(c.postponed, s)
 }
 
 func (c *connection) voidsKnown(ctx actor.Context, m *messages.VoidsKnown) {
-	r := &c.replay
+	r := c.replay
 	if m.GetFrom() != uint64(r.through) || r.reading {
 		return // an answer to a reading that was given up
 	}
@@ -157,7 +157,7 @@ func (c *connection) voidsKnown(ctx actor.Context, m *messages.VoidsKnown) {
 
 // readNext asks for the next stretch, or goes on to Join or to live.
 func (c *connection) readNext(ctx actor.Context) {
-	r := &c.replay
+	r := c.replay
 	if r.voids == nil || r.asked || r.reading || len(r.buffer) > 0 {
 		return
 	}
@@ -173,7 +173,7 @@ func (c *connection) readNext(ctx actor.Context) {
 	if r.through == c.cursor && c.cursorK != math.MaxUint32 && request.From > 0 {
 		request.From-- // the event at the cursor may have further deliveries, of higher k
 	}
-	generation, replays := r.generation, c.cfg.Replays
+	generation, replays := c.generation, c.cfg.Replays
 	r.reading = c.cfg.Worker.Do(ctx.Self(), c.cfg.ReplayTimeout, func(work context.Context) any {
 		result, err := replays.Replay(work, request)
 		return &replayed{generation, result, err}
@@ -184,8 +184,8 @@ func (c *connection) readNext(ctx actor.Context) {
 }
 
 func (c *connection) replayed(ctx actor.Context, m *replayed) {
-	r := &c.replay
-	if m.generation != r.generation {
+	r := c.replay
+	if m.generation != c.generation {
 		return
 	}
 	r.reading = false
@@ -196,11 +196,11 @@ func (c *connection) replayed(ctx actor.Context, m *replayed) {
 	case m.err != nil:
 		r.failures++
 		if r.failures > replayFailuresMost {
-			c.cfg.Logger.Error("replay failed; the connection is closed and may resume", "connection", c.cfg.ID, "error", m.err)
+			c.cfg.Logger.Error("replay failed; the connection is closed and may resume", "connection", c.begun.ID, "error", m.err)
 			c.end(ctx, messages.EndReason_END_INTERNAL, "the log cannot be read at the moment: resume later")
 			return
 		}
-		c.after(ctx, 50*time.Millisecond<<r.failures, &replayAgain{r.generation})
+		c.after(ctx, 50*time.Millisecond<<r.failures, &replayAgain{c.generation})
 	default:
 		r.failures = 0
 		r.buffer, r.read = m.result.Deliveries, m.result.Through
@@ -210,8 +210,8 @@ func (c *connection) replayed(ctx actor.Context, m *replayed) {
 
 // trimmed: what the client missed is gone. It is told so, and goes on live.
 func (c *connection) trimmed(ctx actor.Context, e *TrimmedError) {
-	if c.cfg.Cursors {
-		c.cfg.Socket.Error(fmt.Sprintf("cursor is older than what is kept; the first position still held is %d; live events follow", e.First))
+	if c.begun.Cursors {
+		c.begun.Socket.Error(fmt.Sprintf("cursor is older than what is kept; the first position still held is %d; live events follow", e.First))
 	}
 	c.cursor, c.cursorK = 0, 0
 	c.join(ctx)
@@ -219,10 +219,10 @@ func (c *connection) trimmed(ctx actor.Context, e *TrimmedError) {
 
 // pump hands the buffer on as fast as the socket and the credit take it.
 func (c *connection) pump(ctx actor.Context) {
-	r := &c.replay
+	r := c.replay
 	for len(r.buffer) > 0 && !c.ended {
-		if c.cfg.Socket.Pending() > replayPending {
-			c.cfg.Socket.NotifyDrained()
+		if c.begun.Socket.Pending() > replayPending {
+			c.begun.Socket.NotifyDrained()
 			return
 		}
 		if len(c.out) > 0 {
@@ -246,7 +246,7 @@ func (c *connection) pump(ctx actor.Context) {
 
 // stretchDone: everything the router had matched when asked is handed on.
 func (c *connection) stretchDone(ctx actor.Context) {
-	r := &c.replay
+	r := c.replay
 	switch {
 	case r.joined && r.through >= r.q:
 		c.goLive(ctx)
@@ -261,12 +261,15 @@ func (c *connection) stretchDone(ctx actor.Context) {
 func (c *connection) join(ctx actor.Context) {
 	c.held, c.following = nil, false
 	c.behavior.Become(c.joining)
+	if c.replay == nil {
+		c.replay = &replay{}
+	}
 	c.replay.joined = false
 	c.sendJoin(ctx, c.query)
 }
 
 func (c *connection) joined(ctx actor.Context, m *messages.Joined) {
-	r := &c.replay
+	r := c.replay
 	c.epoch, c.number = m.GetEpoch(), m.GetNumber()
 	r.joined, r.q = true, messages.Position(m.GetPosition())
 	if c.cursor == 0 {
@@ -296,7 +299,7 @@ func (c *connection) goLive(ctx actor.Context) {
 	c.following = true
 	held := c.held
 	c.held = nil
-	c.replay = replay{generation: c.replay.generation}
+	c.replay = nil
 	if len(c.joins) > 0 { // the first subscribe, answered where it took effect
 		c.changed(ctx)
 	}

@@ -9,15 +9,30 @@ import (
 // joinsMost bounds the subscribes of one client that wait for an answer.
 const joinsMost = 64
 
+// Subscriptions to everything, shared: messages are never changed.
+var (
+	allKite     = &messages.ClientSubscribed{Filters: &messages.ClientSubscribed_Kite{Kite: &messages.KiteFilters{}}}
+	allNewsrank = &messages.ClientSubscribed{Filters: &messages.ClientSubscribed_Newsrank{Newsrank: &messages.NewsrankFilters{}}}
+
+	allKiteQuery     = &messages.Query{Want: &messages.Query_Kite{Kite: allKite.GetKite()}}
+	allNewsrankQuery = &messages.Query{Want: &messages.Query_Newsrank{Newsrank: allNewsrank.GetNewsrank()}}
+)
+
 // unfiltered is an API's subscription to everything.
 func unfiltered(api messages.Api) *messages.ClientSubscribed {
 	if api == messages.Api_API_KITE {
-		return &messages.ClientSubscribed{Filters: &messages.ClientSubscribed_Kite{Kite: &messages.KiteFilters{}}}
+		return allKite
 	}
-	return &messages.ClientSubscribed{Filters: &messages.ClientSubscribed_Newsrank{Newsrank: &messages.NewsrankFilters{}}}
+	return allNewsrank
 }
 
 func queryOf(s *messages.ClientSubscribed) *messages.Query {
+	switch s {
+	case allKite:
+		return allKiteQuery
+	case allNewsrank:
+		return allNewsrankQuery
+	}
 	if k := s.GetKite(); k != nil {
 		return &messages.Query{Want: &messages.Query_Kite{Kite: k}}
 	}
@@ -32,8 +47,8 @@ func (c *connection) embeddings() bool {
 // first is the first subscribe of a client, before anything was delivered.
 func (c *connection) first(ctx actor.Context, s *messages.ClientSubscribed) {
 	c.query = queryOf(s)
-	if c.cfg.Resume {
-		c.cfg.Socket.Subscribed(s)
+	if c.begun.Resume {
+		c.begun.Socket.Subscribed(s)
 		c.startReplay(ctx)
 		return
 	}
@@ -43,7 +58,7 @@ func (c *connection) first(ctx actor.Context, s *messages.ClientSubscribed) {
 
 // begin starts the flow, from the client's cursor or from now.
 func (c *connection) begin(ctx actor.Context) {
-	if c.cfg.Resume {
+	if c.begun.Resume {
 		c.startReplay(ctx)
 		return
 	}
@@ -54,7 +69,7 @@ func (c *connection) begin(ctx actor.Context) {
 // the last event of the old ones and the first of the new ones.
 func (c *connection) change(ctx actor.Context, s *messages.ClientSubscribed) {
 	if len(c.joins) == joinsMost {
-		c.cfg.Socket.Error("too many subscribe messages at once: wait for the answers")
+		c.begun.Socket.Error("too many subscribe messages at once: wait for the answers")
 		return
 	}
 	c.joins = append(c.joins, s)
@@ -74,7 +89,7 @@ func (c *connection) changed(ctx actor.Context) {
 		c.hold(ctx, item{answer: s})
 		return
 	}
-	c.cfg.Socket.Subscribed(s)
+	c.begun.Socket.Subscribed(s)
 }
 
 // unchanged: the router could not take the filters; the old ones stay.
@@ -82,19 +97,19 @@ func (c *connection) unchanged(m *messages.JoinRefused) {
 	if len(c.joins) > 0 {
 		c.joins = c.joins[1:]
 	}
-	c.cfg.Socket.Error(m.GetDetail())
+	c.begun.Socket.Error(m.GetDetail())
 }
 
 func (c *connection) sendJoin(ctx actor.Context, q *messages.Query) {
 	join := &messages.Join{
-		ConnectionId: c.cfg.ID,
+		ConnectionId: c.begun.ID,
 		Connection:   &messages.Ref{Address: ctx.Self().GetAddress(), Id: ctx.Self().GetId()},
 		Query:        q,
-		KeyId:        c.cfg.KeyID,
+		KeyId:        c.begun.KeyID,
 		Cursor:       uint64(c.cursor),
 	}
-	if c.cfg.API == messages.Api_API_TWITTER {
-		ctx.Request(c.cfg.Key, join)
+	if c.begun.API == messages.Api_API_TWITTER {
+		ctx.Request(c.begun.Key, join)
 		return
 	}
 	ctx.Request(c.cfg.Router, join)
