@@ -1,0 +1,160 @@
+package replay_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/birdwire/birdwire/actors/source/push"
+	"github.com/birdwire/birdwire/actors/source/replay"
+)
+
+var noon = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
+
+func config(files fstest.MapFS) replay.Config {
+	return replay.Config{
+		Files: files, Post: push.ParsePost, Article: push.ParseArticle,
+		Now: func() time.Time { return noon }, Rand: func(below uint64) uint64 { return below / 2 },
+	}
+}
+
+func post(id, more string) string {
+	return fmt.Sprintf(`{"id":%q,"text":"t","created_at":"2020-01-01T00:00:00Z","author":{"id":"1","username":"ada"}%s}`+"\n", id, more)
+}
+
+func article(n int) string {
+	return fmt.Sprintf(`{"url":"https://a.example/%d","title":"A%d","source":{"id":"s"}}`+"\n", n, n)
+}
+
+func TestRounds(t *testing.T) {
+	r, err := replay.New(config(fstest.MapFS{
+		"a.jsonl":     {Data: []byte(post("100", "") + "\n" + post("x1", `,"in_reply_to_id":"100","conversation_id":"100","quote_of":{"id":"99","username":"z"}`))},
+		"sub/b.jsonl": {Data: []byte(article(1) + article(2))},
+		"notes.txt":   {Data: []byte("not played")},
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mark []byte
+	var played []string
+	seen := map[string]bool{}
+	for range 8 {
+		before := mark
+		drafts, next, after, err := r.Poll(t.Context(), mark)
+		if err != nil || len(drafts) != 1 || after < 333*time.Millisecond || after > 1667*time.Millisecond {
+			t.Fatalf("%v, %v, %v", drafts, after, err)
+		}
+		again, _, _, _ := r.Poll(t.Context(), before)
+		if again[0].String() != drafts[0].String() {
+			t.Errorf("from the same mark %v and then %v", drafts, again)
+		}
+		mark = next
+		p, a := drafts[0].GetPost(), drafts[0].GetArticle().GetArticle()
+		id := p.GetId() + a.GetId()
+		if seen[id] {
+			t.Errorf("%s was played before", id)
+		}
+		seen[id] = true
+		if p != nil {
+			id += ">" + p.GetInReplyToId() + ">" + p.GetConversationId() + ">" + p.GetQuoteOf().GetId()
+			if age := noon.UnixMilli() - p.GetCreatedMs(); age < 0 || age > 1000 {
+				t.Errorf("created %d ms ago", age)
+			}
+		}
+		played = append(played, id)
+	}
+	want := strings.Fields(`100000001>>100000001> https://a.example/1-1 x1-1>100000001>100000001>99 https://a.example/2-1
+		100000002>>100000002> https://a.example/1-2 x1-2>100000002>100000002>99 https://a.example/2-2`)
+	if strings.Join(played, "\n") != strings.Join(want, "\n") {
+		t.Errorf("played\n%s\nwant\n%s", strings.Join(played, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+func TestBrokenMarkBeginsANewRound(t *testing.T) {
+	r, err := replay.New(config(fstest.MapFS{"a.jsonl": {Data: []byte(post("1", ""))}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, mark := range []string{`{`, `{"round":-5,"next":0}`, `{"round":3,"next":99}`, `{"round":3,"next":-1}`} {
+		drafts, next, _, err := r.Poll(t.Context(), []byte(mark))
+		if err != nil || len(drafts) != 1 || next == nil {
+			t.Errorf("%s: %v, %q, %v", mark, drafts, next, err)
+		}
+	}
+}
+
+func TestBadFiles(t *testing.T) {
+	for name, c := range map[string]struct{ data, want string }{
+		"empty":        {"", "no posts and no articles"},
+		"no JSON":      {post("1", "") + "oops\n", "a.jsonl: line 2: invalid character"},
+		"a bad post":   {post("1", "") + "\n" + post("", ""), "a.jsonl: line 3: id: missing"},
+		"a bad URL":    {`{"title":"x","url":"y"}`, "a.jsonl: line 1: url: want an http or https URL"},
+		"a long line":  {`{"title":"` + strings.Repeat("x", 300_000) + `"}`, "token too long"},
+		"too many":     {strings.Repeat(post("1", ""), replay.MaxEntries+1), "line 20001: more than 20000 lines"},
+		"nothing else": {"\n\n", "no posts"},
+	} {
+		_, err := replay.New(config(fstest.MapFS{"a.jsonl": {Data: []byte(c.data)}}))
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
+	}
+	if _, err := replay.New(config(fstest.MapFS{"a.txt": {}})); !errors.Is(err, replay.ErrEmpty) {
+		t.Error(err)
+	}
+}
+
+func TestSample(t *testing.T) {
+	cfg := config(nil)
+	cfg.Files = replay.Sample()
+	r, err := replay.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	posts, langs, categories, stories := 0, map[string]bool{}, map[string]int{}, 0
+	var tags, cash, replies, retweets, quotes, links, media int
+	var mark []byte
+	ids := map[string]bool{}
+	for range 512 {
+		drafts, next, _, err := r.Poll(t.Context(), mark)
+		if err != nil {
+			t.Fatal(err)
+		}
+		mark = next
+		if a := drafts[0].GetArticle().GetArticle(); a != nil {
+			stories++
+			categories[a.GetCategory()]++
+			ids[a.GetId()] = true
+			continue
+		}
+		p := drafts[0].GetPost()
+		posts++
+		ids[p.GetId()] = true
+		langs[p.GetLang()] = true
+		count(&tags, len(p.GetHashtags()) > 0)
+		count(&cash, len(p.GetCashtags()) > 0)
+		count(&replies, p.GetInReplyToId() != "")
+		count(&retweets, p.GetRetweetOf() != nil)
+		count(&quotes, p.GetQuoteOf() != nil)
+		count(&links, len(p.GetUrls()) > 0)
+		count(&media, len(p.GetMedia()) > 0)
+	}
+	if posts != 150 || stories != 362 || len(ids) != 512 {
+		t.Errorf("%d posts, %d articles, %d ids in the first round", posts, stories, len(ids))
+	}
+	if len(langs) < 12 || len(categories) != 4 || min(tags, cash, replies, quotes, links, media) < 5 || retweets < 2 {
+		t.Errorf("not varied: %d languages, %v, tags %d, cashtags %d, replies %d, retweets %d, quotes %d, links %d, media %d",
+			len(langs), categories, tags, cash, replies, retweets, quotes, links, media)
+	}
+	if drafts, _, _, _ := r.Poll(t.Context(), mark); ids[drafts[0].GetPost().GetId()+drafts[0].GetArticle().GetArticle().GetId()] {
+		t.Error("the second round repeats an id")
+	}
+}
+
+func count(n *int, yes bool) {
+	if yes {
+		*n++
+	}
+}
