@@ -28,7 +28,7 @@ type builder struct {
 
 	distinct []origin // each query once
 	claims   []claim  // who owns which of them
-	anchors  []anchor // of distinct[0], distinct[1], ...; by rule
+	leads    []lead   // of all anchors
 	sorted   []sorted
 	out      *segment
 }
@@ -40,6 +40,14 @@ type origin struct {
 	to      place
 	anchors uint32 // how many; none for those always tried
 	never   bool   // it matches nothing
+}
+
+// lead is an anchor on its way to be a posting.
+type lead struct {
+	key       uint64
+	rule      uint32 // in distinct, later its place
+	signature uint32
+	sure      bool
 }
 
 // claim is one id's ownership of a query.
@@ -116,20 +124,25 @@ func tableSize(n int) int { return 1 << bits.Len(uint(n+n/3)) }
 func (b *builder) anchor() {
 	c := cover{common: b.common}
 	b.sorted = make([]sorted, len(b.distinct))
+	var anchors []anchor
 	for i := range b.distinct {
 		o := &b.distinct[i]
-		begin, found := len(b.anchors), false
-		b.anchors, found = c.of(b.record(o), uint32(i), b.sources[o.source].atoms, b.anchors)
-		o.anchors = uint32(len(b.anchors) - begin)
+		found := false
+		anchors, found = c.of(b.record(o), b.sources[o.source].atoms, anchors[:0])
+		o.anchors = uint32(len(anchors))
 		o.never = found && o.anchors == 0
 		s := sorted{group: 1, rule: uint32(i)}
 		if o.anchors > 1 {
 			s.group = 0
 		}
 		if o.anchors > 0 {
-			s.key = b.anchors[begin].key
+			s.key = anchors[0].key
 		}
 		b.sorted[i] = s
+		for j := range anchors {
+			a := &anchors[j]
+			b.leads = append(b.leads, lead{key: a.key, rule: uint32(i), signature: a.signature(), sure: a.sure})
+		}
 	}
 }
 
@@ -214,48 +227,51 @@ func (b *builder) list() {
 		}
 	}
 	slices.SortFunc(s.byID, func(x, y place) int { return cmp.Compare(s.id(x), s.id(y)) })
+	if n := len(s.byID); n > 0 {
+		s.lowest, s.highest = s.id(s.byID[0]), s.id(s.byID[n-1])
+	}
 }
 
 // index fills the table and the postings, those of a key by place.
 func (b *builder) index() {
 	s := b.out
-	for i := range b.anchors {
-		b.anchors[i].rule = uint32(b.distinct[b.anchors[i].rule].to)
+	for i := range b.leads {
+		b.leads[i].rule = uint32(b.distinct[b.leads[i].rule].to)
 	}
-	slices.SortFunc(b.anchors, func(x, y anchor) int {
+	slices.SortFunc(b.leads, func(x, y lead) int {
 		if x.key != y.key {
 			return cmp.Compare(x.key, y.key)
 		}
 		return cmp.Compare(x.rule, y.rule)
 	})
 	keys := 0
-	for i := range b.anchors {
-		if i == 0 || b.anchors[i].key != b.anchors[i-1].key {
+	for i := range b.leads {
+		if i == 0 || b.leads[i].key != b.leads[i-1].key {
 			keys++
 		}
 	}
 	s.table = make([]slot, tableSize(keys))
-	s.posts = make([]posting, 0, len(b.anchors))
-	for i := 0; i < len(b.anchors); {
-		e := slot{key: b.anchors[i].key, off: uint32(i)}
-		for ; i < len(b.anchors) && b.anchors[i].key == e.key; i++ {
-			s.posts = append(s.posts, b.posting(&b.anchors[i]))
+	s.posts = make([]posting, 0, len(b.leads))
+	for i := 0; i < len(b.leads); {
+		e := slot{key: b.leads[i].key, off: uint32(i)}
+		for ; i < len(b.leads) && b.leads[i].key == e.key; i++ {
+			s.posts = append(s.posts, b.posting(b.leads[i]))
 			e.n++
 		}
 		s.insert(e)
 	}
 	for i := range b.distinct {
 		if o := &b.distinct[i]; o.anchors == 0 && !o.never {
-			s.always = append(s.always, b.posting(&anchor{rule: uint32(o.to)}))
+			s.always = append(s.always, b.posting(lead{rule: uint32(o.to)}))
 		}
 	}
 }
 
-// posting is that of an anchor whose rule is a place by now.
-func (b *builder) posting(a *anchor) posting {
-	p := posting{at: a.rule, signature: a.signature()}
-	p.at |= uint32(b.out.record(place(a.rule)).class()) << postClass
-	if a.sure {
+// posting is that of a lead whose rule is a place by now.
+func (b *builder) posting(l lead) posting {
+	p := posting{at: l.rule, signature: l.signature}
+	p.at |= uint32(b.out.record(place(l.rule)).class()) << postClass
+	if l.sure {
 		p.at |= postSure
 	}
 	return p

@@ -11,7 +11,6 @@ import (
 // anchor is one key of a query's cover.
 type anchor struct {
 	key   uint64
-	rule  uint32
 	needs [2]uint64 // the rarest keys that a match by way of this anchor has besides
 	rare  [2]float64
 	has   uint8 // how many of needs there are
@@ -68,7 +67,7 @@ type need struct {
 }
 
 // of appends p's anchors to out; false: there is no cover.
-func (c *cover) of(p record, r uint32, atoms map[uint64]*rule.Atom, out []anchor) ([]anchor, bool) {
+func (c *cover) of(p record, atoms map[uint64]*rule.Atom, out []anchor) ([]anchor, bool) {
 	begin := len(out)
 	c.out, c.words, c.leaf, c.atoms, c.needed = out, p, 0, atoms, c.needed[:0]
 	switch p.shape() {
@@ -85,9 +84,6 @@ func (c *cover) of(p record, r uint32, atoms map[uint64]*rule.Atom, out []anchor
 	}
 	anchors := c.out[begin:]
 	c.proves(p, anchors)
-	for i := range anchors {
-		anchors[i].rule = r
-	}
 	return c.out[:begin+len(merge(anchors))], true
 }
 

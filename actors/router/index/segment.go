@@ -1,6 +1,9 @@
 package index
 
-import "sort"
+import (
+	"hash/maphash"
+	"sort"
+)
 
 // segment is an immutable set of queries and the way to find them.
 type segment struct {
@@ -13,7 +16,9 @@ type segment struct {
 	// first, so that a document's repeats are known by a bit each.
 	several place
 	byID    []place // of all ids, in their order
-	learned uint64  // how many documents had been counted when anchors were chosen
+	lowest  ID      // of them
+	highest ID
+	learned uint64 // how many documents had been counted when anchors were chosen
 }
 
 // slot says where a key's postings are; n is 0 where there is no key.
@@ -51,6 +56,9 @@ func (v *view) live() int { return v.queries - v.dead.count }
 
 // find is where id stands, dead or alive.
 func (s *segment) find(id ID) (place, bool) {
+	if id < s.lowest || id > s.highest {
+		return 0, false
+	}
 	i := sort.Search(len(s.byID), func(i int) bool { return s.id(s.byID[i]) >= id })
 	if i == len(s.byID) || s.id(s.byID[i]) != id {
 		return 0, false
@@ -69,10 +77,13 @@ func (s *segment) lookup(key uint64) (off, n uint32) {
 	}
 }
 
-// hashKey spreads keys over a table: they are hashes already, but those of
-// kinds differ by a constant and those of numbers may be plain.
+// spread differs from process to process: nobody can choose words that all
+// fall on one place of a table.
+var spread = maphash.String(maphash.MakeSeed(), "") | 1
+
+// hashKey spreads keys over a table.
 func hashKey(key uint64) uint64 {
-	h := key * 0x9e3779b97f4a7c15
+	h := key * spread
 	return h ^ h>>32
 }
 
