@@ -181,6 +181,42 @@ func BenchmarkItemsCAS(b *testing.B) {
 	}
 }
 
+// BenchmarkArticles is the whole of what the store does for an article: ask the
+// table, append, write the table.
+func BenchmarkArticles(b *testing.B) {
+	for _, batch := range []int{16, 64, 256} {
+		b.Run(fmt.Sprintf("batch=%d", batch), func(b *testing.B) {
+			s, ctx := openBench(b, Config{}), context.Background()
+			template := benchFrame(batch)
+			n, frames := 0, uint64(0)
+			for b.Loop() {
+				items, identities := make([]*messages.Item, batch), make([]string, batch)
+				for i := range items {
+					n++
+					identities[i] = fmt.Sprintf("feed/%d", n)
+					items[i] = &messages.Item{
+						Identity: identities[i], Revision: 1, ContentHash: make([]byte, 32),
+						Article: &messages.Article{Title: "Fed Signals Rate Cut", Description: strings.Repeat("meeting minutes ", 35)},
+					}
+				}
+				if _, err := s.Items().Get(ctx, identities); err != nil {
+					b.Fatal(err)
+				}
+				frames++
+				f := &messages.Frame{Node: "bench", Incarnation: 1, Number: frames, Events: template.Events}
+				if _, err := s.Journal().Append(ctx, f); err != nil {
+					b.Fatal(err)
+				}
+				each, err := s.Items().CAS(ctx, items, make([]uint64, batch))
+				if err = errors.Join(append(each, err)...); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "articles/s")
+		})
+	}
+}
+
 func BenchmarkControlCAS(b *testing.B) {
 	s := openBench(b, Config{})
 	var revision uint64
@@ -218,4 +254,3 @@ func BenchmarkOpen(b *testing.B) {
 		})
 	}
 }
-

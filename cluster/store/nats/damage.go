@@ -2,7 +2,6 @@ package nats
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -20,7 +19,6 @@ import (
 const (
 	damageFile = "damage"      // what was found; written here
 	acceptFile = "accept-loss" // made by an operator to go on with what is left; removed here
-	holesFile  = "holes"       // JSON: ranges that no acknowledgement was ever given for
 	lostFolder = "lost"        // what an accepted loss put aside
 )
 
@@ -90,11 +88,14 @@ func (s *Store) start(ctx context.Context, accepted bool) (*session, error) {
 		sess.stop()
 		return nil, err
 	}
-	if sess.created {
+	if sess.made.journal {
 		if last := s.marks.get(markJournal); last > 0 {
 			s.cfg.Logger.Warn("the journal's files were taken away: it begins anew, under a new epoch", "last_sequence_before", last)
 		}
 		s.marks.reset(markJournal, 0)
+		if sess.made.records { // the whole folder's, on purpose
+			s.marks.reset(markControl, 0)
+		}
 	}
 	return sess, nil
 }
@@ -143,8 +144,6 @@ func (s *Store) putAside(streams []string) error {
 	return nil
 }
 
-type span struct{ From, To uint64 }
-
 // inspect says what was acknowledged and is gone, and which holes of the
 // journal were there or never acknowledged.
 //
@@ -180,51 +179,6 @@ func (s *Store) inspect(ctx context.Context, sess *session) (found []string, hol
 		found = append(found, fmt.Sprintf("control records of revisions %d to %d", last+1, mark))
 	}
 	return found, holes, nil
-}
-
-// spans are the ranges of sorted sequences.
-func spans(sequences []uint64) (all []span) {
-	slices.Sort(sequences)
-	for _, n := range sequences {
-		if k := len(all) - 1; k >= 0 && all[k].To+1 == n {
-			all[k].To = n
-		} else {
-			all = append(all, span{n, n})
-		}
-	}
-	return all
-}
-
-func covered(known []span, h span) bool {
-	return slices.ContainsFunc(known, func(k span) bool { return k.From <= h.From && h.To <= k.To })
-}
-
-func (s *Store) readHoles() (holes []span, err error) {
-	b, err := os.ReadFile(filepath.Join(s.cfg.Dir, holesFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err == nil {
-		err = json.Unmarshal(b, &holes)
-	}
-	return holes, wrap(holesFile, err)
-}
-
-// keepHoles writes down the holes that stand, before the mark can pass them.
-func (s *Store) keepHoles(holes []span) error {
-	known, err := s.readHoles()
-	if err != nil || slices.Equal(known, holes) {
-		return err
-	}
-	b, err := json.Marshal(holes)
-	if err != nil {
-		return err
-	}
-	path := filepath.Join(s.cfg.Dir, holesFile)
-	if err := writeSynced(path+".new", b); err != nil {
-		return err
-	}
-	return os.Rename(path+".new", path)
 }
 
 // settleMarks makes the loss the new truth and takes the operator's word away,
@@ -270,16 +224,4 @@ func (s *Store) refuse(found []string) error {
 func (s *Store) damaged(what string) error {
 	return fmt.Errorf("%w: lost: %s. Put a backup of the whole folder in its place; or, to go on without what was lost, create the file %s and start again (clients' cursors then end)",
 		store.ErrCorrupt, what, filepath.Join(s.cfg.Dir, acceptFile))
-}
-
-func writeSynced(path string, b []byte) (err error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	if _, err := f.Write(b); err != nil {
-		return err
-	}
-	return f.Sync()
 }

@@ -206,6 +206,9 @@ func TestFilesTakenAway(t *testing.T) {
 	dir := written(t, 3)
 	s := open(t, Config{Dir: dir})
 	before := s.Journal().Epoch()
+	if _, err := s.Control().CAS(context.Background(), "k", nil, 0); err != nil {
+		t.Fatal(err)
+	}
 	closeStore(t, s)
 	if err := os.RemoveAll(filepath.Join(dir, "jetstream")); err != nil {
 		t.Fatal(err)
@@ -215,6 +218,23 @@ func TestFilesTakenAway(t *testing.T) {
 		t.Fatalf("epoch %s as before", after)
 	}
 	appendTo(t, s, 1)
+}
+
+// The records alone do not go on purpose: keys and credits would be forgotten.
+func TestRecordsTakenAway(t *testing.T) {
+	s := open(t, Config{})
+	if _, err := s.Control().CAS(context.Background(), "k", nil, 0); err != nil {
+		t.Fatal(err)
+	}
+	closeStore(t, s)
+	if err := os.RemoveAll(filepath.Join(s.streamsDir(), controlStream)); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := openError(t, s.cfg.Dir); !errors.Is(err, store.ErrCorrupt) || !strings.Contains(err.Error(), "control records") {
+			t.Fatalf("open: %v, want that records are lost", err)
+		}
+	}
 }
 
 // Sequences are not given twice, even where every frame was taken away: that

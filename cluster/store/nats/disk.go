@@ -23,6 +23,13 @@ type disk struct {
 	silent bool  // the last look failed; said once
 }
 
+// look makes the next call of room ask the disk, however short ago it was.
+func (d *disk) look() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.asked = time.Time{}
+}
+
 // room is nil, or wraps store.ErrFull. A disk that cannot be asked counts as
 // having room: the write itself will tell.
 func (d *disk) room() error {

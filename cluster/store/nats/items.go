@@ -32,6 +32,10 @@ const (
 	batchItems      = 256
 	batchBytes      = 4 << 20
 	batchesInFlight = 4
+	// batchWorth is from how many on a batch is the faster way. It is staged on
+	// disk first, which costs as much as 20 single writes where a sync takes
+	// 0.2 ms, and as much as 5 where it takes 10 ms.
+	batchWorth = 12
 	// maxItem is what one item may have, in bytes.
 	maxItem = store.MaxFrameBytes
 )
@@ -161,9 +165,9 @@ func (t *items) encode(all []*messages.Item, revisions []uint64, each []error) (
 	return chosen, nil
 }
 
-// write writes one batch: all of it at once where every revision stands, which
-// is nearly always; else one by one, to learn which did not. The error is of
-// the batch where nothing is known of any.
+// write writes one batch: a large one all at once where every revision stands,
+// which is nearly always; else one by one, to learn which did not. The error is
+// of the batch where nothing is known of any.
 func (t *items) write(ctx context.Context, batch []itemWrite, each []error) error {
 	select {
 	case t.batches <- struct{}{}:
@@ -174,7 +178,7 @@ func (t *items) write(ctx context.Context, batch []itemWrite, each []error) erro
 	if err := t.store.disk.room(); err != nil {
 		return err
 	}
-	if len(batch) > 1 {
+	if len(batch) >= batchWorth {
 		err := t.atomic(ctx, batch)
 		if err == nil || !errors.Is(err, store.ErrConflict) {
 			return err

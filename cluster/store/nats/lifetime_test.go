@@ -45,7 +45,7 @@ func TestCloseLeavesNoGoroutines(t *testing.T) {
 		if _, err := s.Control().Watch(ctx, ""); err != nil { // and never read
 			t.Fatal(err)
 		}
-		for i := range 400 {
+		for i := range 50 {
 			if _, err := s.Control().CAS(ctx, fmt.Sprintf("k.%d", i), nil, 0); err != nil {
 				t.Fatal(err)
 			}

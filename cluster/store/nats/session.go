@@ -24,12 +24,12 @@ type session struct {
 	// one connection, and a batch of a replay must not stand before an
 	// acknowledgement.
 	writes, reads *nc.Conn
-	journal       jetstream.Stream   // on reads
-	items         jetstream.Stream   // on reads
-	records       jetstream.Stream   // on reads: the control records
-	control       jetstream.KeyValue // on reads: the same, to watch
-	snapshots     jetstream.Stream   // on reads
-	created       bool               // the journal was made by this session
+	journal       jetstream.Stream                // on reads
+	items         jetstream.Stream                // on reads
+	records       jetstream.Stream                // on reads: the control records
+	control       jetstream.KeyValue              // on reads: the same, to watch
+	snapshots     jetstream.Stream                // on reads
+	made          struct{ journal, records bool } // by this session, for want of any
 
 	done chan struct{}
 }

@@ -110,7 +110,7 @@ func (s *Store) Snapshots() store.Snapshots { return s.snapshots }
 // Healthy is nil, or wraps store.ErrClosed, store.ErrFull, or the server's own
 // word on why it does not write.
 func (s *Store) Healthy(context.Context) error {
-	sess, down, _ := s.now()
+	sess, _, down := s.now()
 	if sess == nil {
 		return down
 	}
@@ -138,7 +138,7 @@ func (s *Store) Close() error {
 // answered at once.
 func (s *Store) session(ctx context.Context) (*session, error) {
 	for {
-		sess, down, changed := s.now()
+		sess, changed, down := s.now()
 		if sess != nil {
 			return sess, nil
 		}
@@ -153,11 +153,11 @@ func (s *Store) session(ctx context.Context) (*session, error) {
 	}
 }
 
-// now is the session or why there is none, and what is closed when that changes.
-func (s *Store) now() (*session, error, <-chan struct{}) {
+// now is the session, what is closed when that changes, and why there is none.
+func (s *Store) now() (*session, <-chan struct{}, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.sess, s.down, s.changed
+	return s.sess, s.changed, s.down
 }
 
 func (s *Store) become(sess *session, down error) {

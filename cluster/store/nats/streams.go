@@ -33,7 +33,7 @@ func (s *session) ensureStreams(ctx context.Context, cfg Config) error {
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
-		s.journal, s.created, err = ensureStream(ctx, reads, journalConfig(cfg))
+		s.journal, s.made.journal, err = ensureStream(ctx, reads, journalConfig(cfg))
 		return err
 	})
 	g.Go(func() (err error) {
@@ -43,6 +43,7 @@ func (s *session) ensureStreams(ctx context.Context, cfg Config) error {
 	g.Go(func() (err error) {
 		s.control, err = reads.KeyValue(ctx, controlBucket)
 		if errors.Is(err, jetstream.ErrBucketNotFound) {
+			s.made.records = true
 			s.control, err = reads.CreateKeyValue(ctx, jetstream.KeyValueConfig{
 				Bucket: controlBucket, History: 1, Storage: jetstream.FileStorage, LimitMarkerTTL: time.Second,
 			})

@@ -168,8 +168,11 @@ func apart(t *testing.T, subject Subject) {
 func refusedReservations(t *testing.T, subject Subject) {
 	s, ctx := begin(t, subject)
 	for _, r := range []store.Reservation{
-		{}, reservation("a", 0, 0), reservation("a", -1, 0), reservation("", 1, 0),
-		{Month: "2026-11", N: 1, Op: "a"}, {KeyID: "key1", N: 1, Op: "a"}, {KeyID: "no key", Month: "2026-11", N: 1, Op: "a"},
+		{},
+		reservation("a", 0, 0), reservation("a", -1, 0), reservation("", 1, 0),
+		{Month: "2026-11", N: 1, Op: "a"},
+		{KeyID: "key1", N: 1, Op: "a"},
+		{KeyID: "no key", Month: "2026-11", N: 1, Op: "a"},
 	} {
 		if g, err := s.Counters().Reserve(ctx, r); err == nil {
 			t.Errorf("%+v was granted: %v", r, g)
