@@ -289,10 +289,6 @@ func (c *connection) leave(ctx actor.Context) {
 		c.stopPing()
 		c.stopCursor()
 	}
-	if !c.ended {
-		c.ended = true
-		c.begun.Socket.End(messages.EndReason_END_INTERNAL, "internal error")
-	}
 	if c.begun.API == messages.Api_API_TWITTER {
 		ctx.Send(c.begun.Key, &messages.Leave{ConnectionId: c.begun.ID, KeyId: c.begun.KeyID})
 	} else {
@@ -304,6 +300,10 @@ func (c *connection) leave(ctx actor.Context) {
 		})
 	}
 	ctx.Send(c.begun.Key, &messages.Release{KeyId: c.begun.KeyID, Api: c.begun.API, ConnectionId: c.begun.ID})
+	if !c.ended {
+		c.ended = true
+		c.begun.Socket.End(messages.EndReason_END_INTERNAL, "internal error")
+	}
 }
 
 func (c *connection) after(ctx actor.Context, d time.Duration, message any) (cancel func()) {

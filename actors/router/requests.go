@@ -39,13 +39,9 @@ func (r *router) pace(ctx actor.Context, lag time.Duration) {
 // join takes a connection's filters from the next frame on.
 func (r *router) join(ctx actor.Context, m *messages.Join) {
 	pid := actor.NewPID(m.GetConnection().GetAddress(), m.GetConnection().GetId())
-	_, known := r.state.subscriptions.connections[m.GetConnectionId()]
 	if err := r.state.subscriptions.subscribe(r.state.index, m.GetConnectionId(), pid, m.GetQuery()); err != nil {
 		ctx.Respond(&messages.JoinRefused{Detail: err.Error()})
 		return
-	}
-	if !known {
-		ctx.Watch(pid)
 	}
 	ctx.Respond(&messages.Joined{Position: uint64(r.state.through())})
 	r.merge(ctx)

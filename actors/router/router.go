@@ -135,11 +135,7 @@ func (r *router) Receive(ctx actor.Context) {
 	case *messages.Join:
 		r.join(ctx, m)
 	case *messages.Leave:
-		if pid := r.state.subscriptions.leave(r.state.index, m.GetConnectionId()); pid != nil {
-			ctx.Unwatch(pid)
-		}
-	case *actor.Terminated:
-		r.state.subscriptions.gone(r.state.index, m.Who)
+		r.state.subscriptions.leave(r.state.index, m.GetConnectionId())
 	case *messages.PutQueries:
 		r.put(ctx, m)
 	case *messages.DropKey:
@@ -157,9 +153,6 @@ func (r *router) Receive(ctx actor.Context) {
 func (r *router) started(ctx actor.Context) {
 	if r.state.trying != 0 {
 		r.recovered(ctx)
-	}
-	for _, sub := range r.state.subscriptions.sorted() {
-		ctx.Watch(sub.pid)
 	}
 	r.tail(ctx)
 }

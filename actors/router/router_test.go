@@ -344,13 +344,9 @@ func TestAConnectionThatEndedIsForgotten(t *testing.T) {
 	run(t, func(r *rig) {
 		c := r.Probe()
 		r.subscribe(c, "c")
-		c.Stop()
-		r.Settle()
-		r.DeadLetters()
+		r.Tell(r.pid, &messages.Leave{ConnectionId: "c"})
 		r.Tell(r.pid, r.log.append(article("1", "a")))
-		if dead := r.DeadLetters(); len(dead) != 0 {
-			t.Fatalf("still sent to: %v", dead)
-		}
+		c.ExpectNoMessage(time.Second)
 	})
 }
 

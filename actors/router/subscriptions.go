@@ -17,7 +17,6 @@ import (
 type subscriptions struct {
 	owners      map[index.ID]owner
 	connections map[string]*subscriber // by connection id
-	byPID       map[string]string      // actor id -> connection id
 	keys        map[string]*keyed      // by key id
 	next        index.ID               // never reused
 }
@@ -52,7 +51,7 @@ type keyed struct {
 
 func newSubscriptions() subscriptions {
 	return subscriptions{
-		owners: map[index.ID]owner{}, connections: map[string]*subscriber{}, byPID: map[string]string{}, keys: map[string]*keyed{},
+		owners: map[index.ID]owner{}, connections: map[string]*subscriber{}, keys: map[string]*keyed{},
 	}
 }
 
@@ -75,27 +74,16 @@ func (s *subscriptions) subscribe(x *index.Index, connection string, pid *actor.
 		s.drop(x, sub.at)
 	}
 	sub.pid, sub.at = pid, at
-	s.byPID[pid.GetId()] = connection
 	s.owners[at] = owner{subscriber: sub}
 	return nil
 }
 
-// leave returns the connection's pid, nil if it had none.
-func (s *subscriptions) leave(x *index.Index, connection string) *actor.PID {
-	sub := s.connections[connection]
-	if sub == nil {
-		return nil
-	}
-	s.drop(x, sub.at)
-	delete(s.connections, connection)
-	delete(s.byPID, sub.pid.GetId())
-	return sub.pid
-}
-
-// gone forgets the connection whose actor has ended.
-func (s *subscriptions) gone(x *index.Index, pid *actor.PID) {
-	if connection, ok := s.byPID[pid.GetId()]; ok {
-		s.leave(x, connection)
+// leave forgets a connection. It says so itself when it ends, also after a
+// failure; watching each of them would cost more memory than they have.
+func (s *subscriptions) leave(x *index.Index, connection string) {
+	if sub := s.connections[connection]; sub != nil {
+		s.drop(x, sub.at)
+		delete(s.connections, connection)
 	}
 }
 
