@@ -434,7 +434,7 @@ func TestTooManyRedirects(t *testing.T) {
 }
 
 func TestPrivateNetworks(t *testing.T) {
-	public := feed.NewReader(feed.ReaderConfig{HostGap: -1})
+	public := feed.NewReader(feed.ReaderConfig{HostGap: -1, Now: time.Now})
 	t.Cleanup(public.Close)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		t.Error("a private address was asked")
@@ -465,7 +465,7 @@ func TestPrivateNetworkBehindARedirect(t *testing.T) {
 	t.Cleanup(inside.Close)
 	outside := httptest.NewServer(http.RedirectHandler(inside.URL, http.StatusFound))
 	t.Cleanup(outside.Close)
-	reader := feed.NewReaderWithException(feed.ReaderConfig{HostGap: -1}, strings.TrimPrefix(outside.URL, "http://"))
+	reader := feed.NewReaderWithException(feed.ReaderConfig{HostGap: -1, Now: time.Now}, strings.TrimPrefix(outside.URL, "http://"))
 	t.Cleanup(reader.Close)
 	_, _, _, err := reader.Feed(feed.Config{URL: outside.URL, SourceID: "s"}).Poll(t.Context(), nil)
 	if !errors.Is(err, feed.ErrPrivateNetwork) {

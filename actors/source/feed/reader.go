@@ -26,7 +26,7 @@ type ReaderConfig struct {
 	MaxBody      int64            // bytes after decompression, default 15 MiB
 	HostGap      time.Duration    // between two requests to one host, default 1 s; negative: none
 	HostParallel int              // requests to one host at a time, default 2
-	Now          func() time.Time // default time.Now
+	Now          func() time.Time // required
 }
 
 func (c ReaderConfig) withDefaults() ReaderConfig {
@@ -41,9 +41,6 @@ func (c ReaderConfig) withDefaults() ReaderConfig {
 	}
 	if c.HostParallel == 0 {
 		c.HostParallel = 2
-	}
-	if c.Now == nil {
-		c.Now = time.Now
 	}
 	return c
 }

@@ -15,7 +15,6 @@ import (
 type call struct {
 	ingest  *Ingest
 	result  Result
-	dropped int // rejections past maxRejected
 	refused *Backpressure
 
 	events      []*messages.Event
@@ -100,24 +99,8 @@ func (c *call) refuse(status int, after time.Duration, detail string) {
 
 func (c *call) reject(line int, text string) {
 	if len(c.result.Rejected) == maxRejected {
-		c.dropped++
+		c.result.Unlisted++
 		return
 	}
 	c.result.Rejected = append(c.result.Rejected, Rejection{Line: line, Error: text})
-}
-
-// outcome lists the rejections in the order of lines, with a last entry for
-// those that were not kept.
-func (c *call) outcome() Result {
-	r := c.result
-	if r.Rejected == nil {
-		r.Rejected = []Rejection{}
-	}
-	if c.dropped > 0 {
-		last := r.Rejected[len(r.Rejected)-1].Line
-		r.Rejected = append(r.Rejected, Rejection{
-			Line: last, Error: fmt.Sprintf("and %d more after this line", c.dropped),
-		})
-	}
-	return r
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 	"unicode/utf8"
 
 	"google.golang.org/protobuf/proto"
@@ -119,7 +120,7 @@ func BenchmarkPosts(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			b.SetBytes(int64(len(body)))
 			b.ReportAllocs()
-			ingest := push.New(push.Config{Intake: discard{}})
+			ingest := push.New(push.Config{Intake: discard{}, Now: time.Now})
 			for b.Loop() {
 				result, err := ingest.Posts(b.Context(), strings.NewReader(body))
 				if err != nil || result.Accepted != posts {

@@ -38,15 +38,12 @@ type Intake interface {
 // Config is what an Ingest takes from its node.
 type Config struct {
 	Intake   Intake
-	Now      func() time.Time // stamps detected_at; default time.Now
+	Now      func() time.Time // stamps detected_at; required
 	MaxBody  int64            // bytes after decompression, default 16 MiB
 	InFlight int              // offers, default 4
 }
 
 func (c Config) withDefaults() Config {
-	if c.Now == nil {
-		c.Now = time.Now
-	}
 	if c.MaxBody == 0 {
 		c.MaxBody = 16 << 20
 	}
@@ -76,7 +73,8 @@ type Rejection struct {
 type Result struct {
 	Accepted   int         `json:"accepted"`   // durable, duplicates not counted
 	Duplicates int         `json:"duplicates"` // the log or the item table held them already
-	Rejected   []Rejection `json:"rejected"`   // never nil
+	Rejected   []Rejection `json:"rejected"`   // the first 1,000; never nil
+	Unlisted   int         `json:"unlisted"`   // rejected past them
 }
 
 var (
@@ -154,7 +152,7 @@ func articleDraft(action messages.ArticleAction, a *messages.Article) *messages.
 }
 
 func (i *Ingest) run(ctx context.Context, body io.Reader, decode func(*decoder, []byte) (*messages.Event, error)) (Result, error) {
-	call := &call{ingest: i}
+	call := &call{ingest: i, result: Result{Rejected: []Rejection{}}}
 	split := splitter{r: body, max: i.cfg.MaxBody}
 	dec := newDecoder()
 	defer dec.release()
@@ -188,7 +186,7 @@ func (i *Ingest) run(ctx context.Context, body io.Reader, decode func(*decoder, 
 		call.flush(ctx)
 	}
 	call.settle(0)
-	result := call.outcome()
+	result := call.result
 	if call.refused != nil {
 		call.refused.Result = result
 		return result, call.refused
