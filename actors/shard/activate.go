@@ -1,0 +1,258 @@
+package shard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/birdwire/birdwire/actors"
+	"github.com/birdwire/birdwire/messages"
+)
+
+// ownPuts begins the ids of the shard's own PutQueries. A key's are below, and
+// their answers are handed on to it.
+const ownPuts = 1 << 63
+
+// put is one PutQueries of the activation; its id is ownPuts, the epoch and its place.
+type put struct {
+	message  *messages.PutQueries
+	answered bool
+}
+
+// activated is a worker's answer.
+type activated struct {
+	of       *shard
+	record   *messages.Shard
+	revision uint64
+	queries  []*messages.PutQueries // one a key, by key id; without ids
+	corrupt  []string               // records that cannot be read
+	err      error
+}
+
+func (s *shard) activate(ctx actor.Context) {
+	cfg, number := s.cfg, s.number
+	s.work(ctx, func(work context.Context) any {
+		a := &activated{of: s}
+		a.record, a.revision, a.err = takeEpoch(work, cfg, number)
+		if a.err == nil {
+			a.err = load(work, cfg, number, a)
+		}
+		return a
+	})
+}
+
+// takeEpoch makes this process the shard's owner. After an uncertain answer
+// the caller begins again: the epoch it then takes is higher than either.
+func takeEpoch(ctx context.Context, cfg Config, number int) (*messages.Shard, uint64, error) {
+	name := actors.ShardRecord(number)
+	data, revision, err := cfg.Records.Get(ctx, name)
+	if err != nil && !errors.Is(err, actors.ErrNotFound) {
+		return nil, 0, fmt.Errorf("take shard %d: %w", number, err)
+	}
+	var old messages.Shard
+	if err := proto.Unmarshal(data, &old); err != nil {
+		return nil, 0, fmt.Errorf("take shard %d: record %s is corrupt: %w", number, name, err)
+	}
+	record := &messages.Shard{Epoch: old.GetEpoch() + 1, Node: cfg.Node, Incarnation: cfg.Incarnation}
+	for _, slot := range old.GetSlots() {
+		if !cfg.Dead(slot) {
+			record.Slots = append(record.Slots, slot)
+		}
+	}
+	if data, err = proto.Marshal(record); err != nil {
+		return nil, 0, fmt.Errorf("take shard %d: %w", number, err)
+	}
+	if revision, err = cfg.Records.CAS(ctx, name, data, revision); err != nil {
+		return nil, 0, fmt.Errorf("take shard %d: %w", number, err)
+	}
+	return record, revision, nil
+}
+
+// load reads what the shard's keys ask for: the active monitors and rules of
+// active keys.
+func load(ctx context.Context, cfg Config, number int, a *activated) error {
+	records, ok := cfg.Preload(number)
+	prefixes := []string{actors.KeysPrefix(number), actors.MonitorsPrefix(number), actors.RulesPrefix(number)}
+	for i := 0; i < len(prefixes) && !ok; i++ {
+		listed, err := cfg.Records.List(ctx, prefixes[i])
+		if err != nil {
+			return fmt.Errorf("load shard %d: list %s: %w", number, prefixes[i], err)
+		}
+		records = append(records, listed...)
+	}
+	active := map[string]bool{}
+	queries := map[string]*messages.PutQueries{}
+	for _, r := range records {
+		key, query, err := read(r, prefixes)
+		switch {
+		case err != nil:
+			a.corrupt = append(a.corrupt, r.Key)
+		case query == nil && key != nil:
+			active[key.GetId()] = key.GetState() == messages.KeyState_KEY_ACTIVE
+		case query != nil:
+			if queries[key.GetId()] == nil {
+				queries[key.GetId()] = &messages.PutQueries{KeyId: key.GetId()}
+			}
+			queries[key.GetId()].Put = append(queries[key.GetId()].Put, query)
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(queries)) {
+		if active[id] {
+			slices.SortFunc(queries[id].Put, func(a, b *messages.Query) int { return int(int64(a.GetK()) - int64(b.GetK())) })
+			a.queries = append(a.queries, queries[id])
+		}
+	}
+	return nil
+}
+
+// read returns a key, or the query of a monitor or rule with its key's id, or
+// neither for one that is not active.
+func read(r actors.Record, prefixes []string) (*messages.Key, *messages.Query, error) {
+	key := &messages.Key{}
+	var query *messages.Query
+	switch {
+	case strings.HasPrefix(r.Key, prefixes[0]):
+		return key, nil, proto.Unmarshal(r.Data, key)
+	case strings.HasPrefix(r.Key, prefixes[1]):
+		m := &messages.Monitor{}
+		if err := proto.Unmarshal(r.Data, m); err != nil {
+			return nil, nil, err
+		}
+		key.Id, query = keyIn(r.Key, prefixes[1]), actors.MonitorQuery(m)
+	default:
+		rule := &messages.Rule{}
+		if err := proto.Unmarshal(r.Data, rule); err != nil {
+			return nil, nil, err
+		}
+		key.Id, query = keyIn(r.Key, prefixes[2]), actors.RuleQuery(rule)
+	}
+	if query == nil {
+		return nil, nil, nil
+	}
+	return key, query, nil
+}
+
+// activating is before the epoch is taken and the queries are live.
+func (s *shard) activating(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case *activated:
+		if m.of == s {
+			s.activated(ctx, m)
+		}
+	case *activateTime:
+		if m.of == s {
+			s.activate(ctx)
+		}
+	case *putTime:
+		s.putAgain(ctx, m)
+	case *messages.QueriesPut:
+		s.queriesPut(ctx, m)
+	case *commitTime, *committed, *coolTime: // of an instance before
+	default:
+		s.hold(ctx)
+	}
+}
+
+func (s *shard) hold(ctx actor.Context) {
+	if len(s.held) == s.cfg.HeldMost {
+		s.cfg.Count("held_dropped")
+		s.refuse(ctx, ctx.Message(), ctx.Sender(), detailActivating)
+		return
+	}
+	s.held = append(s.held, held{ctx.Message(), ctx.Sender()})
+}
+
+func (s *shard) activated(ctx actor.Context, a *activated) {
+	if a.err != nil {
+		wait := s.failed()
+		s.log.Warn("activation failed; it is tried again", "in", wait, "error", a.err)
+		s.cfg.Clock.After(wait, ctx.Self(), &activateTime{s})
+		return
+	}
+	for _, name := range a.corrupt {
+		s.cfg.Count("record_corrupt")
+		s.log.Error("a record cannot be read; it is left out until it is mended or deleted", "record", name)
+	}
+	s.backoff = 0
+	s.epoch, s.revision = a.record.GetEpoch(), a.revision
+	for _, slot := range a.record.GetSlots() {
+		s.slots.add(slot)
+	}
+	for _, p := range a.queries {
+		s.put(ctx, p)
+	}
+	s.cfg.Clock.After(s.cfg.PutAgain, ctx.Self(), &putTime{s})
+	s.begin(ctx)
+}
+
+// put asks the router; s.queriesPut has the answer.
+func (s *shard) put(ctx actor.Context, p *messages.PutQueries) {
+	p.Id = s.firstPut() + uint64(len(s.puts))
+	p.Notify = &messages.Ref{Address: ctx.Self().GetAddress(), Id: ctx.Self().GetId()}
+	s.puts = append(s.puts, &put{message: p})
+	s.left++
+	ctx.Request(s.cfg.Router, p)
+}
+
+func (s *shard) firstPut() uint64 { return ownPuts | s.epoch<<32 }
+
+func (s *shard) putAgain(ctx actor.Context, m *putTime) {
+	if m.of != s {
+		return
+	}
+	for _, p := range s.puts {
+		if !p.answered {
+			ctx.Request(s.cfg.Router, p.message)
+		}
+	}
+	s.cfg.Clock.After(s.cfg.PutAgain, ctx.Self(), &putTime{s})
+}
+
+// queriesPut: the router takes a message's queries all or none, so those of a
+// key with one that it refuses are asked for one by one, and the one is left out.
+func (s *shard) queriesPut(ctx actor.Context, m *messages.QueriesPut) {
+	i := m.GetId() - s.firstPut()
+	if m.GetId() < s.firstPut() || i >= uint64(len(s.puts)) || s.puts[i].answered {
+		return
+	}
+	p := s.puts[i]
+	p.answered = true
+	s.left--
+	switch queries := p.message.GetPut(); {
+	case m.GetRefused() == "":
+	case len(queries) > 1:
+		for _, q := range queries {
+			s.put(ctx, &messages.PutQueries{KeyId: p.message.GetKeyId(), Put: []*messages.Query{q}})
+		}
+	default:
+		s.cfg.Count("query_refused")
+		s.log.Error("the router refused a query; it matches nothing",
+			"key", p.message.GetKeyId(), "id", queries[0].GetOrigin().GetId(), "error", m.GetRefused())
+	}
+	s.begin(ctx)
+}
+
+// begin serves once every query is live. Keys with connections start at once:
+// those learn from them that they are to join again.
+func (s *shard) begin(ctx actor.Context) {
+	if s.left > 0 {
+		return
+	}
+	s.puts = nil
+	s.behavior.Become(s.active)
+	for _, keyID := range s.slots.keys() {
+		s.start(ctx, keyID)
+	}
+	held := s.held
+	s.held = nil
+	for _, h := range held {
+		ctx.Receive(&actor.MessageEnvelope{Message: h.message, Sender: h.sender})
+	}
+	s.cfg.Active(s.number)
+}

@@ -1,0 +1,219 @@
+package shard_test
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/birdwire/birdwire/actors"
+	"github.com/birdwire/birdwire/actors/shard"
+	"github.com/birdwire/birdwire/messages"
+	"github.com/birdwire/birdwire/testkit"
+)
+
+func TestActivationTakesTheEpochAndFreesTheDead(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		dead, other := slot(keyID, "dead"), slot(keyID, "other")
+		dead.Incarnation, other.Node = 6, "n2"
+		put(t, k, actors.ShardRecord(number), &messages.Shard{
+			Epoch: 41, Node: "n1", Incarnation: 6, Slots: []*messages.Slot{dead, slot(keyID, "live"), other},
+		})
+		r := newRig(t, k).start()
+		want := &messages.Shard{Epoch: 42, Node: "n1", Incarnation: 7, Slots: []*messages.Slot{slot(keyID, "live"), other}}
+		if got := r.record(); !proto.Equal(got, want) {
+			t.Errorf("record %v, want %v", got, want)
+		}
+		// A key with connections starts by itself, and is told of them.
+		if got := testkit.Expect[*got](r.seen).message.(*messages.KeyStands); len(got.GetSlots()) != 2 || got.GetEpoch()>>32 != 42 || got.GetAgain() {
+			t.Errorf("stands %v", got)
+		}
+	})
+}
+
+func TestActivationTriesAgain(t *testing.T) {
+	for name, fault := range map[string]testkit.Fault{
+		"get fails":            {Op: testkit.Get, Err: errors.New("down")},
+		"cas conflicts":        {Op: testkit.CAS, Err: actors.ErrConflict},
+		"cas in doubt, done":   {Op: testkit.CAS, Err: actors.ErrAmbiguous, Commit: true},
+		"cas in doubt, undone": {Op: testkit.CAS, Err: actors.ErrAmbiguous},
+		"list fails":           {Op: testkit.List, Err: errors.New("down")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			testkit.Run(t, func(k *testkit.Kit) {
+				k.Records.Inject(fault)
+				active := 0
+				r := newRig(t, k, func(c *shard.Config) { c.Active = func(int) { active++ } }).start()
+				client := k.Probe()
+				client.Request(r.pid, &messages.Authorize{Credential: &messages.Credential{KeyId: keyID}})
+				k.Advance(99 * time.Millisecond)
+				if active != 0 {
+					t.Fatal("active at once")
+				}
+				k.Advance(time.Millisecond)
+				if active != 1 || r.record().GetEpoch() == 0 || r.record().GetIncarnation() != 7 {
+					t.Errorf("active %d, record %v", active, r.record())
+				}
+				if m := testkit.FishFor[*got](r.seen, func(g *got) bool { _, ok := g.message.(*messages.Authorize); return ok }); !m.sender.Equal(client.PID()) {
+					t.Errorf("held message came from %v", m.sender)
+				}
+			})
+		})
+	}
+}
+
+func TestActivationPutsActiveQueriesOfActiveKeys(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		define := func(key string, state messages.KeyState) {
+			put(t, k, actors.KeyRecord(key), &messages.Key{Id: key, State: state})
+			put(t, k, actors.RuleRecord(key, "rule-2"), &messages.Rule{Id: "rule-2", K: 2, Tag: "b", Query: "two", Status: "active", CreatedPosition: 5})
+			put(t, k, actors.RuleRecord(key, "rule-3"), &messages.Rule{Id: "rule-3", K: 3, Query: "three", Status: "paused"})
+			put(t, k, actors.MonitorRecord(key, "mon-1"), &messages.Monitor{Id: "mon-1", K: 1, Usernames: []string{"a"}, Status: "active"})
+		}
+		define(keyID, messages.KeyState_KEY_ACTIVE)
+		define(otherKey, messages.KeyState_KEY_REVOKED)
+		put(t, k, actors.RuleRecord(sibling(otherKey), "orphan"), &messages.Rule{K: 1, Query: "x", Status: "active"})
+		k.Records.Put(actors.RuleRecord(keyID, "corrupt"), []byte{0xff})
+		r := newRig(t, k)
+		r.cfg.Logger = nil // the corrupt record is an error in the log
+		r.start()
+
+		m := testkit.Expect[*messages.PutQueries](r.router)
+		if m.GetKeyId() != keyID || len(m.GetPut()) != 2 || m.GetPut()[0].GetK() != 1 || m.GetPut()[1].GetK() != 2 ||
+			m.GetPut()[1].GetRule() != "two" || m.GetPut()[1].GetCreatedPosition() != 5 || m.GetNotify().GetId() != r.pid.GetId() {
+			t.Errorf("put %v", m)
+		}
+		if !r.router.Sender().Equal(r.pid) || r.counts["record_corrupt"] != 1 {
+			t.Errorf("asked by %v, counts %v", r.router.Sender(), r.counts)
+		}
+		// Not ready before the router has answered; it is asked again.
+		k.Tell(r.pid, &messages.Matched{KeyId: keyID})
+		r.router.ExpectNoMessage(1999 * time.Millisecond)
+		k.Advance(time.Millisecond)
+		if again := testkit.Expect[*messages.PutQueries](r.router); again.GetId() != m.GetId() {
+			t.Errorf("asked again under another id: %v", again)
+		}
+		r.seen.ExpectNoMessage(0)
+		r.router.Reply(&messages.QueriesPut{Id: m.GetId(), KeyId: keyID})
+		testkit.FishFor[*got](r.seen, func(g *got) bool { _, ok := g.message.(*messages.Matched); return ok })
+		r.seen.Messages()
+		r.router.Reply(&messages.QueriesPut{Id: m.GetId(), KeyId: keyID}) // late and twice: not the key's
+		r.seen.ExpectNoMessage(time.Minute)
+	})
+}
+
+func TestOneRefusedQueryDoesNotSilenceItsKey(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		put(t, k, actors.KeyRecord(keyID), &messages.Key{Id: keyID, State: messages.KeyState_KEY_ACTIVE})
+		for i, query := range []string{"good", "bad", "fine"} {
+			id := "rule-" + query
+			put(t, k, actors.RuleRecord(keyID, id), &messages.Rule{Id: id, K: uint32(i + 1), Query: query, Status: "active"})
+		}
+		active := false
+		r := newRig(t, k, func(c *shard.Config) { c.Active, c.Logger = func(int) { active = true }, nil }).start()
+		put := map[string]bool{}
+		for range 4 {
+			m := testkit.Expect[*messages.PutQueries](r.router)
+			answer := &messages.QueriesPut{Id: m.GetId(), KeyId: keyID}
+			for _, q := range m.GetPut() {
+				if q.GetRule() == "bad" {
+					answer.Refused = "does not compile"
+				}
+			}
+			if answer.Refused == "" {
+				put[m.GetPut()[0].GetRule()] = true
+			}
+			r.router.Reply(answer)
+		}
+		k.Settle()
+		if !active || !put["good"] || !put["fine"] || len(put) != 2 || r.counts["query_refused"] != 1 {
+			t.Errorf("active %v, put %v, counts %v", active, put, r.counts)
+		}
+	})
+}
+
+func TestPreloadedRecordsAreNotListed(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		key, _ := proto.Marshal(&messages.Key{Id: keyID, State: messages.KeyState_KEY_ACTIVE})
+		rule, _ := proto.Marshal(&messages.Rule{Id: "rule-1", K: 1, Query: "q", Status: "active"})
+		r := newRig(t, k, func(c *shard.Config) {
+			c.Preload = func(n int) ([]actors.Record, bool) {
+				return []actors.Record{
+					{Key: actors.KeyRecord(keyID), Data: key}, {Key: actors.RuleRecord(keyID, "rule-1"), Data: rule},
+				}, n == number
+			}
+		}).start()
+		if m := testkit.Expect[*messages.PutQueries](r.router); m.GetKeyId() != keyID || len(m.GetPut()) != 1 {
+			t.Errorf("put %v", m)
+		}
+		if n := k.Records.Calls(testkit.List); n != 0 {
+			t.Errorf("%d lists", n)
+		}
+	})
+}
+
+func TestHeldQueueIsBounded(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		k.Worker.Hold()
+		r := newRig(t, k, func(c *shard.Config) { c.HeldMost = 2 }).start()
+		client := k.Probe()
+		credential := &messages.Credential{KeyId: keyID}
+		for _, m := range []any{
+			&messages.Admit{Credential: credential}, &messages.Authorize{Credential: credential},
+			&messages.Admit{Credential: credential}, &messages.CreateRule{KeyId: keyID}, &messages.Join{KeyId: keyID}, &messages.Leave{KeyId: keyID},
+		} {
+			client.Request(r.pid, m)
+		}
+		if m := testkit.Expect[*messages.Refused](client); m.GetRefusal() != messages.Refusal_REFUSAL_OVERLOAD || m.GetRetryAfterMs() == 0 {
+			t.Errorf("refused %v", m)
+		}
+		if m := testkit.Expect[*messages.Rejected](client); m.GetRejection() != messages.Rejection_REJECTION_UNAVAILABLE {
+			t.Errorf("rejected %v", m)
+		}
+		testkit.Expect[*messages.JoinRefused](client)
+		k.Worker.Release()
+		client.ExpectNoMessage(time.Second)
+		if got := r.answers(); !slices.Equal(got, []string{"*messages.Admit", "*messages.Authorize", "stands 0"}) {
+			t.Errorf("handed on: %v", got)
+		}
+	})
+}
+
+func TestAFullWorkerPoolIsAskedAgain(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		k.Worker.Refuse(true)
+		active := false
+		newRig(t, k, func(c *shard.Config) { c.Active = func(int) { active = true } }).start()
+		k.Advance(time.Second)
+		k.Worker.Refuse(false)
+		if k.Advance(50 * time.Millisecond); !active {
+			t.Error("not active")
+		}
+	})
+}
+
+func TestARestartIsAnActivation(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		r := newRig(t, k).start()
+		before := r.running(keyID)
+		r.take(keyID, "c1", 5)
+		r.do(keyID, func(actor.Context) {}) // still there
+		k.Tell(r.pid, &actors.WorkPanicked{Reason: "boom"})
+		if len(k.Panics()) != 1 {
+			t.Fatal("did not fail")
+		}
+		if got := r.record(); got.GetEpoch() != 2 || !connections(got)["c1"] {
+			t.Errorf("record %v", got)
+		}
+		after := testkit.FishFor(r.seen, func(g *got) bool {
+			s, ok := g.message.(*messages.KeyStands)
+			return ok && len(s.GetSlots()) == 1
+		}).message.(*messages.KeyStands)
+		if after.GetEpoch() <= before.GetEpoch() {
+			t.Errorf("epoch %d after %d", after.GetEpoch(), before.GetEpoch())
+		}
+	})
+}

@@ -1,0 +1,180 @@
+package shard
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/birdwire/birdwire/actors"
+	"github.com/birdwire/birdwire/messages"
+)
+
+// child is one key's actor.
+type child struct {
+	keyID   string
+	pid     *actor.PID
+	budget  actors.Budget
+	starts  int  // how often it has asked how things stand
+	asked   bool // whether it is idle; anything handed on since makes it false
+	stopped bool // its budget is spent
+}
+
+// cooling is a key whose actor was stopped: it is not started before until.
+type cooling struct {
+	until time.Time
+	wait  time.Duration
+}
+
+const (
+	coolFirst = time.Second
+	coolMost  = time.Minute
+)
+
+// route hands a message on to its key's actor, which is started if need be.
+func (s *shard) route(ctx actor.Context) {
+	keyID, ok := keyOf(ctx.Message())
+	if !ok {
+		return
+	}
+	if !actors.ValidID(keyID) || actors.ShardOf(keyID) != s.number {
+		s.misrouted(ctx, keyID)
+		return
+	}
+	if s.forward(ctx, keyID) {
+		return
+	}
+	if detail := s.start(ctx, keyID); detail != "" {
+		s.refuse(ctx, ctx.Message(), ctx.Sender(), detail)
+		return
+	}
+	s.forward(ctx, keyID)
+}
+
+// misrouted answers for ids that no key can have, and for keys of other shards.
+func (s *shard) misrouted(ctx actor.Context, keyID string) {
+	answer := actors.Unavailable(ctx.Message(), detailFenced)
+	if !actors.ValidID(keyID) {
+		switch answer.(type) {
+		case *messages.Refused:
+			answer = &messages.Refused{Refusal: messages.Refusal_REFUSAL_UNKNOWN_KEY, Detail: "the key is not one"}
+		case *messages.Rejected:
+			answer = &messages.Rejected{Rejection: messages.Rejection_REJECTION_NOT_FOUND, Field: "id", Detail: "there is no such key"}
+		}
+	}
+	if answer != nil && ctx.Sender() != nil {
+		ctx.Respond(answer)
+	}
+}
+
+// forward hands the present message on; false where the key's actor is not there.
+func (s *shard) forward(ctx actor.Context, keyID string) bool {
+	c := s.children[keyID]
+	if c == nil {
+		return false
+	}
+	c.asked = false
+	ctx.Forward(c.pid)
+	return true
+}
+
+// start has the key's actor running; detail says why it cannot.
+func (s *shard) start(ctx actor.Context, keyID string) (detail string) {
+	if s.children[keyID] != nil {
+		return ""
+	}
+	if cool := s.cooling[keyID]; cool != nil && s.cfg.Clock.Now().Before(cool.until) {
+		return detailCooling
+	}
+	if len(s.children) >= s.cfg.KeysMost {
+		return detailFull
+	}
+	// Every start has a name of its own: a predecessor may still be stopping.
+	s.spawned++
+	pid, err := ctx.SpawnNamed(s.cfg.Key(keyID), fmt.Sprintf("%s-%d", keyID, s.spawned))
+	if err != nil {
+		s.log.Error("a key's actor cannot be started", "key", keyID, "error", err)
+		return detailCooling
+	}
+	c := &child{keyID: keyID, pid: pid, budget: actors.Budget{Most: s.cfg.RestartsMost, Within: s.cfg.RestartsWithin}}
+	s.children[keyID], s.byPID[pid.GetId()] = c, c
+	return ""
+}
+
+// stands answers a key that starts.
+func (s *shard) stands(ctx actor.Context, m *messages.AskKey) {
+	c := s.children[m.GetKeyId()]
+	if c == nil || ctx.Sender() == nil || !c.pid.Equal(ctx.Sender()) {
+		return // one that is being stopped
+	}
+	c.starts++
+	s.starts++
+	s.tell(ctx, c.pid, &messages.KeyStands{
+		KeyId: c.keyID,
+		Epoch: s.epoch<<32 | s.starts,
+		Slots: s.slots.of(c.keyID),
+		Again: c.starts > 1 || s.cooling[c.keyID] != nil,
+	})
+}
+
+// idle stops a key that says so twice with nothing handed on in between: then
+// its mailbox holds nothing, and nothing is lost.
+func (s *shard) idle(ctx actor.Context, m *messages.KeyIdle) {
+	c := s.children[m.GetKeyId()]
+	if c == nil || ctx.Sender() == nil || !c.pid.Equal(ctx.Sender()) {
+		return
+	}
+	if !c.asked {
+		c.asked = true
+		ctx.Send(c.pid, &messages.StopIfIdle{KeyId: c.keyID})
+		return
+	}
+	s.forget(c)
+	delete(s.cooling, c.keyID)
+	ctx.Stop(c.pid)
+}
+
+func (s *shard) forget(c *child) {
+	delete(s.children, c.keyID)
+	delete(s.byPID, c.pid.GetId())
+}
+
+// HandleFailure restarts the one key that failed. One that fails too often is
+// stopped, and started again when it has cooled down.
+func (s *shard) HandleFailure(system *actor.ActorSystem, supervisor actor.Supervisor, pid *actor.PID, _ *actor.RestartStatistics, reason, _ any) {
+	c := s.byPID[pid.GetId()]
+	if c == nil {
+		supervisor.StopChildren(pid)
+		return
+	}
+	c.asked = false
+	c.stopped = c.budget.Apply(s.cfg.Clock.Now(), system, supervisor, pid, reason)
+	s.cfg.Count("key_restarted")
+	s.log.Error("a key's actor failed", "key", c.keyID, "restarted", !c.stopped, "reason", reason)
+}
+
+// terminated is the end of a key that did not ask for it.
+func (s *shard) terminated(ctx actor.Context, m *actor.Terminated) {
+	c := s.byPID[m.Who.GetId()]
+	if c == nil || s.ending {
+		return
+	}
+	s.forget(c)
+	cool := s.cooling[c.keyID]
+	if cool == nil {
+		cool = &cooling{}
+		s.cooling[c.keyID] = cool
+	}
+	cool.wait = min(max(2*cool.wait, coolFirst), coolMost)
+	cool.until = s.cfg.Clock.Now().Add(cool.wait)
+	s.cfg.Count("key_stopped")
+	s.log.Error("a key's actor is stopped and cools down", "key", c.keyID, "failed_too_often", c.stopped, "for", cool.wait)
+	s.cfg.Clock.After(cool.wait, ctx.Self(), &coolTime{s, c.keyID})
+}
+
+// cooled starts a key that has connections: they wait for word from it.
+func (s *shard) cooled(ctx actor.Context, m *coolTime) {
+	if m.of == s && len(s.slots.byKey[m.keyID]) > 0 {
+		s.start(ctx, m.keyID)
+	}
+}

@@ -1,0 +1,225 @@
+package shard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/birdwire/birdwire/actors"
+	"github.com/birdwire/birdwire/messages"
+)
+
+// take counts the slot and has it written; committed answers.
+//
+// It counts what should stand, not what does: a slot given back makes room for
+// another at once, since the write that holds the new one no longer holds the
+// old one.
+func (s *shard) take(ctx actor.Context, m *messages.TakeSlot) {
+	slot := m.GetSlot()
+	if e := s.slots.byConnection[slot.GetConnectionId()]; e != nil {
+		if e.waiting == nil {
+			s.tell(ctx, ctx.Sender(), &messages.SlotTaken{ConnectionId: slot.GetConnectionId()})
+			return
+		}
+		e.waiting = ctx.Sender()
+		return
+	}
+	refused := &messages.SlotRefused{ConnectionId: slot.GetConnectionId()}
+	if s.slots.count(slot.GetKeyId(), slot.GetApi()) >= int(m.GetLimit()) {
+		for _, e := range s.slots.dead(slot.GetKeyId(), slot.GetApi(), s.cfg.Dead) {
+			s.remove(ctx, e)
+		}
+	}
+	switch {
+	case s.slots.count(slot.GetKeyId(), slot.GetApi()) >= int(m.GetLimit()):
+		refused.Detail = fmt.Sprintf("all %d connections that the key may have are open", m.GetLimit())
+	case len(s.fresh)+len(s.batch) >= s.cfg.WaitersMost:
+		refused.Detail, refused.Retry = "too many connections at once: try again", true
+	default:
+		e := s.slots.add(slot)
+		e.waiting = ctx.Sender()
+		s.fresh = append(s.fresh, e)
+		s.changed(ctx, s.cfg.CommitAfter)
+		return
+	}
+	s.tell(ctx, ctx.Sender(), refused)
+}
+
+func (s *shard) free(ctx actor.Context, connectionID string) {
+	if e := s.slots.byConnection[connectionID]; e != nil {
+		s.remove(ctx, e)
+	}
+}
+
+func (s *shard) remove(ctx actor.Context, e *entry) {
+	s.slots.remove(e)
+	s.changed(ctx, s.cfg.CommitAfter)
+}
+
+// changed has the record written, after wait or when the write under way ends.
+func (s *shard) changed(ctx actor.Context, wait time.Duration) {
+	s.dirty = true
+	if s.writing || s.timed {
+		return
+	}
+	s.timed = true
+	s.cfg.Clock.After(wait, ctx.Self(), &commitTime{s})
+}
+
+func (s *shard) commitDue(ctx actor.Context, m *commitTime) {
+	if m.of != s {
+		return
+	}
+	s.timed = false
+	if s.dirty && !s.writing {
+		s.commit(ctx)
+	}
+}
+
+// committed is a worker's answer: written, or what stands instead, or err.
+type committed struct {
+	of       *shard
+	revision uint64
+	stands   *messages.Shard // another revision than the one written against
+	err      error
+}
+
+func (s *shard) commit(ctx actor.Context) {
+	s.writing, s.dirty = true, false
+	s.batch, s.fresh = s.fresh, nil
+	record := &messages.Shard{Epoch: s.epoch, Node: s.cfg.Node, Incarnation: s.cfg.Incarnation, Slots: list(s.slots.all)}
+	records, name, revision := s.cfg.Records, actors.ShardRecord(s.number), s.revision
+	s.work(ctx, func(work context.Context) any {
+		c := write(work, records, name, record, revision)
+		c.of = s
+		return c
+	})
+}
+
+// write asks until the answer is certain, for as long as the store takes to
+// give the same uncertain one three times.
+func write(ctx context.Context, records actors.Records, name string, record *messages.Shard, revision uint64) *committed {
+	data, err := proto.Marshal(record)
+	if err != nil {
+		return &committed{err: err}
+	}
+	for range 3 {
+		written, err := records.CAS(ctx, name, data, revision)
+		if err == nil {
+			return &committed{revision: written}
+		}
+		if errors.Is(err, actors.ErrFull) {
+			return &committed{err: err}
+		}
+		c := reread(ctx, records, name)
+		if c.err == nil && c.revision != revision {
+			return c
+		}
+	}
+	return &committed{err: fmt.Errorf("write %s: %w", name, actors.ErrAmbiguous)}
+}
+
+// reread finds what stands. A record that is gone was nobody's to delete: it
+// reads as epoch 0, which is not ours.
+func reread(ctx context.Context, records actors.Records, name string) *committed {
+	c := &committed{stands: &messages.Shard{}}
+	var data []byte
+	if data, c.revision, c.err = records.Get(ctx, name); errors.Is(c.err, actors.ErrNotFound) {
+		c.err = nil
+		return c
+	}
+	if c.err == nil {
+		c.err = proto.Unmarshal(data, c.stands)
+	}
+	return c
+}
+
+func (s *shard) committed(ctx actor.Context, c *committed) {
+	if c.of != s {
+		return
+	}
+	s.writing = false
+	switch {
+	case c.err != nil:
+		s.commitFailed(ctx, c.err)
+		return
+	case c.stands == nil:
+		for _, e := range s.batch {
+			s.durable(ctx, e)
+		}
+		s.batch = nil
+	case c.stands.GetEpoch() != s.epoch:
+		s.stepDown(ctx, c.stands)
+		return
+	default:
+		s.adopt(ctx, c.stands)
+	}
+	s.revision, s.backoff = c.revision, 0
+	if s.dirty {
+		s.commit(ctx)
+	}
+}
+
+// adopt: an earlier write of this epoch, thought lost, had happened. What it
+// holds is durable; the rest is written again.
+func (s *shard) adopt(ctx actor.Context, stands *messages.Shard) {
+	there := map[string]bool{}
+	for _, slot := range stands.GetSlots() {
+		there[slot.GetConnectionId()] = true
+	}
+	batch := s.batch
+	s.batch = nil
+	for _, e := range batch {
+		if there[e.slot.GetConnectionId()] {
+			s.durable(ctx, e)
+		} else {
+			s.fresh = append(s.fresh, e)
+		}
+	}
+	s.dirty = true
+}
+
+// commitFailed refuses those that waited. Their slots may stand in the record
+// all the same, so it is written again until it is known to hold none of them.
+func (s *shard) commitFailed(ctx actor.Context, err error) {
+	wait := s.failed()
+	s.log.Warn("writing the shard's record failed; it is written again", "in", wait, "error", err)
+	for _, e := range s.batch {
+		s.refuseSlot(ctx, e, detailStore)
+		if !e.gone {
+			s.slots.remove(e)
+		}
+	}
+	s.batch = nil
+	s.changed(ctx, wait)
+}
+
+// durable: the entry stands in the record, unless it was freed meanwhile.
+func (s *shard) durable(ctx actor.Context, e *entry) {
+	if e.gone {
+		s.refuseSlot(ctx, e, "the connection has ended")
+		return
+	}
+	s.tell(ctx, e.waiting, &messages.SlotTaken{ConnectionId: e.slot.GetConnectionId()})
+	e.waiting = nil
+}
+
+func (s *shard) refuseSlot(ctx actor.Context, e *entry, detail string) {
+	s.tell(ctx, e.waiting, &messages.SlotRefused{ConnectionId: e.slot.GetConnectionId(), Detail: detail, Retry: true})
+	e.waiting = nil
+}
+
+// tell answers a child, which then is not idle.
+func (s *shard) tell(ctx actor.Context, to *actor.PID, message any) {
+	if to == nil {
+		return
+	}
+	if c := s.byPID[to.GetId()]; c != nil {
+		c.asked = false
+	}
+	ctx.Send(to, message)
+}
