@@ -9,7 +9,7 @@ import (
 // Codes that mean the same language, by the one they are compared as. X still
 // writes the old ones.
 var sameLanguage = map[string]string{
-	"iw": "he", "in": "id", "ji": "yi", "jw": "jv", "mo": "ro", "nb": "no", "tl": "fil",
+	"iw": "he", "in": "id", "ji": "yi", "jw": "jv", "mo": "ro", "tl": "fil",
 }
 
 // Scripts that a region of Chinese is written in. A code without region or
@@ -74,8 +74,10 @@ func keysOfLanguage(code string) []uint64 {
 	switch c {
 	case "zh":
 		add("zh-hans")
-	case "nn":
+	case "nb", "nn": // both are Norwegian
 		add("no")
+	case "no": // and what is called so is nearly always this one
+		add("nb")
 	}
 	return keys
 }
@@ -84,7 +86,7 @@ func keysOfLanguage(code string) []uint64 {
 // language is not one.
 const languageCodes = " aa ab ae af ak am an ar as av ay az ba be bg bh bi bm bn bo br bs ca ce ch co cr cs cu cv cy da de dv dz " +
 	"ee el en eo es et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht hu hy hz ia id ie ig ii ik io is it iu ja jv " +
-	"ka kg ki kj kk kl km kn ko kr ks ku kv kw ky la lb lg li ln lo lt lu lv mg mh mi mk ml mn mr ms mt my na nd ne ng nl nn no nr nv ny " +
+	"ka kg ki kj kk kl km kn ko kr ks ku kv kw ky la lb lg li ln lo lt lu lv mg mh mi mk ml mn mr ms mt my na nb nd ne ng nl nn no nr nv ny " +
 	"oc oj om or os pa pi pl ps pt qu rm rn ro ru rw sa sc sd se sg si sk sl sm sn so sq sr ss st su sv sw ta te tg th ti tk tn to tr ts tt tw ty " +
 	"ug uk ur uz ve vi vo wa wo xh yi yo za zh zu "
 

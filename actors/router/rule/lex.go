@@ -77,9 +77,15 @@ func (p *parser) bracketed() (string, error) {
 
 // quote shows a piece of a rule in an error: short.
 func quote(s string) string {
+	if s == "" {
+		return "nothing"
+	}
 	const most = 40
 	if utf8.RuneCountInString(s) > most {
 		s = string([]rune(s)[:most]) + "…"
+	}
+	if strings.Contains(s, `"`) {
+		return "`" + s + "`"
 	}
 	return `"` + s + `"`
 }

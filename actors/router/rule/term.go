@@ -38,8 +38,8 @@ func (p *parser) mention(sign int) (*Expr, error) {
 	p.pos += len(v.text)
 	name, e := readName(v, "@")
 	if e != nil {
-		if e.suggestion == "" {
-			e.suggestion = p.joined("@")
+		if v.text == "" {
+			return nil, p.fail(start, quote(p.in[start:p.pos]), "a username right behind the @", p.joined("@"))
 		}
 		return nil, p.fail(max(start, v.pos+e.at), e.found, e.expected, e.suggestion)
 	}
@@ -90,7 +90,7 @@ func (p *parser) word(negated bool) (*Expr, error) {
 		return nil, err
 	}
 	if p.peek() == '"' {
-		return nil, p.fail(p.pos, `"`, "a space before the quotation mark", "")
+		return nil, p.fail(p.pos, "`\"`", "a space before the quotation mark", "")
 	}
 	x := wordsAtom(KindKeyword, s)
 	if x == nil {
@@ -103,7 +103,7 @@ func (p *parser) word(negated bool) (*Expr, error) {
 // instead is what was probably meant by signs that other languages have.
 var instead = map[string]string{
 	"||": "OR", "|": "OR", "&&": "a space, which means and", "&": "a space, which means and",
-	"+": "a space, which means and", "!": "-, which negates", "~": `"some words"~3`,
+	"+": "a space, which means and", "!": "-, which negates", "–": "-, which negates", "—": "-, which negates", "~": `"some words"~3`,
 }
 
 // lookalike refuses what looks like the language and is not.
@@ -111,7 +111,11 @@ func (p *parser) lookalike(start int, s string) error {
 	switch r, n := utf8.DecodeRuneInString(s); r {
 	case '“', '”', '„', '‟', '«':
 		inner, _, _ := strings.Cut(strings.TrimLeft(p.in[start:], "“”„‟«"), "”")
-		return p.fail(start, quote(string(r)), `a straight quotation mark, "`, quote(strings.TrimRight(inner, "“”„‟«» ")))
+		suggestion := ""
+		if inner = strings.TrimRight(inner, "“”„‟«» "); inner != "" {
+			suggestion = quote(inner)
+		}
+		return p.fail(start, quote(string(r)), "straight quotation marks", suggestion)
 	case '–', '—', '−', '－':
 		if len(s) > n {
 			return p.fail(start, quote(string(r)), "a hyphen, -, to negate", "-"+s[n:])

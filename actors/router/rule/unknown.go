@@ -18,6 +18,18 @@ var elsewhere = map[string]string{
 	"links": "has:links", "images": "has:images", "video": "has:video_link", "media": "has:media",
 }
 
+// absent are names that other searches have and that a stream cannot have.
+var absent = map[string]string{
+	"since": noDates, "until": noDates, "since_id": noDates, "max_id": noDates, "since_time": noDates, "until_time": noDates,
+	"min_faves": noCounts, "min_likes": noCounts, "min_retweets": noCounts, "min_replies": noCounts, "min_reposts": noCounts,
+	"list": "its members, as in (from:nasa OR from:esa): lists are not known here",
+}
+
+const (
+	noDates  = "no dates: a stream delivers what is posted after the rule was made"
+	noCounts = "no likes, retweets or replies: a post that was just made has none"
+)
+
 // unknown is the error for a name with a colon that is no operator.
 func (p *parser) unknown(name string) error {
 	const expected = `an operator of the language, or quotation marks around it where it is text`
@@ -37,7 +49,13 @@ func (p *parser) unknown(name string) error {
 		return p.fail(p.pos, found, expected, "is: or has:")
 	}
 	if hint, ok := elsewhere[name]; ok {
+		if strings.HasSuffix(hint, ":") {
+			hint += s[len(name)+1:]
+		}
 		return p.fail(p.pos, found, expected, hint)
+	}
+	if why, ok := absent[name]; ok {
+		return p.fail(p.pos, found, why, "")
 	}
 	if near := nearest(name, operators); near != "" {
 		return p.fail(p.pos, found, expected, near+s[len(name):])

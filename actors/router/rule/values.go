@@ -137,7 +137,7 @@ func readCount(v value) (*Expr, *problem) {
 	var ok bool
 	if a.Lo, ok = count(lo); !ok {
 		suggestion := ""
-		if digits := strings.Map(digitsOnly, lo); digits != "" && !ranged {
+		if digits := strings.Map(digitsOnly, lo); !ranged && digits != lo && digits != "" {
 			suggestion = v.name + ":" + digits
 		} else if _, good := count(hi); lo == "" && good {
 			suggestion = v.name + ":0.." + hi

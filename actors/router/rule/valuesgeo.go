@@ -12,11 +12,11 @@ import (
 // readRadius reads [longitude latitude radius], the radius in mi or km.
 func readRadius(v value) (*Expr, *problem) {
 	const expected = "[longitude latitude radius], such as [2.355128 48.861118 16km]"
-	f := strings.Fields(v.text)
+	f, at := numbers(v.text)
 	if !v.bracket || len(f) != 3 {
 		return nil, &problem{0, quote(v.text), expected, ""}
 	}
-	lon, lat, e := readPoint(v, f[0], f[1])
+	lon, lat, e := readPoint(f[:2], at[:2])
 	if e != nil {
 		return nil, e
 	}
@@ -32,11 +32,11 @@ func readRadius(v value) (*Expr, *problem) {
 	r, ok := decimal(number)
 	switch {
 	case unit == "":
-		return nil, &problem{0, quote(f[2]), "a radius with its unit, mi or km", fmt.Sprintf("[%s %s %smi]", f[0], f[1], f[2])}
+		return nil, &problem{at[2], quote(f[2]), "a radius with its unit, mi or km", fmt.Sprintf("[%s %s %smi]", f[0], f[1], f[2])}
 	case !ok || r <= 0:
-		return nil, &problem{0, quote(f[2]), "a radius above 0", ""}
+		return nil, &problem{at[2], quote(f[2]), "a radius above 0", ""}
 	case r*metres >= maxGeoMetres:
-		return nil, &problem{0, quote(f[2]), "a radius below 25mi (40.2km)", ""}
+		return nil, &problem{at[2], quote(f[2]), "a radius below 25mi (40.2km)", ""}
 	}
 	x := valueAtom(v.kind, fmt.Sprintf("[%s %s %s%s]", plain(lon), plain(lat), plain(r), unit))
 	x.Atom.Geo = [4]float64{lon, lat, r * metres}
@@ -47,15 +47,15 @@ func readRadius(v value) (*Expr, *problem) {
 // 180th meridian.
 func readBox(v value) (*Expr, *problem) {
 	const expected = "[west south east north] in degrees, such as [-105.301758 39.964069 -105.178505 40.09455]"
-	f := strings.Fields(v.text)
+	f, at := numbers(v.text)
 	if !v.bracket || len(f) != 4 {
 		return nil, &problem{0, quote(v.text), expected, ""}
 	}
-	west, south, e := readPoint(v, f[0], f[1])
+	west, south, e := readPoint(f[:2], at[:2])
 	if e != nil {
 		return nil, e
 	}
-	east, north, e := readPoint(v, f[2], f[3])
+	east, north, e := readPoint(f[2:], at[2:])
 	if e != nil {
 		return nil, e
 	}
@@ -94,19 +94,32 @@ func boxSides(west, south, east, north float64) (width, height float64) {
 	return degrees * perDegree * math.Cos(lat*math.Pi/180), (north - south) * perDegree
 }
 
-func readPoint(v value, lonText, latText string) (lon, lat float64, e *problem) {
-	const expected = "a longitude of -180 to 180, then a latitude of -90 to 90"
-	lon, ok := decimal(lonText)
-	if !ok || math.Abs(lon) > 180 {
-		return 0, 0, &problem{0, quote(lonText), expected, ""}
+// numbers are the words of a bracket and where each begins.
+func numbers(s string) (words []string, at []int) {
+	for from := 0; ; {
+		from += len(s[from:]) - len(strings.TrimLeft(s[from:], " \t\r\n"))
+		word := firstWord(s[from:])
+		if word == "" {
+			return words, at
+		}
+		words, at = append(words, word), append(at, from)
+		from += len(word)
 	}
-	lat, ok = decimal(latText)
+}
+
+func readPoint(words []string, at []int) (lon, lat float64, e *problem) {
+	const expected = "a longitude of -180 to 180, then a latitude of -90 to 90"
+	lon, ok := decimal(words[0])
+	if !ok || math.Abs(lon) > 180 {
+		return 0, 0, &problem{at[0], quote(words[0]), expected, ""}
+	}
+	lat, ok = decimal(words[1])
 	if !ok || math.Abs(lat) > 90 {
 		suggestion := ""
 		if ok && math.Abs(lat) <= 180 && math.Abs(lon) <= 90 {
-			suggestion = "the longitude first: " + latText + " " + lonText
+			suggestion = "the longitude first: " + words[1] + " " + words[0]
 		}
-		return 0, 0, &problem{0, quote(latText), expected, suggestion}
+		return 0, 0, &problem{at[1], quote(words[1]), expected, suggestion}
 	}
 	return lon, lat, nil
 }
