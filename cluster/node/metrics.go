@@ -1,13 +1,17 @@
 package node
 
 import (
+	"net/http"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/birdwire/birdwire/actors/journal"
 	"github.com/birdwire/birdwire/actors/router"
+	"github.com/birdwire/birdwire/actors/source"
 )
 
 // metrics are the node's own figures, on a registry of its own: two nodes in
@@ -19,11 +23,19 @@ type metrics struct {
 	drops       *prometheus.CounterVec
 	deadLetters prometheus.Counter
 	workPanics  prometheus.Counter
+	keyEvents   *prometheus.CounterVec
+
+	requestPanics  prometheus.Counter
+	requests       *prometheus.CounterVec
+	requestSeconds *prometheus.HistogramVec
 
 	appendSeconds prometheus.Histogram
 	appendEvents  prometheus.Counter
 	appendErrors  prometheus.Counter
 	duplicates    prometheus.Counter
+
+	polls        *prometheus.CounterVec
+	sourceEvents *prometheus.CounterVec
 
 	routedEvents, repeats, hits, routed prometheus.Counter
 	mended, skipped, matchPanics        prometheus.Counter
@@ -55,10 +67,20 @@ func newMetrics() *metrics {
 	m.drops = counters("mailbox_dropped_total", "Messages dropped at a full mailbox, by kind of actor.", "kind")
 	m.deadLetters = counter("dead_letters_total", "Messages that reached no actor.")
 	m.workPanics = counter("work_panics_total", "Blocking work that panicked.")
+	m.keyEvents = counters("key_events_total", "What happened to keys and shards: restarts, stops, fences, records that could not be read.", "event")
+	m.requestPanics = counter("http_panics_total", "HTTP requests that a panic ended.")
+	m.requests = counters("http_requests_total", "HTTP requests by route, method and status.", "route", "method", "status")
+	m.requestSeconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Namespace: "birdwire", Name: "http_request_seconds", Help: "How long HTTP requests took, by route.",
+		Buckets: prometheus.DefBuckets,
+	}, []string{"route"})
+	m.registry.MustRegister(m.requestSeconds)
 	m.appendSeconds = seconds("journal_append_seconds", "From a frame made to its durable acknowledgement.")
 	m.appendEvents = counter("journal_events_total", "Events made durable.")
 	m.appendErrors = counter("journal_append_errors_total", "Appends that failed and were tried again or given back.")
 	m.duplicates = counter("journal_duplicates_total", "Offered events that the log held already.")
+	m.polls = counters("source_polls_total", "Readings of upstreams, by kind of source and how they ended.", "kind", "outcome")
+	m.sourceEvents = counters("source_events_total", "Events by kind of source: new, or duplicates.", "kind", "outcome")
 	m.routedEvents = counter("router_events_total", "Events taken from the log, repeats included.")
 	m.repeats = counter("router_repeats_total", "Events dropped as repeats.")
 	m.hits = counter("router_hits_total", "Standing queries that wanted an event.")
@@ -79,6 +101,17 @@ func (m *metrics) supervised(kind, directive string) {
 	m.supervision.WithLabelValues(kind, strings.ToLower(strings.TrimSuffix(directive, "Directive"))).Inc()
 }
 
+// requested counts one HTTP request. route is a pattern of ours, never what a
+// client sent. A WebSocket lasts as long as its client: it has no duration here.
+func (m *metrics) requested(route, method string, status int, took time.Duration) {
+	m.requests.WithLabelValues(route, method, strconv.Itoa(status)).Inc()
+	if status != http.StatusSwitchingProtocols {
+		m.requestSeconds.WithLabelValues(route).Observe(took.Seconds())
+	}
+}
+
+func (m *metrics) keyed(event string) { m.keyEvents.WithLabelValues(event).Inc() }
+
 func (m *metrics) dropped(kind string) prometheus.Counter { return m.drops.WithLabelValues(kind) }
 
 func (m *metrics) appended(o journal.Observation) {
@@ -89,6 +122,19 @@ func (m *metrics) appended(o journal.Observation) {
 	m.appendSeconds.Observe(o.Took.Seconds())
 	m.appendEvents.Add(float64(o.Events))
 	m.duplicates.Add(float64(o.Duplicates))
+}
+
+func (m *metrics) read(o source.Observation) {
+	if o.Polled {
+		outcome := "ok"
+		if o.Err != nil {
+			outcome = "failed"
+		}
+		m.polls.WithLabelValues(o.Kind, outcome).Inc()
+		return
+	}
+	m.sourceEvents.WithLabelValues(o.Kind, "new").Add(float64(o.Events))
+	m.sourceEvents.WithLabelValues(o.Kind, "duplicate").Add(float64(o.Duplicates))
 }
 
 func (m *metrics) handled(o router.Observation) {

@@ -18,25 +18,6 @@ import (
 // of them is 32 more, and a new system costs 10 ms and 3 MB.
 func init() { cmap.SHARD_COUNT = 1 }
 
-// mailboxBounds say how many messages may wait for one actor of a kind. Past
-// the bound a message is dropped and counted, which every protocol here takes:
-//
-//	connection   is ended as a slow consumer
-//	router       a lost frame is a hole, read from the log
-//	apikey       a lost Matched is a hole in its numbers: connections rejoin
-//	shard        a request is answered by nobody: 503, and asked again
-//	journal      an offer is answered by nobody: its offerer asks again
-//	source       as journal
-var mailboxBounds = map[string]int{
-	"connection": 4_096,
-	"router":     65_536,
-	"apikey":     16_384,
-	"shard":      65_536,
-	"journal":    65_536,
-}
-
-const mailboxBound = 4_096 // of every other kind
-
 // system is one node's actor system with what its actors take from it.
 type system struct {
 	*actor.ActorSystem
@@ -75,6 +56,11 @@ func (s *system) observe(event any) {
 		}
 	case *actor.DeadLetterEvent:
 		s.metrics.deadLetters.Inc()
+		// A connection that could not say that it ended must not be sent to for ever.
+		id, isConnection := strings.CutPrefix(e.PID.GetId(), "connection/")
+		if _, ok := e.Message.(*messages.Deliveries); ok && isConnection {
+			s.Root.Send(actor.NewPID(s.ProcessRegistry.Address, "router"), &messages.Leave{ConnectionId: id})
+		}
 	}
 }
 
@@ -91,13 +77,10 @@ func kindOfChild(id string) string {
 
 // props is the one factory of actors' props.
 func (s *system) props(kind string, produce actor.Producer, children actor.SupervisorStrategy) *actor.Props {
-	bound, ok := mailboxBounds[kind]
-	if !ok {
-		bound = mailboxBound
-	}
+	bound := boundOf(kind)
 	dropped := s.metrics.dropped(kind)
 	options := []actor.PropsOption{actor.WithMailbox(func() actor.Mailbox {
-		return &mailbox{Mailbox: unbounded(), bound: bound, kind: kind, dropped: dropped}
+		return &mailbox{kind: kind, bound: bound, dropped: dropped}
 	})}
 	if children != nil {
 		options = append(options, actor.WithSupervisor(children))
@@ -105,11 +88,15 @@ func (s *system) props(kind string, produce actor.Producer, children actor.Super
 	return actor.PropsFromProducer(produce, options...)
 }
 
-var unbounded = actor.Unbounded()
-
 // spawn starts an actor that has no parent, under an explicit strategy.
 func (s *system) spawn(name string, props *actor.Props, strategy actor.SupervisorStrategy) (*actor.PID, error) {
-	return s.Root.SpawnNamed(props.Configure(actor.WithGuardian(strategy)), name)
+	return s.Root.SpawnNamed(guarded(props, strategy), name)
+}
+
+// guarded sets who supervises an actor that has no parent. It changes the
+// props, so those that many actors share are guarded once, before the first.
+func guarded(props *actor.Props, strategy actor.SupervisorStrategy) *actor.Props {
+	return props.Configure(actor.WithGuardian(strategy))
 }
 
 // The strategies of actors without a parent. One value each: protoactor keeps a
@@ -119,27 +106,6 @@ var (
 	restartWithBudget = actor.NewOneForOneStrategy(10, 10*time.Second, actor.DefaultDecider)
 	restartWithPause  = actor.NewExponentialBackoffStrategy(5*time.Minute, time.Second)
 )
-
-// mailbox bounds protoactor's own. The check and the post are two steps, so
-// the bound may be passed by as many as send at once.
-type mailbox struct {
-	actor.Mailbox
-	bound   int
-	kind    string
-	full    atomic.Bool
-	dropped interface{ Inc() }
-}
-
-func (m *mailbox) PostUserMessage(message any) {
-	if m.Mailbox.UserMessageCount() < m.bound {
-		m.Mailbox.PostUserMessage(message)
-		return
-	}
-	m.dropped.Inc()
-	if m.kind == "connection" && !m.full.Swap(true) {
-		m.Mailbox.PostUserMessage(&messages.End{Reason: messages.EndReason_END_SLOW, Detail: "events come faster than they are handled"})
-	}
-}
 
 // clock is the wall clock.
 type clock struct{ root *actor.RootContext }

@@ -1,0 +1,83 @@
+package node
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"runtime/debug"
+	"slices"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/birdwire/birdwire/cluster/store"
+	"github.com/birdwire/birdwire/gateway/admin"
+	"github.com/birdwire/birdwire/messages"
+)
+
+// Version is what was built: the module's version, else the revision.
+func Version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	if v := info.Main.Version; v != "" && v != "(devel)" {
+		return v
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			return s.Value
+		}
+	}
+	return "devel"
+}
+
+// keyList reads all keys from the control store: operators ask for it rarely,
+// and a list in memory would be one more thing to keep true.
+type keyList struct{ control store.Control }
+
+var _ admin.KeyList = keyList{}
+
+func (l keyList) ListKeys(ctx context.Context) ([]*messages.Key, error) {
+	values, err := l.control.List(ctx, "keys.")
+	if err != nil {
+		return nil, fmt.Errorf("list keys: %w", err)
+	}
+	list := make([]*messages.Key, 0, len(values))
+	for _, v := range values {
+		key := new(messages.Key)
+		if err := proto.Unmarshal(v.Data, key); err != nil {
+			return nil, fmt.Errorf("list keys: record %s: %w", v.Key, err)
+		}
+		key.SecretHash = nil
+		list = append(list, key)
+	}
+	slices.SortStableFunc(list, func(a, b *messages.Key) int { return cmp.Compare(a.GetCreatedMs(), b.GetCreatedMs()) })
+	return list, nil
+}
+
+// connections are the sockets of this node.
+type connections struct{ n *Node }
+
+var _ admin.Connections = connections{}
+
+func (c connections) ListConnections(context.Context) ([]admin.Connection, error) {
+	var list []admin.Connection
+	for _, o := range c.n.doors.List() {
+		list = append(list, admin.Connection{
+			ID: o.ID, KeyID: o.KeyID, API: o.API, Node: c.n.cfg.Name, Address: o.Address.String(),
+			OpenedMs: o.Opened.UnixMilli(), QueuedBytes: int64(o.Queued), Delivered: o.Delivered, Position: uint64(o.Position),
+		})
+	}
+	slices.SortStableFunc(list, func(a, b admin.Connection) int { return cmp.Compare(a.OpenedMs, b.OpenedMs) })
+	return list, nil
+}
+
+func (c connections) CloseConnection(_ context.Context, id string) error {
+	pid := actor.NewPID(c.n.cfg.Name, "connection/"+id)
+	if _, ok := c.n.system.ProcessRegistry.Get(pid); !ok {
+		return fmt.Errorf("connection %s: %w", id, admin.ErrNotFound)
+	}
+	c.n.system.Root.Send(pid, &messages.End{Reason: messages.EndReason_END_EVICTED, Detail: "closed by an operator"})
+	return nil
+}

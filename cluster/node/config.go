@@ -1,0 +1,95 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"time"
+)
+
+// Plan is what a plan allows.
+type Plan struct{}
+
+// Config is one node's. The zero value of a field is its default.
+type Config struct {
+	Name   string // of the node, default "birdwire"
+	Dir    string // the data folder; made when it is not there
+	Listen string // public, default ":8000"
+	Admin  string // operators', default "127.0.0.1:8001"
+
+	AdminToken        string // "": read from, or made in, <dir>/admin.token
+	CertFile, KeyFile string // TLS of the public listener
+	Proxies           []netip.Prefix
+
+	RetentionAge   time.Duration // of the log, default 24 h
+	RetentionBytes int64         // of the log, default 10 GiB
+	ItemsAge       time.Duration // of articles' last known states, default 30 days
+	ReserveBytes   int64         // of free disk, below which ingest stops; default max(512 MiB, 2 %)
+	// FreeSpace is what the disk under the data folder has left, and its size,
+	// in bytes. Default: the operating system's word.
+	FreeSpace func(dir string) (free, total uint64, err error)
+
+	Plans             map[string]Plan // default: starter, pro, business and free
+	RulesPerKey       int             // default 50
+	MonitorsPerKey    int             // default 50
+	QueryCharacters   int             // of one rule, default 1,024
+	KiteConnections   int             // per key, default 5
+	AllowPrivateFeeds bool            // feeds on loopback and private networks
+
+	QueueBytes     int           // per connection, default 1 MiB
+	MaxConnections int           // of this node, default 100,000; past it 503
+	Deflate        bool          // negotiate permessage-deflate
+	Drain          time.Duration // over which connections are closed at the end, default 5 s
+
+	Sample bool // replay the bundled sample as live input
+	Logger *slog.Logger
+}
+
+func (c Config) withDefaults() Config {
+	orString := func(s *string, v string) {
+		if *s == "" {
+			*s = v
+		}
+	}
+	orString(&c.Name, "birdwire")
+	orString(&c.Listen, ":8000")
+	orString(&c.Admin, "127.0.0.1:8001")
+	if c.RetentionAge == 0 {
+		c.RetentionAge = 24 * time.Hour
+	}
+	if c.RetentionBytes == 0 {
+		c.RetentionBytes = 10 << 30
+	}
+	if c.ItemsAge == 0 {
+		c.ItemsAge = 30 * 24 * time.Hour
+	}
+	if c.QueueBytes == 0 {
+		c.QueueBytes = 1 << 20
+	}
+	if c.MaxConnections == 0 {
+		c.MaxConnections = 100_000
+	}
+	if c.Drain == 0 {
+		c.Drain = 5 * time.Second
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	return c
+}
+
+func (c Config) validate() error {
+	var errs []error
+	refuse := func(bad bool, format string, args ...any) {
+		if bad {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	refuse(c.Dir == "", "data: a folder is needed")
+	refuse((c.CertFile == "") != (c.KeyFile == ""), "tls: a certificate and its key go together")
+	refuse(c.RetentionAge < time.Minute, "retention.age: %v is shorter than a minute", c.RetentionAge)
+	refuse(c.RetentionBytes < 16<<20, "retention.bytes: %d is less than 16 MiB", c.RetentionBytes)
+	refuse(c.QueueBytes < 64<<10, "queue bytes: %d is less than 64 KiB, two of the largest frames", c.QueueBytes)
+	return errors.Join(errs...)
+}

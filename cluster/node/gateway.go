@@ -1,0 +1,130 @@
+package node
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/birdwire/birdwire/actors/router/rule"
+	"github.com/birdwire/birdwire/gateway"
+	"github.com/birdwire/birdwire/gateway/admin"
+	"github.com/birdwire/birdwire/gateway/rest"
+	"github.com/birdwire/birdwire/gateway/ws"
+)
+
+// askTimeout bounds how long a gateway waits for a key's actor: past it the
+// client is told 503, and nothing is known to have changed.
+const askTimeout = 10 * time.Second
+
+// serve makes the gateways and begins to answer.
+func (n *Node) serve() (err error) {
+	throttle := gateway.NewThrottle(gateway.ThrottleConfig{})
+	proxies := gateway.Proxies(n.cfg.Proxies)
+	keys := keys{n.system.Root, n.shards, askTimeout}
+	n.doors, err = ws.New(ws.Config{
+		Node: n.cfg.Name, Incarnation: n.incarnation, Epoch: n.store.Journal().Epoch,
+		Proxies: proxies, Throttle: throttle, MaxConnections: n.cfg.MaxConnections,
+		QueueBytes: n.cfg.QueueBytes, Deflate: n.cfg.Deflate, Log: n.log.With("part", "ws"),
+	}, keys, newSessions(n))
+	if err != nil {
+		return err
+	}
+	n.metrics.registry.MustRegister(n.doors)
+	queries := queries{n.journalLog, rule.Limits{MaxCharacters: n.cfg.QueryCharacters}}
+	owner, err := rest.New(rest.Config{
+		Keys: keys, Throttle: throttle, Proxies: proxies, Queries: queries, Ingest: n.sources.ingest(),
+		Log: n.log.With("part", "rest"), Healthy: n.Healthy, Ready: n.Ready,
+		MaxQuery: n.cfg.QueryCharacters, Timeout: askTimeout,
+	})
+	if err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	owner.Register(mux)
+	for _, path := range ws.Paths {
+		mux.Handle("GET "+path, n.doors)
+	}
+	operators, err := n.operators(keys, queries, proxies)
+	if err != nil {
+		return err
+	}
+	if n.public, err = n.server(gateway.JSONErrors(mux), "public", n.cfg.CertFile, n.cfg.KeyFile); err != nil {
+		return err
+	}
+	if n.admin, err = n.server(operators, "admin", "", ""); err != nil {
+		return err
+	}
+	n.run(n.public, n.publicListener)
+	n.run(n.admin, n.adminListener)
+	return nil
+}
+
+func (n *Node) operators(keys gateway.Keys, queries rest.Queries, proxies gateway.Proxies) (http.Handler, error) {
+	token, err := admin.Token(n.cfg.Dir, n.cfg.AdminToken, rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	return admin.New(admin.Config{
+		Token: token, Keys: keys, KeyList: keyList{n.store.Control()}, Feeds: n.sources, Sources: n.sources,
+		Connections: connections{n}, Queries: queries, Checks: checks{n}, Log: n.log.With("part", "admin"),
+		Random: rand.Reader, Gatherer: n.metrics.registry, Proxies: proxies,
+		Plans: slices.Sorted(maps.Keys(n.cfg.Plans)), MaxQuery: n.cfg.QueryCharacters,
+	})
+}
+
+func (n *Node) server(h http.Handler, name, cert, key string) (*http.Server, error) {
+	return gateway.NewServer(gateway.Config{
+		CertFile: cert, KeyFile: key, Proxies: n.cfg.Proxies, Log: n.log.With("listener", name),
+		AccessLevel: -4, // debug: a server that streams has better news than its requests
+		Panicked:    n.metrics.requestPanics.Inc,
+		Observe:     n.metrics.requested,
+	}, h)
+}
+
+// run serves until the server is shut down; a listener that breaks ends the node.
+func (n *Node) run(s *http.Server, l net.Listener) {
+	n.serving.Go(func() {
+		var err error
+		if s.TLSConfig != nil {
+			err = s.ServeTLS(l, "", "")
+		} else {
+			err = s.Serve(l)
+		}
+		if !errors.Is(err, http.ErrServerClosed) {
+			n.fail(fmt.Errorf("serve %s: %w", l.Addr(), err))
+		}
+	})
+}
+
+// checks answers the probes.
+type checks struct{ n *Node }
+
+var _ admin.Checks = checks{}
+
+func (c checks) Alive(ctx context.Context) error { return c.n.Healthy(ctx) }
+func (c checks) Ready(ctx context.Context) error { return c.n.Ready(ctx) }
+
+func (c checks) Look(ctx context.Context) admin.State {
+	n := c.n
+	state := admin.State{
+		Node: n.cfg.Name, Version: Version(), StartedAt: n.started.UTC().Format(time.RFC3339), Epoch: n.store.Journal().Epoch(),
+	}
+	add := func(name, detail string, err error) {
+		check := admin.Check{Name: name, OK: err == nil, Detail: detail}
+		if err != nil {
+			check.Detail = err.Error()
+		}
+		state.Checks = append(state.Checks, check)
+	}
+	add("store", "", n.store.Healthy(ctx))
+	first, last, err := n.journalLog.Bounds(ctx)
+	add("log", fmt.Sprintf("frames %d to %d", first, last), err)
+	add("connections", fmt.Sprintf("%d open", n.doors.Connections()), nil)
+	return state
+}

@@ -1,0 +1,80 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/birdwire/birdwire/actors/source/push"
+	"github.com/birdwire/birdwire/gateway/rest"
+	"github.com/birdwire/birdwire/messages"
+)
+
+// offerTimeout is longer than the journal goes on trying one frame.
+const offerTimeout = 30 * time.Second
+
+// intake is the push source of this node as the push adapter asks it. The
+// request is sent before Offer returns, so offers keep their order.
+type intake struct {
+	root *actor.RootContext
+	pid  *actor.PID
+}
+
+var _ push.Intake = intake{}
+
+func (i intake) Offer(_ context.Context, offer *messages.Offer) func() (proto.Message, error) {
+	future := i.root.RequestFuture(i.pid, offer, offerTimeout)
+	return func() (proto.Message, error) {
+		answer, err := future.Result()
+		if err != nil {
+			return nil, err
+		}
+		m, ok := answer.(proto.Message)
+		if !ok {
+			return nil, errors.New("the push source gave no answer")
+		}
+		return m, nil
+	}
+}
+
+// ingest says in REST's words what push says in its own.
+type ingest struct{ push *push.Ingest }
+
+var _ rest.Ingest = ingest{}
+
+func (i ingest) Posts(ctx context.Context, body io.Reader) (rest.Result, error) {
+	return outcome(i.push.Posts(ctx, body))
+}
+
+func (i ingest) Articles(ctx context.Context, body io.Reader) (rest.Result, error) {
+	return outcome(i.push.Articles(ctx, body))
+}
+
+func (i ingest) DeleteArticle(ctx context.Context, sourceID, id string) (bool, error) {
+	err := i.push.DeleteArticle(ctx, sourceID, id)
+	if errors.Is(err, push.ErrNotFound) {
+		return false, nil
+	}
+	_, err = outcome(push.Result{}, err)
+	return err == nil, err
+}
+
+func outcome(r push.Result, err error) (rest.Result, error) {
+	result := rest.Result{Accepted: r.Accepted, Duplicates: r.Duplicates, Unlisted: r.Unlisted, Rejected: make([]rest.Rejected, len(r.Rejected))}
+	for i, rejection := range r.Rejected {
+		result.Rejected[i] = rest.Rejected(rejection)
+	}
+	if errors.Is(err, push.ErrTooLarge) {
+		return result, fmt.Errorf("%w: %w", rest.ErrTooLarge, err)
+	}
+	var back *push.Backpressure
+	if errors.As(err, &back) {
+		return result, &rest.IngestError{Status: back.Status, RetryAfter: back.RetryAfter, Detail: back.Detail}
+	}
+	return result, err
+}

@@ -1,0 +1,205 @@
+package node
+
+import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/birdwire/birdwire/messages"
+)
+
+// boundOf says how many messages may wait for one actor of a kind. Past it a
+// message is dropped and counted, which every protocol here takes:
+//
+//	connection   is ended as a slow consumer
+//	router       a lost frame is a hole, read from the log
+//	apikey       a lost Matched is a hole in its numbers: connections rejoin
+//	shard        a request is answered by nobody: 503, and asked again
+//	journal      an offer is answered by nobody: its offerer asks again
+//	source       as journal
+//
+// What gives something back is never dropped (see kept).
+func boundOf(kind string) int {
+	switch kind {
+	case "router", "shard", "journal":
+		return 65_536
+	case "apikey":
+		return 16_384
+	}
+	return 4_096
+}
+
+// kept are the messages that no mailbox drops: who lost one would hold a slot
+// or a subscription for ever. Each connection sends a few in its life, and
+// there is a bound on connections.
+func kept(message any) bool {
+	if e, ok := message.(*actor.MessageEnvelope); ok {
+		message = e.Message
+	}
+	switch message.(type) {
+	case *messages.Leave, *messages.Release, *messages.FreeSlot, *messages.ReportCredit, *messages.End, *messages.SocketClosed:
+		return true
+	}
+	return false
+}
+
+// mailbox is an actor's: bounded, one message at a time, and nothing but this
+// struct while it is empty, where the library's own keeps two queues.
+//
+// Invariant: at most one goroutine runs the actor; running says whether one does.
+type mailbox struct {
+	kind    string
+	bound   int
+	dropped interface{ Inc() }
+
+	invoker    actor.MessageInvoker
+	dispatcher actor.Dispatcher
+	running    atomic.Bool
+
+	mu        sync.Mutex // protects all fields below
+	system    fifo
+	user      fifo
+	suspended bool
+	full      bool // a connection was told that it is ended
+}
+
+var _ actor.Mailbox = (*mailbox)(nil)
+
+func (m *mailbox) RegisterHandlers(invoker actor.MessageInvoker, dispatcher actor.Dispatcher) {
+	m.invoker, m.dispatcher = invoker, dispatcher
+}
+
+func (m *mailbox) Start() {}
+
+func (m *mailbox) UserMessageCount() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.user.len()
+}
+
+func (m *mailbox) PostUserMessage(message any) {
+	m.mu.Lock()
+	if m.user.len() >= m.bound && !kept(message) {
+		if m.kind != "connection" || m.full {
+			m.mu.Unlock()
+			m.dropped.Inc()
+			return
+		}
+		m.full = true
+		m.dropped.Inc()
+		message = &messages.End{Reason: messages.EndReason_END_SLOW, Detail: "events come faster than they are handled"}
+	}
+	m.user.push(message)
+	m.mu.Unlock()
+	m.schedule()
+}
+
+func (m *mailbox) PostSystemMessage(message any) {
+	m.mu.Lock()
+	m.system.push(message)
+	m.mu.Unlock()
+	m.schedule()
+}
+
+func (m *mailbox) schedule() {
+	if m.running.CompareAndSwap(false, true) {
+		m.dispatcher.Schedule(m.process)
+	}
+}
+
+// process runs the actor until nothing is left for it. What is posted between
+// the last look and the end of running is seen by the second look.
+func (m *mailbox) process() {
+	for {
+		m.run()
+		m.running.Store(false)
+		if !m.pending() || !m.running.CompareAndSwap(false, true) {
+			return
+		}
+	}
+}
+
+func (m *mailbox) pending() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.system.len() > 0 || !m.suspended && m.user.len() > 0
+}
+
+// next takes the next message: system messages first, users' unless suspended.
+func (m *mailbox) next() (message any, system, ok bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for m.system.len() > 0 {
+		switch message := m.system.pop(); message.(type) {
+		case *actor.SuspendMailbox:
+			m.suspended = true
+		case *actor.ResumeMailbox:
+			m.suspended = false
+		default:
+			return message, true, true
+		}
+	}
+	if m.suspended || m.user.len() == 0 {
+		return nil, false, false
+	}
+	return m.user.pop(), false, true
+}
+
+func (m *mailbox) run() {
+	var message any
+	defer func() {
+		if reason := recover(); reason != nil {
+			m.invoker.EscalateFailure(reason, message)
+		}
+	}()
+	for i, most := 0, m.dispatcher.Throughput(); ; i++ {
+		if i > most {
+			i = 0
+			runtime.Gosched()
+		}
+		next, system, ok := m.next()
+		if !ok {
+			return
+		}
+		message = next
+		if system {
+			m.invoker.InvokeSystemMessage(message)
+		} else {
+			m.invoker.InvokeUserMessage(message)
+		}
+	}
+}
+
+// fifo is a queue in a ring that doubles. It lets go of a large ring once it
+// is empty.
+type fifo struct {
+	ring        []any // its length is a power of two
+	head, count int
+}
+
+const fifoKeep = 8 // places kept when empty
+
+func (f *fifo) len() int { return f.count }
+
+func (f *fifo) push(message any) {
+	if f.count == len(f.ring) {
+		larger := make([]any, max(2, 2*len(f.ring)))
+		n := copy(larger, f.ring[f.head:])
+		copy(larger[n:], f.ring[:f.head])
+		f.ring, f.head = larger, 0
+	}
+	f.ring[(f.head+f.count)&(len(f.ring)-1)] = message
+	f.count++
+}
+
+func (f *fifo) pop() any {
+	message := f.ring[f.head]
+	f.ring[f.head] = nil
+	f.head = (f.head + 1) & (len(f.ring) - 1)
+	if f.count--; f.count == 0 && len(f.ring) > fifoKeep {
+		f.ring, f.head = nil, 0
+	}
+	return message
+}
