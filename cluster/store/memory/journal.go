@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"sort"
+	"strconv"
 
 	"github.com/birdwire/birdwire/cluster/store"
 	"github.com/birdwire/birdwire/messages"
@@ -71,7 +72,7 @@ func (j journal) Epoch() string {
 }
 
 func (j journal) Read(ctx context.Context, from uint64) (store.Cursor, error) {
-	if _, err := j.begin(ctx, JournalRead, fmt.Sprint(from)); err != nil {
+	if _, err := j.begin(ctx, JournalRead, strconv.FormatUint(from, 10)); err != nil {
 		return nil, err
 	}
 	defer j.disk.mu.Unlock()
@@ -97,7 +98,7 @@ func (c *cursor) Next(ctx context.Context) (store.Entry, error) {
 	if c.err != nil {
 		return store.Entry{}, fmt.Errorf("read journal at %d: %w", c.next, c.err)
 	}
-	if _, err := c.store.begin(ctx, JournalNext, fmt.Sprint(c.next)); err != nil {
+	if _, err := c.store.begin(ctx, JournalNext, strconv.FormatUint(c.next, 10)); err != nil {
 		return store.Entry{}, err
 	}
 	d := c.store.disk

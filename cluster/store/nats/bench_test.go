@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/birdwire/birdwire/cluster/store"
 	"github.com/birdwire/birdwire/messages"
 )
 
@@ -112,6 +113,42 @@ func BenchmarkAppend(b *testing.B) {
 				took = append(took, time.Since(start))
 			}
 			b.ReportMetric(float64(events*b.N)/b.Elapsed().Seconds(), "events/s")
+			reportLatency(b, took)
+		})
+	}
+}
+
+// BenchmarkGroupCommit appends as a journal does: events come at a rate, and
+// each frame takes what came while the last one was being written. The latency
+// is an event's, from its coming to its acknowledgement.
+func BenchmarkGroupCommit(b *testing.B) {
+	for _, rate := range []int{1_000, 10_000, 100_000, 200_000} {
+		b.Run(fmt.Sprintf("rate=%d", rate), func(b *testing.B) {
+			s := openBench(b, Config{})
+			full := benchFrame(store.MaxFrameEvents).Events
+			apart := time.Second / time.Duration(rate)
+			var took []time.Duration
+			written, number := 0, uint64(0)
+			start := time.Now()
+			for b.Loop() {
+				due := int(time.Since(start)/apart) - written
+				if due < 1 {
+					<-time.After(apart)
+					due = max(1, int(time.Since(start)/apart)-written)
+				}
+				due = min(due, len(full))
+				number++
+				f := &messages.Frame{Node: "bench", Incarnation: 1, Number: number, Events: full[:due]}
+				if _, err := s.Journal().Append(context.Background(), f); err != nil {
+					b.Fatal(err)
+				}
+				now := time.Since(start)
+				for i := range due {
+					took = append(took, now-time.Duration(written+i)*apart)
+				}
+				written += due
+			}
+			b.ReportMetric(float64(written)/time.Since(start).Seconds(), "events/s")
 			reportLatency(b, took)
 		})
 	}

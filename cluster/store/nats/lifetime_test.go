@@ -292,6 +292,21 @@ func TestConfigRefused(t *testing.T) {
 	}
 }
 
+func TestOpenOnFullDisk(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "jetstream"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg := quiet(t, Config{Dir: dir, FreeSpace: func(string) (uint64, uint64, error) { return 0, 1 << 40, nil }})
+	s, err := Open(context.Background(), cfg)
+	if err == nil {
+		closeStore(t, s)
+	}
+	if !errors.Is(err, store.ErrFull) {
+		t.Fatalf("open: %v, want that the disk is full among the reasons", err)
+	}
+}
+
 func TestOpenGivenUp(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()

@@ -73,7 +73,11 @@ func (t *snapshots) put(ctx context.Context, id string, at messages.Position, r 
 		return err
 	}
 	heads[slot] = h
-	return t.sweep(ctx, id, heads)
+	if err := t.sweep(ctx, id, heads); err != nil {
+		// It is stored; what is left behind takes space until the next one.
+		t.store.cfg.Logger.Warn("chunks of older snapshots were left behind", "id", id, "error", err)
+	}
+	return nil
 }
 
 // oldest is the slot to write over: an empty one, one of an older epoch, or the

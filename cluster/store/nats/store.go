@@ -75,7 +75,8 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
 	if s.sess, err = s.openSession(ctx); err != nil {
-		return nil, fmt.Errorf("open store in %s: %w", cfg.Dir, err)
+		// A full disk shows in many ways; said plainly where it may be the cause.
+		return nil, errors.Join(fmt.Errorf("open store in %s: %w", cfg.Dir, err), s.disk.room())
 	}
 	s.epoch = s.sess.epoch()
 	go s.mend()

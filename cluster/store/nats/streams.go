@@ -45,7 +45,8 @@ func (s *session) ensureStreams(ctx context.Context, cfg Config) error {
 		if errors.Is(err, jetstream.ErrBucketNotFound) {
 			s.made.records = true
 			s.control, err = reads.CreateKeyValue(ctx, jetstream.KeyValueConfig{
-				Bucket: controlBucket, History: 1, Storage: jetstream.FileStorage, LimitMarkerTTL: time.Second,
+				Bucket: controlBucket, History: 1, Storage: jetstream.FileStorage,
+				LimitMarkerTTL: time.Second, // lets the word of a deletion have an end
 			})
 		}
 		if err == nil {
