@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"net/http"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -24,6 +25,7 @@ type admission struct {
 	w     http.ResponseWriter
 	r     *http.Request
 	plain bool // no WebSocket handshake: only HTTP answers are possible
+	addr  netip.Addr
 
 	credential *messages.Credential
 	start      Start
@@ -56,8 +58,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // admit goes the whole way in; false: there is no connection to be forgotten
 // later.
 func (a *admission) admit() bool {
-	addr := a.cfg.Proxies.ClientAddr(a.r)
-	if after, ok := a.cfg.Throttle.Check(addr); !ok {
+	a.addr = a.cfg.Proxies.ClientAddr(a.r)
+	if after, ok := a.cfg.Throttle.Check(a.addr); !ok {
 		a.route.figures.refusals[refusedThrottled].Add(1)
 		gateway.WriteRetry(a.w, http.StatusTooManyRequests, after, "too_many_failed_keys",
 			"too many wrong keys came from this address; try again later")
@@ -71,7 +73,7 @@ func (a *admission) admit() bool {
 		if key == "" {
 			return a.deny(messages.Refusal_REFUSAL_UNSPECIFIED, "", 0)
 		}
-		a.cfg.Throttle.Failed(addr)
+		a.cfg.Throttle.Failed(a.addr)
 		return a.deny(messages.Refusal_REFUSAL_UNKNOWN_KEY, "", 0)
 	}
 	if err := a.readQuery(); err != nil {
@@ -80,7 +82,7 @@ func (a *admission) admit() bool {
 	refused, ok := a.ask()
 	switch {
 	case refused.GetRefusal() == messages.Refusal_REFUSAL_UNKNOWN_KEY:
-		a.cfg.Throttle.Failed(addr)
+		a.cfg.Throttle.Failed(a.addr)
 		fallthrough
 	case !ok:
 		return a.deny(refused.GetRefusal(), refused.GetDetail(), time.Duration(refused.GetRetryAfterMs())*time.Millisecond)

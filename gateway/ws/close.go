@@ -69,9 +69,10 @@ func plain(err error) string {
 }
 
 // finish is the end of every connection, on its reading goroutine, once
-// nothing more is read: it lets the queue run out, closes the socket, and
-// tells the session.
+// nothing more is read, be it for a panic: it lets the queue run out, closes
+// the socket, and tells the session.
 func (c *Conn) finish() {
+	c.panicked(recover())
 	deadline := time.Now().Add(c.server.cfg.CloseTimeout)
 	c.mu.Lock()
 	if !c.closing {
@@ -113,6 +114,7 @@ func (c *Conn) finish() {
 		c.server.forget(c)
 	}
 	if session != nil {
+		c.server.cfg.Log.Debug("connection closed", "connection", c.id, "api", c.route.name, "key_id", c.keyID, "why", why)
 		session.Tell(&messages.SocketClosed{Detail: why})
 	}
 }

@@ -39,6 +39,7 @@ type Conn struct {
 	delivered atomic.Int64  // event frames taken into the queue
 	position  atomic.Uint64 // of the newest of them
 
+	in         incoming
 	early      []byte // read with the request; only the reading goroutine touches it
 	paceAt     int64  // see pace; only the reading goroutine
 	toldAt     int64  // when the session last was told Heard; only the reading goroutine

@@ -22,20 +22,38 @@ const (
 
 // run reads until the connection ends, whatever ends it. It is the
 // connection's one goroutine, and not the one that net/http served the
-// request with, whose stack and buffers it would hold.
+// request with, whose stack and buffers it would hold. Its stack stays at the
+// 2 KiB it began with only while frames on it are few and small: hence the
+// one defer, and apart.
+//
+// gws recovers nothing here: a 64-bit length of 2^63 or more, fourteen bytes
+// from one client, panics inside.
 func (c *Conn) run(socket *gws.Conn) {
 	defer c.finish()
-	defer func() {
-		if reason := recover(); reason != nil {
-			c.route.figures.panics.Add(1)
-			c.server.cfg.Log.Error("panic while reading from a client", "connection", c.id, "api", c.route.name,
-				"key_id", c.keyID, "reason", reason, "stack", string(debug.Stack()))
-			c.End(messages.EndReason_END_INTERNAL, "")
-		}
-	}()
-	// gws recovers nothing here: a 64-bit length of 2^63 or more, fourteen
-	// bytes from one client, panics inside.
 	socket.ReadLoop()
+}
+
+// apart does f on a stack of its own and waits for it. What parses or tells
+// needs more stack than an idle connection should keep.
+func (c *Conn) apart(f func()) {
+	done := make(chan struct{})
+	go func() { // ends with f
+		defer close(done)
+		defer func() { c.panicked(recover()) }()
+		f()
+	}()
+	<-done
+}
+
+// panicked ends the connection whose reading panicked; nil: it did not.
+func (c *Conn) panicked(reason any) {
+	if reason == nil {
+		return
+	}
+	c.route.figures.panics.Add(1)
+	c.server.cfg.Log.Error("panic while reading from a client", "connection", c.id, "api", c.route.name,
+		"key_id", c.keyID, "reason", reason, "stack", string(debug.Stack()))
+	c.End(messages.EndReason_END_INTERNAL, "")
 }
 
 // events is what gws tells about every connection.
@@ -73,7 +91,12 @@ func (events) OnMessage(socket *gws.Conn, message *gws.Message) {
 	if c.session == nil {
 		return // refused and on its way out
 	}
-	m, err := c.route.codec.Decode(message.Bytes(), c.pro)
+	c.apart(func() { c.take(message.Bytes()) })
+}
+
+// take hands the session what the client said.
+func (c *Conn) take(text []byte) {
+	m, err := c.route.codec.Decode(text, c.pro)
 	switch {
 	case errors.Is(err, dialect.ErrTooDeep):
 		frame := c.route.codec.Error(nil, err.Error())
@@ -89,7 +112,7 @@ func (c *Conn) hear() {
 	c.lastHeard.Store(now)
 	if c.session != nil && now-c.toldAt >= int64(time.Second) {
 		c.toldAt = now
-		c.session.Tell(heard)
+		c.apart(func() { c.session.Tell(heard) })
 	}
 	c.pace(now)
 }

@@ -57,7 +57,7 @@ const (
 	readLimitNews  = 256 << 10
 	readLimitOther = 64 << 10
 	// readBuffer serves client messages of ordinary size; longer ones bypass it.
-	readBuffer = 256
+	readBuffer = 128
 )
 
 // New makes a server and starts its flushers; Close stops them.

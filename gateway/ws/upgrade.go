@@ -63,6 +63,7 @@ func (a *admission) begin() bool {
 		a.release()
 		c.end(dialect.Ending{Code: dialect.CloseTryLater, Reason: "try again later"}, false)
 	} else {
+		a.cfg.Log.Debug("connection opened", "connection", c.id, "api", a.route.name, "key_id", c.keyID, "client", a.addr)
 		c.attach(session)
 	}
 	go c.run(socket) // its owner: the connection; it ends in finish
@@ -85,11 +86,12 @@ func (a *admission) upgrade() (*Conn, *gws.Conn, bool) {
 		deflate: a.cfg.Deflate && offersDeflate(a.r),
 		opened:  time.Now(), address: a.cfg.Proxies.ClientAddr(a.r),
 	}
-	if sc, ok := netConn.(syscall.Conn); ok && canTryWrite {
+	if sc, ok := netConn.(syscall.Conn); ok && direct {
 		if raw, err := sc.SyscallConn(); err == nil {
 			c.raw = raw
 		}
 	}
+	c.in.attempt = c.in.try
 	// What a hasty client sent behind its request is in net/http's buffer.
 	if n := buffered.Reader.Buffered(); n > 0 {
 		early, err := buffered.Reader.Peek(n)

@@ -25,9 +25,35 @@ func (w *wire) Read(p []byte) (int, error) {
 		}
 		return n, nil
 	}
-	n, err := w.net.Read(p)
+	var n int
+	var err error
+	if in := &w.in; w.raw == nil {
+		n, err = w.net.Read(p)
+	} else {
+		in.into = p
+		if err = w.raw.Read(in.attempt); err == nil {
+			n, err = in.n, in.err
+		}
+		in.into = nil
+	}
 	w.readFailed = w.readFailed || err != nil
 	return n, err
+}
+
+// incoming reads a socket through syscall.RawConn, whose frames are smaller
+// than those of net.Conn by 144 bytes: that, and Read doing it without a call
+// more, decides whether an idle connection's stack has 2 KiB or 4.
+type incoming struct {
+	attempt func(fd uintptr) bool
+	into    []byte
+	n       int
+	err     error
+}
+
+// try is attempt; false: nothing has come yet, wait and try again.
+func (in *incoming) try(fd uintptr) bool {
+	in.n, in.err = tryRead(fd, in.into)
+	return in.n > 0 || in.err != nil
 }
 
 // Write takes a handshake or a close frame, the only things gws is let write.
