@@ -191,7 +191,7 @@ func (d *Doc) place(p *messages.Post) {
 	d.value(KindPlaceCountry, p.GetPlace().GetCountryCode())
 }
 
-func username(s string) string { return strings.TrimPrefix(s, "@") }
+func username(s string) string { return strings.TrimPrefix(strings.TrimSpace(s), "@") }
 
 // application is the name that a post's source field says. X has always sent
 // it as a link.
