@@ -1,0 +1,142 @@
+// Package fanout measures how a server hands events to many subscribers: a
+// server in a process of its own, subscribers and publisher in this one, and,
+// in the same run, the limit it is held against, a process that does nothing
+// but write(2) a ready frame to every socket.
+//
+// Absolute figures are this machine's and this minute's. The ratio is what may
+// be quoted.
+package fanout
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Load is what both servers are put under.
+type Load struct {
+	Subscribers int
+	Rate        float64       // bursts a second
+	Burst       int           // events a burst
+	Duration    time.Duration // of publishing
+	Size        int           // bytes of an event's frame, about
+	Loading     func()        // called as publishing begins, beside it; may be nil
+}
+
+// Figures are what one server showed under the load.
+type Figures struct {
+	Name       string        `json:"name"`
+	Published  int           `json:"published"`
+	Delivered  int64         `json:"delivered"`
+	Missing    int64         `json:"missing"`
+	Took       time.Duration `json:"took_ns"`
+	CPU        time.Duration `json:"cpu_ns"`      // of the server's process while the load ran
+	UserCPU    time.Duration `json:"user_cpu_ns"` // the part of it that is not the kernel's
+	Latencies  Latencies     `json:"latencies"`
+	BytesEach  int64         `json:"bytes_per_idle_connection"` // resident, 0 where it is not measured
+	CPUUnknown bool          `json:"cpu_unknown,omitempty"`     // this system does not tell
+}
+
+// Latencies are from before the publishing call to a subscriber's read, in
+// nanoseconds.
+type Latencies struct {
+	P50, P90, P99, P999, Max time.Duration
+}
+
+// PerDelivery is the server's CPU time of one delivery.
+func (f Figures) PerDelivery() time.Duration { return per(f.CPU, f.Delivered) }
+
+// UserPerDelivery is the part of it that is not the kernel's.
+func (f Figures) UserPerDelivery() time.Duration { return per(f.UserCPU, f.Delivered) }
+
+func per(d time.Duration, n int64) time.Duration {
+	if n == 0 {
+		return 0
+	}
+	return d / time.Duration(n)
+}
+
+// Target is a server under test.
+type Target interface {
+	Name() string
+	PID() int
+	// Connect opens one subscriber's connection, up to where frames come.
+	Connect(ctx context.Context) (Stream, error)
+	// Publish makes events reach every subscriber; each carries Stamp(now) in
+	// its text. It returns once they are accepted.
+	Publish(ctx context.Context, events int) error
+	// Settled asks the server to give back what memory it can before it is measured.
+	Settled(ctx context.Context)
+}
+
+// Run puts one server under the load.
+func Run(ctx context.Context, t Target, l Load) (Figures, error) {
+	before := resident(ctx, t)
+	subs, err := subscribe(ctx, t, l.Subscribers)
+	if err != nil {
+		return Figures{}, err
+	}
+	defer subs.close()
+	f := Figures{Name: t.Name()}
+	if after := resident(ctx, t); before > 0 && l.Subscribers > 0 {
+		f.BytesEach = max(0, (after-before)/int64(l.Subscribers))
+	}
+	user, system, known := cpu(t.PID())
+	began := time.Now()
+	if l.Loading != nil {
+		var beside sync.WaitGroup
+		beside.Go(l.Loading)
+		defer beside.Wait()
+	}
+	if f.Published, err = publish(ctx, t, l); err != nil {
+		return Figures{}, err
+	}
+	want := int64(f.Published) * int64(l.Subscribers)
+	subs.await(ctx, want, 10*time.Second)
+	f.Took = time.Since(began)
+	userAfter, systemAfter, _ := cpu(t.PID())
+	f.UserCPU, f.CPUUnknown = userAfter-user, !known
+	f.CPU = f.UserCPU + systemAfter - system
+	f.Delivered = subs.delivered.Load()
+	f.Missing = want - f.Delivered
+	f.Latencies = percentiles(subs.samples())
+	return f, nil
+}
+
+// publish keeps the rate by the clock, so that a slow answer does not thin the
+// load out.
+func publish(ctx context.Context, t Target, l Load) (published int, err error) {
+	every := time.Duration(float64(time.Second) / l.Rate)
+	began := time.Now()
+	for i := 0; ; i++ {
+		due := began.Add(time.Duration(i) * every)
+		if due.Sub(began) >= l.Duration {
+			return published, nil
+		}
+		select {
+		case <-time.After(time.Until(due)):
+		case <-ctx.Done():
+			return published, ctx.Err()
+		}
+		if err := t.Publish(ctx, l.Burst); err != nil {
+			return published, fmt.Errorf("publish burst %d: %w", i, err)
+		}
+		published += l.Burst
+	}
+}
+
+func percentiles(all []time.Duration) Latencies {
+	if len(all) == 0 {
+		return Latencies{}
+	}
+	slices.Sort(all)
+	at := func(p float64) time.Duration { return all[min(len(all)-1, int(p*float64(len(all))))] }
+	return Latencies{P50: at(.5), P90: at(.9), P99: at(.99), P999: at(.999), Max: all[len(all)-1]}
+}
+
+func resident(ctx context.Context, t Target) int64 {
+	t.Settled(ctx)
+	return rss(t.PID())
+}

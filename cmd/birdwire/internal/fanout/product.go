@@ -1,0 +1,208 @@
+package fanout
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Product is a Birdwire node in a process of its own, its kite subscribers
+// unfiltered, its events pushed articles: the whole way from ingest to socket,
+// the synced log included.
+type Product struct {
+	process       *exec.Cmd
+	dir           string
+	listen, admin string
+	token, key    string
+	size, made    int
+	http          *http.Client
+}
+
+var readyLine = regexp.MustCompile(`^ready listen=(\S+) admin=(\S+)`)
+
+// StartProduct runs executable as a server with GOMAXPROCS=1 and a folder of
+// its own that goes with it.
+func StartProduct(ctx context.Context, executable string, subscribers, size int) (_ *Product, err error) {
+	dir, err := os.MkdirTemp("", "birdwire-bench-")
+	if err != nil {
+		return nil, err
+	}
+	p := &Product{dir: dir, size: size, http: &http.Client{Timeout: 30 * time.Second}}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, p.Stop())
+		}
+	}()
+	p.process = exec.CommandContext(ctx, executable, "serve", "--data", dir, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0",
+		"--limits-kite-connections", fmt.Sprint(subscribers+1), "--drain", "0s", "--log-level", "error")
+	p.process.Env = append(os.Environ(), "GOMAXPROCS=1")
+	p.process.Stderr = os.Stderr
+	out, err := p.process.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := p.process.Start(); err != nil {
+		return nil, fmt.Errorf("start the server: %w", err)
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	found := readyLine.FindStringSubmatch(line)
+	if err != nil || found == nil {
+		return nil, fmt.Errorf("start the server: it said %q: %w", line, err)
+	}
+	p.listen, p.admin = found[1], found[2]
+	token, err := os.ReadFile(filepath.Join(dir, "admin.token"))
+	if err != nil {
+		return nil, err
+	}
+	p.token = strings.TrimSpace(string(token))
+	return p, p.makeKey(ctx)
+}
+
+func (p *Product) makeKey(ctx context.Context) error {
+	var made struct{ Key string }
+	body := `{"name":"bench","plan":"business","scopes":["ws:connect","ingest:write"]}`
+	if err := p.call(ctx, "http://"+p.admin+"/admin/v1/keys", "Authorization", "Bearer "+p.token, []byte(body), &made); err != nil {
+		return fmt.Errorf("make a key: %w", err)
+	}
+	p.key = made.Key
+	return nil
+}
+
+func (p *Product) call(ctx context.Context, url, header, value string, body []byte, into any) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set(header, value)
+	response, err := p.http.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
+	if err != nil {
+		return err
+	}
+	if response.StatusCode/100 != 2 {
+		return fmt.Errorf("status %d: %s", response.StatusCode, bytes.TrimSpace(answer))
+	}
+	return json.Unmarshal(answer, into)
+}
+
+// Stop ends the server and removes its folder.
+func (p *Product) Stop() error {
+	var err error
+	if p.process != nil && p.process.Process != nil {
+		_ = p.process.Process.Signal(syscall.SIGTERM) // gone already: Wait says how
+		err = p.process.Wait()
+	}
+	return errors.Join(err, os.RemoveAll(p.dir))
+}
+
+// Name is what reports call it.
+func (p *Product) Name() string { return "birdwire" }
+
+// PID is the process whose time is measured.
+func (p *Product) PID() int { return p.process.Process.Pid }
+
+// Settled has the server collect its garbage: a heap profile asks for that.
+func (p *Product) Settled(ctx context.Context) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.admin+"/debug/pprof/heap?gc=1", nil)
+	if err != nil {
+		return
+	}
+	request.Header.Set("Authorization", "Bearer "+p.token)
+	if response, err := p.http.Do(request); err == nil {
+		_, _ = io.Copy(io.Discard, response.Body)
+		response.Body.Close()
+	}
+}
+
+// Profile writes the server's CPU profile of the next d to w.
+func (p *Product) Profile(ctx context.Context, d time.Duration, w io.Writer) error {
+	url := fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%d", p.admin, max(1, int(d.Seconds())))
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Authorization", "Bearer "+p.token)
+	response, err := (&http.Client{Timeout: d + 30*time.Second}).Do(request)
+	if err != nil {
+		return fmt.Errorf("profile: %w", err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("profile: status %d", response.StatusCode)
+	}
+	_, err = io.Copy(w, response.Body)
+	return err
+}
+
+// Connect opens a kite subscriber, up to its first frame.
+func (p *Product) Connect(ctx context.Context) (Stream, error) {
+	var d net.Dialer
+	c, err := d.DialContext(ctx, "tcp", p.listen)
+	if err != nil {
+		return Stream{}, err
+	}
+	_, err = fmt.Fprintf(c, "GET /api/ws?key=%s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", p.key, p.listen)
+	if err != nil {
+		return Stream{}, err
+	}
+	reader := bufio.NewReaderSize(c, 1024)
+	status, err := reader.ReadString('\n')
+	if err != nil || !strings.Contains(status, " 101 ") {
+		return Stream{}, fmt.Errorf("upgrade refused: %q: %w", strings.TrimSpace(status), err)
+	}
+	for line := ""; line != "\r\n"; {
+		if line, err = reader.ReadString('\n'); err != nil {
+			return Stream{}, err
+		}
+	}
+	if _, _, err := readFrame(reader, nil); err != nil { // connected
+		return Stream{}, err
+	}
+	return Stream{c, reader}, nil
+}
+
+// Publish pushes articles; it returns once they are durable.
+func (p *Product) Publish(ctx context.Context, events int) error {
+	var body bytes.Buffer
+	encoder := json.NewEncoder(&body)
+	for range events {
+		p.made++
+		text := Stamp(time.Now())
+		if err := encoder.Encode(map[string]any{
+			"id": fmt.Sprint("bench-", p.made), "url": fmt.Sprint("https://bench.invalid/", p.made), "category": "bench",
+			"title": text + strings.Repeat("x", max(0, p.size-len(text)-envelope)), "source": map[string]string{"id": "bench", "name": "Bench"},
+		}); err != nil {
+			return err
+		}
+	}
+	var answer struct{ Accepted int }
+	if err := p.call(ctx, "http://"+p.listen+"/v1/ingest/articles", "x-api-key", p.key, body.Bytes(), &answer); err != nil {
+		return err
+	}
+	if answer.Accepted != events {
+		return fmt.Errorf("%d of %d events were accepted", answer.Accepted, events)
+	}
+	return nil
+}
+
+// envelope is about what a news frame adds to its title.
+const envelope = 480

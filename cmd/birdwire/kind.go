@@ -1,0 +1,178 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"math"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// kind is a type of setting: how what a user wrote becomes a value. parse's
+// error says what is wanted; who calls it says where it was written.
+type kind struct {
+	name    string // in help: "duration"
+	numbers bool   // the file may hold a bare number
+	list    bool   // the file may hold a list; flags and environment hold commas
+	parse   func(text string) (any, error)
+}
+
+var boolKind = kind{name: "bool", parse: func(s string) (any, error) {
+	v, err := strconv.ParseBool(s)
+	if err != nil {
+		return nil, fmt.Errorf("want true or false")
+	}
+	return v, nil
+}}
+
+var stringKind = kind{name: "string", parse: func(s string) (any, error) { return s, nil }}
+
+// wholeKind is a whole number from low to high, both included.
+func wholeKind(low, high int64) kind {
+	return kind{name: "number", numbers: true, parse: func(s string) (any, error) {
+		v, err := strconv.ParseInt(s, 10, 64)
+		if err != nil || v < low || v > high {
+			return nil, fmt.Errorf("want a whole number from %d to %d", low, high)
+		}
+		return v, nil
+	}}
+}
+
+// durationKind is a time of at least low and at most high.
+func durationKind(low, high time.Duration) kind {
+	return kind{name: "duration", parse: func(s string) (any, error) {
+		v, err := parseDuration(s)
+		if err != nil {
+			return nil, fmt.Errorf("want a duration such as 90s, 24h or 30d")
+		}
+		if v < low || v > high {
+			return nil, fmt.Errorf("want from %s to %s", showDuration(low), showDuration(high))
+		}
+		return v, nil
+	}}
+}
+
+const day = 24 * time.Hour
+
+// parseDuration knows days beside what time.ParseDuration knows.
+func parseDuration(s string) (time.Duration, error) {
+	if days, ok := strings.CutSuffix(s, "d"); ok {
+		n, err := strconv.ParseUint(days, 10, 16)
+		return time.Duration(n) * day, err
+	}
+	return time.ParseDuration(s)
+}
+
+// showDuration writes d as a person would: 24h and not 24h0m0s.
+func showDuration(d time.Duration) string {
+	if d >= 2*day && d%day == 0 {
+		return strconv.FormatInt(int64(d/day), 10) + "d"
+	}
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}
+
+// units of sizes, largest first; a bare number is bytes.
+var units = []struct {
+	suffix string
+	bytes  int64
+}{{"TiB", 1 << 40}, {"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1}, {"", 1}}
+
+// sizeKind is a number of bytes of at least low.
+func sizeKind(low int64) kind {
+	return kind{name: "size", numbers: true, parse: func(s string) (any, error) {
+		v, err := parseSize(s)
+		if err != nil {
+			return nil, fmt.Errorf("want a size such as 512MiB or 10GiB")
+		}
+		if v < low {
+			return nil, fmt.Errorf("want at least %s", showSize(low))
+		}
+		return v, nil
+	}}
+}
+
+func parseSize(s string) (int64, error) {
+	for _, u := range units {
+		if number, ok := strings.CutSuffix(s, u.suffix); ok {
+			n, err := strconv.ParseInt(strings.TrimSpace(number), 10, 64)
+			if err == nil && (n < 0 || n > math.MaxInt64/u.bytes) {
+				err = strconv.ErrRange
+			}
+			return n * u.bytes, err
+		}
+	}
+	return 0, strconv.ErrSyntax
+}
+
+func showSize(n int64) string {
+	for _, u := range units {
+		if n >= u.bytes && n%u.bytes == 0 {
+			return strconv.FormatInt(n/u.bytes, 10) + u.suffix
+		}
+	}
+	return strconv.FormatInt(n, 10)
+}
+
+// addressKind is where to listen: host:port, port 0 picks one.
+var addressKind = kind{name: "address", parse: func(s string) (any, error) {
+	_, port, err := net.SplitHostPort(s)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("want an address such as :8000 or 127.0.0.1:8001")
+	}
+	return s, nil
+}}
+
+// networksKind is a list of networks; a single address is one of its own.
+var networksKind = kind{name: "networks", list: true, parse: func(s string) (any, error) {
+	var networks []netip.Prefix
+	for _, word := range splitList(s) {
+		p, err := netip.ParsePrefix(word)
+		if err != nil {
+			a, err := netip.ParseAddr(word)
+			if err != nil {
+				return nil, fmt.Errorf("want networks such as 10.0.0.0/8 or addresses, got %q", word)
+			}
+			p = netip.PrefixFrom(a, a.BitLen())
+		}
+		networks = append(networks, p.Masked())
+	}
+	return networks, nil
+}}
+
+// levelKind is a level of the log.
+var levelKind = kind{name: "level", parse: func(s string) (any, error) {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(s)); err != nil {
+		return nil, fmt.Errorf("want debug, info, warn or error")
+	}
+	return l, nil
+}}
+
+// oneOf is a word of few.
+func oneOf(choices ...string) kind {
+	return kind{name: strings.Join(choices, "|"), parse: func(s string) (any, error) {
+		for _, c := range choices {
+			if s == c {
+				return s, nil
+			}
+		}
+		return nil, fmt.Errorf("want one of: %s", strings.Join(choices, ", "))
+	}}
+}
+
+func splitList(s string) []string {
+	return strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' })
+}

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// print writes what is in force as a file that --config takes, each line with
+// who said so. Secrets are named and not shown.
+func (c *config) print(w io.Writer) error {
+	var b strings.Builder
+	table := ""
+	for _, s := range fileOrder(serveSettings) {
+		group, name, nested := strings.Cut(s.key, ".")
+		indent := ""
+		if nested {
+			if group != table {
+				fmt.Fprintf(&b, "%s:\n", group)
+			}
+			table, indent = group, "  "
+		} else {
+			name = s.key
+		}
+		line, err := c.line(s, name)
+		if err != nil {
+			return err
+		}
+		b.WriteString(indent + line + "\n")
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func (c *config) line(s setting, name string) (string, error) {
+	v := c.values[s.key]
+	switch {
+	case v.parsed == nil:
+		return fmt.Sprintf("# %s: not set", name), nil
+	case s.secret:
+		return fmt.Sprintf("# %s: set by %s, not shown", name, v.origin), nil
+	}
+	text, err := yaml.Marshal(v.shown(s))
+	if err != nil {
+		return "", fmt.Errorf("print %s: %w", s.key, err)
+	}
+	return fmt.Sprintf("%s: %s  # %s", name, strings.TrimSpace(string(text)), v.origin), nil
+}
+
+// shown is the value as the file's type: a bare number where the file may
+// hold one, else text.
+func (v value) shown(s setting) any {
+	switch parsed := v.parsed.(type) {
+	case bool:
+		return parsed
+	case int64:
+		if s.kind.name == "number" {
+			return parsed
+		}
+	}
+	return v.text
+}
+
+// fileOrder puts settings without a table first, and keeps tables together.
+func fileOrder(settings []setting) []setting {
+	var bare, nested []setting
+	for _, s := range settings {
+		if strings.Contains(s.key, ".") {
+			nested = append(nested, s)
+		} else {
+			bare = append(bare, s)
+		}
+	}
+	return append(bare, nested...)
+}
+
+// printJSON writes the same for programs: key to value, secrets left out.
+func (c *config) printJSON(w io.Writer) error {
+	shown := map[string]any{}
+	for _, s := range serveSettings {
+		if v := c.values[s.key]; v.parsed != nil && !s.secret {
+			shown[s.key] = v.shown(s)
+		}
+	}
+	return json.NewEncoder(w).Encode(shown)
+}

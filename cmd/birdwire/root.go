@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// Exit codes.
+const (
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// usageError is a command written wrongly, as opposed to one that failed.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+func usagef(format string, args ...any) error {
+	return usageError{fmt.Errorf(format, args...)}
+}
+
+// cli is one run of the program.
+type cli struct {
+	world
+	root *cobra.Command
+}
+
+// run executes the command line and returns the exit code.
+func run(ctx context.Context, args []string, w world) int {
+	c := &cli{world: w}
+	c.root = c.newRoot()
+	c.root.SetArgs(args)
+	failed, err := c.root.ExecuteContextC(ctx)
+	if err == nil {
+		return 0
+	}
+	var usage usageError
+	isUsage := errors.As(err, &usage)
+	fmt.Fprintf(w.stderr, "%s: %v\n", failed.CommandPath(), err)
+	if !isUsage {
+		return exitFailed
+	}
+	fmt.Fprintf(w.stderr, "see '%s --help'\n", failed.CommandPath())
+	return exitUsage
+}
+
+func (c *cli) newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "birdwire",
+		Short: "Real-time posts and news over WebSocket, from one binary",
+		Long: `birdwire serves three published WebSocket APIs (twitter, newsrank, kite)
+from real feeds and pushed posts, and has the tools to run and try them.
+
+Every flag can also stand in a file (--config, YAML) and in the environment:
+--retention-age is retention.age there and BIRDWIRE_RETENTION_AGE here. A flag
+beats the environment, the environment beats the file.`,
+		Example: example(`
+			birdwire serve --dev                          # a server with sample data and keys
+			birdwire tail twitter                         # in a second terminal: what it delivers
+			birdwire keys create --name ada --plan pro
+			birdwire feeds create --url https://example.com/rss --name Example --category financial_news`),
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.SetIn(c.stdin)
+	root.SetOut(c.stdout)
+	root.SetErr(c.stderr)
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.CompletionOptions.HiddenDefaultCmd = true
+	// A group runs only to say what is missing: its usage is its commands.
+	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), "{{if .Runnable}}", "{{if and .Runnable (not .HasAvailableSubCommands)}}", 1))
+	c.group(root,
+		c.serve(), c.keys(), c.monitors(), c.rules(), c.feeds(), c.publish(), c.tail(), c.bench(),
+	)
+	return root
+}
+
+// group makes cmd the parent of others. By itself it does nothing, and says
+// so: an unknown word is a mistake and not a request for help.
+func (c *cli) group(cmd *cobra.Command, others ...*cobra.Command) *cobra.Command {
+	cmd.AddCommand(others...)
+	cmd.Args = cobra.ArbitraryArgs
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			fmt.Fprint(c.stderr, cmd.UsageString())
+			return usagef("a command is missing")
+		}
+		var names []string
+		for _, o := range cmd.Commands() {
+			if o.IsAvailableCommand() {
+				names = append(names, o.Name())
+			}
+		}
+		meant := ""
+		if close := cmd.SuggestionsFor(args[0]); len(close) > 0 {
+			meant = fmt.Sprintf("; did you mean %q?", close[0])
+		}
+		return usagef("unknown command %q, want one of: %s%s", args[0], strings.Join(names, ", "), meant)
+	}
+	cmd.SuggestionsMinimumDistance = 2
+	return cmd
+}
+
+// need makes flags required: cobra's own way has an exit code of its own.
+func need(names ...string) func(cmd *cobra.Command, args []string) error {
+	return func(cmd *cobra.Command, _ []string) error {
+		for _, n := range names {
+			if !cmd.Flags().Changed(n) {
+				return usagef("--%s is missing", n)
+			}
+		}
+		return nil
+	}
+}
+
+// needOne asks for something to change.
+func needOne(names ...string) func(cmd *cobra.Command, args []string) error {
+	return func(cmd *cobra.Command, _ []string) error {
+		for _, n := range names {
+			if cmd.Flags().Changed(n) {
+				return nil
+			}
+		}
+		return usagef("nothing to change: give at least one of --%s", strings.Join(names, ", --"))
+	}
+}
+
+// words checks how many words stand beside the flags; names are what help
+// calls them.
+func words(names ...string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		switch {
+		case len(args) < len(names):
+			return usagef("%s is missing", names[len(args)])
+		case len(args) > len(names):
+			return usagef("unexpected %q", args[len(names)])
+		}
+		return nil
+	}
+}
+
+// example indents an example by two and takes the source's indent away.
+func example(text string) string {
+	var b strings.Builder
+	for line := range strings.Lines(strings.TrimSpace(text)) {
+		b.WriteString("  " + strings.TrimLeft(line, "\t"))
+	}
+	return b.String()
+}

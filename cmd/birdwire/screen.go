@@ -1,0 +1,146 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/fatih/color"
+	"golang.org/x/term"
+
+	"github.com/birdwire/birdwire/gateway/client"
+)
+
+// screen draws events for a person: one line each, cut to the width.
+type screen struct {
+	width int
+	now   func() time.Time
+
+	time, who, what, mark, good, bad *color.Color
+}
+
+func newScreen(width int, plain bool) *screen {
+	s := &screen{
+		width: width, now: time.Now,
+		time: color.New(color.Faint), who: color.New(color.FgCyan, color.Bold), what: color.New(color.FgYellow),
+		mark: color.New(color.FgMagenta), good: color.New(color.FgGreen), bad: color.New(color.FgRed),
+	}
+	for _, c := range []*color.Color{s.time, s.who, s.what, s.mark, s.good, s.bad} {
+		// The library looks at the process's own stdout; the caller has looked at ours.
+		if plain {
+			c.DisableColor()
+		} else {
+			c.EnableColor()
+		}
+	}
+	return s
+}
+
+// terminal says how wide w is; false where it is no terminal.
+func terminal(w io.Writer) (width int, ok bool) {
+	f, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return 0, false
+	}
+	width, _, err := term.GetSize(int(f.Fd()))
+	if err != nil || width < 40 {
+		width = 120
+	}
+	return width, true
+}
+
+// part is a piece of a line in one color; nil is the terminal's own.
+type part struct {
+	color *color.Color
+	text  string
+}
+
+func (s *screen) show(w io.Writer, m client.Message) error {
+	parts := append([]part{{s.time, s.now().Format("15:04:05")}}, s.parts(m)...)
+	var b strings.Builder
+	room := s.width
+	for i, p := range parts {
+		text := printable(p.text)
+		if text == "" {
+			continue
+		}
+		if i > 0 {
+			if room -= 2; room < 4 {
+				break
+			}
+			b.WriteString("  ")
+		}
+		text = clip(text, room)
+		room -= len([]rune(text))
+		if p.color != nil {
+			text = p.color.Sprint(text)
+		}
+		b.WriteString(text)
+	}
+	b.WriteByte('\n')
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func (s *screen) parts(m client.Message) []part {
+	switch e := m.Event.(type) {
+	case *client.Tweet:
+		name := e.MonitorName
+		if e.Source == "filter_rule" {
+			name = e.RuleTag
+		}
+		kind := e.TweetType
+		if kind == "original" {
+			kind = ""
+		}
+		return []part{{s.who, "@" + e.AuthorUsername}, {s.mark, name}, {s.what, kind}, {nil, e.TweetText}}
+	case *client.News:
+		action := map[string]*color.Color{"create": s.good, "delete": s.bad}[e.Action]
+		if action == nil {
+			action = s.what
+		}
+		return []part{{action, e.Action}, {s.who, e.Item.Source}, {s.mark, e.Item.Category}, {s.what, strings.Join(e.Item.Tickers, " ")}, {nil, e.Item.Title}, {s.time, e.Item.URL}}
+	case *client.Item:
+		kind := "new"
+		if e.Enriched {
+			kind = "enriched"
+		}
+		return []part{{s.good, kind}, {s.who, e.Data.SourceName}, {s.mark, e.Data.Category}, {nil, e.Data.Title}, {s.time, e.Data.URL}}
+	case *client.ClustersRanked:
+		top := ""
+		if len(e.Data) > 0 {
+			top = e.Data[0].Title
+		}
+		return []part{{s.what, "ranked"}, {s.mark, strconv.Itoa(len(e.Data)) + " stories"}, {nil, top}}
+	case *client.StoryDevelopment:
+		return []part{{s.what, "development"}, {s.mark, e.Data.Significance}, {nil, e.Data.Title}}
+	case *client.StoryPriorityChanged:
+		return []part{{s.what, "priority"}, {s.mark, e.Data.PreviousPriority + " → " + e.Data.NewPriority}, {nil, e.Data.Headline}}
+	case *client.ClusterEvent:
+		return []part{{s.what, e.Data.Action}, {nil, fmt.Sprintf("story %d, %d articles", e.Data.ClusterID, e.Data.Detail.MemberCount)}}
+	case *client.TickerNews:
+		var symbols []string
+		for _, t := range e.Data.Tickers {
+			symbols = append(symbols, t.Symbol+" "+t.Sentiment)
+		}
+		return []part{{s.what, strings.Join(symbols, ", ")}, {nil, e.Data.Headline}}
+	}
+	return []part{{nil, string(m.Raw)}}
+}
+
+// printable leaves out what would command the terminal: strangers write posts.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\t' || r == '\r':
+			return ' '
+		case unicode.IsControl(r), r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069:
+			return -1
+		}
+		return r
+	}, s)
+}

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"math"
+	"strings"
+	"time"
+)
+
+// setting is one thing that a user can set, in three ways: retention.age in
+// the file is the flag --retention-age and BIRDWIRE_RETENTION_AGE in the
+// environment.
+type setting struct {
+	key    string
+	kind   kind
+	def    string // as a user would write it; "" is not set
+	usage  string
+	secret bool
+	noFlag bool // too telling for a process list, or too large for a line
+}
+
+func (s setting) flag() string { return strings.NewReplacer(".", "-", "_", "-").Replace(s.key) }
+
+func (s setting) env() string {
+	return envPrefix + strings.ToUpper(strings.NewReplacer(".", "_", "-", "_").Replace(s.key))
+}
+
+const envPrefix = "BIRDWIRE_"
+
+// The settings that more than one command has.
+var (
+	setData       = setting{key: "data", kind: stringKind, def: ".birdwire", usage: "the data folder; made when it is not there"}
+	setAdmin      = setting{key: "admin", kind: addressKind, def: "127.0.0.1:8001", usage: "address of the operators' REST and metrics"}
+	setAdminToken = setting{key: "admin_token", kind: stringKind, usage: "the operators' token; by default the one in <data>/admin.token", secret: true, noFlag: true}
+	setListen     = setting{key: "listen", kind: addressKind, def: ":8000", usage: "public address: WebSockets, the owner's REST, push ingest"}
+	setServer     = setting{key: "server", kind: stringKind, usage: "URL of the server; by default http://127.0.0.1 at the port of 'listen'"}
+	setKey        = setting{key: "key", kind: stringKind, usage: "an API key; by default the one that 'serve --dev' made", secret: true}
+)
+
+// serveSettings are what a node can be told.
+var serveSettings = []setting{
+	setData, setListen, setAdmin, setAdminToken,
+	{key: "node", kind: stringKind, def: "birdwire", usage: "the node's name"},
+	{key: "dev", kind: boolKind, def: "false", usage: "sample data as live input, one key for each API, and lines to paste"},
+
+	{key: "tls.cert", kind: stringKind, usage: "PEM file with the public address's certificate; read anew when it changes"},
+	{key: "tls.key", kind: stringKind, usage: "PEM file with its key"},
+	{key: "proxies", kind: networksKind, usage: "networks of the proxies whose X-Forwarded-For is believed"},
+
+	{key: "retention.age", kind: durationKind(time.Minute, 10*365*day), def: "24h", usage: "how long events can be resumed from"},
+	{key: "retention.bytes", kind: sizeKind(16 << 20), def: "10GiB", usage: "how large the log of events grows"},
+	{key: "retention.items", kind: durationKind(time.Hour, 10*365*day), def: "30d", usage: "how long an article's last state is known: an edit past it is a new article"},
+	{key: "disk_reserve", kind: sizeKind(0), def: "0", usage: "free disk below which ingest stops; 0: 512MiB or 2 %, whichever is more"},
+
+	{key: "allow_private_feeds", kind: boolKind, def: "false", usage: "let feeds live on loopback and private networks"},
+
+	{key: "limits.connections", kind: wholeKind(1, 10_000_000), def: "100000", usage: "connections of this node; past it 503"},
+	{key: "limits.kite_connections", kind: wholeKind(0, 100_000), def: "5", usage: "kite connections of a key, over the whole cluster"},
+	{key: "limits.rules", kind: wholeKind(0, math.MaxInt32), def: "50", usage: "filter rules of a key"},
+	{key: "limits.monitors", kind: wholeKind(0, math.MaxInt32), def: "50", usage: "monitors of a key"},
+	{key: "limits.query", kind: wholeKind(1, 2048), def: "1024", usage: "characters of a rule's query"},
+	{key: "limits.queue", kind: sizeKind(64 << 10), def: "1MiB", usage: "what may wait for one slow connection before it is closed"},
+
+	{key: "deflate", kind: boolKind, def: "false", usage: "negotiate permessage-deflate"},
+	{key: "drain", kind: durationKind(0, time.Hour), def: "5s", usage: "over how long connections are closed when the server stops"},
+
+	{key: "log.level", kind: levelKind, def: "info", usage: "debug, info, warn or error"},
+	{key: "log.format", kind: oneOf("text", "json"), def: "text", usage: "of the log, which goes to stderr"},
+}
+
+// clientSettings are what the tools need to find a server.
+var (
+	operatorSettings = []setting{setData, setAdmin, setAdminToken}
+	ownerSettings    = []setting{setData, setServer, setKey}
+)
+
+// allSettings is every setting once: a file may hold them all, whoever reads it.
+func allSettings() []setting { return append(serveSettings, setServer, setKey) }
+
+func settingFor(key string) (setting, bool) {
+	for _, s := range allSettings() {
+		if s.key == key {
+			return s, true
+		}
+	}
+	return setting{}, false
+}
