@@ -157,12 +157,16 @@ func (p *Purse) available() int64 {
 	return max(sum, 0)
 }
 
-// Tick is one second gone by. month is the one it is now: with a new one the
-// quota begins anew.
-func (p *Purse) Tick(month string) {
+// Turn says which month it is: with a new one the quota begins anew.
+func (p *Purse) Turn(month string) {
 	if month != p.month {
 		p.month, p.base, p.spent, p.exhausted = month, 0, 0, false
 	}
+}
+
+// Tick is one second gone by.
+func (p *Purse) Tick(month string) {
+	p.Turn(month)
 	p.rate += (float64(p.fresh) - p.rate) / 3
 	p.fresh = 0
 	p.due = true

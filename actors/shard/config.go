@@ -1,0 +1,76 @@
+package shard
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/birdwire/birdwire/actors"
+	"github.com/birdwire/birdwire/messages"
+)
+
+// Config is what a shard takes from its node.
+type Config struct {
+	Node        string
+	Incarnation uint64
+	Records     actors.Records
+	Clock       actors.Clock
+	Worker      actors.Worker
+	Props       actors.Props
+	Router      *actor.PID                              // this node's
+	Key         func(keyID string) *actor.Props         // of a key's actor
+	Dead        func(slot *messages.Slot) bool          // its process provably ended; asked inside Workers too. Default: of this node, another incarnation
+	Preload     func(shard int) ([]actors.Record, bool) // the records of the shard's keys, monitors and rules, if read already; default: they are listed
+	Active      func(shard int)                         // called once active; must not block
+	Count       func(metric string)                     // key_restarted, key_stopped, shard_fenced, query_refused, record_corrupt, held_dropped
+	Logger      *slog.Logger
+
+	CommitAfter    time.Duration // how long a change waits for others, default 5 ms
+	StoreTimeout   time.Duration // of one write or reading, default 10 s
+	PutAgain       time.Duration // a router that has not answered is asked again after, default 2 s
+	HeldMost       int           // messages held while activating, default 1,024; past it they are refused
+	WaitersMost    int           // slots waiting to become durable, default 4,096; past it they are refused
+	KeysMost       int           // keys' actors at once, default 4,096; past it messages for others are refused
+	RestartsMost   int           // of one key within RestartsWithin, default 5; past it the key is stopped and cools down
+	RestartsWithin time.Duration // default 10 s
+}
+
+func (c Config) withDefaults() Config {
+	duration := func(d *time.Duration, v time.Duration) {
+		if *d == 0 {
+			*d = v
+		}
+	}
+	number := func(n *int, v int) {
+		if *n == 0 {
+			*n = v
+		}
+	}
+	duration(&c.CommitAfter, 5*time.Millisecond)
+	duration(&c.StoreTimeout, 10*time.Second)
+	duration(&c.PutAgain, 2*time.Second)
+	duration(&c.RestartsWithin, 10*time.Second)
+	number(&c.HeldMost, 1024)
+	number(&c.WaitersMost, 4096)
+	number(&c.KeysMost, 4096)
+	number(&c.RestartsMost, 5)
+	if c.Dead == nil {
+		node, incarnation := c.Node, c.Incarnation
+		c.Dead = func(s *messages.Slot) bool { return s.GetNode() == node && s.GetIncarnation() != incarnation }
+	}
+	if c.Preload == nil {
+		c.Preload = func(int) ([]actors.Record, bool) { return nil, false }
+	}
+	if c.Active == nil {
+		c.Active = func(int) {}
+	}
+	if c.Count == nil {
+		c.Count = func(string) {}
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
