@@ -609,7 +609,7 @@ func (l *logbook) Receive(ctx actor.Context) {
 		a := e.GetArticle()
 		identity := a.GetArticle().GetIdentity()
 		l.shown[identity] = append(l.shown[identity],
-			fmt.Sprintf("%d %s", a.GetRevision(), a.GetArticle().GetTitle()))
+			fmt.Sprintf("%s %d %s", strings.Split(e.GetId(), ":")[2], a.GetRevision(), a.GetArticle().GetTitle()))
 	}
 	ctx.Respond(answer)
 }
@@ -631,10 +631,10 @@ func TestAnySchedule(t *testing.T) {
 			k.SpawnProps("source", source.Props(w.cfg))
 		}
 		k.Advance(20 * time.Second)
-		wantLines(t, book.shown["bbc|guid|b"], "1 B")
+		wantLines(t, book.shown["bbc|guid|b"], "created 1 B")
 		shown := book.shown["bbc|guid|a"]
 		for i, line := range shown {
-			if !strings.HasPrefix(line, fmt.Sprint(i+1, " ")) {
+			if !strings.Contains(line, fmt.Sprintf("ed %d ", i+1)) {
 				t.Fatalf("revisions have a hole: %q", shown)
 			}
 		}
