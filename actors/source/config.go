@@ -58,7 +58,8 @@ type Config struct {
 	Records actors.Records
 	Clock   actors.Clock
 	Rand    actors.Rand
-	Worker  actors.Worker
+	Worker  actors.Worker // the table and the records
+	Polls   actors.Worker // the adapter; default Worker. With one of their own, slow feeds do not keep the table waiting
 	Props   actors.Props
 	Journal *actor.PID
 	Logger  *slog.Logger
@@ -93,6 +94,9 @@ func (c Config) withDefaults() Config {
 	c.BackoffMost = orDefault(c.BackoffMost, time.Hour)
 	if c.MaxUnacked == 0 {
 		c.MaxUnacked = 8192
+	}
+	if c.Polls == nil {
+		c.Polls = c.Worker
 	}
 	if c.Observe == nil {
 		c.Observe = func(Observation) {}

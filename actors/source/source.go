@@ -200,7 +200,7 @@ func (s *source) speedUp(ctx actor.Context) {
 func (s *source) poll(ctx actor.Context) {
 	s.held = false
 	step, adapter, mark, clock := s.begun(), s.cfg.Adapter, s.mark, s.cfg.Clock
-	if !s.cfg.Worker.Do(ctx.Self(), s.cfg.PollTimeout, func(c context.Context) any {
+	if !s.cfg.Polls.Do(ctx.Self(), s.cfg.PollTimeout, func(c context.Context) any {
 		began := clock.Now()
 		drafts, next, after, err := adapter.Poll(c, mark)
 		return &polled{step: step, drafts: drafts, next: next, after: after, took: clock.Now().Sub(began), err: err}

@@ -270,3 +270,19 @@ func TestDelete(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+func TestArticles(t *testing.T) {
+	in := &intake{}
+	body := articleJSON(`,"id":"1"`) + "\n{\"title\":\"no url\"}\n" + articleJSON(`,"id":"2","embedding":`+numbers(1536, "0.1"))
+	result, err := newIngest(in).Articles(t.Context(), strings.NewReader(body))
+	if err != nil || result.Accepted != 2 || rejections(result) != "2: url: missing" {
+		t.Fatalf("%+v, %v", result, err)
+	}
+	for n, e := range in.events() {
+		c := e.GetArticle()
+		// Ids, numbers and times are the push source's to give, from the item table.
+		if c.GetAction() != messages.ArticleAction_ARTICLE_ACTION_UNSPECIFIED || c.GetArticle().GetId() != fmt.Sprint(n+1) || e.GetId() != "" {
+			t.Errorf("draft %v", e)
+		}
+	}
+}
