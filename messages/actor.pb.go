@@ -2582,6 +2582,7 @@ func (x *SlotRefused) GetRetry() bool {
 type KeyIdle struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	KeyId         string                 `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
+	Asked         uint64                 `protobuf:"varint,2,opt,name=asked,proto3" json:"asked,omitempty"` // the StopIfIdle that it answers; 0: of the key's own accord
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2623,11 +2624,19 @@ func (x *KeyIdle) GetKeyId() string {
 	return ""
 }
 
+func (x *KeyIdle) GetAsked() uint64 {
+	if x != nil {
+		return x.Asked
+	}
+	return 0
+}
+
 // StopIfIdle asks back, behind all that the shard has handed on: KeyIdle
 // again, or nothing when something came in between.
 type StopIfIdle struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	KeyId         string                 `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
+	Number        uint64                 `protobuf:"varint,2,opt,name=number,proto3" json:"number,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2667,6 +2676,13 @@ func (x *StopIfIdle) GetKeyId() string {
 		return x.KeyId
 	}
 	return ""
+}
+
+func (x *StopIfIdle) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
 }
 
 // AskKey is a key's actor asking its shard how things stand, at every start.
@@ -5586,12 +5602,14 @@ const file_messages_actor_proto_rawDesc = "" +
 	"\vSlotRefused\x12#\n" +
 	"\rconnection_id\x18\x01 \x01(\tR\fconnectionId\x12\x16\n" +
 	"\x06detail\x18\x02 \x01(\tR\x06detail\x12\x14\n" +
-	"\x05retry\x18\x03 \x01(\bR\x05retry\" \n" +
+	"\x05retry\x18\x03 \x01(\bR\x05retry\"6\n" +
 	"\aKeyIdle\x12\x15\n" +
-	"\x06key_id\x18\x01 \x01(\tR\x05keyId\"#\n" +
+	"\x06key_id\x18\x01 \x01(\tR\x05keyId\x12\x14\n" +
+	"\x05asked\x18\x02 \x01(\x04R\x05asked\";\n" +
 	"\n" +
 	"StopIfIdle\x12\x15\n" +
-	"\x06key_id\x18\x01 \x01(\tR\x05keyId\"\x1f\n" +
+	"\x06key_id\x18\x01 \x01(\tR\x05keyId\x12\x16\n" +
+	"\x06number\x18\x02 \x01(\x04R\x06number\"\x1f\n" +
 	"\x06AskKey\x12\x15\n" +
 	"\x06key_id\x18\x01 \x01(\tR\x05keyId\"w\n" +
 	"\tKeyStands\x12\x15\n" +

@@ -15,9 +15,9 @@ type child struct {
 	keyID   string
 	pid     *actor.PID
 	budget  actors.Budget
-	starts  int  // how often it has asked how things stand
-	asked   bool // whether it is idle; anything handed on since makes it false
-	stopped bool // its budget is spent
+	starts  int    // how often it has asked how things stand
+	asked   uint64 // the StopIfIdle under way; 0 once anything was handed on since
+	stopped bool   // its budget is spent
 }
 
 // cooling is a key whose actor was stopped: it is not started before until.
@@ -73,7 +73,7 @@ func (s *shard) forward(ctx actor.Context, keyID string) bool {
 	if c == nil {
 		return false
 	}
-	c.asked = false
+	c.asked = 0
 	ctx.Forward(c.pid)
 	return true
 }
@@ -117,16 +117,19 @@ func (s *shard) stands(ctx actor.Context, m *messages.AskKey) {
 	})
 }
 
-// idle stops a key that says so twice with nothing handed on in between: then
-// its mailbox holds nothing, and nothing is lost.
+// idle stops a key that is still idle behind everything that was handed on:
+// then its mailbox holds nothing, and nothing is lost.
 func (s *shard) idle(ctx actor.Context, m *messages.KeyIdle) {
 	c := s.children[m.GetKeyId()]
 	if c == nil || ctx.Sender() == nil || !c.pid.Equal(ctx.Sender()) {
 		return
 	}
-	if !c.asked {
-		c.asked = true
-		ctx.Send(c.pid, &messages.StopIfIdle{KeyId: c.keyID})
+	if m.GetAsked() == 0 && c.asked == 0 {
+		s.asks++
+		c.asked = s.asks
+		ctx.Send(c.pid, &messages.StopIfIdle{KeyId: c.keyID, Number: c.asked})
+	}
+	if m.GetAsked() == 0 || m.GetAsked() != c.asked {
 		return
 	}
 	s.forget(c)
@@ -147,7 +150,7 @@ func (s *shard) HandleFailure(system *actor.ActorSystem, supervisor actor.Superv
 		supervisor.StopChildren(pid)
 		return
 	}
-	c.asked = false
+	c.asked = 0
 	c.stopped = c.budget.Apply(s.cfg.Clock.Now(), system, supervisor, pid, reason)
 	s.cfg.Count("key_restarted")
 	s.log.Error("a key's actor failed", "key", c.keyID, "restarted", !c.stopped, "reason", reason)

@@ -102,17 +102,30 @@ func TestImpossibleAndForeignKeys(t *testing.T) {
 	})
 }
 
+// sayIdle has the key say that it is idle, of its own accord or asked.
+func (r *rig) sayIdle(keyID string, asked uint64) {
+	r.t.Helper()
+	r.do(keyID, func(ctx actor.Context) { ctx.Request(ctx.Parent(), &messages.KeyIdle{KeyId: keyID, Asked: asked}) })
+}
+
+// asked takes the question that the key was asked.
+func (r *rig) asked() uint64 {
+	r.t.Helper()
+	m, ok := testkit.Expect[*got](r.seen).message.(*messages.StopIfIdle)
+	if !ok || m.GetNumber() == 0 {
+		r.t.Fatalf("got %v", m)
+	}
+	return m.GetNumber()
+}
+
 // goIdle has the key stop as an idle one does.
 func (r *rig) goIdle(keyID string) {
 	r.t.Helper()
-	say := func(ctx actor.Context) { ctx.Request(ctx.Parent(), &messages.KeyIdle{KeyId: keyID}) }
 	r.answers()
-	r.do(keyID, say)
-	if got := r.answers(); len(got) != 1 || got[0] != "*messages.StopIfIdle" {
-		r.t.Fatalf("got %v", got)
-	}
+	r.sayIdle(keyID, 0)
+	n := r.asked()
 	r.seen.Watch(r.stubs[keyID])
-	r.do(keyID, say)
+	r.sayIdle(keyID, n)
 	testkit.Expect[*actor.Terminated](r.seen)
 }
 
@@ -136,11 +149,14 @@ func TestAMessageInBetweenKeepsAKey(t *testing.T) {
 		r := newRig(t, k).start()
 		r.running(keyID)
 		r.answers()
-		say := func(ctx actor.Context) { ctx.Request(ctx.Parent(), &messages.KeyIdle{KeyId: keyID}) }
-		r.do(keyID, say)
+		r.sayIdle(keyID, 0)
+		first := r.asked()
+		r.sayIdle(keyID, 0) // again, unasked: no answer to anything
 		k.Tell(r.pid, &messages.AskCredit{KeyId: keyID})
-		r.do(keyID, say) // this answers a question asked before the message
-		if got := r.answers(); len(got) != 3 || got[1] != "*messages.AskCredit" || got[2] != "*messages.StopIfIdle" {
+		r.sayIdle(keyID, first) // answers a question asked before the message
+		r.sayIdle(keyID, 0)
+		r.sayIdle(keyID, first) // late: another question has been asked
+		if got := r.answers(); len(got) != 2 || got[0] != "*messages.AskCredit" || got[1] != "*messages.StopIfIdle" {
 			t.Errorf("got %v", got)
 		}
 		r.do(keyID, func(actor.Context) {})

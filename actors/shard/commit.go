@@ -219,7 +219,7 @@ func (s *shard) tell(ctx actor.Context, to *actor.PID, message any) {
 		return
 	}
 	if c := s.byPID[to.GetId()]; c != nil {
-		c.asked = false
+		c.asked = 0
 	}
 	ctx.Send(to, message)
 }

@@ -73,4 +73,3 @@ func (c Config) withDefaults() Config {
 	}
 	return c
 }
-

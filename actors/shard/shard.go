@@ -61,6 +61,7 @@ type shard struct {
 	cooling  map[string]*cooling
 	spawned  uint64 // names children
 	starts   uint64 // of keys in this epoch
+	asks     uint64 // numbers StopIfIdle
 	ending   bool   // its children end with it
 }
 
