@@ -21,13 +21,14 @@ func init() { cmap.SHARD_COUNT = 1 }
 // system is one node's actor system with what its actors take from it.
 type system struct {
 	*actor.ActorSystem
-	log       *slog.Logger
-	metrics   *metrics
-	essential atomic.Pointer[func(kind string, reason any)] // an actor that must not stop has
+	dispatcher *dispatcher
+	log        *slog.Logger
+	metrics    *metrics
+	essential  atomic.Pointer[func(kind string, reason any)] // an actor that must not stop has
 }
 
 func newSystem(name string, log *slog.Logger, m *metrics) *system {
-	s := &system{log: log, metrics: m}
+	s := &system{log: log, metrics: m, dispatcher: newDispatcher()}
 	s.ActorSystem = actor.NewActorSystem(
 		actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger {
 			return slog.New(levelled{log.Handler(), slog.LevelError})
@@ -81,7 +82,7 @@ func (s *system) props(kind string, produce actor.Producer, children actor.Super
 	dropped := s.metrics.dropped(kind)
 	options := []actor.PropsOption{actor.WithMailbox(func() actor.Mailbox {
 		return &mailbox{kind: kind, bound: bound, dropped: dropped}
-	})}
+	}), actor.WithDispatcher(s.dispatcher)}
 	if children != nil {
 		options = append(options, actor.WithSupervisor(children))
 	}
@@ -91,6 +92,12 @@ func (s *system) props(kind string, produce actor.Producer, children actor.Super
 // spawn starts an actor that has no parent, under an explicit strategy.
 func (s *system) spawn(name string, props *actor.Props, strategy actor.SupervisorStrategy) (*actor.PID, error) {
 	return s.Root.SpawnNamed(guarded(props, strategy), name)
+}
+
+// Shutdown ends the system, and then what its actors ran on.
+func (s *system) Shutdown() {
+	s.ActorSystem.Shutdown()
+	s.dispatcher.close()
 }
 
 // guarded sets who supervises an actor that has no parent. It changes the
