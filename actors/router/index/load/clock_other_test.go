@@ -1,0 +1,7 @@
+//go:build !linux
+
+package load
+
+import "time"
+
+func threadTime() func() time.Time { return time.Now }
