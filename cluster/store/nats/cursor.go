@@ -87,13 +87,13 @@ func (c *cursor) entry(ctx context.Context) (store.Entry, error) {
 	if m.sequence > c.next {
 		return c.gap(ctx, m.sequence)
 	}
-	c.got = c.got[1:]
 	frame, err := store.DecodeFrame(m.data)
-	if errors.Is(err, store.ErrCorrupt) {
-		return c.unreadable(err), nil
+	if err != nil && !errors.Is(err, store.ErrCorrupt) {
+		return store.Entry{}, err // of a newer version: not ours to skip
 	}
+	c.got = c.got[1:]
 	if err != nil {
-		return store.Entry{}, err
+		return c.unreadable(err), nil
 	}
 	c.next++
 	return store.Entry{Sequence: m.sequence, Frame: frame}, nil
@@ -152,6 +152,7 @@ func (c *cursor) fill(ctx context.Context) (store.Entry, error) {
 	case statusNotFound:
 		return c.nothing(ctx)
 	}
+	c.asked = request{}
 	c.store.suspected()
 	return store.Entry{}, fmt.Errorf("the embedded server answered %s", end.status)
 }

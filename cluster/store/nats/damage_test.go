@@ -3,13 +3,18 @@ package nats
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
+	"hash/crc32"
 	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	nc "github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/birdwire/birdwire/cluster/store"
 	"github.com/birdwire/birdwire/cluster/store/storetest"
@@ -181,6 +186,36 @@ func TestUnreadableFrameIsSkipped(t *testing.T) {
 	s := open(t, Config{Dir: dir})
 	if got, want := readAll(t, s), []int{1, 2, 3, -4, 5, 6, 7, 8, 9, 10}; !slices.Equal(got, want) {
 		t.Fatalf("read %v, want %v", got, want)
+	}
+}
+
+// What a newer program wrote is whole: it is neither read nor skipped.
+func TestNewerFrameStopsReaders(t *testing.T) {
+	s := open(t, Config{})
+	ctx := context.Background()
+	appendTo(t, s, 1)
+	data, err := store.EncodeFrame(storetest.Frame("a", 1, 2, 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	data[0]++
+	sum := crc32.Update(crc32.Checksum(data[:1], crc32.MakeTable(crc32.Castagnoli)), crc32.MakeTable(crc32.Castagnoli), data[5:])
+	binary.LittleEndian.PutUint32(data[1:], sum)
+	m := nc.NewMsg(journalSubject + "a")
+	m.Data = data
+	m.Header.Set(jetstream.MsgIDHeader, "a/1/2")
+	if _, err := s.publish(ctx, m); err != nil {
+		t.Fatal(err)
+	}
+	c, err := s.Journal().Read(ctx, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for range 3 {
+		if e, err := c.Next(ctx); err == nil || !strings.Contains(err.Error(), "newer") {
+			t.Fatalf("next: %+v, %v; want that a newer program wrote it", e, err)
+		}
 	}
 }
 

@@ -99,7 +99,7 @@ func TestFreeSpace(t *testing.T) {
 // brings it back.
 func TestServerGivesUp(t *testing.T) {
 	s := open(t, Config{})
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	appendTo(t, s, 1)
 	c, err := s.Journal().Read(ctx, 1)

@@ -19,7 +19,7 @@ import (
 	"github.com/birdwire/birdwire/messages"
 )
 
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // eventually waits until done says so; each look must take a moment of its own.
 func eventually(t *testing.T, what string, done func() bool) {
