@@ -36,7 +36,8 @@ costs the server and how long it takes from the push to the subscriber. The
 same load then goes to a process that only writes ready frames to sockets.
 
 Latencies hold the whole way: HTTP, the synced log, matching, the socket and
-this process's reading. Memory is what the server's process grew by.`,
+this process's reading. Memory is what each idle connection
+adds: live heap and stacks after a collection, and what the process grew by.`,
 		Example: example(`
 			birdwire bench fanout                                  # 1,000 subscribers, one event at a time
 			birdwire bench fanout --burst 16 --rate 10             # bursts of 16
@@ -117,7 +118,7 @@ func writeProfile(ctx context.Context, p *fanout.Product, d time.Duration, name 
 func printFanout(w io.Writer, l fanout.Load, all []fanout.Figures) error {
 	fmt.Fprintf(w, "%d subscribers, %g bursts a second of %d events of %d bytes, %v\n\n", l.Subscribers, l.Rate, l.Burst, l.Size, l.Duration)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "\tdeliveries\t/s\tµs CPU each\tuser\tp50\tp90\tp99\tp99.9\tmissing\tbytes/connection\t")
+	fmt.Fprintln(t, "\tdeliveries\t/s\tµs CPU each\tuser\tp50\tp90\tp99\tp99.9\tmissing\tlive B/conn\tresident\t")
 	micros := func(f fanout.Figures, d time.Duration) string {
 		if f.CPUUnknown {
 			return "unknown"
@@ -125,9 +126,9 @@ func printFanout(w io.Writer, l fanout.Load, all []fanout.Figures) error {
 		return fmt.Sprintf("%.2f", float64(d)/1e3)
 	}
 	for _, f := range all {
-		fmt.Fprintf(t, "%s\t%d\t%.0f\t%s\t%s\t%v\t%v\t%v\t%v\t%d\t%d\t\n", f.Name, f.Delivered, float64(f.Delivered)/f.Took.Seconds(),
+		fmt.Fprintf(t, "%s\t%d\t%.0f\t%s\t%s\t%v\t%v\t%v\t%v\t%d\t%d\t%d\t\n", f.Name, f.Delivered, float64(f.Delivered)/f.Took.Seconds(),
 			micros(f, f.PerDelivery()), micros(f, f.UserPerDelivery()),
-			short(f.Latencies.P50), short(f.Latencies.P90), short(f.Latencies.P99), short(f.Latencies.P999), f.Missing, f.BytesEach)
+			short(f.Latencies.P50), short(f.Latencies.P90), short(f.Latencies.P99), short(f.Latencies.P999), f.Missing, f.LiveEach, f.BytesEach)
 	}
 	if err := t.Flush(); err != nil {
 		return err

@@ -35,8 +35,9 @@ type Figures struct {
 	CPU        time.Duration `json:"cpu_ns"`      // of the server's process while the load ran
 	UserCPU    time.Duration `json:"user_cpu_ns"` // the part of it that is not the kernel's
 	Latencies  Latencies     `json:"latencies"`
-	BytesEach  int64         `json:"bytes_per_idle_connection"` // resident, 0 where it is not measured
-	CPUUnknown bool          `json:"cpu_unknown,omitempty"`     // this system does not tell
+	BytesEach  int64         `json:"resident_bytes_per_idle_connection"` // 0 where it is not measured
+	LiveEach   int64         `json:"live_bytes_per_idle_connection"`     // heap and stacks after a collection; 0 where there is no such thing
+	CPUUnknown bool          `json:"cpu_unknown,omitempty"`              // this system does not tell
 }
 
 // Latencies are from before the publishing call to a subscriber's read, in
@@ -67,22 +68,30 @@ type Target interface {
 	// Publish makes events reach every subscriber; each carries Stamp(now) in
 	// its text. It returns once they are accepted.
 	Publish(ctx context.Context, events int) error
-	// Settled asks the server to give back what memory it can before it is measured.
-	Settled(ctx context.Context)
+	// Live collects garbage and says how many bytes of heap and stacks are in
+	// use then; 0 where the server has neither.
+	Live(ctx context.Context) (int64, error)
 }
 
 // Run puts one server under the load.
 func Run(ctx context.Context, t Target, l Load) (Figures, error) {
-	before := resident(ctx, t)
+	live, err := t.Live(ctx)
+	if err != nil {
+		return Figures{}, err
+	}
+	before := rss(t.PID())
 	subs, err := subscribe(ctx, t, l.Subscribers)
 	if err != nil {
 		return Figures{}, err
 	}
 	defer subs.close()
 	f := Figures{Name: t.Name()}
-	if after := resident(ctx, t); before > 0 && l.Subscribers > 0 {
-		f.BytesEach = max(0, (after-before)/int64(l.Subscribers))
+	liveAfter, err := t.Live(ctx)
+	if err != nil {
+		return Figures{}, err
 	}
+	f.LiveEach = (liveAfter - live) / int64(l.Subscribers)
+	f.BytesEach = max(0, (rss(t.PID())-before)/int64(l.Subscribers))
 	user, system, known := cpu(t.PID())
 	began := time.Now()
 	if l.Loading != nil {
@@ -134,9 +143,4 @@ func percentiles(all []time.Duration) Latencies {
 	slices.Sort(all)
 	at := func(p float64) time.Duration { return all[min(len(all)-1, int(p*float64(len(all))))] }
 	return Latencies{P50: at(.5), P90: at(.9), P99: at(.99), P999: at(.999), Max: all[len(all)-1]}
-}
-
-func resident(ctx context.Context, t Target) int64 {
-	t.Settled(ctx)
-	return rss(t.PID())
 }

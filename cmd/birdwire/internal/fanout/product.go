@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -119,37 +120,53 @@ func (p *Product) Name() string { return "birdwire" }
 // PID is the process whose time is measured.
 func (p *Product) PID() int { return p.process.Process.Pid }
 
-// Settled has the server collect its garbage: a heap profile asks for that.
-func (p *Product) Settled(ctx context.Context) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.admin+"/debug/pprof/heap?gc=1", nil)
-	if err != nil {
-		return
+// Live has the server collect its garbage, which asking for a heap profile
+// does, and reads what is in use from its metrics.
+func (p *Product) Live(ctx context.Context) (int64, error) {
+	if err := p.get(ctx, "/debug/pprof/heap?gc=1", io.Discard); err != nil {
+		return 0, fmt.Errorf("collect the server's garbage: %w", err)
 	}
-	request.Header.Set("Authorization", "Bearer "+p.token)
-	if response, err := p.http.Do(request); err == nil {
-		_, _ = io.Copy(io.Discard, response.Body)
-		response.Body.Close()
+	var page bytes.Buffer
+	if err := p.get(ctx, "/metrics", &page); err != nil {
+		return 0, fmt.Errorf("read the server's memory: %w", err)
 	}
+	total := 0.0
+	for _, m := range liveMetrics.FindAllSubmatch(page.Bytes(), -1) {
+		v, err := strconv.ParseFloat(string(m[1]), 64)
+		if err != nil {
+			return 0, fmt.Errorf("read the server's memory: %w", err)
+		}
+		total += v
+	}
+	return int64(total), nil
 }
 
-// Profile writes the server's CPU profile of the next d to w.
-func (p *Product) Profile(ctx context.Context, d time.Duration, w io.Writer) error {
-	url := fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%d", p.admin, max(1, int(d.Seconds())))
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+var liveMetrics = regexp.MustCompile(`(?m)^go_memstats_(?:heap_alloc|stack_inuse)_bytes (\S+)$`)
+
+// get reads something of the operators'.
+func (p *Product) get(ctx context.Context, path string, into io.Writer) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.admin+path, nil)
 	if err != nil {
 		return err
 	}
 	request.Header.Set("Authorization", "Bearer "+p.token)
-	response, err := (&http.Client{Timeout: d + 30*time.Second}).Do(request)
+	response, err := (&http.Client{}).Do(request)
 	if err != nil {
-		return fmt.Errorf("profile: %w", err)
+		return err
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("profile: status %d", response.StatusCode)
+		return fmt.Errorf("%s: status %d", path, response.StatusCode)
 	}
-	_, err = io.Copy(w, response.Body)
+	_, err = io.Copy(into, response.Body)
 	return err
+}
+
+// Profile writes the server's CPU profile of the next d to w.
+func (p *Product) Profile(ctx context.Context, d time.Duration, w io.Writer) error {
+	ctx, cancel := context.WithTimeout(ctx, d+30*time.Second)
+	defer cancel()
+	return p.get(ctx, fmt.Sprintf("/debug/pprof/profile?seconds=%d", max(1, int(d.Seconds()))), w)
 }
 
 // Connect opens a kite subscriber, up to its first frame.

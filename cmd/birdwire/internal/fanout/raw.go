@@ -61,8 +61,8 @@ func (r *Raw) Name() string { return "raw write(2)" }
 // PID is the process whose time is measured.
 func (r *Raw) PID() int { return r.process.Process.Pid }
 
-// Settled does nothing: the process keeps no garbage.
-func (r *Raw) Settled(context.Context) {}
+// Live is not asked: a list of sockets is all there is.
+func (r *Raw) Live(context.Context) (int64, error) { return 0, nil }
 
 // Connect opens a plain TCP connection: there is no handshake to measure.
 func (r *Raw) Connect(ctx context.Context) (Stream, error) {
