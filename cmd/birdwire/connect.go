@@ -76,7 +76,9 @@ func (c *config) resources() (*client.Resources, target, error) {
 }
 
 // operator is a client of the admin REST.
-func (c *config) operator() (*client.Admin, error) {
+func (c *config) operator() (*client.Admin, error) { return c.operatorAt(c.str("admin")) }
+
+func (c *config) operatorAt(address string) (*client.Admin, error) {
 	token := c.str("admin_token")
 	if token == "" {
 		read, err := client.AdminToken(c.str("data"))
@@ -85,7 +87,7 @@ func (c *config) operator() (*client.Admin, error) {
 		}
 		token = read
 	}
-	return client.NewAdmin(client.Config{URL: "http://" + reachable(c.str("admin")), Key: token, UserAgent: "birdwire"})
+	return client.NewAdmin(client.Config{URL: "http://" + reachable(address), Key: token, UserAgent: "birdwire"})
 }
 
 // owner is a client of the public address.
@@ -202,5 +204,5 @@ func (a answer) Error() string {
 	if a.said.Detail == "" || a.said.Position != nil {
 		return a.said.Error()
 	}
-	return a.said.Detail
+	return strings.TrimSuffix(a.said.Detail, ".") // an error is no sentence: more may follow
 }

@@ -30,31 +30,21 @@ func pointer[T any](v T) *T { return &v }
 
 // prepareDev makes what a first look at the server needs, once: the keys are
 // kept beside the admin token, and a later start finds them.
-func (c *cli) prepareDev(ctx context.Context, cfg *config, n *node.Node) error {
-	token := cfg.str("admin_token")
-	if token == "" {
-		var err error
-		if token, err = client.AdminToken(cfg.str("data")); err != nil {
-			return err
-		}
-	}
-	admin, err := client.NewAdmin(client.Config{URL: "http://" + reachable(n.Admin()), Key: token, UserAgent: "birdwire"})
+func prepareDev(ctx context.Context, cfg *config, n *node.Node) (devKeys, error) {
+	admin, err := cfg.operatorAt(n.Admin())
 	if err != nil {
-		return err
+		return nil, err
 	}
-	keys, err := c.standingDevKeys(ctx, cfg.str("data"), admin)
+	keys, err := standingDevKeys(ctx, cfg.str("data"), admin)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := prepareDevRules(ctx, admin.Of(keys["twitter"].ID)); err != nil {
-		return err
-	}
-	return c.sayDev(cfg, n, keys)
+	return keys, prepareDevRules(ctx, admin.Of(keys["twitter"].ID))
 }
 
 // standingDevKeys returns a key for each API: those of an earlier start where
 // they still stand, new ones else.
-func (c *cli) standingDevKeys(ctx context.Context, data string, admin *client.Admin) (devKeys, error) {
+func standingDevKeys(ctx context.Context, data string, admin *client.Admin) (devKeys, error) {
 	keys, err := readDevKeys(data)
 	if errors.Is(err, os.ErrNotExist) {
 		keys = devKeys{}

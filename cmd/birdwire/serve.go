@@ -113,13 +113,8 @@ func (c *cli) runNode(ctx context.Context, cfg *config, nodeConfig node.Config, 
 			err = errors.Join(err, fmt.Errorf("stop: %w", closed))
 		}
 	}()
-	if err := c.sayReady(n, asJSON); err != nil {
+	if err := c.welcome(ctx, cfg, n, asJSON); err != nil {
 		return err
-	}
-	if cfg.flag("dev") {
-		if err := c.prepareDev(ctx, cfg, n); err != nil {
-			return fmt.Errorf("prepare --dev: %w", err)
-		}
 	}
 	select {
 	case err := <-n.Failed():
@@ -128,6 +123,22 @@ func (c *cli) runNode(ctx context.Context, cfg *config, nodeConfig node.Config, 
 		log.Info("stopping", "drain", nodeConfig.Drain)
 		return nil
 	}
+}
+
+// welcome says that the node is ready. With --dev its keys stand before that,
+// so that who waits for the line can use them.
+func (c *cli) welcome(ctx context.Context, cfg *config, n *node.Node, asJSON bool) error {
+	if !cfg.flag("dev") {
+		return c.sayReady(n, asJSON)
+	}
+	keys, err := prepareDev(ctx, cfg, n)
+	if err != nil {
+		return fmt.Errorf("prepare --dev: %w", err)
+	}
+	if err := c.sayReady(n, asJSON); err != nil || asJSON {
+		return err
+	}
+	return c.sayDev(cfg, n, keys)
 }
 
 func (c *cli) sayReady(n *node.Node, asJSON bool) error {

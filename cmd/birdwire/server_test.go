@@ -47,12 +47,15 @@ func setUp(e *testscript.Env) error {
 }
 
 var scriptCommands = map[string]func(ts *testscript.TestScript, neg bool, args []string){
-	"exits":   exits,
-	"start":   start,
-	"listen":  listen,
-	"ended":   ended,
-	"signal":  signalChild,
-	"keyfrom": keyFrom,
+	"exits":      exits,
+	"start":      start,
+	"listen":     listen,
+	"ended":      ended,
+	"signal":     signalChild,
+	"waitfor":    waitFor,
+	"keyfrom":    keyFrom,
+	"feedfrom":   from("FEED_ID", "id"),
+	"cursorfrom": from("CURSOR", "cursor"),
 }
 
 // start [ARGS...] runs 'birdwire serve', waits until it is ready, and tells the
@@ -143,6 +146,32 @@ func keyFrom(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &k))
 	ts.Setenv("BIRDWIRE_KEY", k.Key)
 	ts.Setenv("KEY_ID", k.ID)
+}
+
+// from returns a command that sets a variable to a field of the JSON object in
+// FILE.
+func from(variable, field string) func(ts *testscript.TestScript, neg bool, args []string) {
+	return func(ts *testscript.TestScript, neg bool, args []string) {
+		var object map[string]any
+		ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &object))
+		ts.Setenv(variable, fmt.Sprint(object[field]))
+	}
+}
+
+// waitfor 'ARGS...' PATTERN runs the command until its output fits.
+func waitFor(ts *testscript.TestScript, neg bool, args []string) {
+	want := regexp.MustCompile("(?m)" + args[1])
+	for limit := time.Now().Add(patience); ; {
+		ts.Check(ts.Exec("birdwire", strings.Fields(args[0])...))
+		out := ts.ReadFile("stdout")
+		if want.MatchString(out) {
+			return
+		}
+		if time.Now().After(limit) {
+			ts.Fatalf("birdwire %s never printed %s; the last time:\n%s", args[0], args[1], out)
+		}
+		<-time.After(20 * time.Millisecond)
+	}
 }
 
 func spawn(ts *testscript.TestScript, name string, args []string) *child {
