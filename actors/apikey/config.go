@@ -1,0 +1,148 @@
+package apikey
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/birdwire/birdwire/actors"
+	"github.com/birdwire/birdwire/messages"
+)
+
+// Counters hold what keys have spent, by month. Called inside a Worker only.
+type Counters interface {
+	// Reserve charges up to n credits and opens a grant; charged never passes
+	// limit (0: none). The same op returns the same grant. ErrExhausted when
+	// none is left.
+	Reserve(ctx context.Context, keyID, month string, n, limit int64, op string) (*messages.Grant, error)
+	// Settle closes the grant: used of it was spent, the rest is given back. A
+	// closed grant changes nothing.
+	Settle(ctx context.Context, grant *messages.Grant, used int64) error
+	// Usage is the ledger as it stands; empty when nothing was charged.
+	Usage(ctx context.Context, keyID, month string) (*messages.Ledger, error)
+}
+
+// ErrExhausted: the month's credits are used up.
+var ErrExhausted = errors.New("credits exhausted")
+
+// History finds in the log what queries have matched, so that the record of
+// deliveries outlives the actor. Called inside a Worker only.
+type History interface {
+	// Newest returns at most most deliveries of each query, in log order. What
+	// it has found when ctx ends is an answer.
+	Newest(ctx context.Context, queries []*messages.Query, most int) ([]*messages.Delivery, error)
+}
+
+// Plan is what a key's owner has booked.
+type Plan struct {
+	Credits     int64                // a month; 0: unlimited, and nothing is metered
+	Connections map[messages.Api]int // at once; none where an API is missing
+	Pro         bool                 // may use tickers and embeddings
+	Requests    int                  // REST calls a minute; 0: unlimited
+}
+
+// DefaultPlans are those of the contract.
+func DefaultPlans() map[string]Plan {
+	connections := func(newsrank int) map[messages.Api]int {
+		return map[messages.Api]int{
+			messages.Api_API_TWITTER: 5, messages.Api_API_NEWSRANK: newsrank, messages.Api_API_KITE: 5,
+		}
+	}
+	return map[string]Plan{
+		"free":     {Credits: 3_000, Connections: connections(0)},
+		"starter":  {Credits: 30_000, Connections: connections(1)},
+		"pro":      {Credits: 150_000, Connections: connections(10), Pro: true},
+		"business": {Credits: 600_000, Connections: connections(50), Pro: true},
+	}
+}
+
+// The scopes that the package itself asks for or gives.
+const (
+	scopeConnect = "ws:connect"
+	scopeRules   = "rules:write"
+)
+
+// Config is what a key takes from its node.
+type Config struct {
+	Records    actors.Records
+	Counters   Counters
+	History    History // nil: the record of deliveries begins with the actor
+	Clock      actors.Clock
+	Rand       actors.Rand
+	Worker     actors.Worker
+	Props      actors.Props
+	Router     *actor.PID // this node's
+	Monitor    func(id string, figures *messages.Figures) *actor.Props
+	Rule       func(id string, figures *messages.Figures) *actor.Props
+	Connection func(slot *messages.Slot) *actor.PID // of the connection that holds it, on any node; nil: not known
+	Count      func(metric string)                  // child_restarted, child_stopped, matched_lost, record_corrupt, write_unknown
+	Logger     *slog.Logger
+
+	Plans         map[string]Plan       // default DefaultPlans
+	Metered       map[messages.Api]bool // whose frames cost a credit each; default twitter and newsrank
+	Scopes        []string              // that a key may have; empty: any
+	DefaultScopes []string              // of a key made without; default ws:connect and rules:write
+
+	MonitorsMost   int           // a key, default 50
+	RulesMost      int           // a key, default 50
+	LogMost        int           // deliveries remembered of each monitor and rule, default 1,000
+	HeldMost       int           // messages held while starting, default 1,024; past it they are refused
+	QueueMost      int           // changes waiting for one under way, default 64; past it they are refused
+	StoreTimeout   time.Duration // default 10 s
+	HistoryTimeout time.Duration // default 20 s
+	AnswerWithin   time.Duration // of router and children, default 2 s; then they are asked again
+	IdleAfter      time.Duration // without need, before the actor or a child of it stops; default 60 s
+	LogKeep        time.Duration // how long a record of deliveries keeps the actor, default 1 h
+	ProbeWithin    time.Duration // in which a full key's connections must be heard, default 3 s
+	SlotGrace      time.Duration // in which a slot's connection must have started, default 30 s
+	RestartsMost   int           // of one child within RestartsWithin, default 5; past it the child is stopped and cools down
+	RestartsWithin time.Duration // default 10 s
+	CoolDown       time.Duration // of a stopped child, default 5 s
+}
+
+func (c Config) withDefaults() Config {
+	number := func(n *int, v int) {
+		if *n == 0 {
+			*n = v
+		}
+	}
+	duration := func(d *time.Duration, v time.Duration) {
+		if *d == 0 {
+			*d = v
+		}
+	}
+	number(&c.MonitorsMost, 50)
+	number(&c.RulesMost, 50)
+	number(&c.LogMost, 1000)
+	number(&c.HeldMost, 1024)
+	number(&c.QueueMost, 64)
+	number(&c.RestartsMost, 5)
+	duration(&c.StoreTimeout, 10*time.Second)
+	duration(&c.HistoryTimeout, 20*time.Second)
+	duration(&c.AnswerWithin, 2*time.Second)
+	duration(&c.IdleAfter, time.Minute)
+	duration(&c.LogKeep, time.Hour)
+	duration(&c.ProbeWithin, 3*time.Second)
+	duration(&c.SlotGrace, 30*time.Second)
+	duration(&c.RestartsWithin, 10*time.Second)
+	duration(&c.CoolDown, 5*time.Second)
+	if c.Plans == nil {
+		c.Plans = DefaultPlans()
+	}
+	if c.Metered == nil {
+		c.Metered = map[messages.Api]bool{messages.Api_API_TWITTER: true, messages.Api_API_NEWSRANK: true}
+	}
+	if c.DefaultScopes == nil {
+		c.DefaultScopes = []string{scopeConnect, scopeRules}
+	}
+	if c.Count == nil {
+		c.Count = func(string) {}
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return c
+}

@@ -1,0 +1,156 @@
+package apikey
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/birdwire/birdwire/actors/apikey/credit"
+	"github.com/birdwire/birdwire/messages"
+)
+
+// ledger is the purse's way to the store and to connections: one operation
+// under way, the same one until its outcome is certain.
+type ledger struct {
+	operation *credit.Operation
+	backoff   time.Duration
+	ticking   bool                  // a secondTime is on its way
+	asking    map[string]*actor.PID // by connection id
+}
+
+type (
+	secondTime struct{ of *key }
+	// credited is a worker's answer.
+	credited struct {
+		of        *key
+		operation *credit.Operation
+		grant     *messages.Grant
+		err       error
+	}
+	creditAgain struct {
+		of        *key
+		operation *credit.Operation
+	}
+)
+
+// metered says whether a frame of the API costs this key a credit.
+func (k *key) metered(api messages.Api) bool { return k.cfg.Metered[api] && k.plan().Credits > 0 }
+
+// cap is what a month may be charged: a tenth more than the quota, so that a
+// key whose connections hold some unspent still gets all that was paid for.
+func (k *key) cap() int64 { return k.plan().Credits/10*11 + k.plan().Credits%10*11/10 }
+
+func (k *key) exhausted() bool {
+	k.purse.Turn(month(k.cfg.Clock.Now()))
+	return k.purse.Exhausted()
+}
+
+func (k *key) askCredit(ctx actor.Context, m *messages.AskCredit) {
+	if ctx.Sender() == nil {
+		return
+	}
+	if k.purse == nil {
+		ctx.Respond(&messages.CreditExhausted{})
+		return
+	}
+	if k.plan().Credits == 0 {
+		// Nothing is metered: whoever asks all the same must not wait.
+		ctx.Respond(&messages.CreditGranted{Amount: max(m.GetWant(), 1)})
+		return
+	}
+	k.purse.Turn(month(k.cfg.Clock.Now()))
+	k.ledger.asking[m.GetConnectionId()] = ctx.Sender()
+	k.purse.Ask(m.GetConnectionId(), m.GetWant(), m.GetUsed())
+	k.credit(ctx)
+}
+
+func (k *key) reportCredit(ctx actor.Context, m *messages.ReportCredit) {
+	if k.purse != nil {
+		k.purse.Report(m.GetConnectionId(), m.GetUsed(), m.GetReturned())
+		k.credit(ctx)
+	}
+}
+
+func (k *key) forgetCredit(ctx actor.Context, connectionID string) {
+	delete(k.ledger.asking, connectionID)
+	if k.purse != nil {
+		k.purse.Forget(connectionID)
+		k.credit(ctx)
+	}
+}
+
+// credit answers who can be answered and does what is due.
+func (k *key) credit(ctx actor.Context) {
+	for _, a := range k.purse.Answers() {
+		to := k.ledger.asking[a.Connection]
+		delete(k.ledger.asking, a.Connection)
+		switch {
+		case to == nil:
+		case a.Exhausted:
+			ctx.Send(to, &messages.CreditExhausted{Used: k.purse.Used(), Limit: k.plan().Credits})
+		default:
+			ctx.Send(to, &messages.CreditGranted{Amount: a.Amount})
+		}
+	}
+	if k.ledger.operation == nil {
+		if o := k.purse.Next(); o != nil {
+			k.ledger.operation = o
+			k.runCredit(ctx, o)
+		}
+	}
+	if !k.ledger.ticking && !(k.purse.Clear() && k.ledger.operation == nil) {
+		k.ledger.ticking = true
+		k.cfg.Clock.After(time.Second, ctx.Self(), &secondTime{k})
+	}
+}
+
+func (k *key) second(ctx actor.Context, m *secondTime) {
+	if m.of != k {
+		return
+	}
+	k.ledger.ticking = false
+	k.purse.Tick(month(k.cfg.Clock.Now()))
+	k.credit(ctx)
+}
+
+func (k *key) runCredit(ctx actor.Context, o *credit.Operation) {
+	counters, id, limit := k.cfg.Counters, k.id, k.cap()
+	k.work(ctx, k.cfg.StoreTimeout, func(work context.Context) any {
+		c := &credited{of: k, operation: o}
+		if o.Settle != nil {
+			c.err = counters.Settle(work, o.Settle, o.Used)
+		} else {
+			c.grant, c.err = counters.Reserve(work, id, o.Month, o.Reserve, limit, o.ID)
+		}
+		return c
+	})
+}
+
+func (k *key) credited(ctx actor.Context, c *credited) {
+	if c.of != k || c.operation != k.ledger.operation {
+		return
+	}
+	switch o := c.operation; {
+	case errors.Is(c.err, ErrExhausted):
+		k.purse.Refused(o)
+	case c.err != nil:
+		k.ledger.backoff = min(max(2*k.ledger.backoff, backoffFirst), backoffMost)
+		k.log.Warn("an operation on the key's credits failed; it is done again", "operation", o.ID, "in", k.ledger.backoff, "error", c.err)
+		k.cfg.Clock.After(k.ledger.backoff, ctx.Self(), &creditAgain{k, o})
+		return
+	case o.Settle != nil:
+		k.purse.Settled(o)
+	default:
+		k.purse.Reserved(c.grant)
+	}
+	k.ledger.operation, k.ledger.backoff = nil, 0
+	k.credit(ctx)
+}
+
+func (k *key) creditAgain(ctx actor.Context, m *creditAgain) {
+	if m.of == k && m.operation == k.ledger.operation {
+		k.runCredit(ctx, m.operation)
+	}
+}
