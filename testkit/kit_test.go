@@ -1,17 +1,13 @@
 package testkit_test
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
-	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/testkit"
 )
 
@@ -72,114 +68,6 @@ func boom() actor.Producer {
 	})
 }
 
-func TestProbeExpectations(t *testing.T) {
-	testkit.Run(t, func(k *testkit.Kit) {
-		p := k.Probe()
-		e := k.Spawn("echo", echo())
-		for _, m := range []string{"a", "b", "c", "d"} {
-			p.Request(e, m)
-		}
-		if got := testkit.Expect[string](p); got != "a" {
-			t.Errorf("first is %q, want a", got)
-		}
-		if got := testkit.FishFor(p, func(m string) bool { return m == "c" }); got != "c" {
-			t.Errorf("fished %q, want c", got)
-		}
-		if got := p.Messages(); len(got) != 1 || got[0] != "d" {
-			t.Errorf("left over: %v, want d", got)
-		}
-		p.ExpectNoMessage(time.Hour)
-	})
-}
-
-func TestProbeFailuresNameWhatCame(t *testing.T) {
-	wantFailure(t, "want a int, but the system is at rest", func(k *testkit.Kit) {
-		testkit.Expect[int](k.Probe())
-	})
-	wantFailure(t, "want a int next, got \n\tstring a", func(k *testkit.Kit) {
-		p := k.Probe()
-		p.Request(k.Spawn("echo", echo()), "a")
-		testkit.Expect[int](p)
-	})
-	wantFailure(t, "want no message within 1s, got \n\tstring a", func(k *testkit.Kit) {
-		p := k.Probe()
-		p.Request(k.Spawn("echo", echo()), "a")
-		p.ExpectNoMessage(time.Second)
-	})
-	wantFailure(t, "want a int among \n\tstring a", func(k *testkit.Kit) {
-		p := k.Probe()
-		p.Request(k.Spawn("echo", echo()), "a")
-		testkit.FishFor[int](p)
-	})
-	wantFailure(t, "named no sender", func(k *testkit.Kit) {
-		p := k.Probe()
-		k.Tell(p.PID(), "a")
-		testkit.Expect[string](p)
-		p.Reply("b")
-	})
-}
-
-func TestProbeReplies(t *testing.T) {
-	testkit.Run(t, func(k *testkit.Kit) {
-		asked, asker := k.Probe(), k.Probe()
-		asker.Request(asked.PID(), "question")
-		testkit.Expect[string](asked)
-		asked.Reply(42)
-		if got := testkit.Expect[int](asker); got != 42 || !asker.Sender().Equal(asked.PID()) {
-			t.Errorf("got %d from %v", got, asker.Sender())
-		}
-		if ref := asked.Ref(); ref.GetAddress() != testkit.Address || ref.GetId() != asked.PID().GetId() {
-			t.Errorf("ref %v, pid %v", ref, asked.PID())
-		}
-	})
-}
-
-func TestTerminated(t *testing.T) {
-	testkit.Run(t, func(k *testkit.Kit) {
-		p := k.Probe()
-		e := k.Spawn("echo", echo())
-		p.Watch(e)
-		k.Settle()
-		k.Stop(e)
-		p.ExpectTerminated(e)
-
-		watcher := k.Probe()
-		watcher.Watch(p.PID())
-		k.Settle()
-		p.Stop()
-		watcher.ExpectTerminated(p.PID())
-	})
-}
-
-func TestSupervisorDecides(t *testing.T) {
-	for _, c := range []struct {
-		name     string
-		decide   actor.Directive
-		survives bool
-	}{
-		{"stop", actor.StopDirective, false},
-		{"restart", actor.RestartDirective, true},
-		{"resume", actor.ResumeDirective, true},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			testkit.Run(t, func(k *testkit.Kit) {
-				decide := func(any) actor.Directive { return c.decide }
-				parent := k.Supervisor(actor.NewOneForOneStrategy(10, time.Minute, decide))
-				child := parent.Spawn("boom", boom())
-				k.Tell(child, "now")
-				if got := k.Panics(); len(got) != 1 || !strings.Contains(fmt.Sprint(got[0]), "boom on string: now") {
-					t.Errorf("panics: %v", got)
-				}
-				if c.survives {
-					parent.ExpectNoMessage(0)
-				} else {
-					parent.ExpectTerminated(child)
-				}
-			})
-		})
-	}
-}
-
 // A failure suspends the mailbox: what was behind it waits for the restart and
 // is not lost.
 func TestMessagesBehindAFailureAreKept(t *testing.T) {
@@ -232,93 +120,6 @@ func TestDeadLetters(t *testing.T) {
 		k.Tell(e, "late")
 		if got := k.DeadLetters(); len(got) != 1 || got[0].Message != "late" || !got[0].To.Equal(e) {
 			t.Errorf("dead letters: %v", got)
-		}
-	})
-}
-
-func TestClockFiresInOrder(t *testing.T) {
-	testkit.Run(t, func(k *testkit.Kit) {
-		p := k.Probe()
-		k.Clock.After(2*time.Second, p.PID(), "c")
-		k.Clock.After(time.Second, p.PID(), "a")
-		k.Clock.After(time.Second, p.PID(), "b")
-		cancel := k.Clock.After(time.Second, p.PID(), "cancelled")
-		k.Clock.After(3*time.Second, p.PID(), "later")
-		cancel()
-		cancel()
-		if next, ok := k.Clock.Next(); !ok || next != time.Second {
-			t.Errorf("next in %v, %v", next, ok)
-		}
-		k.Advance(2 * time.Second)
-		if got := fmt.Sprint(p.Messages()); got != "[a b c]" {
-			t.Errorf("fired %s, want [a b c]", got)
-		}
-		if got := k.Clock.Now().Sub(testkit.Start); got != 2*time.Second || k.Clock.Timers() != 1 {
-			t.Errorf("now %v after start, %d timers", got, k.Clock.Timers())
-		}
-	})
-}
-
-// A timer made by a timer's message fires within the same Advance, at its own
-// instant.
-func TestClockChains(t *testing.T) {
-	testkit.Run(t, func(k *testkit.Kit) {
-		var at []time.Duration
-		k.Spawn("ticker", receive(func(ctx actor.Context) {
-			switch ctx.Message().(type) {
-			case *actor.Started:
-				k.Clock.After(time.Second, ctx.Self(), "tick")
-			case string:
-				at = append(at, k.Clock.Now().Sub(testkit.Start))
-				k.Clock.After(time.Second, ctx.Self(), "tick")
-			}
-		}))
-		k.Advance(3500 * time.Millisecond)
-		if got := fmt.Sprint(at); got != "[1s 2s 3s]" {
-			t.Errorf("ticked at %s", got)
-		}
-	})
-}
-
-func TestWorkerRunsHoldsAndRefuses(t *testing.T) {
-	testkit.Run(t, func(k *testkit.Kit) {
-		p := k.Probe()
-		do := func(answer any) bool {
-			return k.Worker.Do(p.PID(), time.Minute, func(ctx context.Context) any {
-				if err := ctx.Err(); err != nil {
-					return err
-				}
-				return answer
-			})
-		}
-		if !do(1) || testkit.Expect[int](p) != 1 {
-			t.Error("a job does not run by itself")
-		}
-		k.Worker.Hold()
-		for i := 2; i <= 4; i++ {
-			do(i)
-		}
-		p.ExpectNoMessage(time.Hour)
-		if !k.Worker.ReleaseNext() || testkit.Expect[int](p) != 2 || k.Worker.Held() != 2 {
-			t.Error("ReleaseNext did not release the first")
-		}
-		if !k.Worker.Expire() || !errors.Is(testkit.Expect[error](p), context.DeadlineExceeded) {
-			t.Error("an expired job did not see its deadline")
-		}
-		k.Worker.Release()
-		if testkit.Expect[int](p) != 4 || k.Worker.Done() != 4 || k.Worker.ReleaseNext() {
-			t.Error("Release did not release the last")
-		}
-		k.Worker.Refuse(true)
-		if do(5) {
-			t.Error("a full pool took a job")
-		}
-		k.Worker.Refuse(false)
-		do(nil)
-		p.ExpectNoMessage(0)
-		k.Worker.Do(p.PID(), time.Minute, func(context.Context) any { panic("in the job") })
-		if got := testkit.Expect[*actors.WorkPanicked](p); got.Reason != "in the job" {
-			t.Errorf("reason %v", got.Reason)
 		}
 	})
 }

@@ -1,0 +1,101 @@
+package testkit_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/birdwire/birdwire/actors"
+	"github.com/birdwire/birdwire/testkit"
+)
+
+func TestClockFiresInOrder(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		p := k.Probe()
+		k.Clock.After(2*time.Second, p.PID(), "c")
+		k.Clock.After(time.Second, p.PID(), "a")
+		k.Clock.After(time.Second, p.PID(), "b")
+		cancel := k.Clock.After(time.Second, p.PID(), "cancelled")
+		k.Clock.After(3*time.Second, p.PID(), "later")
+		cancel()
+		cancel()
+		if next, ok := k.Clock.Next(); !ok || next != time.Second {
+			t.Errorf("next in %v, %v", next, ok)
+		}
+		k.Advance(2 * time.Second)
+		if got := fmt.Sprint(p.Messages()); got != "[a b c]" {
+			t.Errorf("fired %s, want [a b c]", got)
+		}
+		if got := k.Clock.Now().Sub(testkit.Start); got != 2*time.Second || k.Clock.Timers() != 1 {
+			t.Errorf("now %v after start, %d timers", got, k.Clock.Timers())
+		}
+	})
+}
+
+// A timer made by a timer's message fires within the same Advance, at its own
+// instant.
+func TestClockChains(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		var at []time.Duration
+		k.Spawn("ticker", receive(func(ctx actor.Context) {
+			switch ctx.Message().(type) {
+			case *actor.Started:
+				k.Clock.After(time.Second, ctx.Self(), "tick")
+			case string:
+				at = append(at, k.Clock.Now().Sub(testkit.Start))
+				k.Clock.After(time.Second, ctx.Self(), "tick")
+			}
+		}))
+		k.Advance(3500 * time.Millisecond)
+		if got := fmt.Sprint(at); got != "[1s 2s 3s]" {
+			t.Errorf("ticked at %s", got)
+		}
+	})
+}
+
+func TestWorkerRunsHoldsAndRefuses(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		p := k.Probe()
+		do := func(answer any) bool {
+			return k.Worker.Do(p.PID(), time.Minute, func(ctx context.Context) any {
+				if err := ctx.Err(); err != nil {
+					return err
+				}
+				return answer
+			})
+		}
+		if !do(1) || testkit.Expect[int](p) != 1 {
+			t.Error("a job does not run by itself")
+		}
+		k.Worker.Hold()
+		for i := 2; i <= 4; i++ {
+			do(i)
+		}
+		p.ExpectNoMessage(time.Hour)
+		if !k.Worker.ReleaseNext() || testkit.Expect[int](p) != 2 || k.Worker.Held() != 2 {
+			t.Error("ReleaseNext did not release the first")
+		}
+		if !k.Worker.Expire() || !errors.Is(testkit.Expect[error](p), context.DeadlineExceeded) {
+			t.Error("an expired job did not see its deadline")
+		}
+		k.Worker.Release()
+		if testkit.Expect[int](p) != 4 || k.Worker.Done() != 4 || k.Worker.ReleaseNext() {
+			t.Error("Release did not release the last")
+		}
+		k.Worker.Refuse(true)
+		if do(5) {
+			t.Error("a full pool took a job")
+		}
+		k.Worker.Refuse(false)
+		do(nil)
+		p.ExpectNoMessage(0)
+		k.Worker.Do(p.PID(), time.Minute, func(context.Context) any { panic("in the job") })
+		if got := testkit.Expect[*actors.WorkPanicked](p); got.Reason != "in the job" {
+			t.Errorf("reason %v", got.Reason)
+		}
+	})
+}
