@@ -159,6 +159,9 @@ func random(r *rand.Rand, depth int, atom func() *rule.Expr) *rule.Expr {
 }
 
 func (w *world) query(r *rand.Rand) *rule.Compiled {
+	if r.IntN(3) == 0 {
+		return w.asked(r)
+	}
 	q := &rule.Compiled{Class: rule.ClassPost << r.IntN(3), Sample: 100}
 	if q.Class == rule.ClassPost {
 		q.Expr = random(r, 4, func() *rule.Expr { return atomOfPosts(r) })
@@ -175,6 +178,43 @@ func (w *world) query(r *rand.Rand) *rule.Compiled {
 			&rule.Expr{Atom: rule.Atom{Kind: rule.KindEmbedding, Embeddings: q.Embeddings}})
 	}
 	return q
+}
+
+// some is up to two of a list, often none.
+func some(r *rand.Rand, from []string) []string {
+	var out []string
+	for range max(0, r.IntN(5)-2) {
+		out = append(out, pick(r, from))
+	}
+	return out
+}
+
+// asked is a query as clients ask for it, compiled: a monitor or a subscription.
+func (w *world) asked(r *rand.Rand) *rule.Compiled {
+	q := &messages.Query{}
+	switch r.IntN(3) {
+	case 0:
+		q.Want = &messages.Query_Monitor{Monitor: &messages.MonitorQuery{Usernames: append(some(r, somePeople), "nasa")}}
+	case 1:
+		q.Want = &messages.Query_Kite{Kite: &messages.KiteFilters{
+			Sources: some(r, somePeople), Categories: some(r, someLangs),
+			Keywords: some(r, []string{"ant", "bee cat", "dog eel"}), Companies: some(r, someWords),
+		}}
+	default:
+		f := &messages.NewsrankFilters{
+			Topics: some(r, []string{"articles", "stories"}), Categories: some(r, someLangs),
+			Sources: some(r, somePeople), Keywords: some(r, []string{"ant", "bee", "cat dog"}),
+		}
+		if r.IntN(2) == 0 {
+			f.EmbeddingFilters = w.embedding(r).Embeddings
+		}
+		q.Want = &messages.Query_Newsrank{Newsrank: f}
+	}
+	c, err := rule.Compile(q)
+	if err != nil {
+		panic(err) // the lists above hold nothing that could be refused
+	}
+	return c
 }
 
 func (w *world) event(r *rand.Rand) *messages.Event {

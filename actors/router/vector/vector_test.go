@@ -86,7 +86,7 @@ func dotReference(a, b []float32) float64 {
 func TestEveryKernelGivesTheSameBits(t *testing.T) {
 	eachKernel(t, func(t *testing.T, k kernel) {
 		r := rand.New(rand.NewPCG(1, 2))
-		for range 50 {
+		for range 12 {
 			p := newPage(1)
 			var rows [][]float32
 			for slot := range pageRows {
@@ -119,7 +119,7 @@ func TestEveryKernelGivesTheSameBits(t *testing.T) {
 func TestThresholdDecidesToTheLastDigit(t *testing.T) {
 	eachKernel(t, func(t *testing.T, k kernel) {
 		r := rand.New(rand.NewPCG(3, 4))
-		for range 200 {
+		for range 60 {
 			row := random(r)
 			event := near(r, row, r.Float64()*3)
 			c := reference(row, event)
@@ -143,7 +143,7 @@ func TestThresholdDecidesToTheLastDigit(t *testing.T) {
 func TestPrefilterBoundHolds(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
 	worst := 0.0
-	for range 3000 {
+	for range 1000 {
 		row := random(r)
 		event := near(r, row, math.Exp(r.NormFloat64()*3))
 		if r.IntN(4) == 0 {
@@ -171,7 +171,7 @@ func TestPrefilterBoundHolds(t *testing.T) {
 func TestAVectorIsExactlyOneWithItself(t *testing.T) {
 	eachKernel(t, func(t *testing.T, k kernel) {
 		r := rand.New(rand.NewPCG(7, 8))
-		for range 100 {
+		for range 40 {
 			v := random(r)
 			s := newSet(k)
 			if err := s.Add(9, [][]float32{v}, []float64{1}); err != nil {
@@ -301,7 +301,7 @@ func TestSetAgainstOracle(t *testing.T) {
 			pool = append(pool, random(r))
 		}
 		var events [][]float32
-		for range 11 {
+		for range 9 {
 			events = append(events, near(r, pool[r.IntN(len(pool))], r.Float64()))
 		}
 		s, o := newSet(k), oracle{}
@@ -326,7 +326,7 @@ func TestSetAgainstOracle(t *testing.T) {
 			}
 		}
 		for step := range 400 {
-			id := ID(r.IntN(70))
+			id := ID(r.IntN(50))
 			if r.IntN(5) < 2 {
 				s.Remove(id)
 				delete(o, id)
@@ -345,7 +345,7 @@ func TestSetAgainstOracle(t *testing.T) {
 					thresholds []float64
 				}{vs, ts}
 			}
-			if step%40 == 7 {
+			if step%80 == 7 {
 				k := kept{snapshot: s.Snapshot()}
 				for _, e := range events {
 					k.want = append(k.want, o.match(e))

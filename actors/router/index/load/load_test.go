@@ -40,7 +40,7 @@ func TestWordsDiffer(t *testing.T) {
 
 func TestSharesAreAsDescribed(t *testing.T) {
 	g := New(Config{Seed: 1, Skip: Selective})
-	const n = 20000
+	const n = 8000
 	count := map[string]int{}
 	for range n {
 		r := g.Rule()
