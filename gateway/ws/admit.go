@@ -34,6 +34,9 @@ type admission struct {
 
 // ServeHTTP admits a client and upgrades the request, or says why not.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	// A client that is refused here has nothing more to ask on this connection,
+	// which would otherwise idle for minutes. An upgrade does not send it.
+	w.Header().Set("Connection", "close")
 	route, ok := s.routes[r.URL.Path]
 	if !ok {
 		gateway.WriteError(w, http.StatusNotFound, "not_found", "nothing is served under this path")

@@ -30,6 +30,7 @@ func refused(t *testing.T, c *client, status int) (problem gateway.Problem) {
 	if c.answer.StatusCode != status {
 		t.Errorf("%s %s, want %d", c.answer.Status, body, status)
 	}
+	c.expectEOF() // a refused client does not keep its connection
 	if err := json.Unmarshal(body, &problem); err != nil || problem.Status != status || problem.Error == "" || problem.Detail == "" {
 		t.Errorf("body %s (%v), want error, detail and status %d", body, err, status)
 	}
