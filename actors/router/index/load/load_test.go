@@ -29,7 +29,7 @@ func TestSameSeedSameLoad(t *testing.T) {
 
 func TestWordsDiffer(t *testing.T) {
 	seen := map[string]uint64{}
-	for n := range uint64(words) {
+	for n := uint64(0); n < words; n += 1 + n/100_000*13 { // all of the common ones, some of the rest
 		w := Word(n)
 		if m, ok := seen[w]; ok {
 			t.Fatalf("%d and %d are both %q", m, n, w)

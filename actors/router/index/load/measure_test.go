@@ -21,7 +21,7 @@ func ticking() func() time.Time {
 
 func TestMeasureFillsEverything(t *testing.T) {
 	r, err := Measure(Options{
-		Config: Config{Seed: 3, Skip: Broad}, Rules: 12_000, Posts: 200, Updates: 600,
+		Config: Config{Seed: 3, Skip: Broad}, Rules: 12_000, Posts: 200, Updates: 1200,
 		Now: ticking(), Go: func(work func()) { go work() },
 	})
 	if err != nil {
