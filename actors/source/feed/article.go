@@ -13,6 +13,9 @@ import (
 	"github.com/birdwire/birdwire/messages"
 )
 
+// maxNames of an item's authors are shown.
+const maxNames = 20
+
 // maxItems of one document are read, the newest; who lists more keeps an archive.
 const maxItems = 5000
 
@@ -177,7 +180,7 @@ func link(item *gofeed.Item, external string, base *url.URL) string {
 func author(item *gofeed.Item, asWritten string) string {
 	var names []string
 	for _, p := range item.Authors {
-		if p != nil && p.Name != "" && !slices.Contains(names, p.Name) {
+		if p != nil && p.Name != "" && len(names) < maxNames && !slices.Contains(names, p.Name) {
 			names = append(names, p.Name)
 		}
 	}
@@ -191,7 +194,7 @@ func tags(categories []string) []string {
 	var all []string
 	for _, c := range categories {
 		c = line(readHTML(c).text, 128)
-		if c != "" && !slices.Contains(all, c) && len(all) < 64 {
+		if c != "" && len(all) < 64 && !slices.Contains(all, c) {
 			all = append(all, c)
 		}
 	}

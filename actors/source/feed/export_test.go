@@ -27,20 +27,9 @@ func NewReaderWithException(cfg ReaderConfig, address string) *Reader {
 }
 
 var (
-	ToUTF8    = toUTF8
-	ReadHTML  = func(s string) (text, image string) { p := readHTML(s); return p.text, p.image }
-	ParseDate = parseDate
-	IsPublic  = isPublic
+	ReadHTML = func(s string) (text, image string) { p := readHTML(s); return p.text, p.image }
+	IsPublic = isPublic
 )
-
-// Entries parses a document and returns how many items and tombstones it has.
-func Entries(body []byte, contentType string) (items, gone int, err error) {
-	doc, err := parse(body, contentType)
-	if err != nil {
-		return 0, 0, err
-	}
-	return len(doc.entries), len(doc.gone), nil
-}
 
 // ErrPanic is what a panic of the parser is reported as.
 var ErrPanic = errPanic

@@ -112,6 +112,7 @@ func parseRSS(text []byte) (*document, error) {
 }
 
 var (
+	isRDF    = regexp.MustCompile(`(?i)^<(?:[a-z0-9_]+:)?rdf[\s>]`)
 	itemTag  = regexp.MustCompile(`<(?:[A-Za-z0-9_]+:)?item[\s>][^>]*>?`)
 	aboutRef = regexp.MustCompile(`\s(?:[A-Za-z0-9_]+:)?about\s*=\s*(?:"([^"]*)"|'([^']*)')`)
 )
@@ -121,6 +122,9 @@ var (
 // them apart by nothing else. Where the tags in the text do not pair with the
 // items, for an "<item" in some description, it does nothing.
 func about(text []byte, parsed *rss.Feed) {
+	if !isRDF.Match(text[:min(len(text), 256)]) {
+		return
+	}
 	tags := itemTag.FindAll(text, len(parsed.Items)+1)
 	if len(tags) != len(parsed.Items) {
 		return

@@ -145,13 +145,15 @@ func TestHostileDocuments(t *testing.T) {
 		{"nested", `<rss version="2.0"><channel><item>` + strings.Repeat("<x:a>", 200_000), "nest too deep"},
 		{"nested in atom", `<feed xmlns="http://www.w3.org/2005/Atom"><entry>` + strings.Repeat("<b>", 15_000), "nest too deep"},
 		{"many", `<rss version="2.0"><channel>` + strings.Repeat("<item/>", 300_000) + `</channel></rss>`, "too many elements"},
+		{"namespaces", `<rss version="2.0"` + manyNamespaces() + `><channel>` + strings.Repeat("<item/>", 10_000) + `</channel></rss>`, "too many namespaces"},
+		{"authors", `{"version":"https://jsonfeed.org/version/1","items":[{"id":"1","title":"t","authors":[` + manyAuthors() + `]}]}`, ""},
 		{"many in JSON", `{"version":"https://jsonfeed.org/version/1","items":[` + strings.Repeat("{},", 300_000) + `{}]}`, "too many elements"},
 		{"nested JSON", `{"version":"https://jsonfeed.org/version/1","items":` + strings.Repeat("[", 200_000), "parse JSON Feed"},
 		{"entity bomb", `<!DOCTYPE r [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]><rss version="2.0"><channel><item><title>&b;</title></item></channel></rss>`, ""},
 		{"null items", `{"version":"https://jsonfeed.org/version/1","items":[null,{"id":"1","title":"t","authors":[null]}],"authors":[null]}`, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, _, err := feed.Entries([]byte(c.body), "")
+			_, err := feed.Drafts([]byte(c.body), "")
 			if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
 				t.Errorf("error %v, want %q", err, c.want)
 			}
@@ -285,4 +287,20 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
+}
+
+func manyNamespaces() string {
+	var b strings.Builder
+	for n := range 5000 {
+		fmt.Fprintf(&b, ` xmlns:n%d="u:%d"`, n, n)
+	}
+	return b.String()
+}
+
+func manyAuthors() string {
+	var b strings.Builder
+	for n := range 100_000 {
+		fmt.Fprintf(&b, `{"name":"a%d"},`, n)
+	}
+	return b.String() + `{"name":"z"}`
 }
