@@ -74,7 +74,7 @@ func (c connections) ListConnections(context.Context) ([]admin.Connection, error
 }
 
 func (c connections) CloseConnection(_ context.Context, id string) error {
-	pid := actor.NewPID(c.n.cfg.Name, "connection/"+id)
+	pid := actor.NewPID(c.n.cfg.Name, connectionName(id))
 	if _, ok := c.n.system.ProcessRegistry.Get(pid); !ok {
 		return fmt.Errorf("connection %s: %w", id, admin.ErrNotFound)
 	}

@@ -8,9 +8,6 @@ import (
 	"time"
 )
 
-// Plan is what a plan allows.
-type Plan struct{}
-
 // Config is one node's. The zero value of a field is its default.
 type Config struct {
 	Name   string // of the node, default "birdwire"

@@ -74,7 +74,7 @@ func (n *Node) operators(keys gateway.Keys, queries rest.Queries, proxies gatewa
 		Token: token, Keys: keys, KeyList: keyList{n.store.Control()}, Feeds: n.sources, Sources: n.sources,
 		Connections: connections{n}, Queries: queries, Checks: checks{n}, Log: n.log.With("part", "admin"),
 		Random: rand.Reader, Gatherer: n.metrics.registry, Proxies: proxies,
-		Plans: slices.Sorted(maps.Keys(n.cfg.Plans)), MaxQuery: n.cfg.QueryCharacters,
+		Plans: slices.Sorted(maps.Keys(plansOf(n.cfg))), MaxQuery: n.cfg.QueryCharacters,
 	})
 }
 

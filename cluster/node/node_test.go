@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -206,18 +207,18 @@ func TestAFullDiskStopsIngestLosesNothingAndRecovers(t *testing.T) {
 		t.Fatalf("key %s: %v", id, err)
 	}
 	defer w.Close()
+	// What was refused may be there all the same: an answer can be lost, or the
+	// disk fill between the log's write and the table's. What was accepted must be.
 	for got := 0; got < len(accepted); {
 		frame, err := w.next()
 		if err != nil {
 			t.Fatalf("after %d of %d articles: %v", got, len(accepted), err)
 		}
-		if !strings.HasPrefix(frame, `{"type":"news"`) {
-			continue
+		if strings.Contains(frame, fmt.Sprintf(`"id":%q`, accepted[got])) {
+			got++
+		} else if slices.ContainsFunc(accepted, func(id string) bool { return strings.Contains(frame, fmt.Sprintf(`"id":%q`, id)) }) {
+			t.Fatalf("after %d of %d articles came %s, want %s", got, len(accepted), frame, accepted[got])
 		}
-		if !strings.Contains(frame, fmt.Sprintf(`"id":%q`, accepted[got])) {
-			t.Fatalf("article %d is %s, want %s", got, frame, accepted[got])
-		}
-		got++
 	}
 }
 
@@ -230,10 +231,11 @@ func TestFiveThousandConnectionsLeaveNothingBehind(t *testing.T) {
 	}
 	n := start(t, Config{KiteConnections: connections + 10})
 	key := mint(t, n, "business")
-	// One round first: what is kept for good (pools, caches) is kept after it.
-	openFeedClose(t, n, key, "warm", 50)
+	// One round first: what is kept for good (pools, caches, tables that have
+	// grown) is kept after it.
+	openFeedClose(t, n, key, "first", connections)
 	before, heap := settled(n)
-	openFeedClose(t, n, key, "all", connections)
+	openFeedClose(t, n, key, "second", connections)
 	goroutines, after := settled(n)
 	for limit := time.Now().Add(20 * time.Second); goroutines > before+10 && time.Now().Before(limit); {
 		goroutines, after = settled(n)
@@ -244,7 +246,7 @@ func TestFiveThousandConnectionsLeaveNothingBehind(t *testing.T) {
 		stacks.Write(buf[:runtime.Stack(buf, true)])
 		t.Fatalf("%d goroutines, %d before\n%s", goroutines, before, stacks.String()[:min(stacks.Len(), 8000)])
 	}
-	if grown := int64(after) - int64(heap); grown > 8<<20 {
+	if grown := int64(after) - int64(heap); grown > 2<<20 {
 		t.Fatalf("the heap grew by %d bytes: %d for each connection that was", grown, grown/connections)
 	}
 }

@@ -44,13 +44,18 @@ func (s sessions) Start(ctx context.Context, start ws.Start) (ws.Session, error)
 			begin.Resume, begin.From, begin.FromK = true, c.Position, c.K
 		}
 	}
-	pid, err := n.system.Root.SpawnNamed(s.props, "connection/"+start.ConnectionID)
+	pid, err := n.system.Root.SpawnNamed(s.props, connectionName(start.ConnectionID))
 	if err != nil {
 		return nil, fmt.Errorf("start connection %s: %w", start.ConnectionID, err)
 	}
 	n.system.Root.Send(pid, begin)
 	return session{n.system.Root, pid}, nil
 }
+
+// connectionName is the actor's of a connection.
+func connectionName(id string) string { return connectionPrefix + id }
+
+const connectionPrefix = "connection/"
 
 // refuse says why a cursor cannot be served from, "" where it can. A position
 // beyond the end would silence the connection until the log had passed it.

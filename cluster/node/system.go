@@ -58,7 +58,7 @@ func (s *system) observe(event any) {
 	case *actor.DeadLetterEvent:
 		s.metrics.deadLetters.Inc()
 		// A connection that could not say that it ended must not be sent to for ever.
-		id, isConnection := strings.CutPrefix(e.PID.GetId(), "connection/")
+		id, isConnection := strings.CutPrefix(e.PID.GetId(), connectionPrefix)
 		if _, ok := e.Message.(*messages.Deliveries); ok && isConnection {
 			s.Root.Send(actor.NewPID(s.ProcessRegistry.Address, "router"), &messages.Leave{ConnectionId: id})
 		}
