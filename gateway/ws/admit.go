@@ -146,18 +146,19 @@ func (a *admission) ask() (refused *messages.Refused, ok bool) {
 
 var overloaded = &messages.Refused{Refusal: messages.Refusal_REFUSAL_OVERLOAD}
 
-// release gives the slot back. It goes through although the client may have
-// gone; should it not, the shard finds the slot's connection missing.
+// release gives the slot back, although the client may have gone. Nobody
+// answers a Release, so an error says nothing; a goroutine of its own, which
+// ends after AskTimeout, waits for none, and not the client. Should it get
+// lost, the shard finds the slot's connection missing.
 func (a *admission) release() {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(a.r.Context()), a.cfg.AskTimeout)
-	defer cancel()
-	_, err := a.keys.Ask(ctx, a.credential.GetKeyId(), &messages.Release{
-		KeyId: a.credential.GetKeyId(), Api: a.route.api, ConnectionId: a.start.ConnectionID,
-	})
-	if err != nil {
-		a.cfg.Log.Warn("slot not given back", "api", a.route.name, "key_id", a.credential.GetKeyId(),
-			"connection", a.start.ConnectionID, "error", err)
-	}
+	s, keyID := a.Server, a.credential.GetKeyId()
+	m := &messages.Release{KeyId: keyID, Api: a.route.api, ConnectionId: a.start.ConnectionID}
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), s.cfg.AskTimeout)
+		defer cancel()
+		_, err := s.keys.Ask(ctx, keyID, m)
+		s.cfg.Log.Debug("slot given back", "key_id", keyID, "connection", m.GetConnectionId(), "error", err)
+	}()
 }
 
 // deny refuses in the API's own way. It returns whether there is a connection

@@ -30,12 +30,17 @@ const patience = 20 * time.Second
 
 // keys answers for every key as the test says, and remembers what was asked.
 type keys struct {
-	mu     sync.Mutex
-	answer func(command proto.Message) (proto.Message, error)
-	asked  []proto.Message
+	mu       sync.Mutex
+	answer   func(command proto.Message) (proto.Message, error)
+	asked    []proto.Message
+	released chan *messages.Release
 }
 
 func (k *keys) Ask(_ context.Context, _ string, command proto.Message) (proto.Message, error) {
+	if m, ok := command.(*messages.Release); ok {
+		k.released <- m
+		return nil, nil
+	}
 	k.mu.Lock()
 	k.asked = append(k.asked, command)
 	answer := k.answer
@@ -43,15 +48,16 @@ func (k *keys) Ask(_ context.Context, _ string, command proto.Message) (proto.Me
 	return answer(command)
 }
 
-func (k *keys) released() (ids []string) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	for _, m := range k.asked {
-		if r, ok := m.(*messages.Release); ok {
-			ids = append(ids, r.GetConnectionId())
-		}
+// release waits for a slot to be given back.
+func (k *keys) release(t *testing.T) *messages.Release {
+	t.Helper()
+	select {
+	case m := <-k.released:
+		return m
+	case <-time.After(patience):
+		t.Fatal("the slot was not given back")
+		return nil
 	}
-	return ids
 }
 
 func (k *keys) forget() {
@@ -164,7 +170,7 @@ type option func(*ws.Config)
 func newHouse(t testing.TB, options ...option) *house {
 	t.Helper()
 	h := &house{
-		keys:     &keys{answer: admit},
+		keys:     &keys{answer: admit, released: make(chan *messages.Release, 64)},
 		sessions: &sessions{started: make(chan *session, 16384)},
 	}
 	cfg := ws.Config{
