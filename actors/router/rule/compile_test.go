@@ -293,8 +293,12 @@ func TestClasses(t *testing.T) {
 		}
 	}
 	for _, e := range []*messages.Event{
-		{Body: &messages.Event_Post{}}, {Body: &messages.Event_Article{}}, {Body: &messages.Event_StoryDevelopment{}},
-		{Body: &messages.Event_StoryPriority{}}, {Body: &messages.Event_ClusterChange{}}, {Body: &messages.Event_TickerNews{}},
+		{Body: &messages.Event_Post{}},
+		{Body: &messages.Event_Article{}},
+		{Body: &messages.Event_StoryDevelopment{}},
+		{Body: &messages.Event_StoryPriority{}},
+		{Body: &messages.Event_ClusterChange{}},
+		{Body: &messages.Event_TickerNews{}},
 	} {
 		d.Reset(e) // a hollow event must not stop a router
 	}

@@ -81,7 +81,13 @@ func (p *parser) fail(pos int, found, expected, suggestion string) error {
 	}
 }
 
+// maxWarnings is how many a rule is told of; what is past it is not said.
+const maxWarnings = 16
+
 func (p *parser) warn(pos int, format string, args ...any) {
+	if len(p.warnings) == maxWarnings {
+		return
+	}
 	p.warnings = append(p.warnings, Warning{
 		Position: utf8.RuneCountInString(p.in[:pos]), Text: fmt.Sprintf(format, args...),
 	})

@@ -31,7 +31,7 @@ func (d *Doc) reason(a *Atom, holds bool) string {
 	case KindIs:
 		return "the post is " + negation(holds) + flagWords[a.Value]
 	case KindHas:
-		return "the post has " + no(holds) + strings.ReplaceAll(a.Value, "_", " ")
+		return "the post has " + no(holds) + strings.NewReplacer("video_link", "video", "geo", "place").Replace(a.Value)
 	case KindLang:
 		return "its language is " + or(p.GetLang(), "not known (und)")
 	case KindFollowers:

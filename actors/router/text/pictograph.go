@@ -1,5 +1,7 @@
 package text
 
+import "unicode/utf8"
+
 // emoji appends the emoji at c[i:] as one token and returns where it ends: a
 // base with its skin tone and tags, joined to others, or a flag of two letters.
 // Variation selectors are dropped.
@@ -46,18 +48,23 @@ func (b *Buffer) emoji(c string, i, base, whole int) int {
 	return i
 }
 
-// keycap says where the keycap at c[i:] ends: a digit, '#' or '*', an optional
-// variation selector, and the combining key. 0: there is none.
+// keycap says where the keycap at c[i:] ends: a digit, '#' or '*', what is
+// dropped (a variation selector, as a rule), and the combining key. 0: there
+// is none.
 func keycap(c string, i int) int {
 	if k := c[i]; k != '#' && k != '*' && (k < '0' || k > '9') {
 		return 0
 	}
 	i++
-	if i < len(c) && isSelector(c, i) {
-		i += 3
-	}
-	if r, n := peek(c, i); r == keycapMark {
-		return i + n
+	for i < len(c) && c[i] >= utf8.RuneSelf {
+		r, n := runeAt(c, i)
+		if r == keycapMark {
+			return i + n
+		}
+		if classOf(r)&classMask != classDrop {
+			break
+		}
+		i += n
 	}
 	return 0
 }

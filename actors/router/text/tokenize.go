@@ -87,8 +87,8 @@ func (b *Buffer) stretch(s string, at int) int {
 		}
 		r, n := runeAt(s, to)
 		class := classOf(r)
-		if class&classMask == classDrop {
-			class |= cased // it may go from between a letter and its mark
+		if class&classMask == classDrop || r == utf8.RuneError {
+			class |= cased // it may go from between a letter and its mark, or is a byte that a quick span steps over
 		}
 		seen |= class
 		to += n

@@ -23,6 +23,17 @@ func schemeBefore(c string, i int) int {
 
 func isWWW(s string) bool { return s[0]|0x20 == 'w' && s[1]|0x20 == 'w' && s[2]|0x20 == 'w' }
 
+// endsURL are the bytes that no address goes over.
+var endsURL = func() (t [256]bool) {
+	for c := 0; c <= ' '; c++ {
+		t[c] = true
+	}
+	for _, c := range []byte("<>\"`{}|\\") {
+		t[c] = true
+	}
+	return t
+}()
+
 // url appends the address that begins at c[from:], whose host begins at
 // c[host:], and returns its end; 0 where there is none. An address ends at a
 // space, a quotation mark, an angle bracket, or a character of a script that
@@ -33,7 +44,7 @@ func (b *Buffer) url(c string, from, host, base, whole int) int {
 		return 0
 	}
 	end := host
-	for end < len(c) && c[end] > ' ' && !strings.ContainsRune("<>\"`{}|\\", rune(c[end])) {
+	for end < len(c) && !endsURL[c[end]] {
 		if c[end] < utf8.RuneSelf {
 			end++
 			continue
