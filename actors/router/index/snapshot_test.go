@@ -1,6 +1,7 @@
 package index
 
 import (
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -10,48 +11,48 @@ import (
 	"github.com/birdwire/birdwire/actors/router/rule"
 )
 
+// version is a snapshot and the queries that it is of.
+type version struct {
+	s       *Snapshot
+	queries map[ID]*rule.Compiled
+}
+
+// follow matches documents with whatever version is current until done is
+// closed, and reports an answer that is not its version's.
+func follow(t *testing.T, current *atomic.Pointer[version], docs []*rule.Doc, done <-chan struct{}) {
+	var scratch Scratch
+	var hits []Hit
+	for i := 0; ; i++ {
+		select {
+		case <-done:
+			return
+		default:
+		}
+		v, d := current.Load(), docs[i%len(docs)]
+		hits = v.s.Match(d, &scratch, hits[:0])
+		if want := wanted(v.queries, d); !slices.Equal(hits, want) {
+			t.Errorf("answer %v, its snapshot wants %v", hits, want)
+			return
+		}
+	}
+}
+
 // Matching goes on while queries come, change and go and while merges run:
 // every answer is that of the snapshot that stood when it was asked. It goes
 // on until three merges were installed under way.
 func TestAnswersAreThoseOfASnapshot(t *testing.T) {
-	type version struct {
-		s       *Snapshot
-		queries map[ID]*rule.Compiled
-	}
 	r := rand.New(rand.NewPCG(7, 1))
 	x := New(Config{BatchMost: 64, InlineMost: 16})
 	queries := map[ID]*rule.Compiled{}
 	var current atomic.Pointer[version]
-	publish := func() {
-		v := &version{s: x.Snapshot(), queries: map[ID]*rule.Compiled{}}
-		for id, q := range queries {
-			v.queries[id] = q
-		}
-		current.Store(v)
-	}
+	publish := func() { current.Store(&version{s: x.Snapshot(), queries: maps.Clone(queries)}) }
 	publish()
 
 	var running sync.WaitGroup
 	done := make(chan struct{})
-	for n := range 2 {
+	for range 2 {
 		docs := somePosts(r, 25)
-		running.Go(func() {
-			var scratch Scratch
-			var hits []Hit
-			for i := n; ; i++ {
-				select {
-				case <-done:
-					return
-				default:
-				}
-				v, d := current.Load(), docs[i%len(docs)]
-				hits = v.s.Match(d, &scratch, hits[:0])
-				if want := wanted(v.queries, d); !slices.Equal(hits, want) {
-					t.Errorf("answer %v, its snapshot wants %v", hits, want)
-					return
-				}
-			}
-		})
+		running.Go(func() { follow(t, &current, docs, done) })
 	}
 
 	merged := make(chan *Merge, 1)
@@ -69,11 +70,9 @@ func TestAnswersAreThoseOfASnapshot(t *testing.T) {
 		if r.IntN(4) == 0 {
 			publish()
 		}
-		if !merging {
-			if m := x.Merge(); m != nil {
-				merging = true
-				running.Go(func() { m.Run(); merged <- m })
-			}
+		if m := x.Merge(); m != nil && !merging {
+			merging = true
+			running.Go(func() { m.Run(); merged <- m })
 		}
 		select {
 		case m := <-merged:
