@@ -4,10 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/actors/connection"
+	"github.com/birdwire/birdwire/actors/journal"
+	"github.com/birdwire/birdwire/actors/journal/repeat"
 	"github.com/birdwire/birdwire/actors/router/replay"
+	"github.com/birdwire/birdwire/actors/source"
 	"github.com/birdwire/birdwire/cluster/store"
 	"github.com/birdwire/birdwire/messages"
 )
@@ -15,7 +19,11 @@ import (
 // log is the store's journal as the actors take it.
 type log struct{ journal store.Journal }
 
-var _ replay.Log = log{}
+var (
+	_ replay.Log  = log{}
+	_ source.Log  = log{}
+	_ journal.Log = log{}
+)
 
 func (l log) Append(ctx context.Context, f *messages.Frame) (uint64, error) {
 	sequence, err := l.journal.Append(ctx, f)
@@ -36,6 +44,43 @@ func (l log) Read(ctx context.Context, from uint64) (replay.Frames, error) {
 		return nil, err
 	}
 	return frames{cursor}, nil
+}
+
+// Find returns the first event of each id among the newest repeat.Size
+// positions: further back an id is no repeat to anybody.
+func (l log) Find(ctx context.Context, ids []string) (map[string]*messages.Event, error) {
+	first, last, err := l.journal.Bounds(ctx)
+	if err != nil || last < first {
+		return nil, err
+	}
+	from := first
+	if last > repeat.Size && last-repeat.Size > first {
+		from = last - repeat.Size
+	}
+	frames, err := l.Read(ctx, from)
+	if err != nil {
+		return nil, err
+	}
+	defer frames.Close()
+	wanted := make(map[string]bool, len(ids))
+	for _, id := range ids {
+		wanted[id] = true
+	}
+	found := map[string]*messages.Event{}
+	for {
+		sequence, frame, err := frames.Next(ctx)
+		if errors.Is(err, io.EOF) || err == nil && sequence > last {
+			return found, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range frame.GetEvents() {
+			if wanted[e.GetId()] && found[e.GetId()] == nil {
+				found[e.GetId()] = e
+			}
+		}
+	}
 }
 
 type frames struct{ store.Cursor }

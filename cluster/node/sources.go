@@ -65,14 +65,15 @@ func (n *Node) startSources(ctx context.Context) error {
 }
 
 // sampleInterval is how often the sample is asked for what is due; it paces itself.
-const sampleInterval = 200 * time.Millisecond
+const sampleInterval = 100 * time.Millisecond
 
 func (s *sources) config(id, kind, url string, adapter source.Adapter, every time.Duration) source.Config {
 	n := s.n
 	return source.Config{
 		ID: id, Kind: kind, URL: url, Adapter: adapter, Interval: every,
 		Items: items{n.store.Items()}, Records: records{n.store.Control()},
-		Clock: n.clock, Rand: n.rand, Worker: n.polling, Props: n.system.props, Journal: n.journal,
+		Clock: n.clock, Rand: n.rand, Worker: n.records, Polls: n.polling, Props: n.system.props, Journal: n.journal,
+		Log: n.journalLog,
 		Logger: n.log, Observe: n.metrics.read,
 	}
 }
