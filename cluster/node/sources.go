@@ -73,7 +73,7 @@ func (s *sources) config(id, kind, url string, adapter source.Adapter, every tim
 		ID: id, Kind: kind, URL: url, Adapter: adapter, Interval: every,
 		Items: items{n.store.Items()}, Records: records{n.store.Control()},
 		Clock: n.clock, Rand: n.rand, Worker: n.records, Polls: n.polling, Props: n.system.props, Journal: n.journal,
-		Log: n.journalLog,
+		Log:    n.journalLog,
 		Logger: n.log, Observe: n.metrics.read,
 	}
 }
