@@ -1,9 +1,6 @@
 package text
 
-import (
-	"math/bits"
-	"unsafe"
-)
+import "math/bits"
 
 // Hash is the 64-bit hash of a folded token; never 0. It is the same on every
 // node and in every version that shares a log. It is not keyed: who makes two
@@ -23,18 +20,16 @@ const (
 // hash is Hash of s with every byte ORed with mask's.
 func hash(s string, mask uint64) uint64 {
 	h := uint64(len(s))*k1 ^ k0 // multiplied, so that no short tail undoes the length
-	p := unsafe.Pointer(unsafe.StringData(s))
-	n := len(s)
-	for ; n >= 8; n -= 8 {
-		h = mix(h^(load64(p)|mask), k1)
-		p = unsafe.Add(p, 8)
+	for len(s) >= 8 {
+		h = mix(h^(load64(s)|mask), k1)
+		s = s[8:]
 	}
 	var tail uint64
-	switch {
+	switch n := len(s); {
 	case n >= 4: // two loads that overlap
-		tail = load32(p) | load32(unsafe.Add(p, n-4))<<32 | mask
+		tail = load32(s) | load32(s[n-4:])<<32 | mask
 	case n > 0: // first, middle and last: all of one, two or three bytes
-		tail = load8(p) | load8(unsafe.Add(p, n>>1))<<8 | load8(unsafe.Add(p, n-1))<<16 | mask&0xffffff
+		tail = uint64(s[0]) | uint64(s[n>>1])<<8 | uint64(s[n-1])<<16 | mask&0xffffff
 	}
 	h = mix(h^tail, k1)
 	if h == 0 {
@@ -50,15 +45,13 @@ func mix(a, b uint64) uint64 {
 
 // The loads are little-endian on every machine, so that hashes agree.
 
-func load64(p unsafe.Pointer) uint64 {
-	b := (*[8]byte)(p)
-	return uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 |
-		uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56
+func load64(s string) uint64 {
+	_ = s[7]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
 }
 
-func load32(p unsafe.Pointer) uint64 {
-	b := (*[4]byte)(p)
-	return uint64(uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16 | uint32(b[3])<<24)
+func load32(s string) uint64 {
+	_ = s[3]
+	return uint64(uint32(s[0]) | uint32(s[1])<<8 | uint32(s[2])<<16 | uint32(s[3])<<24)
 }
-
-func load8(p unsafe.Pointer) uint64 { return uint64(*(*byte)(p)) }
