@@ -200,6 +200,19 @@ func within(t testing.TB) context.Context {
 	return ctx
 }
 
+// background does something beside the test until it is done or the test ends.
+func background(t testing.TB, do func(ctx context.Context) error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- do(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil && !errors.Is(err, context.Canceled) {
+			t.Errorf("in the background: %v", err)
+		}
+	})
+}
+
 // eventually asks again until the answer is "" and fails with the last one.
 // It is for what sends no event that a test could wait for.
 func eventually(t testing.TB, ask func() (missing string)) {
