@@ -22,16 +22,17 @@ func (c *cli) bench() *cobra.Command {
 		Long: `Measure. Every benchmark sets the server beside a plain limit in the same run:
 quote the ratio, not the figure.`,
 		Example: example(`
-			birdwire bench fanout --subscribers 1000 --rate 20 --duration 10s`),
-	}, c.benchFanout(), c.benchRaw())
+			birdwire bench fanout --subscribers 1000 --rate 20 --duration 10s
+			birdwire bench ingest --clients 4 --batch 1000`),
+	}, c.benchFanout(), c.benchIngest(), c.benchRaw())
 }
 
 func (c *cli) benchFanout() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "fanout",
 		Short: "Deliver every event to many subscribers",
-		Long: `Start a server in a process and a folder of its own, on one core, open kite
-subscribers that want everything, push articles, and measure what a delivery
+		Long: `Start a server in a process and a folder of its own, on one core, open
+subscribers that want everything, push events, and measure what a delivery
 costs the server and how long it takes from the push to the subscriber. The
 same load then goes to a process that only writes ready frames to sockets.
 
@@ -41,6 +42,7 @@ adds: live heap and stacks after a collection, and what the process grew by.`,
 		Example: example(`
 			birdwire bench fanout                                  # 1,000 subscribers, one event at a time
 			birdwire bench fanout --burst 16 --rate 10             # bursts of 16
+			birdwire bench fanout --api twitter --subscribers 5 --rate 1000   # from push to socket
 			birdwire bench fanout --subscribers 10000 --rate 2 --json`),
 		Args: words(),
 	}
@@ -52,13 +54,17 @@ adds: live heap and stacks after a collection, and what the process grew by.`,
 	flags.IntVar(&l.Burst, "burst", 1, "events a burst")
 	flags.DurationVar(&l.Duration, "duration", 10*time.Second, "how long events are pushed")
 	flags.IntVar(&l.Size, "size", 700, "bytes of a frame, about; at least 600")
+	api := flags.String("api", "kite", "kite: articles; twitter: posts, five subscribers to a key and its rule")
 	profile := flags.String("profile", "", "file to write the server's CPU profile to")
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if l.Subscribers < 1 || l.Rate <= 0 || l.Burst < 1 || l.Burst > 256 || l.Size < 600 || l.Size > 32<<10 {
 			return usagef("subscribers and rate are more than 0, a burst is 1 to 256, a size 600 to 32768")
 		}
-		figures, err := measureFanout(cmd.Context(), l, *profile)
+		if *api != "kite" && *api != "twitter" {
+			return usagef("--api %s: want kite or twitter", *api)
+		}
+		figures, err := measureFanout(cmd.Context(), l, *api == "twitter", *profile)
 		if err != nil {
 			return err
 		}
@@ -66,6 +72,52 @@ adds: live heap and stacks after a collection, and what the process grew by.`,
 			return json.NewEncoder(c.stdout).Encode(figures)
 		}
 		return printFanout(c.stdout, l, figures)
+	}
+	return cmd
+}
+
+func (c *cli) benchIngest() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "ingest",
+		Short: "Push posts as fast as they are taken",
+		Long: `Start a server in a process and a folder of its own and push posts from several
+clients, each body after the last was acknowledged: written and synced to disk.`,
+		Example: example(`
+			birdwire bench ingest
+			birdwire bench ingest --clients 8 --batch 256 --json`),
+		Args: words(),
+	}
+	l := fanout.IngestLoad{}
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	flags.IntVar(&l.Clients, "clients", 4, "pushing at once")
+	flags.IntVar(&l.Batch, "batch", 1000, "posts a body")
+	flags.IntVar(&l.Size, "size", 700, "bytes of a post, about")
+	flags.DurationVar(&l.Duration, "duration", 10*time.Second, "how long")
+	asJSON := jsonFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if l.Clients < 1 || l.Clients > 8 || l.Batch < 1 || l.Size < 200 || l.Size*l.Batch > 15<<20 {
+			return usagef("1 to 8 clients (a key may push 8 bodies at once), bodies of at most 15 MiB, posts of 200 bytes or more")
+		}
+		self, err := os.Executable()
+		if err != nil {
+			return fmt.Errorf("find this program: %w", err)
+		}
+		p, err := fanout.StartProduct(cmd.Context(), self, false, 1, l.Size)
+		if err != nil {
+			return err
+		}
+		f, err := p.Ingest(cmd.Context(), l)
+		if err = errors.Join(err, p.Stop()); err != nil {
+			return err
+		}
+		if *asJSON {
+			return json.NewEncoder(c.stdout).Encode(f)
+		}
+		_, err = fmt.Fprintf(c.stdout, "%d posts in %v: %.0f a second, %.1f µs of the server's CPU each\na body of %d, until durable: p50 %v  p90 %v  p99 %v\n",
+			f.Posts, f.Took.Round(time.Millisecond), float64(f.Posts)/f.Took.Seconds(), float64(f.CPU.Microseconds())/float64(max(f.Posts, 1)),
+			l.Batch, short(f.Latencies.P50), short(f.Latencies.P90), short(f.Latencies.P99))
+		return err
 	}
 	return cmd
 }
@@ -80,12 +132,12 @@ func (c *cli) benchRaw() *cobra.Command {
 	}
 }
 
-func measureFanout(ctx context.Context, l fanout.Load, profile string) (figures []fanout.Figures, err error) {
+func measureFanout(ctx context.Context, l fanout.Load, twitter bool, profile string) (figures []fanout.Figures, err error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("find this program: %w", err)
 	}
-	product, err := fanout.StartProduct(ctx, self, l.Subscribers, l.Size)
+	product, err := fanout.StartProduct(ctx, self, twitter, l.Subscribers, l.Size)
 	if err != nil {
 		return nil, err
 	}

@@ -16,39 +16,47 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
 
-// Product is a Birdwire node in a process of its own, its kite subscribers
-// unfiltered, its events pushed articles: the whole way from ingest to socket,
-// the synced log included.
+// Product is a Birdwire node in a process of its own: the whole way from ingest
+// to socket, the synced log included. Its subscribers are kite's, unfiltered,
+// and its events articles; or twitter's, five to a key that has one filter rule
+// for every post there is, and its events posts.
 type Product struct {
 	process       *exec.Cmd
 	dir           string
 	listen, admin string
-	token, key    string
+	token         string
+	keys          []string
+	twitter       bool
+	connected     atomic.Int64
 	size, made    int
 	http          *http.Client
 }
+
+// twitterEach is how many connections a key may have.
+const twitterEach = 5
 
 var readyLine = regexp.MustCompile(`^ready listen=(\S+) admin=(\S+)`)
 
 // StartProduct runs executable as a server with GOMAXPROCS=1 and a folder of
 // its own that goes with it.
-func StartProduct(ctx context.Context, executable string, subscribers, size int) (_ *Product, err error) {
+func StartProduct(ctx context.Context, executable string, twitter bool, subscribers, size int) (_ *Product, err error) {
 	dir, err := os.MkdirTemp("", "birdwire-bench-")
 	if err != nil {
 		return nil, err
 	}
-	p := &Product{dir: dir, size: size, http: &http.Client{Timeout: 30 * time.Second}}
+	p := &Product{dir: dir, twitter: twitter, size: size, http: &http.Client{Timeout: 30 * time.Second}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, p.Stop())
 		}
 	}()
 	p.process = exec.CommandContext(ctx, executable, "serve", "--data", dir, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0",
-		"--limits-kite-connections", fmt.Sprint(subscribers+1), "--drain", "0s", "--log-level", "error")
+		"--limits-kite-connections", fmt.Sprint(subscribers+1), "--drain", "1ms", "--log-level", "error")
 	p.process.Env = append(os.Environ(), "GOMAXPROCS=1")
 	p.process.Stderr = os.Stderr
 	out, err := p.process.StdoutPipe()
@@ -69,16 +77,33 @@ func StartProduct(ctx context.Context, executable string, subscribers, size int)
 		return nil, err
 	}
 	p.token = strings.TrimSpace(string(token))
-	return p, p.makeKey(ctx)
+	keys := 1
+	if twitter {
+		keys = (subscribers + twitterEach - 1) / twitterEach
+	}
+	for range max(keys, 1) {
+		if err := p.makeKey(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
 }
 
 func (p *Product) makeKey(ctx context.Context) error {
 	var made struct{ Key string }
-	body := `{"name":"bench","plan":"business","scopes":["ws:connect","ingest:write"]}`
+	body := `{"name":"bench","plan":"business","scopes":["ws:connect","rules:write","ingest:write"]}`
 	if err := p.call(ctx, "http://"+p.admin+"/admin/v1/keys", "Authorization", "Bearer "+p.token, []byte(body), &made); err != nil {
 		return fmt.Errorf("make a key: %w", err)
 	}
-	p.key = made.Key
+	p.keys = append(p.keys, made.Key)
+	if !p.twitter {
+		return nil
+	}
+	rule := []byte(`{"tag":"bench","query":"` + strings.TrimSpace(stampMark) + `"}`)
+	var stands struct{ ID string }
+	if err := p.call(ctx, "http://"+p.listen+"/v1/twitter/stream/filter-rules", "x-api-key", made.Key, rule, &stands); err != nil {
+		return fmt.Errorf("make a rule: %w", err)
+	}
 	return nil
 }
 
@@ -169,15 +194,19 @@ func (p *Product) Profile(ctx context.Context, d time.Duration, w io.Writer) err
 	return p.get(ctx, fmt.Sprintf("/debug/pprof/profile?seconds=%d", max(1, int(d.Seconds()))), w)
 }
 
-// Connect opens a kite subscriber, up to its first frame.
+// Connect opens a subscriber, up to its first frame.
 func (p *Product) Connect(ctx context.Context) (Stream, error) {
 	var d net.Dialer
 	c, err := d.DialContext(ctx, "tcp", p.listen)
 	if err != nil {
 		return Stream{}, err
 	}
-	_, err = fmt.Fprintf(c, "GET /api/ws?key=%s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", p.key, p.listen)
+	path := "/api/ws?key=" + p.keys[0]
+	if p.twitter {
+		path = "/v1/twitter/stream?api_key=" + p.keys[int(p.connected.Add(1)-1)/twitterEach]
+	}
+	_, err = fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", path, p.listen)
 	if err != nil {
 		return Stream{}, err
 	}
@@ -197,22 +226,26 @@ func (p *Product) Connect(ctx context.Context) (Stream, error) {
 	return Stream{c, reader}, nil
 }
 
-// Publish pushes articles; it returns once they are durable.
+// Publish pushes events; it returns once they are durable.
 func (p *Product) Publish(ctx context.Context, events int) error {
 	var body bytes.Buffer
 	encoder := json.NewEncoder(&body)
 	for range events {
 		p.made++
-		text := Stamp(time.Now())
-		if err := encoder.Encode(map[string]any{
-			"id": fmt.Sprint("bench-", p.made), "url": fmt.Sprint("https://bench.invalid/", p.made), "category": "bench",
-			"title": text + strings.Repeat("x", max(0, p.size-len(text)-envelope)), "source": map[string]string{"id": "bench", "name": "Bench"},
-		}); err != nil {
+		event := p.article()
+		if p.twitter {
+			event = p.post()
+		}
+		if err := encoder.Encode(event); err != nil {
 			return err
 		}
 	}
+	kind := "articles"
+	if p.twitter {
+		kind = "posts"
+	}
 	var answer struct{ Accepted int }
-	if err := p.call(ctx, "http://"+p.listen+"/v1/ingest/articles", "x-api-key", p.key, body.Bytes(), &answer); err != nil {
+	if err := p.call(ctx, "http://"+p.listen+"/v1/ingest/"+kind, "x-api-key", p.keys[0], body.Bytes(), &answer); err != nil {
 		return err
 	}
 	if answer.Accepted != events {
@@ -221,5 +254,28 @@ func (p *Product) Publish(ctx context.Context, events int) error {
 	return nil
 }
 
-// envelope is about what a news frame adds to its title.
-const envelope = 480
+// What a frame adds to the text in it, about.
+const (
+	newsEnvelope  = 480
+	tweetEnvelope = 280
+)
+
+func (p *Product) article() any {
+	return map[string]any{
+		"id": fmt.Sprint("bench-", p.made), "url": fmt.Sprint("https://bench.invalid/", p.made), "category": "bench",
+		"title": p.text(newsEnvelope), "source": map[string]string{"id": "bench", "name": "Bench"},
+	}
+}
+
+func (p *Product) post() any {
+	now := time.Now()
+	return map[string]any{
+		"id": fmt.Sprint(p.made), "text": p.text(tweetEnvelope), "created_at": now.UTC().Format(time.RFC3339Nano),
+		"author": map[string]string{"id": "7", "username": "bench"},
+	}
+}
+
+func (p *Product) text(envelope int) string {
+	stamp := Stamp(time.Now())
+	return stamp + strings.Repeat("x", max(0, p.size-len(stamp)-envelope))
+}
