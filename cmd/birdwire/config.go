@@ -15,9 +15,10 @@ import (
 
 // config is what is in force: every setting, and who said so.
 type config struct {
-	values  map[string]value
-	file    string   // "" where none was read
-	strange []string // BIRDWIRE_ variables that are no setting
+	settings []setting // all there are, with those of the file's plans
+	values   map[string]value
+	file     string   // "" where none was read
+	strange  []string // BIRDWIRE_ variables that are no setting
 }
 
 type value struct {
@@ -77,6 +78,7 @@ func (c *cli) loadConfig(cmd *cobra.Command) (*config, error) {
 		}
 		layers = append(layers, fromFile)
 	}
+	cfg.settings = append(allSettings(), planSettings(layers[len(layers)-1].raw)...)
 	if err := cfg.resolve(layers); err != nil {
 		return nil, err
 	}
@@ -87,7 +89,7 @@ func (c *cli) loadConfig(cmd *cobra.Command) (*config, error) {
 // checked all the same: a mistake does not wait for the flag to be dropped.
 func (c *config) resolve(layers []layer) error {
 	var failed, misused []error
-	for _, s := range allSettings() {
+	for _, s := range c.settings {
 		won := value{text: s.def, origin: "default"}
 		if s.def != "" {
 			parsed, err := s.kind.parse(s.def)

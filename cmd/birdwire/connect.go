@@ -201,7 +201,7 @@ type answer struct{ said *client.Error }
 func (a answer) Unwrap() error { return a.said }
 
 func (a answer) Error() string {
-	if a.said.Detail == "" || a.said.Position != nil {
+	if a.said.Detail == "" {
 		return a.said.Error()
 	}
 	return strings.TrimSuffix(a.said.Detail, ".") // an error is no sentence: more may follow

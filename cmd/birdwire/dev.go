@@ -132,7 +132,7 @@ sample headlines and posts are coming in; in another terminal:
   %[1]stail twitter%[2]s
   %[1]stail newsrank%[2]s
   %[1]stail kite%[2]s
-  echo '{"id":"1","text":"rates up","author":{"id":"7","username":"ada"}}' | %[1]spublish posts -%[2]s
+  echo '{"id":"1","text":"rates up","created_at":"'$(date -u +%%FT%%TZ)'","author":{"id":"7","username":"ada"}}' | %[1]spublish posts -%[2]s
   websocat 'ws%[3]s://%[4]s/api/ws?key=%[5]s'
 
   twitter   ws%[3]s://%[4]s/v1/twitter/stream?api_key=%[6]s
@@ -161,5 +161,3 @@ func programName(arg0 string) string {
 	}
 	return quoted(arg0)
 }
-
-func (c *config) plans() map[string]node.Plan { return nil }

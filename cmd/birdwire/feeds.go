@@ -34,7 +34,7 @@ func feedFlags(flags *pflag.FlagSet) *client.FeedChange {
 	optionalText(flags, &f.URL, "url", "where it is")
 	optionalText(flags, &f.Name, "name", "its source's name, as clients see it")
 	optionalText(flags, &f.Category, "category", "its articles' category")
-	optionalSeconds(flags, &f.IntervalSeconds, "interval", 5*time.Minute, "how often it is read; its own wishes count too")
+	optionalSeconds(flags, &f.IntervalSeconds, "interval", "how often it is read; its own wishes count too (default 5m)")
 	optionalText(flags, &f.SourceID, "source-id", "its source's id, as clients filter by; made of the name where none is given")
 	optionalText(flags, &f.Language, "language", "its language, such as en, where it does not say")
 	return f

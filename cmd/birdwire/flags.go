@@ -2,7 +2,6 @@ package main
 
 import (
 	"strconv"
-	"time"
 
 	"github.com/spf13/pflag"
 )
@@ -53,6 +52,6 @@ func optionalText(flags *pflag.FlagSet, to **string, name, usage string) {
 	flags.Var(textFlag{to}, name, usage)
 }
 
-func optionalSeconds(flags *pflag.FlagSet, to **float64, name string, def time.Duration, usage string) {
-	flags.Var(secondsFlag{to}, name, usage+" (default "+showDuration(def)+")")
+func optionalSeconds(flags *pflag.FlagSet, to **float64, name, usage string) {
+	flags.Var(secondsFlag{to}, name, usage)
 }

@@ -71,7 +71,7 @@ func fileLayer(name string) (layer, error) {
 		if raw[key] == nil && isTable(key) {
 			continue // a table whose lines are all comments, as --print-config writes
 		}
-		if _, ok := settingFor(key); !ok {
+		if !known(key) {
 			unknown = append(unknown, fmt.Errorf("%s: %s: no such setting%s", name, key, meantKey(key)))
 		}
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -28,7 +27,7 @@ func monitorFlags(flags *pflag.FlagSet) *client.MonitorChange {
 	flags.SortFlags = false
 	optionalText(flags, &m.Name, "name", "what people call it")
 	flags.StringSliceVar(&m.Usernames, "usernames", nil, "accounts to watch, with or without @; commas or repeated")
-	optionalSeconds(flags, &m.PollIntervalSeconds, "poll-interval", time.Minute, "for sources that poll; a streaming source delivers at once")
+	optionalSeconds(flags, &m.PollIntervalSeconds, "poll-interval", "for sources that poll; a streaming source delivers at once")
 	optionalText(flags, &m.Status, "status", "active or paused")
 	optionalText(flags, &m.WebhookURL, "webhook-url", `where else its posts go; "" clears it`)
 	optionalText(flags, &m.WebhookSecret, "webhook-secret", "what those are signed with")

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -13,23 +14,26 @@ import (
 // who said so. Secrets are named and not shown.
 func (c *config) print(w io.Writer) error {
 	var b strings.Builder
-	table := ""
-	for _, s := range fileOrder(serveSettings) {
-		group, name, nested := strings.Cut(s.key, ".")
-		indent := ""
-		if nested {
-			if group != table {
-				fmt.Fprintf(&b, "%s:\n", group)
-			}
-			table, indent = group, "  "
-		} else {
-			name = s.key
+	var open []string // the tables that the line before stands in
+	for _, s := range fileOrder(c.settings) {
+		if s.key == setServer.key || s.key == setKey.key {
+			continue // of the tools
 		}
+		tables := strings.Split(s.key, ".")
+		name := tables[len(tables)-1]
+		tables = tables[:len(tables)-1]
+		for i, t := range tables {
+			if i >= len(open) || !slices.Equal(open[:i+1], tables[:i+1]) {
+				fmt.Fprintf(&b, "%s%s:\n", strings.Repeat("  ", i), t)
+				open = tables[:i+1]
+			}
+		}
+		open = tables
 		line, err := c.line(s, name)
 		if err != nil {
 			return err
 		}
-		b.WriteString(indent + line + "\n")
+		b.WriteString(strings.Repeat("  ", len(tables)) + line + "\n")
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -80,7 +84,7 @@ func fileOrder(settings []setting) []setting {
 // printJSON writes the same for programs: key to value, secrets left out.
 func (c *config) printJSON(w io.Writer) error {
 	shown := map[string]any{}
-	for _, s := range serveSettings {
+	for _, s := range c.settings {
 		if v := c.values[s.key]; v.parsed != nil && !s.secret {
 			shown[s.key] = v.shown(s)
 		}

@@ -28,7 +28,7 @@ The key needs the scope ingest:write. By default it is BIRDWIRE_KEY, else the
 one that 'serve --dev' made.`,
 		Example: example(`
 			birdwire publish posts posts.ndjson --key bw_…
-			echo '{"id":"1","text":"hello","author":{"id":"7","username":"ada"}}' | birdwire publish posts -
+			echo '{"id":"1","text":"hello","created_at":"2026-03-04T12:00:00Z","author":{"id":"7","username":"ada"}}' | birdwire publish posts -
 			birdwire publish articles articles.json --json`),
 	}, c.publishKind(client.Posts), c.publishKind(client.Articles))
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -36,7 +35,7 @@ func ruleFlags(flags *pflag.FlagSet) *client.RuleChange {
 	flags.SortFlags = false
 	optionalText(flags, &r.Tag, "tag", "its name, one of its kind within the key")
 	optionalText(flags, &r.Query, "query", "what posts it wants")
-	optionalSeconds(flags, &r.IntervalSeconds, "interval", time.Minute, "for sources that poll; a streaming source delivers at once")
+	optionalSeconds(flags, &r.IntervalSeconds, "interval", "for sources that poll; a streaming source delivers at once")
 	flags.Var(countFlag{&r.MaxResultsPerPoll}, "max-results", "posts a poll, for sources that poll (default 20)")
 	optionalText(flags, &r.Status, "status", "active, paused or inactive")
 	optionalText(flags, &r.WebhookURL, "webhook-url", `where else its posts go; "" clears it`)

@@ -78,12 +78,16 @@ func (c *config) node() (node.Config, error) {
 		}
 		return node.Config{}, fmt.Errorf("%s: %s is not set: a certificate and its key go together", c.origin(set), missing)
 	}
+	plans, err := c.plans()
+	if err != nil {
+		return node.Config{}, err
+	}
 	return node.Config{
 		Name: c.str("node"), Dir: c.str("data"), Listen: c.str("listen"), Admin: c.str("admin"),
 		AdminToken: c.str("admin_token"), CertFile: c.str("tls.cert"), KeyFile: c.str("tls.key"), Proxies: c.networks("proxies"),
 		RetentionAge: c.duration("retention.age"), RetentionBytes: c.size("retention.bytes"),
 		ItemsAge: c.duration("retention.items"), ReserveBytes: c.size("disk_reserve"),
-		Plans:       c.plans(),
+		Plans:       plans,
 		RulesPerKey: c.whole("limits.rules"), MonitorsPerKey: c.whole("limits.monitors"), QueryCharacters: c.whole("limits.query"),
 		KiteConnections: c.whole("limits.kite_connections"), AllowPrivateFeeds: c.flag("allow_private_feeds"),
 		QueueBytes: int(c.size("limits.queue")), MaxConnections: c.whole("limits.connections"),

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"math"
+	"slices"
 	"strings"
 	"time"
 )
@@ -54,14 +54,14 @@ var serveSettings = []setting{
 	{key: "allow_private_feeds", kind: boolKind, def: "false", usage: "let feeds live on loopback and private networks"},
 
 	{key: "limits.connections", kind: wholeKind(1, 10_000_000), def: "100000", usage: "connections of this node; past it 503"},
-	{key: "limits.kite_connections", kind: wholeKind(0, 100_000), def: "5", usage: "kite connections of a key, over the whole cluster"},
-	{key: "limits.rules", kind: wholeKind(0, math.MaxInt32), def: "50", usage: "filter rules of a key"},
-	{key: "limits.monitors", kind: wholeKind(0, math.MaxInt32), def: "50", usage: "monitors of a key"},
+	{key: "limits.kite_connections", kind: wholeKind(1, 100_000), def: "5", usage: "kite connections of a key, over the whole cluster"},
+	{key: "limits.rules", kind: wholeKind(1, 1_000_000), def: "50", usage: "filter rules of a key"},
+	{key: "limits.monitors", kind: wholeKind(1, 1_000_000), def: "50", usage: "monitors of a key"},
 	{key: "limits.query", kind: wholeKind(1, 2048), def: "1024", usage: "characters of a rule's query"},
 	{key: "limits.queue", kind: sizeKind(64 << 10), def: "1MiB", usage: "what may wait for one slow connection before it is closed"},
 
 	{key: "deflate", kind: boolKind, def: "false", usage: "negotiate permessage-deflate"},
-	{key: "drain", kind: durationKind(0, time.Hour), def: "5s", usage: "over how long connections are closed when the server stops"},
+	{key: "drain", kind: durationKind(time.Millisecond, time.Hour), def: "5s", usage: "over how long connections are closed when the server stops"},
 
 	{key: "log.level", kind: levelKind, def: "info", usage: "debug, info, warn or error"},
 	{key: "log.format", kind: oneOf("text", "json"), def: "text", usage: "of the log, which goes to stderr"},
@@ -73,14 +73,16 @@ var (
 	ownerSettings    = []setting{setData, setServer, setKey}
 )
 
-// allSettings is every setting once: a file may hold them all, whoever reads it.
-func allSettings() []setting { return append(serveSettings, setServer, setKey) }
+// allSettings is every setting but those of plans: a file may hold them all,
+// whoever reads it.
+func allSettings() []setting {
+	return append(serveSettings[:len(serveSettings):len(serveSettings)], setServer, setKey)
+}
 
-func settingFor(key string) (setting, bool) {
-	for _, s := range allSettings() {
-		if s.key == key {
-			return s, true
-		}
+// known says whether the file may hold the key.
+func known(key string) bool {
+	if _, field, ok := planOf(key); ok {
+		return slices.ContainsFunc(planSettings(map[string]any{key: nil}), func(s setting) bool { return s.key == key && field != "" })
 	}
-	return setting{}, false
+	return slices.ContainsFunc(allSettings(), func(s setting) bool { return s.key == key })
 }
