@@ -159,7 +159,7 @@ func TestFoldRune(t *testing.T) {
 		if !member {
 			t.Errorf("%U folds to %U, which is no form of it", r, f)
 		}
-		if s := string(r); utf8.ValidRune(r) && Fold(Fold(s)) != Fold(s) {
+		if s := string(r); (r < 0x30000 || r >= 0xe0000 && r < 0xe1000) && utf8.ValidRune(r) && Fold(Fold(s)) != Fold(s) {
 			t.Errorf("%U: Fold is not idempotent", r)
 		}
 	}
