@@ -140,14 +140,3 @@ func (d *dispatch) pick(m mask) []*messages.Delivery {
 	}
 	return picked
 }
-
-// abandon forgets what a frame that failed had gathered.
-func (d *dispatch) abandon() {
-	for _, s := range d.subscribers {
-		s.mask, s.special = mask{}, nil
-	}
-	for _, k := range d.keys {
-		k.hits = nil
-	}
-	d.reset()
-}

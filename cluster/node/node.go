@@ -145,8 +145,8 @@ func (n *Node) spawn(ctx context.Context) (err error) {
 		return err
 	}
 	n.system = newSystem(n.cfg.Name, n.log, n.metrics)
-	stopped := func(kind string, reason any) { n.fail(fmt.Errorf("the %s stopped: %v", kind, reason)) }
-	n.system.essential.Store(&stopped)
+	stopped := n.actorStopped
+	n.system.stopped.Store(&stopped)
 	n.clock, n.rand = clock{n.system.Root}, newRandom()
 	n.appending = newPool("append", n.system, 2, 16)
 	n.records = newPool("records", n.system, 16, 65_536)
@@ -176,6 +176,17 @@ func (n *Node) spawn(ctx context.Context) (err error) {
 		return err
 	}
 	return n.startSources(ctx)
+}
+
+// actorStopped is told of an actor that failed too often. Without its journal or
+// router a node does nothing; a shard begins anew with its next message.
+func (n *Node) actorStopped(kind, id string, reason any) {
+	switch kind {
+	case "journal", "router":
+		n.fail(fmt.Errorf("the %s failed too often and was stopped: %v", kind, reason))
+	case "shard":
+		n.shards.forget(id)
+	}
 }
 
 // fail says once that the node cannot go on.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,6 +27,7 @@ import (
 // of their keys is first asked for: 1,024 would cost a second on an empty folder.
 type shards struct {
 	start func(number int) (*actor.PID, error)
+	log   *slog.Logger
 
 	mu   sync.Mutex // protects pids
 	pids [actors.Shards]*actor.PID
@@ -35,8 +37,8 @@ type shards struct {
 func (s *shards) pid(keyID string) *actor.PID {
 	pid, err := s.ensure(actors.ShardOf(keyID))
 	if err != nil {
-		// Only a name that is taken can refuse a spawn, and then it is this one.
-		return pid
+		s.log.Error("a shard cannot be started; its keys are not served", "error", err)
+		return actor.NewPID("", "") // nobody: who asks hears nothing, and is told 503
 	}
 	return pid
 }
@@ -48,7 +50,10 @@ func (s *shards) ensure(number int) (*actor.PID, error) {
 		return pid, nil
 	}
 	pid, err := s.start(number)
-	if err != nil && !errors.Is(err, actor.ErrNameExists) {
+	if errors.Is(err, actor.ErrNameExists) {
+		return pid, nil // one that was stopped is not gone yet: not kept, so that the next message asks again
+	}
+	if err != nil {
 		return nil, fmt.Errorf("start shard %d: %w", number, err)
 	}
 	s.pids[number] = pid
@@ -114,7 +119,7 @@ func (n *Node) startShards(ctx context.Context) error {
 		default: // more have started since than anybody waits for
 		}
 	})
-	n.shards = &shards{start: func(number int) (*actor.PID, error) {
+	n.shards = &shards{log: n.log, start: func(number int) (*actor.PID, error) {
 		return n.system.spawn(fmt.Sprintf("shard/%d", number), shard.Props(cfg, number), restartWithBudget)
 	}}
 	waiting := 0

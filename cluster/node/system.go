@@ -24,7 +24,7 @@ type system struct {
 	dispatcher *dispatcher
 	log        *slog.Logger
 	metrics    *metrics
-	essential  atomic.Pointer[func(kind string, reason any)] // an actor that must not stop has
+	stopped    atomic.Pointer[func(kind, id string, reason any)] // told of every actor that supervision has stopped
 }
 
 func newSystem(name string, log *slog.Logger, m *metrics) *system {
@@ -52,8 +52,8 @@ func (s *system) observe(event any) {
 		}
 		s.metrics.supervised(kind, e.Directive.String())
 		s.log.Error("an actor failed", "actor", e.Child.GetId(), "directive", e.Directive.String(), "reason", e.Reason)
-		if f := s.essential.Load(); f != nil && e.Directive == actor.StopDirective && (kind == "journal" || kind == "router") {
-			(*f)(kind, e.Reason)
+		if told := s.stopped.Load(); told != nil && e.Directive == actor.StopDirective {
+			(*told)(kind, e.Child.GetId(), e.Reason)
 		}
 	case *actor.DeadLetterEvent:
 		s.metrics.deadLetters.Inc()
