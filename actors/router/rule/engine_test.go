@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/birdwire/birdwire/actors/router/index"
 	"github.com/birdwire/birdwire/actors/router/rule"
 	"github.com/birdwire/birdwire/actors/router/vector"
 	"github.com/birdwire/birdwire/messages"
@@ -28,6 +29,44 @@ func TestCosineIsTheEngines(t *testing.T) {
 		got, ok := rule.Similarity([]*messages.EmbeddingFilter{{Embedding: filter, Threshold: 0.5}}, event, "")
 		if !ok || len(hits) != 1 || hits[0].Cosine != got {
 			t.Fatalf("vectors %d: the engine says %v, the plain answer is %v %v", i, hits, got, ok)
+		}
+	}
+}
+
+// Every rule of the corpus against every post of it, all at once through the
+// index: what it says is what the plain walk says.
+func TestCorpusThroughTheIndex(t *testing.T) {
+	examples := corpus(t)
+	x := index.New(index.Config{})
+	compiled := make([]*rule.Compiled, len(examples))
+	for i, e := range examples {
+		c, err := rule.Compile(&messages.Query{Want: &messages.Query_Rule{Rule: e.rule}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		compiled[i] = c
+		if err := x.Put(index.ID(i), c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := x.Snapshot()
+	var d rule.Doc
+	var scratch index.Scratch
+	var last *messages.Post
+	for _, e := range examples {
+		if e.post == last {
+			continue
+		}
+		last = e.post
+		d.Reset(&messages.Event{Body: &messages.Event_Post{Post: e.post}})
+		hit := map[index.ID]bool{}
+		for _, h := range s.Match(&d, &scratch, nil) {
+			hit[h.ID] = true
+		}
+		for i, c := range compiled {
+			if want := c.Match(&d); hit[index.ID(i)] != want {
+				t.Errorf("%s: %s: the index says %v, the walk %v", e.where, examples[i].rule, !want, want)
+			}
 		}
 	}
 }
