@@ -8,6 +8,9 @@ import (
 const (
 	chunkSize = 64 << 10 // written at once at most, where frames are small
 	turnSize  = 4 * chunkSize
+	// A stalled socket holds its buffer for as long as it stalls, and there may
+	// be thousands: theirs is what one TLS record takes.
+	blockingChunk = 16 << 10
 )
 
 // flusher writes what connections have queued. It is one goroutine, started
@@ -74,8 +77,12 @@ func reverse(c *Conn) *Conn {
 	return head
 }
 
-// writers are for connections that write outside a flusher.
-var writers = sync.Pool{New: func() any { return newWriter() }}
+// writers and blockingBuffers are for connections that are written outside a
+// flusher.
+var (
+	writers         = sync.Pool{New: func() any { return newWriter() }}
+	blockingBuffers = sync.Pool{New: func() any { return new([blockingChunk]byte) }}
+)
 
 // flush takes its turn: it writes without blocking until nothing is queued,
 // the socket is full, or a fair share is written.
@@ -135,11 +142,11 @@ func (c *Conn) writeReady(w *writer) {
 // blocking (TLS); it ends when the queue is empty, when the socket takes
 // nothing for WriteTimeout, or when it is closed.
 func (c *Conn) writeBlocking() {
-	w := writers.Get().(*writer)
-	defer writers.Put(w)
+	buf := blockingBuffers.Get().(*[blockingChunk]byte)
+	defer blockingBuffers.Put(buf)
 	c.mu.Lock()
 	for !c.queue.empty() {
-		chunk := c.queue.next(w.buf)
+		chunk := c.queue.next(buf[:])
 		c.mu.Unlock()
 		n, err := c.writeWithin(chunk)
 		c.mu.Lock()

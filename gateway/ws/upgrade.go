@@ -54,7 +54,6 @@ func (a *admission) begin() bool {
 		return false
 	}
 	a.start.Socket = c
-	c.keyID, c.pro = a.start.Admitted.GetKeyId(), a.start.Admitted.GetPro()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(a.r.Context()), a.cfg.AskTimeout)
 	defer cancel()
 	session, err := a.sessions.Start(ctx, a.start)
@@ -84,7 +83,8 @@ func (a *admission) upgrade() (*Conn, *gws.Conn, bool) {
 		server: a.Server, route: a.route, net: netConn, id: a.start.ConnectionID,
 		flusher: a.flushers[a.nextID.Add(1)%uint64(len(a.flushers))],
 		deflate: a.cfg.Deflate && offersDeflate(a.r),
-		opened:  time.Now(), address: a.cfg.Proxies.ClientAddr(a.r),
+		keyID:   a.start.Admitted.GetKeyId(), pro: a.start.Admitted.GetPro(), // not when refused
+		opened: time.Now(), address: a.addr,
 	}
 	if sc, ok := netConn.(syscall.Conn); ok && direct {
 		if raw, err := sc.SyscallConn(); err == nil {

@@ -91,8 +91,8 @@ func (c *Conn) closeAsked(body []byte) {
 		code, reason = c.mistake(code, reason)
 	}
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	if c.closing || c.closed || c.readFailed {
+		c.mu.Unlock()
 		return
 	}
 	c.closing = true
@@ -103,11 +103,7 @@ func (c *Conn) closeAsked(body []byte) {
 	} else {
 		c.queue.push(closeFrame(code, reason))
 	}
-	list := !c.listed && !c.busy
-	c.listed = c.listed || list
-	if list {
-		c.flusher.push(c)
-	}
+	c.schedule()
 }
 
 // mistake words what the client did wrong. gws calls a message that inflates
