@@ -98,8 +98,10 @@ func (p *Purse) Ask(connection string, want, used int64) {
 	p.waiting = append(p.waiting, ask{connection, want})
 }
 
-// Report takes what an ending connection has used and gives back.
+// Report takes what an ending connection has used and gives back. What it had
+// asked for is not wanted any more.
 func (p *Purse) Report(connection string, used, returned int64) {
+	p.unask(connection)
 	p.use(connection, used)
 	p.hand(connection, -min(max(returned, 0), p.handed[connection]))
 }
@@ -108,6 +110,10 @@ func (p *Purse) Report(connection string, used, returned int64) {
 // used: it may have been.
 func (p *Purse) Forget(connection string) {
 	p.use(connection, p.handed[connection])
+	p.unask(connection)
+}
+
+func (p *Purse) unask(connection string) {
 	p.waiting = slices.DeleteFunc(p.waiting, func(a ask) bool { return a.connection == connection })
 }
 

@@ -1,0 +1,188 @@
+package apikey_test
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/birdwire/birdwire/actors"
+	"github.com/birdwire/birdwire/actors/apikey"
+	"github.com/birdwire/birdwire/messages"
+	"github.com/birdwire/birdwire/testkit"
+)
+
+func TestCreateKey(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		r := newRig(t, k)
+		key := &messages.Key{
+			Id: keyID, Name: "Ada's", Owner: "ada", Plan: "pro", Apis: []messages.Api{messages.Api_API_KITE}, SecretHash: hash("s"),
+			State: messages.KeyState_KEY_REVOKED, NextK: 77, CreatedMs: 1, // not the caller's to say
+		}
+		got := ask[*messages.KeyDescribed](r, &messages.CreateKey{Key: key})
+		want := &messages.Key{
+			Id: keyID, Name: "Ada's", Owner: "ada", Plan: "pro", Apis: []messages.Api{messages.Api_API_KITE}, Scopes: []string{"ws:connect", "rules:write"},
+			State: messages.KeyState_KEY_ACTIVE, CreatedMs: testkit.Start.UnixMilli(), NextK: 1,
+		}
+		if !proto.Equal(got.GetKey(), want) || got.GetMonth() != "2026-03" || got.GetCreditsLimit() != 150_000 || got.GetCreditsUsed() != 0 {
+			t.Errorf("got %v", got)
+		}
+		if stored := r.storedKey(); !bytes.Equal(stored.GetSecretHash(), hash("s")) {
+			t.Errorf("stored %v", stored)
+		}
+		if got := r.rejected(&messages.CreateKey{Key: key}); got.GetRejection() != messages.Rejection_REJECTION_CONFLICT {
+			t.Errorf("twice: %v", got)
+		}
+	})
+}
+
+func TestCreateKeyRefuses(t *testing.T) {
+	for name, c := range map[string]struct {
+		field  string
+		change func(*messages.Key)
+	}{
+		"no name":      {"name", func(k *messages.Key) { k.Name = "" }},
+		"a long name":  {"name", func(k *messages.Key) { k.Name = strings.Repeat("x", 101) }},
+		"a bad owner":  {"owner", func(k *messages.Key) { k.Owner = "a\x1b" }},
+		"no such plan": {"plan", func(k *messages.Key) { k.Plan = "gold" }},
+		"no hash":      {"secret_hash", func(k *messages.Key) { k.SecretHash = nil }},
+		"a bad scope":  {"scopes", func(k *messages.Key) { k.Scopes = []string{"ws:connect", "all"} }},
+		"a bad API":    {"apis", func(k *messages.Key) { k.Apis = []messages.Api{9} }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			testkit.Run(t, func(k *testkit.Kit) {
+				r := newRig(t, k, func(c *apikey.Config) { c.Scopes = []string{"ws:connect", "rules:write"} })
+				key := &messages.Key{Id: keyID, Name: "n", Plan: "pro", SecretHash: hash("s")}
+				c.change(key)
+				if got := r.rejected(&messages.CreateKey{Key: key}); got.GetRejection() != messages.Rejection_REJECTION_INVALID || got.GetField() != c.field {
+					t.Errorf("rejected %v", got)
+				}
+				if r.has(actors.KeyRecord(keyID)) {
+					t.Error("stored")
+				}
+			})
+		})
+	}
+}
+
+func TestRevoke(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		r := newRig(t, k).create()
+		rule := r.rule("t", "q")
+		tw, _ := r.join("tw")
+		news := r.connect(messages.Api_API_NEWSRANK, "news")
+		for range 2 { // the second changes nothing
+			if got := ask[*messages.KeyDescribed](r, &messages.RevokeKey{KeyId: keyID}); got.GetKey().GetState() != messages.KeyState_KEY_REVOKED {
+				t.Errorf("got %v", got)
+			}
+		}
+		for name, p := range map[string]*testkit.Probe{"twitter": tw, "newsrank": news} {
+			if got := testkit.Expect[*messages.End](p); got.GetReason() != messages.EndReason_END_REVOKED {
+				t.Errorf("%s: %v", name, got)
+			}
+		}
+		if r.router.drops != 1 || len(r.router.queries) != 0 {
+			t.Errorf("router: %d drops, %v", r.router.drops, r.router.queries)
+		}
+		r.match("late", rule.GetK())
+		tw.ExpectNoMessage(0)
+		if got := ask[*messages.Refused](r, admitMessage(messages.Api_API_TWITTER, "c2")); got.GetRefusal() != messages.Refusal_REFUSAL_REVOKED {
+			t.Errorf("admission: %v", got)
+		}
+		m := admitMessage(messages.Api_API_TWITTER, "c2")
+		m.Credential = credential("x")
+		if got := ask[*messages.Refused](r, m); got.GetRefusal() != messages.Refusal_REFUSAL_UNKNOWN_KEY {
+			t.Errorf("admission with a wrong secret: %v", got)
+		}
+		tw.Request(r.shard, &messages.Join{ConnectionId: "tw", KeyId: keyID, Connection: tw.Ref()})
+		testkit.Expect[*messages.End](tw)
+		for _, m := range []any{&messages.CreateRule{KeyId: keyID, Rule: &messages.Rule{Tag: "u", Query: "q"}}, &messages.ListMonitors{KeyId: keyID}} {
+			if got := r.rejected(m); got.GetRejection() != messages.Rejection_REJECTION_NOT_FOUND {
+				t.Errorf("%T: %v", m, got)
+			}
+		}
+		if got := r.rejected(&messages.RotateKey{KeyId: keyID, SecretHash: hash("t")}); got.GetRejection() != messages.Rejection_REJECTION_CONFLICT {
+			t.Errorf("rotation: %v", got)
+		}
+	})
+}
+
+// A connection that was admitted to an instance before hears of it too.
+func TestRevokedBeforeARestart(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		r := newRig(t, k).create()
+		p := r.connect(messages.Api_API_KITE, "c1")
+		revoked := r.storedKey()
+		revoked.State = messages.KeyState_KEY_REVOKED
+		data, _ := proto.Marshal(revoked)
+		k.Records.Put(actors.KeyRecord(keyID), data)
+		k.Stop(r.shard)
+		r.startShard()
+		if got := testkit.Expect[*messages.End](p); got.GetReason() != messages.EndReason_END_REVOKED {
+			t.Errorf("got %v", got)
+		}
+	})
+}
+
+func TestRotationKeepsConnections(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		r := newRig(t, k).create()
+		rule := r.rule("t", "q")
+		p, _ := r.join("c1")
+		if got := r.rejected(&messages.RotateKey{KeyId: keyID, SecretHash: []byte("short")}); got.GetField() != "secret_hash" {
+			t.Errorf("rejected %v", got)
+		}
+		ask[*messages.KeyDescribed](r, &messages.RotateKey{KeyId: keyID, SecretHash: hash("new")})
+		if got := ask[*messages.Refused](r, admitMessage(messages.Api_API_TWITTER, "c2")); got.GetRefusal() != messages.Refusal_REFUSAL_UNKNOWN_KEY {
+			t.Errorf("the old secret: %v", got)
+		}
+		m := admitMessage(messages.Api_API_TWITTER, "c2")
+		m.Credential = credential("new")
+		ask[*messages.Admitted](r, m)
+		r.match("1", rule.GetK())
+		testkit.Expect[*messages.Deliveries](p)
+	})
+}
+
+// Whatever a write's answer was, the caller is told what is so, or that it is
+// not known; and the next call finds what is so.
+func TestUncertainKeyWrites(t *testing.T) {
+	down := errors.New("down")
+	thrice := func(f testkit.Fault) []testkit.Fault { return []testkit.Fault{f, f, f} }
+	for name, c := range map[string]struct {
+		faults  []testkit.Fault
+		unknown bool
+		revoked bool // afterwards
+	}{
+		"happened":                {[]testkit.Fault{{Op: testkit.CAS, Err: actors.ErrAmbiguous, Commit: true}}, false, true},
+		"did not happen":          {[]testkit.Fault{{Op: testkit.CAS, Err: actors.ErrAmbiguous}}, false, true},
+		"never":                   {thrice(testkit.Fault{Op: testkit.CAS, Err: down}), true, false},
+		"happened, never known":   {[]testkit.Fault{{Op: testkit.CAS, Err: down, Commit: true}, {Op: testkit.Get, Err: down}, {Op: testkit.Get, Err: down}}, true, true},
+		"the disk is nearly full": {[]testkit.Fault{{Op: testkit.CAS, Err: actors.ErrFull}}, true, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			testkit.Run(t, func(k *testkit.Kit) {
+				r := newRig(t, k, func(c *apikey.Config) { c.Logger = nil }).create()
+				for _, f := range c.faults {
+					f.Prefix = "keys."
+					k.Records.Inject(f)
+				}
+				if c.unknown {
+					if got := r.rejected(&messages.RevokeKey{KeyId: keyID}); got.GetRejection() != messages.Rejection_REJECTION_UNAVAILABLE {
+						t.Errorf("rejected %v", got)
+					}
+				} else {
+					ask[*messages.KeyDescribed](r, &messages.RevokeKey{KeyId: keyID})
+				}
+				k.Advance(10 * time.Second)
+				got := ask[*messages.KeyDescribed](r, &messages.DescribeKey{KeyId: keyID}).GetKey().GetState() == messages.KeyState_KEY_REVOKED
+				if stored := r.storedKey().GetState() == messages.KeyState_KEY_REVOKED; got != c.revoked || stored != c.revoked {
+					t.Errorf("revoked: %v, stored: %v", got, stored)
+				}
+			})
+		})
+	}
+}
