@@ -46,13 +46,13 @@ var importExceptions = []importException{
 	{"actors/router/index", "actors/router/vector", "a semantic filter is one more atom kind"},
 	{"actors/router/index/load", "actors/router/index", "it makes the rules and events that the index is measured with"},
 	{"actors/router/index/load", "actors/router/rule", "it makes the rules and events that the index is measured with"},
+	{"actors/router/index/load", "actors/router/vector", "it makes the rules and events that the index is measured with"},
 	{"actors/router/match", "actors/router/index", "matching a frame is asking the index"},
 	{"actors/router/match", "actors/router/rule", "matching a frame is asking the index about what the rules compile to"},
 	{"actors/router/replay", "actors/router/index", "a replay goes through the same matching as what is live"},
 	{"actors/router/replay", "actors/router/match", "a replay goes through the same matching as what is live"},
 	{"actors/router/replay", "actors/router/rule", "a replay goes through the same matching as what is live"},
 	{"actors/router/replay", "actors/journal/repeat", "a replay drops the same repeats as what is live"},
-	{"actors/apikey", "actors/router/rule", "a query is compiled where it is made, so that its owner hears of the error"},
 }
 
 // fence says where a vendor may be named. in lists the packages that may name
