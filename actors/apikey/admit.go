@@ -153,14 +153,34 @@ func (k *key) probe(ctx actor.Context, api messages.Api) {
 		if slot.GetApi() != api {
 			continue
 		}
-		pid := k.cfg.Connection(slot)
-		if pid == nil {
-			continue
+		if pid := k.cfg.Connection(slot); pid != nil {
+			ctx.Send(pid, &messages.Probe{WithinMs: k.cfg.ProbeWithin.Milliseconds()})
+			k.watch(ctx, slot, pid)
 		}
-		ctx.Send(pid, &messages.Probe{WithinMs: k.cfg.ProbeWithin.Milliseconds()})
-		if _, watched := k.watched[pid.GetId()]; !watched && now.Sub(time.UnixMilli(slot.GetTakenMs())) >= k.cfg.SlotGrace {
-			k.watched[pid.GetId()] = slot.GetConnectionId()
-			ctx.Watch(pid)
+	}
+}
+
+// watch has the key hear of a connection that is not there. A young slot's may
+// be on its way still.
+func (k *key) watch(ctx actor.Context, slot *messages.Slot, pid *actor.PID) {
+	age := k.cfg.Clock.Now().Sub(time.UnixMilli(slot.GetTakenMs()))
+	if _, watched := k.watched[pid.GetId()]; !watched && age >= k.cfg.SlotGrace {
+		k.watched[pid.GetId()] = slot.GetConnectionId()
+		ctx.Watch(pid)
+	}
+}
+
+// slotsTime comes a while after the start: what a predecessor was told of a
+// connection's end may be lost with it, and its slot must not be.
+type slotsTime struct{ of *key }
+
+func (k *key) checkSlots(ctx actor.Context, m *slotsTime) {
+	if m.of != k {
+		return
+	}
+	for _, slot := range k.slots {
+		if pid := k.cfg.Connection(slot); pid != nil {
+			k.watch(ctx, slot, pid)
 		}
 	}
 }

@@ -154,6 +154,8 @@ func (k *key) running(ctx actor.Context) {
 	case *written, *loaded, *awaitOver, *childFailed, *reloadTime,
 		*messages.MonitorDrafted, *messages.RuleDrafted, *messages.QueriesPut:
 		k.answered(ctx)
+	case *slotsTime:
+		k.checkSlots(ctx, m)
 	case *askAgain:
 		k.askAgain(ctx, m)
 	case *remembered:

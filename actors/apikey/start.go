@@ -30,7 +30,7 @@ func (k *key) starting(ctx actor.Context) {
 		}
 	case *messages.StopIfIdle, *messages.QueriesPut, *messages.SlotTaken, *messages.SlotRefused, *messages.Retired,
 		*messages.AuthorsLearnt, *messages.MonitorDrafted, *messages.RuleDrafted, *actor.Terminated,
-		*written, *awaitOver, *childFailed, *secondTime, *credited, *creditAgain, *idleTime, *askAgain, *remembered:
+		*written, *awaitOver, *childFailed, *secondTime, *credited, *creditAgain, *idleTime, *askAgain, *slotsTime, *remembered:
 		// answers to an instance before, which knew what they meant
 	default:
 		k.hold(ctx)
@@ -173,6 +173,9 @@ func (k *key) openPurse(l *loaded) {
 
 // tellConnections brings those that the key had before it began anew to it.
 func (k *key) tellConnections(ctx actor.Context) {
+	if len(k.slots) > 0 {
+		k.cfg.Clock.After(k.cfg.SlotGrace, ctx.Self(), &slotsTime{k})
+	}
 	if !k.live() {
 		k.endAll(ctx)
 		return

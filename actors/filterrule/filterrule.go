@@ -63,7 +63,7 @@ func (r *rule) Receive(ctx actor.Context) {
 	case *messages.AskFigures:
 		ctx.Respond(&messages.RuleStands{Rule: m.GetRule(), Figures: r.snapshot()})
 	case *messages.Retire:
-		ctx.Respond(&messages.Retired{Id: r.id, Figures: r.snapshot()})
+		ctx.Request(ctx.Sender(), &messages.Retired{Id: r.id, Figures: r.snapshot()})
 	}
 }
 

@@ -71,7 +71,7 @@ func (m *monitor) Receive(ctx actor.Context) {
 		m.tell(ctx)
 	case *messages.Retire:
 		m.tell(ctx)
-		ctx.Respond(&messages.Retired{Id: m.id, Figures: m.snapshot()})
+		ctx.Request(ctx.Sender(), &messages.Retired{Id: m.id, Figures: m.snapshot()})
 	}
 }
 
