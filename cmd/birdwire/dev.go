@@ -138,7 +138,7 @@ sample headlines and posts are coming in; in another terminal:
   twitter   ws%[3]s://%[4]s/v1/twitter/stream?api_key=%[6]s
   newsrank  ws%[3]s://%[4]s/ws?token=%[7]s
   kite      ws%[3]s://%[4]s/api/ws?key=%[5]s
-  console   http://%[8]s/   with the token in %[9]s
+  operators http://%[8]s/metrics   with the bearer token in %[9]s
 `, birdwire, flags, secure, public, keys["kite"].Key, keys["twitter"].Key, keys["newsrank"].Key,
 		reachable(n.Admin()), filepath.Join(cfg.str("data"), "admin.token"))
 	return err

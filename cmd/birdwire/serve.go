@@ -18,7 +18,7 @@ func (c *cli) serve() *cobra.Command {
 		Use:   "serve [flags]",
 		Short: "Run the server",
 		Long: `Run one node: the three WebSocket APIs, the owner's REST and push ingest on
---listen, the operators' REST, console and metrics on --admin.
+--listen, the operators' REST and metrics on --admin.
 
 It prints one line on stdout once it is ready, and logs on stderr. SIGTERM or
 SIGINT drains it: clients are told to reconnect, what was accepted is kept, and
