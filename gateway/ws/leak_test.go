@@ -74,8 +74,10 @@ func TestThousandsOfConnectionsLeaveNothing(t *testing.T) {
 	if h.Connections() != 0 {
 		t.Errorf("%d connections are left", h.Connections())
 	}
-	if per := (int64(left) - int64(memory)) / int64(n); per > 100 {
-		t.Errorf("%d bytes are left of each of %d connections", per, n)
+	// The runtime's own tables move by some hundred kilobytes; a leaked
+	// connection is 4,000 bytes, its Conn alone 600.
+	if more := int64(left) - int64(memory); more > 1<<20+100*int64(n) {
+		t.Errorf("%d bytes are left of %d connections", more, n)
 	}
 }
 
