@@ -1,0 +1,328 @@
+package main_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/birdwire/birdwire/gateway/client"
+)
+
+// publisher is a site with one feed, which the test edits.
+type publisher struct {
+	*httptest.Server
+
+	mu        sync.Mutex // protects what follows
+	document  string
+	status    int // 0: 200, and 304 for a reader that has the document
+	unchanged int // answers of 304
+}
+
+// publish serves the document until it is edited.
+func publish(t *testing.T, document string) *publisher {
+	p := &publisher{document: document}
+	p.Server = httptest.NewServer(p)
+	t.Cleanup(p.Close)
+	return p
+}
+
+// ServeHTTP answers with the feed.
+func (p *publisher) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	etag := fmt.Sprintf(`"%d"`, len(p.document))
+	switch {
+	case p.status != 0:
+		http.Error(w, "out of order", p.status)
+	case r.Header.Get("If-None-Match") == etag:
+		p.unchanged++
+		w.WriteHeader(http.StatusNotModified)
+	default:
+		w.Header().Set("ETag", etag)
+		_, _ = w.Write([]byte(p.document))
+	}
+}
+
+// edit changes the document; two of the same length are one to readers.
+func (p *publisher) edit(document string, status int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.document, p.status = document, status
+}
+
+func (p *publisher) spared() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.unchanged
+}
+
+func rss(items ...string) string {
+	return `<?xml version="1.0"?><rss version="2.0" xmlns:media="http://search.yahoo.com/mrss/"><channel><title>RSS</title><link>https://rss.example/</link>` +
+		strings.Join(items, "") + `</channel></rss>`
+}
+
+func rssItem(guid, title, more string) string {
+	return fmt.Sprintf(`<item><guid isPermaLink="false">%s</guid><title>%s</title><link>https://rss.example/%s</link>%s</item>`, guid, title, guid, more)
+}
+
+func atom(entries ...string) string {
+	return `<feed xmlns="http://www.w3.org/2005/Atom" xmlns:at="http://purl.org/atompub/tombstones/1.0"><title>Atom</title><id>urn:feed</id>` +
+		strings.Join(entries, "") + `</feed>`
+}
+
+func atomEntry(id, title, updated string) string {
+	return fmt.Sprintf(`<entry><id>%s</id><title>%s</title><link href="https://atom.example/1"/><updated>%s</updated></entry>`, id, title, updated)
+}
+
+const (
+	jsonFeed = `{"version":"https://jsonfeed.org/version/1.1","title":"JSON","items":[{"id":"1","url":"https://json.example/1","title":"%s","content_text":"Text."}]}`
+
+	centralBank = `<?xml version="1.0"?><rdf:RDF xmlns="http://purl.org/rss/1.0/" xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+ xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:cb="http://www.cbwiki.net/wiki/index.php/Specification_1.2/">
+ <channel rdf:about="https://bank.example/rss"><title>Bank</title><link>https://bank.example/</link><description>All</description>
+ <items><rdf:Seq><rdf:li rdf:resource="https://bank.example/speech"/><rdf:li rdf:resource="https://bank.example/rate"/></rdf:Seq></items></channel>
+ <item rdf:about="https://bank.example/speech"><title>On inflation</title><link>https://bank.example/speech</link><description>A speech.</description>
+ <dc:date>2026-03-04T12:00:00Z</dc:date><cb:speech><cb:simpleTitle>On inflation</cb:simpleTitle><cb:occurrenceDate>2026-03-04</cb:occurrenceDate>
+ <cb:institutionAbbrev>ECB</cb:institutionAbbrev><cb:person><cb:nameAsWritten>Ada Bell</cb:nameAsWritten><cb:role><cb:jobTitle>Governor</cb:jobTitle></cb:role></cb:person>
+ <cb:venue>Frankfurt</cb:venue></cb:speech></item>
+ <item rdf:about="https://bank.example/rate"><title>1 EUR = 1.0850 USD</title><link>https://bank.example/rate</link><description>Reference rate.</description>
+ <dc:date>2026-03-04T13:00:00Z</dc:date><cb:statistics><cb:institutionAbbrev>ECB</cb:institutionAbbrev><cb:exchangeRate>
+ <cb:value>1.0850</cb:value><cb:baseCurrency>EUR</cb:baseCurrency><cb:targetCurrency>usd</cb:targetCurrency></cb:exchangeRate></cb:statistics></item></rdf:RDF>`
+)
+
+// feedServer is a server that may read feeds on this machine, with the two
+// news clients that see what comes of them.
+type feedServer struct {
+	*server
+	t       *testing.T
+	kite    *socket
+	news    *socket
+	waiting map[string][]client.NewsItem // what came for others, by feed and action
+}
+
+func startForFeeds(t *testing.T) *feedServer {
+	t.Helper()
+	s := start(t, "", "--allow-private-feeds")
+	k := s.key(t, "pro").Key
+	f := &feedServer{s, t, s.dial(t, kitePath+k), s.dial(t, newsrankPath+k), map[string][]client.NewsItem{}}
+	f.kite.expect(kiteConnected)
+	f.news.send(newsrankSubscribe("{}"))
+	f.news.expect(newsrankSubscribed)
+	return f
+}
+
+// create adds a feed with the command line.
+func (f *feedServer) create(name, url string) (id string) {
+	f.t.Helper()
+	out := command(f.t, "", "feeds", "create", "--data", f.dir, "--admin", f.admin, "--url", url, "--name", name,
+		"--category", strings.ToLower(name), "--interval", "1s", "--json")
+	var made client.Feed
+	if err := json.Unmarshal([]byte(out), &made); err != nil || made.ID == "" {
+		f.t.Fatalf("feeds create printed %s: %v", out, err)
+	}
+	return made.ID
+}
+
+// item is the next item of the feed with this action; those of other feeds,
+// which come in between, wait for their turn.
+func (f *feedServer) item(feed, action string) client.NewsItem {
+	f.t.Helper()
+	key := feed + " " + action
+	for len(f.waiting[key]) == 0 {
+		e := f.kite.event()
+		of := e.Item.Source + " " + e.Action
+		f.waiting[of] = append(f.waiting[of], e.Item)
+	}
+	first := f.waiting[key][0]
+	f.waiting[key] = f.waiting[key][1:]
+	return first
+}
+
+// TestFeeds: feeds of every format come to the clients of both news APIs as
+// they are made, changed and withdrawn at their sources.
+func TestFeeds(t *testing.T) {
+	t.Parallel()
+	f := startForFeeds(t)
+	rssFeed := publish(t, rss(rssItem("1", "RSS one", "<description>&lt;b&gt;Bold&lt;/b&gt; text</description>"), rssItem("2", "RSS two", "")))
+	atomFeed := publish(t, atom(atomEntry("urn:1", "Atom one", "2026-03-04T12:00:00Z")))
+	jsonSite := publish(t, fmt.Sprintf(jsonFeed, "JSON one"))
+	bank := publish(t, centralBank)
+	// One that does not work is no matter to the others.
+	broken := publish(t, "<html>this is no feed</html>")
+
+	brokenID := f.create("Broken", broken.URL)
+	f.create("RSS", rssFeed.URL)
+	f.create("Atom", atomFeed.URL)
+	f.create("JSON", jsonSite.URL)
+	f.create("Bank", bank.URL)
+
+	titles := []string{f.item("RSS", "create").Title, f.item("RSS", "create").Title}
+	if slices.Sort(titles); !slices.Equal(titles, []string{"RSS one", "RSS two"}) {
+		t.Fatalf("RSS: %v", titles)
+	}
+	if i := f.item("Atom", "create"); i.Title != "Atom one" || i.Published != "2026-03-04T12:00:00.000Z" || i.Category != "atom" {
+		t.Fatalf("Atom: %+v", i)
+	}
+	if i := f.item("JSON", "create"); i.Title != "JSON one" || i.URL != "https://json.example/1" {
+		t.Fatalf("JSON Feed: %+v", i)
+	}
+	checkBank(t, f.item("Bank", "create"), f.item("Bank", "create"))
+	checkItemsNew(t, f.news, []string{"1 EUR = 1.0850 USD", "Atom one", "JSON one", "On inflation", "RSS one", "RSS two"})
+
+	f.failing(brokenID)
+	broken.edit(rss(rssItem("b", "Mended", "")), 0)
+
+	// Edited at the source, then withdrawn there.
+	rssFeed.edit(rss(rssItem("1", "RSS one, edited", ""), rssItem("2", "RSS two", "")), 0)
+	atomFeed.edit(atom(atomEntry("urn:1", "Atom one, edited", "2026-03-04T13:00:00Z")), 0)
+	jsonSite.edit(fmt.Sprintf(jsonFeed, "JSON one, edited"), 0)
+	for _, feed := range []string{"RSS", "Atom", "JSON"} {
+		if i := f.item(feed, "update"); i.Title != feed+" one, edited" {
+			t.Fatalf("%s, edited: %+v", feed, i)
+		}
+	}
+	rssFeed.edit(rss(rssItem("1", "RSS one, edited", `<media:status state="deleted" reason="gone"/>`), rssItem("2", "RSS two", "")), 0)
+	atomFeed.edit(atom(`<at:deleted-entry ref="urn:1" when="2026-03-04T14:00:00Z"/>`), 0)
+	for _, feed := range []string{"RSS", "Atom"} {
+		if i := f.item(feed, "delete"); i.Title != feed+" one, edited" || i.URL == "" {
+			t.Fatalf("%s, withdrawn: %+v; want the last known item, whole", feed, i)
+		}
+	}
+	if i := f.item("Broken", "create"); i.Title != "Mended" {
+		t.Fatalf("the broken feed: %+v", i)
+	}
+	f.listed(brokenID, "Broken", "it works again", func(r *client.Feed) bool {
+		return r.Status == "ok" && r.Failures == 0 && r.LastSuccessAt != nil && r.Events == 1
+	})
+	eventually(t, func() string {
+		if jsonSite.spared() == 0 {
+			return "no reader has asked for the feed by its ETag"
+		}
+		return ""
+	})
+	checkNothingElse(t, f)
+}
+
+// checkNothingElse: newsrank has seen what is new and no more, and kite nothing
+// twice.
+func checkNothingElse(t *testing.T, f *feedServer) {
+	t.Helper()
+	f.push(t, client.Articles, f.pusher(t), article("the end", "x"))
+	if e := f.news.event(); e.Data.Title != "Mended" {
+		t.Fatalf("newsrank: %s; want what is new, and no update", e.what())
+	}
+	if e := f.news.event(); e.Data.Title != "the end" {
+		t.Fatalf("newsrank: %s", e.what())
+	}
+	f.item("Example News", "create")
+	for of, left := range f.waiting {
+		if len(left) > 0 {
+			t.Errorf("%s: %+v was not expected", of, left)
+		}
+	}
+}
+
+func checkItemsNew(t *testing.T, c *socket, want []string) {
+	t.Helper()
+	var got []string
+	for range want {
+		e := c.event()
+		if e.Type != "item.new" {
+			t.Fatalf("newsrank: %s", e.what())
+		}
+		got = append(got, e.Data.Title)
+	}
+	if slices.Sort(got); !slices.Equal(got, want) {
+		t.Fatalf("newsrank: %v, want %v", got, want)
+	}
+}
+
+func checkBank(t *testing.T, speech, rate client.NewsItem) {
+	t.Helper()
+	if speech.ArticleType == "exchange_rate" {
+		speech, rate = rate, speech
+	}
+	if speech.ArticleType != "speech" || speech.Speaker != "Ada Bell" || speech.SpeakerTitle != "Governor" ||
+		speech.Institution != "ECB" || speech.EventLocation != "Frankfurt" {
+		t.Errorf("a speech: %+v", speech)
+	}
+	if rate.ArticleType != "exchange_rate" || rate.BaseCurrency != "EUR" || rate.TargetCurrency != "USD" || rate.ExchangeRate != "1.0850" || rate.Institution != "ECB" {
+		t.Errorf("an exchange rate: %+v", rate)
+	}
+}
+
+// failing waits until feeds list shows the feed's error, as operators see it.
+func (f *feedServer) failing(id string) {
+	f.t.Helper()
+	f.listed(id, "Broken", "its last error", func(r *client.Feed) bool {
+		return r.Status == "failing" && r.LastError != "" && r.LastErrorAt != nil && r.Failures > 0
+	})
+	table := command(f.t, "", "feeds", "list", "--data", f.dir, "--admin", f.admin)
+	for line := range strings.Lines(table) {
+		if strings.Contains(line, id) && strings.Contains(line, "failing") && strings.Contains(line, "Broken") {
+			return
+		}
+	}
+	f.t.Fatalf("feeds list does not show the failing feed:\n%s", table)
+}
+
+func (f *feedServer) listed(id, name, what string, fits func(*client.Feed) bool) {
+	f.t.Helper()
+	eventually(f.t, func() string {
+		feeds, err := f.operator.Feeds(within(f.t))
+		if err != nil {
+			return err.Error()
+		}
+		at := slices.IndexFunc(feeds, func(r client.Feed) bool { return r.ID == id && r.Name == name })
+		if at < 0 || !fits(&feeds[at]) {
+			return fmt.Sprintf("the list of feeds does not show of %s %s: %+v", name, what, feeds)
+		}
+		return ""
+	})
+}
+
+// TestFeedsSurviveARestart: what was read is not news again.
+func TestFeedsSurviveARestart(t *testing.T) {
+	t.Parallel()
+	f := startForFeeds(t)
+	site := publish(t, rss(rssItem("1", "one", "")))
+	id := f.create("RSS", site.URL)
+	k := f.key(t, "pro").Key
+	c := f.dial(t, kitePath+k+"&resume=new")
+	c.expect(kiteConnected)
+	if i := f.item("RSS", "create"); i.Title != "one" {
+		t.Fatalf("%+v", i)
+	}
+	f.push(t, client.Articles, f.pusher(t), article("now", "a"))
+	seen := c.until("now")
+	f.kill()
+
+	site.edit(rss(rssItem("1", "one", ""), rssItem("2", "two", "")), 0)
+	s := start(t, f.dir, "--allow-private-feeds")
+	c = s.dial(t, kitePath+k+"&resume="+seen[len(seen)-1].Cursor)
+	c.expect(kiteConnected)
+	if e := c.event(); e.what() != "create two" {
+		t.Fatalf("after the restart: %s; want what is new in the feed", e.what())
+	}
+	command(t, "", "feeds", "delete", id, "--data", s.dir, "--admin", s.admin)
+	if feeds, err := s.operator.Feeds(within(t)); err != nil || len(feeds) != 0 {
+		t.Fatalf("feeds after the delete: %+v, %v", feeds, err)
+	}
+}
+
+// TestPrivateFeedsAreRefused where the operator has not allowed them.
+func TestPrivateFeedsAreRefused(t *testing.T) {
+	t.Parallel()
+	s := start(t, "")
+	site := publish(t, rss(rssItem("1", "one", "")))
+	f := &feedServer{server: s, t: t}
+	id := f.create("RSS", site.URL)
+	f.listed(id, "RSS", "that private networks are refused", func(r *client.Feed) bool {
+		return strings.Contains(r.LastError, "private") && r.Events == 0
+	})
+}

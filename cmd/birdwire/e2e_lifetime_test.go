@@ -1,0 +1,185 @@
+package main_test
+
+import (
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/birdwire/birdwire/gateway/client"
+)
+
+// TestReadyAndDrain: the ready line means that /readyz says 200; a server that
+// was asked to end says 503, lets nobody in, tells its clients to come back,
+// and exits 0.
+func TestReadyAndDrain(t *testing.T) {
+	t.Parallel()
+	s := start(t, "")
+	operators := *s
+	operators.public = s.admin
+	for _, path := range []string{"/readyz", "/healthz"} {
+		for _, at := range []*server{s, &operators} {
+			if r := at.call(t, http.MethodGet, path, "", ""); r.status != http.StatusOK || r.body != `{"status":"ok"}` {
+				t.Fatalf("%s after the ready line: %+v", path, r)
+			}
+		}
+	}
+	k := s.key(t, "pro").Key
+	clients := []*socket{s.dial(t, twitterPath+k), s.dial(t, newsrankPath+k), s.dial(t, kitePath+k)}
+	clients[0].read("connected", nil)
+	clients[2].expect(kiteConnected)
+	// It answers no close frame, and so holds the end up.
+	silent := s.wire(t, kitePath+k)
+	silent.expect(kiteConnected)
+
+	s.terminate()
+	for _, c := range clients {
+		c.closed(1012)
+	}
+	silent.closed(1012)
+	if r := s.call(t, http.MethodGet, "/readyz", "", "").want(t, http.StatusServiceUnavailable); r.header.Get("Retry-After") == "" {
+		t.Fatalf("/readyz while draining: %+v; want Retry-After", r)
+	}
+	for _, path := range []string{twitterPath, newsrankPath, kitePath} {
+		if r := s.refused(t, path+k, http.StatusServiceUnavailable); r.header.Get("Retry-After") == "" {
+			t.Fatalf("a client while draining: %+v; want Retry-After", r)
+		}
+	}
+	if err := silent.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if code := s.exit(); code != 0 {
+		t.Fatalf("exit code %d after SIGTERM, want 0", code)
+	}
+	if _, err := net.Dial("tcp", s.public); err == nil {
+		t.Fatal("something listens still")
+	}
+}
+
+// TestSecondSignalEndsAtOnce, whoever holds the first one up.
+func TestSecondSignalEndsAtOnce(t *testing.T) {
+	t.Parallel()
+	s := start(t, "")
+	silent := s.wire(t, kitePath+s.key(t, "pro").Key)
+	silent.expect(kiteConnected)
+	s.terminate()
+	silent.closed(1012)
+	s.terminate()
+	if code := s.exit(); code == 0 {
+		t.Fatal("the second signal was taken for the first")
+	}
+	start(t, s.dir).stop() // nothing is the worse for it
+}
+
+// TestFolderInUse: two servers on one folder would be two writers of one log.
+func TestFolderInUse(t *testing.T) {
+	t.Parallel()
+	s := start(t, "")
+	second := run(t, "", "serve", "--data", s.dir, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0")
+	if code := second.exit(); code != 1 {
+		t.Fatalf("exit code %d, want 1", code)
+	}
+	for _, want := range []string{"data folder in use", s.dir, "stop it, or start this one on another folder"} {
+		if said := second.notes.String(); !strings.Contains(said, want) {
+			t.Errorf("it says %q, want %q in it", said, want)
+		}
+	}
+	if second.out.String() != "" {
+		t.Errorf("it printed %q", second.out)
+	}
+	s.push(t, client.Posts, s.pusher(t), post("1", "ada", "the first one is as well as before"))
+	s.stop()
+}
+
+// TestAddressInUse is said before anything is opened.
+func TestAddressInUse(t *testing.T) {
+	t.Parallel()
+	s := start(t, "")
+	dir := filepath.Join(t.TempDir(), "data")
+	second := run(t, "", "serve", "--data", dir, "--listen", s.public, "--admin", "127.0.0.1:0")
+	if code := second.exit(); code != 1 || !strings.Contains(second.notes.String(), s.public) || !strings.Contains(second.notes.String(), "address already in use") {
+		t.Fatalf("exit code %d: %s", code, second.notes)
+	}
+}
+
+// TestDamagedFolder is refused with what to do, and doing it helps.
+func TestDamagedFolder(t *testing.T) {
+	t.Parallel()
+	s := start(t, "")
+	pusher, k := s.pusher(t), s.key(t, "pro").Key
+	c := s.dial(t, kitePath+k+"&resume=new")
+	c.expect(kiteConnected)
+	s.push(t, client.Articles, pusher, article("one", "a"))
+	cursor := c.event().Cursor
+	s.push(t, client.Articles, pusher, article("two", "a"), article("three", "a"))
+	s.kill()
+
+	// The second frame of the log rots.
+	blocks, err := filepath.Glob(filepath.Join(s.dir, "store", "jetstream", "*", "streams", "journal", "msgs", "*.blk"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rotten := 0
+	for _, name := range blocks {
+		if text, err := os.ReadFile(name); err != nil {
+			t.Fatal(err)
+		} else if at := strings.Index(string(text), "https://news.example/two"); at > 0 && strings.Contains(string(text), "https://news.example/one") {
+			text[at] ^= 1
+			rotten++
+			if err := os.WriteFile(name, text, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if rotten == 0 {
+		t.Fatalf("no block of %v holds what was pushed", blocks)
+	}
+	damaged := run(t, "", "serve", "--data", s.dir, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0")
+	if code := damaged.exit(); code != 1 {
+		t.Fatalf("exit code %d, want 1", code)
+	}
+	said := damaged.notes.String()
+	accept := filepath.Join(s.dir, "store", "accept-loss")
+	for _, want := range []string{"corrupt data", "backup", accept} {
+		if !strings.Contains(said, want) {
+			t.Fatalf("it says %q, want %q in it", said, want)
+		}
+	}
+
+	if err := os.WriteFile(accept, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s = start(t, s.dir)
+	c = s.dial(t, kitePath+k+"&resume="+cursor)
+	c.expect(kiteConnected)
+	var e struct{ Message string }
+	if raw := c.read("error", &e); !strings.Contains(e.Message, "another history") {
+		t.Fatalf("a cursor of before: %s", raw)
+	}
+	c.leave()
+	s.stop()
+}
+
+// TestBadConfiguration is refused with file, key and reason, all at once.
+func TestBadConfiguration(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	const text = "listen: 127.0.0.1:0\nretention:\n  age: 5s\n  bites: 1GiB\nplans:\n  tiny:\n    pro: maybe\n"
+	if err := os.WriteFile(filepath.Join(dir, "bad.yaml"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := run(t, dir, "serve", "--config", "bad.yaml")
+	if code := p.exit(); code != 1 {
+		t.Fatalf("exit code %d, want 1", code)
+	}
+	for _, want := range []string{"bad.yaml: retention.bites: no such setting"} {
+		if !strings.Contains(p.notes.String(), want) {
+			t.Errorf("it says %q, want %q in it", p.notes, want)
+		}
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 1 {
+		t.Errorf("it left %v (%v) behind", left, err)
+	}
+}
