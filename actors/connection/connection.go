@@ -38,6 +38,7 @@ type connection struct {
 	query     *messages.Query              // what is asked for; nil towards a key
 	joins     []*messages.ClientSubscribed // subscribes whose Joined is awaited, in order
 	postponed []*messages.ClientSubscribed // subscribes that came while joining
+	changing  *messages.ClientSubscribed   // a subscribe that waits to change lanes
 	epoch     uint64                       // of the key's numbering
 	number    uint64                       // of the newest Deliveries seen
 
@@ -168,6 +169,10 @@ func (c *connection) live(ctx actor.Context) {
 	case *messages.JoinRefused:
 		c.unchanged(m)
 	case *messages.Through:
+		if c.changing != nil {
+			c.laneChanged(ctx, m)
+			return
+		}
 		c.advance(messages.Position(m.GetPosition()))
 	case *messages.Rejoin:
 		c.rejoin(ctx)
@@ -229,7 +234,7 @@ func (c *connection) askThrough(ctx actor.Context) {
 		ctx.Request(c.begun.Key, &messages.AskThrough{ConnectionId: c.begun.ID, KeyId: c.begun.KeyID})
 		return
 	}
-	ctx.Request(c.cfg.Router, &messages.AskThrough{ConnectionId: c.begun.ID})
+	ctx.Request(c.routerOf(c.query), &messages.AskThrough{ConnectionId: c.begun.ID})
 }
 
 // advance takes word that nothing more comes at or before p.
@@ -292,7 +297,7 @@ func (c *connection) leave(ctx actor.Context) {
 	if c.begun.API == messages.Api_API_TWITTER {
 		ctx.Send(c.begun.Key, &messages.Leave{ConnectionId: c.begun.ID, KeyId: c.begun.KeyID})
 	} else {
-		ctx.Send(c.cfg.Router, &messages.Leave{ConnectionId: c.begun.ID})
+		ctx.Send(c.routerOf(c.query), &messages.Leave{ConnectionId: c.begun.ID})
 	}
 	if c.begun.Metered {
 		ctx.Send(c.begun.Key, &messages.ReportCredit{

@@ -128,6 +128,7 @@ type rig struct {
 	socket      *socket
 	history     *history
 	router, key *testkit.Probe
+	lane        *testkit.Probe // the router of semantic filters
 	pid         *actor.PID
 }
 
@@ -141,9 +142,11 @@ func config(k *testkit.Kit, router *testkit.Probe, log connection.Replays) conne
 func run(t *testing.T, begin connection.Begin, test func(r *rig)) {
 	t.Helper()
 	testkit.Run(t, func(k *testkit.Kit) {
-		r := &rig{Kit: k, socket: &socket{k: k, heard: k.Clock.Now()}, history: &history{}, router: k.Probe(), key: k.Probe()}
+		r := &rig{Kit: k, socket: &socket{k: k, heard: k.Clock.Now()}, history: &history{}, router: k.Probe(), lane: k.Probe(), key: k.Probe()}
 		begin.ID, begin.KeyID, begin.Socket, begin.Key = "c1", "key-1", r.socket, r.key.PID()
-		r.pid = k.SpawnProps("connection", connection.Props(config(k, r.router, r.history)))
+		cfg := config(k, r.router, r.history)
+		cfg.Semantic = r.lane.PID()
+		r.pid = k.SpawnProps("connection", connection.Props(cfg))
 		k.Tell(r.pid, &begin)
 		r.socket.pid = r.pid
 		k.Settle()
@@ -208,6 +211,42 @@ func TestKiteFlowsAtOnceAndFiltersChangeAtOnePlace(t *testing.T) {
 		testkit.Expect[*messages.Join](r.router)
 		r.router.Reply(&messages.Joined{Position: 105})
 		r.want(t, "subscribed ")
+	})
+}
+
+// semantic is a subscribe with a filter that only the other lane compares.
+func semantic(words ...string) *messages.ClientSubscribed {
+	s := newsrank(words...)
+	s.GetNewsrank().EmbeddingFilters = []*messages.EmbeddingFilter{{Label: "x"}}
+	return s
+}
+
+// Between the last event that the old lane has decided and the first of the
+// new one's, nothing is lost, repeated or decided twice.
+func TestAChangeOfLanesHasOnePlace(t *testing.T) {
+	run(t, connection.Begin{API: messages.Api_API_NEWSRANK, Filters: newsrank("old")}, func(r *rig) {
+		testkit.Expect[*messages.Join](r.router)
+		r.router.Reply(&messages.Joined{Position: 100})
+		r.Settle()
+		r.Tell(r.pid, deliveries(0, 0, "101.0"))
+		r.Tell(r.pid, semantic("new"))
+		r.Tell(r.pid, newsrank("newer"))
+		r.Tell(r.pid, deliveries(0, 0, "104.0"))
+		testkit.Expect[*messages.AskThrough](r.router)
+		for p := messages.Position(100); p < 120; p++ {
+			r.history.add(p)
+		}
+		r.router.Reply(&messages.Through{Position: 106})
+		r.Tell(r.pid, deliveries(0, 0, "107.0")) // the old lane's, sent before it heard Leave
+		testkit.Expect[*messages.Leave](r.router)
+
+		ask := testkit.Expect[*messages.AskVoids](r.lane)
+		r.lane.Reply(&messages.VoidsKnown{From: ask.GetFrom(), Through: 103}) // it is behind
+		testkit.Expect[*messages.Join](r.lane)
+		r.lane.Reply(&messages.Joined{Position: 103})
+		r.Tell(r.pid, deliveries(0, 0, "105.0", "108.0"))
+		r.want(t, "subscribed old", "101.0", "104.0", "subscribed new", "108.0")
+		testkit.Expect[*messages.AskThrough](r.lane) // on behalf of the third subscribe
 	})
 }
 

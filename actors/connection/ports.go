@@ -61,13 +61,14 @@ var errReplayPanicked = errors.New("replay panicked")
 
 // Config is what all connections of a node share.
 type Config struct {
-	Router  *actor.PID // this node's
-	Clock   actors.Clock
-	Rand    actors.Rand
-	Worker  actors.Worker
-	Props   actors.Props
-	Replays Replays
-	Logger  *slog.Logger
+	Router   *actor.PID // this node's
+	Semantic *actor.PID // the router of subscriptions with semantic filters, a lane of their own; nil: Router
+	Clock    actors.Clock
+	Rand     actors.Rand
+	Worker   actors.Worker
+	Props    actors.Props
+	Replays  Replays
+	Logger   *slog.Logger
 
 	PingEvery      time.Duration // default 30 s
 	IdleCursor     time.Duration // default 30 s

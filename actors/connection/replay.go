@@ -61,7 +61,7 @@ func (c *connection) startReplay(ctx actor.Context) {
 func (c *connection) askRound(ctx actor.Context) {
 	r := c.replay
 	r.voids = nil
-	ctx.Request(c.cfg.Router, &messages.AskVoids{From: uint64(r.through)})
+	ctx.Request(c.routerOf(c.query), &messages.AskVoids{From: uint64(r.through)})
 	if c.begun.API == messages.Api_API_TWITTER {
 		r.asked = true
 		ctx.Request(c.begun.Key, &messages.AskQueries{KeyId: c.begun.KeyID})
@@ -127,6 +127,9 @@ func (c *connection) replayStep(ctx actor.Context, message any) {
 
 // refilter starts the reading anew from where the client stands.
 func (c *connection) refilter(ctx actor.Context, s *messages.ClientSubscribed) {
+	if old := c.routerOf(c.query); old != c.routerOf(queryOf(s)) {
+		ctx.Send(old, &messages.Leave{ConnectionId: c.begun.ID})
+	}
 	c.query = queryOf(s)
 	c.begun.Socket.Subscribed(s)
 	c.startReplay(ctx)

@@ -1,6 +1,8 @@
 package connection
 
 import (
+	"math"
+
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/birdwire/birdwire/messages"
@@ -68,12 +70,52 @@ func (c *connection) begin(ctx actor.Context) {
 // change replaces the filters of a live connection. The router answers between
 // the last event of the old ones and the first of the new ones.
 func (c *connection) change(ctx actor.Context, s *messages.ClientSubscribed) {
+	if c.changing != nil {
+		c.postpone(s)
+		return
+	}
 	if len(c.joins) == joinsMost {
 		c.begun.Socket.Error("too many subscribe messages at once: wait for the answers")
 		return
 	}
+	if c.routerOf(queryOf(s)) != c.routerOf(c.query) {
+		c.changeLane(ctx, s)
+		return
+	}
 	c.joins = append(c.joins, s)
 	c.sendJoin(ctx, queryOf(s))
+}
+
+// routerOf is the lane that serves a query: one with semantic filters has its
+// own, so that a slow comparison holds nobody else's events up.
+func (c *connection) routerOf(q *messages.Query) *actor.PID {
+	if c.cfg.Semantic != nil && len(q.GetNewsrank().GetEmbeddingFilters()) > 0 {
+		return c.cfg.Semantic
+	}
+	return c.cfg.Router
+}
+
+// changeLane asks the old lane how far it has come. What is behind that is the
+// new filters' to decide, read from the log up to where the new lane stands.
+func (c *connection) changeLane(ctx actor.Context, s *messages.ClientSubscribed) {
+	c.changing = s
+	c.askThrough(ctx)
+}
+
+func (c *connection) laneChanged(ctx actor.Context, m *messages.Through) {
+	p := messages.Position(m.GetPosition())
+	if len(c.joins) > 0 {
+		return // asked before this change: the answer to that comes behind the joins'
+	}
+	if p > c.cursor && len(c.out) == 0 { // what waits for credit is read again, and the new filters'
+		c.cursor, c.cursorK = p, math.MaxUint32
+	}
+	s := c.changing
+	c.changing = nil
+	ctx.Send(c.routerOf(c.query), &messages.Leave{ConnectionId: c.begun.ID})
+	c.query = queryOf(s)
+	c.begun.Socket.Subscribed(s)
+	c.startReplay(ctx)
 }
 
 // changed puts the answer in its place among the events: behind those that
@@ -112,5 +154,5 @@ func (c *connection) sendJoin(ctx actor.Context, q *messages.Query) {
 		ctx.Request(c.begun.Key, join)
 		return
 	}
-	ctx.Request(c.cfg.Router, join)
+	ctx.Request(c.routerOf(q), join)
 }

@@ -101,7 +101,7 @@ type journal struct {
 	since   time.Time // when it was made
 	retry   time.Duration
 	busy    bool // a worker has the frame in flight
-	slow    bool // a router is behind: take nothing new
+	slow    map[string]bool // routers that are behind: nothing new is taken while there are any
 	wanting bool // a retry timer runs
 }
 
@@ -109,7 +109,7 @@ type journal struct {
 func Props(cfg Config) *actor.Props {
 	cfg = cfg.withDefaults()
 	return cfg.Props("journal", func() actor.Actor {
-		return &journal{cfg: cfg, queue: queue{maxEvents: cfg.MaxEvents, maxBytes: cfg.MaxBytes}}
+		return &journal{cfg: cfg, queue: queue{maxEvents: cfg.MaxEvents, maxBytes: cfg.MaxBytes}, slow: map[string]bool{}}
 	}, actor.NewOneForOneStrategy(0, 0, actor.DefaultDecider))
 }
 
@@ -137,9 +137,9 @@ func (j *journal) Receive(ctx actor.Context) {
 		j.wanting = false
 		j.write(ctx)
 	case *messages.SlowDown:
-		j.slow = true
+		j.slow[ctx.Sender().GetId()] = true
 	case *messages.SpeedUp:
-		j.slow = false
+		delete(j.slow, ctx.Sender().GetId())
 	}
 }
 
@@ -159,7 +159,7 @@ func (j *journal) offered(ctx actor.Context, m *messages.Offer) {
 		j.refuse(ctx, ctx.Sender(), m.GetId(), messages.RefuseReason_REFUSE_TOO_LARGE, 0,
 			"an event is larger than a frame may be (256 KiB)")
 		return
-	case j.slow || !j.queue.accepts(len(m.GetEvents()), total):
+	case len(j.slow) > 0 || !j.queue.accepts(len(m.GetEvents()), total):
 		j.refuse(ctx, ctx.Sender(), m.GetId(), messages.RefuseReason_REFUSE_BUSY, busyRetry, "the journal's queue is full")
 		return
 	}

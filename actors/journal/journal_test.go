@@ -233,12 +233,15 @@ func TestAFullDiskRefusesAtOnceAndRecovers(t *testing.T) {
 
 func TestARouterBehindSlowsTheSources(t *testing.T) {
 	run(t, func(r *rig) {
-		r.Tell(r.journal, &messages.SlowDown{})
+		r.router.Request(r.journal, &messages.SlowDown{})
+		other := r.Probe()
+		other.Request(r.journal, &messages.SlowDown{})
+		other.Request(r.journal, &messages.SpeedUp{})
 		r.source.Request(r.journal, offer(1, "a"))
 		if got := testkit.Expect[*messages.OfferRefused](r.source); got.GetReason() != messages.RefuseReason_REFUSE_BUSY {
 			t.Fatalf("refused %v", got)
 		}
-		r.Tell(r.journal, &messages.SpeedUp{})
+		r.router.Request(r.journal, &messages.SpeedUp{})
 		r.source.Request(r.journal, offer(1, "a"))
 		testkit.Expect[*messages.Appended](r.source)
 	})

@@ -29,10 +29,10 @@ func (r *router) pace(ctx actor.Context, lag time.Duration) {
 	case !r.slowed && lag > r.cfg.Behind:
 		r.slowed = true
 		r.cfg.Logger.Warn("the router is behind; sources are slowed", "lag", lag)
-		ctx.Send(journal, &messages.SlowDown{Reason: "the router is behind"})
+		ctx.Request(journal, &messages.SlowDown{Reason: "the router is behind"})
 	case r.slowed && lag < r.cfg.Behind/4:
 		r.slowed = false
-		ctx.Send(journal, &messages.SpeedUp{})
+		ctx.Request(journal, &messages.SpeedUp{})
 	}
 }
 

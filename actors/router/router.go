@@ -154,6 +154,9 @@ func (r *router) started(ctx actor.Context) {
 	if r.state.trying != 0 {
 		r.recovered(ctx)
 	}
+	if journal := r.cfg.Journal(); journal != nil {
+		ctx.Request(journal, &messages.SpeedUp{}) // an instance before this one may have slowed it
+	}
 	r.tail(ctx)
 }
 

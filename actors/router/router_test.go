@@ -355,7 +355,7 @@ func TestARouterThatIsBehindSlowsTheSources(t *testing.T) {
 		late := r.log.append(article("1", "a"))
 		late.AppendedMs = r.Clock.Now().Add(-3 * time.Second).UnixMilli()
 		r.Tell(r.pid, late)
-		testkit.Expect[*messages.SlowDown](r.journal)
+		testkit.FishFor[*messages.SlowDown](r.journal)
 		prompt := r.log.append(article("2", "a"))
 		prompt.AppendedMs = r.Clock.Now().UnixMilli()
 		r.Tell(r.pid, prompt)

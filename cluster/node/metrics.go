@@ -39,7 +39,7 @@ type metrics struct {
 
 	routedEvents, repeats, hits, routed prometheus.Counter
 	mended, skipped, matchPanics        prometheus.Counter
-	lag                                 prometheus.Histogram
+	lag, laneLag                        prometheus.Histogram
 	position                            prometheus.Gauge
 }
 
@@ -89,6 +89,7 @@ func newMetrics() *metrics {
 	m.skipped = counter("router_frames_skipped_total", "Frames gone from the log for good.")
 	m.matchPanics = counter("router_match_panics_total", "Events skipped because matching them failed.")
 	m.lag = seconds("router_lag_seconds", "From a frame's acknowledgement to its being handed on.")
+	m.laneLag = seconds("router_semantic_lag_seconds", "From a frame's acknowledgement to its being handed on to semantic filters.")
 	m.position = prometheus.NewGauge(prometheus.GaugeOpts{
 		Namespace: "birdwire", Name: "router_sequence", Help: "The newest frame handled.",
 	})
@@ -135,6 +136,17 @@ func (m *metrics) read(o source.Observation) {
 	}
 	m.sourceEvents.WithLabelValues(o.Kind, "new").Add(float64(o.Events))
 	m.sourceEvents.WithLabelValues(o.Kind, "duplicate").Add(float64(o.Duplicates))
+}
+
+// compared is what the semantic router did. It takes the same events as the
+// other one, so only what is its own is counted.
+func (m *metrics) compared(o router.Observation) {
+	m.hits.Add(float64(o.Hits))
+	m.routed.Add(float64(o.Deliveries))
+	m.matchPanics.Add(float64(o.Panics))
+	if !o.FromLog && o.Skipped == 0 {
+		m.laneLag.Observe(o.Lag.Seconds())
+	}
 }
 
 func (m *metrics) handled(o router.Observation) {

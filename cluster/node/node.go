@@ -46,6 +46,7 @@ type Node struct {
 	appending, records, reading, polling *pool
 
 	journal, router *actor.PID
+	lane            *actor.PID // the router of semantic filters
 	shards          *shards
 	sources         *sources
 	doors           *ws.Server
@@ -162,7 +163,10 @@ func (n *Node) spawn(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("start router: %w", err)
 	}
-	routers := []*actor.PID{n.router}
+	if err := n.spawnLane(ctx); err != nil {
+		return err
+	}
+	routers := []*actor.PID{n.router, n.lane}
 	n.journal, err = n.system.spawn("journal", journal.Props(journal.Config{
 		Node: n.cfg.Name, Incarnation: n.incarnation, Log: n.journalLog, State: journalState,
 		Clock: n.clock, Worker: n.appending, Props: n.system.props,
@@ -178,11 +182,32 @@ func (n *Node) spawn(ctx context.Context) (err error) {
 	return n.startSources(ctx)
 }
 
+// spawnLane starts a second router for subscriptions with semantic filters:
+// comparing vectors takes milliseconds where there are many, and posts must not
+// wait for it.
+func (n *Node) spawnLane(ctx context.Context) error {
+	state, err := router.Begin(ctx, n.journalLog, index.Config{})
+	if err != nil {
+		return err
+	}
+	n.lane, err = n.system.spawn(laneName, router.Props(router.Config{
+		Log: n.journalLog, State: state, Clock: n.clock, Worker: n.reading, Props: n.system.props,
+		Journal: func() *actor.PID { return actor.NewPID(n.cfg.Name, "journal") },
+		Logger:  n.log.With("actor", laneName), Observe: n.metrics.compared,
+	}), restartWithBudget)
+	if err != nil {
+		return fmt.Errorf("start the semantic router: %w", err)
+	}
+	return nil
+}
+
+const laneName = "router-semantic"
+
 // actorStopped is told of an actor that failed too often. Without its journal or
 // router a node does nothing; a shard begins anew with its next message.
 func (n *Node) actorStopped(kind, id string, reason any) {
 	switch kind {
-	case "journal", "router":
+	case "journal", "router", laneName:
 		n.fail(fmt.Errorf("the %s failed too often and was stopped: %v", kind, reason))
 	case "shard":
 		n.shards.forget(id)
@@ -262,7 +287,7 @@ func (n *Node) abandon() {
 
 // stopActors ends the actors, and then the pools that their work runs on.
 func (n *Node) stopActors() {
-	for _, pid := range []*actor.PID{n.journal, n.router} {
+	for _, pid := range []*actor.PID{n.journal, n.router, n.lane} {
 		if pid != nil {
 			if err := n.system.Root.StopFuture(pid).Wait(); err != nil {
 				n.log.Warn("an actor did not stop in time", "actor", pid.GetId(), "error", err)

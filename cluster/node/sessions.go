@@ -21,7 +21,7 @@ type sessions struct {
 
 func newSessions(n *Node) sessions {
 	return sessions{n, guarded(connection.Props(connection.Config{
-		Router: n.router, Clock: n.clock, Rand: n.rand, Worker: n.reading, Props: n.system.props,
+		Router: n.router, Semantic: n.lane, Clock: n.clock, Rand: n.rand, Worker: n.reading, Props: n.system.props,
 		Replays: replays{n.journalLog}, Logger: n.log.With("actor", "connection"),
 	}), stopOnFailure)}
 }

@@ -86,6 +86,10 @@ func (k keys) Ask(ctx context.Context, keyID string, command proto.Message) (pro
 	if deadline, ok := ctx.Deadline(); ok {
 		timeout = min(timeout, time.Until(deadline))
 	}
+	if _, ok := command.(*messages.Release); ok {
+		k.root.Send(k.shards.pid(keyID), command) // has no answer
+		return nil, nil
+	}
 	answer, err := ask(k.root, k.shards.pid(keyID), command, timeout)
 	if err != nil {
 		return nil, fmt.Errorf("ask key %s for %T: %w", keyID, command, err)

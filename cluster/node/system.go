@@ -60,7 +60,9 @@ func (s *system) observe(event any) {
 		// A connection that could not say that it ended must not be sent to for ever.
 		id, isConnection := strings.CutPrefix(e.PID.GetId(), connectionPrefix)
 		if _, ok := e.Message.(*messages.Deliveries); ok && isConnection {
-			s.Root.Send(actor.NewPID(s.ProcessRegistry.Address, "router"), &messages.Leave{ConnectionId: id})
+			for _, router := range []string{"router", laneName} {
+				s.Root.Send(actor.NewPID(s.ProcessRegistry.Address, router), &messages.Leave{ConnectionId: id})
+			}
 		}
 	}
 }
