@@ -100,9 +100,9 @@ type journal struct {
 	parts   []part    // of the frame in flight
 	since   time.Time // when it was made
 	retry   time.Duration
-	busy    bool // a worker has the frame in flight
+	busy    bool            // a worker has the frame in flight
 	slow    map[string]bool // routers that are behind: nothing new is taken while there are any
-	wanting bool // a retry timer runs
+	wanting bool            // a retry timer runs
 }
 
 // Props describes one journal.
