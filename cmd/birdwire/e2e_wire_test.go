@@ -121,3 +121,20 @@ func (w *wire) closed(code uint16) {
 		}
 	}
 }
+
+// ended reads to the connection's end, or to the close frame that begins it,
+// and hangs up.
+func (w *wire) ended() {
+	w.t.Helper()
+	for {
+		first, _, err := w.frame()
+		var late net.Error
+		if errors.As(err, &late) && late.Timeout() {
+			w.t.Fatal("the connection goes on")
+		}
+		if err != nil || first == closeFrame {
+			_ = w.Close() // it has ended already
+			return
+		}
+	}
+}

@@ -1,0 +1,235 @@
+package main_test
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/birdwire/birdwire/gateway/client"
+)
+
+// TestBadLines are named by their numbers, and the rest is taken.
+func TestBadLines(t *testing.T) {
+	t.Parallel()
+	s := start(t, "")
+	pusher := s.pusher(t)
+	k := s.key(t, "pro")
+	makeRule(t, s.owner(t, k), "all", "good")
+	c := s.dial(t, twitterPath+k.Key)
+	c.read("connected", nil)
+
+	body := strings.Join([]string{
+		post("1", "ada", "good"), `{"id":"2","text":`, "", post("3", "ada", "good"), `{"id":"4","author":{"id":"7","username":"ada"}}`, `nonsense`, post("1", "ada", "good"), post("8", "ada", "good"),
+	}, "\n")
+	r := s.call(t, http.MethodPost, "/v1/ingest/posts", pusher, body).want(t, http.StatusAccepted)
+	var done client.Pushed
+	if err := json.Unmarshal([]byte(r.body), &done); err != nil || done.Accepted != 3 || done.Duplicates != 1 || len(done.Rejected) != 3 {
+		t.Fatalf("answer %s (%v); want 3 accepted, 1 duplicate, 3 rejected", r.body, err)
+	}
+	for i, line := range []int{2, 5, 6} {
+		if done.Rejected[i].Line != line || done.Rejected[i].Error == "" {
+			t.Errorf("rejected %d: %+v, want line %d and why", i, done.Rejected[i], line)
+		}
+	}
+	for _, want := range []string{"1", "3", "8"} {
+		if e := c.event(); e.TweetID != want {
+			t.Fatalf("then came %s, want %s", e.TweetID, want)
+		}
+	}
+
+	s.call(t, http.MethodPost, "/v1/ingest/posts", "", body).want(t, http.StatusUnauthorized)
+	s.call(t, http.MethodPost, "/v1/ingest/nothing", pusher, body).want(t, http.StatusNotFound)
+	s.call(t, http.MethodPut, "/v1/ingest/posts", pusher, body).want(t, http.StatusMethodNotAllowed)
+	s.call(t, http.MethodPost, "/v1/ingest/posts", pusher, strings.Repeat(" ", 16<<20+1)).want(t, http.StatusRequestEntityTooLarge)
+}
+
+// TestHostileBytes: what is no HTTP, and what is no WebSocket, ends for the one
+// that sent it.
+func TestHostileBytes(t *testing.T) {
+	t.Parallel()
+	s := start(t, "")
+	pusher, k := s.pusher(t), s.key(t, "pro").Key
+	good := s.dial(t, kitePath+k)
+	good.expect(kiteConnected)
+
+	for _, garbage := range []string{
+		"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + strings.Repeat("\x00", 500), // a TLS hello
+		strings.Repeat("\xff", 100_000),
+		"GET /api/ws HTTP/1.1\r\nHost: x\r\n" + strings.Repeat("X: y\r\n", 20_000) + "\r\n",
+		"GET /api/ws HTTP/9.9\r\n\r\n",
+		"\r\n\r\n\r\n",
+	} {
+		conn, err := net.Dial("tcp", s.public)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = conn.SetDeadline(time.Now().Add(patience))
+		_, _ = io.WriteString(conn, garbage) // the server may have hung up already
+		if half, ok := conn.(*net.TCPConn); ok {
+			_ = half.CloseWrite()
+		}
+		answer, err := io.ReadAll(conn)
+		if text := string(answer); text != "" && !strings.HasPrefix(text, "HTTP/1.1 4") && !strings.HasPrefix(text, "HTTP/1.1 505") {
+			t.Errorf("%.20q is answered %.80q (%v)", garbage, text, err)
+		}
+		_ = conn.Close()
+	}
+
+	// Fourteen bytes: the header of a masked text frame whose length has all 64
+	// bits set. The library under the sockets panics on it.
+	before := s.metric(t, `birdwire_ws_panics_total{api="kite"}`)
+	bad := s.wire(t, kitePath+k)
+	bad.expect(kiteConnected)
+	fourteen := append(binary.BigEndian.AppendUint64([]byte{textFrame, 0xFF}, 1<<64-1), 1, 2, 3, 4)
+	bad.send(fourteen)
+	bad.ended()
+	for _, frame := range []string{
+		"\x81\x03abc",              // not masked
+		"\x83\x80\x01\x02\x03\x04", // an opcode that is none
+		"\x89\xfe\x00\x80\x00\x00\x00\x00" + strings.Repeat("x", 128), // a control frame of more than 125 bytes
+		"\x81\x82\x00\x00\x00\x00\xff\xfe",                            // not UTF-8
+	} {
+		bad := s.wire(t, kitePath+k)
+		bad.expect(kiteConnected)
+		bad.send([]byte(frame))
+		bad.ended()
+	}
+	eventually(t, func() string {
+		if n := s.metric(t, `birdwire_ws_connections{api="kite"}`); n != 1 {
+			return fmt.Sprintf("%v connections are counted, want the good one", n)
+		}
+		return ""
+	})
+	if n := s.metric(t, `birdwire_ws_panics_total{api="kite"}`) - before; n > 1 {
+		t.Errorf("%v connections panicked", n)
+	}
+	s.push(t, client.Articles, pusher, article("still here", "a"))
+	if e := good.event(); e.what() != "create still here" {
+		t.Fatalf("the others got %s", e.what())
+	}
+}
+
+// metric is one series' value.
+func (s *server) metric(t testing.TB, series string) float64 {
+	t.Helper()
+	token, err := client.AdminToken(s.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(within(t), http.MethodGet, "http://"+s.admin+"/metrics", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(series) + ` (\S+)$`).FindStringSubmatch(read(t, res).want(t, http.StatusOK).body)
+	if m == nil {
+		t.Fatalf("/metrics has no %s", series)
+	}
+	value, err := strconv.ParseFloat(m[1], 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return value
+}
+
+// TestSlowClient: who does not read is closed, and delays nobody.
+func TestSlowClient(t *testing.T) {
+	t.Parallel()
+	s := start(t, "")
+	pusher, k := s.pusher(t), s.key(t, "business")
+	makeRule(t, s.owner(t, k), "all", "long")
+	fast := s.dial(t, twitterPath+k.Key)
+	fast.read("connected", nil)
+
+	dialer := net.Dialer{Control: smallBuffer}
+	conn, err := dialer.DialContext(within(t), "tcp", s.public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	slow := upgrade(t, conn, twitterPath+k.Key)
+
+	long := strings.Repeat("long ", 4_999)
+	pushed := 0
+	for s.metric(t, `birdwire_ws_slow_closes_total{api="twitter"}`) == 0 {
+		if pushed == 4000 {
+			t.Fatalf("%d posts of 25 kB are pushed, and the client that reads none is there still", pushed)
+		}
+		var bodies []string
+		for range 12 { // less than a connection's queue holds: nobody who reads is slow
+			bodies = append(bodies, post(fmt.Sprint(pushed), "ada", long))
+			pushed++
+		}
+		s.push(t, client.Posts, pusher, bodies...)
+		for n := pushed - len(bodies); n < pushed; n++ {
+			if e := fast.event(); e.TweetID != fmt.Sprint(n) {
+				t.Fatalf("the fast client got %s, want %d", e.what(), n)
+			}
+		}
+	}
+	// What the system had taken for the slow one comes, then the reason.
+	frames := 0
+	for {
+		first, payload, err := slow.frame()
+		if err != nil {
+			t.Fatalf("the slow client, after %d frames: %v; want to hear why", frames, err)
+		}
+		if first == closeFrame {
+			if code := binary.BigEndian.Uint16(payload); code != 4008 || frames > pushed {
+				t.Fatalf("the slow client is closed with %d %q after %d frames of %d, want 4008", code, payload[2:], frames, pushed)
+			}
+			break
+		}
+		frames++
+	}
+	_ = slow.Close() // at last
+	eventually(t, func() string {
+		connections, err := s.operator.Connections(within(t), k.ID, "")
+		if err != nil || len(connections) != 1 {
+			return fmt.Sprintf("open are %+v, %v; want the fast one", connections, err)
+		}
+		return ""
+	})
+}
+
+// TestFailedKeysAreThrottled by address, whatever the API; good keys of the
+// same address wait as well.
+func TestFailedKeysAreThrottled(t *testing.T) {
+	t.Parallel()
+	s := start(t, "")
+	k := s.key(t, "pro")
+	guess := k.Key[:len(k.Key)-1] + "!"
+	for n := 0; ; n++ {
+		if n == 20 {
+			t.Fatal("twenty wrong keys, and nobody minds")
+		}
+		_, r := s.handshake(t, kitePath+url.QueryEscape(guess))
+		if r == nil {
+			t.Fatal("a guessed key is let in")
+		}
+		if r.status == http.StatusTooManyRequests {
+			if r.want(t, r.status).header.Get("Retry-After") == "" {
+				t.Fatalf("throttled without Retry-After: %+v", r)
+			}
+			break
+		}
+		r.want(t, http.StatusUnauthorized)
+	}
+	s.refused(t, twitterPath+k.Key, http.StatusTooManyRequests)
+	s.call(t, http.MethodGet, resourcesPath+"monitors", k.Key, "").want(t, http.StatusTooManyRequests)
+	if strings.Contains(s.notes.String(), k.Key) || strings.Contains(s.notes.String(), guess) {
+		t.Fatal("the log holds a key")
+	}
+}
