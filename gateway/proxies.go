@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"fmt"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -10,25 +9,6 @@ import (
 // Proxies are the networks whose X-Forwarded-For is believed. None by
 // default: a header that anyone can send decides nothing.
 type Proxies []netip.Prefix
-
-// ParseProxies reads addresses and CIDR prefixes.
-func ParseProxies(texts []string) (Proxies, error) {
-	var out Proxies
-	for _, t := range texts {
-		t = strings.TrimSpace(t)
-		if p, err := netip.ParsePrefix(t); err == nil {
-			out = append(out, p.Masked())
-			continue
-		}
-		a, err := netip.ParseAddr(t)
-		if err != nil {
-			return nil, fmt.Errorf("parse proxies: %q is neither an address nor a prefix such as 10.0.0.0/8", t)
-		}
-		a = a.Unmap()
-		out = append(out, netip.PrefixFrom(a, a.BitLen()))
-	}
-	return out, nil
-}
 
 // ClientAddr is who sent the request: the peer, or, where the peer is one of
 // the proxies, the last address in X-Forwarded-For that is not. What stands

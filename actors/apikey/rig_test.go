@@ -66,7 +66,7 @@ func (r *rig) startShard() {
 	r.shard = r.k.SpawnProps("shard", shard.Props(shard.Config{
 		Node: "n1", Incarnation: 7, Records: r.k.Records, Clock: r.k.Clock, Worker: r.k.Worker, Props: r.k.Props,
 		Router: r.cfg.Router, Key: r.props, Logger: r.cfg.Logger,
-	}, shard.Of(keyID)))
+	}, actors.ShardOf(keyID)))
 	r.k.Settle()
 }
 

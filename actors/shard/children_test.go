@@ -6,6 +6,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/actors/shard"
 	"github.com/birdwire/birdwire/messages"
 	"github.com/birdwire/birdwire/testkit"
@@ -74,7 +75,7 @@ func TestImpossibleAndForeignKeys(t *testing.T) {
 		r := newRig(t, k).start()
 		client := k.Probe()
 		foreign := "key-x"
-		if shard.Of(foreign) == number {
+		if actors.ShardOf(foreign) == number {
 			t.Fatal("choose another id")
 		}
 		refusal := func(id string) messages.Refusal {

@@ -33,9 +33,6 @@ import (
 	"github.com/birdwire/birdwire/messages"
 )
 
-// Of is the shard of a key, from 0 to actors.Shards-1.
-func Of(keyID string) int { return actors.ShardOf(keyID) }
-
 type shard struct {
 	cfg      Config
 	number   int

@@ -18,13 +18,13 @@ const keyID = "key-abcdefghij"
 
 // number is keyID's shard; otherKey is another key of it.
 var (
-	number   = shard.Of(keyID)
+	number   = actors.ShardOf(keyID)
 	otherKey = sibling(keyID)
 )
 
 func sibling(of string) string {
 	for i := 0; ; i++ {
-		if id := fmt.Sprintf("key-%d", i); id != of && shard.Of(id) == shard.Of(of) {
+		if id := fmt.Sprintf("key-%d", i); id != of && actors.ShardOf(id) == actors.ShardOf(of) {
 			return id
 		}
 	}

@@ -113,6 +113,8 @@ func (s *server) register(mux *http.ServeMux) {
 	}
 	resources.Register(mux, "/admin/v1/keys/{key}/monitors", "/admin/v1/keys/{key}/rules",
 		func(w http.ResponseWriter, r *http.Request, _ bool) (string, bool) { return keyOf(w, r) })
+	resources.RegisterQueries(mux, "/admin/v1/rules",
+		func(http.ResponseWriter, *http.Request, bool) (string, bool) { return "", true })
 
 	mux.HandleFunc("POST /admin/v1/feeds", s.createFeed)
 	mux.HandleFunc("GET /admin/v1/feeds", s.listFeeds)

@@ -22,6 +22,8 @@ type Resources struct {
 	Tiers    []Tier
 	MaxQuery int           // characters of a rule
 	Timeout  time.Duration // for one answer of an actor
+
+	backtests oneEach
 }
 
 // Identify says whose resources a request is about, or answers it itself and
@@ -39,11 +41,17 @@ func (s *Resources) Register(mux *http.ServeMux, monitors, rules string, who Ide
 
 	mux.HandleFunc("POST "+rules, s.guard(who, true, s.createRule))
 	mux.HandleFunc("GET "+rules, s.guard(who, false, s.listRules))
-	mux.HandleFunc("POST "+rules+"/validate", s.guard(who, false, s.validateQuery))
+	s.RegisterQueries(mux, rules, who)
 	mux.HandleFunc("GET "+rules+"/{id}", s.guard(who, false, s.getRule))
 	mux.HandleFunc("PATCH "+rules+"/{id}", s.guard(who, true, s.updateRule))
 	mux.HandleFunc("DELETE "+rules+"/{id}", s.guard(who, true, s.deleteRule))
 	mux.HandleFunc("GET "+rules+"/{id}/logs", s.guard(who, false, s.listRuleLogs))
+}
+
+// RegisterQueries adds what can be asked of a query that is no rule yet.
+func (s *Resources) RegisterQueries(mux *http.ServeMux, rules string, who Identify) {
+	mux.HandleFunc("POST "+rules+"/validate", s.guard(who, false, s.validateQuery))
+	mux.HandleFunc("POST "+rules+"/backtest", s.guard(who, false, s.backtest))
 }
 
 // guard identifies first, and decodes nothing for a stranger.

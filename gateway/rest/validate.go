@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/birdwire/birdwire/gateway"
 	"github.com/birdwire/birdwire/messages"
@@ -14,6 +15,11 @@ type Queries interface {
 	// Validate says whether a query would be taken as a rule and what of the
 	// recent posts it matches. An error means that it could not be found out.
 	Validate(ctx context.Context, query string) (*Validation, error)
+	// Backtest counts what a query would have matched since a moment of the
+	// posts that are still held. progress is told often, and an error of its
+	// ends the run. A *QueryError, or ErrBusy, comes before progress is told
+	// anything.
+	Backtest(ctx context.Context, query string, since time.Time, progress func(Backtested) error) (Backtested, error)
 }
 
 // Validation is what is known of a query.
@@ -23,21 +29,27 @@ type Validation struct {
 	Position int    // of the error, in characters from 0
 	Expected string // what would have been right there; may be ""
 	Warnings []string
-	Matched  int               // how many of the recent posts looked at match
+	Posts    int64             // how many recent posts were looked at
+	Matched  int64             // how many of them match
 	Samples  []*messages.Event // posts among them, newest first; at most 10 are shown
+	// Explained is the newest post that matches, else the newest there is, and
+	// Explanation what each clause said of it; nil where there are no posts.
+	Explained   *messages.Event
+	Explanation *Explanation
 }
 
 // validation is the answer to validate. sample_results is a number, as the
-// vendor's client libraries have it; the posts themselves are in samples
-// (ours).
+// vendor's client libraries have it; what stands after it is ours.
 type validation struct {
-	Valid         bool     `json:"valid"`
-	Error         string   `json:"error,omitempty"`
-	Position      *int     `json:"position,omitempty"` // characters from 0, where invalid
-	Expected      string   `json:"expected,omitempty"`
-	Warnings      []string `json:"warnings,omitempty"`
-	SampleResults int      `json:"sample_results"`
-	Samples       []Sample `json:"samples,omitempty"`
+	Valid         bool       `json:"valid"`
+	Error         string     `json:"error,omitempty"`
+	Position      *int       `json:"position,omitempty"` // characters from 0, where invalid
+	Expected      string     `json:"expected,omitempty"`
+	Warnings      []string   `json:"warnings,omitempty"`
+	SampleResults int64      `json:"sample_results"`
+	SamplePosts   *int64     `json:"sample_posts,omitempty"` // of so many newest posts; where valid
+	Samples       []Sample   `json:"samples,omitempty"`
+	Explanation   *Explained `json:"explanation,omitempty"`
 }
 
 // Sample is a post that a query under validation matches.
@@ -74,15 +86,32 @@ func (s *Resources) validateQuery(w http.ResponseWriter, r *http.Request, _ stri
 		s.unavailable(w, r, err)
 		return
 	}
-	out := validation{Valid: v.Valid, Warnings: v.Warnings, SampleResults: v.Matched}
+	gateway.WriteJSON(w, http.StatusOK, showValidation(v))
+}
+
+func showValidation(v *Validation) validation {
+	out := validation{Valid: v.Valid, Warnings: v.Warnings}
 	if !v.Valid {
-		out.Error, out.Position, out.Expected, out.SampleResults = orElse(v.Error, "the query is not valid"), &v.Position, v.Expected, 0
+		out.Error, out.Position, out.Expected = orElse(v.Error, "the query is not valid"), &v.Position, v.Expected
+		return out
 	}
-	for _, e := range v.Samples[:min(len(v.Samples), maxSamples)] {
-		out.Samples = append(out.Samples, Sample{
-			TweetID: e.GetPost().GetId(), AuthorUsername: e.GetPost().GetAuthor().GetUsername(),
-			TweetText: e.GetPost().GetText(), TweetURL: postURL(e.GetPost()), DetectedAt: stamp(e.GetDetectedMs()),
-		})
+	out.SampleResults, out.SamplePosts, out.Samples = v.Matched, &v.Posts, samplesOf(v.Samples)
+	if v.Explained != nil {
+		out.Explanation = &Explained{sampleOf(v.Explained), v.Explanation}
 	}
-	gateway.WriteJSON(w, http.StatusOK, out)
+	return out
+}
+
+func samplesOf(events []*messages.Event) (out []Sample) {
+	for _, e := range events[:min(len(events), maxSamples)] {
+		out = append(out, sampleOf(e))
+	}
+	return out
+}
+
+func sampleOf(e *messages.Event) Sample {
+	return Sample{
+		TweetID: e.GetPost().GetId(), AuthorUsername: e.GetPost().GetAuthor().GetUsername(),
+		TweetText: e.GetPost().GetText(), TweetURL: postURL(e.GetPost()), DetectedAt: stamp(e.GetDetectedMs()),
+	}
 }

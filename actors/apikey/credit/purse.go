@@ -24,8 +24,9 @@ const (
 	reserveMost    = 1 << 20
 	wantMost       = 1 << 17 // of one connection at once
 	// grantsMost bounds the grants open at once; the ledger keeps 16. Past it
-	// the oldest is settled as if it were spent.
-	grantsMost = 8
+	// the oldest is settled as if it were spent. It takes millions held and not
+	// spent to get there: see reserve.
+	grantsMost = 14
 )
 
 // Purse is one key's credits in the hands of one actor. The zero value is not
@@ -204,11 +205,15 @@ func (p *Purse) Next() *Operation {
 	return nil
 }
 
+// reserve asks for as much as connections hold already, at least: fifty that
+// ask one after the other and spend slowly would else have fifty grants open.
+// So their number grows with the logarithm of what is held.
 func (p *Purse) reserve() *Operation {
 	n := int64(math.Ceil(reserveSeconds * p.rate))
 	for _, a := range p.waiting {
 		n += a.want
 	}
+	n = max(n, p.outstanding)
 	p.next++
 	return &Operation{
 		ID: p.id + "-" + strconv.FormatUint(p.next, 10), Month: p.month,
