@@ -12,7 +12,6 @@ import (
 	"github.com/birdwire/birdwire/actors/filterrule"
 	"github.com/birdwire/birdwire/actors/monitor"
 	"github.com/birdwire/birdwire/actors/router/replay"
-	"github.com/birdwire/birdwire/actors/router/rule"
 	"github.com/birdwire/birdwire/cluster/store"
 	"github.com/birdwire/birdwire/gateway"
 	"github.com/birdwire/birdwire/messages"
@@ -43,11 +42,13 @@ func plansOf(cfg Config) map[string]Plan {
 	return plans
 }
 
+// metered are the APIs whose frames cost a credit each.
+var metered = map[messages.Api]bool{messages.Api_API_TWITTER: true, messages.Api_API_NEWSRANK: true}
+
 // keyProps makes the props of keys' actors.
 func (n *Node) keyProps() func(keyID string) *actor.Props {
-	queries := queries{n.journalLog, rule.Limits{MaxCharacters: n.cfg.QueryCharacters}}
 	monitors := monitor.Config{Clock: n.clock, Props: n.system.props}
-	rules := filterrule.Config{Props: n.system.props, Parse: queries.parse}
+	rules := filterrule.Config{Props: n.system.props, Parse: parseRule(n.cfg.limits())}
 	cfg := apikey.Config{
 		Records: records{n.store.Control()}, Counters: counters{n.store.Counters()}, History: history{n.journalLog},
 		Clock: n.clock, Rand: n.rand, Worker: n.records, Props: n.system.props, Router: n.router,
@@ -60,7 +61,7 @@ func (n *Node) keyProps() func(keyID string) *actor.Props {
 			return actor.NewPID(n.cfg.Name, connectionName(slot.GetConnectionId()))
 		},
 		Count: n.metrics.keyed, Logger: n.log.With("actor", "apikey"),
-		Plans: plansOf(n.cfg), Scopes: gateway.Scopes,
+		Plans: plansOf(n.cfg), Metered: metered, Scopes: gateway.Scopes,
 		MonitorsMost: n.cfg.MonitorsPerKey, RulesMost: n.cfg.RulesPerKey,
 	}
 	return func(keyID string) *actor.Props { return apikey.Props(cfg, keyID) }

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"net/netip"
 	"time"
+
+	"github.com/birdwire/birdwire/actors/router/rule"
 )
 
 // Config is one node's. The zero value of a field is its default.
@@ -90,3 +92,6 @@ func (c Config) validate() error {
 	refuse(c.QueueBytes < 64<<10, "queue bytes: %d is less than 64 KiB, two of the largest frames", c.QueueBytes)
 	return errors.Join(errs...)
 }
+
+// limits of the rule language.
+func (c Config) limits() rule.Limits { return rule.Limits{MaxCharacters: c.QueryCharacters} }

@@ -11,11 +11,11 @@ import (
 	"slices"
 	"time"
 
-	"github.com/birdwire/birdwire/actors/router/rule"
 	"github.com/birdwire/birdwire/gateway"
 	"github.com/birdwire/birdwire/gateway/admin"
 	"github.com/birdwire/birdwire/gateway/rest"
 	"github.com/birdwire/birdwire/gateway/ws"
+	"github.com/birdwire/birdwire/messages"
 )
 
 // askTimeout bounds how long a gateway waits for a key's actor: past it the
@@ -36,7 +36,11 @@ func (n *Node) serve() (err error) {
 		return err
 	}
 	n.metrics.registry.MustRegister(n.doors)
-	queries := queries{n.journalLog, rule.Limits{MaxCharacters: n.cfg.QueryCharacters}}
+	credits := int64(0)
+	if metered[messages.Api_API_TWITTER] {
+		credits = 1
+	}
+	queries := newQueries(n.journalLog, n.cfg.limits(), credits)
 	owner, err := rest.New(rest.Config{
 		Keys: keys, Throttle: throttle, Proxies: proxies, Queries: queries, Ingest: n.sources.ingest(),
 		Log: n.log.With("part", "rest"), Healthy: n.Healthy, Ready: n.Ready,
@@ -60,6 +64,8 @@ func (n *Node) serve() (err error) {
 	if n.admin, err = n.server(operators, "admin", "", ""); err != nil {
 		return err
 	}
+	n.public.RegisterOnShutdown(queries.stop)
+	n.admin.RegisterOnShutdown(queries.stop)
 	n.run(n.public, n.publicListener)
 	n.run(n.admin, n.adminListener)
 	return nil

@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
+	"time"
 
 	"github.com/birdwire/birdwire/actors/filterrule"
+	"github.com/birdwire/birdwire/actors/router/replay"
 	"github.com/birdwire/birdwire/actors/router/rule"
 	"github.com/birdwire/birdwire/gateway/rest"
 	"github.com/birdwire/birdwire/messages"
@@ -17,17 +18,39 @@ import (
 // tried on: what a second's patience reads.
 const validateFrames = 512
 
-const validateSamples = 10
+const (
+	samplesMost = 10
+	// backtestsMost run at once: each takes a core, and live matching has need
+	// of them. Past it the client is told to come back.
+	backtestsMost = 2
+	// shareLeast is of how many posts a share is worth telling.
+	shareLeast = 20
+	// reasonMost is how much of one clause's reason is shown, in characters: a
+	// post may have a hundred addresses.
+	reasonMost = 300
+)
 
-// queries says what the rule language makes of a text.
+// queries says what the rule language makes of a text, and of the posts that
+// the log holds.
 type queries struct {
-	log    log
-	limits rule.Limits
+	log     log
+	limits  rule.Limits
+	credits int64         // of one delivery
+	slots   chan struct{} // one a backtest under way
+
+	stopping context.Context
+	stop     context.CancelFunc // ends backtests, so that the server can
 }
 
-var _ rest.Queries = queries{}
+var _ rest.Queries = &queries{}
 
-func (q queries) Validate(ctx context.Context, query string) (*rest.Validation, error) {
+func newQueries(l log, limits rule.Limits, credits int64) *queries {
+	q := &queries{log: l, limits: limits, credits: credits, slots: make(chan struct{}, backtestsMost)}
+	q.stopping, q.stop = context.WithCancel(context.Background())
+	return q
+}
+
+func (q *queries) Validate(ctx context.Context, query string) (*rest.Validation, error) {
 	parsed, err := rule.Parse(query, q.limits)
 	if err != nil {
 		v := &rest.Validation{Error: err.Error()}
@@ -37,71 +60,115 @@ func (q queries) Validate(ctx context.Context, query string) (*rest.Validation, 
 		}
 		return v, nil
 	}
-	v := &rest.Validation{Valid: true}
-	for _, w := range parsed.Warnings {
-		v.Warnings = append(v.Warnings, fmt.Sprintf("position %d: %s", w.Position, w.Text))
-	}
-	return v, q.try(ctx, parsed, v)
-}
-
-// try runs the query over the newest posts.
-func (q queries) try(ctx context.Context, parsed *rule.Rule, v *rest.Validation) error {
-	first, last, err := q.log.Bounds(ctx)
-	if err != nil || last < first {
-		return err
-	}
-	from := first
-	if last > first+validateFrames {
-		from = last - validateFrames
-	}
-	frames, err := q.log.Read(ctx, from)
+	newest := replay.Backtest{Query: ruleQuery(query), Newest: validateFrames, Samples: samplesMost}
+	tally, err := newest.Run(ctx, q.log, func(replay.Tally) error { return nil })
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer frames.Close()
-	compiled := &rule.Compiled{Class: rule.ClassPost, Expr: parsed.Expr, Sample: parsed.Sample}
-	var doc rule.Doc
-	posts := 0
-	for {
-		_, frame, err := frames.Next(ctx)
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return err
-		}
-		for _, e := range frame.GetEvents() {
-			if e.GetPost() == nil {
-				continue
-			}
-			posts++
-			if doc.Reset(e); compiled.Match(&doc) {
-				v.Matched++
-				v.Samples = newest(v.Samples, e)
-			}
-		}
+	slices.Reverse(tally.Samples)
+	v := &rest.Validation{
+		Valid: true, Warnings: append(warnings(parsed), share("newest ", tally)...),
+		Posts: tally.Posts, Matched: tally.Matched, Samples: tally.Samples,
 	}
-	slices.Reverse(v.Samples)
-	if posts >= 100 && v.Matched*2 > posts {
-		v.Warnings = append(v.Warnings, fmt.Sprintf("the rule matches %d %% of the newest %d posts", v.Matched*100/posts, posts))
+	if v.Explained = tally.Newest; len(v.Samples) > 0 {
+		v.Explained = v.Samples[0]
 	}
-	return nil
+	if v.Explained != nil {
+		var doc rule.Doc
+		doc.Reset(v.Explained)
+		v.Explanation = explanation(parsed.Explain(&doc))
+	}
+	return v, nil
 }
 
-// newest keeps the last of what it is given.
-func newest(samples []*messages.Event, e *messages.Event) []*messages.Event {
-	if len(samples) == validateSamples {
-		samples = append(samples[:0], samples[1:]...)
-	}
-	return append(samples, e)
-}
-
-// parse is the rule language as a rule's actor takes it.
-func (q queries) parse(query string) error {
-	_, err := rule.Parse(query, q.limits)
+func (q *queries) Backtest(ctx context.Context, query string, since time.Time, progress func(rest.Backtested) error) (rest.Backtested, error) {
+	parsed, err := rule.Parse(query, q.limits)
 	var syntax *rule.SyntaxError
 	if errors.As(err, &syntax) {
-		return &filterrule.SyntaxError{Position: syntax.Position, Expected: syntax.Expected, Text: syntax.Error()}
+		return rest.Backtested{}, &rest.QueryError{Position: syntax.Position, Expected: syntax.Expected, Text: syntax.Error()}
 	}
-	return err
+	if err != nil {
+		return rest.Backtested{}, err
+	}
+	select {
+	case q.slots <- struct{}{}:
+		defer func() { <-q.slots }()
+	default:
+		return rest.Backtested{}, rest.ErrBusy
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(q.stopping, cancel)()
+	ends := time.Now()
+	state := func(t replay.Tally) rest.Backtested {
+		b := rest.Backtested{Done: 1, Posts: t.Posts, Matched: t.Matched, Begins: since, Ends: ends}
+		if t.Last >= t.First && t.At < t.Last {
+			b.Done = float64(t.At+1-t.First) / float64(t.Last+1-t.First)
+		}
+		if from := time.UnixMilli(t.FromMs); t.First <= t.LogFirst && (t.FromMs == 0 || from.After(since)) {
+			b.Begins = from // there is nothing earlier
+			if t.FromMs == 0 {
+				b.Begins = ends
+			}
+		}
+		return b
+	}
+	past := replay.Backtest{Query: ruleQuery(query), SinceMs: since.UnixMilli(), Samples: samplesMost}
+	tally, err := past.Run(ctx, q.log, func(t replay.Tally) error { return progress(state(t)) })
+	if err != nil {
+		return rest.Backtested{}, err
+	}
+	b := state(tally)
+	slices.Reverse(tally.Samples)
+	b.Samples, b.CreditsPerDelivery, b.Warnings = tally.Samples, q.credits, append(warnings(parsed), share("", tally)...)
+	return b, nil
+}
+
+func ruleQuery(text string) *messages.Query {
+	return &messages.Query{Want: &messages.Query_Rule{Rule: text}}
+}
+
+func warnings(r *rule.Rule) (list []string) {
+	for _, w := range r.Warnings {
+		list = append(list, fmt.Sprintf("position %d: %s", w.Position, w.Text))
+	}
+	return list
+}
+
+// share warns of a rule that matches most of what there is: it costs as much
+// as no rule at all.
+func share(which string, t replay.Tally) []string {
+	if t.Posts < shareLeast || t.Matched*2 <= t.Posts {
+		return nil
+	}
+	return []string{fmt.Sprintf("the rule matches %d %% of the %s%d posts", t.Matched*100/t.Posts, which, t.Posts)}
+}
+
+var opNames = map[rule.Op]string{rule.OpAnd: "all", rule.OpOr: "any", rule.OpNot: "not"}
+
+// explanation says in REST's words what the language says in its own.
+func explanation(e *rule.Explanation) *rest.Explanation {
+	out := &rest.Explanation{Clause: e.Clause, Op: "term", Matched: e.Matched, Reason: e.Reason}
+	if name := opNames[e.Op]; name != "" {
+		out.Op = name
+	}
+	if r := []rune(e.Reason); len(r) > reasonMost {
+		out.Reason = string(r[:reasonMost-1]) + "…"
+	}
+	for _, a := range e.Args {
+		out.Clauses = append(out.Clauses, explanation(a))
+	}
+	return out
+}
+
+// parseRule is the rule language as a rule's actor takes it.
+func parseRule(limits rule.Limits) func(query string) error {
+	return func(query string) error {
+		_, err := rule.Parse(query, limits)
+		var syntax *rule.SyntaxError
+		if errors.As(err, &syntax) {
+			return &filterrule.SyntaxError{Position: syntax.Position, Expected: syntax.Expected, Text: syntax.Error()}
+		}
+		return err
+	}
 }

@@ -157,6 +157,10 @@ func (n *node) Validate(context.Context, string) (*rest.Validation, error) {
 	return &rest.Validation{Valid: true}, n.broken
 }
 
+func (n *node) Backtest(_ context.Context, _ string, since time.Time, _ func(rest.Backtested) error) (rest.Backtested, error) {
+	return rest.Backtested{Begins: since, Ends: since.Add(time.Hour), Posts: 9, Matched: 3}, n.broken
+}
+
 func (n *node) Alive(context.Context) error { return nil }
 func (n *node) Ready(context.Context) error { return n.broken }
 

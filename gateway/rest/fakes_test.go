@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -163,7 +164,43 @@ func (q queries) Validate(_ context.Context, text string) (*Validation, error) {
 	if text == "bad" {
 		return &Validation{Error: "unexpected end", Position: 3, Expected: "a keyword"}, nil
 	}
-	return &Validation{Valid: true, Warnings: []string{"a warning"}, Matched: 42, Samples: []*messages.Event{samplePost("7", "nasa", "to the moon", 0)}}, nil
+	post := samplePost("7", "nasa", "to the moon", 0)
+	return &Validation{
+		Valid: true, Warnings: []string{"a warning"}, Posts: 512, Matched: 42, Samples: []*messages.Event{post}, Explained: post,
+		Explanation: &Explanation{Clause: "moon -rocket", Op: "all", Matched: true, Clauses: []*Explanation{
+			{Clause: "moon", Op: "term", Matched: true, Reason: "in the text: …the moon"},
+			{Clause: "-rocket", Op: "not", Matched: true, Clauses: []*Explanation{{Clause: "rocket", Op: "term", Reason: "not found: rocket"}}},
+		}},
+	}, nil
+}
+
+// Backtest tells how far it is twice, and what it found; "slow" tells, and
+// waits to be ended; "broken" fails after it has told.
+func (q queries) Backtest(ctx context.Context, text string, since time.Time, progress func(Backtested) error) (Backtested, error) {
+	switch {
+	case q.err != nil:
+		return Backtested{}, q.err
+	case text == "bad":
+		return Backtested{}, &QueryError{Position: 3, Expected: "a keyword", Text: "unexpected end"}
+	case text == "busy":
+		return Backtested{}, ErrBusy
+	}
+	b := Backtested{Begins: since, Ends: since.Add(48 * time.Hour), Done: 0.12345, Posts: 100, Matched: 7}
+	if err := progress(b); err != nil {
+		return Backtested{}, err
+	}
+	switch text {
+	case "broken":
+		return Backtested{}, errors.New("the log is gone")
+	case "slow":
+		<-ctx.Done()
+		return Backtested{}, ctx.Err()
+	case "late":
+		b.Begins = since.Add(24 * time.Hour)
+	}
+	b.Done, b.Posts, b.Matched, b.CreditsPerDelivery, b.Warnings = 1, 1000, 96, 1, []string{"a warning"}
+	b.Samples = []*messages.Event{samplePost("7", "nasa", "to the moon", 0)}
+	return b, nil
 }
 
 // ingest answers what it is told to, having read the body as the port wants.

@@ -27,7 +27,7 @@ type Tally struct {
 	LogFirst    uint64 // where the log begins
 	Posts       int64  // repeats not counted
 	Matched     int64
-	FromMs      int64             // detection of the first post that counted; 0: there is none
+	FromMs      int64             // detection of the first event that was late enough; 0: there is none
 	Newest      *messages.Event   // the last post that counted; nil: there is none
 	Samples     []*messages.Event // the newest that matched, oldest first
 }
@@ -180,12 +180,13 @@ func (b *backtest) stretch(ctx context.Context) error {
 }
 
 func (b *backtest) event(e *messages.Event) {
-	if b.window.Add(e.GetId()) || e.GetPost() == nil || e.GetDetectedMs() < b.SinceMs {
-		return
-	}
 	t := &b.tally
-	if t.Posts == 0 {
+	repeat, late := b.window.Add(e.GetId()), e.GetDetectedMs() >= b.SinceMs
+	if late && t.FromMs == 0 {
 		t.FromMs = e.GetDetectedMs()
+	}
+	if repeat || !late || e.GetPost() == nil {
+		return
 	}
 	t.Posts++
 	t.Newest = e
