@@ -65,6 +65,9 @@ func (p *parser) cashtag(sign int) (*Expr, error) {
 
 // isTicker: the form in which tickers are recognised in a text.
 func isTicker(s string) bool {
+	if strings.IndexFunc(s, func(r rune) bool { return r >= utf8.RuneSelf }) >= 0 {
+		return false
+	}
 	var b text.Buffer
 	text.Tokenize("$"+s, &b)
 	return len(b.Entities) == 1 && b.Entities[0].Kind == text.Cashtag && int(b.Entities[0].End) == len(s)+1
