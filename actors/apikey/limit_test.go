@@ -16,7 +16,7 @@ import (
 // more are ever admitted than the plan allows, and none stay behind.
 func TestConnectionsNeverPassTheLimit(t *testing.T) {
 	const limit = 5
-	testkit.RunSeeds(t, 60, func(t *testing.T, k *testkit.Kit) {
+	testkit.RunSeeds(t, 30, func(t *testing.T, k *testkit.Kit) {
 		r := newRig(t, k, func(c *apikey.Config) { c.Logger = nil }).create()
 		gateways := map[string]*testkit.Probe{}
 		admitted := map[string]bool{}

@@ -216,8 +216,6 @@ func (r *rig) has(name string) bool {
 	return slices.ContainsFunc(r.k.Records.All(), func(rec actors.Record) bool { return rec.Key == name })
 }
 
-func (r *rig) quiet() { r.cfg.Logger = nil }
-
 // running says whether the key's actor is there.
 func (r *rig) running() bool {
 	r.k.Settle()
