@@ -82,6 +82,17 @@ func TestMonitorsAndRulesOfAKey(t *testing.T) {
 	if a := f.do("POST", path+"/rules/validate", `{"query":"a"}`); a.status != 200 {
 		t.Errorf("validate: %d %s", a.status, a.body)
 	}
+	for _, rules := range []string{path + "/rules", "/admin/v1/rules"} {
+		if a := f.do("POST", rules+"/backtest", `{"query":"a"}`); a.status != 200 || !strings.Contains(a.body, `"posts":9,"matched":3`) {
+			t.Errorf("%s/backtest: %d %s", rules, a.status, a.body)
+		}
+	}
+	if a := f.do("POST", "/admin/v1/rules/backtest", `{"query":"a"}`, "Authorization", ""); a.status != 401 {
+		t.Errorf("backtest without the token: %d %s", a.status, a.body)
+	}
+	if a := f.do("POST", "/admin/v1/rules", `{"query":"a","tag":"t"}`); a.status != 404 {
+		t.Errorf("a rule of no key: %d %s", a.status, a.body)
+	}
 	if a := f.do("DELETE", path+"/rules/r1", ""); a.status != 204 || a.header.Get("Content-Type") != "" {
 		t.Errorf("delete: %d %v", a.status, a.header)
 	}

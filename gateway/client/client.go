@@ -121,22 +121,11 @@ func (c *caller) call(ctx context.Context, method, path string, query url.Values
 
 // send is call with a body as it is. Every error names the call.
 func (c *caller) send(ctx context.Context, method, path string, query url.Values, header http.Header, body io.Reader, out any) error {
-	req, err := http.NewRequestWithContext(ctx, method, c.target(path, query), body)
+	res, err := c.do(ctx, method, path, query, header, body)
 	if err != nil {
-		return fmt.Errorf("%s %s: %w", method, path, hideKey(err, c.secret))
-	}
-	req.Header = header
-	req.Header.Set(c.header, c.value)
-	req.Header.Set("User-Agent", c.cfg.UserAgent)
-	req.Header.Set("Accept", "application/json")
-	res, err := c.http.Do(req)
-	if err != nil {
-		return hideKey(err, c.secret) // names method and URL itself
+		return err
 	}
 	defer func() { _ = res.Body.Close() }()
-	if res.StatusCode < 200 || res.StatusCode > 299 {
-		return fmt.Errorf("%s %s: %w", method, path, readError(res))
-	}
 	if out == nil {
 		_, err = io.Copy(io.Discard, io.LimitReader(res.Body, maxProblem))
 	} else {
@@ -146,6 +135,27 @@ func (c *caller) send(ctx context.Context, method, path string, query url.Values
 		return fmt.Errorf("%s %s: read the answer: %w", method, path, err)
 	}
 	return nil
+}
+
+// do returns an answer that is no error; the caller closes its body.
+func (c *caller) do(ctx context.Context, method, path string, query url.Values, header http.Header, body io.Reader) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, c.target(path, query), body)
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: %w", method, path, hideKey(err, c.secret))
+	}
+	req.Header = header
+	req.Header.Set(c.header, c.value)
+	req.Header.Set("User-Agent", c.cfg.UserAgent)
+	req.Header.Set("Accept", "application/json")
+	res, err := c.http.Do(req)
+	if err != nil {
+		return nil, hideKey(err, c.secret) // names method and URL itself
+	}
+	if res.StatusCode < 200 || res.StatusCode > 299 {
+		defer func() { _ = res.Body.Close() }()
+		return nil, fmt.Errorf("%s %s: %w", method, path, readError(res))
+	}
+	return res, nil
 }
 
 // AdminToken reads the token that a server made in its data folder.

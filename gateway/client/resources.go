@@ -92,8 +92,26 @@ type Validation struct {
 	Position      *int     `json:"position,omitempty"` // of the error, in characters from 0
 	Expected      string   `json:"expected,omitempty"`
 	Warnings      []string `json:"warnings,omitempty"`
-	SampleResults int      `json:"sample_results"` // how many recent posts match
+	SampleResults int      `json:"sample_results"`         // how many recent posts match
+	SamplePosts   *int     `json:"sample_posts,omitempty"` // of so many
 	Samples       []Sample `json:"samples,omitempty"`
+	// Explanation is about the newest post that matches, else about the newest.
+	Explanation *Explained `json:"explanation,omitempty"`
+}
+
+// Explained is a post and what each clause of a query said of it.
+type Explained struct {
+	Sample
+	Clause *Explanation `json:"clause"`
+}
+
+// Explanation is the answer of one clause about one post, and of those in it.
+type Explanation struct {
+	Clause  string         `json:"clause"` // as in the query, canonically
+	Op      string         `json:"op"`     // all | any | not | term
+	Matched bool           `json:"matched"`
+	Reason  string         `json:"reason,omitempty"` // of a term: what was found, or what is missing
+	Clauses []*Explanation `json:"clauses,omitempty"`
 }
 
 // Sample is a recent post that a query matches.
