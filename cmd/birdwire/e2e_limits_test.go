@@ -1,0 +1,147 @@
+package main_test
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/birdwire/birdwire/gateway/client"
+)
+
+// full opens as many connections of the key as it may, and sees one more
+// refused, on every API.
+func (s *server) full(t *testing.T, key string) {
+	t.Helper()
+	for range 5 {
+		s.dial(t, twitterPath+key).read("connected", nil)
+		s.dial(t, kitePath+key).expect(kiteConnected)
+	}
+	s.dial(t, newsrankPath+key)
+	c := s.dial(t, twitterPath+key)
+	c.read("error", nil)
+	c.closed(4003)
+	s.refused(t, kitePath+key, http.StatusTooManyRequests)
+	s.refused(t, newsrankPath+key, http.StatusTooManyRequests)
+}
+
+// TestLimitsHoldAfterACrash: the connections of a process that was killed are
+// gone, and count no more; the limits are what they were.
+func TestLimitsHoldAfterACrash(t *testing.T) {
+	t.Parallel()
+	s := start(t, "")
+	k := s.key(t, "starter")
+	revoked := s.key(t, "starter")
+	if _, err := s.operator.RevokeKey(within(t), revoked.ID); err != nil {
+		t.Fatal(err)
+	}
+	s.full(t, k.Key)
+	used, err := s.operator.Key(within(t), k.ID)
+	if err != nil || used.Connections != 11 {
+		t.Fatalf("the key before: %+v, %v; want 11 connections", used, err)
+	}
+
+	for range 2 {
+		s.kill()
+		s = start(t, s.dir)
+		s.full(t, k.Key)
+	}
+	used, err = s.operator.Key(within(t), k.ID)
+	if err != nil || used.Connections != 11 || used.Name != t.Name() || used.Plan != "starter" || used.LastUsedAt == nil {
+		t.Fatalf("the key after: %+v, %v; want 11 connections", used, err)
+	}
+	s.refused(t, newsrankPath+revoked.Key, http.StatusForbidden)
+	keys, err := s.operator.Keys(within(t))
+	if err != nil || len(keys) != 2 || keys[0].ID != k.ID || keys[1].State != "revoked" {
+		t.Fatalf("the keys after: %+v, %v", keys, err)
+	}
+}
+
+// withPlan is a configuration file with one plan in it.
+func withPlan(t *testing.T, plan string) (flag string) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "birdwire.yaml")
+	if err := os.WriteFile(file, []byte("plans:\n"+plan), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return "--config=" + file
+}
+
+// TestCreditsAfterACrash: what a dead process had reserved and not delivered
+// is lost to the key, and no event beyond the quota is delivered. A key without
+// credits hears why, may not come back, and makes no rules.
+func TestCreditsAfterACrash(t *testing.T) {
+	t.Parallel()
+	config := withPlan(t, "  tiny:\n    credits: 100\n    newsrank_connections: 2\n")
+	s := start(t, "", config)
+	pusher, k := s.pusher(t), s.key(t, "tiny")
+	rule := makeRule(t, s.owner(t, k), "t", "anything")
+	subscribed := func() *socket {
+		c := s.dial(t, newsrankPath+k.Key)
+		c.send(newsrankSubscribe("{}"))
+		c.expect(newsrankSubscribed)
+		return c
+	}
+	c := subscribed()
+	s.push(t, client.Articles, pusher, article("0", "a"))
+	c.event()
+	s.kill()
+
+	s = start(t, s.dir, config)
+	owner := s.owner(t, k)
+	used, err := owner.Billing(within(t))
+	if err != nil || used.CreditsLimit != 100 || used.CreditsUsed < 1 || used.CreditsUsed > 100 {
+		t.Fatalf("billing after a crash: %+v, %v", used, err)
+	}
+	left := 110 - used.CreditsUsed // 110 % may be delivered
+	c = subscribed()
+	var articles []string
+	for n := range left + 5 {
+		articles = append(articles, article(fmt.Sprintf("after %d", n), "a"))
+	}
+	s.push(t, client.Articles, pusher, articles...)
+	for n := range left {
+		if e := c.event(); e.Data.Title != fmt.Sprintf("after %d", n) {
+			t.Fatalf("then came %s, want the %dth of %d", e.what(), n, left)
+		}
+	}
+	c.read("error", nil)
+	c.closed(4402)
+
+	s.refused(t, newsrankPath+k.Key, http.StatusForbidden)
+	s.call(t, http.MethodPost, resourcesPath+"filter-rules", k.Key, `{"tag":"u","query":"q"}`).want(t, http.StatusPaymentRequired)
+	s.call(t, http.MethodPost, resourcesPath+"monitors", k.Key, `{"name":"m","usernames":["ada"]}`).want(t, http.StatusPaymentRequired)
+	s.call(t, http.MethodGet, resourcesPath+"filter-rules/"+rule, k.Key, "").want(t, http.StatusOK) // to look is free
+	if used, err = owner.Billing(within(t)); err != nil || used.CreditsUsed != 110 {
+		t.Fatalf("billing at the end: %+v, %v; want 110 of 100", used, err)
+	}
+}
+
+// TestCreditsToTheLast: without a crash, every credit is an event.
+func TestCreditsToTheLast(t *testing.T) {
+	t.Parallel()
+	s := start(t, "", withPlan(t, "  starter:\n    credits: 10\n"))
+	pusher, k := s.pusher(t), s.key(t, "starter")
+	c := s.dial(t, newsrankPath+k.Key)
+	c.send(newsrankSubscribe("{}"))
+	c.expect(newsrankSubscribed)
+	c.send("no JSON") // errors and answers are free
+	c.read("error", nil)
+	var articles []string
+	for n := range 12 {
+		articles = append(articles, article(fmt.Sprint(n), "a"))
+	}
+	s.push(t, client.Articles, pusher, articles...)
+	for n := range 11 { // 110 %
+		if e := c.event(); e.Data.Title != fmt.Sprint(n) {
+			t.Fatalf("event %d is %s", n, e.what())
+		}
+	}
+	c.read("error", nil)
+	c.closed(4402)
+	used, err := s.owner(t, k).Billing(within(t))
+	if err != nil || used.CreditsUsed != 11 || used.CreditsLimit != 10 {
+		t.Fatalf("billing: %+v, %v; want 11 of 10", used, err)
+	}
+}
