@@ -78,14 +78,3 @@ func TestSettings(t *testing.T) {
 		}
 	}
 }
-
-func FuzzParseSize(f *testing.F) {
-	f.Add("10GiB")
-	f.Add("-1TiB")
-	f.Fuzz(func(t *testing.T, text string) {
-		n, err := parseSize(text)
-		if err == nil && n < 0 {
-			t.Errorf("%q is %d", text, n)
-		}
-	})
-}
