@@ -106,6 +106,7 @@ func Props(cfg Config, id string) *actor.Props {
 type (
 	workAgain struct {
 		of      *key
+		by      actors.Worker
 		timeout time.Duration
 		work    func(ctx context.Context) any
 	}
@@ -123,7 +124,7 @@ func (k *key) Receive(ctx actor.Context) {
 		panic(fmt.Sprintf("work of key %s panicked: %v", k.id, m.Reason))
 	case *workAgain:
 		if m.of == k {
-			k.work(ctx, m.timeout, m.work)
+			k.workBy(ctx, m.by, m.timeout, m.work)
 		}
 	default:
 		k.behavior.Receive(ctx)
@@ -216,8 +217,12 @@ func (k *key) unavailable(ctx actor.Context, detail string) {
 
 // work runs in a Worker; where the pool is full it is asked again.
 func (k *key) work(ctx actor.Context, timeout time.Duration, work func(ctx context.Context) any) {
-	if !k.cfg.Worker.Do(ctx.Self(), timeout, work) {
-		k.cfg.Clock.After(workRetry, ctx.Self(), &workAgain{k, timeout, work})
+	k.workBy(ctx, k.cfg.Worker, timeout, work)
+}
+
+func (k *key) workBy(ctx actor.Context, by actors.Worker, timeout time.Duration, work func(ctx context.Context) any) {
+	if !by.Do(ctx.Self(), timeout, work) {
+		k.cfg.Clock.After(workRetry, ctx.Self(), &workAgain{k, by, timeout, work})
 	}
 }
 

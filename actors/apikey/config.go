@@ -73,6 +73,7 @@ type Config struct {
 	Clock      actors.Clock
 	Rand       actors.Rand
 	Worker     actors.Worker
+	Reader     actors.Worker // for History, which reads long; default Worker
 	Props      actors.Props
 	Router     *actor.PID // this node's
 	Monitor    func(id string, figures *messages.Figures) *actor.Props
@@ -129,6 +130,9 @@ func (c Config) withDefaults() Config {
 	duration(&c.SlotGrace, 30*time.Second)
 	duration(&c.RestartsWithin, 10*time.Second)
 	duration(&c.CoolDown, 5*time.Second)
+	if c.Reader == nil {
+		c.Reader = c.Worker
+	}
 	if c.Plans == nil {
 		c.Plans = DefaultPlans()
 	}

@@ -103,7 +103,7 @@ func (k *key) listDeliveries(ctx actor.Context, m *messages.ListDeliveries) {
 	}
 	k.history.reading = true
 	source, queries, most := k.cfg.History, k.pastQueries(), k.cfg.LogMost
-	k.work(ctx, k.cfg.HistoryTimeout, func(work context.Context) any {
+	k.workBy(ctx, k.cfg.Reader, k.cfg.HistoryTimeout, func(work context.Context) any {
 		r := &remembered{of: k}
 		r.found, r.err = source.Newest(work, queries, most)
 		return r
