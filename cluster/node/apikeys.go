@@ -51,7 +51,7 @@ func (n *Node) keyProps() func(keyID string) *actor.Props {
 	rules := filterrule.Config{Props: n.system.props, Parse: parseRule(n.cfg.limits())}
 	cfg := apikey.Config{
 		Records: records{n.store.Control()}, Counters: counters{n.store.Counters()}, History: history{n.journalLog},
-		Clock: n.clock, Rand: n.rand, Worker: n.records, Props: n.system.props, Router: n.router,
+		Clock: n.clock, Rand: n.rand, Worker: n.records, Reader: n.reading, Props: n.system.props, Router: n.router,
 		Monitor: func(id string, f *messages.Figures) *actor.Props { return monitor.Props(monitors, id, f) },
 		Rule:    func(id string, f *messages.Figures) *actor.Props { return filterrule.Props(rules, id, f) },
 		Connection: func(slot *messages.Slot) *actor.PID {

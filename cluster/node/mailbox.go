@@ -20,7 +20,8 @@ import (
 //	journal      an offer is answered by nobody: its offerer asks again
 //	source       as journal
 //
-// What gives something back is never dropped (see kept).
+// What asks for something anew is shed; what answers, gives back or ends is
+// not (see shed).
 func boundOf(kind string) int {
 	switch kind {
 	case "router", "shard", "journal":
@@ -31,15 +32,23 @@ func boundOf(kind string) int {
 	return 4_096
 }
 
-// kept are the messages that no mailbox drops: who lost one would hold a slot
-// or a subscription for ever. Each connection sends a few in its life, and
-// there is a bound on connections.
-func kept(message any) bool {
+// shed says whether a full mailbox may drop the message: those that come at the
+// world's pace and are asked for again, or found missing, by protocol. All
+// others are kept. There are only so many of them: an actor's own timers and
+// the answers to its own questions, and a few of each connection at a time, on
+// which there is a bound.
+func shed(message any) bool {
 	if e, ok := message.(*actor.MessageEnvelope); ok {
 		message = e.Message
 	}
 	switch message.(type) {
-	case *messages.Leave, *messages.Release, *messages.FreeSlot, *messages.ReportCredit, *messages.End, *messages.SocketClosed:
+	case *messages.FrameAppended, *messages.Matched, *messages.Deliveries, *messages.Offer, *messages.CountHits,
+		*messages.ClientSubscribed, *messages.ClientUnsubscribed, *messages.ClientPinged, *messages.ClientInvalid, *messages.Heard,
+		*messages.Admit, *messages.Authorize,
+		*messages.CreateKey, *messages.RevokeKey, *messages.RotateKey, *messages.DescribeKey,
+		*messages.CreateMonitor, *messages.UpdateMonitor, *messages.DeleteMonitor, *messages.GetMonitor, *messages.ListMonitors,
+		*messages.CreateRule, *messages.UpdateRule, *messages.DeleteRule, *messages.GetRule, *messages.ListRules,
+		*messages.ListDeliveries, *messages.ListBilling, *messages.DescribeSource:
 		return true
 	}
 	return false
@@ -81,7 +90,7 @@ func (m *mailbox) UserMessageCount() int {
 
 func (m *mailbox) PostUserMessage(message any) {
 	m.mu.Lock()
-	if m.user.len() >= m.bound && !kept(message) {
+	if m.user.len() >= m.bound && shed(message) {
 		if m.kind != "connection" || m.full {
 			m.mu.Unlock()
 			m.dropped.Inc()

@@ -260,6 +260,7 @@ func (n *Node) close(ctx context.Context) error {
 	defer cancel()
 	errs = append(errs, n.public.Shutdown(shutdown), n.admin.Shutdown(shutdown))
 	n.serving.Wait()
+	n.records.settle(2 * time.Second) // slots given back, credits settled
 	n.stopActors()
 	return errors.Join(append(errs, n.store.Close())...)
 }

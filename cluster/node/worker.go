@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -26,6 +27,7 @@ type pool struct {
 	end   context.CancelFunc
 	done  sync.WaitGroup
 	panic interface{ Inc() }
+	busy  atomic.Int64 // queued or running
 }
 
 type job struct {
@@ -47,10 +49,12 @@ func newPool(name string, s *system, workers, queue int) *pool {
 }
 
 func (p *pool) Do(to *actor.PID, timeout time.Duration, work func(context.Context) any) bool {
+	p.busy.Add(1)
 	select {
 	case p.jobs <- job{to, timeout, work}:
 		return true
 	default:
+		p.busy.Add(-1)
 		return false
 	}
 }
@@ -65,6 +69,7 @@ func (p *pool) run() {
 			if answer := p.one(j); answer != nil {
 				p.root.Send(j.to, answer)
 			}
+			p.busy.Add(-1)
 		}
 	}
 }
@@ -80,6 +85,20 @@ func (p *pool) one(j job) (answer any) {
 		}
 	}()
 	return j.work(ctx)
+}
+
+// settle waits until there has been no work for a while, as when what one
+// answer made its actor ask for has been done too; at most for the time given.
+func (p *pool) settle(atMost time.Duration) {
+	const look, quiet = 5 * time.Millisecond, 10
+	ticker := time.NewTicker(look)
+	defer ticker.Stop()
+	for still, looks := 0, int(atMost/look); looks > 0 && still < quiet; looks-- {
+		<-ticker.C
+		if still++; p.busy.Load() > 0 {
+			still = 0
+		}
+	}
 }
 
 // close ends running work by its context and waits for it.
