@@ -23,8 +23,9 @@ func (c *cli) bench() *cobra.Command {
 quote the ratio, not the figure.`,
 		Example: example(`
 			birdwire bench fanout --subscribers 1000 --rate 20 --duration 10s
-			birdwire bench ingest --clients 4 --batch 1000`),
-	}, c.benchFanout(), c.benchIngest(), c.benchRaw())
+			birdwire bench ingest --clients 4 --batch 1000
+			birdwire bench match --rules 1000,100000`),
+	}, c.benchFanout(), c.benchIngest(), c.benchMatch(), c.benchRaw())
 }
 
 func (c *cli) benchFanout() *cobra.Command {

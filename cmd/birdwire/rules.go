@@ -1,10 +1,6 @@
 package main
 
 import (
-	"errors"
-	"fmt"
-	"strings"
-
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
@@ -25,8 +21,10 @@ what they look like.
 		Example: example(`
 			birdwire rules create --tag bitcoin --query 'bitcoin lang:en -is:retweet'
 			birdwire rules validate '(bitcoin OR $BTC) has:links'
+			birdwire rules test --query 'bitcoin -is:retweet' --post posts.ndjson
+			birdwire rules backtest --query 'bitcoin lang:en' --since 24h
 			birdwire rules list --key bw_…`),
-	}, c.rulesCreate(), c.rulesValidate(), c.rulesList(), c.rulesShow(), c.rulesUpdate(), c.rulesDelete())
+	}, c.rulesCreate(), c.rulesValidate(), c.rulesTest(), c.rulesBacktest(), c.rulesList(), c.rulesShow(), c.rulesUpdate(), c.rulesDelete())
 }
 
 // ruleFlags returns what was given.
@@ -65,8 +63,9 @@ func (c *cli) rulesValidate() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "validate QUERY",
 		Short: "Check a query, and see what it would have matched",
-		Long: `Check a query without making a rule: the place of an error, warnings, and how
-many of the newest posts it matches. An invalid query exits 1.`,
+		Long: `Check a query without making a rule: the place of an error, warnings, how many
+of the newest posts it matches, and what each of its clauses says of the newest
+that matches, or of the newest post where none does. An invalid query exits 1.`,
 		Example: example(`birdwire rules validate '(bitcoin OR $BTC) has:links'`),
 		Args:    words("QUERY"),
 	}
@@ -79,41 +78,13 @@ many of the newest posts it matches. An invalid query exits 1.`,
 			if !v.Valid {
 				return nil
 			}
-			if err := p.sheet("valid", "yes", "warnings", strings.Join(v.Warnings, "; "), "matches", fmt.Sprintf("%d of the newest posts", v.SampleResults)); err != nil {
-				return err
-			}
-			for _, s := range v.Samples {
-				fmt.Fprintf(p, "  @%s: %s\n", s.AuthorUsername, clip(s.TweetText, 100))
-			}
-			return nil
+			return c.showValidation(p, v)
 		})
 		if err == nil && !v.Valid {
 			err = inQuery(args[0], &client.Error{Status: 422, Detail: v.Error, Field: "query", Position: v.Position, Expected: v.Expected})
 		}
 		return err
 	})
-}
-
-// queryError shows where in a query the error is.
-type queryError struct {
-	error
-	query    string
-	position int
-}
-
-func (e queryError) Unwrap() error { return e.error }
-
-func (e queryError) Error() string {
-	return fmt.Sprintf("%v\n  %s\n  %s^", e.error, e.query, strings.Repeat(" ", e.position))
-}
-
-// inQuery adds the query to an error that names a place in it.
-func inQuery(query string, err error) error {
-	var at *client.Error
-	if !errors.As(err, &at) || at.Position == nil || *at.Position < 0 || *at.Position > len([]rune(query)) || strings.ContainsAny(query, "\n\t") {
-		return err
-	}
-	return queryError{answer{at}, query, *at.Position}
 }
 
 func (c *cli) rulesList() *cobra.Command {

@@ -60,19 +60,25 @@ type part struct {
 }
 
 func (s *screen) show(w io.Writer, m client.Message) error {
-	parts := append([]part{{s.time, s.now().Format("15:04:05")}}, s.parts(m)...)
+	return s.line(w, "", "  ", append([]part{{s.time, s.now().Format("15:04:05")}}, s.parts(m)...))
+}
+
+// line writes parts behind indent, sep between them, cut to the width. Empty
+// parts are left out.
+func (s *screen) line(w io.Writer, indent, sep string, parts []part) error {
 	var b strings.Builder
-	room := s.width
+	b.WriteString(indent)
+	room := s.width - len(indent)
 	for i, p := range parts {
 		text := printable(p.text)
 		if text == "" {
 			continue
 		}
 		if i > 0 {
-			if room -= 2; room < 4 {
+			if room -= len(sep); room < 4 {
 				break
 			}
-			b.WriteString("  ")
+			b.WriteString(sep)
 		}
 		text = clip(text, room)
 		room -= len([]rune(text))

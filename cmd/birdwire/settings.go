@@ -33,6 +33,7 @@ var (
 	setAdminToken = setting{key: "admin_token", kind: stringKind, usage: "the operators' token; by default the one in <data>/admin.token", secret: true, noFlag: true}
 	setListen     = setting{key: "listen", kind: addressKind, def: ":8000", usage: "public address: WebSockets, the owner's REST, push ingest"}
 	setServer     = setting{key: "server", kind: stringKind, usage: "URL of the server; by default http://127.0.0.1 at the port of 'listen'"}
+	setQuery      = setting{key: "limits.query", kind: wholeKind(1, 2048), def: "1024", usage: "characters of a rule's query"}
 	setKey        = setting{key: "key", kind: stringKind, usage: "an API key; by default the one that 'serve --dev' made", secret: true}
 )
 
@@ -57,7 +58,7 @@ var serveSettings = []setting{
 	{key: "limits.kite_connections", kind: wholeKind(1, 100_000), def: "5", usage: "kite connections of a key, over the whole cluster"},
 	{key: "limits.rules", kind: wholeKind(1, 1_000_000), def: "50", usage: "filter rules of a key"},
 	{key: "limits.monitors", kind: wholeKind(1, 1_000_000), def: "50", usage: "monitors of a key"},
-	{key: "limits.query", kind: wholeKind(1, 2048), def: "1024", usage: "characters of a rule's query"},
+	setQuery,
 	{key: "limits.queue", kind: sizeKind(64 << 10), def: "1MiB", usage: "what may wait for one slow connection before it is closed"},
 
 	{key: "deflate", kind: boolKind, def: "false", usage: "negotiate permessage-deflate"},

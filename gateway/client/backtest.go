@@ -86,10 +86,9 @@ func (r *Resources) BacktestQuery(ctx context.Context, q PastQuery, progress fun
 	return out, err
 }
 
-// BacktestQuery is that of Resources, without a key.
-func (a *Admin) BacktestQuery(ctx context.Context, q PastQuery, progress func(Progress)) (*Backtest, error) {
-	return (&Resources{caller: a.caller, rules: "/admin/v1/rules"}).BacktestQuery(ctx, q, progress)
-}
+// Queries are what can be asked about queries without a key: ValidateQuery and
+// BacktestQuery alone work on it.
+func (a *Admin) Queries() *Resources { return &Resources{caller: a.caller, rules: "/admin/v1/rules"} }
 
 // failedAt is an error that came as a line, its status too.
 func failedAt(line []byte) error {

@@ -30,7 +30,7 @@ func TestBacktest(t *testing.T) {
 	if want := `POST /v1/twitter/stream/filter-rules/backtest {"interval_seconds":60,"query":"moon","since":"129600s"}`; d.asked != want {
 		t.Errorf("asked %s, want %s", d.asked, want)
 	}
-	if _, err := newTestAdmin(t, url).BacktestQuery(context.Background(), PastQuery{Query: "moon"}, nil); err != nil || d.asked != `POST /admin/v1/rules/backtest {"query":"moon"}` {
+	if _, err := newTestAdmin(t, url).Queries().BacktestQuery(context.Background(), PastQuery{Query: "moon"}, nil); err != nil || d.asked != `POST /admin/v1/rules/backtest {"query":"moon"}` {
 		t.Errorf("asked %s, %v", d.asked, err)
 	}
 }

@@ -79,6 +79,7 @@ const (
 	backtestEach     = 200 * time.Millisecond // between two lines of progress
 	backtestPatience = 30 * time.Second       // for a client to take a line
 	defaultInterval  = 1                      // seconds, of a rule that names none
+	rateLeast        = time.Minute            // that a rate is made of: seconds say nothing of an hour
 )
 
 // backtest streams: a log of days takes a minute to read. A key runs one at a
@@ -139,7 +140,7 @@ func sinceField(f *gateway.Fields, field string, now time.Time) time.Time {
 }
 
 func resultOf(query string, since time.Time, b Backtested, tier Tier) backtestResult {
-	days := max(b.Ends.Sub(b.Begins), time.Second).Hours() / 24
+	days := max(b.Ends.Sub(b.Begins), rateLeast).Hours() / 24
 	cents := func(x float64) float64 { return math.Round(x*100) / 100 }
 	return backtestResult{
 		Type: "result", Query: query, Since: stamp(b.Begins.UnixMilli()), Until: stamp(b.Ends.UnixMilli()), Whole: !b.Begins.After(since),

@@ -64,7 +64,9 @@ func plainly(t *testing.T, log *plainLog, text string, since int64) (posts, matc
 	return posts, matched, ids
 }
 
-func backtestOf(text string) replay.Backtest { return replay.Backtest{Query: rules(text)[0], Samples: 3} }
+func backtestOf(text string) replay.Backtest {
+	return replay.Backtest{Query: rules(text)[0], Samples: 3}
+}
 
 func silent(replay.Tally) error { return nil }
 
