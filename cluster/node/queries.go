@@ -100,28 +100,36 @@ func (q *queries) Backtest(ctx context.Context, query string, since time.Time, p
 	defer cancel()
 	defer context.AfterFunc(q.stopping, cancel)()
 	ends := time.Now()
-	state := func(t replay.Tally) rest.Backtested {
-		b := rest.Backtested{Done: 1, Posts: t.Posts, Matched: t.Matched, Begins: since, Ends: ends}
-		if t.Last >= t.First && t.At < t.Last {
-			b.Done = float64(t.At+1-t.First) / float64(t.Last+1-t.First)
-		}
-		if from := time.UnixMilli(t.FromMs); t.First <= t.LogFirst && (t.FromMs == 0 || from.After(since)) {
-			b.Begins = from // there is nothing earlier
-			if t.FromMs == 0 {
-				b.Begins = ends
-			}
-		}
-		return b
-	}
 	past := replay.Backtest{Query: ruleQuery(query), SinceMs: since.UnixMilli(), Samples: samplesMost}
-	tally, err := past.Run(ctx, q.log, func(t replay.Tally) error { return progress(state(t)) })
+	tally, err := past.Run(ctx, q.log, func(t replay.Tally) error {
+		if err := q.stopping.Err(); err != nil {
+			return err // at once, where ctx may take a moment
+		}
+		return progress(backtested(t, since, ends))
+	})
 	if err != nil {
 		return rest.Backtested{}, err
 	}
-	b := state(tally)
+	b := backtested(tally, since, ends)
 	slices.Reverse(tally.Samples)
 	b.Samples, b.CreditsPerDelivery, b.Warnings = tally.Samples, q.credits, append(warnings(parsed), share("", tally)...)
 	return b, nil
+}
+
+func backtested(t replay.Tally, since, ends time.Time) rest.Backtested {
+	b := rest.Backtested{Done: 1, Posts: t.Posts, Matched: t.Matched, Begins: since, Ends: ends}
+	if t.Last >= t.First && t.At < t.Last {
+		b.Done = float64(t.At+1-t.First) / float64(t.Last+1-t.First)
+	}
+	if t.First > t.LogFirst {
+		return b // the log reaches further back
+	}
+	if from := time.UnixMilli(t.FromMs); t.FromMs == 0 {
+		b.Begins = ends
+	} else if from.After(since) {
+		b.Begins = from
+	}
+	return b
 }
 
 func ruleQuery(text string) *messages.Query {

@@ -27,7 +27,7 @@ type Tally struct {
 	LogFirst    uint64 // where the log begins
 	Posts       int64  // repeats not counted
 	Matched     int64
-	FromMs      int64             // detection of the first event that was late enough; 0: there is none
+	FromMs      int64             // detection of the first event that was read; 0: there is none
 	Newest      *messages.Event   // the last post that counted; nil: there is none
 	Samples     []*messages.Event // the newest that matched, oldest first
 }
@@ -181,11 +181,10 @@ func (b *backtest) stretch(ctx context.Context) error {
 
 func (b *backtest) event(e *messages.Event) {
 	t := &b.tally
-	repeat, late := b.window.Add(e.GetId()), e.GetDetectedMs() >= b.SinceMs
-	if late && t.FromMs == 0 {
+	if t.FromMs == 0 {
 		t.FromMs = e.GetDetectedMs()
 	}
-	if repeat || !late || e.GetPost() == nil {
+	if b.window.Add(e.GetId()) || e.GetDetectedMs() < b.SinceMs || e.GetPost() == nil {
 		return
 	}
 	t.Posts++

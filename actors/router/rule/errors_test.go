@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -77,35 +78,55 @@ func TestWarnings(t *testing.T) {
 	})
 }
 
-// What would make a careless parser slow, deep or wrong is refused at once.
+// hostile is what would make a careless parser slow, deep or wrong.
+var hostile = []struct{ name, rule, want string }{
+	{"empty", "", "position 0: found the end, expected a term"},
+	{"spaces", " \t\n ", "found the end"},
+	{"brackets", strings.Repeat("(", 1024), "position 64: found \"(\", expected at most 64 groups"},
+	{"closed brackets", strings.Repeat("(", 512) + strings.Repeat(")", 512), "at most 64 groups"},
+	{"negated brackets", strings.Repeat("-(", 512), "at most 64 groups"},
+	{"closing brackets", strings.Repeat(")", 1024), "no group is open"},
+	{"minuses", strings.Repeat("-", 1024), "right behind the minus"},
+	{"a thousand ORs", strings.Repeat("a OR ", 1000) + "a", "at most 1024 characters"},
+	{"ORs alone", strings.Repeat("OR ", 341), "found \"OR\""},
+	{"quotation marks", strings.Repeat(`"`, 1023), "between the quotation marks"},
+	{"one open", `"` + strings.Repeat("a", 1000), "never closed"},
+	{"colons", strings.Repeat(":", 1024), "a word, a number or an emoji"},
+	{"operators", strings.Repeat("from:", 200), "a username"},
+	{"unknown", strings.Repeat("a", 1000) + ":x", "unknown operator"},
+	{"not UTF-8", "caf\xe9 noir", "position 3: found a byte that is not UTF-8"},
+	{"half a rune", "cat \xf0\x9f\x98", "position 4: found a byte that is not UTF-8"},
+	{"lost on the way", "caf\ufffd noir", "position 3: found U+FFFD"},
+	{"surrogate", "cat \xed\xa0\x80", "not UTF-8"},
+	{"NUL", "cat\x00dog", "position 3: found the control character U+0000"},
+	{"escape", "cat \x1b[31m", "control character"},
+	{"one too long", strings.Repeat("é", 1025), "position 1024: found 1025 characters, expected at most 1024"},
+	{"megabytes", strings.Repeat("a OR ", 4<<20), "at most 1024 characters"},
+	{"backslashes", `"` + strings.Repeat(`\`, 1000), "never closed"},
+}
+
 func TestHostileRules(t *testing.T) {
-	for _, c := range []struct{ name, rule, want string }{
-		{"empty", "", "position 0: found the end, expected a term"},
-		{"spaces", " \t\n ", "found the end"},
-		{"brackets", strings.Repeat("(", 1024), "position 64: found \"(\", expected at most 64 groups"},
-		{"closed brackets", strings.Repeat("(", 512) + strings.Repeat(")", 512), "at most 64 groups"},
-		{"negated brackets", strings.Repeat("-(", 512), "at most 64 groups"},
-		{"closing brackets", strings.Repeat(")", 1024), "no group is open"},
-		{"minuses", strings.Repeat("-", 1024), "right behind the minus"},
-		{"a thousand ORs", strings.Repeat("a OR ", 1000) + "a", "at most 1024 characters"},
-		{"ORs alone", strings.Repeat("OR ", 341), "found \"OR\""},
-		{"quotation marks", strings.Repeat(`"`, 1023), "between the quotation marks"},
-		{"one open", `"` + strings.Repeat("a", 1000), "never closed"},
-		{"colons", strings.Repeat(":", 1024), "a word, a number or an emoji"},
-		{"operators", strings.Repeat("from:", 200), "a username"},
-		{"unknown", strings.Repeat("a", 1000) + ":x", "unknown operator"},
-		{"not UTF-8", "caf\xe9 noir", "position 3: found a byte that is not UTF-8"},
-		{"half a rune", "cat \xf0\x9f\x98", "position 4: found a byte that is not UTF-8"},
-		{"surrogate", "cat \xed\xa0\x80", "not UTF-8"},
-		{"NUL", "cat\x00dog", "position 3: found the control character U+0000"},
-		{"escape", "cat \x1b[31m", "control character"},
-		{"one too long", strings.Repeat("é", 1025), "position 1024: found 1025 characters, expected at most 1024"},
-		{"megabytes", strings.Repeat("a OR ", 4<<20), "at most 1024 characters"},
-		{"backslashes", `"` + strings.Repeat(`\`, 1000), "never closed"},
-	} {
+	for _, c := range hostile {
 		_, err := rule.Parse(c.rule, rule.Limits{})
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got %v, want …%s…", c.name, err, c.want)
+		}
+	}
+}
+
+// Refusing costs no more than the longest rule that is accepted: how long it
+// takes is BenchmarkParse's, what it allocates is held here.
+func TestHostileRulesCostLittle(t *testing.T) {
+	const most = 256 << 10
+	for _, c := range hostile {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		if _, err := rule.Parse(c.rule, rule.Limits{}); err == nil {
+			t.Errorf("%s: accepted", c.name)
+		}
+		runtime.ReadMemStats(&after)
+		if n := after.TotalAlloc - before.TotalAlloc; n > most {
+			t.Errorf("%s: refused with %d bytes allocated, want at most %d", c.name, n, most)
 		}
 	}
 }

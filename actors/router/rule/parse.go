@@ -57,6 +57,9 @@ func (p *parser) check(limit int) error {
 			if _, w := utf8.DecodeRuneInString(p.in[i:]); r == utf8.RuneError && w == 1 {
 				return &SyntaxError{Position: n, Found: "a byte that is not UTF-8", Expected: "text in UTF-8"}
 			}
+			if r == utf8.RuneError { // what decoders of JSON make of such a byte: without it the rule would say something else
+				return &SyntaxError{Position: n, Found: "U+FFFD, which stands for text that was lost on the way", Expected: "text in UTF-8"}
+			}
 			if unicode.IsControl(r) && !unicode.IsSpace(r) {
 				return &SyntaxError{Position: n, Found: fmt.Sprintf("the control character %U", r), Expected: "text"}
 			}
