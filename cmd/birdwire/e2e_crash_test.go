@@ -6,105 +6,121 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/birdwire/birdwire/gateway/client"
 )
 
-// recording reads a connection to its end, beside the test.
-type recording struct {
-	events []*event
-	seen   chan int // how many there are, the newest figure only
-	over   chan struct{}
+// crashes is a server under load that is killed again and again, and what
+// those who push and those who listen know.
+type crashes struct {
+	*server
+	t     *testing.T
+	kind  client.Kind
+	key   string // of those who push
+	batch func(pusher, n int) []string
+	next  [3]int // of each pusher: its first batch that was not answered
 }
 
-func record(t testing.TB, c *socket) *recording {
-	r := &recording{seen: make(chan int, 1), over: make(chan struct{})}
+// killWhile pushes until the listeners have had so many events more, kills the
+// server, starts another on the same folder, and pushes again what was not
+// answered, as clients do.
+func (c *crashes) killWhile(events int, listeners ...*listener) {
+	c.t.Helper()
+	s := c.server
+	ended := make(chan struct{}, len(c.next))
+	for p := range c.next {
+		background(c.t, func(ctx context.Context) error {
+			defer func() { ended <- struct{}{} }()
+			for {
+				if _, err := s.tryPush(ctx, c.kind, c.key, c.batch(p, c.next[p])...); err != nil {
+					return nil // the server was killed
+				}
+				c.next[p]++
+			}
+		})
+	}
+	for _, l := range listeners {
+		l.await(c.t, events)
+	}
+	s.kill()
+	for range c.next {
+		<-ended
+	}
+	for _, l := range listeners {
+		<-l.over
+	}
+	c.server = start(c.t, s.dir)
+	for p := range c.next {
+		events := c.batch(p, c.next[p])
+		done, err := c.tryPush(within(c.t), c.kind, c.key, events...)
+		if err != nil || done.Accepted+done.Duplicates != len(events) {
+			c.t.Fatalf("push again what was not answered: %+v, %v", done, err)
+		}
+		c.next[p]++
+	}
+}
+
+// pushed is every event, by what of a batch's.
+func (c *crashes) pushed(of func(pusher, n int) []string) (all []string) {
+	for p, batches := range c.next {
+		for n := range batches {
+			all = append(all, of(p, n)...)
+		}
+	}
+	return all
+}
+
+// listener reads a connection to its end, beside the test.
+type listener struct {
+	events []*event
+	count  chan int      // how many there are: the newest figure
+	over   chan struct{} // closed at the connection's end
+}
+
+func listen(t testing.TB, c *socket) *listener {
+	l := &listener{count: make(chan int, 1), over: make(chan struct{})}
 	ctx := within(t)
 	go func() { // ends with the connection
-		defer close(r.over)
+		defer close(l.over)
 		for {
 			_, frame, err := c.conn.Read(ctx)
 			e := new(event)
 			if err != nil || json.Unmarshal(frame, e) != nil {
 				return
 			}
-			if e.TweetID == "" && e.Item.Title == "" && e.Data.Title == "" {
-				continue
-			}
-			r.events = append(r.events, e)
+			l.events = append(l.events, e)
 			select {
-			case <-r.seen:
+			case <-l.count:
 			default:
 			}
-			r.seen <- len(r.events)
+			l.count <- len(l.events)
 		}
 	}()
-	return r
+	return l
 }
 
-// await waits until n events are there, or fails with the connection's end.
-func (r *recording) await(t testing.TB, n int) {
+// await waits until n events are there; the connection must last so long.
+func (l *listener) await(t testing.TB, n int) {
 	t.Helper()
 	for {
 		select {
-		case have := <-r.seen:
+		case have := <-l.count:
 			if have >= n {
 				return
 			}
-		case <-r.over:
-			t.Fatalf("the connection ended after %d events, want %d", len(r.events), n)
+		case <-l.over:
+			t.Fatalf("the connection ended after %d events, want %d", len(l.events), n)
 		}
 	}
 }
 
-// end is all that came, once the connection has ended.
-func (r *recording) end() []*event {
-	<-r.over
-	return r.events
-}
-
-// batches pushes numbered batches one after the other until one fails, and
-// tells how many were answered.
-func batches(t testing.TB, s *server, kind client.Kind, key string, batch func(n int) []string) (answered chan int) {
-	answered = make(chan int, 1)
-	background(t, func(ctx context.Context) error {
-		n := 0
-		defer func() { answered <- n }()
-		for ; ; n++ {
-			if _, err := s.tryPush(ctx, kind, key, batch(n)...); err != nil {
-				return nil // the server was killed
-			}
-		}
-	})
-	return answered
-}
-
-// crash pushes to the server, kills it once the live client has had so many
-// events, starts another on the same folder, pushes the batch that was not
-// answered again, as a client does, and returns the new server.
-func crash(t *testing.T, s *server, kind client.Kind, key string, live *recording, events int, batch func(n int) []string) (_ *server, pushed int) {
-	t.Helper()
-	answered := batches(t, s, kind, key, batch)
-	live.await(t, events)
-	s.kill()
-	n := <-answered
-	s = start(t, s.dir)
-	done, err := s.tryPush(within(t), kind, key, batch(n)...)
-	if err != nil || done.Accepted+done.Duplicates != len(batch(n)) {
-		t.Fatalf("push the last batch again: %+v, %v", done, err)
-	}
-	return s, n + 1
-}
-
-// checkOnce holds what a replay brought against what was pushed, and against
-// what was seen live, of which it is the continuation.
+// checkOnce holds what was replayed against what was pushed, and, in order,
+// against what was seen live before.
 func checkOnce(t *testing.T, replayed, live []*event, want []string) {
 	t.Helper()
-	var got []string
-	for _, e := range replayed {
-		got = append(got, e.what())
-	}
+	got := whats(replayed)
 	if len(got) < len(live) {
 		t.Fatalf("replayed %d events, less than the %d seen live", len(got), len(live))
 	}
@@ -113,11 +129,19 @@ func checkOnce(t *testing.T, replayed, live []*event, want []string) {
 			t.Fatalf("event %d is %s at %s, seen live was %s at %s", i, got[i], replayed[i].Cursor, e.what(), e.Cursor)
 		}
 	}
+	want = slices.Clone(want)
 	slices.Sort(got)
 	slices.Sort(want)
 	if !slices.Equal(got, want) {
 		t.Fatalf("replayed %d events, want %d, each once; the first that differs: %s", len(got), len(want), firstOdd(got, want))
 	}
+}
+
+func whats(all []*event) (list []string) {
+	for _, e := range all {
+		list = append(list, e.what())
+	}
+	return list
 }
 
 // firstOdd is the first element of either sorted list that the other has not
@@ -135,102 +159,116 @@ func firstOdd(got, want []string) string {
 }
 
 // TestKilledWhilePostsArePushed: nothing that was accepted is lost, nothing
-// comes twice, and the order stays what it was.
+// comes twice, and the order stays what it was, whether a client follows with
+// its cursor through every crash or asks for all of it at the end.
 func TestKilledWhilePostsArePushed(t *testing.T) {
 	t.Parallel()
 	s := start(t, "")
-	pusher, k := s.pusher(t), s.key(t, "pro")
-	owner := s.owner(t, k)
-	monitor := makeMonitor(t, owner, "ada", "ada")
-	rule := makeRule(t, owner, "numbers", "number")
-
-	c := s.dial(t, twitterPath+k.Key+"&resume=new")
-	c.read("connected", nil)
-	s.push(t, client.Posts, pusher, post("first", "grace", "number zero"))
-	begin := c.event().Cursor
-	live := record(t, c)
-
-	const each = 7
-	batch := func(n int) (posts []string) {
-		for i := range each {
-			posts = append(posts, post(fmt.Sprintf("%d.%d", n, i), "ada", fmt.Sprintf("number %d of %d", i, n)))
+	k := s.key(t, "business")
+	monitor := makeMonitor(t, s.owner(t, k), "ada", "ada")
+	rule := makeRule(t, s.owner(t, k), "numbers", "number")
+	resumed := func(s *server, cursor string) *socket {
+		c := s.dial(t, twitterPath+k.Key+"&resume="+cursor)
+		c.read("connected", nil)
+		return c
+	}
+	ids := func(p, n int) (list []string) {
+		for i := range 7 {
+			list = append(list, fmt.Sprintf("%d.%d.%d", p, n, i))
+		}
+		return list
+	}
+	c := &crashes{server: s, t: t, kind: client.Posts, key: s.pusher(t), batch: func(p, n int) (posts []string) {
+		for _, id := range ids(p, n) {
+			posts = append(posts, post(id, "ada", "number "+id))
 		}
 		return posts
-	}
-	s, pushed := crash(t, s, client.Posts, pusher, live, 150, batch)
-	s.push(t, client.Posts, pusher, post("last", "grace", "number last"))
+	}}
+	socket := resumed(s, "new")
+	s.push(t, client.Posts, c.key, post("first", "grace", "number zero"))
+	begin := socket.event().Cursor
 
-	var want []string
-	for n := range pushed {
-		for i := range each {
-			id := fmt.Sprintf("%d.%d", n, i)
-			want = append(want, id+" for "+monitor, id+" for "+rule)
-		}
+	var live []*event
+	for range 3 {
+		l := listen(t, socket)
+		c.killWhile(600, l)
+		live = append(live, l.events...)
+		socket = resumed(c.server, live[len(live)-1].Cursor)
 	}
-	want = append(want, "last for "+rule)
-	c = s.dial(t, twitterPath+k.Key+"&resume="+begin)
-	c.read("connected", nil)
-	all := c.until("last")
-	checkOnce(t, all, live.end(), want)
+	late := makeRule(t, c.owner(t, k), "late", "number")
+	c.push(t, client.Posts, c.key, post("last", "grace", "number last"))
+	live = append(live, socket.until("last")...)
+	if e := socket.event(); e.what() != "last for "+late {
+		t.Fatalf("then came %s", e.what())
+	}
+
+	want := []string{"last for " + rule}
+	for _, id := range c.pushed(ids) {
+		want = append(want, id+" for "+monitor, id+" for "+rule)
+	}
+	socket = resumed(c.server, begin)
+	all := socket.until("last")
+	checkOnce(t, all, live, want)
+	// The rule of now has not matched the past; its number is its own.
+	if e := socket.event(); e.what() != "last for "+late || e.Cursor == all[len(all)-1].Cursor {
+		t.Fatalf("then came %s at %s", e.what(), e.Cursor)
+	}
 
 	// A cut between the two frames of one post loses and repeats neither.
 	cut := slices.IndexFunc(all, func(e *event) bool { return e.MonitorID != "" }) // its rule's frame is next
 	if all[cut+1].TweetID != all[cut].TweetID {
 		t.Fatalf("the frames of one post are not together: %s, %s", all[cut].what(), all[cut+1].what())
 	}
-	c = s.dial(t, twitterPath+k.Key+"&resume="+all[cut].Cursor)
-	c.read("connected", nil)
-	checkOnce(t, c.until("last"), all[cut+1:], whats(all[cut+1:]))
-}
-
-func whats(all []*event) (list []string) {
-	for _, e := range all {
-		list = append(list, e.what())
-	}
-	return list
+	rest := all[cut+1:]
+	checkOnce(t, resumed(c.server, all[cut].Cursor).until("last"), rest, whats(rest))
 }
 
 // TestKilledWhileArticlesArePushed: the same for both news APIs, with filters.
 func TestKilledWhileArticlesArePushed(t *testing.T) {
 	t.Parallel()
 	s := start(t, "")
-	pusher, k := s.pusher(t), s.key(t, "pro").Key
+	k := s.key(t, "business").Key
 	const filters = `{"categories":["a"]}`
-	resume := "&filters=" + url.QueryEscape(filters) + "&resume="
-
-	kite, newsrank := s.dial(t, kitePath+k+resume+"new"), s.dial(t, newsrankPath+k+resume+"new")
-	kite.expect(kiteConnected)
-	kite.expect(`{"type":"subscribed","filters":` + filters + `}`)
-	newsrank.expect(newsrankSubscribed)
-	s.push(t, client.Articles, pusher, article("first", "a"))
-	beginKite, beginNewsrank := kite.event().Cursor, newsrank.event().Cursor
-	if beginKite != beginNewsrank {
-		t.Fatalf("one article is at %s and at %s", beginKite, beginNewsrank)
+	resumed := func(s *server, cursor string) (kite, newsrank *socket) {
+		query := k + "&filters=" + url.QueryEscape(filters) + "&resume=" + cursor
+		kite, newsrank = s.dial(t, kitePath+query), s.dial(t, newsrankPath+query)
+		kite.expect(kiteConnected)
+		kite.expect(`{"type":"subscribed","filters":` + filters + `}`)
+		newsrank.expect(newsrankSubscribed)
+		return kite, newsrank
 	}
-	live, liveNewsrank := record(t, kite), record(t, newsrank)
-
-	const each = 5
-	batch := func(n int) (articles []string) {
-		for i := range each {
-			articles = append(articles, article(fmt.Sprintf("%d.%d", n, i), "a"), article(fmt.Sprintf("not %d.%d", n, i), "b"))
+	titles := func(p, n int) (list []string) {
+		for i := range 5 {
+			list = append(list, fmt.Sprintf("%d.%d.%d", p, n, i))
+		}
+		return list
+	}
+	c := &crashes{server: s, t: t, kind: client.Articles, key: s.pusher(t), batch: func(p, n int) (articles []string) {
+		for _, title := range titles(p, n) {
+			articles = append(articles, article(title, "a"), article("not "+title, "b"))
 		}
 		return articles
+	}}
+	kite, newsrank := resumed(s, "new")
+	s.push(t, client.Articles, c.key, article("first", "a"))
+	begin := kite.event().Cursor
+	if other := newsrank.event().Cursor; other != begin {
+		t.Fatalf("one article is at %s and at %s", begin, other)
 	}
-	s, pushed := crash(t, s, client.Articles, pusher, live, 50, batch)
-	s.push(t, client.Articles, pusher, article("last", "a"))
-	var wantKite, wantNewsrank []string
-	for n := range pushed {
-		for i := range each {
-			wantKite = append(wantKite, fmt.Sprintf("create %d.%d", n, i))
-			wantNewsrank = append(wantNewsrank, fmt.Sprintf("item.new %d.%d", n, i))
-		}
-	}
-	wantKite, wantNewsrank = append(wantKite, "create last"), append(wantNewsrank, "item.new last")
 
-	kite, newsrank = s.dial(t, kitePath+k+resume+beginKite), s.dial(t, newsrankPath+k+resume+beginNewsrank)
-	kite.expect(kiteConnected)
-	kite.expect(`{"type":"subscribed","filters":` + filters + `}`)
-	newsrank.expect(newsrankSubscribed)
-	checkOnce(t, kite.until("last"), live.end(), wantKite)
-	checkOnce(t, newsrank.until("last"), liveNewsrank.end(), wantNewsrank)
+	var live, liveNewsrank []*event
+	for range 2 {
+		one, other := listen(t, kite), listen(t, newsrank)
+		c.killWhile(150, one, other)
+		live, liveNewsrank = append(live, one.events...), append(liveNewsrank, other.events...)
+		kite, _ = resumed(c.server, live[len(live)-1].Cursor)
+		_, newsrank = resumed(c.server, liveNewsrank[len(liveNewsrank)-1].Cursor)
+	}
+	c.push(t, client.Articles, c.key, article("last", "a"))
+	live, liveNewsrank = append(live, kite.until("last")...), append(liveNewsrank, newsrank.until("last")...)
+
+	kite, newsrank = resumed(c.server, begin)
+	all := append(c.pushed(titles), "last")
+	checkOnce(t, kite.until("last"), live, strings.Split("create "+strings.Join(all, "\ncreate "), "\n"))
+	checkOnce(t, newsrank.until("last"), liveNewsrank, strings.Split("item.new "+strings.Join(all, "\nitem.new "), "\n"))
 }

@@ -1,7 +1,10 @@
 package main_test
 
 import (
+	"fmt"
 	"net/http"
+	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/coder/websocket"
@@ -107,6 +110,9 @@ func TestKiteAdmission(t *testing.T) {
 	s.refused(t, kitePath+"kite_your_key_here", http.StatusUnauthorized)
 
 	k := s.key(t, "starter")
+	for _, filters := range []string{"nonsense", "[]", `{"tickers":7}`, ""} {
+		s.refused(t, kitePath+k.Key+"&filters="+url.QueryEscape(filters), http.StatusBadRequest)
+	}
 	var open []*socket
 	for range 5 {
 		c := s.dial(t, kitePath+k.Key)
@@ -149,4 +155,38 @@ func TestClientFramesAreBounded(t *testing.T) {
 	}
 	c.send(string(long))
 	c.closed(int(websocket.StatusMessageTooBig))
+}
+
+// TestCompression is negotiated where the operator wants it, and not else.
+func TestCompression(t *testing.T) {
+	t.Parallel()
+	s, plain := start(t, "", "--deflate"), start(t, "")
+	dial := func(s *server) (c *socket, extensions string) {
+		conn, res, err := websocket.Dial(within(t), "ws://"+s.public+kitePath+s.key(t, "pro").Key, &websocket.DialOptions{CompressionMode: websocket.CompressionContextTakeover})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.CloseNow() })
+		return &socket{t, conn}, res.Header.Get("Sec-WebSocket-Extensions")
+	}
+	if _, extensions := dial(plain); extensions != "" {
+		t.Fatalf("by default extensions are %q", extensions)
+	}
+	c, extensions := dial(s)
+	if !strings.Contains(extensions, "permessage-deflate") {
+		t.Fatalf("extensions are %q", extensions)
+	}
+	c.expect(kiteConnected)
+	long := strings.Repeat("much of the same, ", 500)
+	for n := range 3 {
+		s.push(t, client.Articles, s.pusher(t), article(fmt.Sprint(n), "a", fmt.Sprintf(`"description":%q`, long)))
+		if e := c.event(); e.Item.Title != fmt.Sprint(n) || e.Item.Description != long {
+			t.Fatalf("then came %s with %d characters", e.what(), len(e.Item.Description))
+		}
+	}
+	c.send(`{"type":"ping"}`)
+	c.expect(`{"type":"pong"}`)
+	if written := s.metric(t, `birdwire_ws_bytes_total{api="kite"}`); written > 5000 {
+		t.Errorf("%v bytes were written for 27,000 characters of the same", written)
+	}
 }

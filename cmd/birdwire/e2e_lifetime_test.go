@@ -26,6 +26,10 @@ func TestReadyAndDrain(t *testing.T) {
 			}
 		}
 	}
+	for _, path := range []string{"/metrics", "/admin/v1/keys", "/debug/pprof/heap"} {
+		operators.call(t, http.MethodGet, path, "", "").want(t, http.StatusUnauthorized)
+		s.call(t, http.MethodGet, path, "", "").want(t, http.StatusNotFound) // not on the public address
+	}
 	k := s.key(t, "pro").Key
 	clients := []*socket{s.dial(t, twitterPath+k), s.dial(t, newsrankPath+k), s.dial(t, kitePath+k)}
 	clients[0].read("connected", nil)

@@ -129,6 +129,7 @@ type server struct {
 	dir           string // its data folder
 	public, admin string // host:port
 	operator      *client.Admin
+	faults        *regexp.Regexp // lines of the log that report a fault and are expected; nil: none is
 }
 
 var readyLine = regexp.MustCompile(`(?m)^ready listen=(\S+) admin=(\S+)\n`)
@@ -141,10 +142,33 @@ func start(t testing.TB, dir string, flags ...string) *server {
 		dir = filepath.Join(t.TempDir(), "data")
 	}
 	s := &server{dir: dir, process: run(t, "", append([]string{
-		"serve", "--data", dir, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--drain", "20ms",
+		"serve", "--data", dir, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--drain", "20ms", "--log-level", "debug",
 	}, flags...)...)}
 	s.ready()
+	t.Cleanup(s.checkLog)
 	return s
+}
+
+var (
+	faultLine = regexp.MustCompile(`(?m)^.* level=ERROR .*$`)
+	keyText   = regexp.MustCompile(`bw_[a-z2-7]{10}_[0-9A-Za-z]+`)
+)
+
+// checkLog: no test makes the server report a fault of its own that it does not
+// expect, and the log of no test holds a key, which is in half the requests.
+func (s *server) checkLog() {
+	log := s.notes.String()
+	for _, line := range faultLine.FindAllString(log, -1) {
+		if s.faults == nil || !s.faults.MatchString(line) {
+			s.t.Errorf("the server reports a fault: %s", line)
+		}
+	}
+	if keyText.MatchString(log) || strings.Contains(log, "WARNING: DATA RACE") {
+		s.t.Error("the log holds a key, or a data race")
+	}
+	if strings.Contains(log, "api_key=") || strings.Contains(log, "token=") {
+		s.t.Error("the log holds a query string")
+	}
 }
 
 // ready reads the line that says where the server is.
@@ -271,7 +295,7 @@ func (l *transcript) String() string {
 
 // tail is the end of it, for a failure.
 func (l *transcript) tail() string {
-	const most = 6000
+	const most = 20_000
 	text := l.String()
 	if len(text) > most {
 		return "… " + text[len(text)-most:]
