@@ -9,8 +9,8 @@ import (
 )
 
 // billingLog is one month. The vendor bills each monitor by the tick; here
-// monitors cost nothing and what is charged are newsrank deliveries, one
-// credit each.
+// monitors cost nothing and what is charged are deliveries, one credit each,
+// on the APIs that are metered.
 type billingLog struct {
 	ID              string  `json:"id"`
 	MonitorID       string  `json:"monitor_id"`
@@ -53,7 +53,7 @@ func (s *Resources) listBilling(w http.ResponseWriter, r *http.Request, keyID st
 			if page == 1 {
 				list.Logs = append(list.Logs, billingLog{
 					ID: m.Month, BilledAt: stamp(began.UnixMilli()),
-					CreditsDeducted: float64(m.CreditsUsed), TierLabel: "newsrank", RateApplied: 1,
+					CreditsDeducted: float64(m.CreditsUsed), TierLabel: "deliveries", RateApplied: 1,
 				})
 			}
 		}
