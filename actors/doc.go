@@ -1,11 +1,13 @@
-// Package actors holds the actors, one a package, and the ports that they all
-// take from their node. It has no actor of its own.
+// Package actors holds the actors, one a package, and what they share: the
+// ports that all take from their node, the names of the records that several
+// read, and the restart budget of supervisors. It has no actor of its own.
 //
 // # The actor map
 //
 //	source      one per upstream: reads it, asks the item table, offers events
 //	journal     one per node: group commit; one frame in flight
-//	router      one per node: frames in order, matched, handed on
+//	router      one per node: frames in order, matched, handed on; a second one
+//	            serves the subscriptions with semantic filters
 //	shard       1,024: supervises keys, owns their slots
 //	apikey      one per key in use: admits, spends credits, keeps order
 //	monitor     a child of its key: the accounts it watches
