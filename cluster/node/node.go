@@ -254,15 +254,34 @@ func (n *Node) Close(ctx context.Context) error {
 
 func (n *Node) close(ctx context.Context) error {
 	n.ready.Store(false)
-	n.sources.stop()
-	errs := []error{n.doors.Drain(ctx, n.cfg.Drain)}
-	shutdown, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	errs = append(errs, n.public.Shutdown(shutdown), n.admin.Shutdown(shutdown))
+	errs := []error{n.doors.Drain(ctx, n.cfg.Drain), n.endRequests(ctx)}
 	n.serving.Wait()
+	// Behind the requests: one of the sources answers the pushes under way.
+	n.sources.stop()
 	n.records.settle(2 * time.Second) // slots given back, credits settled
 	n.stopActors()
 	return errors.Join(append(errs, n.store.Close())...)
+}
+
+// requestsTime is how long requests under way may take at the end.
+const requestsTime = 5 * time.Second
+
+// endRequests takes no more requests and lets those under way finish. Those
+// that take too long are cut off: a client that uploads a byte a second does
+// not keep the node.
+func (n *Node) endRequests(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, requestsTime)
+	defer cancel()
+	var errs []error
+	for _, s := range []*http.Server{n.public, n.admin} {
+		err := s.Shutdown(ctx)
+		if errors.Is(err, context.DeadlineExceeded) {
+			n.log.Warn("requests that were not over in time are cut off", "time", requestsTime)
+			err = s.Close()
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
 }
 
 // abandon undoes a start that failed half way.
