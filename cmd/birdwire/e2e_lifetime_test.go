@@ -1,6 +1,8 @@
 package main_test
 
 import (
+	"bufio"
+	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -60,6 +62,25 @@ func TestReadyAndDrain(t *testing.T) {
 	if _, err := net.Dial("tcp", s.public); err == nil {
 		t.Fatal("something listens still")
 	}
+}
+
+// TestSlowUploadDoesNotHoldTheEnd: a body that never comes is cut off.
+func TestSlowUploadDoesNotHoldTheEnd(t *testing.T) {
+	t.Parallel()
+	s := start(t, "")
+	conn, err := net.Dial("tcp", s.public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close() //nolint:errcheck // the server hangs up
+	if _, err := fmt.Fprintf(conn, "POST /v1/ingest/posts HTTP/1.1\r\nHost: x\r\nX-Api-Key: %s\r\nContent-Length: 1000\r\nExpect: 100-continue\r\n\r\n", s.pusher(t)); err != nil {
+		t.Fatal(err)
+	}
+	// Continue means that the server reads the body.
+	if line, err := bufio.NewReader(conn).ReadString('\n'); err != nil || line != "HTTP/1.1 100 Continue\r\n" {
+		t.Fatalf("%q, %v", line, err)
+	}
+	s.stop()
 }
 
 // TestSecondSignalEndsAtOnce, whoever holds the first one up.

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/birdwire/birdwire/gateway/client"
 )
@@ -242,6 +243,17 @@ func TestTwitterAdmission(t *testing.T) {
 	refused("/v1/twitter/stream", 4001, badKey)
 	refused(twitterPath+"YOUR_API_KEY", 4001, badKey)
 
+	// A key for another API alone.
+	news, err := s.operator.CreateKey(within(t), client.NewKey{Name: "news", Plan: "pro", APIs: []string{"newsrank"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := s.dial(t, twitterPath+news.Key)
+	c.read("error", nil)
+	c.closed(4001)
+	s.refused(t, kitePath+news.Key, http.StatusForbidden)
+	s.dial(t, newsrankPath+news.Key)
+
 	k := s.key(t, "starter")
 	var open []*socket
 	for range 5 {
@@ -250,7 +262,7 @@ func TestTwitterAdmission(t *testing.T) {
 		open = append(open, c)
 	}
 	refused(twitterPath+k.Key, 4003, `{"type":"error","code":4003,"message":"Connection limit exceeded"}`)
-	_, err := s.owner(t, k).Twitter(within(t), client.Options{})
+	_, err = s.owner(t, k).Twitter(within(t), client.Options{})
 	var e *client.Error
 	if !errors.As(err, &e) || e.Code != 4003 || !errors.Is(err, client.ErrTooMany) {
 		t.Fatalf("the SDK says %v", err)
@@ -285,4 +297,55 @@ func TestTwitterAdmission(t *testing.T) {
 	}
 	refused(twitterPath+k.Key, 4001, badKey)
 	s.dial(t, twitterPath+again.Key).read("connected", nil)
+}
+
+// TestMonitorFollowsARename: once an account's number is known, its name does
+// not matter; a crash forgets nothing of it.
+func TestMonitorFollowsARename(t *testing.T) {
+	t.Parallel()
+	s := start(t, "")
+	pusher, k := s.pusher(t), s.key(t, "pro")
+	monitor := makeMonitor(t, s.owner(t, k), "m", "ada")
+	makeRule(t, s.owner(t, k), "all", "post")
+	c := s.dial(t, twitterPath+k.Key)
+	c.read("connected", nil)
+	n := 0
+	// monitored pushes a post and says whether the monitor matched it: its frame
+	// comes before that of the rule, which matches every post.
+	monitored := func(authorID, username string) bool {
+		t.Helper()
+		n++
+		s.push(t, client.Posts, pusher, fmt.Sprintf(`{"id":"%d","text":"a post","created_at":"2026-03-04T12:00:00Z","author":{"id":%q,"username":%q}}`, n, authorID, username))
+		e := c.event()
+		if e.MonitorID == "" {
+			return false
+		}
+		if e.MonitorID != monitor || c.event().RuleTag != "all" {
+			t.Fatalf("then came %s", e.what())
+		}
+		return true
+	}
+	if !monitored("77", "Ada") || monitored("78", "grace") {
+		t.Fatal("the monitor does not watch whom it names")
+	}
+	again := time.NewTicker(100 * time.Millisecond)
+	defer again.Stop()
+	for late := time.After(patience); !monitored("77", "lovelace"); <-again.C { // it is learnt in a while
+		select {
+		case <-late:
+			t.Fatal("the monitor has lost the account that was renamed")
+		default:
+		}
+	}
+	s.kill()
+	s = start(t, s.dir)
+	c = s.dial(t, twitterPath+k.Key)
+	c.read("connected", nil)
+	if !monitored("77", "lovelace") || monitored("78", "grace") {
+		t.Fatal("after a crash the monitor has forgotten whom it watches")
+	}
+	m, err := s.owner(t, k).Monitor(within(t), monitor)
+	if err != nil || !slices.Equal(m.Usernames, []string{"ada"}) || m.Status != "active" {
+		t.Fatalf("the monitor: %+v, %v", m, err)
+	}
 }
