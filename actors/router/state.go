@@ -108,6 +108,15 @@ func each(ctx context.Context, log replay.Log, from, end uint64, do func(uint64,
 	}
 }
 
+// Fork is another router's state at the same place of the log, with nobody
+// subscribed: the log's newest stretch is read once for both.
+func (s *State) Fork(cfg index.Config) *State {
+	return &State{
+		next: s.next, window: s.window.Clone(), voids: voids{since: s.voids.since, positions: slices.Clone(s.voids.positions)},
+		index: index.New(cfg), subscriptions: newSubscriptions(),
+	}
+}
+
 // Window returns a copy of the repeat window, for the journal of the same node.
 func (s *State) Window() *repeat.Window { return s.window.Clone() }
 

@@ -154,7 +154,7 @@ func (n *Node) spawn(ctx context.Context) (err error) {
 	n.reading = newPool("read", n.system, 4, 65_536)
 	n.polling = newPool("poll", n.system, 32, 65_536)
 
-	journalState := journal.NewState(state.Window())
+	journalState, lane := journal.NewState(state.Window()), state.Fork(index.Config{})
 	n.router, err = n.system.spawn("router", router.Props(router.Config{
 		Log: n.journalLog, State: state, Clock: n.clock, Worker: n.reading, Props: n.system.props,
 		Journal: func() *actor.PID { return actor.NewPID(n.cfg.Name, "journal") },
@@ -163,7 +163,7 @@ func (n *Node) spawn(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("start router: %w", err)
 	}
-	if err := n.spawnLane(ctx); err != nil {
+	if err := n.spawnLane(lane); err != nil {
 		return err
 	}
 	routers := []*actor.PID{n.router, n.lane}
@@ -185,11 +185,7 @@ func (n *Node) spawn(ctx context.Context) (err error) {
 // spawnLane starts a second router for subscriptions with semantic filters:
 // comparing vectors takes milliseconds where there are many, and posts must not
 // wait for it.
-func (n *Node) spawnLane(ctx context.Context) error {
-	state, err := router.Begin(ctx, n.journalLog, index.Config{})
-	if err != nil {
-		return err
-	}
+func (n *Node) spawnLane(state *router.State) (err error) {
 	n.lane, err = n.system.spawn(laneName, router.Props(router.Config{
 		Log: n.journalLog, State: state, Clock: n.clock, Worker: n.reading, Props: n.system.props,
 		Journal: func() *actor.PID { return actor.NewPID(n.cfg.Name, "journal") },
