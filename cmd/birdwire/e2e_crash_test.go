@@ -74,11 +74,12 @@ func (c *crashes) pushed(of func(pusher, n int) []string) (all []string) {
 	return all
 }
 
-// listener reads a connection to its end, beside the test.
+// listener reads a connection to its end, or to the post or article called
+// last, beside the test.
 type listener struct {
-	events []*event
+	events []*event      // to be looked at when it is over
 	count  chan int      // how many there are: the newest figure
-	over   chan struct{} // closed at the connection's end
+	over   chan struct{} // closed at the end
 }
 
 func listen(t testing.TB, c *socket) *listener {
@@ -98,6 +99,9 @@ func listen(t testing.TB, c *socket) *listener {
 			default:
 			}
 			l.count <- len(l.events)
+			if e.TweetID == "last" || e.Item.Title == "last" {
+				return
+			}
 		}
 	}()
 	return l

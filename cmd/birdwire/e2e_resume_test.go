@@ -1,10 +1,12 @@
 package main_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/birdwire/birdwire/gateway/client"
@@ -146,5 +148,76 @@ func TestCursorsThatCannotBeServed(t *testing.T) {
 	s.push(t, client.Articles, pusher, article("now", "a"))
 	if a, b := kite.event(), newsrank.event(); a.Item.Title != "now" || b.Data.Title != "now" || a.Cursor != b.Cursor || a.Cursor == "" {
 		t.Fatalf("then came %+v and %+v", a, b)
+	}
+}
+
+// TestResumeWhileEventsFlow: clients that come back in the middle of a stream
+// get what they missed and what is new as one, without gap or repeat.
+func TestResumeWhileEventsFlow(t *testing.T) {
+	t.Parallel()
+	s := start(t, "", "--limits-queue", "64MiB") // the test's own reading is not the question
+	var keys []*client.MintedKey
+	for range 4 { // of which each may have five connections
+		keys = append(keys, s.key(t, "business"))
+		makeRule(t, s.owner(t, keys[len(keys)-1]), "odd", "odd")
+		makeRule(t, s.owner(t, keys[len(keys)-1]), "all", "post")
+	}
+	pusher := s.pusher(t)
+	resumed := func(k *client.MintedKey, cursor string) *socket {
+		c := s.dial(t, twitterPath+k.Key+"&resume="+cursor)
+		c.read("connected", nil)
+		return c
+	}
+	live := resumed(keys[0], "new")
+
+	stop := make(chan struct{})
+	var pushing sync.WaitGroup
+	push := func(ctx context.Context, p int) error {
+		for n := 0; ; n++ {
+			select {
+			case <-stop:
+				return nil
+			default:
+			}
+			var posts []string
+			for i := range 5 {
+				posts = append(posts, post(fmt.Sprintf("%d.%d.%d", p, n, i), "ada", []string{"odd post", "post"}[i%2]))
+			}
+			if _, err := s.tryPush(ctx, client.Posts, pusher, posts...); err != nil {
+				return err
+			}
+		}
+	}
+	for p := range 2 {
+		pushing.Add(1)
+		background(t, func(ctx context.Context) error { defer pushing.Done(); return push(ctx, p) })
+	}
+	var seen []*event
+	var from []int // where each client goes on: behind seen[from]
+	var clients []*listener
+	for len(clients) < 19 {
+		for range 50 {
+			seen = append(seen, live.event())
+		}
+		at := (len(clients) * 7919) % len(seen)
+		from = append(from, at)
+		clients = append(clients, listen(t, resumed(keys[(len(clients)+1)%4], seen[at].Cursor)))
+	}
+	close(stop)
+	pushing.Wait()
+	s.push(t, client.Posts, pusher, post("last", "grace", "a post"))
+	seen = append(seen, live.until("last")...)
+	for i, c := range clients {
+		<-c.over
+		want := seen[from[i]+1:]
+		if len(c.events) != len(want) {
+			t.Fatalf("client %d got %d events, want %d", i, len(c.events), len(want))
+		}
+		for n, e := range c.events {
+			// Another key's rules have other ids; positions and numbers are the same.
+			if e.TweetID != want[n].TweetID || e.RuleTag != want[n].RuleTag || e.Cursor != want[n].Cursor {
+				t.Fatalf("client %d, event %d: %s at %s, want %s at %s", i, n, e.what(), e.Cursor, want[n].what(), want[n].Cursor)
+			}
+		}
 	}
 }
