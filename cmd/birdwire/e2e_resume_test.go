@@ -34,6 +34,9 @@ func TestResumeOverARestart(t *testing.T) {
 	atTwitter, atKite, atNewsrank := twitter.event().Cursor, kite.event().Cursor, newsrank.event().Cursor
 	s.push(t, client.Posts, pusher, post("2", "ada", "a post"), post("3", "ada", "a post"))
 	s.push(t, client.Articles, pusher, article("two", "a"), article("other", "b"), article("three", "a"))
+	for _, c := range []*socket{twitter, kite, newsrank} {
+		_ = c.conn.CloseNow() // without a word, and with frames unread
+	}
 	s.stop()
 
 	s = start(t, s.dir)
