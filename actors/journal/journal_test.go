@@ -13,7 +13,7 @@ import (
 
 	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/actors/journal"
-	"github.com/birdwire/birdwire/actors/journal/repeat"
+	"github.com/birdwire/birdwire/actors/engine/repeat"
 	"github.com/birdwire/birdwire/messages"
 	"github.com/birdwire/birdwire/testkit"
 )

@@ -4,7 +4,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/birdwire/birdwire/actors/journal/repeat"
+	"github.com/birdwire/birdwire/actors/engine/repeat"
 	"github.com/birdwire/birdwire/messages"
 )
 

@@ -1,7 +1,7 @@
 package journal
 
 import (
-	"github.com/birdwire/birdwire/actors/journal/repeat"
+	"github.com/birdwire/birdwire/actors/engine/repeat"
 	"github.com/birdwire/birdwire/messages"
 )
 

@@ -7,7 +7,7 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/birdwire/birdwire/actors/router/rule"
+	"github.com/birdwire/birdwire/actors/engine/rule"
 )
 
 // Config is one node's. The zero value of a field is its default.

@@ -3,7 +3,7 @@ package node
 import (
 	"io"
 
-	"github.com/birdwire/birdwire/actors/router/rule"
+	"github.com/birdwire/birdwire/actors/engine/rule"
 	"github.com/birdwire/birdwire/actors/source/push"
 	"github.com/birdwire/birdwire/gateway/rest"
 	"github.com/birdwire/birdwire/messages"

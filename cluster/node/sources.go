@@ -15,7 +15,7 @@ import (
 	"github.com/birdwire/birdwire/actors/source"
 	"github.com/birdwire/birdwire/actors/source/feed"
 	"github.com/birdwire/birdwire/actors/source/push"
-	"github.com/birdwire/birdwire/actors/source/replay"
+	"github.com/birdwire/birdwire/actors/source/sample"
 	"github.com/birdwire/birdwire/cluster/store"
 	"github.com/birdwire/birdwire/gateway/admin"
 	"github.com/birdwire/birdwire/messages"
@@ -55,13 +55,13 @@ func (n *Node) startSources(ctx context.Context) error {
 	if !n.cfg.Sample {
 		return nil
 	}
-	sample, err := replay.New(replay.Config{
-		Files: replay.Sample(), Post: push.ParsePost, Article: push.ParseArticle, Now: time.Now, Rand: n.rand.Uint64N,
+	bundled, err := sample.New(sample.Config{
+		Files: sample.Bundled(), Post: push.ParsePost, Article: push.ParseArticle, Now: time.Now, Rand: n.rand.Uint64N,
 	})
 	if err != nil {
 		return fmt.Errorf("start sample: %w", err)
 	}
-	return s.spawn("sample", source.Props(s.config("sample", "replay", "", sample, sampleInterval)))
+	return s.spawn("sample", source.Props(s.config("sample", "sample", "", bundled, sampleInterval)))
 }
 
 // sampleInterval is how often the sample is asked for what is due; it paces itself.

@@ -3,8 +3,9 @@
 // stands at the top. Its test fails the build on a breach and says the file,
 // the line, the rule and why there is one.
 //
-// The plan is table.go: rules and the exceptions to them, each with its
-// reason. Change it there, in the open, or change the code.
+// The plan is table.go: rules, each with its reason. Change it there, in the
+// open, or change the code. A rule that needs a list of exceptions is the wrong
+// rule.
 //
 // Test files are free to import what they need; they must not sleep. Nested
 // modules (tools, comparisons) are no part of the plan.

@@ -9,7 +9,6 @@ import (
 // checkImports holds the import table against every file that is no test.
 func (h *house) checkImports() []Breach {
 	var found []Breach
-	used := map[importException]bool{}
 	for _, p := range h.packages {
 		row, k, ok := rowOf(p.path)
 		if !ok && len(p.files) > 0 {
@@ -24,33 +23,11 @@ func (h *house) checkImports() []Breach {
 			if !ok || row.allows(k, own) {
 				return
 			}
-			if e, ok := excepted(p.path, own); ok {
-				used[e] = true
-				return
-			}
 			found = append(found, Breach{
 				File: f.path, Line: line, What: "imports " + own,
 				Rule: fmt.Sprintf("%s may import of this module: %s", row.importer, orNothing(row.may)), Why: row.why,
 			})
 		})
-	}
-	return append(found, h.unused(used)...)
-}
-
-// unused reports exceptions that nothing needs any more: a door left open.
-func (h *house) unused(used map[importException]bool) []Breach {
-	standing := map[string]bool{}
-	for _, p := range h.packages {
-		standing[p.path] = true
-	}
-	var found []Breach
-	for _, e := range importExceptions {
-		if !used[e] && standing[e.importer] && standing[e.imported] {
-			found = append(found, Breach{
-				File: e.importer, What: "no longer imports " + e.imported,
-				Rule: "an exception is used", Why: "one that is not is a door left open: take it out of importExceptions",
-			})
-		}
 	}
 	return found
 }
@@ -71,15 +48,6 @@ func (r importRow) allows(k, imported string) bool {
 		}
 	}
 	return false
-}
-
-func excepted(importer, imported string) (importException, bool) {
-	for _, e := range importExceptions {
-		if e.importer == importer && e.imported == imported {
-			return e, true
-		}
-	}
-	return importException{}, false
 }
 
 func orNothing(may []string) string {

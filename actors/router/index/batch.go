@@ -3,7 +3,7 @@ package index
 import (
 	"iter"
 
-	"github.com/birdwire/birdwire/actors/router/rule"
+	"github.com/birdwire/birdwire/actors/engine/rule"
 )
 
 // place is where in words something stands, in twos of words: a record or an

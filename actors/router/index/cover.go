@@ -4,8 +4,8 @@ import (
 	"math"
 	"slices"
 
-	"github.com/birdwire/birdwire/actors/router/rule"
-	"github.com/birdwire/birdwire/actors/router/text"
+	"github.com/birdwire/birdwire/actors/engine/rule"
+	"github.com/birdwire/birdwire/actors/engine/text"
 )
 
 // anchor is one key of a query's cover.

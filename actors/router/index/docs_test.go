@@ -6,9 +6,9 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/birdwire/birdwire/actors/router/rule"
-	"github.com/birdwire/birdwire/actors/router/text"
-	"github.com/birdwire/birdwire/actors/router/vector"
+	"github.com/birdwire/birdwire/actors/engine/rule"
+	"github.com/birdwire/birdwire/actors/engine/text"
+	"github.com/birdwire/birdwire/actors/engine/vector"
 	"github.com/birdwire/birdwire/messages"
 )
 

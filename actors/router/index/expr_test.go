@@ -5,7 +5,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/birdwire/birdwire/actors/router/rule"
+	"github.com/birdwire/birdwire/actors/engine/rule"
 )
 
 // letter is an exact atom with the key n.

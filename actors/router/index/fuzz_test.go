@@ -3,7 +3,7 @@ package index
 import (
 	"testing"
 
-	"github.com/birdwire/birdwire/actors/router/rule"
+	"github.com/birdwire/birdwire/actors/engine/rule"
 )
 
 // exprOf reads an expression from bytes, in prefix order.

@@ -1,8 +1,8 @@
 package index
 
 import (
-	"github.com/birdwire/birdwire/actors/router/rule"
-	"github.com/birdwire/birdwire/actors/router/vector"
+	"github.com/birdwire/birdwire/actors/engine/rule"
+	"github.com/birdwire/birdwire/actors/engine/vector"
 )
 
 // Hit is one query that wants the document.

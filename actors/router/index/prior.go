@@ -3,7 +3,7 @@ package index
 import (
 	"sync/atomic"
 
-	"github.com/birdwire/birdwire/actors/router/rule"
+	"github.com/birdwire/birdwire/actors/engine/rule"
 )
 
 // priors are what share of documents an atom is taken to be found in before

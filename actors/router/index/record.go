@@ -1,6 +1,6 @@
 package index
 
-import "github.com/birdwire/birdwire/actors/router/rule"
+import "github.com/birdwire/birdwire/actors/engine/rule"
 
 // record is one compiled query and whose it is, position-independent:
 // identical queries have identical records but for the owners. All that a

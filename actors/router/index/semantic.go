@@ -7,7 +7,7 @@ import (
 	"math"
 	"slices"
 
-	"github.com/birdwire/birdwire/actors/router/vector"
+	"github.com/birdwire/birdwire/actors/engine/vector"
 	"github.com/birdwire/birdwire/messages"
 )
 

@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/birdwire/birdwire/actors/router/rule"
+	"github.com/birdwire/birdwire/actors/engine/rule"
 )
 
 // version is a snapshot and the queries that it is of.

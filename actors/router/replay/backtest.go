@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/birdwire/birdwire/actors/journal/repeat"
+	"github.com/birdwire/birdwire/actors/engine/repeat"
 	"github.com/birdwire/birdwire/messages"
 )
 

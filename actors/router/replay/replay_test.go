@@ -9,7 +9,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/birdwire/birdwire/actors/journal/repeat"
+	"github.com/birdwire/birdwire/actors/engine/repeat"
 	"github.com/birdwire/birdwire/actors/router/replay"
 	"github.com/birdwire/birdwire/messages"
 )

@@ -4,7 +4,7 @@ import (
 	"testing"
 
 	"github.com/birdwire/birdwire/actors/router/index"
-	"github.com/birdwire/birdwire/actors/router/rule"
+	"github.com/birdwire/birdwire/actors/engine/rule"
 	"github.com/birdwire/birdwire/messages"
 )
 

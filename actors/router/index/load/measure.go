@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/birdwire/birdwire/actors/router/index"
-	"github.com/birdwire/birdwire/actors/router/rule"
+	"github.com/birdwire/birdwire/actors/engine/rule"
 	"github.com/birdwire/birdwire/messages"
 )
 

@@ -5,7 +5,7 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/birdwire/birdwire/actors/router/vector"
+	"github.com/birdwire/birdwire/actors/engine/vector"
 )
 
 // VectorOptions say what to measure of semantic filters.

@@ -3,7 +3,7 @@ package rule_test
 import (
 	"fmt"
 
-	"github.com/birdwire/birdwire/actors/router/rule"
+	"github.com/birdwire/birdwire/actors/engine/rule"
 	"github.com/birdwire/birdwire/messages"
 )
 

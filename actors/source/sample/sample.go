@@ -1,4 +1,4 @@
-// Package replay plays posts and articles from JSON lines over and over, at the
+// Package sample plays posts and articles from JSON lines over and over, at the
 // pace of people: the input of a server that has no other. The lines are those
 // that push ingest takes.
 //
@@ -8,7 +8,7 @@
 //
 // The package never reads a clock or chance of its own, and holds what it plays
 // in memory: at most MaxEntries lines.
-package replay
+package sample
 
 import (
 	"bufio"
@@ -26,15 +26,15 @@ import (
 	"github.com/birdwire/birdwire/messages"
 )
 
-//go:embed sample/*.jsonl
-var sample embed.FS
+//go:embed data/*.jsonl
+var bundled embed.FS
 
-// Sample is the bundled input: headlines (see sample/ATTRIBUTION.md) and
+// Bundled is the sample in the binary: headlines (see data/ATTRIBUTION.md) and
 // invented posts.
-func Sample() fs.FS {
-	sub, err := fs.Sub(sample, "sample")
+func Bundled() fs.FS {
+	sub, err := fs.Sub(bundled, "data")
 	if err != nil {
-		panic("replay: the bundled sample is not in the binary: " + err.Error())
+		panic("sample: the bundled sample is not in the binary: " + err.Error())
 	}
 	return sub
 }
@@ -45,7 +45,7 @@ const (
 	maxLine    = 256 << 10
 )
 
-// Config is what a Replay takes.
+// Config is what a Sample takes.
 type Config struct {
 	Files   fs.FS // every *.jsonl in it, by name, and those in its folders
 	Post    func(line []byte) (*messages.Post, error)
@@ -55,8 +55,8 @@ type Config struct {
 	Rand    func(below uint64) uint64 // uniform in [0, below); required
 }
 
-// Replay plays one set of files. It is source.Adapter, and for one source.
-type Replay struct {
+// Sample plays one set of files. It is source.Adapter, and for one source.
+type Sample struct {
 	cfg     Config
 	entries []entry
 	posts   map[string]bool // ids in the set: references to them follow the round
@@ -73,7 +73,7 @@ var ErrEmpty = errors.New("no posts and no articles in *.jsonl files")
 
 // New reads all files. A line that cannot be read is an error that names it:
 // whoever plays a file of their own wants to know.
-func New(cfg Config) (*Replay, error) {
+func New(cfg Config) (*Sample, error) {
 	if cfg.Pace == 0 {
 		cfg.Pace = time.Second
 	}
@@ -85,23 +85,23 @@ func New(cfg Config) (*Replay, error) {
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("replay: %w", err)
+		return nil, fmt.Errorf("sample: %w", err)
 	}
 	slices.Sort(names)
-	r := &Replay{cfg: cfg, posts: make(map[string]bool)}
+	r := &Sample{cfg: cfg, posts: make(map[string]bool)}
 	var posts, articles []entry
 	for _, name := range names {
 		if err := r.load(name, &posts, &articles); err != nil {
-			return nil, fmt.Errorf("replay: %s: %w", name, err)
+			return nil, fmt.Errorf("sample: %s: %w", name, err)
 		}
 	}
 	if r.entries = mix(posts, articles); len(r.entries) == 0 {
-		return nil, fmt.Errorf("replay: %w", ErrEmpty)
+		return nil, fmt.Errorf("sample: %w", ErrEmpty)
 	}
 	return r, nil
 }
 
-func (r *Replay) load(name string, posts, articles *[]entry) error {
+func (r *Sample) load(name string, posts, articles *[]entry) error {
 	file, err := r.cfg.Files.Open(name)
 	if err != nil {
 		return err
@@ -132,7 +132,7 @@ func (r *Replay) load(name string, posts, articles *[]entry) error {
 }
 
 // parse tells articles by their title: posts have none.
-func (r *Replay) parse(line []byte) (entry, error) {
+func (r *Sample) parse(line []byte) (entry, error) {
 	var kind struct {
 		Title *string `json:"title"`
 	}
@@ -171,7 +171,7 @@ type mark struct {
 }
 
 // Poll plays the next item. See source.Adapter.
-func (r *Replay) Poll(_ context.Context, data []byte) (drafts []*messages.Event, next []byte, after time.Duration, err error) {
+func (r *Sample) Poll(_ context.Context, data []byte) (drafts []*messages.Event, next []byte, after time.Duration, err error) {
 	at := mark{Round: 1}
 	if data != nil && json.Unmarshal(data, &at) != nil || at.Round < 1 || at.Next < 0 || at.Next > len(r.entries) {
 		at = mark{Round: at.Round + 1} // of other files, or broken: a new round is safe

@@ -5,8 +5,8 @@ import (
 	"testing"
 
 	"github.com/birdwire/birdwire/actors/router/index"
-	"github.com/birdwire/birdwire/actors/router/rule"
-	"github.com/birdwire/birdwire/actors/router/vector"
+	"github.com/birdwire/birdwire/actors/engine/rule"
+	"github.com/birdwire/birdwire/actors/engine/vector"
 	"github.com/birdwire/birdwire/messages"
 )
 

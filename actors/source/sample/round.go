@@ -1,4 +1,4 @@
-package replay
+package sample
 
 import (
 	"fmt"
@@ -11,7 +11,7 @@ import (
 )
 
 // play is an entry as of a round and of now.
-func (r *Replay) play(e entry, round int) *messages.Event {
+func (r *Sample) play(e entry, round int) *messages.Event {
 	now := r.cfg.Now()
 	if e.article != nil {
 		a := proto.CloneOf(e.article)
@@ -37,12 +37,12 @@ func (r *Replay) play(e entry, round int) *messages.Event {
 }
 
 // age is how long ago it is said to have been written: at least a quarter of most.
-func (r *Replay) age(most time.Duration) time.Duration {
+func (r *Sample) age(most time.Duration) time.Duration {
 	return most/4 + time.Duration(r.cfg.Rand(uint64(most*3/4)))
 }
 
 // reference follows the round where it means a post of the set.
-func (r *Replay) reference(id string, round int) string {
+func (r *Sample) reference(id string, round int) string {
 	if !r.posts[id] {
 		return id
 	}

@@ -4,7 +4,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/birdwire/birdwire/actors/router/text"
+	"github.com/birdwire/birdwire/actors/engine/text"
 	"github.com/birdwire/birdwire/messages"
 )
 

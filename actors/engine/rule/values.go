@@ -8,7 +8,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/birdwire/birdwire/actors/router/text"
+	"github.com/birdwire/birdwire/actors/engine/text"
 )
 
 // nameMax bounds user names. X's have 15 characters; other networks' are longer.

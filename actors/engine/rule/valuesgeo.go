@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/birdwire/birdwire/actors/router/text"
+	"github.com/birdwire/birdwire/actors/engine/text"
 )
 
 // readRadius reads [longitude latitude radius], the radius in mi or km.

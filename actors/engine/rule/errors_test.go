@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/birdwire/birdwire/actors/router/rule"
+	"github.com/birdwire/birdwire/actors/engine/rule"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")

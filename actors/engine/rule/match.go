@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/birdwire/birdwire/actors/router/text"
+	"github.com/birdwire/birdwire/actors/engine/text"
 )
 
 // Match says whether the atom holds. What the document has no data for does

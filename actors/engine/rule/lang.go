@@ -3,7 +3,7 @@ package rule
 import (
 	"strings"
 
-	"github.com/birdwire/birdwire/actors/router/text"
+	"github.com/birdwire/birdwire/actors/engine/text"
 )
 
 // Codes that mean the same language, by the one they are compared as. X still

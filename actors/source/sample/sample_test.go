@@ -1,4 +1,4 @@
-package replay_test
+package sample_test
 
 import (
 	"errors"
@@ -9,13 +9,13 @@ import (
 	"time"
 
 	"github.com/birdwire/birdwire/actors/source/push"
-	"github.com/birdwire/birdwire/actors/source/replay"
+	"github.com/birdwire/birdwire/actors/source/sample"
 )
 
 var noon = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
 
-func config(files fstest.MapFS) replay.Config {
-	return replay.Config{
+func config(files fstest.MapFS) sample.Config {
+	return sample.Config{
 		Files: files, Post: push.ParsePost, Article: push.ParseArticle,
 		Now: func() time.Time { return noon }, Rand: func(below uint64) uint64 { return below / 2 },
 	}
@@ -30,7 +30,7 @@ func article(n int) string {
 }
 
 func TestRounds(t *testing.T) {
-	r, err := replay.New(config(fstest.MapFS{
+	r, err := sample.New(config(fstest.MapFS{
 		"a.jsonl":     {Data: []byte(post("100", "") + "\n" + post("x1", `,"in_reply_to_id":"100","conversation_id":"100","quote_of":{"id":"99","username":"z"}`))},
 		"sub/b.jsonl": {Data: []byte(article(1) + article(2))},
 		"notes.txt":   {Data: []byte("not played")},
@@ -74,7 +74,7 @@ func TestRounds(t *testing.T) {
 }
 
 func TestBrokenMarkBeginsANewRound(t *testing.T) {
-	r, err := replay.New(config(fstest.MapFS{"a.jsonl": {Data: []byte(post("1", ""))}}))
+	r, err := sample.New(config(fstest.MapFS{"a.jsonl": {Data: []byte(post("1", ""))}}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,23 +93,23 @@ func TestBadFiles(t *testing.T) {
 		"a bad post":   {post("1", "") + "\n" + post("", ""), "a.jsonl: line 3: id: missing"},
 		"a bad URL":    {`{"title":"x","url":"y"}`, "a.jsonl: line 1: url: want an http or https URL"},
 		"a long line":  {`{"title":"` + strings.Repeat("x", 300_000) + `"}`, "token too long"},
-		"too many":     {strings.Repeat(post("1", ""), replay.MaxEntries+1), "line 20001: more than 20000 lines"},
+		"too many":     {strings.Repeat(post("1", ""), sample.MaxEntries+1), "line 20001: more than 20000 lines"},
 		"nothing else": {"\n\n", "no posts"},
 	} {
-		_, err := replay.New(config(fstest.MapFS{"a.jsonl": {Data: []byte(c.data)}}))
+		_, err := sample.New(config(fstest.MapFS{"a.jsonl": {Data: []byte(c.data)}}))
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
 	}
-	if _, err := replay.New(config(fstest.MapFS{"a.txt": {}})); !errors.Is(err, replay.ErrEmpty) {
+	if _, err := sample.New(config(fstest.MapFS{"a.txt": {}})); !errors.Is(err, sample.ErrEmpty) {
 		t.Error(err)
 	}
 }
 
 func TestSample(t *testing.T) {
 	cfg := config(nil)
-	cfg.Files = replay.Sample()
-	r, err := replay.New(cfg)
+	cfg.Files = sample.Bundled()
+	r, err := sample.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
