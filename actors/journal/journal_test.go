@@ -12,8 +12,8 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/birdwire/birdwire/actors"
-	"github.com/birdwire/birdwire/actors/journal"
 	"github.com/birdwire/birdwire/actors/engine/repeat"
+	"github.com/birdwire/birdwire/actors/journal"
 	"github.com/birdwire/birdwire/messages"
 	"github.com/birdwire/birdwire/testkit"
 )

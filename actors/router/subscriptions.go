@@ -8,8 +8,8 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
-	"github.com/birdwire/birdwire/actors/router/index"
 	"github.com/birdwire/birdwire/actors/engine/rule"
+	"github.com/birdwire/birdwire/actors/router/index"
 	"github.com/birdwire/birdwire/messages"
 )
 

@@ -8,8 +8,8 @@ import (
 
 	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/actors/connection"
-	"github.com/birdwire/birdwire/actors/journal"
 	"github.com/birdwire/birdwire/actors/engine/repeat"
+	"github.com/birdwire/birdwire/actors/journal"
 	"github.com/birdwire/birdwire/actors/router/replay"
 	"github.com/birdwire/birdwire/actors/source"
 	"github.com/birdwire/birdwire/cluster/store"

@@ -7,9 +7,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/birdwire/birdwire/actors/engine/rule"
 	"github.com/birdwire/birdwire/actors/filterrule"
 	"github.com/birdwire/birdwire/actors/router/replay"
-	"github.com/birdwire/birdwire/actors/engine/rule"
 	"github.com/birdwire/birdwire/gateway/rest"
 	"github.com/birdwire/birdwire/messages"
 )

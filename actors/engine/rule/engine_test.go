@@ -4,9 +4,9 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"github.com/birdwire/birdwire/actors/router/index"
 	"github.com/birdwire/birdwire/actors/engine/rule"
 	"github.com/birdwire/birdwire/actors/engine/vector"
+	"github.com/birdwire/birdwire/actors/router/index"
 	"github.com/birdwire/birdwire/messages"
 )
 

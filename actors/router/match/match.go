@@ -9,8 +9,8 @@ import (
 	"cmp"
 	"slices"
 
-	"github.com/birdwire/birdwire/actors/router/index"
 	"github.com/birdwire/birdwire/actors/engine/rule"
+	"github.com/birdwire/birdwire/actors/router/index"
 	"github.com/birdwire/birdwire/messages"
 )
 

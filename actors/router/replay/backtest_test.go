@@ -11,8 +11,8 @@ import (
 	"testing"
 
 	"github.com/birdwire/birdwire/actors/engine/repeat"
-	"github.com/birdwire/birdwire/actors/router/replay"
 	"github.com/birdwire/birdwire/actors/engine/rule"
+	"github.com/birdwire/birdwire/actors/router/replay"
 	"github.com/birdwire/birdwire/messages"
 )
 

@@ -12,9 +12,9 @@ import (
 	"slices"
 
 	"github.com/birdwire/birdwire/actors/engine/repeat"
+	"github.com/birdwire/birdwire/actors/engine/rule"
 	"github.com/birdwire/birdwire/actors/router/index"
 	"github.com/birdwire/birdwire/actors/router/match"
-	"github.com/birdwire/birdwire/actors/engine/rule"
 	"github.com/birdwire/birdwire/messages"
 )
 

@@ -8,9 +8,9 @@ import (
 	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/vm"
 
+	"github.com/birdwire/birdwire/actors/engine/rule"
 	"github.com/birdwire/birdwire/actors/router/index"
 	"github.com/birdwire/birdwire/actors/router/index/load"
-	"github.com/birdwire/birdwire/actors/engine/rule"
 	"github.com/birdwire/birdwire/messages"
 )
 

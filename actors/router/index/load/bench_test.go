@@ -3,8 +3,8 @@ package load
 import (
 	"testing"
 
-	"github.com/birdwire/birdwire/actors/router/index"
 	"github.com/birdwire/birdwire/actors/engine/rule"
+	"github.com/birdwire/birdwire/actors/router/index"
 	"github.com/birdwire/birdwire/messages"
 )
 

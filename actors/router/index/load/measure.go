@@ -6,8 +6,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/birdwire/birdwire/actors/router/index"
 	"github.com/birdwire/birdwire/actors/engine/rule"
+	"github.com/birdwire/birdwire/actors/router/index"
 	"github.com/birdwire/birdwire/messages"
 )
 
