@@ -47,11 +47,11 @@ var metered = map[messages.Api]bool{messages.Api_API_TWITTER: true, messages.Api
 
 // keyProps makes the props of keys' actors.
 func (n *Node) keyProps() func(keyID string) *actor.Props {
-	monitors := monitor.Config{Clock: n.clock, Props: n.system.props}
-	rules := filterrule.Config{Props: n.system.props, Parse: parseRule(n.cfg.limits())}
+	monitors := monitor.Config{Clock: n.clock, Props: n.system.Props}
+	rules := filterrule.Config{Props: n.system.Props, Parse: parseRule(n.cfg.limits())}
 	cfg := apikey.Config{
 		Records: records{n.store.Control()}, Counters: counters{n.store.Counters()}, History: history{n.journalLog},
-		Clock: n.clock, Rand: n.rand, Worker: n.records, Reader: n.reading, Props: n.system.props, Router: n.router,
+		Clock: n.clock, Rand: n.rand, Worker: n.records, Reader: n.reading, Props: n.system.Props, Router: n.router,
 		Monitor: func(id string, f *messages.Figures) *actor.Props { return monitor.Props(monitors, id, f) },
 		Rule:    func(id string, f *messages.Figures) *actor.Props { return filterrule.Props(rules, id, f) },
 		Connection: func(slot *messages.Slot) *actor.PID {

@@ -113,7 +113,7 @@ func (m *metrics) requested(route, method string, status int, took time.Duration
 
 func (m *metrics) keyed(event string) { m.keyEvents.WithLabelValues(event).Inc() }
 
-func (m *metrics) dropped(kind string) prometheus.Counter { return m.drops.WithLabelValues(kind) }
+func (m *metrics) dropped(kind string) interface{ Inc() } { return m.drops.WithLabelValues(kind) }
 
 func (m *metrics) appended(o journal.Observation) {
 	if o.Err != nil {

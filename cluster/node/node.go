@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,9 +26,11 @@ import (
 	"github.com/birdwire/birdwire/actors/journal"
 	"github.com/birdwire/birdwire/actors/router"
 	"github.com/birdwire/birdwire/actors/router/index"
+	"github.com/birdwire/birdwire/cluster/runtime"
 	"github.com/birdwire/birdwire/cluster/store"
 	"github.com/birdwire/birdwire/cluster/store/nats"
 	"github.com/birdwire/birdwire/gateway/ws"
+	"github.com/birdwire/birdwire/messages"
 )
 
 // Node is one running node.
@@ -39,11 +42,11 @@ type Node struct {
 	metrics     *metrics
 	store       store.Store
 	journalLog  log
-	system      *system
-	clock       clock
-	rand        *random
+	system      *runtime.System
+	clock       runtime.Clock
+	rand        *runtime.Random
 
-	appending, records, reading, polling *pool
+	appending, records, reading, polling *runtime.Pool
 
 	journal, router *actor.PID
 	lane            *actor.PID // the router of semantic filters
@@ -145,21 +148,22 @@ func (n *Node) spawn(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	n.system = newSystem(n.cfg.Name, n.log, n.metrics)
-	stopped := n.actorStopped
-	n.system.stopped.Store(&stopped)
-	n.clock, n.rand = clock{n.system.Root}, newRandom()
-	n.appending = newPool("append", n.system, 2, 16)
-	n.records = newPool("records", n.system, 16, 65_536)
-	n.reading = newPool("read", n.system, 4, 65_536)
-	n.polling = newPool("poll", n.system, 32, 65_536)
+	n.system = runtime.New(runtime.Config{
+		Name: n.cfg.Name, Logger: n.log, Failed: n.actorFailed, DeadLetter: n.deadLetter,
+		Dropped: n.metrics.dropped, WorkPanicked: n.metrics.workPanics.Inc,
+	})
+	n.clock, n.rand = n.system.Clock(), runtime.NewRandom()
+	n.appending = n.system.NewPool("append", 2, 16)
+	n.records = n.system.NewPool("records", 16, 65_536)
+	n.reading = n.system.NewPool("read", 4, 65_536)
+	n.polling = n.system.NewPool("poll", 32, 65_536)
 
 	journalState, lane := journal.NewState(state.Window()), state.Fork(index.Config{})
-	n.router, err = n.system.spawn("router", router.Props(router.Config{
-		Log: n.journalLog, State: state, Clock: n.clock, Worker: n.reading, Props: n.system.props,
+	n.router, err = n.system.Spawn("router", router.Props(router.Config{
+		Log: n.journalLog, State: state, Clock: n.clock, Worker: n.reading, Props: n.system.Props,
 		Journal: func() *actor.PID { return actor.NewPID(n.cfg.Name, "journal") },
 		Logger:  n.log.With("actor", "router"), Observe: n.metrics.handled,
-	}), restartWithBudget)
+	}), runtime.RestartWithBudget)
 	if err != nil {
 		return fmt.Errorf("start router: %w", err)
 	}
@@ -167,12 +171,12 @@ func (n *Node) spawn(ctx context.Context) (err error) {
 		return err
 	}
 	routers := []*actor.PID{n.router, n.lane}
-	n.journal, err = n.system.spawn("journal", journal.Props(journal.Config{
+	n.journal, err = n.system.Spawn("journal", journal.Props(journal.Config{
 		Node: n.cfg.Name, Incarnation: n.incarnation, Log: n.journalLog, State: journalState,
-		Clock: n.clock, Worker: n.appending, Props: n.system.props,
+		Clock: n.clock, Worker: n.appending, Props: n.system.Props,
 		Routers: func() []*actor.PID { return routers },
 		Logger:  n.log.With("actor", "journal"), Observe: n.metrics.appended,
-	}), restartWithBudget)
+	}), runtime.RestartWithBudget)
 	if err != nil {
 		return fmt.Errorf("start journal: %w", err)
 	}
@@ -186,11 +190,11 @@ func (n *Node) spawn(ctx context.Context) (err error) {
 // comparing vectors takes milliseconds where there are many, and posts must not
 // wait for it.
 func (n *Node) spawnLane(state *router.State) (err error) {
-	n.lane, err = n.system.spawn(laneName, router.Props(router.Config{
-		Log: n.journalLog, State: state, Clock: n.clock, Worker: n.reading, Props: n.system.props,
+	n.lane, err = n.system.Spawn(laneName, router.Props(router.Config{
+		Log: n.journalLog, State: state, Clock: n.clock, Worker: n.reading, Props: n.system.Props,
 		Journal: func() *actor.PID { return actor.NewPID(n.cfg.Name, "journal") },
 		Logger:  n.log.With("actor", laneName), Observe: n.metrics.compared,
-	}), restartWithBudget)
+	}), runtime.RestartWithBudget)
 	if err != nil {
 		return fmt.Errorf("start the semantic router: %w", err)
 	}
@@ -199,14 +203,30 @@ func (n *Node) spawnLane(state *router.State) (err error) {
 
 const laneName = "router-semantic"
 
-// actorStopped is told of an actor that failed too often. Without its journal or
-// router a node does nothing; a shard begins anew with its next message.
-func (n *Node) actorStopped(kind, id string, reason any) {
+// actorFailed is told of every failure of an actor. Without its journal or
+// router a node does nothing; a shard starts again with its next message.
+func (n *Node) actorFailed(kind, id string, directive actor.Directive, reason any) {
+	n.metrics.supervised(kind, directive.String())
+	if directive != actor.StopDirective {
+		return
+	}
 	switch kind {
 	case "journal", "router", laneName:
 		n.fail(fmt.Errorf("the %s failed too often and was stopped: %v", kind, reason))
 	case "shard":
 		n.shards.forget(id)
+	}
+}
+
+// deadLetter counts a message that reached nobody. A connection that could not
+// say that it ended must not be sent to for ever.
+func (n *Node) deadLetter(to *actor.PID, message any) {
+	n.metrics.deadLetters.Inc()
+	id, isConnection := strings.CutPrefix(to.GetId(), connectionPrefix)
+	if _, ok := message.(*messages.Deliveries); ok && isConnection {
+		for _, router := range []string{"router", laneName} {
+			n.system.Root.Send(actor.NewPID(n.cfg.Name, router), &messages.Leave{ConnectionId: id})
+		}
 	}
 }
 
@@ -254,7 +274,7 @@ func (n *Node) close(ctx context.Context) error {
 	n.serving.Wait()
 	// Behind the requests: one of the sources answers the pushes under way.
 	n.sources.stop()
-	n.records.settle(2 * time.Second) // slots given back, credits settled
+	n.records.Settle(2 * time.Second) // slots given back, credits settled
 	n.stopActors()
 	return errors.Join(append(errs, n.store.Close())...)
 }
@@ -310,9 +330,9 @@ func (n *Node) stopActors() {
 			}
 		}
 	}
-	for _, p := range []*pool{n.polling, n.reading, n.records, n.appending} {
+	for _, p := range []*runtime.Pool{n.polling, n.reading, n.records, n.appending} {
 		if p != nil {
-			p.close()
+			p.Close()
 		}
 	}
 	n.system.Shutdown()

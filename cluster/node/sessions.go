@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/birdwire/birdwire/actors/connection"
+	"github.com/birdwire/birdwire/cluster/runtime"
 	"github.com/birdwire/birdwire/gateway/ws"
 	"github.com/birdwire/birdwire/messages"
 )
@@ -20,10 +21,10 @@ type sessions struct {
 }
 
 func newSessions(n *Node) sessions {
-	return sessions{n, guarded(connection.Props(connection.Config{
-		Router: n.router, Semantic: n.lane, Clock: n.clock, Rand: n.rand, Worker: n.reading, Props: n.system.props,
+	return sessions{n, runtime.Guarded(connection.Props(connection.Config{
+		Router: n.router, Semantic: n.lane, Clock: n.clock, Rand: n.rand, Worker: n.reading, Props: n.system.Props,
 		Replays: replays{n.journalLog}, Logger: n.log.With("actor", "connection"),
-	}), stopOnFailure)}
+	}), runtime.StopOnFailure)}
 }
 
 var _ ws.Sessions = sessions{}

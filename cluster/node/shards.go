@@ -17,6 +17,7 @@ import (
 
 	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/actors/shard"
+	"github.com/birdwire/birdwire/cluster/runtime"
 	"github.com/birdwire/birdwire/cluster/store"
 	"github.com/birdwire/birdwire/gateway"
 	"github.com/birdwire/birdwire/messages"
@@ -124,7 +125,7 @@ func (n *Node) startShards(ctx context.Context) error {
 		}
 	})
 	n.shards = &shards{log: n.log, start: func(number int) (*actor.PID, error) {
-		return n.system.spawn(fmt.Sprintf("shard/%d", number), shard.Props(cfg, number), restartWithBudget)
+		return n.system.Spawn(fmt.Sprintf("shard/%d", number), shard.Props(cfg, number), runtime.RestartWithBudget)
 	}}
 	waiting := 0
 	for number := range stored {
@@ -174,7 +175,7 @@ func (n *Node) shardConfig(stored [actors.Shards][]actors.Record, active func(in
 	var once [actors.Shards]atomic.Bool
 	return shard.Config{
 		Node: n.cfg.Name, Incarnation: n.incarnation, Records: records{n.store.Control()},
-		Clock: n.clock, Worker: n.records, Props: n.system.props, Router: n.router, Key: n.keyProps(),
+		Clock: n.clock, Worker: n.records, Props: n.system.Props, Router: n.router, Key: n.keyProps(),
 		// One node: whoever is not this process has ended.
 		Dead: func(s *messages.Slot) bool { return s.GetNode() != n.cfg.Name || s.GetIncarnation() != n.incarnation },
 		// What was read at the start is good for the first activation only.

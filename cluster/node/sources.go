@@ -16,6 +16,7 @@ import (
 	"github.com/birdwire/birdwire/actors/source/feed"
 	"github.com/birdwire/birdwire/actors/source/push"
 	"github.com/birdwire/birdwire/actors/source/sample"
+	"github.com/birdwire/birdwire/cluster/runtime"
 	"github.com/birdwire/birdwire/cluster/store"
 	"github.com/birdwire/birdwire/gateway/admin"
 	"github.com/birdwire/birdwire/messages"
@@ -72,7 +73,7 @@ func (s *sources) config(id, kind, url string, adapter source.Adapter, every tim
 	return source.Config{
 		ID: id, Kind: kind, URL: url, Adapter: adapter, Interval: every,
 		Items: items{n.store.Items()}, Records: records{n.store.Control()},
-		Clock: n.clock, Rand: n.rand, Worker: n.records, Polls: n.polling, Props: n.system.props, Journal: n.journal,
+		Clock: n.clock, Rand: n.rand, Worker: n.records, Polls: n.polling, Props: n.system.Props, Journal: n.journal,
 		Log:    n.journalLog,
 		Logger: n.log, Observe: n.metrics.read,
 	}
@@ -84,7 +85,7 @@ func (s *sources) spawn(id string, props *actor.Props) error {
 	if s.stopped {
 		return errors.New("start source: the node is stopping")
 	}
-	pid, err := s.n.system.spawn("source/"+id, props, restartWithPause)
+	pid, err := s.n.system.Spawn("source/"+id, props, runtime.RestartWithPause)
 	if err != nil {
 		return fmt.Errorf("start source %s: %w", id, err)
 	}

@@ -1,4 +1,4 @@
-package node
+package runtime
 
 import (
 	"log/slog"
@@ -40,7 +40,18 @@ func TestFifoKeepsOrderAndLetsGo(t *testing.T) {
 	}
 }
 
-func testSystem() *system { return newSystem("test", slog.New(slog.DiscardHandler), newMetrics()) }
+func testSystem() *System {
+	return New(Config{
+		Name: "test", Logger: slog.New(slog.DiscardHandler), WorkPanicked: func() {},
+		Failed:     func(string, string, actor.Directive, any) {},
+		DeadLetter: func(*actor.PID, any) {},
+		Dropped:    func(string) interface{ Inc() } { return new(counter) },
+	})
+}
+
+type counter struct{ n atomic.Int64 }
+
+func (c *counter) Inc() { c.n.Add(1) }
 
 func TestEveryMessageOfManySendersIsHandledOnceInTheirOrder(t *testing.T) {
 	s := testSystem()
@@ -49,7 +60,7 @@ func TestEveryMessageOfManySendersIsHandledOnceInTheirOrder(t *testing.T) {
 	var last [senders]int
 	var handled sync.WaitGroup
 	handled.Add(senders * each)
-	pid, err := s.spawn("x", s.props("journal", func() actor.Actor {
+	pid, err := s.Spawn("x", s.Props("journal", func() actor.Actor {
 		return actor.ReceiveFunc(func(ctx actor.Context) {
 			if m, ok := ctx.Message().([2]int); ok {
 				if m[1] != last[m[0]]+1 {
@@ -59,7 +70,7 @@ func TestEveryMessageOfManySendersIsHandledOnceInTheirOrder(t *testing.T) {
 				handled.Done()
 			}
 		})
-	}, nil), stopOnFailure)
+	}, nil), StopOnFailure)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +90,7 @@ func TestAFullMailboxShedsButNotWhatGivesBack(t *testing.T) {
 	hold, begun := make(chan struct{}), make(chan struct{})
 	var handled, released atomic.Int64
 	done := make(chan struct{})
-	pid, err := s.spawn("x", s.props("monitor", func() actor.Actor {
+	pid, err := s.Spawn("x", s.Props("monitor", func() actor.Actor {
 		return actor.ReceiveFunc(func(ctx actor.Context) {
 			switch m := ctx.Message().(type) {
 			case string:
@@ -94,7 +105,7 @@ func TestAFullMailboxShedsButNotWhatGivesBack(t *testing.T) {
 				close(done)
 			}
 		})
-	}, nil), stopOnFailure)
+	}, nil), StopOnFailure)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +127,7 @@ func TestARestartKeepsTheMailbox(t *testing.T) {
 	defer s.Shutdown()
 	done := make(chan int)
 	var starts atomic.Int64
-	pid, err := s.spawn("x", s.props("journal", func() actor.Actor {
+	pid, err := s.Spawn("x", s.Props("journal", func() actor.Actor {
 		return actor.ReceiveFunc(func(ctx actor.Context) {
 			switch m := ctx.Message().(type) {
 			case *actor.Started:
@@ -127,7 +138,7 @@ func TestARestartKeepsTheMailbox(t *testing.T) {
 				done <- m
 			}
 		})
-	}, nil), restartWithBudget)
+	}, nil), RestartWithBudget)
 	if err != nil {
 		t.Fatal(err)
 	}

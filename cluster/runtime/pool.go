@@ -1,4 +1,4 @@
-package node
+package runtime
 
 import (
 	"context"
@@ -14,20 +14,20 @@ import (
 	"github.com/birdwire/birdwire/actors"
 )
 
-// pool is an actors.Worker: a fixed number of goroutines, owned by the node and
-// ended by close, and a bounded queue. Past the queue Do answers false, and the
-// actor asks again. The node has several, so that a slow feed never stands in
-// the journal's way.
-type pool struct {
-	name  string
-	root  *actor.RootContext
-	log   *slog.Logger
-	jobs  chan job
-	stop  context.Context
-	end   context.CancelFunc
-	done  sync.WaitGroup
-	panic interface{ Inc() }
-	busy  atomic.Int64 // queued or running
+// Pool is an actors.Worker: a fixed number of goroutines, owned by the node and
+// ended by Close, and a bounded queue. Past the queue Do answers false, and the
+// actor asks again. The node has several, so that a slow feed never delays
+// the journal.
+type Pool struct {
+	name     string
+	root     *actor.RootContext
+	log      *slog.Logger
+	jobs     chan job
+	stop     context.Context
+	end      context.CancelFunc
+	done     sync.WaitGroup
+	panicked func()
+	busy     atomic.Int64 // queued or running
 }
 
 type job struct {
@@ -36,10 +36,11 @@ type job struct {
 	work    func(context.Context) any
 }
 
-var _ actors.Worker = (*pool)(nil)
+var _ actors.Worker = (*Pool)(nil)
 
-func newPool(name string, s *system, workers, queue int) *pool {
-	p := &pool{name: name, root: s.Root, log: s.log, jobs: make(chan job, queue), panic: s.metrics.workPanics}
+// NewPool starts so many goroutines; queue is how many jobs may wait for one.
+func (s *System) NewPool(name string, workers, queue int) *Pool {
+	p := &Pool{name: name, root: s.Root, log: s.cfg.Logger, jobs: make(chan job, queue), panicked: s.cfg.WorkPanicked}
 	p.stop, p.end = context.WithCancel(context.Background())
 	p.done.Add(workers)
 	for range workers {
@@ -48,7 +49,8 @@ func newPool(name string, s *system, workers, queue int) *pool {
 	return p
 }
 
-func (p *pool) Do(to *actor.PID, timeout time.Duration, work func(context.Context) any) bool {
+// Do queues the work, see actors.Worker.
+func (p *Pool) Do(to *actor.PID, timeout time.Duration, work func(context.Context) any) bool {
 	p.busy.Add(1)
 	select {
 	case p.jobs <- job{to, timeout, work}:
@@ -59,7 +61,7 @@ func (p *pool) Do(to *actor.PID, timeout time.Duration, work func(context.Contex
 	}
 }
 
-func (p *pool) run() {
+func (p *Pool) run() {
 	defer p.done.Done()
 	for {
 		select {
@@ -74,12 +76,12 @@ func (p *pool) run() {
 	}
 }
 
-func (p *pool) one(j job) (answer any) {
+func (p *Pool) one(j job) (answer any) {
 	ctx, cancel := context.WithTimeout(p.stop, j.timeout)
 	defer cancel()
 	defer func() {
 		if reason := recover(); reason != nil {
-			p.panic.Inc()
+			p.panicked()
 			p.log.Error("work panicked", "pool", p.name, "for", j.to.GetId(), "reason", fmt.Sprint(reason), "stack", string(debug.Stack()))
 			answer = &actors.WorkPanicked{Reason: reason}
 		}
@@ -87,9 +89,9 @@ func (p *pool) one(j job) (answer any) {
 	return j.work(ctx)
 }
 
-// settle waits until there has been no work for a while, as when what one
+// Settle waits until there has been no work for a while, as when what one
 // answer made its actor ask for has been done too; at most for the time given.
-func (p *pool) settle(atMost time.Duration) {
+func (p *Pool) Settle(atMost time.Duration) {
 	const look, quiet = 5 * time.Millisecond, 10
 	ticker := time.NewTicker(look)
 	defer ticker.Stop()
@@ -101,8 +103,8 @@ func (p *pool) settle(atMost time.Duration) {
 	}
 }
 
-// close ends running work by its context and waits for it.
-func (p *pool) close() {
+// Close ends running work by its context and waits for it.
+func (p *Pool) Close() {
 	p.end()
 	p.done.Wait()
 }
