@@ -6,8 +6,6 @@ import (
 	"strings"
 	"unicode"
 
-	"golang.org/x/text/width"
-
 	"github.com/birdwire/birdwire/gateway/client"
 )
 
@@ -46,15 +44,11 @@ func caret(query string, position int) (line, mark string) {
 	runes := []rune(query)
 	from, to := max(0, position-caretBefore), min(len(runes), position+caretBehind)
 	var before, behind strings.Builder
-	columns := 0
 	if from > 0 {
 		before.WriteRune('…')
-		columns++
 	}
 	for _, r := range runes[from:position] {
-		r = visible(r)
-		before.WriteRune(r)
-		columns += columnsOf(r)
+		before.WriteRune(visible(r))
 	}
 	for _, r := range runes[position:to] {
 		behind.WriteRune(visible(r))
@@ -62,7 +56,7 @@ func caret(query string, position int) (line, mark string) {
 	if to < len(runes) {
 		behind.WriteRune('…')
 	}
-	return before.String() + behind.String(), strings.Repeat(" ", columns) + "^"
+	return before.String() + behind.String(), strings.Repeat(" ", cells(before.String())) + "^"
 }
 
 // visible keeps a character's column where printing it would move or command
@@ -75,15 +69,4 @@ func visible(r rune) rune {
 		return '·'
 	}
 	return r
-}
-
-// columnsOf is how wide a terminal draws the character.
-func columnsOf(r rune) int {
-	switch {
-	case unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf):
-		return 0
-	case width.LookupRune(r).Kind() == width.EastAsianWide, width.LookupRune(r).Kind() == width.EastAsianFullwidth:
-		return 2
-	}
-	return 1
 }

@@ -42,6 +42,9 @@ func addSettings(cmd *cobra.Command, settings []setting) {
 		if s.kind.name == boolKind.name {
 			flags.Lookup(s.flag()).NoOptDefVal = "true"
 		}
+		if s.kind.choices != nil {
+			complete(cmd, s.flag(), s.kind.choices...)
+		}
 	}
 }
 

@@ -75,8 +75,8 @@ func (c *cli) feedsList() *cobra.Command {
 			var rows [][]string
 			for _, f := range feeds {
 				rows = append(rows, []string{
-					f.ID, f.Status, clip(f.Name, 24), f.Category, strconv.FormatInt(f.Events, 10),
-					since(f.LastSuccessAt, now), clip(f.URL, 60), clip(f.LastError, 80),
+					f.ID, f.Status, f.Name, f.Category, strconv.FormatInt(f.Events, 10),
+					since(f.LastSuccessAt, now), f.URL, f.LastError,
 				})
 			}
 			return p.table("ID STATUS NAME CATEGORY EVENTS READ URL ERROR", rows)

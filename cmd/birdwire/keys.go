@@ -49,6 +49,7 @@ ingest:write; ws:connect and rules:write where none is named.`,
 	flags.StringVar(&k.Owner, "owner", "", "whose it is")
 	flags.StringSliceVar(&k.Scopes, "scope", nil, "what it may do; repeat it for more than one")
 	flags.StringSliceVar(&k.APIs, "api", nil, "restrict it to twitter, newsrank or kite; repeat it for more than one")
+	c.completeKey(cmd)
 	return c.operatorCommand(cmd, func(cmd *cobra.Command, _ []string, a *client.Admin, p printer) error {
 		made, err := a.CreateKey(cmd.Context(), k)
 		if err != nil {
@@ -81,7 +82,7 @@ func (c *cli) keysList() *cobra.Command {
 			now := time.Now()
 			var rows [][]string
 			for _, k := range keys {
-				rows = append(rows, []string{k.ID, k.State, k.Plan, clip(k.Name, 40), strings.Join(k.Scopes, ","), since(k.LastUsedAt, now)})
+				rows = append(rows, []string{k.ID, k.State, k.Plan, k.Name, strings.Join(k.Scopes, ","), since(k.LastUsedAt, now)})
 			}
 			return p.table("ID STATE PLAN NAME SCOPES USED", rows)
 		})

@@ -14,9 +14,10 @@ import (
 // kind is a type of setting: how what a user wrote becomes a value. parse's
 // error says what is wanted; who calls it says where it was written.
 type kind struct {
-	name    string // in help: "duration"
-	numbers bool   // the file may hold a bare number
-	list    bool   // the file may hold a list; flags and environment hold commas
+	name    string   // in help: "duration"
+	numbers bool     // the file may hold a bare number
+	list    bool     // the file may hold a list; flags and environment hold commas
+	choices []string // all there are, for shells to offer; nil: any number of them
 	parse   func(text string) (any, error)
 }
 
@@ -153,7 +154,7 @@ var networksKind = kind{name: "networks", list: true, parse: func(s string) (any
 }}
 
 // levelKind is a level of the log.
-var levelKind = kind{name: "level", parse: func(s string) (any, error) {
+var levelKind = kind{name: "level", choices: levelNames, parse: func(s string) (any, error) {
 	var l slog.Level
 	if err := l.UnmarshalText([]byte(s)); err != nil {
 		return nil, fmt.Errorf("want debug, info, warn or error")
@@ -163,7 +164,7 @@ var levelKind = kind{name: "level", parse: func(s string) (any, error) {
 
 // oneOf is a word of few.
 func oneOf(choices ...string) kind {
-	return kind{name: strings.Join(choices, "|"), parse: func(s string) (any, error) {
+	return kind{name: strings.Join(choices, "|"), choices: choices, parse: func(s string) (any, error) {
 		for _, c := range choices {
 			if s == c {
 				return s, nil
@@ -175,4 +176,14 @@ func oneOf(choices ...string) kind {
 
 func splitList(s string) []string {
 	return strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' })
+}
+
+// roughSize is a number of bytes to read at a glance.
+func roughSize(n int64) string {
+	for _, u := range units {
+		if u.bytes > 1 && n >= u.bytes {
+			return strconv.FormatFloat(float64(n)/float64(u.bytes), 'f', 1, 64) + u.suffix
+		}
+	}
+	return strconv.FormatInt(n, 10) + "B"
 }

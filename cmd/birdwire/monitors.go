@@ -78,7 +78,7 @@ func (c *cli) monitorsList() *cobra.Command {
 		return p.value(map[string]any{"monitors": all, "total": len(all)}, func() error {
 			var rows [][]string
 			for _, m := range all {
-				rows = append(rows, []string{m.ID, m.Status, clip(m.Name, 40), clip(strings.Join(m.Usernames, ","), 60), text(m.StatusReason)})
+				rows = append(rows, []string{m.ID, m.Status, m.Name, strings.Join(m.Usernames, ","), text(m.StatusReason)})
 			}
 			return p.table("ID STATUS NAME USERNAMES REASON", rows)
 		})

@@ -31,22 +31,24 @@ func (p printer) value(v any, show func() error) error {
 	return e.Encode(v)
 }
 
+// say prints one line.
+func (p printer) say(format string, args ...any) error {
+	_, err := fmt.Fprintf(p, format+"\n", args...)
+	return err
+}
+
 // gone says that what id names was deleted.
 func (p printer) gone(id string) error {
 	return p.value(map[string]any{"id": id, "deleted": true}, func() error {
-		_, err := fmt.Fprintf(p, "%s deleted\n", id)
-		return err
+		return p.say("%s deleted", id)
 	})
 }
 
-// table prints rows under a heading of one-word columns.
+// table prints rows under a heading of one-word columns, cut to the terminal's
+// width; into a pipe nothing is cut.
 func (p printer) table(heading string, rows [][]string) error {
-	t := tabwriter.NewWriter(p, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, strings.ReplaceAll(heading, " ", "\t"))
-	for _, r := range rows {
-		fmt.Fprintln(t, strings.Join(r, "\t"))
-	}
-	return t.Flush()
+	width, _ := terminal(p.Writer)
+	return writeTable(p, width, strings.Fields(heading), rows)
 }
 
 // sheet prints names and values, one a line; pairs alternate. Empty values are
@@ -89,15 +91,6 @@ func seconds(s float64) string { return showDuration(time.Duration(s * float64(t
 
 // stamp is a moment in full.
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
-
-// clip is at most n characters of s, on one line.
-func clip(s string, n int) string {
-	runes := []rune(strings.Join(strings.Fields(s), " "))
-	if len(runes) <= n {
-		return string(runes)
-	}
-	return string(runes[:n-1]) + "…"
-}
 
 // text is what s points to, "" where it points nowhere.
 func text(s *string) string {

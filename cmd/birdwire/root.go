@@ -71,11 +71,12 @@ beats the environment, the environment beats the file.`,
 	root.SetOut(c.stdout)
 	root.SetErr(c.stderr)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.CompletionOptions.HiddenDefaultCmd = true
+	root.CompletionOptions.HiddenDefaultCmd = false
 	// A group runs only to say what is missing: its usage is its commands.
 	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), "{{if .Runnable}}", "{{if and .Runnable (not .HasAvailableSubCommands)}}", 1))
 	c.group(root,
-		c.serve(), c.keys(), c.monitors(), c.rules(), c.feeds(), c.publish(), c.tail(), c.bench(),
+		c.serve(), c.keys(), c.monitors(), c.rules(), c.feeds(), c.sources(), c.connections(),
+		c.health(), c.publish(), c.tail(), c.bench(), c.version(),
 	)
 	return root
 }

@@ -110,7 +110,7 @@ func (c *cli) rulesList() *cobra.Command {
 		return p.value(map[string]any{"rules": all, "total": len(all)}, func() error {
 			var rows [][]string
 			for _, r := range all {
-				rows = append(rows, []string{r.ID, r.Status, clip(r.Tag, 30), clip(r.Query, 80), text(r.StatusReason)})
+				rows = append(rows, []string{r.ID, r.Status, r.Tag, r.Query, text(r.StatusReason)})
 			}
 			return p.table("ID STATUS TAG QUERY REASON", rows)
 		})

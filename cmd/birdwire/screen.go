@@ -40,6 +40,11 @@ func newScreen(width int, plain bool) *screen {
 	return s
 }
 
+const (
+	defaultWidth = 120 // of a terminal that does not say
+	leastWidth   = 40  // of a line; a narrower terminal wraps it
+)
+
 // terminal says how wide w is; false where it is no terminal.
 func terminal(w io.Writer) (width int, ok bool) {
 	f, ok := w.(*os.File)
@@ -47,10 +52,10 @@ func terminal(w io.Writer) (width int, ok bool) {
 		return 0, false
 	}
 	width, _, err := term.GetSize(int(f.Fd()))
-	if err != nil || width < 40 {
-		width = 120
+	if err != nil || width <= 0 {
+		return defaultWidth, true
 	}
-	return width, true
+	return max(width, leastWidth), true
 }
 
 // part is a piece of a line in one color; nil is the terminal's own.
@@ -68,20 +73,20 @@ func (s *screen) show(w io.Writer, m client.Message) error {
 func (s *screen) line(w io.Writer, indent, sep string, parts []part) error {
 	var b strings.Builder
 	b.WriteString(indent)
-	room := s.width - len(indent)
+	room := s.width - cells(indent)
 	for i, p := range parts {
 		text := printable(p.text)
 		if text == "" {
 			continue
 		}
 		if i > 0 {
-			if room -= len(sep); room < 4 {
+			if room -= cells(sep); room < 4 {
 				break
 			}
 			b.WriteString(sep)
 		}
 		text = clip(text, room)
-		room -= len([]rune(text))
+		room -= cells(text)
 		if p.color != nil {
 			text = p.color.Sprint(text)
 		}
