@@ -8,9 +8,21 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 )
 
+// Instant is a reading of a node's monotonic clock. Nobody sets that clock, so
+// the difference of two readings of one process is how long it took; readings
+// of two processes have nothing to do with each other. The zero Instant is a
+// century before every reading: "never yet" needs no case of its own.
+type Instant = time.Duration
+
 // Clock is the only time that actors know.
 type Clock interface {
+	// Now is the wall clock, which operators and time servers set, forwards and
+	// back: for what is shown or stored, and for the month of a charge. Nothing
+	// is decided by how far two of its readings are apart.
 	Now() time.Time
+	// Elapsed is monotonic: for ages, deadlines, rates and everything else that
+	// is a difference.
+	Elapsed() Instant
 	// After sends message to the actor once d has passed. cancel stops that if
 	// it has not been sent; a timer of a stopped actor ends as a dead letter.
 	After(d time.Duration, to *actor.PID, message any) (cancel func())

@@ -13,10 +13,12 @@ import (
 // Start is when every kit's time begins.
 var Start = time.Date(2026, time.March, 4, 12, 0, 0, 0, time.UTC)
 
-// Clock is an actors.Clock that stands still until Kit.Advance moves it.
+// Clock is an actors.Clock that does not move until Kit.Advance moves it. Its
+// wall time can be set apart from its monotonic time, by Step.
 type Clock struct {
 	mu     sync.Mutex // protects all fields below; workers may ask for the time
-	now    time.Time
+	now    time.Duration
+	wall   time.Time // when now was 0
 	timers timers
 	made   uint64
 	system *actor.ActorSystem
@@ -24,11 +26,29 @@ type Clock struct {
 
 var _ actors.Clock = (*Clock)(nil)
 
-// Now is virtual time.
+// century keeps the zero of Elapsed before all that happens.
+const century = 100 * 365 * 24 * time.Hour
+
+// Now is virtual wall time.
 func (c *Clock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	return c.wall.Add(c.now)
+}
+
+// Elapsed is virtual monotonic time.
+func (c *Clock) Elapsed() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	return c.now
+}
+
+// Step sets the wall clock forwards by d, or back, as an operator or a time
+// server does. Timers and Elapsed know nothing of it.
+func (c *Clock) Step(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.wall = c.wall.Add(d)
 }
 
 // After is sent by the Advance that reaches it; of the same instant, in the
@@ -38,7 +58,7 @@ func (c *Clock) After(d time.Duration, to *actor.PID, message any) (cancel func(
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.made++
-	t := &timer{at: c.now.Add(max(d, 0)), number: c.made, to: to, message: message}
+	t := &timer{at: c.now + max(d, 0), number: c.made, to: to, message: message}
 	heap.Push(&c.timers, t)
 	return func() {
 		c.mu.Lock()
@@ -63,13 +83,13 @@ func (c *Clock) Next() (time.Duration, bool) {
 	if len(c.timers) == 0 {
 		return 0, false
 	}
-	return c.timers[0].at.Sub(c.now), true
+	return c.timers[0].at - c.now, true
 }
 
 // fireNext fires the first timer that is due by target, if any.
-func (c *Clock) fireNext(target time.Time) bool {
+func (c *Clock) fireNext(target time.Duration) bool {
 	c.mu.Lock()
-	if len(c.timers) == 0 || c.timers[0].at.After(target) {
+	if len(c.timers) == 0 || c.timers[0].at > target {
 		c.mu.Unlock()
 		return false
 	}
@@ -80,14 +100,14 @@ func (c *Clock) fireNext(target time.Time) bool {
 	return true
 }
 
-func (c *Clock) set(now time.Time) {
+func (c *Clock) set(now time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.now = now
 }
 
 type timer struct {
-	at      time.Time
+	at      time.Duration // of Elapsed
 	number  uint64
 	to      *actor.PID
 	message any
@@ -100,8 +120,8 @@ type timers []*timer
 func (t timers) Len() int { return len(t) }
 
 func (t timers) Less(i, j int) bool {
-	if !t[i].at.Equal(t[j].at) {
-		return t[i].at.Before(t[j].at)
+	if t[i].at != t[j].at {
+		return t[i].at < t[j].at
 	}
 	return t[i].number < t[j].number
 }

@@ -99,3 +99,22 @@ func TestWorkerRunsHoldsAndRefuses(t *testing.T) {
 		}
 	})
 }
+
+func TestTheWallClockIsSetApart(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		p := k.Probe()
+		begun := k.Clock.Elapsed()
+		k.Clock.After(time.Minute, p.PID(), "due")
+		k.Clock.Step(-time.Hour)
+		p.ExpectNoMessage(time.Minute - 1)
+		k.Clock.Step(2 * time.Hour)
+		p.ExpectNoMessage(0)
+		k.Advance(1)
+		if testkit.Expect[string](p) != "due" || k.Clock.Elapsed()-begun != time.Minute {
+			t.Errorf("%v after the start of the test", k.Clock.Elapsed()-begun)
+		}
+		if got := k.Clock.Now().Sub(testkit.Start); got != time.Hour+time.Minute {
+			t.Errorf("the wall clock went %v", got)
+		}
+	})
+}

@@ -91,7 +91,7 @@ func newKit(tb testing.TB, seed uint64) *Kit {
 		output:   out,
 	}
 	k.System.ProcessRegistry.Address = Address
-	k.Clock = &Clock{now: Start, system: k.System}
+	k.Clock = &Clock{now: century, wall: Start.Add(-century), system: k.System}
 	k.Worker = &Worker{system: k.System, schedule: k.schedule}
 	k.Props = k.props
 	k.System.EventStream.Subscribe(func(event any) {
@@ -153,7 +153,7 @@ func (k *Kit) Settle() {
 // of time, and settles after each.
 func (k *Kit) Advance(d time.Duration) {
 	k.TB.Helper()
-	target := k.Clock.Now().Add(d)
+	target := k.Clock.Elapsed() + d
 	for k.Settle(); k.Clock.fireNext(target); k.Settle() {
 	}
 	k.Clock.set(target)
