@@ -96,7 +96,7 @@ func Unavailable(message any, detail string) any {
 		return &messages.Refused{Refusal: messages.Refusal_REFUSAL_OVERLOAD, RetryAfterMs: 1000, Detail: detail}
 	case *messages.Join:
 		return &messages.JoinRefused{Detail: detail}
-	case *messages.CreateKey, *messages.RevokeKey, *messages.RotateKey, *messages.DescribeKey,
+	case *messages.CreateKey, *messages.RevokeKey, *messages.RotateKey, *messages.UpdateKey, *messages.DescribeKey,
 		*messages.CreateMonitor, *messages.UpdateMonitor, *messages.DeleteMonitor, *messages.GetMonitor, *messages.ListMonitors,
 		*messages.CreateRule, *messages.UpdateRule, *messages.DeleteRule, *messages.GetRule, *messages.ListRules,
 		*messages.ListDeliveries, *messages.ListBilling:

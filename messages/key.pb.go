@@ -655,10 +655,13 @@ func (x *RevokeKey) GetKeyId() string {
 	return ""
 }
 
+// RotateKey gives a key a new secret. The one before it is taken for grace_ms
+// more, so that clients can be changed one after the other; 0: not at all.
 type RotateKey struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	KeyId         string                 `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
 	SecretHash    []byte                 `protobuf:"bytes,2,opt,name=secret_hash,json=secretHash,proto3" json:"secret_hash,omitempty"`
+	GraceMs       int64                  `protobuf:"varint,3,opt,name=grace_ms,json=graceMs,proto3" json:"grace_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -707,6 +710,76 @@ func (x *RotateKey) GetSecretHash() []byte {
 	return nil
 }
 
+func (x *RotateKey) GetGraceMs() int64 {
+	if x != nil {
+		return x.GraceMs
+	}
+	return 0
+}
+
+// UpdateKey changes the named fields of the key: name, owner, plan, scopes,
+// apis. Connections that the key may no longer have are ended.
+// Answer: KeyDescribed or Rejected.
+type UpdateKey struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	KeyId         string                 `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
+	Key           *Key                   `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
+	Fields        []string               `protobuf:"bytes,3,rep,name=fields,proto3" json:"fields,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateKey) Reset() {
+	*x = UpdateKey{}
+	mi := &file_messages_key_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateKey) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateKey) ProtoMessage() {}
+
+func (x *UpdateKey) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_key_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateKey.ProtoReflect.Descriptor instead.
+func (*UpdateKey) Descriptor() ([]byte, []int) {
+	return file_messages_key_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *UpdateKey) GetKeyId() string {
+	if x != nil {
+		return x.KeyId
+	}
+	return ""
+}
+
+func (x *UpdateKey) GetKey() *Key {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *UpdateKey) GetFields() []string {
+	if x != nil {
+		return x.Fields
+	}
+	return nil
+}
+
 type DescribeKey struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	KeyId         string                 `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
@@ -716,7 +789,7 @@ type DescribeKey struct {
 
 func (x *DescribeKey) Reset() {
 	*x = DescribeKey{}
-	mi := &file_messages_key_proto_msgTypes[10]
+	mi := &file_messages_key_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -728,7 +801,7 @@ func (x *DescribeKey) String() string {
 func (*DescribeKey) ProtoMessage() {}
 
 func (x *DescribeKey) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[10]
+	mi := &file_messages_key_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -741,7 +814,7 @@ func (x *DescribeKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DescribeKey.ProtoReflect.Descriptor instead.
 func (*DescribeKey) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{10}
+	return file_messages_key_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *DescribeKey) GetKeyId() string {
@@ -765,7 +838,7 @@ type KeyDescribed struct {
 
 func (x *KeyDescribed) Reset() {
 	*x = KeyDescribed{}
-	mi := &file_messages_key_proto_msgTypes[11]
+	mi := &file_messages_key_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -777,7 +850,7 @@ func (x *KeyDescribed) String() string {
 func (*KeyDescribed) ProtoMessage() {}
 
 func (x *KeyDescribed) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[11]
+	mi := &file_messages_key_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -790,7 +863,7 @@ func (x *KeyDescribed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KeyDescribed.ProtoReflect.Descriptor instead.
 func (*KeyDescribed) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{11}
+	return file_messages_key_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *KeyDescribed) GetKey() *Key {
@@ -847,7 +920,7 @@ type TakeSlot struct {
 
 func (x *TakeSlot) Reset() {
 	*x = TakeSlot{}
-	mi := &file_messages_key_proto_msgTypes[12]
+	mi := &file_messages_key_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -859,7 +932,7 @@ func (x *TakeSlot) String() string {
 func (*TakeSlot) ProtoMessage() {}
 
 func (x *TakeSlot) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[12]
+	mi := &file_messages_key_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -872,7 +945,7 @@ func (x *TakeSlot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TakeSlot.ProtoReflect.Descriptor instead.
 func (*TakeSlot) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{12}
+	return file_messages_key_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *TakeSlot) GetSlot() *Slot {
@@ -898,7 +971,7 @@ type SlotTaken struct {
 
 func (x *SlotTaken) Reset() {
 	*x = SlotTaken{}
-	mi := &file_messages_key_proto_msgTypes[13]
+	mi := &file_messages_key_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -910,7 +983,7 @@ func (x *SlotTaken) String() string {
 func (*SlotTaken) ProtoMessage() {}
 
 func (x *SlotTaken) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[13]
+	mi := &file_messages_key_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -923,7 +996,7 @@ func (x *SlotTaken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SlotTaken.ProtoReflect.Descriptor instead.
 func (*SlotTaken) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{13}
+	return file_messages_key_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *SlotTaken) GetConnectionId() string {
@@ -944,7 +1017,7 @@ type SlotRefused struct {
 
 func (x *SlotRefused) Reset() {
 	*x = SlotRefused{}
-	mi := &file_messages_key_proto_msgTypes[14]
+	mi := &file_messages_key_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -956,7 +1029,7 @@ func (x *SlotRefused) String() string {
 func (*SlotRefused) ProtoMessage() {}
 
 func (x *SlotRefused) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[14]
+	mi := &file_messages_key_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -969,7 +1042,7 @@ func (x *SlotRefused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SlotRefused.ProtoReflect.Descriptor instead.
 func (*SlotRefused) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{14}
+	return file_messages_key_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *SlotRefused) GetConnectionId() string {
@@ -1004,7 +1077,7 @@ type KeyIdle struct {
 
 func (x *KeyIdle) Reset() {
 	*x = KeyIdle{}
-	mi := &file_messages_key_proto_msgTypes[15]
+	mi := &file_messages_key_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1016,7 +1089,7 @@ func (x *KeyIdle) String() string {
 func (*KeyIdle) ProtoMessage() {}
 
 func (x *KeyIdle) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[15]
+	mi := &file_messages_key_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1029,7 +1102,7 @@ func (x *KeyIdle) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KeyIdle.ProtoReflect.Descriptor instead.
 func (*KeyIdle) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{15}
+	return file_messages_key_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *KeyIdle) GetKeyId() string {
@@ -1058,7 +1131,7 @@ type StopIfIdle struct {
 
 func (x *StopIfIdle) Reset() {
 	*x = StopIfIdle{}
-	mi := &file_messages_key_proto_msgTypes[16]
+	mi := &file_messages_key_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1070,7 +1143,7 @@ func (x *StopIfIdle) String() string {
 func (*StopIfIdle) ProtoMessage() {}
 
 func (x *StopIfIdle) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[16]
+	mi := &file_messages_key_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1083,7 +1156,7 @@ func (x *StopIfIdle) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StopIfIdle.ProtoReflect.Descriptor instead.
 func (*StopIfIdle) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{16}
+	return file_messages_key_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *StopIfIdle) GetKeyId() string {
@@ -1111,7 +1184,7 @@ type AskKey struct {
 
 func (x *AskKey) Reset() {
 	*x = AskKey{}
-	mi := &file_messages_key_proto_msgTypes[17]
+	mi := &file_messages_key_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1123,7 +1196,7 @@ func (x *AskKey) String() string {
 func (*AskKey) ProtoMessage() {}
 
 func (x *AskKey) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[17]
+	mi := &file_messages_key_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1136,7 +1209,7 @@ func (x *AskKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AskKey.ProtoReflect.Descriptor instead.
 func (*AskKey) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{17}
+	return file_messages_key_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *AskKey) GetKeyId() string {
@@ -1158,7 +1231,7 @@ type KeyStands struct {
 
 func (x *KeyStands) Reset() {
 	*x = KeyStands{}
-	mi := &file_messages_key_proto_msgTypes[18]
+	mi := &file_messages_key_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1170,7 +1243,7 @@ func (x *KeyStands) String() string {
 func (*KeyStands) ProtoMessage() {}
 
 func (x *KeyStands) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[18]
+	mi := &file_messages_key_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1183,7 +1256,7 @@ func (x *KeyStands) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KeyStands.ProtoReflect.Descriptor instead.
 func (*KeyStands) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{18}
+	return file_messages_key_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *KeyStands) GetKeyId() string {
@@ -1225,7 +1298,7 @@ type FreeSlot struct {
 
 func (x *FreeSlot) Reset() {
 	*x = FreeSlot{}
-	mi := &file_messages_key_proto_msgTypes[19]
+	mi := &file_messages_key_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1237,7 +1310,7 @@ func (x *FreeSlot) String() string {
 func (*FreeSlot) ProtoMessage() {}
 
 func (x *FreeSlot) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[19]
+	mi := &file_messages_key_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1250,7 +1323,7 @@ func (x *FreeSlot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FreeSlot.ProtoReflect.Descriptor instead.
 func (*FreeSlot) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{19}
+	return file_messages_key_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *FreeSlot) GetKeyId() string {
@@ -1280,7 +1353,7 @@ type Rejected struct {
 
 func (x *Rejected) Reset() {
 	*x = Rejected{}
-	mi := &file_messages_key_proto_msgTypes[20]
+	mi := &file_messages_key_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1292,7 +1365,7 @@ func (x *Rejected) String() string {
 func (*Rejected) ProtoMessage() {}
 
 func (x *Rejected) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[20]
+	mi := &file_messages_key_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1305,7 +1378,7 @@ func (x *Rejected) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rejected.ProtoReflect.Descriptor instead.
 func (*Rejected) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{20}
+	return file_messages_key_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Rejected) GetRejection() Rejection {
@@ -1355,7 +1428,7 @@ type CreateMonitor struct {
 
 func (x *CreateMonitor) Reset() {
 	*x = CreateMonitor{}
-	mi := &file_messages_key_proto_msgTypes[21]
+	mi := &file_messages_key_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1367,7 +1440,7 @@ func (x *CreateMonitor) String() string {
 func (*CreateMonitor) ProtoMessage() {}
 
 func (x *CreateMonitor) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[21]
+	mi := &file_messages_key_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1380,7 +1453,7 @@ func (x *CreateMonitor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateMonitor.ProtoReflect.Descriptor instead.
 func (*CreateMonitor) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{21}
+	return file_messages_key_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *CreateMonitor) GetKeyId() string {
@@ -1408,7 +1481,7 @@ type UpdateMonitor struct {
 
 func (x *UpdateMonitor) Reset() {
 	*x = UpdateMonitor{}
-	mi := &file_messages_key_proto_msgTypes[22]
+	mi := &file_messages_key_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1420,7 +1493,7 @@ func (x *UpdateMonitor) String() string {
 func (*UpdateMonitor) ProtoMessage() {}
 
 func (x *UpdateMonitor) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[22]
+	mi := &file_messages_key_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1433,7 +1506,7 @@ func (x *UpdateMonitor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateMonitor.ProtoReflect.Descriptor instead.
 func (*UpdateMonitor) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{22}
+	return file_messages_key_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *UpdateMonitor) GetKeyId() string {
@@ -1467,7 +1540,7 @@ type DeleteMonitor struct {
 
 func (x *DeleteMonitor) Reset() {
 	*x = DeleteMonitor{}
-	mi := &file_messages_key_proto_msgTypes[23]
+	mi := &file_messages_key_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1479,7 +1552,7 @@ func (x *DeleteMonitor) String() string {
 func (*DeleteMonitor) ProtoMessage() {}
 
 func (x *DeleteMonitor) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[23]
+	mi := &file_messages_key_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1492,7 +1565,7 @@ func (x *DeleteMonitor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteMonitor.ProtoReflect.Descriptor instead.
 func (*DeleteMonitor) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{23}
+	return file_messages_key_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *DeleteMonitor) GetKeyId() string {
@@ -1519,7 +1592,7 @@ type GetMonitor struct {
 
 func (x *GetMonitor) Reset() {
 	*x = GetMonitor{}
-	mi := &file_messages_key_proto_msgTypes[24]
+	mi := &file_messages_key_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1531,7 +1604,7 @@ func (x *GetMonitor) String() string {
 func (*GetMonitor) ProtoMessage() {}
 
 func (x *GetMonitor) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[24]
+	mi := &file_messages_key_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1544,7 +1617,7 @@ func (x *GetMonitor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetMonitor.ProtoReflect.Descriptor instead.
 func (*GetMonitor) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{24}
+	return file_messages_key_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *GetMonitor) GetKeyId() string {
@@ -1573,7 +1646,7 @@ type ListMonitors struct {
 
 func (x *ListMonitors) Reset() {
 	*x = ListMonitors{}
-	mi := &file_messages_key_proto_msgTypes[25]
+	mi := &file_messages_key_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1585,7 +1658,7 @@ func (x *ListMonitors) String() string {
 func (*ListMonitors) ProtoMessage() {}
 
 func (x *ListMonitors) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[25]
+	mi := &file_messages_key_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1598,7 +1671,7 @@ func (x *ListMonitors) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMonitors.ProtoReflect.Descriptor instead.
 func (*ListMonitors) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{25}
+	return file_messages_key_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ListMonitors) GetKeyId() string {
@@ -1639,7 +1712,7 @@ type MonitorStands struct {
 
 func (x *MonitorStands) Reset() {
 	*x = MonitorStands{}
-	mi := &file_messages_key_proto_msgTypes[26]
+	mi := &file_messages_key_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1651,7 +1724,7 @@ func (x *MonitorStands) String() string {
 func (*MonitorStands) ProtoMessage() {}
 
 func (x *MonitorStands) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[26]
+	mi := &file_messages_key_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1664,7 +1737,7 @@ func (x *MonitorStands) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MonitorStands.ProtoReflect.Descriptor instead.
 func (*MonitorStands) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{26}
+	return file_messages_key_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *MonitorStands) GetMonitor() *Monitor {
@@ -1691,7 +1764,7 @@ type MonitorsListed struct {
 
 func (x *MonitorsListed) Reset() {
 	*x = MonitorsListed{}
-	mi := &file_messages_key_proto_msgTypes[27]
+	mi := &file_messages_key_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1703,7 +1776,7 @@ func (x *MonitorsListed) String() string {
 func (*MonitorsListed) ProtoMessage() {}
 
 func (x *MonitorsListed) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[27]
+	mi := &file_messages_key_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1716,7 +1789,7 @@ func (x *MonitorsListed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MonitorsListed.ProtoReflect.Descriptor instead.
 func (*MonitorsListed) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{27}
+	return file_messages_key_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *MonitorsListed) GetMonitors() []*Monitor {
@@ -1742,7 +1815,7 @@ type Deleted struct {
 
 func (x *Deleted) Reset() {
 	*x = Deleted{}
-	mi := &file_messages_key_proto_msgTypes[28]
+	mi := &file_messages_key_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1754,7 +1827,7 @@ func (x *Deleted) String() string {
 func (*Deleted) ProtoMessage() {}
 
 func (x *Deleted) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[28]
+	mi := &file_messages_key_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1767,7 +1840,7 @@ func (x *Deleted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Deleted.ProtoReflect.Descriptor instead.
 func (*Deleted) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{28}
+	return file_messages_key_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *Deleted) GetId() string {
@@ -1787,7 +1860,7 @@ type CreateRule struct {
 
 func (x *CreateRule) Reset() {
 	*x = CreateRule{}
-	mi := &file_messages_key_proto_msgTypes[29]
+	mi := &file_messages_key_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1799,7 +1872,7 @@ func (x *CreateRule) String() string {
 func (*CreateRule) ProtoMessage() {}
 
 func (x *CreateRule) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[29]
+	mi := &file_messages_key_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1812,7 +1885,7 @@ func (x *CreateRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateRule.ProtoReflect.Descriptor instead.
 func (*CreateRule) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{29}
+	return file_messages_key_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *CreateRule) GetKeyId() string {
@@ -1840,7 +1913,7 @@ type UpdateRule struct {
 
 func (x *UpdateRule) Reset() {
 	*x = UpdateRule{}
-	mi := &file_messages_key_proto_msgTypes[30]
+	mi := &file_messages_key_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1852,7 +1925,7 @@ func (x *UpdateRule) String() string {
 func (*UpdateRule) ProtoMessage() {}
 
 func (x *UpdateRule) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[30]
+	mi := &file_messages_key_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1865,7 +1938,7 @@ func (x *UpdateRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateRule.ProtoReflect.Descriptor instead.
 func (*UpdateRule) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{30}
+	return file_messages_key_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *UpdateRule) GetKeyId() string {
@@ -1899,7 +1972,7 @@ type DeleteRule struct {
 
 func (x *DeleteRule) Reset() {
 	*x = DeleteRule{}
-	mi := &file_messages_key_proto_msgTypes[31]
+	mi := &file_messages_key_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1911,7 +1984,7 @@ func (x *DeleteRule) String() string {
 func (*DeleteRule) ProtoMessage() {}
 
 func (x *DeleteRule) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[31]
+	mi := &file_messages_key_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1924,7 +1997,7 @@ func (x *DeleteRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteRule.ProtoReflect.Descriptor instead.
 func (*DeleteRule) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{31}
+	return file_messages_key_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *DeleteRule) GetKeyId() string {
@@ -1951,7 +2024,7 @@ type GetRule struct {
 
 func (x *GetRule) Reset() {
 	*x = GetRule{}
-	mi := &file_messages_key_proto_msgTypes[32]
+	mi := &file_messages_key_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1963,7 +2036,7 @@ func (x *GetRule) String() string {
 func (*GetRule) ProtoMessage() {}
 
 func (x *GetRule) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[32]
+	mi := &file_messages_key_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1976,7 +2049,7 @@ func (x *GetRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRule.ProtoReflect.Descriptor instead.
 func (*GetRule) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{32}
+	return file_messages_key_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *GetRule) GetKeyId() string {
@@ -2005,7 +2078,7 @@ type ListRules struct {
 
 func (x *ListRules) Reset() {
 	*x = ListRules{}
-	mi := &file_messages_key_proto_msgTypes[33]
+	mi := &file_messages_key_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2017,7 +2090,7 @@ func (x *ListRules) String() string {
 func (*ListRules) ProtoMessage() {}
 
 func (x *ListRules) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[33]
+	mi := &file_messages_key_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2030,7 +2103,7 @@ func (x *ListRules) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRules.ProtoReflect.Descriptor instead.
 func (*ListRules) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{33}
+	return file_messages_key_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ListRules) GetKeyId() string {
@@ -2071,7 +2144,7 @@ type RuleStands struct {
 
 func (x *RuleStands) Reset() {
 	*x = RuleStands{}
-	mi := &file_messages_key_proto_msgTypes[34]
+	mi := &file_messages_key_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2083,7 +2156,7 @@ func (x *RuleStands) String() string {
 func (*RuleStands) ProtoMessage() {}
 
 func (x *RuleStands) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[34]
+	mi := &file_messages_key_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2096,7 +2169,7 @@ func (x *RuleStands) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RuleStands.ProtoReflect.Descriptor instead.
 func (*RuleStands) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{34}
+	return file_messages_key_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *RuleStands) GetRule() *Rule {
@@ -2123,7 +2196,7 @@ type RulesListed struct {
 
 func (x *RulesListed) Reset() {
 	*x = RulesListed{}
-	mi := &file_messages_key_proto_msgTypes[35]
+	mi := &file_messages_key_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2135,7 +2208,7 @@ func (x *RulesListed) String() string {
 func (*RulesListed) ProtoMessage() {}
 
 func (x *RulesListed) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[35]
+	mi := &file_messages_key_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2148,7 +2221,7 @@ func (x *RulesListed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RulesListed.ProtoReflect.Descriptor instead.
 func (*RulesListed) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{35}
+	return file_messages_key_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *RulesListed) GetRules() []*Rule {
@@ -2177,7 +2250,7 @@ type Figures struct {
 
 func (x *Figures) Reset() {
 	*x = Figures{}
-	mi := &file_messages_key_proto_msgTypes[36]
+	mi := &file_messages_key_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2189,7 +2262,7 @@ func (x *Figures) String() string {
 func (*Figures) ProtoMessage() {}
 
 func (x *Figures) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[36]
+	mi := &file_messages_key_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2202,7 +2275,7 @@ func (x *Figures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Figures.ProtoReflect.Descriptor instead.
 func (*Figures) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{36}
+	return file_messages_key_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Figures) GetMatched() int64 {
@@ -2240,7 +2313,7 @@ type ListDeliveries struct {
 
 func (x *ListDeliveries) Reset() {
 	*x = ListDeliveries{}
-	mi := &file_messages_key_proto_msgTypes[37]
+	mi := &file_messages_key_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2252,7 +2325,7 @@ func (x *ListDeliveries) String() string {
 func (*ListDeliveries) ProtoMessage() {}
 
 func (x *ListDeliveries) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[37]
+	mi := &file_messages_key_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2265,7 +2338,7 @@ func (x *ListDeliveries) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDeliveries.ProtoReflect.Descriptor instead.
 func (*ListDeliveries) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{37}
+	return file_messages_key_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ListDeliveries) GetKeyId() string {
@@ -2310,7 +2383,7 @@ type DeliveryLogged struct {
 
 func (x *DeliveryLogged) Reset() {
 	*x = DeliveryLogged{}
-	mi := &file_messages_key_proto_msgTypes[38]
+	mi := &file_messages_key_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2322,7 +2395,7 @@ func (x *DeliveryLogged) String() string {
 func (*DeliveryLogged) ProtoMessage() {}
 
 func (x *DeliveryLogged) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[38]
+	mi := &file_messages_key_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2335,7 +2408,7 @@ func (x *DeliveryLogged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliveryLogged.ProtoReflect.Descriptor instead.
 func (*DeliveryLogged) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{38}
+	return file_messages_key_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *DeliveryLogged) GetPosition() uint64 {
@@ -2390,7 +2463,7 @@ type DeliveriesListed struct {
 
 func (x *DeliveriesListed) Reset() {
 	*x = DeliveriesListed{}
-	mi := &file_messages_key_proto_msgTypes[39]
+	mi := &file_messages_key_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2402,7 +2475,7 @@ func (x *DeliveriesListed) String() string {
 func (*DeliveriesListed) ProtoMessage() {}
 
 func (x *DeliveriesListed) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[39]
+	mi := &file_messages_key_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2415,7 +2488,7 @@ func (x *DeliveriesListed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliveriesListed.ProtoReflect.Descriptor instead.
 func (*DeliveriesListed) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{39}
+	return file_messages_key_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *DeliveriesListed) GetDeliveries() []*DeliveryLogged {
@@ -2446,7 +2519,7 @@ type DraftMonitor struct {
 
 func (x *DraftMonitor) Reset() {
 	*x = DraftMonitor{}
-	mi := &file_messages_key_proto_msgTypes[40]
+	mi := &file_messages_key_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2458,7 +2531,7 @@ func (x *DraftMonitor) String() string {
 func (*DraftMonitor) ProtoMessage() {}
 
 func (x *DraftMonitor) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[40]
+	mi := &file_messages_key_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2471,7 +2544,7 @@ func (x *DraftMonitor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DraftMonitor.ProtoReflect.Descriptor instead.
 func (*DraftMonitor) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{40}
+	return file_messages_key_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *DraftMonitor) GetId() uint64 {
@@ -2513,7 +2586,7 @@ type MonitorDrafted struct {
 
 func (x *MonitorDrafted) Reset() {
 	*x = MonitorDrafted{}
-	mi := &file_messages_key_proto_msgTypes[41]
+	mi := &file_messages_key_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2525,7 +2598,7 @@ func (x *MonitorDrafted) String() string {
 func (*MonitorDrafted) ProtoMessage() {}
 
 func (x *MonitorDrafted) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[41]
+	mi := &file_messages_key_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2538,7 +2611,7 @@ func (x *MonitorDrafted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MonitorDrafted.ProtoReflect.Descriptor instead.
 func (*MonitorDrafted) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{41}
+	return file_messages_key_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *MonitorDrafted) GetId() uint64 {
@@ -2574,7 +2647,7 @@ type DraftRule struct {
 
 func (x *DraftRule) Reset() {
 	*x = DraftRule{}
-	mi := &file_messages_key_proto_msgTypes[42]
+	mi := &file_messages_key_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2586,7 +2659,7 @@ func (x *DraftRule) String() string {
 func (*DraftRule) ProtoMessage() {}
 
 func (x *DraftRule) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[42]
+	mi := &file_messages_key_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2599,7 +2672,7 @@ func (x *DraftRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DraftRule.ProtoReflect.Descriptor instead.
 func (*DraftRule) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{42}
+	return file_messages_key_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *DraftRule) GetId() uint64 {
@@ -2641,7 +2714,7 @@ type RuleDrafted struct {
 
 func (x *RuleDrafted) Reset() {
 	*x = RuleDrafted{}
-	mi := &file_messages_key_proto_msgTypes[43]
+	mi := &file_messages_key_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2653,7 +2726,7 @@ func (x *RuleDrafted) String() string {
 func (*RuleDrafted) ProtoMessage() {}
 
 func (x *RuleDrafted) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[43]
+	mi := &file_messages_key_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2666,7 +2739,7 @@ func (x *RuleDrafted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RuleDrafted.ProtoReflect.Descriptor instead.
 func (*RuleDrafted) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{43}
+	return file_messages_key_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *RuleDrafted) GetId() uint64 {
@@ -2703,7 +2776,7 @@ type CountHits struct {
 
 func (x *CountHits) Reset() {
 	*x = CountHits{}
-	mi := &file_messages_key_proto_msgTypes[44]
+	mi := &file_messages_key_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2715,7 +2788,7 @@ func (x *CountHits) String() string {
 func (*CountHits) ProtoMessage() {}
 
 func (x *CountHits) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[44]
+	mi := &file_messages_key_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2728,7 +2801,7 @@ func (x *CountHits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CountHits.ProtoReflect.Descriptor instead.
 func (*CountHits) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{44}
+	return file_messages_key_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *CountHits) GetMonitor() *Monitor {
@@ -2770,7 +2843,7 @@ type AskFigures struct {
 
 func (x *AskFigures) Reset() {
 	*x = AskFigures{}
-	mi := &file_messages_key_proto_msgTypes[45]
+	mi := &file_messages_key_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2782,7 +2855,7 @@ func (x *AskFigures) String() string {
 func (*AskFigures) ProtoMessage() {}
 
 func (x *AskFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[45]
+	mi := &file_messages_key_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2795,7 +2868,7 @@ func (x *AskFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AskFigures.ProtoReflect.Descriptor instead.
 func (*AskFigures) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{45}
+	return file_messages_key_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *AskFigures) GetMonitor() *Monitor {
@@ -2823,7 +2896,7 @@ type AuthorsLearnt struct {
 
 func (x *AuthorsLearnt) Reset() {
 	*x = AuthorsLearnt{}
-	mi := &file_messages_key_proto_msgTypes[46]
+	mi := &file_messages_key_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2835,7 +2908,7 @@ func (x *AuthorsLearnt) String() string {
 func (*AuthorsLearnt) ProtoMessage() {}
 
 func (x *AuthorsLearnt) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[46]
+	mi := &file_messages_key_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2848,7 +2921,7 @@ func (x *AuthorsLearnt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuthorsLearnt.ProtoReflect.Descriptor instead.
 func (*AuthorsLearnt) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{46}
+	return file_messages_key_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *AuthorsLearnt) GetMonitorId() string {
@@ -2875,7 +2948,7 @@ type Retire struct {
 
 func (x *Retire) Reset() {
 	*x = Retire{}
-	mi := &file_messages_key_proto_msgTypes[47]
+	mi := &file_messages_key_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2887,7 +2960,7 @@ func (x *Retire) String() string {
 func (*Retire) ProtoMessage() {}
 
 func (x *Retire) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[47]
+	mi := &file_messages_key_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2900,7 +2973,7 @@ func (x *Retire) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Retire.ProtoReflect.Descriptor instead.
 func (*Retire) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{47}
+	return file_messages_key_proto_rawDescGZIP(), []int{48}
 }
 
 type Retired struct {
@@ -2913,7 +2986,7 @@ type Retired struct {
 
 func (x *Retired) Reset() {
 	*x = Retired{}
-	mi := &file_messages_key_proto_msgTypes[48]
+	mi := &file_messages_key_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2925,7 +2998,7 @@ func (x *Retired) String() string {
 func (*Retired) ProtoMessage() {}
 
 func (x *Retired) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[48]
+	mi := &file_messages_key_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2938,7 +3011,7 @@ func (x *Retired) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Retired.ProtoReflect.Descriptor instead.
 func (*Retired) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{48}
+	return file_messages_key_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *Retired) GetId() string {
@@ -2965,7 +3038,7 @@ type ListBilling struct {
 
 func (x *ListBilling) Reset() {
 	*x = ListBilling{}
-	mi := &file_messages_key_proto_msgTypes[49]
+	mi := &file_messages_key_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2977,7 +3050,7 @@ func (x *ListBilling) String() string {
 func (*ListBilling) ProtoMessage() {}
 
 func (x *ListBilling) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[49]
+	mi := &file_messages_key_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2990,7 +3063,7 @@ func (x *ListBilling) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBilling.ProtoReflect.Descriptor instead.
 func (*ListBilling) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{49}
+	return file_messages_key_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *ListBilling) GetKeyId() string {
@@ -3011,7 +3084,7 @@ type BillingListed struct {
 
 func (x *BillingListed) Reset() {
 	*x = BillingListed{}
-	mi := &file_messages_key_proto_msgTypes[50]
+	mi := &file_messages_key_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3023,7 +3096,7 @@ func (x *BillingListed) String() string {
 func (*BillingListed) ProtoMessage() {}
 
 func (x *BillingListed) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[50]
+	mi := &file_messages_key_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3036,7 +3109,7 @@ func (x *BillingListed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BillingListed.ProtoReflect.Descriptor instead.
 func (*BillingListed) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{50}
+	return file_messages_key_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *BillingListed) GetMonth() string {
@@ -3070,7 +3143,7 @@ type AskQueries struct {
 
 func (x *AskQueries) Reset() {
 	*x = AskQueries{}
-	mi := &file_messages_key_proto_msgTypes[51]
+	mi := &file_messages_key_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3082,7 +3155,7 @@ func (x *AskQueries) String() string {
 func (*AskQueries) ProtoMessage() {}
 
 func (x *AskQueries) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[51]
+	mi := &file_messages_key_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3095,7 +3168,7 @@ func (x *AskQueries) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AskQueries.ProtoReflect.Descriptor instead.
 func (*AskQueries) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{51}
+	return file_messages_key_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *AskQueries) GetKeyId() string {
@@ -3114,7 +3187,7 @@ type Queries struct {
 
 func (x *Queries) Reset() {
 	*x = Queries{}
-	mi := &file_messages_key_proto_msgTypes[52]
+	mi := &file_messages_key_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3126,7 +3199,7 @@ func (x *Queries) String() string {
 func (*Queries) ProtoMessage() {}
 
 func (x *Queries) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[52]
+	mi := &file_messages_key_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3139,7 +3212,7 @@ func (x *Queries) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Queries.ProtoReflect.Descriptor instead.
 func (*Queries) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{52}
+	return file_messages_key_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *Queries) GetQueries() []*Query {
@@ -3191,11 +3264,16 @@ const file_messages_key_proto_rawDesc = "" +
 	"\tCreateKey\x12\"\n" +
 	"\x03key\x18\x01 \x01(\v2\x10.birdwire.v1.KeyR\x03key\"\"\n" +
 	"\tRevokeKey\x12\x15\n" +
-	"\x06key_id\x18\x01 \x01(\tR\x05keyId\"C\n" +
+	"\x06key_id\x18\x01 \x01(\tR\x05keyId\"^\n" +
 	"\tRotateKey\x12\x15\n" +
 	"\x06key_id\x18\x01 \x01(\tR\x05keyId\x12\x1f\n" +
 	"\vsecret_hash\x18\x02 \x01(\fR\n" +
-	"secretHash\"$\n" +
+	"secretHash\x12\x19\n" +
+	"\bgrace_ms\x18\x03 \x01(\x03R\agraceMs\"^\n" +
+	"\tUpdateKey\x12\x15\n" +
+	"\x06key_id\x18\x01 \x01(\tR\x05keyId\x12\"\n" +
+	"\x03key\x18\x02 \x01(\v2\x10.birdwire.v1.KeyR\x03key\x12\x16\n" +
+	"\x06fields\x18\x03 \x03(\tR\x06fields\"$\n" +
 	"\vDescribeKey\x12\x15\n" +
 	"\x06key_id\x18\x01 \x01(\tR\x05keyId\"\xdb\x01\n" +
 	"\fKeyDescribed\x12\"\n" +
@@ -3397,7 +3475,7 @@ func file_messages_key_proto_rawDescGZIP() []byte {
 }
 
 var file_messages_key_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_messages_key_proto_msgTypes = make([]protoimpl.MessageInfo, 54)
+var file_messages_key_proto_msgTypes = make([]protoimpl.MessageInfo, 55)
 var file_messages_key_proto_goTypes = []any{
 	(Refusal)(0),             // 0: birdwire.v1.Refusal
 	(Rejection)(0),           // 1: birdwire.v1.Rejection
@@ -3411,105 +3489,107 @@ var file_messages_key_proto_goTypes = []any{
 	(*CreateKey)(nil),        // 9: birdwire.v1.CreateKey
 	(*RevokeKey)(nil),        // 10: birdwire.v1.RevokeKey
 	(*RotateKey)(nil),        // 11: birdwire.v1.RotateKey
-	(*DescribeKey)(nil),      // 12: birdwire.v1.DescribeKey
-	(*KeyDescribed)(nil),     // 13: birdwire.v1.KeyDescribed
-	(*TakeSlot)(nil),         // 14: birdwire.v1.TakeSlot
-	(*SlotTaken)(nil),        // 15: birdwire.v1.SlotTaken
-	(*SlotRefused)(nil),      // 16: birdwire.v1.SlotRefused
-	(*KeyIdle)(nil),          // 17: birdwire.v1.KeyIdle
-	(*StopIfIdle)(nil),       // 18: birdwire.v1.StopIfIdle
-	(*AskKey)(nil),           // 19: birdwire.v1.AskKey
-	(*KeyStands)(nil),        // 20: birdwire.v1.KeyStands
-	(*FreeSlot)(nil),         // 21: birdwire.v1.FreeSlot
-	(*Rejected)(nil),         // 22: birdwire.v1.Rejected
-	(*CreateMonitor)(nil),    // 23: birdwire.v1.CreateMonitor
-	(*UpdateMonitor)(nil),    // 24: birdwire.v1.UpdateMonitor
-	(*DeleteMonitor)(nil),    // 25: birdwire.v1.DeleteMonitor
-	(*GetMonitor)(nil),       // 26: birdwire.v1.GetMonitor
-	(*ListMonitors)(nil),     // 27: birdwire.v1.ListMonitors
-	(*MonitorStands)(nil),    // 28: birdwire.v1.MonitorStands
-	(*MonitorsListed)(nil),   // 29: birdwire.v1.MonitorsListed
-	(*Deleted)(nil),          // 30: birdwire.v1.Deleted
-	(*CreateRule)(nil),       // 31: birdwire.v1.CreateRule
-	(*UpdateRule)(nil),       // 32: birdwire.v1.UpdateRule
-	(*DeleteRule)(nil),       // 33: birdwire.v1.DeleteRule
-	(*GetRule)(nil),          // 34: birdwire.v1.GetRule
-	(*ListRules)(nil),        // 35: birdwire.v1.ListRules
-	(*RuleStands)(nil),       // 36: birdwire.v1.RuleStands
-	(*RulesListed)(nil),      // 37: birdwire.v1.RulesListed
-	(*Figures)(nil),          // 38: birdwire.v1.Figures
-	(*ListDeliveries)(nil),   // 39: birdwire.v1.ListDeliveries
-	(*DeliveryLogged)(nil),   // 40: birdwire.v1.DeliveryLogged
-	(*DeliveriesListed)(nil), // 41: birdwire.v1.DeliveriesListed
-	(*DraftMonitor)(nil),     // 42: birdwire.v1.DraftMonitor
-	(*MonitorDrafted)(nil),   // 43: birdwire.v1.MonitorDrafted
-	(*DraftRule)(nil),        // 44: birdwire.v1.DraftRule
-	(*RuleDrafted)(nil),      // 45: birdwire.v1.RuleDrafted
-	(*CountHits)(nil),        // 46: birdwire.v1.CountHits
-	(*AskFigures)(nil),       // 47: birdwire.v1.AskFigures
-	(*AuthorsLearnt)(nil),    // 48: birdwire.v1.AuthorsLearnt
-	(*Retire)(nil),           // 49: birdwire.v1.Retire
-	(*Retired)(nil),          // 50: birdwire.v1.Retired
-	(*ListBilling)(nil),      // 51: birdwire.v1.ListBilling
-	(*BillingListed)(nil),    // 52: birdwire.v1.BillingListed
-	(*AskQueries)(nil),       // 53: birdwire.v1.AskQueries
-	(*Queries)(nil),          // 54: birdwire.v1.Queries
-	nil,                      // 55: birdwire.v1.AuthorsLearnt.IdsEntry
-	(Api)(0),                 // 56: birdwire.v1.Api
-	(*Key)(nil),              // 57: birdwire.v1.Key
-	(*Slot)(nil),             // 58: birdwire.v1.Slot
-	(*Monitor)(nil),          // 59: birdwire.v1.Monitor
-	(*Rule)(nil),             // 60: birdwire.v1.Rule
-	(*Event)(nil),            // 61: birdwire.v1.Event
-	(*Origin)(nil),           // 62: birdwire.v1.Origin
-	(*Query)(nil),            // 63: birdwire.v1.Query
+	(*UpdateKey)(nil),        // 12: birdwire.v1.UpdateKey
+	(*DescribeKey)(nil),      // 13: birdwire.v1.DescribeKey
+	(*KeyDescribed)(nil),     // 14: birdwire.v1.KeyDescribed
+	(*TakeSlot)(nil),         // 15: birdwire.v1.TakeSlot
+	(*SlotTaken)(nil),        // 16: birdwire.v1.SlotTaken
+	(*SlotRefused)(nil),      // 17: birdwire.v1.SlotRefused
+	(*KeyIdle)(nil),          // 18: birdwire.v1.KeyIdle
+	(*StopIfIdle)(nil),       // 19: birdwire.v1.StopIfIdle
+	(*AskKey)(nil),           // 20: birdwire.v1.AskKey
+	(*KeyStands)(nil),        // 21: birdwire.v1.KeyStands
+	(*FreeSlot)(nil),         // 22: birdwire.v1.FreeSlot
+	(*Rejected)(nil),         // 23: birdwire.v1.Rejected
+	(*CreateMonitor)(nil),    // 24: birdwire.v1.CreateMonitor
+	(*UpdateMonitor)(nil),    // 25: birdwire.v1.UpdateMonitor
+	(*DeleteMonitor)(nil),    // 26: birdwire.v1.DeleteMonitor
+	(*GetMonitor)(nil),       // 27: birdwire.v1.GetMonitor
+	(*ListMonitors)(nil),     // 28: birdwire.v1.ListMonitors
+	(*MonitorStands)(nil),    // 29: birdwire.v1.MonitorStands
+	(*MonitorsListed)(nil),   // 30: birdwire.v1.MonitorsListed
+	(*Deleted)(nil),          // 31: birdwire.v1.Deleted
+	(*CreateRule)(nil),       // 32: birdwire.v1.CreateRule
+	(*UpdateRule)(nil),       // 33: birdwire.v1.UpdateRule
+	(*DeleteRule)(nil),       // 34: birdwire.v1.DeleteRule
+	(*GetRule)(nil),          // 35: birdwire.v1.GetRule
+	(*ListRules)(nil),        // 36: birdwire.v1.ListRules
+	(*RuleStands)(nil),       // 37: birdwire.v1.RuleStands
+	(*RulesListed)(nil),      // 38: birdwire.v1.RulesListed
+	(*Figures)(nil),          // 39: birdwire.v1.Figures
+	(*ListDeliveries)(nil),   // 40: birdwire.v1.ListDeliveries
+	(*DeliveryLogged)(nil),   // 41: birdwire.v1.DeliveryLogged
+	(*DeliveriesListed)(nil), // 42: birdwire.v1.DeliveriesListed
+	(*DraftMonitor)(nil),     // 43: birdwire.v1.DraftMonitor
+	(*MonitorDrafted)(nil),   // 44: birdwire.v1.MonitorDrafted
+	(*DraftRule)(nil),        // 45: birdwire.v1.DraftRule
+	(*RuleDrafted)(nil),      // 46: birdwire.v1.RuleDrafted
+	(*CountHits)(nil),        // 47: birdwire.v1.CountHits
+	(*AskFigures)(nil),       // 48: birdwire.v1.AskFigures
+	(*AuthorsLearnt)(nil),    // 49: birdwire.v1.AuthorsLearnt
+	(*Retire)(nil),           // 50: birdwire.v1.Retire
+	(*Retired)(nil),          // 51: birdwire.v1.Retired
+	(*ListBilling)(nil),      // 52: birdwire.v1.ListBilling
+	(*BillingListed)(nil),    // 53: birdwire.v1.BillingListed
+	(*AskQueries)(nil),       // 54: birdwire.v1.AskQueries
+	(*Queries)(nil),          // 55: birdwire.v1.Queries
+	nil,                      // 56: birdwire.v1.AuthorsLearnt.IdsEntry
+	(Api)(0),                 // 57: birdwire.v1.Api
+	(*Key)(nil),              // 58: birdwire.v1.Key
+	(*Slot)(nil),             // 59: birdwire.v1.Slot
+	(*Monitor)(nil),          // 60: birdwire.v1.Monitor
+	(*Rule)(nil),             // 61: birdwire.v1.Rule
+	(*Event)(nil),            // 62: birdwire.v1.Event
+	(*Origin)(nil),           // 63: birdwire.v1.Origin
+	(*Query)(nil),            // 64: birdwire.v1.Query
 }
 var file_messages_key_proto_depIdxs = []int32{
 	2,  // 0: birdwire.v1.Admit.credential:type_name -> birdwire.v1.Credential
-	56, // 1: birdwire.v1.Admit.api:type_name -> birdwire.v1.Api
+	57, // 1: birdwire.v1.Admit.api:type_name -> birdwire.v1.Api
 	0,  // 2: birdwire.v1.Refused.refusal:type_name -> birdwire.v1.Refusal
-	56, // 3: birdwire.v1.Release.api:type_name -> birdwire.v1.Api
+	57, // 3: birdwire.v1.Release.api:type_name -> birdwire.v1.Api
 	2,  // 4: birdwire.v1.Authorize.credential:type_name -> birdwire.v1.Credential
-	57, // 5: birdwire.v1.Authorized.key:type_name -> birdwire.v1.Key
-	57, // 6: birdwire.v1.CreateKey.key:type_name -> birdwire.v1.Key
-	57, // 7: birdwire.v1.KeyDescribed.key:type_name -> birdwire.v1.Key
-	58, // 8: birdwire.v1.KeyDescribed.slots:type_name -> birdwire.v1.Slot
-	58, // 9: birdwire.v1.TakeSlot.slot:type_name -> birdwire.v1.Slot
-	58, // 10: birdwire.v1.KeyStands.slots:type_name -> birdwire.v1.Slot
-	1,  // 11: birdwire.v1.Rejected.rejection:type_name -> birdwire.v1.Rejection
-	59, // 12: birdwire.v1.CreateMonitor.monitor:type_name -> birdwire.v1.Monitor
-	59, // 13: birdwire.v1.UpdateMonitor.monitor:type_name -> birdwire.v1.Monitor
-	59, // 14: birdwire.v1.MonitorStands.monitor:type_name -> birdwire.v1.Monitor
-	38, // 15: birdwire.v1.MonitorStands.figures:type_name -> birdwire.v1.Figures
-	59, // 16: birdwire.v1.MonitorsListed.monitors:type_name -> birdwire.v1.Monitor
-	60, // 17: birdwire.v1.CreateRule.rule:type_name -> birdwire.v1.Rule
-	60, // 18: birdwire.v1.UpdateRule.rule:type_name -> birdwire.v1.Rule
-	60, // 19: birdwire.v1.RuleStands.rule:type_name -> birdwire.v1.Rule
-	38, // 20: birdwire.v1.RuleStands.figures:type_name -> birdwire.v1.Figures
-	60, // 21: birdwire.v1.RulesListed.rules:type_name -> birdwire.v1.Rule
-	61, // 22: birdwire.v1.DeliveryLogged.event:type_name -> birdwire.v1.Event
-	62, // 23: birdwire.v1.DeliveryLogged.origin:type_name -> birdwire.v1.Origin
-	40, // 24: birdwire.v1.DeliveriesListed.deliveries:type_name -> birdwire.v1.DeliveryLogged
-	59, // 25: birdwire.v1.DraftMonitor.stands:type_name -> birdwire.v1.Monitor
-	59, // 26: birdwire.v1.DraftMonitor.change:type_name -> birdwire.v1.Monitor
-	59, // 27: birdwire.v1.MonitorDrafted.monitor:type_name -> birdwire.v1.Monitor
-	22, // 28: birdwire.v1.MonitorDrafted.rejected:type_name -> birdwire.v1.Rejected
-	60, // 29: birdwire.v1.DraftRule.stands:type_name -> birdwire.v1.Rule
-	60, // 30: birdwire.v1.DraftRule.change:type_name -> birdwire.v1.Rule
-	60, // 31: birdwire.v1.RuleDrafted.rule:type_name -> birdwire.v1.Rule
-	22, // 32: birdwire.v1.RuleDrafted.rejected:type_name -> birdwire.v1.Rejected
-	59, // 33: birdwire.v1.CountHits.monitor:type_name -> birdwire.v1.Monitor
-	61, // 34: birdwire.v1.CountHits.events:type_name -> birdwire.v1.Event
-	59, // 35: birdwire.v1.AskFigures.monitor:type_name -> birdwire.v1.Monitor
-	60, // 36: birdwire.v1.AskFigures.rule:type_name -> birdwire.v1.Rule
-	55, // 37: birdwire.v1.AuthorsLearnt.ids:type_name -> birdwire.v1.AuthorsLearnt.IdsEntry
-	38, // 38: birdwire.v1.Retired.figures:type_name -> birdwire.v1.Figures
-	63, // 39: birdwire.v1.Queries.queries:type_name -> birdwire.v1.Query
-	40, // [40:40] is the sub-list for method output_type
-	40, // [40:40] is the sub-list for method input_type
-	40, // [40:40] is the sub-list for extension type_name
-	40, // [40:40] is the sub-list for extension extendee
-	0,  // [0:40] is the sub-list for field type_name
+	58, // 5: birdwire.v1.Authorized.key:type_name -> birdwire.v1.Key
+	58, // 6: birdwire.v1.CreateKey.key:type_name -> birdwire.v1.Key
+	58, // 7: birdwire.v1.UpdateKey.key:type_name -> birdwire.v1.Key
+	58, // 8: birdwire.v1.KeyDescribed.key:type_name -> birdwire.v1.Key
+	59, // 9: birdwire.v1.KeyDescribed.slots:type_name -> birdwire.v1.Slot
+	59, // 10: birdwire.v1.TakeSlot.slot:type_name -> birdwire.v1.Slot
+	59, // 11: birdwire.v1.KeyStands.slots:type_name -> birdwire.v1.Slot
+	1,  // 12: birdwire.v1.Rejected.rejection:type_name -> birdwire.v1.Rejection
+	60, // 13: birdwire.v1.CreateMonitor.monitor:type_name -> birdwire.v1.Monitor
+	60, // 14: birdwire.v1.UpdateMonitor.monitor:type_name -> birdwire.v1.Monitor
+	60, // 15: birdwire.v1.MonitorStands.monitor:type_name -> birdwire.v1.Monitor
+	39, // 16: birdwire.v1.MonitorStands.figures:type_name -> birdwire.v1.Figures
+	60, // 17: birdwire.v1.MonitorsListed.monitors:type_name -> birdwire.v1.Monitor
+	61, // 18: birdwire.v1.CreateRule.rule:type_name -> birdwire.v1.Rule
+	61, // 19: birdwire.v1.UpdateRule.rule:type_name -> birdwire.v1.Rule
+	61, // 20: birdwire.v1.RuleStands.rule:type_name -> birdwire.v1.Rule
+	39, // 21: birdwire.v1.RuleStands.figures:type_name -> birdwire.v1.Figures
+	61, // 22: birdwire.v1.RulesListed.rules:type_name -> birdwire.v1.Rule
+	62, // 23: birdwire.v1.DeliveryLogged.event:type_name -> birdwire.v1.Event
+	63, // 24: birdwire.v1.DeliveryLogged.origin:type_name -> birdwire.v1.Origin
+	41, // 25: birdwire.v1.DeliveriesListed.deliveries:type_name -> birdwire.v1.DeliveryLogged
+	60, // 26: birdwire.v1.DraftMonitor.stands:type_name -> birdwire.v1.Monitor
+	60, // 27: birdwire.v1.DraftMonitor.change:type_name -> birdwire.v1.Monitor
+	60, // 28: birdwire.v1.MonitorDrafted.monitor:type_name -> birdwire.v1.Monitor
+	23, // 29: birdwire.v1.MonitorDrafted.rejected:type_name -> birdwire.v1.Rejected
+	61, // 30: birdwire.v1.DraftRule.stands:type_name -> birdwire.v1.Rule
+	61, // 31: birdwire.v1.DraftRule.change:type_name -> birdwire.v1.Rule
+	61, // 32: birdwire.v1.RuleDrafted.rule:type_name -> birdwire.v1.Rule
+	23, // 33: birdwire.v1.RuleDrafted.rejected:type_name -> birdwire.v1.Rejected
+	60, // 34: birdwire.v1.CountHits.monitor:type_name -> birdwire.v1.Monitor
+	62, // 35: birdwire.v1.CountHits.events:type_name -> birdwire.v1.Event
+	60, // 36: birdwire.v1.AskFigures.monitor:type_name -> birdwire.v1.Monitor
+	61, // 37: birdwire.v1.AskFigures.rule:type_name -> birdwire.v1.Rule
+	56, // 38: birdwire.v1.AuthorsLearnt.ids:type_name -> birdwire.v1.AuthorsLearnt.IdsEntry
+	39, // 39: birdwire.v1.Retired.figures:type_name -> birdwire.v1.Figures
+	64, // 40: birdwire.v1.Queries.queries:type_name -> birdwire.v1.Query
+	41, // [41:41] is the sub-list for method output_type
+	41, // [41:41] is the sub-list for method input_type
+	41, // [41:41] is the sub-list for extension type_name
+	41, // [41:41] is the sub-list for extension extendee
+	0,  // [0:41] is the sub-list for field type_name
 }
 
 func init() { file_messages_key_proto_init() }
@@ -3527,7 +3607,7 @@ func file_messages_key_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_messages_key_proto_rawDesc), len(file_messages_key_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   54,
+			NumMessages:   55,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -136,6 +136,8 @@ type Key struct {
 	CreatedMs     int64                  `protobuf:"varint,9,opt,name=created_ms,json=createdMs,proto3" json:"created_ms,omitempty"`
 	LastUsedMs    int64                  `protobuf:"varint,10,opt,name=last_used_ms,json=lastUsedMs,proto3" json:"last_used_ms,omitempty"` // to the minute
 	NextK         uint32                 `protobuf:"varint,11,opt,name=next_k,json=nextK,proto3" json:"next_k,omitempty"`                  // the next number of a rule or monitor; never reused
+	FormerHash    []byte                 `protobuf:"bytes,12,opt,name=former_hash,json=formerHash,proto3" json:"former_hash,omitempty"`    // of the secret before the last rotation, taken until former_until_ms
+	FormerUntilMs int64                  `protobuf:"varint,13,opt,name=former_until_ms,json=formerUntilMs,proto3" json:"former_until_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -243,6 +245,20 @@ func (x *Key) GetLastUsedMs() int64 {
 func (x *Key) GetNextK() uint32 {
 	if x != nil {
 		return x.NextK
+	}
+	return 0
+}
+
+func (x *Key) GetFormerHash() []byte {
+	if x != nil {
+		return x.FormerHash
+	}
+	return nil
+}
+
+func (x *Key) GetFormerUntilMs() int64 {
+	if x != nil {
+		return x.FormerUntilMs
 	}
 	return 0
 }
@@ -1003,7 +1019,7 @@ var File_messages_record_proto protoreflect.FileDescriptor
 
 const file_messages_record_proto_rawDesc = "" +
 	"\n" +
-	"\x15messages/record.proto\x12\vbirdwire.v1\x1a\x16messages/article.proto\"\xb7\x02\n" +
+	"\x15messages/record.proto\x12\vbirdwire.v1\x1a\x16messages/article.proto\"\x80\x03\n" +
 	"\x03Key\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x14\n" +
@@ -1019,7 +1035,10 @@ const file_messages_record_proto_rawDesc = "" +
 	"\flast_used_ms\x18\n" +
 	" \x01(\x03R\n" +
 	"lastUsedMs\x12\x15\n" +
-	"\x06next_k\x18\v \x01(\rR\x05nextK\"|\n" +
+	"\x06next_k\x18\v \x01(\rR\x05nextK\x12\x1f\n" +
+	"\vformer_hash\x18\f \x01(\fR\n" +
+	"formerHash\x12&\n" +
+	"\x0fformer_until_ms\x18\r \x01(\x03R\rformerUntilMs\"|\n" +
 	"\x05Shard\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x12\x12\n" +
 	"\x04node\x18\x02 \x01(\tR\x04node\x12 \n" +

@@ -31,11 +31,9 @@ var noHash [32]byte
 
 // verify is nil for the credential of an active key.
 func (k *key) verify(c *messages.Credential) *messages.Refused {
-	hash := k.record.GetSecretHash()
-	if len(hash) == 0 {
-		hash = noHash[:]
-	}
-	if same := subtle.ConstantTimeCompare(hash, c.GetSecretHash()); same != 1 || k.record == nil || len(k.record.GetSecretHash()) == 0 {
+	now := same(k.record.GetSecretHash(), c)
+	former := same(k.record.GetFormerHash(), c) && k.cfg.Clock.Now().UnixMilli() < k.record.GetFormerUntilMs()
+	if !now && !former {
 		return refused(messages.Refusal_REFUSAL_UNKNOWN_KEY, "the key is not one that is known here")
 	}
 	if !k.live() {
@@ -45,12 +43,33 @@ func (k *key) verify(c *messages.Credential) *messages.Refused {
 	return nil
 }
 
+// same takes the same time whatever it finds, also where there is no hash.
+func same(hash []byte, c *messages.Credential) bool {
+	known := len(hash) > 0
+	if !known {
+		hash = noHash[:]
+	}
+	return subtle.ConstantTimeCompare(hash, c.GetSecretHash()) == 1 && known
+}
+
 // admissible is nil where a slot decides.
 func (k *key) admissible(m *messages.Admit) *messages.Refused {
 	if r := k.verify(m.GetCredential()); r != nil {
 		return r
 	}
-	if apis := k.record.GetApis(); len(apis) > 0 && !slices.Contains(apis, m.GetApi()) {
+	if r := k.mayUse(m.GetApi()); r != nil {
+		return r
+	}
+	if k.metered(m.GetApi()) && k.exhausted() {
+		return refused(messages.Refusal_REFUSAL_CREDITS, "the month's credits are used up")
+	}
+	return nil
+}
+
+// mayUse is nil where the key's own fields and its plan allow connections to
+// the API.
+func (k *key) mayUse(api messages.Api) *messages.Refused {
+	if apis := k.record.GetApis(); len(apis) > 0 && !slices.Contains(apis, api) {
 		return refused(messages.Refusal_REFUSAL_SCOPE, "the key is not for this API")
 	}
 	if !k.has(scopeConnect) {
@@ -61,11 +80,8 @@ func (k *key) admissible(m *messages.Admit) *messages.Refused {
 		k.log.Error("the key's plan is not configured", "plan", k.record.GetPlan())
 		return refused(messages.Refusal_REFUSAL_PLAN, fmt.Sprintf("the plan %q is not offered any more", k.record.GetPlan()))
 	}
-	if plan.Connections[m.GetApi()] <= 0 {
+	if plan.Connections[api] <= 0 {
 		return refused(messages.Refusal_REFUSAL_PLAN, fmt.Sprintf("the plan %q has no such connections", k.record.GetPlan()))
-	}
-	if k.metered(m.GetApi()) && k.exhausted() {
-		return refused(messages.Refusal_REFUSAL_CREDITS, "the month's credits are used up")
 	}
 	return nil
 }

@@ -196,7 +196,7 @@ func (k *key) serve(ctx actor.Context) {
 		k.release(ctx, m.GetConnectionId())
 	case *messages.Authorize:
 		k.authorize(ctx, m)
-	case *messages.CreateKey, *messages.RevokeKey, *messages.RotateKey, *messages.DescribeKey, *messages.ListBilling:
+	case *messages.CreateKey, *messages.RevokeKey, *messages.RotateKey, *messages.UpdateKey, *messages.DescribeKey, *messages.ListBilling:
 		k.serveKey(ctx)
 	default:
 		k.serveStanding(ctx)

@@ -28,6 +28,8 @@ func (k *key) serveKey(ctx actor.Context) {
 		k.begin(ctx, sender, k.revoke)
 	case *messages.RotateKey:
 		k.begin(ctx, sender, func(ctx actor.Context) { k.rotate(ctx, m) })
+	case *messages.UpdateKey:
+		k.begin(ctx, sender, func(ctx actor.Context) { k.updateKey(ctx, m) })
 	case *messages.DescribeKey:
 		if k.record == nil {
 			k.respond(ctx, noKey())
@@ -81,15 +83,6 @@ func (k *key) newRecord(given *messages.Key) (*messages.Key, *messages.Rejected)
 	invalid := func(field, why string) (*messages.Key, *messages.Rejected) {
 		return nil, rejected(messages.Rejection_REJECTION_INVALID, field, why)
 	}
-	if why := actors.TextFault(given.GetName(), 1, maxKeyName); why != "" {
-		return invalid("name", why)
-	}
-	if why := actors.TextFault(given.GetOwner(), 0, maxKeyOwner); why != "" {
-		return invalid("owner", why)
-	}
-	if _, ok := k.cfg.Plans[given.GetPlan()]; !ok {
-		return invalid("plan", "is not a plan that is configured here")
-	}
 	if len(given.GetSecretHash()) != hashLength {
 		return invalid("secret_hash", "must be a SHA-256")
 	}
@@ -97,15 +90,11 @@ func (k *key) newRecord(given *messages.Key) (*messages.Key, *messages.Rejected)
 	if len(scopes) == 0 {
 		scopes = k.cfg.DefaultScopes
 	}
-	for _, s := range scopes {
-		if why := actors.TextFault(s, 1, maxKeyName); why != "" || len(k.cfg.Scopes) > 0 && !slices.Contains(k.cfg.Scopes, s) {
-			return invalid("scopes", "there is no such scope")
-		}
+	given = &messages.Key{
+		Name: given.GetName(), Owner: given.GetOwner(), Plan: given.GetPlan(), Scopes: scopes, Apis: given.GetApis(), SecretHash: given.GetSecretHash(),
 	}
-	for _, api := range given.GetApis() {
-		if _, ok := messages.Api_name[int32(api)]; !ok || api == messages.Api_API_UNSPECIFIED {
-			return invalid("apis", "there is no such API")
-		}
+	if field, why := k.keyFault(given); why != "" {
+		return invalid(field, why)
 	}
 	return &messages.Key{
 		Id: k.id, Name: given.GetName(), Owner: given.GetOwner(), Plan: given.GetPlan(), Scopes: scopes, Apis: given.GetApis(),
@@ -137,37 +126,23 @@ func (k *key) revoke(ctx actor.Context) {
 // endAll closes the connections of a key that is no more. Their slots come
 // back as they end.
 func (k *key) endAll(ctx actor.Context) {
+	k.endSlots(ctx, func(*messages.Slot) bool { return true },
+		&messages.End{Reason: messages.EndReason_END_REVOKED, Detail: "the key has been revoked"})
+}
+
+func (k *key) endSlots(ctx actor.Context, which func(*messages.Slot) bool, end *messages.End) {
 	for _, slot := range k.slots {
+		if !which(slot) {
+			continue
+		}
 		pid := k.cfg.Connection(slot)
 		if j := k.stream.find(slot.GetConnectionId()); j != nil {
 			pid = j.pid
 		}
 		if pid != nil {
-			ctx.Send(pid, &messages.End{Reason: messages.EndReason_END_REVOKED, Detail: "the key has been revoked"})
+			ctx.Send(pid, end)
 		}
 	}
-}
-
-// rotate exchanges the secret; connections stay.
-func (k *key) rotate(ctx actor.Context, m *messages.RotateKey) {
-	switch {
-	case k.record == nil:
-		k.done(ctx, noKey())
-		return
-	case !k.live():
-		k.done(ctx, rejected(messages.Rejection_REJECTION_CONFLICT, "state", "the key has been revoked"))
-		return
-	case len(m.GetSecretHash()) != hashLength:
-		k.done(ctx, rejected(messages.Rejection_REJECTION_INVALID, "secret_hash", "must be a SHA-256"))
-		return
-	}
-	k.writeKey(ctx, func(r *messages.Key) { r.SecretHash = m.GetSecretHash() }, func(ctx actor.Context, err error) {
-		if err != nil {
-			k.doneUnknown(ctx, err)
-			return
-		}
-		k.done(ctx, k.described())
-	})
 }
 
 // described is how the key stands. The record inside is a copy.
@@ -182,7 +157,7 @@ func (k *key) described() *messages.KeyDescribed {
 // shown is the record without what nobody may see.
 func (k *key) shown() *messages.Key {
 	shown := proto.Clone(k.record).(*messages.Key)
-	shown.SecretHash = nil
+	shown.SecretHash, shown.FormerHash = nil, nil
 	shown.LastUsedMs = max(shown.GetLastUsedMs(), k.lastUsed)
 	return shown
 }

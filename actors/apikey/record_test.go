@@ -186,3 +186,73 @@ func TestUncertainKeyWrites(t *testing.T) {
 		})
 	}
 }
+
+// A rotation with a grace lets clients be changed one after the other.
+func TestARotationsGrace(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		r := newRig(t, k).create()
+		admits := func(secret string) bool {
+			_, admitted := ask[any](r, &messages.Authorize{Credential: credential(secret)}).(*messages.Authorized)
+			return admitted
+		}
+		for _, ms := range []int64{-1, (91 * 24 * time.Hour).Milliseconds()} {
+			if got := r.rejected(&messages.RotateKey{KeyId: keyID, SecretHash: hash("t"), GraceMs: ms}); got.GetField() != "grace_seconds" {
+				t.Errorf("grace %d: %v", ms, got)
+			}
+		}
+		described := ask[*messages.KeyDescribed](r, &messages.RotateKey{KeyId: keyID, SecretHash: hash("t"), GraceMs: time.Hour.Milliseconds()})
+		if key := described.GetKey(); len(key.GetSecretHash())+len(key.GetFormerHash()) > 0 {
+			t.Errorf("hashes are shown: %v", key)
+		}
+		if !admits("s") || !admits("t") || admits("x") {
+			t.Error("within the grace both secrets are taken, and no other")
+		}
+		k.Advance(59 * time.Minute)
+		if !admits("s") || !admits("t") {
+			t.Error("a minute before its end")
+		}
+		k.Advance(2 * time.Minute)
+		if admits("s") || !admits("t") {
+			t.Error("after the grace only the new secret is taken")
+		}
+		ask[*messages.KeyDescribed](r, &messages.RotateKey{KeyId: keyID, SecretHash: hash("u"), GraceMs: time.Hour.Milliseconds()})
+		ask[*messages.KeyDescribed](r, &messages.RotateKey{KeyId: keyID, SecretHash: hash("v")})
+		if admits("t") || admits("u") || !admits("v") {
+			t.Error("a rotation without a grace ends every secret before it")
+		}
+	})
+}
+
+func TestUpdateOfAKey(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		r := newRig(t, k).create()
+		twitter, kite := r.connect(messages.Api_API_TWITTER, "tw"), r.connect(messages.Api_API_KITE, "ki")
+		update := func(key *messages.Key, fields ...string) any {
+			return ask[any](r, &messages.UpdateKey{KeyId: keyID, Key: key, Fields: fields})
+		}
+		for field, key := range map[string]*messages.Key{
+			"name": {}, "owner": {Owner: "a\nb"}, "plan": {Plan: "gold"}, "apis": {Apis: []messages.Api{9}}, "secret_hash": {SecretHash: hash("t")},
+		} {
+			if got, ok := update(key, field).(*messages.Rejected); !ok || got.GetField() != field {
+				t.Errorf("%s: %v", field, got)
+			}
+		}
+		got, ok := update(&messages.Key{Name: "desk", Plan: "starter"}, "name", "plan").(*messages.KeyDescribed)
+		if !ok || got.GetKey().GetName() != "desk" || got.GetKey().GetPlan() != "starter" || got.GetCreditsLimit() != 30_000 {
+			t.Fatalf("updated: %v", got)
+		}
+		if got := r.storedKey(); got.GetName() != "desk" || got.GetPlan() != "starter" || string(got.GetSecretHash()) != string(hash("s")) {
+			t.Errorf("stored: %v", got)
+		}
+		twitter.ExpectNoMessage(time.Second)
+		update(&messages.Key{Apis: []messages.Api{messages.Api_API_KITE}}, "apis")
+		if got := testkit.Expect[*messages.End](twitter); got.GetReason() != messages.EndReason_END_EVICTED {
+			t.Errorf("twitter: %v", got)
+		}
+		kite.ExpectNoMessage(time.Second)
+		ask[*messages.KeyDescribed](r, &messages.RevokeKey{KeyId: keyID})
+		if got, ok := update(&messages.Key{Name: "x"}, "name").(*messages.Rejected); !ok || got.GetRejection() != messages.Rejection_REJECTION_CONFLICT {
+			t.Errorf("revoked: %v", got)
+		}
+	})
+}

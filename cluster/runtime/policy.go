@@ -41,7 +41,7 @@ func shed(message any) bool {
 	case *messages.FrameAppended, *messages.Matched, *messages.Deliveries, *messages.Offer, *messages.CountHits,
 		*messages.ClientSubscribed, *messages.ClientUnsubscribed, *messages.ClientPinged, *messages.ClientInvalid, *messages.Heard,
 		*messages.Admit, *messages.Authorize,
-		*messages.CreateKey, *messages.RevokeKey, *messages.RotateKey, *messages.DescribeKey,
+		*messages.CreateKey, *messages.RevokeKey, *messages.RotateKey, *messages.UpdateKey, *messages.DescribeKey,
 		*messages.CreateMonitor, *messages.UpdateMonitor, *messages.DeleteMonitor, *messages.GetMonitor, *messages.ListMonitors,
 		*messages.CreateRule, *messages.UpdateRule, *messages.DeleteRule, *messages.GetRule, *messages.ListRules,
 		*messages.ListDeliveries, *messages.ListBilling, *messages.DescribeSource:

@@ -172,7 +172,7 @@ func TestTwitterAdmission(t *testing.T) {
 
 	// A rotated key has a new text; the old one is as bad as any.
 	k = s.key(t, "starter")
-	again, err := s.operator.RotateKey(within(t), k.ID)
+	again, err := s.operator.RotateKey(within(t), k.ID, 0)
 	if err != nil || again.ID != k.ID || again.Key == k.Key {
 		t.Fatalf("rotate: %+v, %v", again, err)
 	}

@@ -15,14 +15,14 @@ import (
 func (c *cli) keys() *cobra.Command {
 	return c.group(&cobra.Command{
 		Use:   "keys",
-		Short: "Make, list and end API keys",
+		Short: "Make, list, change and end API keys",
 		Long: `API keys, for operators: it needs the token that the server keeps in
 <data>/admin.token, or BIRDWIRE_ADMIN_TOKEN.`,
 		Example: example(`
 			birdwire keys create --name ada --plan pro
 			birdwire keys list
 			birdwire keys show key-mfrggzdfmz`),
-	}, c.keysCreate(), c.keysList(), c.keysShow(), c.keysRevoke(), c.keysRotate())
+	}, c.keysCreate(), c.keysList(), c.keysShow(), c.keysUpdate(), c.keysRevoke(), c.keysRotate())
 }
 
 func (c *cli) keysCreate() *cobra.Command {
@@ -133,17 +133,66 @@ func (c *cli) keyCommand(cmd *cobra.Command, ask func(*client.Admin, context.Con
 
 func (c *cli) keysRotate() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "rotate ID",
-		Short:   "Give a key a new text and show it, this once",
-		Long:    "Give a key a new text. The old one is refused from now on; everything else of\nthe key stays.",
-		Example: example("birdwire keys rotate key-mfrggzdfmz"),
-		Args:    words("ID"),
+		Use:   "rotate ID [--grace DURATION]",
+		Short: "Give a key a new text and show it, this once",
+		Long: `Give a key a new text. Everything else of the key stays, its connections too.
+The old text is refused from now on, or after --grace, so that clients can be
+changed one after the other. A rotation ends the grace of the one before it.`,
+		Example: example(`
+			birdwire keys rotate key-mfrggzdfmz               # it leaked: the old text ends now
+			birdwire keys rotate key-mfrggzdfmz --grace 24h`),
+		Args: words("ID"),
 	}
+	var grace *float64
+	optionalSeconds(cmd.Flags(), &grace, "grace", "how long the old text is still taken, at most 90d")
 	return c.operatorCommand(cmd, func(cmd *cobra.Command, args []string, a *client.Admin, p printer) error {
-		made, err := a.RotateKey(cmd.Context(), args[0])
+		var wait time.Duration
+		if grace != nil {
+			wait = time.Duration(*grace * float64(time.Second))
+		}
+		if wait < 0 {
+			return usagef("--grace: want a duration from 0 to 90d")
+		}
+		made, err := a.RotateKey(cmd.Context(), args[0], wait)
 		if err != nil {
 			return err
 		}
 		return p.minted(made)
 	})
+}
+
+func (c *cli) keysUpdate() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "update ID [flags]",
+		Short: "Change a key's plan, name, owner, scopes or APIs",
+		Long: `Change what is given of a key. Its text stays, so an upgrade needs no new key.
+--scope and --api name the whole list; --api "" is every API again. Connections
+to an API that the key may no longer use are closed; a smaller plan closes none,
+and refuses the next ones.`,
+		Example: example(`
+			birdwire keys update key-mfrggzdfmz --plan business
+			birdwire keys update key-mfrggzdfmz --scope ws:connect --scope ingest:write`),
+		Args:    words("ID"),
+		PreRunE: needOne("name", "plan", "owner", "scope", "api"),
+	}
+	var change client.KeyChange
+	var scopes, apis []string
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	optionalText(flags, &change.Name, "name", "what people call it")
+	optionalText(flags, &change.Plan, "plan", "what it may use")
+	optionalText(flags, &change.Owner, "owner", "whose it is")
+	flags.StringSliceVar(&scopes, "scope", nil, "what it may do; repeat it for more than one")
+	flags.StringSliceVar(&apis, "api", nil, "restrict it to twitter, newsrank or kite; repeat it for more than one")
+	c.completeKey(cmd)
+	ask := func(a *client.Admin, ctx context.Context, id string) (*client.KeyUse, error) {
+		if cmd.Flags().Changed("scope") {
+			change.Scopes = &scopes
+		}
+		if cmd.Flags().Changed("api") {
+			change.APIs = &apis
+		}
+		return a.UpdateKey(ctx, id, change)
+	}
+	return c.keyCommand(cmd, ask)
 }

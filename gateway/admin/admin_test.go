@@ -52,6 +52,18 @@ func TestLifeOfAKey(t *testing.T) {
 	if again.ID != made.ID || again.Key == made.Key || string(f.node.key(made.ID).SecretHash) != string(gateway.Credential(again.Key).SecretHash) {
 		t.Fatalf("rotated: %+v", again)
 	}
+	changed := decode[shown](t, f.do("PATCH", "/admin/v1/keys/"+made.ID, `{"plan":"starter","apis":["kite"]}`), 200)
+	if changed.Plan != "starter" || changed.Name != "desk" || !slices.Equal(changed.APIs, []string{"kite"}) {
+		t.Errorf("changed: %+v", changed)
+	}
+	for body, field := range map[string]string{`{}`: "body", `{"plan":"gold"}`: "plan", `{"scopes":["root"]}`: "scopes", `{"name":""}`: "name"} {
+		if a := f.do("PATCH", "/admin/v1/keys/"+made.ID, body); a.status != 422 || !strings.Contains(a.body, `"field":"`+field+`"`) {
+			t.Errorf("%s: %d %s", body, a.status, a.body)
+		}
+	}
+	if a := f.do("POST", "/admin/v1/keys/"+made.ID+"/rotate", `{"grace_seconds":7776001}`); a.status != 422 {
+		t.Errorf("a grace of more than 90 days: %d %s", a.status, a.body)
+	}
 	if got := decode[shown](t, f.do("POST", "/admin/v1/keys/"+made.ID+"/revoke", ""), 200); got.State != "revoked" {
 		t.Errorf("revoked: %+v", got)
 	}

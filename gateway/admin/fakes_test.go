@@ -60,6 +60,11 @@ func (n *node) Ask(_ context.Context, keyID string, command proto.Message) (prot
 		k.State = messages.KeyState_KEY_REVOKED
 	case *messages.RotateKey:
 		k.SecretHash = m.SecretHash
+	case *messages.UpdateKey:
+		for _, field := range m.Fields {
+			d := k.ProtoReflect().Descriptor().Fields().ByTextName(field)
+			k.ProtoReflect().Set(d, m.Key.ProtoReflect().Get(d))
+		}
 	case *messages.CreateMonitor:
 		return &messages.MonitorStands{Monitor: m.Monitor}, nil
 	case *messages.ListRules:

@@ -108,17 +108,8 @@ func (s *server) createKey(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	f.Need("name", "plan")
-	key := &messages.Key{
-		Name:      f.Label("name", 100),
-		Owner:     f.Text("owner", 0, 200),
-		Plan:      f.OneOf("plan", s.cfg.Plans...),
-		Scopes:    words(f, "scopes", gateway.Scopes),
-		State:     messages.KeyState_KEY_ACTIVE,
-		CreatedMs: s.cfg.Now().UnixMilli(),
-	}
-	for _, name := range words(f, "apis", []string{"twitter", "newsrank", "kite"}) {
-		key.Apis = append(key.Apis, apiNames[name])
-	}
+	key := keyFields(f, s.cfg.Plans)
+	key.State, key.CreatedMs = messages.KeyState_KEY_ACTIVE, s.cfg.Now().UnixMilli()
 	if f.Bad != nil {
 		gateway.WriteInvalid(w, f.Bad)
 		return
@@ -178,6 +169,49 @@ func (s *server) revokeKey(w http.ResponseWriter, r *http.Request) {
 	s.tellKey(w, r, func(id string) proto.Message { return &messages.RevokeKey{KeyId: id} })
 }
 
+// updateKey changes the fields that were sent.
+func (s *server) updateKey(w http.ResponseWriter, r *http.Request) {
+	id, ok := keyOf(w, r)
+	if !ok {
+		return
+	}
+	f, ok := gateway.ReadFields(w, r)
+	if !ok {
+		return
+	}
+	key := keyFields(f, s.cfg.Plans)
+	var changed []string
+	for _, field := range []string{"name", "owner", "plan", "scopes", "apis"} {
+		if f.Has(field) {
+			changed = append(changed, field)
+		}
+	}
+	if len(changed) == 0 {
+		f.Fail("body", "must name at least one of name, owner, plan, scopes and apis", "")
+	}
+	if f.Bad != nil {
+		gateway.WriteInvalid(w, f.Bad)
+		return
+	}
+	if m := s.askKey(w, r, id, &messages.UpdateKey{KeyId: id, Key: key, Fields: changed}); m != nil {
+		gateway.WriteJSON(w, http.StatusOK, show(m))
+	}
+}
+
+// keyFields are a key's own fields, as far as they were sent.
+func keyFields(f *gateway.Fields, plans []string) *messages.Key {
+	key := &messages.Key{
+		Name:   f.Label("name", 100),
+		Owner:  f.Text("owner", 0, 200),
+		Plan:   f.OneOf("plan", plans...),
+		Scopes: words(f, "scopes", gateway.Scopes),
+	}
+	for _, name := range words(f, "apis", []string{"twitter", "newsrank", "kite"}) {
+		key.Apis = append(key.Apis, apiNames[name])
+	}
+	return key
+}
+
 func (s *server) tellKey(w http.ResponseWriter, r *http.Request, command func(id string) proto.Message) {
 	id, ok := keyOf(w, r)
 	if !ok {
@@ -188,17 +222,31 @@ func (s *server) tellKey(w http.ResponseWriter, r *http.Request, command func(id
 	}
 }
 
+// mostGrace is how many seconds a rotated key's old text may be taken: 90 days.
+const mostGrace = 90 * 24 * 3600
+
 func (s *server) rotateKey(w http.ResponseWriter, r *http.Request) {
 	id, ok := keyOf(w, r)
 	if !ok {
 		return
+	}
+	var grace float64
+	if r.ContentLength != 0 { // without a body the old text ends at once
+		f, ok := gateway.ReadFields(w, r)
+		if !ok {
+			return
+		}
+		if grace = f.Number("grace_seconds", 0, mostGrace, 0); f.Bad != nil {
+			gateway.WriteInvalid(w, f.Bad)
+			return
+		}
 	}
 	text, _, hash, err := gateway.MintKey(s.cfg.Random, id)
 	if err != nil {
 		s.fault(w, r, err)
 		return
 	}
-	if m := s.askKey(w, r, id, &messages.RotateKey{KeyId: id, SecretHash: hash}); m != nil {
+	if m := s.askKey(w, r, id, &messages.RotateKey{KeyId: id, SecretHash: hash, GraceMs: int64(grace * 1000)}); m != nil {
 		gateway.WriteJSON(w, http.StatusOK, mintedOf(text, m.GetKey()))
 	}
 }

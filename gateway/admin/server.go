@@ -104,6 +104,7 @@ func (s *server) register(mux *http.ServeMux) {
 	mux.HandleFunc("POST /admin/v1/keys", s.createKey)
 	mux.HandleFunc("GET /admin/v1/keys", s.listKeys)
 	mux.HandleFunc("GET /admin/v1/keys/{key}", s.showKey)
+	mux.HandleFunc("PATCH /admin/v1/keys/{key}", s.updateKey)
 	mux.HandleFunc("POST /admin/v1/keys/{key}/revoke", s.revokeKey)
 	mux.HandleFunc("POST /admin/v1/keys/{key}/rotate", s.rotateKey)
 

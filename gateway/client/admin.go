@@ -98,9 +98,29 @@ func (a *Admin) RevokeKey(ctx context.Context, id string) (*KeyUse, error) {
 	return one[KeyUse](ctx, a.caller, http.MethodPost, "/admin/v1/keys/"+url.PathEscape(id)+"/revoke", nil)
 }
 
-// RotateKey gives a key a new text; the old one is no longer taken.
-func (a *Admin) RotateKey(ctx context.Context, id string) (*MintedKey, error) {
-	return one[MintedKey](ctx, a.caller, http.MethodPost, "/admin/v1/keys/"+url.PathEscape(id)+"/rotate", nil)
+// KeyChange changes a key: only what is not nil is sent.
+type KeyChange struct {
+	Name   *string   `json:"name,omitempty"`
+	Owner  *string   `json:"owner,omitempty"`
+	Plan   *string   `json:"plan,omitempty"`
+	Scopes *[]string `json:"scopes,omitempty"`
+	APIs   *[]string `json:"apis,omitempty"` // empty: every one
+}
+
+// UpdateKey changes what is set in k. Its text stays; connections that the key
+// may no longer have are closed.
+func (a *Admin) UpdateKey(ctx context.Context, id string, k KeyChange) (*KeyUse, error) {
+	return one[KeyUse](ctx, a.caller, http.MethodPatch, "/admin/v1/keys/"+url.PathEscape(id), k)
+}
+
+// RotateKey gives a key a new text. The old one is taken for grace more, at
+// most 90 days; 0: it is refused at once.
+func (a *Admin) RotateKey(ctx context.Context, id string, grace time.Duration) (*MintedKey, error) {
+	var body any
+	if grace > 0 {
+		body = map[string]float64{"grace_seconds": grace.Seconds()}
+	}
+	return one[MintedKey](ctx, a.caller, http.MethodPost, "/admin/v1/keys/"+url.PathEscape(id)+"/rotate", body)
 }
 
 // FeedChange makes a feed or changes one: only what is not nil is sent. A new

@@ -291,7 +291,15 @@ func TestAdmin(t *testing.T) {
 		},
 		{`GET /admin/v1/keys/key-a`, use, func() (any, error) { return a.Key(ctx, "key-a") }},
 		{`POST /admin/v1/keys/key-a/revoke`, use, func() (any, error) { return a.RevokeKey(ctx, "key-a") }},
-		{`POST /admin/v1/keys/key-a/rotate`, minted, func() (any, error) { return a.RotateKey(ctx, "key-a") }},
+		{`POST /admin/v1/keys/key-a/rotate`, minted, func() (any, error) { return a.RotateKey(ctx, "key-a", 0) }},
+		{
+			`POST /admin/v1/keys/key-a/rotate {"grace_seconds":90}`, minted,
+			func() (any, error) { return a.RotateKey(ctx, "key-a", 90*time.Second) },
+		},
+		{
+			`PATCH /admin/v1/keys/key-a {"plan":"pro","apis":[]}`, use,
+			func() (any, error) { return a.UpdateKey(ctx, "key-a", KeyChange{Plan: ptr("pro"), APIs: &[]string{}}) },
+		},
 		{
 			`POST /admin/v1/feeds {"url":"https://x/","name":"n","category":"c"}`, feed,
 			func() (any, error) {
