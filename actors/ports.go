@@ -43,6 +43,21 @@ type Worker interface {
 	Do(to *actor.PID, timeout time.Duration, work func(ctx context.Context) any) bool
 }
 
+// Owners says where the owner of a key is, as this node sees it now.
+type Owners interface {
+	// Owner is the actor that messages for the key go to: its shard's, on the
+	// node that owns it. It is asked for every message and never kept, because
+	// shards move. What it says is a hint: the receiver decides, and answers
+	// NotOwner where it does not own the key; then it is asked again later.
+	Owner(keyID string) *actor.PID
+}
+
+// OwnersFunc makes a function the port.
+type OwnersFunc func(keyID string) *actor.PID
+
+// Owner is Owners.
+func (f OwnersFunc) Owner(keyID string) *actor.PID { return f(keyID) }
+
 // WorkPanicked is a Worker's answer where work panicked.
 type WorkPanicked struct{ Reason any }
 

@@ -1222,7 +1222,7 @@ func (x *AskKey) GetKeyId() string {
 type KeyStands struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	KeyId         string                 `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
-	Epoch         uint64                 `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"` // of this start's deliveries: greater than any before
+	Term          uint64                 `protobuf:"varint,2,opt,name=term,proto3" json:"term,omitempty"`   // of this start: greater than any before
 	Slots         []*Slot                `protobuf:"bytes,3,rep,name=slots,proto3" json:"slots,omitempty"`  // that the key's connections hold
 	Again         bool                   `protobuf:"varint,4,opt,name=again,proto3" json:"again,omitempty"` // the actor failed: the router may hold other queries than the records
 	unknownFields protoimpl.UnknownFields
@@ -1266,9 +1266,9 @@ func (x *KeyStands) GetKeyId() string {
 	return ""
 }
 
-func (x *KeyStands) GetEpoch() uint64 {
+func (x *KeyStands) GetTerm() uint64 {
 	if x != nil {
-		return x.Epoch
+		return x.Term
 	}
 	return 0
 }
@@ -3300,10 +3300,10 @@ const file_messages_key_proto_rawDesc = "" +
 	"\x06key_id\x18\x01 \x01(\tR\x05keyId\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\x04R\x06number\"\x1f\n" +
 	"\x06AskKey\x12\x15\n" +
-	"\x06key_id\x18\x01 \x01(\tR\x05keyId\"w\n" +
+	"\x06key_id\x18\x01 \x01(\tR\x05keyId\"u\n" +
 	"\tKeyStands\x12\x15\n" +
-	"\x06key_id\x18\x01 \x01(\tR\x05keyId\x12\x14\n" +
-	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12'\n" +
+	"\x06key_id\x18\x01 \x01(\tR\x05keyId\x12\x12\n" +
+	"\x04term\x18\x02 \x01(\x04R\x04term\x12'\n" +
 	"\x05slots\x18\x03 \x03(\v2\x11.birdwire.v1.SlotR\x05slots\x12\x14\n" +
 	"\x05again\x18\x04 \x01(\bR\x05again\"F\n" +
 	"\bFreeSlot\x12\x15\n" +

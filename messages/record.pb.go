@@ -263,10 +263,10 @@ func (x *Key) GetFormerUntilMs() int64 {
 	return 0
 }
 
-// Shard is owned by one node at a time; epoch fences the others.
+// Shard is owned by one node at a time; its term fences the others.
 type Shard struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Epoch         uint64                 `protobuf:"varint,1,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	Term          uint64                 `protobuf:"varint,1,opt,name=term,proto3" json:"term,omitempty"` // grows by one with every ownership
 	Node          string                 `protobuf:"bytes,2,opt,name=node,proto3" json:"node,omitempty"`
 	Incarnation   uint64                 `protobuf:"varint,3,opt,name=incarnation,proto3" json:"incarnation,omitempty"`
 	Slots         []*Slot                `protobuf:"bytes,4,rep,name=slots,proto3" json:"slots,omitempty"`
@@ -304,9 +304,9 @@ func (*Shard) Descriptor() ([]byte, []int) {
 	return file_messages_record_proto_rawDescGZIP(), []int{1}
 }
 
-func (x *Shard) GetEpoch() uint64 {
+func (x *Shard) GetTerm() uint64 {
 	if x != nil {
-		return x.Epoch
+		return x.Term
 	}
 	return 0
 }
@@ -1038,9 +1038,9 @@ const file_messages_record_proto_rawDesc = "" +
 	"\x06next_k\x18\v \x01(\rR\x05nextK\x12\x1f\n" +
 	"\vformer_hash\x18\f \x01(\fR\n" +
 	"formerHash\x12&\n" +
-	"\x0fformer_until_ms\x18\r \x01(\x03R\rformerUntilMs\"|\n" +
-	"\x05Shard\x12\x14\n" +
-	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x12\x12\n" +
+	"\x0fformer_until_ms\x18\r \x01(\x03R\rformerUntilMs\"z\n" +
+	"\x05Shard\x12\x12\n" +
+	"\x04term\x18\x01 \x01(\x04R\x04term\x12\x12\n" +
 	"\x04node\x18\x02 \x01(\tR\x04node\x12 \n" +
 	"\vincarnation\x18\x03 \x01(\x04R\vincarnation\x12'\n" +
 	"\x05slots\x18\x04 \x03(\v2\x11.birdwire.v1.SlotR\x05slots\"\xb7\x01\n" +

@@ -159,7 +159,7 @@ func (x *Join) GetCursor() uint64 {
 type Joined struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Position      uint64                 `protobuf:"varint,1,opt,name=position,proto3" json:"position,omitempty"`
-	Epoch         uint64                 `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"`   // of the deliveries' numbering
+	Term          uint64                 `protobuf:"varint,2,opt,name=term,proto3" json:"term,omitempty"`     // of the owner: its numbering of deliveries begins with it
 	Number        uint64                 `protobuf:"varint,3,opt,name=number,proto3" json:"number,omitempty"` // the next Deliveries carries number+1; 0 and 0 where deliveries are not numbered
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -202,9 +202,9 @@ func (x *Joined) GetPosition() uint64 {
 	return 0
 }
 
-func (x *Joined) GetEpoch() uint64 {
+func (x *Joined) GetTerm() uint64 {
 	if x != nil {
-		return x.Epoch
+		return x.Term
 	}
 	return 0
 }
@@ -979,7 +979,7 @@ func (x *Delivery) GetSimilarity() float64 {
 // Deliveries are in log order. One message may be shared by many connections.
 type Deliveries struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Epoch         uint64                 `protobuf:"varint,1,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	Term          uint64                 `protobuf:"varint,1,opt,name=term,proto3" json:"term,omitempty"`
 	Number        uint64                 `protobuf:"varint,2,opt,name=number,proto3" json:"number,omitempty"`
 	Deliveries    []*Delivery            `protobuf:"bytes,3,rep,name=deliveries,proto3" json:"deliveries,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -1016,9 +1016,9 @@ func (*Deliveries) Descriptor() ([]byte, []int) {
 	return file_messages_router_proto_rawDescGZIP(), []int{16}
 }
 
-func (x *Deliveries) GetEpoch() uint64 {
+func (x *Deliveries) GetTerm() uint64 {
 	if x != nil {
-		return x.Epoch
+		return x.Term
 	}
 	return 0
 }
@@ -1052,10 +1052,10 @@ const file_messages_router_proto_rawDesc = "" +
 	"connection\x12(\n" +
 	"\x05query\x18\x03 \x01(\v2\x12.birdwire.v1.QueryR\x05query\x12\x15\n" +
 	"\x06key_id\x18\x04 \x01(\tR\x05keyId\x12\x16\n" +
-	"\x06cursor\x18\x05 \x01(\x04R\x06cursor\"R\n" +
+	"\x06cursor\x18\x05 \x01(\x04R\x06cursor\"P\n" +
 	"\x06Joined\x12\x1a\n" +
-	"\bposition\x18\x01 \x01(\x04R\bposition\x12\x14\n" +
-	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\x12\x16\n" +
+	"\bposition\x18\x01 \x01(\x04R\bposition\x12\x12\n" +
+	"\x04term\x18\x02 \x01(\x04R\x04term\x12\x16\n" +
 	"\x06number\x18\x03 \x01(\x04R\x06number\"%\n" +
 	"\vJoinRefused\x12\x16\n" +
 	"\x06detail\x18\x01 \x01(\tR\x06detail\"C\n" +
@@ -1110,10 +1110,10 @@ const file_messages_router_proto_rawDesc = "" +
 	"\x06origin\x18\x04 \x01(\v2\x13.birdwire.v1.OriginR\x06origin\x12\x1e\n" +
 	"\n" +
 	"similarity\x18\x05 \x01(\x01R\n" +
-	"similarity\"q\n" +
+	"similarity\"o\n" +
 	"\n" +
-	"Deliveries\x12\x14\n" +
-	"\x05epoch\x18\x01 \x01(\x04R\x05epoch\x12\x16\n" +
+	"Deliveries\x12\x12\n" +
+	"\x04term\x18\x01 \x01(\x04R\x04term\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\x04R\x06number\x125\n" +
 	"\n" +
 	"deliveries\x18\x03 \x03(\v2\x15.birdwire.v1.DeliveryR\n" +

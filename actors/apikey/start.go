@@ -18,7 +18,7 @@ import (
 func (k *key) starting(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *messages.KeyStands:
-		k.stream.epoch, k.slots = m.GetEpoch(), slices.Clone(m.GetSlots())
+		k.stream.term, k.slots = m.GetTerm(), slices.Clone(m.GetSlots())
 		k.startLoad(ctx, m.GetAgain())
 	case *loaded:
 		if m.of == k {
@@ -167,7 +167,7 @@ func (k *key) take(ctx actor.Context, l *loaded) {
 
 func (k *key) openPurse(l *loaded) {
 	if k.purse == nil && k.record != nil {
-		k.purse = credit.New(fmt.Sprintf("%x", k.stream.epoch), k.cap(), l.month, l.ledger.GetCharged())
+		k.purse = credit.New(fmt.Sprintf("%x", k.stream.term), k.cap(), l.month, l.ledger.GetCharged())
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 // stream is the funnel: what the router has matched becomes deliveries, in log
 // order, to all of the key's connections.
 type stream struct {
-	epoch      uint64
+	term       uint64
 	number     uint64            // of the newest Deliveries
 	position   messages.Position // everything matched at or before it was sent
 	matched    uint64            // number of the newest Matched; 0: none seen yet
@@ -71,7 +71,7 @@ func (k *key) matched(ctx actor.Context, m *messages.Matched) {
 		return
 	}
 	k.stream.number++
-	message := &messages.Deliveries{Epoch: k.stream.epoch, Number: k.stream.number, Deliveries: deliveries}
+	message := &messages.Deliveries{Term: k.stream.term, Number: k.stream.number, Deliveries: deliveries}
 	for _, j := range k.stream.joined {
 		ctx.Send(j.pid, message)
 	}
@@ -192,7 +192,7 @@ func (k *key) through(ctx actor.Context, m *messages.Through) {
 	s.joining, s.through = nil, nil
 	for _, j := range joining {
 		s.joined = append(s.joined, j)
-		ctx.Send(j.sender, &messages.Joined{Position: uint64(s.position), Epoch: s.epoch, Number: s.number})
+		ctx.Send(j.sender, &messages.Joined{Position: uint64(s.position), Term: s.term, Number: s.number})
 	}
 	for _, a := range through {
 		ctx.Send(a.sender, &messages.Through{ConnectionId: a.connection, KeyId: k.id, Position: uint64(s.position)})

@@ -21,7 +21,7 @@ func TestMatchedBecomesOneSharedMessage(t *testing.T) {
 		m, a, b := r.monitor("Tech", "nasa"), r.rule("A", "a"), r.rule("B", "b")
 		p1, j1 := r.join("c1")
 		p2, j2 := r.join("c2")
-		if j1.GetPosition() != 100 || j1.GetNumber() != 0 || j1.GetEpoch() == 0 || j2.GetEpoch() != j1.GetEpoch() {
+		if j1.GetPosition() != 100 || j1.GetNumber() != 0 || j1.GetTerm() == 0 || j2.GetTerm() != j1.GetTerm() {
 			t.Errorf("joined %v, %v", j1, j2)
 		}
 		r.match("1", m.GetK(), a.GetK(), b.GetK())
@@ -34,7 +34,7 @@ func TestMatchedBecomesOneSharedMessage(t *testing.T) {
 			{Kind: messages.OriginKind_ORIGIN_RULE, Id: a.GetId(), Name: "A"},
 			{Kind: messages.OriginKind_ORIGIN_RULE, Id: b.GetId(), Name: "B"},
 		}
-		if d1.GetEpoch() != j1.GetEpoch() || d1.GetNumber() != 1 || len(d1.GetDeliveries()) != 3 {
+		if d1.GetTerm() != j1.GetTerm() || d1.GetNumber() != 1 || len(d1.GetDeliveries()) != 3 {
 			t.Fatalf("deliveries %v", d1)
 		}
 		for i, d := range d1.GetDeliveries() {
@@ -176,7 +176,7 @@ func TestASilentRouterIsAskedAgain(t *testing.T) {
 }
 
 // After a failure the key begins anew: its connections join again, under a
-// higher epoch, and the router holds what the records say.
+// higher term, and the router holds what the records say.
 func TestARestartBringsConnectionsBack(t *testing.T) {
 	testkit.Run(t, func(k *testkit.Kit) {
 		r := newRig(t, k, func(c *apikey.Config) { c.Logger = nil }).create()
@@ -197,8 +197,8 @@ func TestARestartBringsConnectionsBack(t *testing.T) {
 		p.Request(r.shard, &messages.AskThrough{ConnectionId: "c1", KeyId: keyID})
 		testkit.Expect[*messages.Rejoin](p) // it has not joined this instance
 		j2 := r.rejoin(p, "c1")
-		if j2.GetEpoch() <= j.GetEpoch() {
-			t.Errorf("epoch %d after %d", j2.GetEpoch(), j.GetEpoch())
+		if j2.GetTerm() <= j.GetTerm() {
+			t.Errorf("term %d after %d", j2.GetTerm(), j.GetTerm())
 		}
 		r.match("1", a.GetK())
 		testkit.Expect[*messages.Deliveries](p)

@@ -39,7 +39,7 @@ type connection struct {
 	joins     []*messages.ClientSubscribed // subscribes whose Joined is awaited, in order
 	postponed []*messages.ClientSubscribed // subscribes that came while joining
 	changing  *messages.ClientSubscribed   // a subscribe that waits to change lanes
-	epoch     uint64                       // of the key's numbering
+	term      uint64                       // of the key's numbering
 	number    uint64                       // of the newest Deliveries seen
 
 	replay     *replay              // nil when live
@@ -182,13 +182,13 @@ func (c *connection) live(ctx actor.Context) {
 // counts says whether the message is the next of its numbering; if one is
 // missing, the log has what was lost.
 func (c *connection) counts(ctx actor.Context, m *messages.Deliveries) bool {
-	if m.GetEpoch() == 0 {
+	if m.GetTerm() == 0 {
 		return true // from the router on this node: not numbered, never lost
 	}
-	if m.GetEpoch() < c.epoch {
+	if m.GetTerm() < c.term {
 		return false // an owner that has been replaced
 	}
-	if m.GetEpoch() > c.epoch || m.GetNumber() != c.number+1 {
+	if m.GetTerm() > c.term || m.GetNumber() != c.number+1 {
 		c.rejoin(ctx)
 		return false
 	}
@@ -231,7 +231,7 @@ func (c *connection) askThrough(ctx actor.Context) {
 		return
 	}
 	if c.begun.API == messages.Api_API_TWITTER {
-		ctx.Request(c.begun.Key, &messages.AskThrough{ConnectionId: c.begun.ID, KeyId: c.begun.KeyID})
+		ctx.Request(c.owner(), &messages.AskThrough{ConnectionId: c.begun.ID, KeyId: c.begun.KeyID})
 		return
 	}
 	ctx.Request(c.routerOf(c.query), &messages.AskThrough{ConnectionId: c.begun.ID})
@@ -284,6 +284,9 @@ func (c *connection) end(ctx actor.Context, reason messages.EndReason, detail st
 	ctx.Stop(ctx.Self())
 }
 
+// owner is where the key's owner is now; it is never kept.
+func (c *connection) owner() *actor.PID { return c.cfg.Owners.Owner(c.begun.KeyID) }
+
 // leave gives back what the connection holds. It runs after a failure too, so
 // it must not fail itself.
 func (c *connection) leave(ctx actor.Context) {
@@ -295,16 +298,16 @@ func (c *connection) leave(ctx actor.Context) {
 		c.stopCursor()
 	}
 	if c.begun.API == messages.Api_API_TWITTER {
-		ctx.Send(c.begun.Key, &messages.Leave{ConnectionId: c.begun.ID, KeyId: c.begun.KeyID})
+		ctx.Send(c.owner(), &messages.Leave{ConnectionId: c.begun.ID, KeyId: c.begun.KeyID})
 	} else {
 		ctx.Send(c.routerOf(c.query), &messages.Leave{ConnectionId: c.begun.ID})
 	}
 	if c.begun.Metered {
-		ctx.Send(c.begun.Key, &messages.ReportCredit{
+		ctx.Send(c.owner(), &messages.ReportCredit{
 			KeyId: c.begun.KeyID, ConnectionId: c.begun.ID, Used: c.credit.unreported, Returned: c.credit.balance,
 		})
 	}
-	ctx.Send(c.begun.Key, &messages.Release{KeyId: c.begun.KeyID, Api: c.begun.API, ConnectionId: c.begun.ID})
+	ctx.Send(c.owner(), &messages.Release{KeyId: c.begun.KeyID, Api: c.begun.API, ConnectionId: c.begun.ID})
 	if !c.ended {
 		c.ended = true
 		c.begun.Socket.End(messages.EndReason_END_INTERNAL, "internal error")

@@ -12,6 +12,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/actors/connection"
 	"github.com/birdwire/birdwire/messages"
 	"github.com/birdwire/birdwire/testkit"
@@ -132,10 +133,11 @@ type rig struct {
 	pid         *actor.PID
 }
 
-func config(k *testkit.Kit, router *testkit.Probe, log connection.Replays) connection.Config {
+func config(k *testkit.Kit, router, key *testkit.Probe, log connection.Replays) connection.Config {
 	return connection.Config{
 		Router: router.PID(), Replays: log,
-		Clock: k.Clock, Rand: k.Rand, Worker: k.Worker, Props: k.Props, Logger: k.Log,
+		Owners: actors.OwnersFunc(func(string) *actor.PID { return key.PID() }),
+		Clock:  k.Clock, Rand: k.Rand, Worker: k.Worker, Props: k.Props, Logger: k.Log,
 	}
 }
 
@@ -143,8 +145,8 @@ func run(t *testing.T, begin connection.Begin, test func(r *rig)) {
 	t.Helper()
 	testkit.Run(t, func(k *testkit.Kit) {
 		r := &rig{Kit: k, socket: &socket{k: k, heard: k.Clock.Now()}, history: &history{}, router: k.Probe(), lane: k.Probe(), key: k.Probe()}
-		begin.ID, begin.KeyID, begin.Socket, begin.Key = "c1", "key-1", r.socket, r.key.PID()
-		cfg := config(k, r.router, r.history)
+		begin.ID, begin.KeyID, begin.Socket = "c1", "key-1", r.socket
+		cfg := config(k, r.router, r.key, r.history)
 		cfg.Semantic = r.lane.PID()
 		r.pid = k.SpawnProps("connection", connection.Props(cfg))
 		k.Tell(r.pid, &begin)
@@ -154,8 +156,8 @@ func run(t *testing.T, begin connection.Begin, test func(r *rig)) {
 	})
 }
 
-func deliveries(epoch, number uint64, at ...string) *messages.Deliveries {
-	m := &messages.Deliveries{Epoch: epoch, Number: number}
+func deliveries(term, number uint64, at ...string) *messages.Deliveries {
+	m := &messages.Deliveries{Term: term, Number: number}
 	for _, a := range at {
 		var p uint64
 		var k uint32
@@ -264,7 +266,7 @@ func TestNewsrankIsSilentBeforeSubscribe(t *testing.T) {
 func TestNothingComesTwiceAndOrderHolds(t *testing.T) {
 	run(t, connection.Begin{API: messages.Api_API_TWITTER}, func(r *rig) {
 		testkit.Expect[*messages.Join](r.key)
-		r.key.Reply(&messages.Joined{Position: 100, Epoch: 3, Number: 8})
+		r.key.Reply(&messages.Joined{Position: 100, Term: 3, Number: 8})
 		r.Tell(r.pid, deliveries(3, 9, "100.2", "101.1", "101.4"))
 		r.Tell(r.pid, deliveries(2, 10, "103.1")) // an owner that was replaced
 		r.Tell(r.pid, deliveries(3, 10, "102.1"))
@@ -275,7 +277,7 @@ func TestNothingComesTwiceAndOrderHolds(t *testing.T) {
 func TestALostMessageIsReadFromTheLog(t *testing.T) {
 	run(t, connection.Begin{API: messages.Api_API_TWITTER}, func(r *rig) {
 		testkit.Expect[*messages.Join](r.key)
-		r.key.Reply(&messages.Joined{Position: 100, Epoch: 3, Number: 8})
+		r.key.Reply(&messages.Joined{Position: 100, Term: 3, Number: 8})
 		r.Tell(r.pid, deliveries(3, 9, "101.1"))
 		r.history.add(101, 1, 2)
 		r.history.add(102, 1)
@@ -286,7 +288,7 @@ func TestALostMessageIsReadFromTheLog(t *testing.T) {
 		r.key.Reply(&messages.Queries{Queries: []*messages.Query{{K: 1}}})
 		r.answerVoids(103)
 		testkit.Expect[*messages.Join](r.key)
-		r.key.Reply(&messages.Joined{Position: 103, Epoch: 3, Number: 11})
+		r.key.Reply(&messages.Joined{Position: 103, Term: 3, Number: 11})
 		r.Tell(r.pid, deliveries(3, 12, "104.1"))
 		r.want(t, "connected", "101.1", "101.2", "102.1", "103.1", "104.1")
 	})
@@ -523,8 +525,8 @@ func TestAFailureReleasesEverything(t *testing.T) {
 		router, key := k.Probe(), k.Probe()
 		s := &socket{k: k, heard: k.Clock.Now()}
 		parent := k.Supervisor(actor.NewOneForOneStrategy(0, 0, func(any) actor.Directive { return actor.StopDirective }))
-		pid := parent.SpawnProps("connection", connection.Props(config(k, router, &history{})))
-		k.Tell(pid, &connection.Begin{ID: "c1", KeyID: "key-1", API: messages.Api_API_KITE, Socket: s, Key: key.PID()})
+		pid := parent.SpawnProps("connection", connection.Props(config(k, router, key, &history{})))
+		k.Tell(pid, &connection.Begin{ID: "c1", KeyID: "key-1", API: messages.Api_API_KITE, Socket: s})
 		testkit.Expect[*messages.Join](router)
 		router.Reply(&messages.Joined{Position: 1})
 		k.Settle()

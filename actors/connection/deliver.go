@@ -101,7 +101,7 @@ func (c *connection) askCredit(ctx actor.Context) {
 		r.want = max(r.want/2, creditLeast)
 	}
 	r.asked, r.askedAt = true, now
-	ctx.Request(c.begun.Key, &messages.AskCredit{
+	ctx.Request(c.owner(), &messages.AskCredit{
 		KeyId: c.begun.KeyID, ConnectionId: c.begun.ID, Want: max(r.want, int64(len(c.out))), Used: r.unreported,
 	})
 	r.unreported = 0

@@ -63,6 +63,7 @@ var errReplayPanicked = errors.New("replay panicked")
 type Config struct {
 	Router   *actor.PID // this node's
 	Semantic *actor.PID // the router of subscriptions with semantic filters, a lane of their own; nil: Router
+	Owners   actors.Owners
 	Clock    actors.Clock
 	Rand     actors.Rand
 	Worker   actors.Worker
@@ -114,7 +115,6 @@ type Begin struct {
 	KeyID   string
 	Metered bool
 	Socket  Socket
-	Key     *actor.PID // the key's shard
 
 	Cursors bool              // the client asked for them
 	Resume  bool              // begin after From

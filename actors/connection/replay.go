@@ -64,7 +64,7 @@ func (c *connection) askRound(ctx actor.Context) {
 	ctx.Request(c.routerOf(c.query), &messages.AskVoids{From: uint64(r.through)})
 	if c.begun.API == messages.Api_API_TWITTER {
 		r.asked = true
-		ctx.Request(c.begun.Key, &messages.AskQueries{KeyId: c.begun.KeyID})
+		ctx.Request(c.owner(), &messages.AskQueries{KeyId: c.begun.KeyID})
 		return
 	}
 	r.queries = []*messages.Query{c.query}
@@ -273,7 +273,7 @@ func (c *connection) join(ctx actor.Context) {
 
 func (c *connection) joined(ctx actor.Context, m *messages.Joined) {
 	r := c.replay
-	c.epoch, c.number = m.GetEpoch(), m.GetNumber()
+	c.term, c.number = m.GetTerm(), m.GetNumber()
 	r.joined, r.q = true, messages.Position(m.GetPosition())
 	if c.cursor == 0 {
 		// From now: the client has no place yet, and nothing is owed to it.

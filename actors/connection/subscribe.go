@@ -151,7 +151,7 @@ func (c *connection) sendJoin(ctx actor.Context, q *messages.Query) {
 		Cursor:       uint64(c.cursor),
 	}
 	if c.begun.API == messages.Api_API_TWITTER {
-		ctx.Request(c.begun.Key, join)
+		ctx.Request(c.owner(), join)
 		return
 	}
 	ctx.Request(c.routerOf(q), join)

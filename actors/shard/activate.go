@@ -19,7 +19,7 @@ import (
 // their answers are handed on to it.
 const ownPuts = 1 << 63
 
-// put is one PutQueries of the activation; its id is ownPuts, the epoch and its place.
+// put is one PutQueries of the activation; its id is ownPuts, the term and its place.
 type put struct {
 	message  *messages.PutQueries
 	answered bool
@@ -39,7 +39,7 @@ func (s *shard) activate(ctx actor.Context) {
 	cfg, number := s.cfg, s.number
 	s.work(ctx, func(work context.Context) any {
 		a := &activated{of: s}
-		a.record, a.revision, a.err = takeEpoch(work, cfg, number)
+		a.record, a.revision, a.err = takeTerm(work, cfg, number)
 		if a.err == nil {
 			a.err = load(work, cfg, number, a)
 		}
@@ -47,9 +47,9 @@ func (s *shard) activate(ctx actor.Context) {
 	})
 }
 
-// takeEpoch makes this process the shard's owner. After an uncertain answer
-// the caller begins again: the epoch it then takes is higher than either.
-func takeEpoch(ctx context.Context, cfg Config, number int) (*messages.Shard, uint64, error) {
+// takeTerm makes this process the shard's owner. After an uncertain answer
+// the caller begins again: the term it then takes is higher than either.
+func takeTerm(ctx context.Context, cfg Config, number int) (*messages.Shard, uint64, error) {
 	name := actors.ShardRecord(number)
 	data, revision, err := cfg.Records.Get(ctx, name)
 	if err != nil && !errors.Is(err, actors.ErrNotFound) {
@@ -59,7 +59,7 @@ func takeEpoch(ctx context.Context, cfg Config, number int) (*messages.Shard, ui
 	if err := proto.Unmarshal(data, &old); err != nil {
 		return nil, 0, fmt.Errorf("take shard %d: record %s is corrupt: %w", number, name, err)
 	}
-	record := &messages.Shard{Epoch: old.GetEpoch() + 1, Node: cfg.Node, Incarnation: cfg.Incarnation}
+	record := &messages.Shard{Term: old.GetTerm() + 1, Node: cfg.Node, Incarnation: cfg.Incarnation}
 	for _, slot := range old.GetSlots() {
 		if !cfg.Dead(slot) {
 			record.Slots = append(record.Slots, slot)
@@ -138,7 +138,7 @@ func read(r actors.Record, prefixes []string) (*messages.Key, *messages.Query, e
 	return key, query, nil
 }
 
-// activating is before the epoch is taken and the queries are live.
+// activating is before the term is taken and the queries are live.
 func (s *shard) activating(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *activated:
@@ -180,7 +180,7 @@ func (s *shard) activated(ctx actor.Context, a *activated) {
 		s.log.Error("a record cannot be read; it is left out until it is mended or deleted", "record", name)
 	}
 	s.backoff = 0
-	s.epoch, s.revision = a.record.GetEpoch(), a.revision
+	s.term, s.revision = a.record.GetTerm(), a.revision
 	for _, slot := range a.record.GetSlots() {
 		s.slots.add(slot)
 	}
@@ -200,7 +200,7 @@ func (s *shard) put(ctx actor.Context, p *messages.PutQueries) {
 	ctx.Request(s.cfg.Router, p)
 }
 
-func (s *shard) firstPut() uint64 { return ownPuts | s.epoch<<32 }
+func (s *shard) firstPut() uint64 { return ownPuts | s.term<<32 }
 
 func (s *shard) putAgain(ctx actor.Context, m *putTime) {
 	if m.of != s {

@@ -20,15 +20,15 @@ func TestActivationTakesTheEpochAndFreesTheDead(t *testing.T) {
 		dead, other := slot(keyID, "dead"), slot(keyID, "other")
 		dead.Incarnation, other.Node = 6, "n2"
 		put(t, k, actors.ShardRecord(number), &messages.Shard{
-			Epoch: 41, Node: "n1", Incarnation: 6, Slots: []*messages.Slot{dead, slot(keyID, "live"), other},
+			Term: 41, Node: "n1", Incarnation: 6, Slots: []*messages.Slot{dead, slot(keyID, "live"), other},
 		})
 		r := newRig(t, k).start()
-		want := &messages.Shard{Epoch: 42, Node: "n1", Incarnation: 7, Slots: []*messages.Slot{slot(keyID, "live"), other}}
+		want := &messages.Shard{Term: 42, Node: "n1", Incarnation: 7, Slots: []*messages.Slot{slot(keyID, "live"), other}}
 		if got := r.record(); !proto.Equal(got, want) {
 			t.Errorf("record %v, want %v", got, want)
 		}
 		// A key with connections starts by itself, and is told of them.
-		if got := testkit.Expect[*got](r.seen).message.(*messages.KeyStands); len(got.GetSlots()) != 2 || got.GetEpoch()>>32 != 42 || got.GetAgain() {
+		if got := testkit.Expect[*got](r.seen).message.(*messages.KeyStands); len(got.GetSlots()) != 2 || got.GetTerm()>>32 != 42 || got.GetAgain() {
 			t.Errorf("stands %v", got)
 		}
 	})
@@ -54,7 +54,7 @@ func TestActivationTriesAgain(t *testing.T) {
 					t.Fatal("active at once")
 				}
 				k.Advance(time.Millisecond)
-				if active != 1 || r.record().GetEpoch() == 0 || r.record().GetIncarnation() != 7 {
+				if active != 1 || r.record().GetTerm() == 0 || r.record().GetIncarnation() != 7 {
 					t.Errorf("active %d, record %v", active, r.record())
 				}
 				if m := testkit.FishFor[*got](r.seen, func(g *got) bool { _, ok := g.message.(*messages.Authorize); return ok }); !m.sender.Equal(client.PID()) {
@@ -205,15 +205,15 @@ func TestARestartIsAnActivation(t *testing.T) {
 		if len(k.Panics()) != 1 {
 			t.Fatal("did not fail")
 		}
-		if got := r.record(); got.GetEpoch() != 2 || !connections(got)["c1"] {
+		if got := r.record(); got.GetTerm() != 2 || !connections(got)["c1"] {
 			t.Errorf("record %v", got)
 		}
 		after := testkit.FishFor(r.seen, func(g *got) bool {
 			s, ok := g.message.(*messages.KeyStands)
 			return ok && len(s.GetSlots()) == 1
 		}).message.(*messages.KeyStands)
-		if after.GetEpoch() <= before.GetEpoch() {
-			t.Errorf("epoch %d after %d", after.GetEpoch(), before.GetEpoch())
+		if after.GetTerm() <= before.GetTerm() {
+			t.Errorf("term %d after %d", after.GetTerm(), before.GetTerm())
 		}
 	})
 }

@@ -111,7 +111,7 @@ func (s *shard) stands(ctx actor.Context, m *messages.AskKey) {
 	s.starts++
 	s.tell(ctx, c.pid, &messages.KeyStands{
 		KeyId: c.keyID,
-		Epoch: s.epoch<<32 | s.starts,
+		Term:  s.term<<32 | s.starts,
 		Slots: s.slots.of(c.keyID),
 		Again: c.starts > 1 || s.cooling[c.keyID] != nil,
 	})

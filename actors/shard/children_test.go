@@ -136,7 +136,7 @@ func TestAnIdleKeyStopsAndStartsAnew(t *testing.T) {
 		first := r.running(keyID)
 		r.goIdle(keyID)
 		second := r.running(keyID)
-		if second.GetEpoch() <= first.GetEpoch() || second.GetAgain() {
+		if second.GetTerm() <= first.GetTerm() || second.GetAgain() {
 			t.Errorf("first %v, second %v", first, second)
 		}
 		if r.counts["key_stopped"] != 0 {
@@ -181,7 +181,7 @@ func TestAFailureRestartsThatKeyAlone(t *testing.T) {
 		}
 		again := testkit.Expect[*got](r.seen)
 		stands, ok := again.message.(*messages.KeyStands)
-		if !ok || again.keyID != keyID || !stands.GetAgain() || stands.GetEpoch() <= max(first.GetEpoch(), other.GetEpoch()) {
+		if !ok || again.keyID != keyID || !stands.GetAgain() || stands.GetTerm() <= max(first.GetTerm(), other.GetTerm()) {
 			t.Errorf("got %+v", again)
 		}
 		r.seen.ExpectNoMessage(time.Minute)

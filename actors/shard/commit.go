@@ -91,7 +91,7 @@ type committed struct {
 func (s *shard) commit(ctx actor.Context) {
 	s.writing, s.dirty = true, false
 	s.batch, s.fresh = s.fresh, nil
-	record := &messages.Shard{Epoch: s.epoch, Node: s.cfg.Node, Incarnation: s.cfg.Incarnation, Slots: list(s.slots.all)}
+	record := &messages.Shard{Term: s.term, Node: s.cfg.Node, Incarnation: s.cfg.Incarnation, Slots: list(s.slots.all)}
 	records, name, revision := s.cfg.Records, actors.ShardRecord(s.number), s.revision
 	s.work(ctx, func(work context.Context) any {
 		c := write(work, records, name, record, revision)
@@ -124,7 +124,7 @@ func write(ctx context.Context, records actors.Records, name string, record *mes
 }
 
 // reread finds what stands. A record that is gone was nobody's to delete: it
-// reads as epoch 0, which is not ours.
+// reads as term 0, which is not ours.
 func reread(ctx context.Context, records actors.Records, name string) *committed {
 	c := &committed{stands: &messages.Shard{}}
 	var data []byte
@@ -152,7 +152,7 @@ func (s *shard) committed(ctx actor.Context, c *committed) {
 			s.durable(ctx, e)
 		}
 		s.batch = nil
-	case c.stands.GetEpoch() != s.epoch:
+	case c.stands.GetTerm() != s.term:
 		s.stepDown(ctx, c.stands)
 		return
 	default:
@@ -164,7 +164,7 @@ func (s *shard) committed(ctx actor.Context, c *committed) {
 	}
 }
 
-// adopt: an earlier write of this epoch, thought lost, had happened. What it
+// adopt: an earlier write of this term, thought lost, had happened. What it
 // holds is durable; the rest is written again.
 func (s *shard) adopt(ctx actor.Context, stands *messages.Shard) {
 	there := map[string]bool{}

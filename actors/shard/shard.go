@@ -1,9 +1,9 @@
 // Package shard supervises the keys of one of the cluster's 1,024 shards and
 // owns their connection slots.
 //
-//	activating --epoch taken, queries live--> active --another epoch stands--> fenced
+//	activating --term taken, queries live--> active --another term stands--> fenced
 //
-// Activation takes the shard's record by compare-and-set with epoch + 1, frees
+// Activation takes the shard's record by compare-and-set with term + 1, frees
 // the slots of dead processes, and registers the queries of all active monitors
 // and rules at this node's router, on their keys' behalf: a key's actor starts
 // when it is first needed, so a million rules do not cost a million actors.
@@ -16,7 +16,7 @@
 // and a connection is admitted only once its slot does.
 //
 // The package never looks at a credential, a plan or a credit: that is the
-// key's. A restart is an activation: its keys begin anew with a higher epoch,
+// key's. A restart is an activation: its keys begin anew with a higher term,
 // and their connections join again.
 package shard
 
@@ -44,7 +44,7 @@ type shard struct {
 	puts []*put // queries on their way to the router
 	left int    // of puts, unanswered
 
-	epoch    uint64
+	term     uint64
 	revision uint64 // of the record, as last written or read
 	slots    slots
 	fresh    []*entry // taken since the last write began; at most cfg.WaitersMost with batch
@@ -57,7 +57,7 @@ type shard struct {
 	byPID    map[string]*child // by actor id
 	cooling  map[string]*cooling
 	spawned  uint64 // names children
-	starts   uint64 // of keys in this epoch
+	starts   uint64 // of keys in this term
 	asks     uint64 // numbers StopIfIdle
 	ending   bool   // its children end with it
 }
@@ -172,10 +172,10 @@ const (
 	detailStore      = "the store does not answer: try again"
 )
 
-// step down: what another epoch has written decides.
+// step down: what another term has written decides.
 func (s *shard) stepDown(ctx actor.Context, other *messages.Shard) {
 	s.log.Error("another owner has taken the shard; this one stops serving it",
-		"epoch", s.epoch, "other_epoch", other.GetEpoch(), "other_node", other.GetNode())
+		"term", s.term, "other_term", other.GetTerm(), "other_node", other.GetNode())
 	s.cfg.Count("shard_fenced")
 	s.behavior.Become(s.fenced)
 	for _, e := range append(s.batch, s.fresh...) {

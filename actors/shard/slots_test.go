@@ -191,7 +191,7 @@ func TestAnotherEpochFences(t *testing.T) {
 		r.start()
 		r.running(keyID)
 		r.answers()
-		put(t, k, actors.ShardRecord(number), &messages.Shard{Epoch: 2, Node: "n2", Incarnation: 1})
+		put(t, k, actors.ShardRecord(number), &messages.Shard{Term: 2, Node: "n2", Incarnation: 1})
 		old := r.stubs[keyID]
 		r.seen.Watch(old)
 		client := k.Probe()
@@ -295,7 +295,7 @@ func TestSlotsSurviveTheProcess(t *testing.T) {
 		before := r.record()
 		r.cfg.Incarnation = 8
 		r.start()
-		if got := connections(r.record()); len(before.GetSlots()) != 2 || len(got) != 1 || !got["far"] || r.record().GetEpoch() != before.GetEpoch()+1 {
+		if got := connections(r.record()); len(before.GetSlots()) != 2 || len(got) != 1 || !got["far"] || r.record().GetTerm() != before.GetTerm()+1 {
 			t.Errorf("before %v, after %v", before, r.record())
 		}
 	})
@@ -309,7 +309,7 @@ func TestRecordIsCanonical(t *testing.T) {
 		s.TakenMs = 12345
 		r.ask(s, 1)
 		k.Advance(5 * time.Millisecond)
-		want := &messages.Shard{Epoch: 1, Node: "n1", Incarnation: 7, Slots: []*messages.Slot{s}}
+		want := &messages.Shard{Term: 1, Node: "n1", Incarnation: 7, Slots: []*messages.Slot{s}}
 		if got := r.record(); !proto.Equal(got, want) {
 			t.Errorf("record %v, want %v", got, want)
 		}

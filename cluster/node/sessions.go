@@ -22,7 +22,7 @@ type sessions struct {
 
 func newSessions(n *Node) sessions {
 	return sessions{n, runtime.Guarded(connection.Props(connection.Config{
-		Router: n.router, Semantic: n.lane, Clock: n.clock, Rand: n.rand, Worker: n.reading, Props: n.system.Props,
+		Router: n.router, Semantic: n.lane, Owners: n.shards, Clock: n.clock, Rand: n.rand, Worker: n.reading, Props: n.system.Props,
 		Replays: replays{n.journalLog}, Logger: n.log.With("actor", "connection"),
 	}), runtime.StopOnFailure)}
 }
@@ -33,7 +33,7 @@ func (s sessions) Start(ctx context.Context, start ws.Start) (ws.Session, error)
 	n := s.n
 	begin := &connection.Begin{
 		ID: start.ConnectionID, API: start.API, KeyID: start.Admitted.GetKeyId(),
-		Metered: start.Admitted.GetMetered(), Socket: start.Socket, Key: n.shards.pid(start.Admitted.GetKeyId()),
+		Metered: start.Admitted.GetMetered(), Socket: start.Socket,
 		Cursors: start.Resume, Filters: start.Filters,
 	}
 	if c := start.Cursor; c != nil {

@@ -34,8 +34,10 @@ type shards struct {
 	pids [actors.Shards]*actor.PID
 }
 
-// pid is the actor that a key's messages go to.
-func (s *shards) pid(keyID string) *actor.PID {
+var _ actors.Owners = (*shards)(nil)
+
+// Owner is the shard's actor, on this node: there is no other.
+func (s *shards) Owner(keyID string) *actor.PID {
 	pid, err := s.ensure(actors.ShardOf(keyID))
 	if err != nil {
 		s.log.Error("a shard cannot be started; its keys are not served", "error", err)
@@ -88,10 +90,10 @@ func (k keys) Ask(ctx context.Context, keyID string, command proto.Message) (pro
 		timeout = min(timeout, time.Until(deadline))
 	}
 	if _, ok := command.(*messages.Release); ok {
-		k.root.Send(k.shards.pid(keyID), command) // has no answer
+		k.root.Send(k.shards.Owner(keyID), command) // has no answer
 		return nil, nil
 	}
-	answer, err := ask(k.root, k.shards.pid(keyID), command, timeout)
+	answer, err := ask(k.root, k.shards.Owner(keyID), command, timeout)
 	if err != nil {
 		return nil, fmt.Errorf("ask key %s for %T: %w", keyID, command, err)
 	}
