@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/birdwire/birdwire/actors/engine/weburl"
 	"github.com/birdwire/birdwire/messages"
 )
 
@@ -84,12 +85,25 @@ func isTracking(name string) bool {
 }
 
 // CanonicalURL is the URL without what does not tell pages apart: the letter
-// case of the host, http against https, default ports, tracking parameters. The order of parameters and the fragment stay: change logs give
-// each entry an anchor on one page. What does not parse is returned trimmed.
+// case of the host, http against https, default ports, tracking parameters.
+// The order of parameters and the fragment stay: change logs give each entry an
+// anchor on one page. What no browser would open is returned trimmed.
+//
+// What net/url reads is written by net/url: identities are in the log and in
+// the item table, so they stay as they were first made.
 func CanonicalURL(raw string) string {
 	raw = strings.TrimSpace(raw)
 	u, err := url.Parse(raw)
-	if err != nil || u.Hostname() == "" {
+	if err != nil {
+		browser, err := weburl.Parse(raw)
+		if err != nil || !browser.IsWeb() {
+			return raw
+		}
+		if u, err = url.Parse(browser.String()); err != nil {
+			return canonicalBrowserURL(browser)
+		}
+	}
+	if u.Hostname() == "" {
 		return raw
 	}
 	if u.Scheme != "http" && u.Scheme != "https" { // Parse has lowered it
@@ -113,6 +127,24 @@ func CanonicalURL(raw string) string {
 		u.Fragment, u.RawFragment = "", ""
 	}
 	return strings.TrimSpace(u.String())
+}
+
+// canonicalBrowserURL is CanonicalURL of an address that net/url cannot read in
+// any way of writing it, such as one with a bare '%'.
+func canonicalBrowserURL(u *weburl.URL) string {
+	s := u.String() // host in lower case, without the scheme's own port
+	if rest, ok := strings.CutPrefix(s, "http://"); ok && u.Port() == "" {
+		s = "https://" + rest
+	}
+	s, fragment, _ := strings.Cut(s, "#")
+	s, query, _ := strings.Cut(s, "?")
+	if query = dropTracking(query); query != "" {
+		s += "?" + query
+	}
+	if name, _, _ := strings.Cut(fragment, "="); fragment != "" && !isTracking(name) {
+		s += "#" + fragment
+	}
+	return s
 }
 
 func dropTracking(query string) string {

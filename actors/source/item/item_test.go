@@ -27,6 +27,10 @@ func TestCanonicalURL(t *testing.T) {
 		{"  https://a.com/b\n", "https://a.com/b"},
 		{"tag:a.com,2005:1", "tag:a.com,2005:1"},
 		{"not a url %zz", "not a url %zz"},
+		{"http://A.com:80/100%?utm_source=rss&id=3#a%", "https://a.com/100%?id=3#a%"},
+		{"https://a.com/100%?utm_source=rss#utm_source=%", "https://a.com/100%"},
+		{"http://a.com:8080/a\tb%", "http://a.com:8080/ab%"},
+		{"ftp://a.com/100%", "ftp://a.com/100%"},
 		{"", ""},
 	} {
 		if got := item.CanonicalURL(c[0]); got != c[1] {
@@ -38,6 +42,7 @@ func TestCanonicalURL(t *testing.T) {
 func FuzzCanonicalURL(f *testing.F) {
 	f.Add("HTTP://A.com:80/b?utm_source=1&x=%2f#y")
 	f.Add("https://[::1]:443?&&a=&utm_x")
+	f.Add("http://a.com/%?utm_x&#%")
 	f.Fuzz(func(t *testing.T, raw string) {
 		once := item.CanonicalURL(raw)
 		if twice := item.CanonicalURL(once); twice != once {
