@@ -135,6 +135,7 @@ type Appended struct {
 	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
 	LastPosition  uint64                 `protobuf:"varint,2,opt,name=last_position,json=lastPosition,proto3" json:"last_position,omitempty"` // of the last event written; 0 when all were duplicates
 	Duplicates    []uint32               `protobuf:"varint,3,rep,packed,name=duplicates,proto3" json:"duplicates,omitempty"`                  // indexes in the offer that the log already held
+	Held          []uint64               `protobuf:"varint,4,rep,packed,name=held,proto3" json:"held,omitempty"`                              // for each of them, the position that the log holds it at; 0: not known
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -186,6 +187,13 @@ func (x *Appended) GetLastPosition() uint64 {
 func (x *Appended) GetDuplicates() []uint32 {
 	if x != nil {
 		return x.Duplicates
+	}
+	return nil
+}
+
+func (x *Appended) GetHeld() []uint64 {
+	if x != nil {
+		return x.Held
 	}
 	return nil
 }
@@ -407,13 +415,14 @@ const file_messages_journal_proto_rawDesc = "" +
 	"\x16messages/journal.proto\x12\vbirdwire.v1\x1a\x14messages/event.proto\"C\n" +
 	"\x05Offer\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12*\n" +
-	"\x06events\x18\x02 \x03(\v2\x12.birdwire.v1.EventR\x06events\"_\n" +
+	"\x06events\x18\x02 \x03(\v2\x12.birdwire.v1.EventR\x06events\"s\n" +
 	"\bAppended\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12#\n" +
 	"\rlast_position\x18\x02 \x01(\x04R\flastPosition\x12\x1e\n" +
 	"\n" +
 	"duplicates\x18\x03 \x03(\rR\n" +
-	"duplicates\"\x8f\x01\n" +
+	"duplicates\x12\x12\n" +
+	"\x04held\x18\x04 \x03(\x04R\x04held\"\x8f\x01\n" +
 	"\fOfferRefused\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x121\n" +
 	"\x06reason\x18\x02 \x01(\x0e2\x19.birdwire.v1.RefuseReasonR\x06reason\x12$\n" +

@@ -213,8 +213,8 @@ func (j *journal) appended(ctx actor.Context, m *appended) {
 	now := j.cfg.Clock.Now()
 	j.busy = false
 	j.cfg.State.inFlight = nil
-	for _, e := range frame.GetEvents() {
-		j.cfg.State.window.Add(e.GetId())
+	for i, e := range frame.GetEvents() {
+		j.cfg.State.window.AddAt(e.GetId(), messages.At(m.sequence, i))
 	}
 	shown := &messages.FrameAppended{Sequence: m.sequence, Frame: frame, AppendedMs: now.UnixMilli()}
 	for _, router := range j.cfg.Routers() {
@@ -232,12 +232,17 @@ func (j *journal) settle(ctx actor.Context, sequence uint64) (duplicates int) {
 		if n := len(p.indexes); n > 0 {
 			o.last = messages.At(sequence, p.indexes[n-1])
 		}
+		for _, t := range p.twice {
+			o.held[t.duplicate] = uint64(messages.At(sequence, t.index))
+		}
 		if p.through < len(o.events) {
 			continue
 		}
 		duplicates += len(o.duplicates)
 		if o.from != nil {
-			ctx.Send(o.from, &messages.Appended{Id: o.id, LastPosition: uint64(o.last), Duplicates: o.duplicates})
+			ctx.Send(o.from, &messages.Appended{
+				Id: o.id, LastPosition: uint64(o.last), Duplicates: o.duplicates, Held: o.held,
+			})
 		}
 	}
 	j.parts = nil

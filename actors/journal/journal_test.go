@@ -66,7 +66,7 @@ func run(t *testing.T, test func(r *rig)) {
 	testkit.Run(t, func(k *testkit.Kit) {
 		r := &rig{Kit: k, log: &plainLog{}, source: k.Probe(), router: k.Probe(), observe: func(journal.Observation) {}}
 		r.journal = k.SpawnProps("journal", journal.Props(journal.Config{
-			Node: "n", Incarnation: 7, Log: r.log, State: journal.NewState(repeat.New()),
+			Node: "n", Incarnation: 7, Log: r.log, State: journal.NewState(repeat.NewPlaced()),
 			Clock: k.Clock, Worker: k.Worker, Props: k.Props, Logger: k.Log,
 			Routers:   func() []*actor.PID { return []*actor.PID{r.router.PID()} },
 			MaxEvents: 1000,
@@ -166,6 +166,8 @@ func TestWhatTheLogHoldsIsNotWrittenAgain(t *testing.T) {
 		r.source.Request(r.journal, offer(1, "a", "b", "a"))
 		if got := testkit.Expect[*messages.Appended](r.source); !slices.Equal(got.GetDuplicates(), []uint32{2}) {
 			t.Fatalf("duplicates %v, want the third", got.GetDuplicates())
+		} else if !slices.Equal(got.GetHeld(), []uint64{uint64(messages.At(1, 0))}) {
+			t.Fatalf("held at %v, want the place of the first, in the frame itself", got.GetHeld())
 		}
 		r.source.Request(r.journal, offer(2, "b", "c"))
 		if got := testkit.Expect[*messages.Appended](r.source); !slices.Equal(got.GetDuplicates(), []uint32{0}) {
@@ -174,6 +176,8 @@ func TestWhatTheLogHoldsIsNotWrittenAgain(t *testing.T) {
 		r.source.Request(r.journal, offer(3, "a", "c"))
 		if got := testkit.Expect[*messages.Appended](r.source); got.GetLastPosition() != 0 || len(got.GetDuplicates()) != 2 {
 			t.Fatalf("nothing new was offered, and the answer is %v", got)
+		} else if want := []uint64{uint64(messages.At(1, 0)), uint64(messages.At(2, 0))}; !slices.Equal(got.GetHeld(), want) {
+			t.Fatalf("held at %v, want %v", got.GetHeld(), want)
 		}
 		if got := r.log.ids(); !slices.Equal(got, []string{"a", "b", "c"}) {
 			t.Fatalf("log holds %v", got)

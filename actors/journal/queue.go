@@ -16,14 +16,28 @@ type offer struct {
 	sizes      []int
 	next       int // events[next:] are in no frame yet
 	duplicates []uint32
+	held       []uint64 // one a duplicate: the position that the log holds it at
 	last       messages.Position
 }
 
 // part is the stretch of an offer that one frame carries.
 type part struct {
 	offer   *offer
-	through int   // the frame settles events[:through]
-	indexes []int // places in the frame, none for duplicates
+	through int     // the frame settles events[:through]
+	indexes []int   // places in the frame, none for duplicates
+	twice   []twice // duplicates of what the frame itself carries
+}
+
+// twice is a duplicate whose position is known once the frame is written.
+type twice struct {
+	duplicate int // in the offer's duplicates
+	index     int // in the frame
+}
+
+// duplicate notes that the log holds the next event already, at a position.
+func (o *offer) duplicate(at messages.Position) {
+	o.duplicates = append(o.duplicates, uint32(o.next))
+	o.held = append(o.held, uint64(at))
 }
 
 // queue holds what was offered while a frame is being written, in order of
@@ -51,22 +65,24 @@ func (q *queue) push(o *offer, bytes int) {
 // hold already is settled as a duplicate without being written again.
 func (q *queue) frame(w *repeat.Window) (events []*messages.Event, parts []part) {
 	bytes := 0
-	inFrame := make(map[string]struct{}, MaxFrameEvents)
+	inFrame := make(map[string]int, MaxFrameEvents)
 	for len(q.offers) > 0 {
 		o := q.offers[0]
 		p := part{offer: o}
 		full := false
 		for o.next < len(o.events) {
 			e, size := o.events[o.next], o.sizes[o.next]
-			_, twice := inFrame[e.GetId()]
-			if twice || w.Contains(e.GetId()) {
-				o.duplicates = append(o.duplicates, uint32(o.next))
+			if at, again := inFrame[e.GetId()]; again {
+				p.twice = append(p.twice, twice{len(o.duplicates), at})
+				o.duplicate(0)
+			} else if at, known := w.Find(e.GetId()); known {
+				o.duplicate(at)
 			} else {
 				if len(events) == MaxFrameEvents || bytes+size > MaxFrameBytes {
 					full = true
 					break
 				}
-				inFrame[e.GetId()] = struct{}{}
+				inFrame[e.GetId()] = len(events)
 				p.indexes = append(p.indexes, len(events))
 				events = append(events, e)
 				bytes += size

@@ -309,7 +309,7 @@ func (r *router) handle(ctx actor.Context, m *messages.FrameAppended, fromLog bo
 	snapshot := r.state.index.Snapshot()
 	for i, e := range m.GetFrame().GetEvents() {
 		p := messages.At(m.GetSequence(), i)
-		if r.state.window.Add(e.GetId()) {
+		if r.state.window.AddAt(e.GetId(), p) {
 			r.state.voids.add(p)
 			seen.Repeats++
 			continue

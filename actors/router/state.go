@@ -69,7 +69,7 @@ func count(ctx context.Context, log replay.Log, from, end uint64) (events int, e
 
 // read fills the window, and the voids of all but the warming first window.
 func (s *State) read(ctx context.Context, log replay.Log, from, first, last uint64) error {
-	s.window = repeat.New()
+	s.window = repeat.NewPlaced()
 	seen := 0
 	if from > max(first, 1) {
 		s.voids.since = messages.EndOf(last)
@@ -80,7 +80,7 @@ func (s *State) read(ctx context.Context, log replay.Log, from, first, last uint
 			if seen++; !warm && seen > repeat.Size {
 				warm, s.voids.since = true, messages.At(sequence, i)-1
 			}
-			if s.window.Add(e.GetId()) && warm {
+			if s.window.AddAt(e.GetId(), messages.At(sequence, i)) && warm {
 				s.voids.add(messages.At(sequence, i))
 			}
 		}

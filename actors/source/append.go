@@ -19,14 +19,17 @@ const (
 	repeated              // the log held it already
 	unchanged             // the table held it already: there was nothing to say
 	tooLarge              // larger than a frame may be
+	unread                // the log held it already, and could not be read: the table does not know it yet
 )
 
 // appender takes one batch of drafts through the item table, the journal and
 // the table again. Sources own one each and hand their messages to receive.
 //
-//	looking --plan--> offering --acknowledged--> writing --> done
+//	looking --plan--> offering --acknowledged--> writing --> (recalling --> writing) --> done
 //	   ^                                            |
 //	   +------ another wrote first: look again -----+
+//
+// Recalling reads back what the log said it already held, at its positions.
 //
 // The table is written only after the append was acknowledged. A crash in
 // between offers the same ids again, which the log drops; of two writers of
@@ -45,14 +48,19 @@ type appender struct {
 	fates   []fate            // one a draft
 	refusal *messages.OfferRefused
 	err     error // the table could not be read or written
+	logErr  error // why drafts are unread
 
 	todo    []int // the drafts being looked at
 	looks   int
 	tries   int
 	plan    item.Plan
 	states  map[string]item.State
-	acked   []fate // one an event of the plan
-	next    int    // plan.Events[:next] are settled
+	acked   []fate              // one an event of the plan
+	held    []messages.Position // of those that are repeated, where the log holds them; 0: not known
+	puts    []put               // being written
+	repeats []put               // what is still to be compared with the log
+	again   []string            // identities whose drafts are to be looked at again
+	next    int                 // plan.Events[:next] are settled
 	offer   *messages.Offer
 	single  bool // offer one by one: something in the plan is too large
 	waiting bool // for a journal that refused
@@ -80,7 +88,7 @@ type timeUp struct{ step uint64 }
 // to be read. The appender must be idle.
 func (a *appender) begin(ctx actor.Context, drafts []*messages.Event) {
 	a.drafts, a.fates = drafts, make([]fate, len(drafts))
-	a.refusal, a.err, a.looks = nil, nil, 0
+	a.refusal, a.err, a.logErr, a.looks = nil, nil, nil, 0
 	a.todo = a.todo[:0]
 	for i := range drafts {
 		a.todo = append(a.todo, i)
@@ -105,6 +113,10 @@ func (a *appender) receive(ctx actor.Context) {
 	case *wrote:
 		if a.current(m.step) {
 			a.wrote(ctx, m)
+		}
+	case *recalled:
+		if a.current(m.step) {
+			a.recalled(ctx, m)
 		}
 	case *timeUp:
 		if a.current(m.step) {
@@ -159,9 +171,12 @@ func (a *appender) acknowledged(ctx actor.Context, m *messages.Appended) {
 	for i := range n {
 		a.acked[a.next+i] = appended
 	}
-	for _, i := range m.GetDuplicates() {
+	for d, i := range m.GetDuplicates() {
 		if int(i) < n {
 			a.acked[a.next+int(i)] = repeated
+			if d < len(m.GetHeld()) {
+				a.held[a.next+int(i)] = messages.Position(m.GetHeld()[d])
+			}
 		}
 	}
 	a.advance(ctx, n)
@@ -205,7 +220,7 @@ func (a *appender) finish(ctx actor.Context, err error) {
 
 // release forgets the batch; the owner calls it once it has read the fates.
 func (a *appender) release() {
-	a.drafts, a.fates, a.states, a.plan, a.acked = nil, nil, nil, item.Plan{}, nil
+	a.drafts, a.fates, a.states, a.plan, a.acked, a.held, a.puts = nil, nil, nil, item.Plan{}, nil, nil, nil
 }
 
 // stop lets go of the timer, and of any answer still to come.

@@ -39,12 +39,13 @@ type Items interface {
 	CAS(ctx context.Context, items []*messages.Item, revisions []uint64) (each []error, err error)
 }
 
-// Log finds events that the journal said it already holds. Called inside a
-// Worker only, and rarely: after a crash between an append and the table's
-// write, and when two nodes read the same article at once.
+// Log reads back events that the journal said the log already holds. Called
+// inside a Worker only, and rarely: after a crash between an append and the
+// table's write, and when two nodes read the same article at once.
 type Log interface {
-	// Find returns the first event of each id that the log still holds.
-	Find(ctx context.Context, ids []string) (map[string]*messages.Event, error)
+	// Events returns the event at each position, in order; nil where the log
+	// does not hold it any more.
+	Events(ctx context.Context, positions []messages.Position) ([]*messages.Event, error)
 }
 
 // Config is what a source takes from its node.
@@ -68,6 +69,7 @@ type Config struct {
 	Interval     time.Duration // between polls, default 5 min, at least 50 ms
 	PollTimeout  time.Duration // of one poll, default 45 s
 	TableTimeout time.Duration // of one call of the table or the records, default 10 s
+	LogTimeout   time.Duration // of reading repeats back from the log, default 2 s
 	OfferTimeout time.Duration // then the same offer is made again, default 30 s
 	BackoffMost  time.Duration // between polls that fail, default 1 h
 	MaxUnacked   int           // push: events taken and not yet answered, default 8,192
@@ -90,6 +92,7 @@ func (c Config) withDefaults() Config {
 	c.Interval = orDefault(c.Interval, 5*time.Minute)
 	c.PollTimeout = orDefault(c.PollTimeout, 45*time.Second)
 	c.TableTimeout = orDefault(c.TableTimeout, 10*time.Second)
+	c.LogTimeout = orDefault(c.LogTimeout, 2*time.Second)
 	c.OfferTimeout = orDefault(c.OfferTimeout, 30*time.Second)
 	c.BackoffMost = orDefault(c.BackoffMost, time.Hour)
 	if c.MaxUnacked == 0 {

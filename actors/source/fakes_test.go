@@ -2,6 +2,7 @@ package source_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -91,15 +92,32 @@ func pop(errs *[]error) error {
 	return err
 }
 
-// held is what the log holds, by event id.
-type held map[string]*messages.Event
+// held is what the log holds: one event a frame, the first of each id.
+type held struct {
+	events map[string]*messages.Event
+	at     map[string]messages.Position
+	frames []*messages.Event
+	err    error // of every reading
+}
 
-func (h held) Find(_ context.Context, ids []string) (map[string]*messages.Event, error) {
-	found := map[string]*messages.Event{}
-	for _, id := range ids {
-		if e := h[id]; e != nil {
-			found[id] = e
-		}
+func newHeld() *held {
+	return &held{events: map[string]*messages.Event{}, at: map[string]messages.Position{}}
+}
+
+func (h *held) put(e *messages.Event) {
+	if h.events[e.GetId()] == nil {
+		h.frames = append(h.frames, e)
+		h.events[e.GetId()], h.at[e.GetId()] = e, messages.At(uint64(len(h.frames)), 0)
+	}
+}
+
+func (h *held) Events(c context.Context, positions []messages.Position) ([]*messages.Event, error) {
+	if err := errors.Join(h.err, c.Err()); err != nil {
+		return nil, err
+	}
+	found := make([]*messages.Event, len(positions))
+	for i, p := range positions {
+		found[i] = h.frames[p.Sequence()-1]
 	}
 	return found, nil
 }
@@ -158,13 +176,13 @@ type world struct {
 	table   *table
 	adapter *script
 	journal *testkit.Probe
-	log     held
+	log     *held
 	cfg     source.Config
 	seen    []source.Observation
 }
 
 func newWorld(t *testing.T, k *testkit.Kit) *world {
-	w := &world{Kit: k, t: t, table: newTable(), adapter: &script{}, journal: k.Probe(), log: held{}}
+	w := &world{Kit: k, t: t, table: newTable(), adapter: &script{}, journal: k.Probe(), log: newHeld()}
 	w.cfg = source.Config{
 		ID: "feed-1", Kind: "feed", URL: "https://example.com/feed",
 		Adapter: w.adapter, Items: w.table, Log: w.log, Records: k.Records,
@@ -195,11 +213,13 @@ func (w *world) offer() *messages.Offer {
 
 func (w *world) ack(o *messages.Offer, duplicates ...uint32) {
 	for _, e := range o.GetEvents() {
-		if w.log[e.GetId()] == nil {
-			w.log[e.GetId()] = e
-		}
+		w.log.put(e)
 	}
-	w.journal.Reply(&messages.Appended{Id: o.GetId(), LastPosition: 1, Duplicates: duplicates})
+	answer := &messages.Appended{Id: o.GetId(), LastPosition: 1, Duplicates: duplicates}
+	for _, d := range duplicates {
+		answer.Held = append(answer.Held, uint64(w.log.at[o.GetEvents()[d].GetId()]))
+	}
+	w.journal.Reply(answer)
 	w.Settle()
 }
 

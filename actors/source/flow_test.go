@@ -69,7 +69,7 @@ func TestFeedFlow(t *testing.T) {
 		reader := feed.NewReader(feed.ReaderConfig{AllowPrivate: true, HostGap: -1, Now: k.Clock.Now})
 		t.Cleanup(reader.Close)
 		w.cfg.Adapter = reader.Feed(feed.Config{URL: u.URL, SourceID: "bbc", Name: "BBC", Category: "business"})
-		book := &logbook{seen: map[string]bool{}, events: held{}, shown: map[string][]string{}}
+		book := &logbook{seen: map[string]bool{}, events: newHeld(), shown: map[string][]string{}}
 		w.cfg.Journal = k.Spawn("journal", func() actor.Actor { return book })
 		shown := func(name string, want ...string) {
 			t.Helper()
@@ -96,7 +96,7 @@ func TestFeedFlow(t *testing.T) {
 		u.set(200, `<at:deleted-entry ref="urn:a" when="2026-03-04T11:00:00Z"/>`, entry("c", "C"))
 		k.Advance(10 * time.Minute)
 		shown("a", "created 1 A", "updated 2 A, corrected", "deleted 3 A, corrected")
-		for id, e := range book.events {
+		for id, e := range book.events.events {
 			if a := e.GetArticle().GetArticle(); a.GetUrl() == "" || a.GetCategory() != "business" {
 				t.Errorf("%s does not carry the article whole: %v", id, a)
 			}

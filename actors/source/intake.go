@@ -208,6 +208,8 @@ func (i *intake) laneDone(ctx actor.Context) {
 	switch {
 	case i.lane.err != nil:
 		i.figures.failure(i.cfg, "append articles", i.lane.err)
+	case i.lane.logErr != nil:
+		i.figures.failure(i.cfg, "append articles", i.lane.logErr)
 	case i.lane.refusal != nil:
 		i.failed(i.lane.refusal)
 	default:
@@ -242,6 +244,9 @@ func (i *intake) settle(ctx actor.Context, a *ask, fates []fate) {
 			return
 		case f == tooLarge:
 			i.refuse(ctx, a, messages.RefuseReason_REFUSE_TOO_LARGE, 0, "an event is larger than a frame may be")
+			return
+		case f == unread:
+			i.refuse(ctx, a, messages.RefuseReason_REFUSE_BUSY, refuseTable, i.lane.logErr.Error())
 			return
 		case f == repeated || f == unchanged:
 			answer.Duplicates = append(answer.Duplicates, uint32(n))

@@ -2,6 +2,7 @@ package source_test
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -187,6 +188,45 @@ func TestPushWaitsForTheTable(t *testing.T) {
 		if r := testkit.Expect[*messages.OfferRefused](p); r.GetReason() != messages.RefuseReason_REFUSE_DISK_FULL {
 			t.Errorf("answer %v", r)
 		}
+	})
+}
+
+// One article that the log already holds must not hold up the others while the
+// log cannot be read: it alone is refused, at once, and taken when pushed again.
+func TestAnUnreadableLogRefusesTheRepeatedArticleAlone(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		w, pid, p := pushWorld(t, k)
+		w.table.casErrs = []error{actors.ErrFull} // the log has "a", the table does not
+		p.Request(pid, &messages.Offer{Id: 1, Events: []*messages.Event{pushed("a", "s", "A")}})
+		w.offer()
+		testkit.Expect[*messages.OfferRefused](p)
+
+		w.log.err = errors.New("no leader")
+		first := w.Clock.Now()
+		p.Request(pid, &messages.Offer{Id: 2, Events: []*messages.Event{pushed("x", "s", "X")}})
+		p.Request(pid, &messages.Offer{Id: 3, Events: []*messages.Event{pushed("a", "s", "A2")}})
+		p.Request(pid, &messages.Offer{Id: 4, Events: []*messages.Event{pushed("y", "s", "Y")}})
+		w.offer() // x; meanwhile the other two became one batch
+		w.ack(testkit.Expect[*messages.Offer](w.journal), 0)
+		var outcome []string
+		for _, m := range p.Messages() {
+			switch m := m.(type) {
+			case *messages.Appended:
+				outcome = append(outcome, fmt.Sprint(m.GetId(), " appended"))
+			case *messages.OfferRefused:
+				outcome = append(outcome, fmt.Sprint(m.GetId(), " ", m.GetReason(), " ", m.GetDetail()))
+			}
+		}
+		wantLines(t, outcome, "2 appended", "3 REFUSE_BUSY read repeated events from the log: no leader", "4 appended")
+		if took := w.Clock.Now().Sub(first); took != 0 {
+			t.Errorf("the others waited %v", took)
+		}
+
+		w.log.err = nil
+		p.Request(pid, &messages.Offer{Id: 5, Events: []*messages.Event{pushed("a", "s", "A2")}})
+		w.ack(testkit.Expect[*messages.Offer](w.journal), 0)
+		wantLines(t, summary(w.offer()), "update A2 2")
+		testkit.Expect[*messages.Appended](p)
 	})
 }
 

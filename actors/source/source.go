@@ -265,6 +265,9 @@ func (s *source) nextBatch(ctx actor.Context) {
 func (s *source) batchDone(ctx actor.Context) {
 	s.figures.count(s.cfg, s.appender.fates, s.appender.err)
 	err := s.appender.err
+	if err == nil {
+		err = s.appender.logErr
+	}
 	s.appender.release()
 	if err != nil { // the mark stays where it was: everything is read again
 		s.drafts, s.next = nil, nil

@@ -447,9 +447,11 @@ func TestTableFailures(t *testing.T) {
 							repeats = []uint32{0}
 						}
 						for _, e := range o.GetEvents() {
-							w.log[e.GetId()] = e
+							w.log.put(e)
 						}
-						w.journal.Request(pid, &messages.Appended{Id: o.GetId(), Duplicates: repeats})
+						w.journal.Request(pid, &messages.Appended{
+							Id: o.GetId(), Duplicates: repeats, Held: []uint64{uint64(w.log.at[o.GetEvents()[0].GetId()])}[:len(repeats)],
+						})
 						k.Settle()
 					}
 					failed = failed || w.describe(pid).GetStatus() == "failing"
@@ -589,7 +591,7 @@ func TestValidate(t *testing.T) {
 // logbook is a journal that knows repeats, and what readers saw of each identity.
 type logbook struct {
 	seen   map[string]bool
-	events held
+	events *held
 	shown  map[string][]string
 }
 
@@ -602,10 +604,11 @@ func (l *logbook) Receive(ctx actor.Context) {
 	for i, e := range m.GetEvents() {
 		if l.seen[e.GetId()] {
 			answer.Duplicates = append(answer.Duplicates, uint32(i))
+			answer.Held = append(answer.Held, uint64(l.events.at[e.GetId()]))
 			continue
 		}
 		l.seen[e.GetId()] = true
-		l.events[e.GetId()] = e
+		l.events.put(e)
 		a := e.GetArticle()
 		identity := a.GetArticle().GetIdentity()
 		l.shown[identity] = append(l.shown[identity],
@@ -618,7 +621,7 @@ func (l *logbook) Receive(ctx actor.Context) {
 // once, in revisions without a hole, and the table ends at the last of them.
 func TestAnySchedule(t *testing.T) {
 	testkit.RunSeeds(t, 100, func(t *testing.T, k *testkit.Kit) {
-		book := &logbook{seen: map[string]bool{}, events: held{}, shown: map[string][]string{}}
+		book := &logbook{seen: map[string]bool{}, events: newHeld(), shown: map[string][]string{}}
 		journal := k.Spawn("journal", func() actor.Actor { return book })
 		shared := newTable()
 		for _, id := range []string{"feed-1", "feed-2"} {

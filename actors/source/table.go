@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -26,11 +28,17 @@ type (
 		err    error
 	}
 	// wrote is the table's answer to a write; again are the identities whose
-	// drafts must be looked at anew.
+	// drafts must be looked at again.
 	wrote struct {
 		step  uint64
 		again []string
 		err   error
+	}
+	// recalled is what the log holds at the positions of repeats.
+	recalled struct {
+		step   uint64
+		events []*messages.Event
+		err    error
 	}
 )
 
@@ -127,7 +135,7 @@ func (a *appender) looked(ctx actor.Context, m *looked) {
 	for i, d := range a.plan.Drafts {
 		a.plan.Drafts[i] = a.todo[d]
 	}
-	a.acked = make([]fate, len(a.plan.Events))
+	a.acked, a.held = make([]fate, len(a.plan.Events)), make([]messages.Position, len(a.plan.Events))
 	a.next, a.single = 0, false
 	for _, d := range a.todo {
 		if a.fates[d] == pending {
@@ -145,12 +153,13 @@ type put struct {
 	event    *messages.Event
 	item     *messages.Item
 	revision uint64
-	repeated bool // the log held the event: what it holds is what readers saw
+	repeated bool              // the log held the event: what it holds is what readers saw
+	held     messages.Position // and where; 0: not known
 }
 
-// puts are the states that the acknowledged events leave behind, one an
+// changes are the states that the acknowledged events leave behind, one an
 // identity.
-func (a *appender) puts() []put {
+func (a *appender) changes() []put {
 	at := make(map[string]int)
 	var puts []put
 	for i, after := range a.plan.After {
@@ -158,7 +167,7 @@ func (a *appender) puts() []put {
 			continue
 		}
 		p := put{
-			event: a.plan.Events[i], item: after, repeated: a.acked[i] == repeated,
+			event: a.plan.Events[i], item: after, repeated: a.acked[i] == repeated, held: a.held[i],
 			revision: a.states[after.GetIdentity()].Revision,
 		}
 		if j, twice := at[after.GetIdentity()]; twice {
@@ -171,35 +180,116 @@ func (a *appender) puts() []put {
 	return puts
 }
 
+// write writes what is new, and then what the log has held before: reading
+// that may fail or take time, and the rest must not wait for it.
 func (a *appender) write(ctx actor.Context) {
-	puts := a.puts()
-	if len(puts) == 0 {
-		a.finish(ctx, nil)
+	a.again, a.repeats = a.again[:0], a.repeats[:0]
+	var fresh []put
+	for _, p := range a.changes() {
+		if p.repeated && p.held != 0 && a.cfg.Log != nil {
+			a.repeats = append(a.repeats, p)
+		} else {
+			fresh = append(fresh, p)
+		}
+	}
+	if len(fresh) == 0 {
+		a.recall(ctx)
 		return
 	}
+	a.put(ctx, fresh)
+}
+
+func (a *appender) put(ctx actor.Context, puts []put) {
 	a.begun()
-	step, cfg := a.step, a.cfg
-	w := writer{items: cfg.Items, log: cfg.Log, dated: a.dated, aliases: a.aliases}
-	if !cfg.Worker.Do(ctx.Self(), cfg.TableTimeout, func(c context.Context) any {
-		again, err := w.write(c, puts)
+	a.puts = puts
+	step, w := a.step, writer{items: a.cfg.Items, aliases: a.aliases}
+	if !a.cfg.Worker.Do(ctx.Self(), a.cfg.TableTimeout, func(c context.Context) any {
+		again, err := w.put(c, puts)
 		if err != nil {
 			err = fmt.Errorf("write item table: %w", err)
 		}
 		return &wrote{step: step, again: again, err: err}
 	}) {
-		a.wait(ctx, a.jitter(poolRetry), a.write)
+		a.wait(ctx, a.jitter(poolRetry), a.putAgain)
 	}
 }
 
-// wrote looks again at what another wrote first. Of several drafts of one
-// identity only the last still has something to say.
+func (a *appender) putAgain(ctx actor.Context) { a.put(ctx, a.puts) }
+
+// recall reads what the log holds under the ids of repeats, or ends the write
+// where there are none.
+func (a *appender) recall(ctx actor.Context) {
+	if len(a.repeats) == 0 {
+		a.written(ctx)
+		return
+	}
+	a.begun()
+	positions := make([]messages.Position, len(a.repeats))
+	for i, p := range a.repeats {
+		positions[i] = p.held
+	}
+	step, log := a.step, a.cfg.Log
+	if !a.cfg.Worker.Do(ctx.Self(), a.cfg.LogTimeout, func(c context.Context) any {
+		events, err := log.Events(c, positions)
+		return &recalled{step: step, events: events, err: err}
+	}) {
+		a.wait(ctx, a.jitter(poolRetry), a.recall)
+	}
+}
+
+// recalled writes what the log holds in the place of what was offered under
+// the same id, and looks again at what differs: an edit between a crash and
+// its retry must not be taken for delivered. An event that the log does not
+// hold any more is taken to be the same.
+//
+// A log that cannot be read fails those drafts alone, and at once.
+func (a *appender) recalled(ctx actor.Context, m *recalled) {
+	puts := a.repeats
+	a.repeats = nil
+	if m.err != nil {
+		a.logErr = fmt.Errorf("read repeated events from the log: %w", m.err)
+		a.cfg.Logger.Warn("articles that the log already holds could not be compared with it", "articles", len(puts), "error", m.err)
+		for _, p := range puts {
+			a.markUnread(p.item.GetIdentity())
+		}
+		a.written(ctx)
+		return
+	}
+	for i, p := range puts {
+		held := m.events[i]
+		if held.GetArticle() == nil || held.GetId() != p.event.GetId() {
+			continue
+		}
+		puts[i].item = item.FromLog(held, a.dated)
+		if string(puts[i].item.GetContentHash()) != string(p.item.GetContentHash()) {
+			a.again = append(a.again, p.item.GetIdentity())
+		}
+	}
+	a.put(ctx, puts)
+}
+
+func (a *appender) markUnread(identity string) {
+	for i, after := range a.plan.After {
+		if after.GetIdentity() == identity {
+			a.fates[a.plan.Drafts[i]] = unread
+		}
+	}
+}
+
 func (a *appender) wrote(ctx actor.Context, m *wrote) {
 	if m.err != nil {
-		a.tryAgain(ctx, m.err, a.write)
+		a.tryAgain(ctx, m.err, a.putAgain)
 		return
 	}
 	a.tries = 0
-	if len(m.again) == 0 {
+	a.again = append(a.again, m.again...)
+	a.recall(ctx)
+}
+
+// written looks again at what another wrote first. Of several drafts of one
+// identity only the last still has something to say.
+func (a *appender) written(ctx actor.Context) {
+	if len(a.again) == 0 {
 		a.finish(ctx, nil)
 		return
 	}
@@ -207,8 +297,8 @@ func (a *appender) wrote(ctx actor.Context, m *wrote) {
 		a.finish(ctx, errContest)
 		return
 	}
-	last := make(map[string]int, len(m.again))
-	for _, identity := range m.again {
+	last := make(map[string]int, len(a.again))
+	for _, identity := range a.again {
 		last[identity] = -1
 	}
 	for i, after := range a.plan.After {
@@ -217,9 +307,10 @@ func (a *appender) wrote(ctx actor.Context, m *wrote) {
 		}
 	}
 	a.todo = a.todo[:0]
-	for _, identity := range m.again {
+	for _, identity := range slices.Sorted(maps.Keys(last)) {
 		a.todo = append(a.todo, last[identity])
 	}
+	slices.Sort(a.todo)
 	a.look(ctx)
 }
 
@@ -237,16 +328,11 @@ func (a *appender) tryAgain(ctx actor.Context, err error, call func(ctx actor.Co
 // writer writes the table, inside a Worker.
 type writer struct {
 	items   Items
-	log     Log
-	dated   bool
 	aliases bool
 }
 
-func (w writer) write(c context.Context, puts []put) (again []string, err error) {
-	differ, err := w.fromLog(c, puts)
-	if err != nil {
-		return nil, err
-	}
+// put returns the identities that another wrote first.
+func (w writer) put(c context.Context, puts []put) (again []string, err error) {
 	items := make([]*messages.Item, 0, 2*len(puts))
 	revisions := make([]uint64, 0, 2*len(puts))
 	for _, p := range puts {
@@ -267,42 +353,13 @@ func (w writer) write(c context.Context, puts []put) (again []string, err error)
 			if err := w.moveAlias(c, items[i], err); err != nil {
 				return nil, err
 			}
-		case errors.Is(err, actors.ErrConflict) || err == nil && differ[i]:
+		case errors.Is(err, actors.ErrConflict):
 			again = append(again, items[i].GetIdentity())
 		case err != nil:
 			return nil, err
 		}
 	}
 	return again, nil
-}
-
-// fromLog puts what the log holds in the place of what was offered under the
-// same id, and says where the two differ: an edit between a crash and its
-// retry must not be taken for delivered.
-func (w writer) fromLog(c context.Context, puts []put) (differ []bool, err error) {
-	differ = make([]bool, len(puts))
-	var ids []string
-	for _, p := range puts {
-		if p.repeated {
-			ids = append(ids, p.event.GetId())
-		}
-	}
-	if len(ids) == 0 || w.log == nil {
-		return differ, nil
-	}
-	found, err := w.log.Find(c, ids)
-	if err != nil {
-		return nil, fmt.Errorf("find repeated events in the log: %w", err)
-	}
-	for i, p := range puts {
-		held := found[p.event.GetId()]
-		if !p.repeated || held.GetArticle() == nil {
-			continue
-		}
-		puts[i].item = item.FromLog(held, w.dated)
-		differ[i] = string(puts[i].item.GetContentHash()) != string(p.item.GetContentHash())
-	}
-	return differ, nil
 }
 
 // alias is written when an article is created under a pushed id.

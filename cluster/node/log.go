@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 
 	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/actors/connection"
-	"github.com/birdwire/birdwire/actors/engine/repeat"
 	"github.com/birdwire/birdwire/actors/journal"
 	"github.com/birdwire/birdwire/actors/router/replay"
 	"github.com/birdwire/birdwire/actors/source"
@@ -46,41 +44,10 @@ func (l log) Read(ctx context.Context, from uint64) (replay.Frames, error) {
 	return frames{cursor}, nil
 }
 
-// Find returns the first event of each id among the newest repeat.Size
-// positions: further back an id is no repeat to anybody.
-func (l log) Find(ctx context.Context, ids []string) (map[string]*messages.Event, error) {
-	first, last, err := l.journal.Bounds(ctx)
-	if err != nil || last < first {
-		return nil, err
-	}
-	from := first
-	if last > repeat.Size && last-repeat.Size > first {
-		from = last - repeat.Size
-	}
-	frames, err := l.Read(ctx, from)
-	if err != nil {
-		return nil, err
-	}
-	defer frames.Close()
-	wanted := make(map[string]bool, len(ids))
-	for _, id := range ids {
-		wanted[id] = true
-	}
-	found := map[string]*messages.Event{}
-	for {
-		sequence, frame, err := frames.Next(ctx)
-		if errors.Is(err, io.EOF) || err == nil && sequence > last {
-			return found, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		for _, e := range frame.GetEvents() {
-			if wanted[e.GetId()] && found[e.GetId()] == nil {
-				found[e.GetId()] = e
-			}
-		}
-	}
+// Events returns the event at each position, nil where the log does not hold it
+// any more.
+func (l log) Events(ctx context.Context, positions []messages.Position) ([]*messages.Event, error) {
+	return replay.Events(ctx, l, positions)
 }
 
 type frames struct{ store.Cursor }

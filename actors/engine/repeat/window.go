@@ -9,6 +9,9 @@ package repeat
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"slices"
+
+	"github.com/birdwire/birdwire/messages"
 )
 
 // Size is how many events back an id is remembered.
@@ -18,14 +21,17 @@ const Size = 131_072
 // can be made to collide would let one publisher silence another's event.
 type key [16]byte
 
-// Window holds the ids of the newest Size events. About 3 MB, for one goroutine.
+// Window holds the ids of the newest Size events. About 3 MB, 4 MB where it
+// knows positions; for one goroutine.
 //
 //	ring   the ids in log order, next is the place of the next one
+//	first  for each, the position of the event that it repeats, or its own
 //	table  open addressing, ring place + 1 of the newest event with that id
 //
 // Invariant: every table entry names the newest ring place of its key.
 type Window struct {
 	ring  []key
+	first []messages.Position // nil: positions are not known
 	table []uint32
 	next  int
 	full  bool
@@ -38,30 +44,52 @@ func New() *Window {
 	return &Window{ring: make([]key, Size), table: make([]uint32, tableSize)}
 }
 
+// NewPlaced returns an empty window that knows where its events are in the log.
+func NewPlaced() *Window {
+	w := New()
+	w.first = make([]messages.Position, Size)
+	return w
+}
+
 // Clone returns an independent copy.
 func (w *Window) Clone() *Window {
 	c := New()
 	copy(c.ring, w.ring)
+	c.first = slices.Clone(w.first)
 	copy(c.table, w.table)
 	c.next, c.full = w.next, w.full
 	return c
 }
 
-// Contains says whether id stands in the window.
-func (w *Window) Contains(id string) bool {
-	_, found := w.find(hash(id))
-	return found
+// Find says whether id is in the window, and at which position of the log the
+// event is that readers were shown under it; 0 where the window knows no
+// positions.
+func (w *Window) Find(id string) (first messages.Position, found bool) {
+	slot, found := w.find(hash(id))
+	if !found || w.first == nil {
+		return 0, found
+	}
+	return w.first[w.table[slot]-1], true
 }
 
 // Add moves the window on by one event and says whether that event is a repeat.
-func (w *Window) Add(id string) (repeat bool) {
+func (w *Window) Add(id string) (repeat bool) { return w.AddAt(id, 0) }
+
+// AddAt is Add for an event whose position in the log is known.
+func (w *Window) AddAt(id string, p messages.Position) (repeat bool) {
 	k := hash(id)
-	_, repeat = w.find(k)
+	slot, repeat := w.find(k)
+	if repeat && w.first != nil {
+		p = w.first[w.table[slot]-1]
+	}
 	if w.full {
 		w.expire(w.next)
 	}
-	slot, _ := w.find(k)
+	slot, _ = w.find(k)
 	w.ring[w.next] = k
+	if w.first != nil {
+		w.first[w.next] = p
+	}
 	w.table[slot] = uint32(w.next) + 1
 	if w.next++; w.next == Size {
 		w.next, w.full = 0, true

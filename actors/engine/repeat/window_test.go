@@ -4,25 +4,36 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/birdwire/birdwire/messages"
 )
 
-// oracle remembers where every id last stood.
+func contains(w *Window, id string) bool {
+	_, found := w.Find(id)
+	return found
+}
+
+// oracle remembers where every id was last, and where it was shown.
 type oracle struct {
-	last map[string]int
-	n    int
+	last  map[string]int
+	shown map[string]int
+	n     int
 }
 
 func (o *oracle) add(id string) bool {
 	at, seen := o.last[id]
 	repeat := seen && o.n-at <= Size
 	o.last[id] = o.n
+	if !repeat {
+		o.shown[id] = o.n
+	}
 	o.n++
 	return repeat
 }
 
 func TestWindowAgreesWithPlainHistory(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	w, o := New(), &oracle{last: map[string]int{}}
+	w, o := NewPlaced(), &oracle{last: map[string]int{}, shown: map[string]int{}}
 	repeats := 0
 	for i := range 3 * Size {
 		// Ids come back after anything from one event to twice the window.
@@ -34,8 +45,11 @@ func TestWindowAgreesWithPlainHistory(t *testing.T) {
 		if want {
 			repeats++
 		}
-		if got := w.Add(id); got != want {
+		if got := w.AddAt(id, messages.Position(i)); got != want {
 			t.Fatalf("event %d, id %s: repeat = %v, want %v", i, id, got, want)
+		}
+		if at, found := w.Find(id); !found || int(at) != o.shown[id] {
+			t.Fatalf("event %d, id %s: shown at %d, want %d", i, id, at, o.shown[id])
 		}
 	}
 	if repeats < Size/10 {
@@ -61,7 +75,7 @@ func TestCloneIsIndependent(t *testing.T) {
 	w.Add("a")
 	c := w.Clone()
 	c.Add("b")
-	if w.Contains("b") || !c.Contains("a") {
+	if contains(w, "b") || !contains(c, "a") {
 		t.Fatal("clone shares state with its origin")
 	}
 }
