@@ -3133,10 +3133,11 @@ func (x *BillingListed) GetCreditsLimit() int64 {
 	return 0
 }
 
-// AskQueries asks a key for its queries as they are now, for a replay. Answer: Queries.
+// AskQueries asks a key for its queries, for a replay. Answer: Queries.
 type AskQueries struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	KeyId         string                 `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
+	Ask           uint64                 `protobuf:"varint,2,opt,name=ask,proto3" json:"ask,omitempty"` // the question's number
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3178,9 +3179,19 @@ func (x *AskQueries) GetKeyId() string {
 	return ""
 }
 
+func (x *AskQueries) GetAsk() uint64 {
+	if x != nil {
+		return x.Ask
+	}
+	return 0
+}
+
+// Queries decide every event at or before position.
 type Queries struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Queries       []*Query               `protobuf:"bytes,1,rep,name=queries,proto3" json:"queries,omitempty"`
+	Ask           uint64                 `protobuf:"varint,2,opt,name=ask,proto3" json:"ask,omitempty"` // as asked
+	Position      uint64                 `protobuf:"varint,3,opt,name=position,proto3" json:"position,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3220,6 +3231,20 @@ func (x *Queries) GetQueries() []*Query {
 		return x.Queries
 	}
 	return nil
+}
+
+func (x *Queries) GetAsk() uint64 {
+	if x != nil {
+		return x.Ask
+	}
+	return 0
+}
+
+func (x *Queries) GetPosition() uint64 {
+	if x != nil {
+		return x.Position
+	}
+	return 0
 }
 
 var File_messages_key_proto protoreflect.FileDescriptor
@@ -3437,12 +3462,15 @@ const file_messages_key_proto_rawDesc = "" +
 	"\rBillingListed\x12\x14\n" +
 	"\x05month\x18\x01 \x01(\tR\x05month\x12!\n" +
 	"\fcredits_used\x18\x02 \x01(\x03R\vcreditsUsed\x12#\n" +
-	"\rcredits_limit\x18\x03 \x01(\x03R\fcreditsLimit\"#\n" +
+	"\rcredits_limit\x18\x03 \x01(\x03R\fcreditsLimit\"5\n" +
 	"\n" +
 	"AskQueries\x12\x15\n" +
-	"\x06key_id\x18\x01 \x01(\tR\x05keyId\"7\n" +
+	"\x06key_id\x18\x01 \x01(\tR\x05keyId\x12\x10\n" +
+	"\x03ask\x18\x02 \x01(\x04R\x03ask\"e\n" +
 	"\aQueries\x12,\n" +
-	"\aqueries\x18\x01 \x03(\v2\x12.birdwire.v1.QueryR\aqueries*\xcb\x01\n" +
+	"\aqueries\x18\x01 \x03(\v2\x12.birdwire.v1.QueryR\aqueries\x12\x10\n" +
+	"\x03ask\x18\x02 \x01(\x04R\x03ask\x12\x1a\n" +
+	"\bposition\x18\x03 \x01(\x04R\bposition*\xcb\x01\n" +
 	"\aRefusal\x12\x17\n" +
 	"\x13REFUSAL_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13REFUSAL_UNKNOWN_KEY\x10\x01\x12\x13\n" +

@@ -75,16 +75,18 @@ func (x *Ref) GetId() string {
 }
 
 // Join asks for everything after some position live. From a connection with a
-// query to its node's router, without one to its key. A second Join of the
-// same connection replaces the query: every event is decided wholly by the
-// old or wholly by the new one. Answer: Joined or JoinRefused.
+// query to its node's router, without one to its key. A Join with a higher
+// number replaces the query of the one before: every event is decided wholly
+// by the old or wholly by the new one. The same Join again is answered again.
+// Answer: Joined or JoinRefused.
 type Join struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	ConnectionId  string                 `protobuf:"bytes,1,opt,name=connection_id,json=connectionId,proto3" json:"connection_id,omitempty"`
 	Connection    *Ref                   `protobuf:"bytes,2,opt,name=connection,proto3" json:"connection,omitempty"`
 	Query         *Query                 `protobuf:"bytes,3,opt,name=query,proto3" json:"query,omitempty"` // unset towards a key
 	KeyId         string                 `protobuf:"bytes,4,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
-	Cursor        uint64                 `protobuf:"varint,5,opt,name=cursor,proto3" json:"cursor,omitempty"` // where the connection stands
+	Cursor        uint64                 `protobuf:"varint,5,opt,name=cursor,proto3" json:"cursor,omitempty"` // where the connection is in the log
+	Join          uint64                 `protobuf:"varint,6,opt,name=join,proto3" json:"join,omitempty"`     // this join's number
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -154,13 +156,21 @@ func (x *Join) GetCursor() uint64 {
 	return 0
 }
 
+func (x *Join) GetJoin() uint64 {
+	if x != nil {
+		return x.Join
+	}
+	return 0
+}
+
 // Joined promises everything after position live. What matched at or before
-// it was sent, or is the joiner's to replay.
+// it was sent, or is the joiner's to read from the log.
 type Joined struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Position      uint64                 `protobuf:"varint,1,opt,name=position,proto3" json:"position,omitempty"`
-	Term          uint64                 `protobuf:"varint,2,opt,name=term,proto3" json:"term,omitempty"`     // of the owner: its numbering of deliveries begins with it
-	Number        uint64                 `protobuf:"varint,3,opt,name=number,proto3" json:"number,omitempty"` // the next Deliveries carries number+1; 0 and 0 where deliveries are not numbered
+	Term          uint64                 `protobuf:"varint,2,opt,name=term,proto3" json:"term,omitempty"`     // of the owner: its numbering of deliveries begins with it; 0 from a router
+	Number        uint64                 `protobuf:"varint,3,opt,name=number,proto3" json:"number,omitempty"` // of the newest Deliveries before it: the next one names it as the previous
+	Join          uint64                 `protobuf:"varint,4,opt,name=join,proto3" json:"join,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -216,9 +226,18 @@ func (x *Joined) GetNumber() uint64 {
 	return 0
 }
 
+func (x *Joined) GetJoin() uint64 {
+	if x != nil {
+		return x.Join
+	}
+	return 0
+}
+
 type JoinRefused struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Detail        string                 `protobuf:"bytes,1,opt,name=detail,proto3" json:"detail,omitempty"`
+	Join          uint64                 `protobuf:"varint,2,opt,name=join,proto3" json:"join,omitempty"`
+	Again         bool                   `protobuf:"varint,3,opt,name=again,proto3" json:"again,omitempty"` // not now: ask again. Otherwise it stays refused, and what was joined before stays as it is
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -260,10 +279,26 @@ func (x *JoinRefused) GetDetail() string {
 	return ""
 }
 
+func (x *JoinRefused) GetJoin() uint64 {
+	if x != nil {
+		return x.Join
+	}
+	return 0
+}
+
+func (x *JoinRefused) GetAgain() bool {
+	if x != nil {
+		return x.Again
+	}
+	return false
+}
+
+// Leave ends what was joined. Answer, where it has a sender: Left.
 type Leave struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	ConnectionId  string                 `protobuf:"bytes,1,opt,name=connection_id,json=connectionId,proto3" json:"connection_id,omitempty"`
 	KeyId         string                 `protobuf:"bytes,2,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
+	Join          uint64                 `protobuf:"varint,3,opt,name=join,proto3" json:"join,omitempty"` // a later join is not ended by it; 0: whatever was joined
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -312,17 +347,95 @@ func (x *Leave) GetKeyId() string {
 	return ""
 }
 
-// Rejoin tells a connection that its key or router began anew: it joins again
-// from its cursor.
+func (x *Leave) GetJoin() uint64 {
+	if x != nil {
+		return x.Join
+	}
+	return 0
+}
+
+// Left: nothing of the join comes after it.
+type Left struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Join          uint64                 `protobuf:"varint,1,opt,name=join,proto3" json:"join,omitempty"`
+	Position      uint64                 `protobuf:"varint,2,opt,name=position,proto3" json:"position,omitempty"` // everything at or before it was sent; 0: not known, the join was forgotten before
+	Term          uint64                 `protobuf:"varint,3,opt,name=term,proto3" json:"term,omitempty"`
+	Number        uint64                 `protobuf:"varint,4,opt,name=number,proto3" json:"number,omitempty"` // of the newest Deliveries
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Left) Reset() {
+	*x = Left{}
+	mi := &file_messages_router_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Left) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Left) ProtoMessage() {}
+
+func (x *Left) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_router_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Left.ProtoReflect.Descriptor instead.
+func (*Left) Descriptor() ([]byte, []int) {
+	return file_messages_router_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Left) GetJoin() uint64 {
+	if x != nil {
+		return x.Join
+	}
+	return 0
+}
+
+func (x *Left) GetPosition() uint64 {
+	if x != nil {
+		return x.Position
+	}
+	return 0
+}
+
+func (x *Left) GetTerm() uint64 {
+	if x != nil {
+		return x.Term
+	}
+	return 0
+}
+
+func (x *Left) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+// Rejoin tells a follower that its owner began anew, or does not know it: it
+// joins again from where it is.
 type Rejoin struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
+	Join          uint64                 `protobuf:"varint,1,opt,name=join,proto3" json:"join,omitempty"` // that is not known; 0: every join of a term before
+	Term          uint64                 `protobuf:"varint,2,opt,name=term,proto3" json:"term,omitempty"` // the owner's
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Rejoin) Reset() {
 	*x = Rejoin{}
-	mi := &file_messages_router_proto_msgTypes[5]
+	mi := &file_messages_router_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -334,7 +447,7 @@ func (x *Rejoin) String() string {
 func (*Rejoin) ProtoMessage() {}
 
 func (x *Rejoin) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_router_proto_msgTypes[5]
+	mi := &file_messages_router_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -347,7 +460,21 @@ func (x *Rejoin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rejoin.ProtoReflect.Descriptor instead.
 func (*Rejoin) Descriptor() ([]byte, []int) {
-	return file_messages_router_proto_rawDescGZIP(), []int{5}
+	return file_messages_router_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Rejoin) GetJoin() uint64 {
+	if x != nil {
+		return x.Join
+	}
+	return 0
+}
+
+func (x *Rejoin) GetTerm() uint64 {
+	if x != nil {
+		return x.Term
+	}
+	return 0
 }
 
 // PutQueries changes which standing queries a key has in this router, all at
@@ -365,7 +492,7 @@ type PutQueries struct {
 
 func (x *PutQueries) Reset() {
 	*x = PutQueries{}
-	mi := &file_messages_router_proto_msgTypes[6]
+	mi := &file_messages_router_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -377,7 +504,7 @@ func (x *PutQueries) String() string {
 func (*PutQueries) ProtoMessage() {}
 
 func (x *PutQueries) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_router_proto_msgTypes[6]
+	mi := &file_messages_router_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -390,7 +517,7 @@ func (x *PutQueries) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutQueries.ProtoReflect.Descriptor instead.
 func (*PutQueries) Descriptor() ([]byte, []int) {
-	return file_messages_router_proto_rawDescGZIP(), []int{6}
+	return file_messages_router_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *PutQueries) GetKeyId() string {
@@ -440,7 +567,7 @@ type QueriesPut struct {
 
 func (x *QueriesPut) Reset() {
 	*x = QueriesPut{}
-	mi := &file_messages_router_proto_msgTypes[7]
+	mi := &file_messages_router_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -452,7 +579,7 @@ func (x *QueriesPut) String() string {
 func (*QueriesPut) ProtoMessage() {}
 
 func (x *QueriesPut) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_router_proto_msgTypes[7]
+	mi := &file_messages_router_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -465,7 +592,7 @@ func (x *QueriesPut) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueriesPut.ProtoReflect.Descriptor instead.
 func (*QueriesPut) Descriptor() ([]byte, []int) {
-	return file_messages_router_proto_rawDescGZIP(), []int{7}
+	return file_messages_router_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *QueriesPut) GetPosition() uint64 {
@@ -506,7 +633,7 @@ type DropKey struct {
 
 func (x *DropKey) Reset() {
 	*x = DropKey{}
-	mi := &file_messages_router_proto_msgTypes[8]
+	mi := &file_messages_router_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -518,7 +645,7 @@ func (x *DropKey) String() string {
 func (*DropKey) ProtoMessage() {}
 
 func (x *DropKey) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_router_proto_msgTypes[8]
+	mi := &file_messages_router_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -531,7 +658,7 @@ func (x *DropKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DropKey.ProtoReflect.Descriptor instead.
 func (*DropKey) Descriptor() ([]byte, []int) {
-	return file_messages_router_proto_rawDescGZIP(), []int{8}
+	return file_messages_router_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *DropKey) GetKeyId() string {
@@ -553,7 +680,7 @@ type Hit struct {
 
 func (x *Hit) Reset() {
 	*x = Hit{}
-	mi := &file_messages_router_proto_msgTypes[9]
+	mi := &file_messages_router_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -565,7 +692,7 @@ func (x *Hit) String() string {
 func (*Hit) ProtoMessage() {}
 
 func (x *Hit) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_router_proto_msgTypes[9]
+	mi := &file_messages_router_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -578,7 +705,7 @@ func (x *Hit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hit.ProtoReflect.Descriptor instead.
 func (*Hit) Descriptor() ([]byte, []int) {
-	return file_messages_router_proto_rawDescGZIP(), []int{9}
+	return file_messages_router_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Hit) GetPosition() uint64 {
@@ -607,14 +734,15 @@ type Matched struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	KeyId         string                 `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
 	Hits          []*Hit                 `protobuf:"bytes,2,rep,name=hits,proto3" json:"hits,omitempty"`
-	Number        uint64                 `protobuf:"varint,3,opt,name=number,proto3" json:"number,omitempty"` // from 1 since the router first heard of the key; a hole means messages were lost
+	Number        uint64                 `protobuf:"varint,3,opt,name=number,proto3" json:"number,omitempty"`       // from 1 in its numbering; a hole means messages were lost
+	Numbering     uint64                 `protobuf:"varint,4,opt,name=numbering,proto3" json:"numbering,omitempty"` // of the router: a higher one whenever it hears of the key for the first time
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Matched) Reset() {
 	*x = Matched{}
-	mi := &file_messages_router_proto_msgTypes[10]
+	mi := &file_messages_router_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -626,7 +754,7 @@ func (x *Matched) String() string {
 func (*Matched) ProtoMessage() {}
 
 func (x *Matched) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_router_proto_msgTypes[10]
+	mi := &file_messages_router_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -639,7 +767,7 @@ func (x *Matched) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Matched.ProtoReflect.Descriptor instead.
 func (*Matched) Descriptor() ([]byte, []int) {
-	return file_messages_router_proto_rawDescGZIP(), []int{10}
+	return file_messages_router_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Matched) GetKeyId() string {
@@ -663,19 +791,27 @@ func (x *Matched) GetNumber() uint64 {
 	return 0
 }
 
+func (x *Matched) GetNumbering() uint64 {
+	if x != nil {
+		return x.Numbering
+	}
+	return 0
+}
+
 // AskThrough asks up to where everything has been matched and sent. Answer:
-// Through, behind all deliveries up to that position.
+// Through; Rejoin where the join is not known.
 type AskThrough struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	ConnectionId  string                 `protobuf:"bytes,1,opt,name=connection_id,json=connectionId,proto3" json:"connection_id,omitempty"`
 	KeyId         string                 `protobuf:"bytes,2,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
+	Join          uint64                 `protobuf:"varint,3,opt,name=join,proto3" json:"join,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *AskThrough) Reset() {
 	*x = AskThrough{}
-	mi := &file_messages_router_proto_msgTypes[11]
+	mi := &file_messages_router_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -687,7 +823,7 @@ func (x *AskThrough) String() string {
 func (*AskThrough) ProtoMessage() {}
 
 func (x *AskThrough) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_router_proto_msgTypes[11]
+	mi := &file_messages_router_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -700,7 +836,7 @@ func (x *AskThrough) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AskThrough.ProtoReflect.Descriptor instead.
 func (*AskThrough) Descriptor() ([]byte, []int) {
-	return file_messages_router_proto_rawDescGZIP(), []int{11}
+	return file_messages_router_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *AskThrough) GetConnectionId() string {
@@ -717,19 +853,31 @@ func (x *AskThrough) GetKeyId() string {
 	return ""
 }
 
+func (x *AskThrough) GetJoin() uint64 {
+	if x != nil {
+		return x.Join
+	}
+	return 0
+}
+
+// Through proves how far the receiver is: with everything up to number it has
+// all that matched at or before position. It is an answer, or is sent unasked
+// after something was lost on the way to the sender.
 type Through struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	ConnectionId  string                 `protobuf:"bytes,1,opt,name=connection_id,json=connectionId,proto3" json:"connection_id,omitempty"`
 	KeyId         string                 `protobuf:"bytes,2,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
 	Position      uint64                 `protobuf:"varint,3,opt,name=position,proto3" json:"position,omitempty"`
-	Number        uint64                 `protobuf:"varint,4,opt,name=number,proto3" json:"number,omitempty"` // towards a key: of the newest Matched sent to it, so that a lost one is found out; 0: not said
+	Number        uint64                 `protobuf:"varint,4,opt,name=number,proto3" json:"number,omitempty"` // of the newest Deliveries, or towards a key of the newest Matched, before it
+	Term          uint64                 `protobuf:"varint,5,opt,name=term,proto3" json:"term,omitempty"`     // of number; towards a key the router's numbering
+	Join          uint64                 `protobuf:"varint,6,opt,name=join,proto3" json:"join,omitempty"`     // 0 towards a key
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Through) Reset() {
 	*x = Through{}
-	mi := &file_messages_router_proto_msgTypes[12]
+	mi := &file_messages_router_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -741,7 +889,7 @@ func (x *Through) String() string {
 func (*Through) ProtoMessage() {}
 
 func (x *Through) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_router_proto_msgTypes[12]
+	mi := &file_messages_router_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -754,7 +902,7 @@ func (x *Through) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Through.ProtoReflect.Descriptor instead.
 func (*Through) Descriptor() ([]byte, []int) {
-	return file_messages_router_proto_rawDescGZIP(), []int{12}
+	return file_messages_router_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Through) GetConnectionId() string {
@@ -785,18 +933,33 @@ func (x *Through) GetNumber() uint64 {
 	return 0
 }
 
+func (x *Through) GetTerm() uint64 {
+	if x != nil {
+		return x.Term
+	}
+	return 0
+}
+
+func (x *Through) GetJoin() uint64 {
+	if x != nil {
+		return x.Join
+	}
+	return 0
+}
+
 // AskVoids asks a router which positions after from it found to be repeats,
 // and up to where it has matched. Answer: VoidsKnown.
 type AskVoids struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	From          uint64                 `protobuf:"varint,1,opt,name=from,proto3" json:"from,omitempty"`
+	Ask           uint64                 `protobuf:"varint,2,opt,name=ask,proto3" json:"ask,omitempty"` // the question's number
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *AskVoids) Reset() {
 	*x = AskVoids{}
-	mi := &file_messages_router_proto_msgTypes[13]
+	mi := &file_messages_router_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -808,7 +971,7 @@ func (x *AskVoids) String() string {
 func (*AskVoids) ProtoMessage() {}
 
 func (x *AskVoids) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_router_proto_msgTypes[13]
+	mi := &file_messages_router_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -821,12 +984,19 @@ func (x *AskVoids) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AskVoids.ProtoReflect.Descriptor instead.
 func (*AskVoids) Descriptor() ([]byte, []int) {
-	return file_messages_router_proto_rawDescGZIP(), []int{13}
+	return file_messages_router_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *AskVoids) GetFrom() uint64 {
 	if x != nil {
 		return x.From
+	}
+	return 0
+}
+
+func (x *AskVoids) GetAsk() uint64 {
+	if x != nil {
+		return x.Ask
 	}
 	return 0
 }
@@ -837,13 +1007,14 @@ type VoidsKnown struct {
 	Through       uint64                 `protobuf:"varint,2,opt,name=through,proto3" json:"through,omitempty"`            // everything at or before it has been matched
 	Since         uint64                 `protobuf:"varint,3,opt,name=since,proto3" json:"since,omitempty"`                // voids at or before it are not known here
 	Positions     []uint64               `protobuf:"varint,4,rep,packed,name=positions,proto3" json:"positions,omitempty"` // void positions after max(from, since), ascending
+	Ask           uint64                 `protobuf:"varint,5,opt,name=ask,proto3" json:"ask,omitempty"`                    // as asked
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *VoidsKnown) Reset() {
 	*x = VoidsKnown{}
-	mi := &file_messages_router_proto_msgTypes[14]
+	mi := &file_messages_router_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -855,7 +1026,7 @@ func (x *VoidsKnown) String() string {
 func (*VoidsKnown) ProtoMessage() {}
 
 func (x *VoidsKnown) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_router_proto_msgTypes[14]
+	mi := &file_messages_router_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -868,7 +1039,7 @@ func (x *VoidsKnown) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VoidsKnown.ProtoReflect.Descriptor instead.
 func (*VoidsKnown) Descriptor() ([]byte, []int) {
-	return file_messages_router_proto_rawDescGZIP(), []int{14}
+	return file_messages_router_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *VoidsKnown) GetFrom() uint64 {
@@ -899,6 +1070,13 @@ func (x *VoidsKnown) GetPositions() []uint64 {
 	return nil
 }
 
+func (x *VoidsKnown) GetAsk() uint64 {
+	if x != nil {
+		return x.Ask
+	}
+	return 0
+}
+
 // Delivery is one event for one connection, once for each k.
 type Delivery struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -913,7 +1091,7 @@ type Delivery struct {
 
 func (x *Delivery) Reset() {
 	*x = Delivery{}
-	mi := &file_messages_router_proto_msgTypes[15]
+	mi := &file_messages_router_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -925,7 +1103,7 @@ func (x *Delivery) String() string {
 func (*Delivery) ProtoMessage() {}
 
 func (x *Delivery) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_router_proto_msgTypes[15]
+	mi := &file_messages_router_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -938,7 +1116,7 @@ func (x *Delivery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delivery.ProtoReflect.Descriptor instead.
 func (*Delivery) Descriptor() ([]byte, []int) {
-	return file_messages_router_proto_rawDescGZIP(), []int{15}
+	return file_messages_router_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Delivery) GetPosition() uint64 {
@@ -976,19 +1154,22 @@ func (x *Delivery) GetSimilarity() float64 {
 	return 0
 }
 
-// Deliveries are in log order. One message may be shared by many connections.
+// Deliveries are in log order. One message may be shared by many connections:
+// those that joined under the same number and had the same message before it.
 type Deliveries struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Term          uint64                 `protobuf:"varint,1,opt,name=term,proto3" json:"term,omitempty"`
-	Number        uint64                 `protobuf:"varint,2,opt,name=number,proto3" json:"number,omitempty"`
+	Term          uint64                 `protobuf:"varint,1,opt,name=term,proto3" json:"term,omitempty"`     // of the owner; 0 from a router
+	Number        uint64                 `protobuf:"varint,2,opt,name=number,proto3" json:"number,omitempty"` // grows: a key counts, a router says the frame's sequence
 	Deliveries    []*Delivery            `protobuf:"bytes,3,rep,name=deliveries,proto3" json:"deliveries,omitempty"`
+	Previous      uint64                 `protobuf:"varint,4,opt,name=previous,proto3" json:"previous,omitempty"` // number of the Deliveries before it: another one means that a message was lost
+	Join          uint64                 `protobuf:"varint,5,opt,name=join,proto3" json:"join,omitempty"`         // whose they are; 0: of every join in the term
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Deliveries) Reset() {
 	*x = Deliveries{}
-	mi := &file_messages_router_proto_msgTypes[16]
+	mi := &file_messages_router_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1000,7 +1181,7 @@ func (x *Deliveries) String() string {
 func (*Deliveries) ProtoMessage() {}
 
 func (x *Deliveries) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_router_proto_msgTypes[16]
+	mi := &file_messages_router_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1013,7 +1194,7 @@ func (x *Deliveries) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Deliveries.ProtoReflect.Descriptor instead.
 func (*Deliveries) Descriptor() ([]byte, []int) {
-	return file_messages_router_proto_rawDescGZIP(), []int{16}
+	return file_messages_router_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Deliveries) GetTerm() uint64 {
@@ -1037,6 +1218,20 @@ func (x *Deliveries) GetDeliveries() []*Delivery {
 	return nil
 }
 
+func (x *Deliveries) GetPrevious() uint64 {
+	if x != nil {
+		return x.Previous
+	}
+	return 0
+}
+
+func (x *Deliveries) GetJoin() uint64 {
+	if x != nil {
+		return x.Join
+	}
+	return 0
+}
+
 var File_messages_router_proto protoreflect.FileDescriptor
 
 const file_messages_router_proto_rawDesc = "" +
@@ -1044,7 +1239,7 @@ const file_messages_router_proto_rawDesc = "" +
 	"\x15messages/router.proto\x12\vbirdwire.v1\x1a\x14messages/event.proto\x1a\x14messages/query.proto\"/\n" +
 	"\x03Ref\x12\x18\n" +
 	"\aaddress\x18\x01 \x01(\tR\aaddress\x12\x0e\n" +
-	"\x02id\x18\x02 \x01(\tR\x02id\"\xb6\x01\n" +
+	"\x02id\x18\x02 \x01(\tR\x02id\"\xca\x01\n" +
 	"\x04Join\x12#\n" +
 	"\rconnection_id\x18\x01 \x01(\tR\fconnectionId\x120\n" +
 	"\n" +
@@ -1052,17 +1247,29 @@ const file_messages_router_proto_rawDesc = "" +
 	"connection\x12(\n" +
 	"\x05query\x18\x03 \x01(\v2\x12.birdwire.v1.QueryR\x05query\x12\x15\n" +
 	"\x06key_id\x18\x04 \x01(\tR\x05keyId\x12\x16\n" +
-	"\x06cursor\x18\x05 \x01(\x04R\x06cursor\"P\n" +
+	"\x06cursor\x18\x05 \x01(\x04R\x06cursor\x12\x12\n" +
+	"\x04join\x18\x06 \x01(\x04R\x04join\"d\n" +
 	"\x06Joined\x12\x1a\n" +
 	"\bposition\x18\x01 \x01(\x04R\bposition\x12\x12\n" +
 	"\x04term\x18\x02 \x01(\x04R\x04term\x12\x16\n" +
-	"\x06number\x18\x03 \x01(\x04R\x06number\"%\n" +
+	"\x06number\x18\x03 \x01(\x04R\x06number\x12\x12\n" +
+	"\x04join\x18\x04 \x01(\x04R\x04join\"O\n" +
 	"\vJoinRefused\x12\x16\n" +
-	"\x06detail\x18\x01 \x01(\tR\x06detail\"C\n" +
+	"\x06detail\x18\x01 \x01(\tR\x06detail\x12\x12\n" +
+	"\x04join\x18\x02 \x01(\x04R\x04join\x12\x14\n" +
+	"\x05again\x18\x03 \x01(\bR\x05again\"W\n" +
 	"\x05Leave\x12#\n" +
 	"\rconnection_id\x18\x01 \x01(\tR\fconnectionId\x12\x15\n" +
-	"\x06key_id\x18\x02 \x01(\tR\x05keyId\"\b\n" +
-	"\x06Rejoin\"\x9b\x01\n" +
+	"\x06key_id\x18\x02 \x01(\tR\x05keyId\x12\x12\n" +
+	"\x04join\x18\x03 \x01(\x04R\x04join\"b\n" +
+	"\x04Left\x12\x12\n" +
+	"\x04join\x18\x01 \x01(\x04R\x04join\x12\x1a\n" +
+	"\bposition\x18\x02 \x01(\x04R\bposition\x12\x12\n" +
+	"\x04term\x18\x03 \x01(\x04R\x04term\x12\x16\n" +
+	"\x06number\x18\x04 \x01(\x04R\x06number\"0\n" +
+	"\x06Rejoin\x12\x12\n" +
+	"\x04join\x18\x01 \x01(\x04R\x04join\x12\x12\n" +
+	"\x04term\x18\x02 \x01(\x04R\x04term\"\x9b\x01\n" +
 	"\n" +
 	"PutQueries\x12\x15\n" +
 	"\x06key_id\x18\x01 \x01(\tR\x05keyId\x12(\n" +
@@ -1081,28 +1288,34 @@ const file_messages_router_proto_rawDesc = "" +
 	"\x03Hit\x12\x1a\n" +
 	"\bposition\x18\x01 \x01(\x04R\bposition\x12(\n" +
 	"\x05event\x18\x02 \x01(\v2\x12.birdwire.v1.EventR\x05event\x12\f\n" +
-	"\x01k\x18\x03 \x03(\rR\x01k\"^\n" +
+	"\x01k\x18\x03 \x03(\rR\x01k\"|\n" +
 	"\aMatched\x12\x15\n" +
 	"\x06key_id\x18\x01 \x01(\tR\x05keyId\x12$\n" +
 	"\x04hits\x18\x02 \x03(\v2\x10.birdwire.v1.HitR\x04hits\x12\x16\n" +
-	"\x06number\x18\x03 \x01(\x04R\x06number\"H\n" +
+	"\x06number\x18\x03 \x01(\x04R\x06number\x12\x1c\n" +
+	"\tnumbering\x18\x04 \x01(\x04R\tnumbering\"\\\n" +
 	"\n" +
 	"AskThrough\x12#\n" +
 	"\rconnection_id\x18\x01 \x01(\tR\fconnectionId\x12\x15\n" +
-	"\x06key_id\x18\x02 \x01(\tR\x05keyId\"y\n" +
+	"\x06key_id\x18\x02 \x01(\tR\x05keyId\x12\x12\n" +
+	"\x04join\x18\x03 \x01(\x04R\x04join\"\xa1\x01\n" +
 	"\aThrough\x12#\n" +
 	"\rconnection_id\x18\x01 \x01(\tR\fconnectionId\x12\x15\n" +
 	"\x06key_id\x18\x02 \x01(\tR\x05keyId\x12\x1a\n" +
 	"\bposition\x18\x03 \x01(\x04R\bposition\x12\x16\n" +
-	"\x06number\x18\x04 \x01(\x04R\x06number\"\x1e\n" +
+	"\x06number\x18\x04 \x01(\x04R\x06number\x12\x12\n" +
+	"\x04term\x18\x05 \x01(\x04R\x04term\x12\x12\n" +
+	"\x04join\x18\x06 \x01(\x04R\x04join\"0\n" +
 	"\bAskVoids\x12\x12\n" +
-	"\x04from\x18\x01 \x01(\x04R\x04from\"n\n" +
+	"\x04from\x18\x01 \x01(\x04R\x04from\x12\x10\n" +
+	"\x03ask\x18\x02 \x01(\x04R\x03ask\"\x80\x01\n" +
 	"\n" +
 	"VoidsKnown\x12\x12\n" +
 	"\x04from\x18\x01 \x01(\x04R\x04from\x12\x18\n" +
 	"\athrough\x18\x02 \x01(\x04R\athrough\x12\x14\n" +
 	"\x05since\x18\x03 \x01(\x04R\x05since\x12\x1c\n" +
-	"\tpositions\x18\x04 \x03(\x04R\tpositions\"\xab\x01\n" +
+	"\tpositions\x18\x04 \x03(\x04R\tpositions\x12\x10\n" +
+	"\x03ask\x18\x05 \x01(\x04R\x03ask\"\xab\x01\n" +
 	"\bDelivery\x12\x1a\n" +
 	"\bposition\x18\x01 \x01(\x04R\bposition\x12\f\n" +
 	"\x01k\x18\x02 \x01(\rR\x01k\x12(\n" +
@@ -1110,14 +1323,16 @@ const file_messages_router_proto_rawDesc = "" +
 	"\x06origin\x18\x04 \x01(\v2\x13.birdwire.v1.OriginR\x06origin\x12\x1e\n" +
 	"\n" +
 	"similarity\x18\x05 \x01(\x01R\n" +
-	"similarity\"o\n" +
+	"similarity\"\x9f\x01\n" +
 	"\n" +
 	"Deliveries\x12\x12\n" +
 	"\x04term\x18\x01 \x01(\x04R\x04term\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\x04R\x06number\x125\n" +
 	"\n" +
 	"deliveries\x18\x03 \x03(\v2\x15.birdwire.v1.DeliveryR\n" +
-	"deliveriesB'Z%github.com/birdwire/birdwire/messagesb\x06proto3"
+	"deliveries\x12\x1a\n" +
+	"\bprevious\x18\x04 \x01(\x04R\bprevious\x12\x12\n" +
+	"\x04join\x18\x05 \x01(\x04R\x04joinB'Z%github.com/birdwire/birdwire/messagesb\x06proto3"
 
 var (
 	file_messages_router_proto_rawDescOnce sync.Once
@@ -1131,39 +1346,40 @@ func file_messages_router_proto_rawDescGZIP() []byte {
 	return file_messages_router_proto_rawDescData
 }
 
-var file_messages_router_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_messages_router_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_messages_router_proto_goTypes = []any{
 	(*Ref)(nil),         // 0: birdwire.v1.Ref
 	(*Join)(nil),        // 1: birdwire.v1.Join
 	(*Joined)(nil),      // 2: birdwire.v1.Joined
 	(*JoinRefused)(nil), // 3: birdwire.v1.JoinRefused
 	(*Leave)(nil),       // 4: birdwire.v1.Leave
-	(*Rejoin)(nil),      // 5: birdwire.v1.Rejoin
-	(*PutQueries)(nil),  // 6: birdwire.v1.PutQueries
-	(*QueriesPut)(nil),  // 7: birdwire.v1.QueriesPut
-	(*DropKey)(nil),     // 8: birdwire.v1.DropKey
-	(*Hit)(nil),         // 9: birdwire.v1.Hit
-	(*Matched)(nil),     // 10: birdwire.v1.Matched
-	(*AskThrough)(nil),  // 11: birdwire.v1.AskThrough
-	(*Through)(nil),     // 12: birdwire.v1.Through
-	(*AskVoids)(nil),    // 13: birdwire.v1.AskVoids
-	(*VoidsKnown)(nil),  // 14: birdwire.v1.VoidsKnown
-	(*Delivery)(nil),    // 15: birdwire.v1.Delivery
-	(*Deliveries)(nil),  // 16: birdwire.v1.Deliveries
-	(*Query)(nil),       // 17: birdwire.v1.Query
-	(*Event)(nil),       // 18: birdwire.v1.Event
-	(*Origin)(nil),      // 19: birdwire.v1.Origin
+	(*Left)(nil),        // 5: birdwire.v1.Left
+	(*Rejoin)(nil),      // 6: birdwire.v1.Rejoin
+	(*PutQueries)(nil),  // 7: birdwire.v1.PutQueries
+	(*QueriesPut)(nil),  // 8: birdwire.v1.QueriesPut
+	(*DropKey)(nil),     // 9: birdwire.v1.DropKey
+	(*Hit)(nil),         // 10: birdwire.v1.Hit
+	(*Matched)(nil),     // 11: birdwire.v1.Matched
+	(*AskThrough)(nil),  // 12: birdwire.v1.AskThrough
+	(*Through)(nil),     // 13: birdwire.v1.Through
+	(*AskVoids)(nil),    // 14: birdwire.v1.AskVoids
+	(*VoidsKnown)(nil),  // 15: birdwire.v1.VoidsKnown
+	(*Delivery)(nil),    // 16: birdwire.v1.Delivery
+	(*Deliveries)(nil),  // 17: birdwire.v1.Deliveries
+	(*Query)(nil),       // 18: birdwire.v1.Query
+	(*Event)(nil),       // 19: birdwire.v1.Event
+	(*Origin)(nil),      // 20: birdwire.v1.Origin
 }
 var file_messages_router_proto_depIdxs = []int32{
 	0,  // 0: birdwire.v1.Join.connection:type_name -> birdwire.v1.Ref
-	17, // 1: birdwire.v1.Join.query:type_name -> birdwire.v1.Query
+	18, // 1: birdwire.v1.Join.query:type_name -> birdwire.v1.Query
 	0,  // 2: birdwire.v1.PutQueries.notify:type_name -> birdwire.v1.Ref
-	17, // 3: birdwire.v1.PutQueries.put:type_name -> birdwire.v1.Query
-	18, // 4: birdwire.v1.Hit.event:type_name -> birdwire.v1.Event
-	9,  // 5: birdwire.v1.Matched.hits:type_name -> birdwire.v1.Hit
-	18, // 6: birdwire.v1.Delivery.event:type_name -> birdwire.v1.Event
-	19, // 7: birdwire.v1.Delivery.origin:type_name -> birdwire.v1.Origin
-	15, // 8: birdwire.v1.Deliveries.deliveries:type_name -> birdwire.v1.Delivery
+	18, // 3: birdwire.v1.PutQueries.put:type_name -> birdwire.v1.Query
+	19, // 4: birdwire.v1.Hit.event:type_name -> birdwire.v1.Event
+	10, // 5: birdwire.v1.Matched.hits:type_name -> birdwire.v1.Hit
+	19, // 6: birdwire.v1.Delivery.event:type_name -> birdwire.v1.Event
+	20, // 7: birdwire.v1.Delivery.origin:type_name -> birdwire.v1.Origin
+	16, // 8: birdwire.v1.Deliveries.deliveries:type_name -> birdwire.v1.Delivery
 	9,  // [9:9] is the sub-list for method output_type
 	9,  // [9:9] is the sub-list for method input_type
 	9,  // [9:9] is the sub-list for extension type_name
@@ -1184,7 +1400,7 @@ func file_messages_router_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_messages_router_proto_rawDesc), len(file_messages_router_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   17,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
