@@ -78,9 +78,14 @@ func (RefuseReason) EnumDescriptor() ([]byte, []int) {
 
 // Offer asks a journal to append events. Answer: Appended or OfferRefused.
 type Offer struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"` // the offerer's own
-	Events        []*Event               `protobuf:"bytes,2,rep,name=events,proto3" json:"events,omitempty"`
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Id     uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"` // the offerer's own
+	Events []*Event               `protobuf:"bytes,2,rep,name=events,proto3" json:"events,omitempty"`
+	// A pushed body is several offers, in order. The push source keeps that
+	// order, and once the first of them is durable it refuses none of the others
+	// for want of room: they wait.
+	Call          uint64 `protobuf:"varint,3,opt,name=call,proto3" json:"call,omitempty"`           // names the body within its node; 0: the offer is alone
+	Continues     bool   `protobuf:"varint,4,opt,name=continues,proto3" json:"continues,omitempty"` // the body's first offer is durable
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -127,6 +132,20 @@ func (x *Offer) GetEvents() []*Event {
 		return x.Events
 	}
 	return nil
+}
+
+func (x *Offer) GetCall() uint64 {
+	if x != nil {
+		return x.Call
+	}
+	return 0
+}
+
+func (x *Offer) GetContinues() bool {
+	if x != nil {
+		return x.Continues
+	}
+	return false
 }
 
 // Appended: the events are durable.
@@ -412,10 +431,12 @@ var File_messages_journal_proto protoreflect.FileDescriptor
 
 const file_messages_journal_proto_rawDesc = "" +
 	"\n" +
-	"\x16messages/journal.proto\x12\vbirdwire.v1\x1a\x14messages/event.proto\"C\n" +
+	"\x16messages/journal.proto\x12\vbirdwire.v1\x1a\x14messages/event.proto\"u\n" +
 	"\x05Offer\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12*\n" +
-	"\x06events\x18\x02 \x03(\v2\x12.birdwire.v1.EventR\x06events\"s\n" +
+	"\x06events\x18\x02 \x03(\v2\x12.birdwire.v1.EventR\x06events\x12\x12\n" +
+	"\x04call\x18\x03 \x01(\x04R\x04call\x12\x1c\n" +
+	"\tcontinues\x18\x04 \x01(\bR\tcontinues\"s\n" +
 	"\bAppended\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12#\n" +
 	"\rlast_position\x18\x02 \x01(\x04R\flastPosition\x12\x1e\n" +
