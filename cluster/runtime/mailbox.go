@@ -1,7 +1,6 @@
 package runtime
 
 import (
-	"runtime"
 	"sync"
 	"sync/atomic"
 
@@ -20,7 +19,7 @@ type mailbox struct {
 	dropped interface{ Inc() }
 
 	invoker    actor.MessageInvoker
-	dispatcher actor.Dispatcher
+	dispatcher *dispatcher
 	running    atomic.Bool
 
 	mu        sync.Mutex // protects all fields below
@@ -32,8 +31,8 @@ type mailbox struct {
 
 var _ actor.Mailbox = (*mailbox)(nil)
 
-func (m *mailbox) RegisterHandlers(invoker actor.MessageInvoker, dispatcher actor.Dispatcher) {
-	m.invoker, m.dispatcher = invoker, dispatcher
+func (m *mailbox) RegisterHandlers(invoker actor.MessageInvoker, _ actor.Dispatcher) {
+	m.invoker = invoker
 }
 
 func (m *mailbox) Start() {}
@@ -74,11 +73,15 @@ func (m *mailbox) schedule() {
 	}
 }
 
-// process runs the actor until nothing is left for it. What is posted between
-// the last look and the end of running is seen by the second look.
+// process runs the actor until nothing is left for it or its turn is over, when
+// it goes to the back of the queue, still marked as running. What is posted
+// between the last look and the end of running is seen by the second look.
 func (m *mailbox) process() {
 	for {
-		m.run()
+		if m.run() {
+			m.dispatcher.Schedule(m.process)
+			return
+		}
 		m.running.Store(false)
 		if !m.pending() || !m.running.CompareAndSwap(false, true) {
 			return
@@ -112,27 +115,27 @@ func (m *mailbox) next() (message any, system, ok bool) {
 	return m.user.pop(), false, true
 }
 
-func (m *mailbox) run() {
+// run handles messages and says whether there may be more: its turn is over.
+func (m *mailbox) run() (more bool) {
 	var message any
 	defer func() {
 		if reason := recover(); reason != nil {
 			m.invoker.EscalateFailure(reason, message)
 		}
 	}()
-	for i, most := 0, m.dispatcher.Throughput(); ; i++ {
-		if i > most {
-			i = 0
-			runtime.Gosched()
-		}
+	for t := (turn{}); ; {
 		next, system, ok := m.next()
 		if !ok {
-			return
+			return false
 		}
 		message = next
 		if system {
 			m.invoker.InvokeSystemMessage(message)
 		} else {
 			m.invoker.InvokeUserMessage(message)
+		}
+		if m.dispatcher.over(&t) {
+			return true
 		}
 	}
 }

@@ -81,7 +81,7 @@ func (s *System) Props(kind string, produce actor.Producer, children actor.Super
 	bound := boundOf(kind)
 	dropped := s.cfg.Dropped(kind)
 	options := []actor.PropsOption{actor.WithMailbox(func() actor.Mailbox {
-		return &mailbox{kind: kind, bound: bound, dropped: dropped}
+		return &mailbox{kind: kind, bound: bound, dropped: dropped, dispatcher: s.dispatcher}
 	}), actor.WithDispatcher(s.dispatcher)}
 	if children != nil {
 		options = append(options, actor.WithSupervisor(children))
