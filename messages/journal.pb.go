@@ -29,6 +29,7 @@ const (
 	RefuseReason_REFUSE_DISK_FULL          RefuseReason = 2 // nothing is written until space is freed
 	RefuseReason_REFUSE_TOO_LARGE          RefuseReason = 3 // one event is larger than a frame may be: never retry
 	RefuseReason_REFUSE_STOPPING           RefuseReason = 4
+	RefuseReason_REFUSE_INVALID            RefuseReason = 5 // one event can never be written: never retry
 )
 
 // Enum value maps for RefuseReason.
@@ -39,6 +40,7 @@ var (
 		2: "REFUSE_DISK_FULL",
 		3: "REFUSE_TOO_LARGE",
 		4: "REFUSE_STOPPING",
+		5: "REFUSE_INVALID",
 	}
 	RefuseReason_value = map[string]int32{
 		"REFUSE_REASON_UNSPECIFIED": 0,
@@ -46,6 +48,7 @@ var (
 		"REFUSE_DISK_FULL":          2,
 		"REFUSE_TOO_LARGE":          3,
 		"REFUSE_STOPPING":           4,
+		"REFUSE_INVALID":            5,
 	}
 )
 
@@ -86,6 +89,7 @@ type Offer struct {
 	// for want of room: they wait.
 	Call          uint64 `protobuf:"varint,3,opt,name=call,proto3" json:"call,omitempty"`           // names the body within its node; 0: the offer is alone
 	Continues     bool   `protobuf:"varint,4,opt,name=continues,proto3" json:"continues,omitempty"` // the body's first offer is durable
+	Bytes         uint64 `protobuf:"varint,5,opt,name=bytes,proto3" json:"bytes,omitempty"`         // about what the events take, as the offerer counted; 0: not counted
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -146,6 +150,13 @@ func (x *Offer) GetContinues() bool {
 		return x.Continues
 	}
 	return false
+}
+
+func (x *Offer) GetBytes() uint64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
 }
 
 // Appended: the events are durable.
@@ -291,6 +302,7 @@ type FrameAppended struct {
 	Sequence      uint64                 `protobuf:"varint,1,opt,name=sequence,proto3" json:"sequence,omitempty"`
 	Frame         *Frame                 `protobuf:"bytes,2,opt,name=frame,proto3" json:"frame,omitempty"`
 	AppendedMs    int64                  `protobuf:"varint,3,opt,name=appended_ms,json=appendedMs,proto3" json:"appended_ms,omitempty"` // Unix milliseconds of the acknowledgement
+	Sizes         []uint32               `protobuf:"varint,4,rep,packed,name=sizes,proto3" json:"sizes,omitempty"`                      // bytes of each event, as the journal counted; empty: not counted
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -346,10 +358,21 @@ func (x *FrameAppended) GetAppendedMs() int64 {
 	return 0
 }
 
-// SlowDown asks a source to hold its next reading back; SpeedUp ends it.
+func (x *FrameAppended) GetSizes() []uint32 {
+	if x != nil {
+		return x.Sizes
+	}
+	return nil
+}
+
+// SlowDown goes from a router that is behind to its journal, which then takes
+// no new offers for as long as it says. It is a lease: a router that is still
+// behind says it again, one that is gone is forgotten when it ends. SpeedUp
+// ends it at once.
 type SlowDown struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Reason        string                 `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
+	ForMs         int64                  `protobuf:"varint,2,opt,name=for_ms,json=forMs,proto3" json:"for_ms,omitempty"` // from when it is received; the journal caps it
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -389,6 +412,13 @@ func (x *SlowDown) GetReason() string {
 		return x.Reason
 	}
 	return ""
+}
+
+func (x *SlowDown) GetForMs() int64 {
+	if x != nil {
+		return x.ForMs
+	}
+	return 0
 }
 
 type SpeedUp struct {
@@ -431,12 +461,13 @@ var File_messages_journal_proto protoreflect.FileDescriptor
 
 const file_messages_journal_proto_rawDesc = "" +
 	"\n" +
-	"\x16messages/journal.proto\x12\vbirdwire.v1\x1a\x14messages/event.proto\"u\n" +
+	"\x16messages/journal.proto\x12\vbirdwire.v1\x1a\x14messages/event.proto\"\x8b\x01\n" +
 	"\x05Offer\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12*\n" +
 	"\x06events\x18\x02 \x03(\v2\x12.birdwire.v1.EventR\x06events\x12\x12\n" +
 	"\x04call\x18\x03 \x01(\x04R\x04call\x12\x1c\n" +
-	"\tcontinues\x18\x04 \x01(\bR\tcontinues\"s\n" +
+	"\tcontinues\x18\x04 \x01(\bR\tcontinues\x12\x14\n" +
+	"\x05bytes\x18\x05 \x01(\x04R\x05bytes\"s\n" +
 	"\bAppended\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12#\n" +
 	"\rlast_position\x18\x02 \x01(\x04R\flastPosition\x12\x1e\n" +
@@ -448,21 +479,24 @@ const file_messages_journal_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x121\n" +
 	"\x06reason\x18\x02 \x01(\x0e2\x19.birdwire.v1.RefuseReasonR\x06reason\x12$\n" +
 	"\x0eretry_after_ms\x18\x03 \x01(\x03R\fretryAfterMs\x12\x16\n" +
-	"\x06detail\x18\x04 \x01(\tR\x06detail\"v\n" +
+	"\x06detail\x18\x04 \x01(\tR\x06detail\"\x8c\x01\n" +
 	"\rFrameAppended\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x04R\bsequence\x12(\n" +
 	"\x05frame\x18\x02 \x01(\v2\x12.birdwire.v1.FrameR\x05frame\x12\x1f\n" +
 	"\vappended_ms\x18\x03 \x01(\x03R\n" +
-	"appendedMs\"\"\n" +
+	"appendedMs\x12\x14\n" +
+	"\x05sizes\x18\x04 \x03(\rR\x05sizes\"9\n" +
 	"\bSlowDown\x12\x16\n" +
-	"\x06reason\x18\x01 \x01(\tR\x06reason\"\t\n" +
-	"\aSpeedUp*\x7f\n" +
+	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x15\n" +
+	"\x06for_ms\x18\x02 \x01(\x03R\x05forMs\"\t\n" +
+	"\aSpeedUp*\x93\x01\n" +
 	"\fRefuseReason\x12\x1d\n" +
 	"\x19REFUSE_REASON_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vREFUSE_BUSY\x10\x01\x12\x14\n" +
 	"\x10REFUSE_DISK_FULL\x10\x02\x12\x14\n" +
 	"\x10REFUSE_TOO_LARGE\x10\x03\x12\x13\n" +
-	"\x0fREFUSE_STOPPING\x10\x04B'Z%github.com/birdwire/birdwire/messagesb\x06proto3"
+	"\x0fREFUSE_STOPPING\x10\x04\x12\x12\n" +
+	"\x0eREFUSE_INVALID\x10\x05B'Z%github.com/birdwire/birdwire/messagesb\x06proto3"
 
 var (
 	file_messages_journal_proto_rawDescOnce sync.Once

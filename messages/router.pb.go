@@ -237,7 +237,8 @@ type JoinRefused struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Detail        string                 `protobuf:"bytes,1,opt,name=detail,proto3" json:"detail,omitempty"`
 	Join          uint64                 `protobuf:"varint,2,opt,name=join,proto3" json:"join,omitempty"`
-	Again         bool                   `protobuf:"varint,3,opt,name=again,proto3" json:"again,omitempty"` // not now: ask again. Otherwise it stays refused, and what was joined before stays as it is
+	Again         bool                   `protobuf:"varint,3,opt,name=again,proto3" json:"again,omitempty"`                                     // not now: ask again. Otherwise it stays refused, and what was joined before stays as it is
+	RetryAfterMs  int64                  `protobuf:"varint,4,opt,name=retry_after_ms,json=retryAfterMs,proto3" json:"retry_after_ms,omitempty"` // asked too much at once: not before it; 0: at any time, or never
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -291,6 +292,13 @@ func (x *JoinRefused) GetAgain() bool {
 		return x.Again
 	}
 	return false
+}
+
+func (x *JoinRefused) GetRetryAfterMs() int64 {
+	if x != nil {
+		return x.RetryAfterMs
+	}
+	return 0
 }
 
 // Leave ends what was joined. Answer, where it has a sender: Left.
@@ -736,6 +744,7 @@ type Matched struct {
 	Hits          []*Hit                 `protobuf:"bytes,2,rep,name=hits,proto3" json:"hits,omitempty"`
 	Number        uint64                 `protobuf:"varint,3,opt,name=number,proto3" json:"number,omitempty"`       // from 1 in its numbering; a hole means messages were lost
 	Numbering     uint64                 `protobuf:"varint,4,opt,name=numbering,proto3" json:"numbering,omitempty"` // of the router: a higher one whenever it hears of the key for the first time
+	Bytes         uint64                 `protobuf:"varint,5,opt,name=bytes,proto3" json:"bytes,omitempty"`         // about what the events take; 0: not counted
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -794,6 +803,13 @@ func (x *Matched) GetNumber() uint64 {
 func (x *Matched) GetNumbering() uint64 {
 	if x != nil {
 		return x.Numbering
+	}
+	return 0
+}
+
+func (x *Matched) GetBytes() uint64 {
+	if x != nil {
+		return x.Bytes
 	}
 	return 0
 }
@@ -1163,6 +1179,7 @@ type Deliveries struct {
 	Deliveries    []*Delivery            `protobuf:"bytes,3,rep,name=deliveries,proto3" json:"deliveries,omitempty"`
 	Previous      uint64                 `protobuf:"varint,4,opt,name=previous,proto3" json:"previous,omitempty"` // number of the Deliveries before it: another one means that a message was lost
 	Join          uint64                 `protobuf:"varint,5,opt,name=join,proto3" json:"join,omitempty"`         // whose they are; 0: of every join in the term
+	Bytes         uint64                 `protobuf:"varint,6,opt,name=bytes,proto3" json:"bytes,omitempty"`       // about what the events take; 0: not counted
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1232,6 +1249,13 @@ func (x *Deliveries) GetJoin() uint64 {
 	return 0
 }
 
+func (x *Deliveries) GetBytes() uint64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
 var File_messages_router_proto protoreflect.FileDescriptor
 
 const file_messages_router_proto_rawDesc = "" +
@@ -1253,11 +1277,12 @@ const file_messages_router_proto_rawDesc = "" +
 	"\bposition\x18\x01 \x01(\x04R\bposition\x12\x12\n" +
 	"\x04term\x18\x02 \x01(\x04R\x04term\x12\x16\n" +
 	"\x06number\x18\x03 \x01(\x04R\x06number\x12\x12\n" +
-	"\x04join\x18\x04 \x01(\x04R\x04join\"O\n" +
+	"\x04join\x18\x04 \x01(\x04R\x04join\"u\n" +
 	"\vJoinRefused\x12\x16\n" +
 	"\x06detail\x18\x01 \x01(\tR\x06detail\x12\x12\n" +
 	"\x04join\x18\x02 \x01(\x04R\x04join\x12\x14\n" +
-	"\x05again\x18\x03 \x01(\bR\x05again\"W\n" +
+	"\x05again\x18\x03 \x01(\bR\x05again\x12$\n" +
+	"\x0eretry_after_ms\x18\x04 \x01(\x03R\fretryAfterMs\"W\n" +
 	"\x05Leave\x12#\n" +
 	"\rconnection_id\x18\x01 \x01(\tR\fconnectionId\x12\x15\n" +
 	"\x06key_id\x18\x02 \x01(\tR\x05keyId\x12\x12\n" +
@@ -1288,12 +1313,13 @@ const file_messages_router_proto_rawDesc = "" +
 	"\x03Hit\x12\x1a\n" +
 	"\bposition\x18\x01 \x01(\x04R\bposition\x12(\n" +
 	"\x05event\x18\x02 \x01(\v2\x12.birdwire.v1.EventR\x05event\x12\f\n" +
-	"\x01k\x18\x03 \x03(\rR\x01k\"|\n" +
+	"\x01k\x18\x03 \x03(\rR\x01k\"\x92\x01\n" +
 	"\aMatched\x12\x15\n" +
 	"\x06key_id\x18\x01 \x01(\tR\x05keyId\x12$\n" +
 	"\x04hits\x18\x02 \x03(\v2\x10.birdwire.v1.HitR\x04hits\x12\x16\n" +
 	"\x06number\x18\x03 \x01(\x04R\x06number\x12\x1c\n" +
-	"\tnumbering\x18\x04 \x01(\x04R\tnumbering\"\\\n" +
+	"\tnumbering\x18\x04 \x01(\x04R\tnumbering\x12\x14\n" +
+	"\x05bytes\x18\x05 \x01(\x04R\x05bytes\"\\\n" +
 	"\n" +
 	"AskThrough\x12#\n" +
 	"\rconnection_id\x18\x01 \x01(\tR\fconnectionId\x12\x15\n" +
@@ -1323,7 +1349,7 @@ const file_messages_router_proto_rawDesc = "" +
 	"\x06origin\x18\x04 \x01(\v2\x13.birdwire.v1.OriginR\x06origin\x12\x1e\n" +
 	"\n" +
 	"similarity\x18\x05 \x01(\x01R\n" +
-	"similarity\"\x9f\x01\n" +
+	"similarity\"\xb5\x01\n" +
 	"\n" +
 	"Deliveries\x12\x12\n" +
 	"\x04term\x18\x01 \x01(\x04R\x04term\x12\x16\n" +
@@ -1332,7 +1358,8 @@ const file_messages_router_proto_rawDesc = "" +
 	"deliveries\x18\x03 \x03(\v2\x15.birdwire.v1.DeliveryR\n" +
 	"deliveries\x12\x1a\n" +
 	"\bprevious\x18\x04 \x01(\x04R\bprevious\x12\x12\n" +
-	"\x04join\x18\x05 \x01(\x04R\x04joinB'Z%github.com/birdwire/birdwire/messagesb\x06proto3"
+	"\x04join\x18\x05 \x01(\x04R\x04join\x12\x14\n" +
+	"\x05bytes\x18\x06 \x01(\x04R\x05bytesB'Z%github.com/birdwire/birdwire/messagesb\x06proto3"
 
 var (
 	file_messages_router_proto_rawDescOnce sync.Once
