@@ -25,7 +25,17 @@ type dispatch struct {
 	deliveries  []*messages.Delivery // by place in the frame; nil where nobody wanted the event
 	subscribers []*subscriber
 	keys        []*keyed
-	shared      map[mask]*messages.Deliveries
+	picked      map[mask][]*messages.Delivery
+	shared      map[class]*messages.Deliveries
+	last        class // the newest of shared, and its message: neighbours mostly want the same
+	message     *messages.Deliveries
+}
+
+// class is what connections have in common that are sent one message.
+type class struct {
+	mask     mask
+	join     uint64
+	previous uint64
 }
 
 // match asks the index for one event and gathers the answer.
@@ -78,22 +88,22 @@ func (d *dispatch) hitConnection(s *subscriber, p messages.Position, e *messages
 }
 
 // send tells everyone and is empty again.
-func (d *dispatch) send(ctx actor.Context) (deliveries int) {
+func (d *dispatch) send(ctx actor.Context, sequence uint64) (deliveries int) {
 	if d.shared == nil {
-		d.shared = map[mask]*messages.Deliveries{}
+		d.shared, d.picked = map[class]*messages.Deliveries{}, map[mask][]*messages.Delivery{}
 	}
 	for _, s := range d.subscribers {
-		m := d.message(s)
+		m := d.messageOf(s, sequence)
 		deliveries += len(m.GetDeliveries())
 		ctx.Send(s.pid, m)
-		s.mask, s.special = mask{}, nil
+		s.mask, s.special, s.newest = mask{}, nil, sequence
 	}
 	for _, k := range d.keys {
 		for _, h := range k.hits {
 			slices.Sort(h.K)
 		}
 		k.number++
-		ctx.Send(k.notify, &messages.Matched{KeyId: k.id, Hits: k.hits, Number: k.number})
+		ctx.Send(k.notify, &messages.Matched{KeyId: k.id, Hits: k.hits, Number: k.number, Numbering: k.numbering})
 		k.hits = nil
 	}
 	d.reset()
@@ -104,30 +114,41 @@ func (d *dispatch) reset() {
 	clear(d.deliveries)
 	clear(d.subscribers)
 	clear(d.keys)
+	clear(d.picked)
 	clear(d.shared)
+	d.last, d.message = class{}, nil
 	d.deliveries, d.subscribers, d.keys = d.deliveries[:0], d.subscribers[:0], d.keys[:0]
 }
 
-// message is what one connection is told: shared where it is nothing special.
-func (d *dispatch) message(s *subscriber) *messages.Deliveries {
+// messageOf is what one connection is told: shared where it is nothing special.
+func (d *dispatch) messageOf(s *subscriber, sequence uint64) *messages.Deliveries {
+	c := class{s.mask, s.join, s.newest}
 	if s.special == nil {
-		if m := d.shared[s.mask]; m != nil {
+		if d.message != nil && c == d.last {
+			return d.message
+		}
+		if m := d.shared[c]; m != nil {
+			d.last, d.message = c, m
 			return m
 		}
 	}
-	m := &messages.Deliveries{Deliveries: d.pick(s.mask)}
+	m := &messages.Deliveries{Number: sequence, Previous: s.newest, Join: s.join, Deliveries: d.pick(s.mask)}
 	if s.special == nil {
-		d.shared[s.mask] = m
+		d.shared[c], d.last, d.message = m, c, m
 		return m
 	}
-	m.Deliveries = append(m.Deliveries, s.special...)
+	m.Deliveries = append(slices.Clip(m.Deliveries), s.special...)
 	slices.SortFunc(m.Deliveries, func(a, b *messages.Delivery) int {
 		return cmp.Compare(a.GetPosition(), b.GetPosition())
 	})
 	return m
 }
 
+// pick lists the events of a mask; the list is shared.
 func (d *dispatch) pick(m mask) []*messages.Delivery {
+	if picked, ok := d.picked[m]; ok {
+		return picked
+	}
 	n := 0
 	for _, word := range m {
 		n += bits.OnesCount64(word)
@@ -138,5 +159,6 @@ func (d *dispatch) pick(m mask) []*messages.Delivery {
 			picked = append(picked, d.deliveries[w<<6+bits.TrailingZeros64(word)])
 		}
 	}
+	d.picked[m] = picked
 	return picked
 }

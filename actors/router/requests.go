@@ -36,17 +36,6 @@ func (r *router) pace(ctx actor.Context, lag time.Duration) {
 	}
 }
 
-// join takes a connection's filters from the next frame on.
-func (r *router) join(ctx actor.Context, m *messages.Join) {
-	pid := actor.NewPID(m.GetConnection().GetAddress(), m.GetConnection().GetId())
-	if err := r.state.subscriptions.subscribe(r.state.index, m.GetConnectionId(), pid, m.GetQuery()); err != nil {
-		ctx.Respond(&messages.JoinRefused{Detail: err.Error()})
-		return
-	}
-	ctx.Respond(&messages.Joined{Position: uint64(r.state.through())})
-	r.merge(ctx)
-}
-
 // put changes a key's queries. A query that does not compile was accepted by a
 // newer version of the language: the key is told, the others stay as they are.
 func (r *router) put(ctx actor.Context, m *messages.PutQueries) {
@@ -80,16 +69,4 @@ func (r *router) merged(ctx actor.Context, m *merged) {
 	r.merging = false
 	r.state.index.Install(m.merge) // void where another came first: the next one is asked for
 	r.merge(ctx)
-}
-
-// askThrough answers behind all deliveries sent so far. Towards a key the
-// answer goes the way that Matched goes, or it would overtake it.
-func (r *router) askThrough(ctx actor.Context, m *messages.AskThrough) {
-	through := &messages.Through{ConnectionId: m.GetConnectionId(), KeyId: m.GetKeyId(), Position: uint64(r.state.through())}
-	if key := r.state.subscriptions.keys[m.GetKeyId()]; key != nil {
-		through.Number = key.number
-		ctx.Send(key.notify, through)
-		return
-	}
-	ctx.Respond(through)
 }

@@ -135,7 +135,7 @@ func (r *router) Receive(ctx actor.Context) {
 	case *messages.Join:
 		r.join(ctx, m)
 	case *messages.Leave:
-		r.state.subscriptions.leave(r.state.index, m.GetConnectionId())
+		r.leave(ctx, m)
 	case *messages.PutQueries:
 		r.put(ctx, m)
 	case *messages.DropKey:
@@ -145,7 +145,7 @@ func (r *router) Receive(ctx actor.Context) {
 	case *messages.AskVoids:
 		ctx.Respond(&messages.VoidsKnown{
 			From: m.GetFrom(), Through: uint64(r.state.through()),
-			Since: uint64(r.state.voids.since), Positions: r.state.voids.after(messages.Position(m.GetFrom())),
+			Ask: m.GetAsk(), Since: uint64(r.state.voids.since), Positions: r.state.voids.after(messages.Position(m.GetFrom())),
 		})
 	}
 }
@@ -160,20 +160,12 @@ func (r *router) started(ctx actor.Context) {
 	r.tail(ctx)
 }
 
-// recovered goes on behind the frame that failed. Its events stand in the
-// window already, so it cannot be handled again here: everyone is told to read
-// the log from where they are.
+// recovered goes on after the frame that failed. Its events are in the window
+// already, so it cannot be handled again here: everyone reads it from the log.
 func (r *router) recovered(ctx actor.Context) {
 	r.cfg.Logger.Error("handling a frame failed; all who listen read it from the log", "sequence", r.state.trying)
 	r.state.next, r.state.trying = r.state.trying+1, 0
-	for _, sub := range r.state.subscriptions.sorted() {
-		sub.mask, sub.special = mask{}, nil
-		ctx.Send(sub.pid, &messages.Rejoin{})
-	}
-	for _, key := range r.state.subscriptions.keys {
-		key.hits = nil
-		key.number++ // a hole, which the key sees with its next Matched
-	}
+	r.missed(ctx, r.state.next-1)
 }
 
 func (r *router) appended(ctx actor.Context, m *messages.FrameAppended) {
@@ -273,7 +265,7 @@ func (r *router) readBack(ctx actor.Context, m *readBack) {
 			continue
 		}
 		if f.GetSequence() > r.state.next || f.GetFrame() == nil {
-			r.skip(f)
+			r.skip(ctx, f)
 		}
 		if f.GetFrame() != nil {
 			r.handle(ctx, f, true)
@@ -286,7 +278,7 @@ func (r *router) readBack(ctx actor.Context, m *readBack) {
 }
 
 // skip goes on past sequences that the log has said are gone for good.
-func (r *router) skip(f *messages.FrameAppended) {
+func (r *router) skip(ctx actor.Context, f *messages.FrameAppended) {
 	from, to := r.state.next, f.GetSequence()
 	if f.GetFrame() == nil {
 		to++
@@ -300,6 +292,7 @@ func (r *router) skip(f *messages.FrameAppended) {
 		delete(r.held, s)
 	}
 	r.state.next = to
+	r.missed(ctx, to-1)
 }
 
 // handle matches one frame and tells everyone; the next one is due after it.
@@ -321,7 +314,7 @@ func (r *router) handle(ctx actor.Context, m *messages.FrameAppended, fromLog bo
 		}
 		seen.Hits += hits
 	}
-	seen.Deliveries = r.dispatch.send(ctx)
+	seen.Deliveries = r.dispatch.send(ctx, m.GetSequence())
 	r.state.next = m.GetSequence() + 1
 	if at := m.GetAppendedMs(); at != 0 {
 		seen.Lag = r.cfg.Clock.Now().Sub(time.UnixMilli(at))

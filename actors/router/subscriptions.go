@@ -2,9 +2,6 @@ package router
 
 import (
 	"fmt"
-	"maps"
-	"slices"
-	"strings"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -19,6 +16,7 @@ type subscriptions struct {
 	connections map[string]*subscriber // by connection id
 	keys        map[string]*keyed      // by key id
 	next        index.ID               // never reused
+	numberings  uint64                 // given to keys so far
 }
 
 // owner is a connection's subscription or a key's query k.
@@ -35,6 +33,9 @@ type subscriber struct {
 	pid *actor.PID
 	at  index.ID
 
+	join   uint64 // number of the join in force
+	newest uint64 // number of the newest Deliveries sent to it: the frame's sequence
+
 	mask    mask
 	special []*messages.Delivery // this subscriber's own form of an event
 }
@@ -45,6 +46,8 @@ type keyed struct {
 	notify  *actor.PID
 	queries map[uint32]index.ID
 	number  uint64 // of the newest Matched
+
+	numbering uint64 // that number belongs to
 
 	hits []*messages.Hit // of the frame being handled
 }
@@ -78,8 +81,7 @@ func (s *subscriptions) subscribe(x *index.Index, connection string, pid *actor.
 	return nil
 }
 
-// leave forgets a connection. It says so itself when it ends, also after a
-// failure; watching each of them would cost more memory than they have.
+// leave forgets a connection.
 func (s *subscriptions) leave(x *index.Index, connection string) {
 	if sub := s.connections[connection]; sub != nil {
 		s.drop(x, sub.at)
@@ -99,7 +101,8 @@ func (s *subscriptions) put(x *index.Index, m *messages.PutQueries, notify *acto
 	}
 	key := s.keys[m.GetKeyId()]
 	if key == nil {
-		key = &keyed{id: m.GetKeyId(), queries: map[uint32]index.ID{}}
+		s.numberings++
+		key = &keyed{id: m.GetKeyId(), queries: map[uint32]index.ID{}, numbering: s.numberings}
 		s.keys[m.GetKeyId()] = key
 	}
 	key.notify = notify
@@ -139,12 +142,4 @@ func (s *subscriptions) dropKey(x *index.Index, id string) {
 func (s *subscriptions) drop(x *index.Index, at index.ID) {
 	x.Remove(at)
 	delete(s.owners, at)
-}
-
-// sorted are all connections by id, so that what is sent to them is sent in an
-// order that does not depend on the map.
-func (s *subscriptions) sorted() []*subscriber {
-	all := slices.Collect(maps.Values(s.connections))
-	slices.SortFunc(all, func(a, b *subscriber) int { return strings.Compare(a.id, b.id) })
-	return all
 }

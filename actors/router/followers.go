@@ -1,0 +1,116 @@
+package router
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/birdwire/birdwire/messages"
+)
+
+// This file is the router's side of the conversation with followers: see
+// actors/engine/follow for theirs.
+//
+// What a follower is sent is numbered by the frame's sequence, and names the
+// number of what it was sent before. So a message that was lost is noticed with
+// the next one, or with Through, and those who want the same still share one.
+
+// join takes a follower's filters from the next frame on. One that comes again
+// is answered again; one that was overtaken by a later one is not answered.
+func (r *router) join(ctx actor.Context, m *messages.Join) {
+	sub := r.state.subscriptions.connections[m.GetConnectionId()]
+	if sub != nil && m.GetJoin() < sub.join {
+		return
+	}
+	if sub == nil || m.GetJoin() != sub.join || m.GetJoin() == 0 {
+		pid := actor.NewPID(m.GetConnection().GetAddress(), m.GetConnection().GetId())
+		if err := r.state.subscriptions.subscribe(r.state.index, m.GetConnectionId(), pid, m.GetQuery()); err != nil {
+			ctx.Respond(&messages.JoinRefused{Detail: err.Error(), Join: m.GetJoin()})
+			return
+		}
+		if sub == nil {
+			sub = r.state.subscriptions.connections[m.GetConnectionId()]
+			sub.newest = r.state.next - 1
+		}
+		sub.join = m.GetJoin()
+	}
+	ctx.Respond(&messages.Joined{Position: uint64(r.state.through()), Number: sub.newest, Join: sub.join})
+	r.merge(ctx)
+}
+
+// leave forgets a follower, unless it has joined again since. It says so
+// itself when it ends, also after a failure; watching each of them would cost
+// more memory than they have.
+func (r *router) leave(ctx actor.Context, m *messages.Leave) {
+	left := &messages.Left{Join: m.GetJoin()}
+	sub := r.state.subscriptions.connections[m.GetConnectionId()]
+	if sub != nil && (m.GetJoin() == 0 || m.GetJoin() >= sub.join) {
+		if m.GetJoin() == sub.join {
+			left.Position, left.Number = uint64(r.state.through()), sub.newest
+		}
+		r.state.subscriptions.leave(r.state.index, m.GetConnectionId())
+	}
+	if ctx.Sender() != nil {
+		ctx.Respond(left)
+	}
+}
+
+// askThrough answers after all deliveries sent so far. Towards a key the
+// answer goes the way that Matched goes, or it would overtake it.
+func (r *router) askThrough(ctx actor.Context, m *messages.AskThrough) {
+	if m.GetConnectionId() != "" {
+		sub := r.state.subscriptions.connections[m.GetConnectionId()]
+		switch {
+		case sub == nil || m.GetJoin() > sub.join:
+			ctx.Respond(&messages.Rejoin{Join: m.GetJoin()})
+		case m.GetJoin() == sub.join:
+			ctx.Respond(r.throughOf(sub))
+		}
+		return
+	}
+	through := &messages.Through{KeyId: m.GetKeyId(), Position: uint64(r.state.through())}
+	if key := r.state.subscriptions.keys[m.GetKeyId()]; key != nil {
+		ctx.Send(key.notify, r.throughOfKey(key))
+		return
+	}
+	ctx.Respond(through)
+}
+
+func (r *router) throughOf(sub *subscriber) *messages.Through {
+	return &messages.Through{ConnectionId: sub.id, Position: uint64(r.state.through()), Number: sub.newest, Join: sub.join}
+}
+
+func (r *router) throughOfKey(key *keyed) *messages.Through {
+	return &messages.Through{
+		KeyId: key.id, Position: uint64(r.state.through()), Number: key.number, Term: key.numbering,
+	}
+}
+
+// missed: what is at or before the end of the frame at sequence was not, or
+// not wholly, handed on. Everybody's numbers go on as if it had been, and they
+// are told so: who finds something missing reads it from the log, and what the
+// log does not have they meet there.
+func (r *router) missed(ctx actor.Context, sequence uint64) {
+	for _, sub := range sortedBy(r.state.subscriptions.connections) {
+		sub.mask, sub.special, sub.newest = mask{}, nil, sequence
+		ctx.Send(sub.pid, r.throughOf(sub))
+	}
+	for _, key := range sortedBy(r.state.subscriptions.keys) {
+		key.hits = nil
+		key.number++
+		ctx.Send(key.notify, r.throughOfKey(key))
+	}
+}
+
+// sortedBy lists what is in m by id, so that what is sent to them is sent in
+// an order that does not depend on the map.
+func sortedBy[T any](m map[string]T) []T {
+	ids := slices.SortedFunc(maps.Keys(m), strings.Compare)
+	all := make([]T, len(ids))
+	for i, id := range ids {
+		all[i] = m[id]
+	}
+	return all
+}
