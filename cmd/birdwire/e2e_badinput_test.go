@@ -85,13 +85,10 @@ func TestHostileBytes(t *testing.T) {
 	}
 
 	// Fourteen bytes: the header of a masked text frame whose length has all 64
-	// bits set. The library under the sockets panics on it.
-	s.faults = regexp.MustCompile(`msg="panic while reading from a client"`)
-	before := s.metric(t, `birdwire_ws_panics_total{api="kite"}`)
+	// bits set. The library under the sockets would panic on it.
 	bad := s.wire(t, kitePath+k)
 	bad.expect(kiteConnected)
-	fourteen := append(binary.BigEndian.AppendUint64([]byte{textFrame, 0xFF}, 1<<64-1), 1, 2, 3, 4)
-	bad.send(fourteen)
+	bad.send(append(binary.BigEndian.AppendUint64([]byte{textFrame, 0xFF}, 1<<64-1), 1, 2, 3, 4))
 	bad.ended()
 	for _, frame := range []string{
 		"\x81\x03abc",              // not masked
@@ -110,7 +107,7 @@ func TestHostileBytes(t *testing.T) {
 		}
 		return ""
 	})
-	if n := s.metric(t, `birdwire_ws_panics_total{api="kite"}`) - before; n > 1 {
+	if n := s.metric(t, `birdwire_ws_panics_total{api="kite"}`); n > 0 {
 		t.Errorf("%v connections panicked", n)
 	}
 	s.push(t, client.Articles, pusher, article("still here", "a"))

@@ -68,8 +68,8 @@ func (a *admission) admit() bool {
 			"too many wrong keys came from this address; try again later")
 		return false
 	}
-	malformed := checkHandshake(a.r)
-	a.plain = malformed != nil
+	bad := checkHandshake(a.r)
+	a.plain = bad != nil
 	key := a.route.key(a.r)
 	a.credential = gateway.Credential(key)
 	if a.credential.GetKeyId() == "" {
@@ -89,10 +89,10 @@ func (a *admission) admit() bool {
 		fallthrough
 	case !ok:
 		return a.deny(refused.GetRefusal(), refused.GetDetail(), time.Duration(refused.GetRetryAfterMs())*time.Millisecond)
-	case malformed != nil:
+	case bad != nil:
 		a.w.Header().Set("Upgrade", "websocket")
 		a.w.Header().Set("Sec-WebSocket-Version", "13")
-		return a.malformed(http.StatusUpgradeRequired, "upgrade_required", malformed.Error())
+		return a.malformed(bad.status, bad.short, bad.detail)
 	}
 	if err := a.planFilters(); err != nil {
 		a.release()

@@ -151,7 +151,7 @@ func TestRequestsThatAreNoHandshake(t *testing.T) {
 		{"POST", "/api/ws?key=" + key, nil, 405},
 		{"GET", "/api/ws/", nil, 404},
 		{"GET", "/api/ws?key=" + key, upgrade, 426},
-		{"GET", "/api/ws?key=" + key, append(upgrade, "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: short"), 426},
+		{"GET", "/api/ws?key=" + key, append(upgrade, "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: short"), 400},
 	} {
 		if got := get(c.method, c.path, c.headers...); got.StatusCode != c.status || got.Header.Get("Content-Type") != "application/json" {
 			t.Errorf("%s %s: %s (%s), want %d as JSON", c.method, c.path, got.Status, got.Header.Get("Content-Type"), c.status)
@@ -254,8 +254,9 @@ func TestOverloadByNumber(t *testing.T) {
 	}
 	first.write(0x88, nil)
 	first.read()
+	_ = first.Close()
 	s.end(t)
-	// The place is free once the session has been told.
+	h.gone(t)
 	h.open(t, paths[kite])
 }
 

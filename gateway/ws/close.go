@@ -15,6 +15,10 @@ import (
 // which could overtake the frame.
 const lingerBytes = 4 << 20
 
+// lingerAnswered is how long that takes at most where the client has sent its
+// close frame, and nothing should follow.
+const lingerAnswered = time.Second
+
 // end queues the ending's frames behind what is queued, or, for a client that
 // does not read, in its place, and gives the client CloseTimeout to answer.
 // The first end counts.
@@ -103,7 +107,10 @@ func (c *Conn) finish() {
 	c.settle()
 	session, why := c.session, c.ended
 	c.mu.Unlock()
-	if !c.peerClosed && !c.readFailed {
+	if !c.readFailed {
+		if soon := time.Now().Add(lingerAnswered); c.peerClosed && soon.Before(deadline) {
+			deadline = soon
+		}
 		defer func() { // the slot need not wait for this
 			c.linger(deadline)
 			c.abort()

@@ -40,6 +40,7 @@ type Conn struct {
 	position  atomic.Uint64 // of the newest of them
 
 	in         incoming
+	guard      guard  // only the reading goroutine
 	early      []byte // read with the request; only the reading goroutine touches it
 	paceAt     int64  // see pace; only the reading goroutine
 	toldAt     int64  // when the session last was told Heard; only the reading goroutine

@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -208,6 +209,16 @@ func (h *house) next(t testing.TB) *session {
 	case <-time.After(patience):
 		t.Fatal("no session was started")
 		return nil
+	}
+}
+
+// gone waits until no connection is left.
+func (h *house) gone(t testing.TB) {
+	t.Helper()
+	for late := time.Now().Add(patience); h.Connections() > 0; runtime.Gosched() {
+		if time.Now().After(late) {
+			t.Fatalf("%d connections are left", h.Connections())
+		}
 	}
 }
 

@@ -63,6 +63,7 @@ func TestThousandsOfConnectionsLeaveNothing(t *testing.T) {
 		for _, s := range all {
 			s.end(t)
 		}
+		h.gone(t)
 	}
 	round(n) // pools, and what the runtime never gives back, reach their size
 	goroutines, memory := settled(idle)

@@ -26,8 +26,8 @@ const (
 // 2 KiB it began with only while frames on it are few and small: hence the
 // one defer, and apart.
 //
-// gws recovers nothing here: a 64-bit length of 2^63 or more, fourteen bytes
-// from one client, panics inside.
+// gws recovers nothing here. What it is known to panic on (a 64-bit length of
+// 2^63 or more) the guard keeps from it.
 func (c *Conn) run(socket *gws.Conn) {
 	defer c.finish()
 	socket.ReadLoop()

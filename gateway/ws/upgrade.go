@@ -3,8 +3,8 @@ package ws
 import (
 	"bufio"
 	"context"
+	"crypto/sha1" //nolint:gosec // the protocol's own choice
 	"encoding/base64"
-	"errors"
 	"net/http"
 	"strings"
 	"syscall"
@@ -17,24 +17,37 @@ import (
 	"github.com/birdwire/birdwire/messages"
 )
 
-// checkHandshake looks at what RFC 6455 asks of a client's handshake, before
-// anything is spent on it; nil: it is one.
-func checkHandshake(r *http.Request) error {
-	switch {
-	case r.ProtoMajor != 1 || r.ProtoMinor < 1:
-		return errors.New("a WebSocket is opened over HTTP/1.1")
-	case !hasToken(r.Header, "Connection", "upgrade") || !hasToken(r.Header, "Upgrade", "websocket"):
-		return errors.New("this address speaks WebSocket: send Connection: Upgrade and Upgrade: websocket")
-	case r.Header.Get("Sec-WebSocket-Version") != "13":
-		return errors.New("only version 13 of the WebSocket protocol is spoken here")
-	}
-	nonce, err := base64.StdEncoding.DecodeString(r.Header.Get("Sec-WebSocket-Key"))
-	if err != nil || len(nonce) != 16 {
-		return errors.New("Sec-WebSocket-Key must be 16 bytes in base64")
-	}
-	return nil
+// malformed is what is wrong with a handshake, over HTTP.
+type malformed struct {
+	status        int
+	short, detail string
 }
 
+// checkHandshake looks at what RFC 6455 asks of a client's handshake, before
+// anything is spent on it; nil: it is one.
+func checkHandshake(r *http.Request) *malformed {
+	upgrade := func(detail string) *malformed {
+		return &malformed{http.StatusUpgradeRequired, "upgrade_required", detail}
+	}
+	switch {
+	case r.ProtoMajor != 1 || r.ProtoMinor < 1:
+		return upgrade("a WebSocket is opened over HTTP/1.1")
+	case !hasToken(r.Header, "Connection", "upgrade") || !hasToken(r.Header, "Upgrade", "websocket"):
+		return upgrade("this address speaks WebSocket: send Connection: Upgrade and Upgrade: websocket")
+	case !is(r.Header, "Sec-WebSocket-Version", "13"):
+		return upgrade("only version 13 of the WebSocket protocol is spoken here")
+	}
+	keys := r.Header.Values("Sec-WebSocket-Key")
+	if len(keys) == 1 {
+		nonce, err := base64.StdEncoding.Strict().DecodeString(strings.TrimSpace(keys[0]))
+		if err == nil && len(nonce) == 16 {
+			return nil
+		}
+	}
+	return &malformed{http.StatusBadRequest, "bad_handshake", "Sec-WebSocket-Key must be there once, 16 bytes in base64"}
+}
+
+// hasToken looks for a word in a header that is a list, on one line or several.
 func hasToken(h http.Header, name, token string) bool {
 	for _, line := range h.Values(name) {
 		for part := range strings.SplitSeq(line, ",") {
@@ -44,6 +57,12 @@ func hasToken(h http.Header, name, token string) bool {
 		}
 	}
 	return false
+}
+
+// is says whether a header has this one value.
+func is(h http.Header, name, value string) bool {
+	values := h.Values(name)
+	return len(values) == 1 && strings.TrimSpace(values[0]) == value
 }
 
 // begin upgrades an admitted request and starts its session.
@@ -79,13 +98,18 @@ func (a *admission) upgrade() (*Conn, *gws.Conn, bool) {
 		gateway.WriteError(a.w, http.StatusInternalServerError, "internal", "this connection cannot be upgraded")
 		return nil, nil, false
 	}
+	extensions := ""
+	if a.cfg.Deflate {
+		extensions = agree(a.r.Header.Values(extensionsHeader))
+	}
 	c := &Conn{
 		server: a.Server, route: a.route, net: netConn, id: a.start.ConnectionID,
 		flusher: a.flushers[a.nextID.Add(1)%uint64(len(a.flushers))],
-		deflate: a.cfg.Deflate && offersDeflate(a.r),
+		deflate: extensions != "",
 		keyID:   a.start.Admitted.GetKeyId(), pro: a.start.Admitted.GetPro(), // not when refused
 		opened: time.Now(), address: a.addr,
 	}
+	c.guard.deflate = c.deflate
 	if sc, ok := netConn.(syscall.Conn); ok && direct {
 		if raw, err := sc.SyscallConn(); err == nil {
 			c.raw = raw
@@ -100,11 +124,12 @@ func (a *admission) upgrade() (*Conn, *gws.Conn, bool) {
 		}
 	}
 	c.lastHeard.Store(time.Now().UnixNano())
+	c.answer(strings.TrimSpace(a.r.Header.Get("Sec-WebSocket-Key")), extensions)
 	w := (*wire)(c)
-	socket, err := a.route.upgrader.UpgradeFromConn(w, bufio.NewReaderSize(w, readBuffer), a.r)
+	socket, err := a.route.upgrader.UpgradeFromConn(w, bufio.NewReaderSize(w, readBuffer), plainHandshake(c.deflate))
 	if err != nil {
 		a.route.figures.refusals[refusedUpgrade].Add(1)
-		a.cfg.Log.Debug("handshake failed", "api", a.route.name, "error", err)
+		a.cfg.Log.Error("handshake failed", "api", a.route.name, "error", err)
 		c.abort()
 		return nil, nil, false
 	}
@@ -114,21 +139,30 @@ func (a *admission) upgrade() (*Conn, *gws.Conn, bool) {
 	return c, socket, true
 }
 
-// offersDeflate says whether the client offers compression that we can serve,
-// and takes the offer out of the request where not: gws would agree to a
-// smaller window than it (and we) compress with.
-func offersDeflate(r *http.Request) bool {
-	const header, extension = "Sec-WebSocket-Extensions", "permessage-deflate"
-	offer := r.Header.Get(header) // gws reads the first line only
-	if !strings.Contains(offer, extension) {
-		return false
+// acceptGUID is RFC 6455's, section 1.3.
+const acceptGUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+
+// answer queues the answer to a handshake, the first thing that is written.
+func (c *Conn) answer(key, extensions string) {
+	sum := sha1.Sum([]byte(key + acceptGUID))
+	b := append([]byte(nil), "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "...)
+	b = base64.StdEncoding.AppendEncode(b, sum[:])
+	if extensions != "" {
+		b = append(b, "\r\n"+extensionsHeader+": "+extensions...)
 	}
-	for param := range strings.FieldsFuncSeq(offer, func(r rune) bool { return r == ';' || r == ',' }) {
-		name, value, _ := strings.Cut(strings.TrimSpace(param), "=")
-		if strings.TrimSpace(name) == "server_max_window_bits" && strings.Trim(strings.TrimSpace(value), `"`) != "15" {
-			r.Header.Del(header)
-			return false
-		}
+	b = append(b, "\r\n\r\n"...)
+	c.push([][]byte{b}, len(b))
+}
+
+// plainHandshake is a handshake as gws reads it: it takes headers of one line
+// and one word, and any offer that holds the name of an extension. The client's
+// own was checked and answered here; what gws answers to this one is dropped.
+func plainHandshake(deflate bool) *http.Request {
+	h := http.Header{
+		"Connection": {"Upgrade"}, "Upgrade": {"websocket"}, "Sec-Websocket-Version": {"13"}, "Sec-Websocket-Key": {"-"},
 	}
-	return true
+	if deflate {
+		h.Set(extensionsHeader, "permessage-deflate")
+	}
+	return &http.Request{Method: http.MethodGet, Header: h}
 }

@@ -2,6 +2,7 @@ package ws
 
 import (
 	"encoding/binary"
+	"errors"
 	"net"
 	"strings"
 	"time"
@@ -9,21 +10,24 @@ import (
 	"github.com/birdwire/birdwire/gateway/dialect"
 )
 
-// wire is the connection as gws sees it, a net.Conn. Reads go to the socket;
-// what gws writes, the handshake's answer and close frames, goes through the
-// connection's own queue, so that it never mixes with frames in flight and
-// never blocks. Deadlines are ours: gws's are ignored.
+// wire is the connection as gws sees it, a net.Conn. Reads go to the socket,
+// past the guard; the close frames that gws writes go through the connection's
+// own queue, so that they never mix with frames in flight and never block.
+// Deadlines are ours: gws's are ignored.
 type wire Conn
 
 var _ net.Conn = (*wire)(nil)
 
 func (w *wire) Read(p []byte) (int, error) {
+	if w.guard.failed {
+		return 0, errBroken
+	}
 	if len(w.early) > 0 {
 		n := copy(p, w.early)
 		if w.early = w.early[n:]; len(w.early) == 0 {
 			w.early = nil
 		}
-		return n, nil
+		return w.check(p[:n]), nil
 	}
 	var n int
 	var err error
@@ -37,7 +41,23 @@ func (w *wire) Read(p []byte) (int, error) {
 		in.into = nil
 	}
 	w.readFailed = w.readFailed || err != nil
-	return n, err
+	return w.check(p[:n]), err
+}
+
+// errBroken ends the reading; mistake has the words for the client.
+var errBroken = errors.New("frame breaks the WebSocket protocol")
+
+// check returns how much of what came may be read, and holds fragments to the
+// pace of messages: gws tells of them only once the last has come. It is not
+// inlined: Read's own frame decides what an idle connection's stack takes.
+//
+//go:noinline
+func (w *wire) check(b []byte) int {
+	n, fragments := w.guard.pass(b)
+	for ; fragments > 0; fragments-- {
+		(*Conn)(w).pace(time.Now().UnixNano())
+	}
+	return n
 }
 
 // incoming reads a socket through syscall.RawConn, whose frames are smaller
@@ -56,15 +76,11 @@ func (in *incoming) try(fd uintptr) bool {
 	return in.n > 0 || in.err != nil
 }
 
-// Write takes a handshake or a close frame, the only things gws is let write.
+// Write takes a close frame. The only other thing that gws writes is an answer
+// to its handshake, and the client has had ours.
 func (w *wire) Write(p []byte) (int, error) {
-	c := (*Conn)(w)
 	if len(p) >= 2 && p[0] == finBit|opClose {
-		c.closeAsked(p[2:])
-		return len(p), nil
-	}
-	if !c.push([][]byte{append([]byte(nil), p...)}, len(p)) {
-		return 0, net.ErrClosed
+		(*Conn)(w).closeAsked(p[2:])
 	}
 	return len(p), nil
 }
@@ -110,6 +126,8 @@ func (c *Conn) closeAsked(body []byte) {
 // past the limit an internal error.
 func (c *Conn) mistake(code uint16, reason string) (uint16, string) {
 	switch {
+	case c.guard.failed:
+		return closeProtocol, errBroken.Error()
 	case code == dialect.CloseTooLarge, strings.Contains(reason, "too large"):
 		return dialect.CloseTooLarge, c.route.tooLarge
 	case code == closeBadText:
@@ -117,7 +135,7 @@ func (c *Conn) mistake(code uint16, reason string) (uint16, string) {
 	case code == dialect.CloseInternal: // the only other thing that fails in gws is inflating
 		return closeBadText, "compressed message cannot be read"
 	}
-	return closeProtocol, "frame breaks the WebSocket protocol"
+	return closeProtocol, errBroken.Error()
 }
 
 const (
