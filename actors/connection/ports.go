@@ -49,6 +49,7 @@ type ReplayRequest struct {
 // ReplayResult is what was found up to Through, which may lie before the one asked.
 type ReplayResult struct {
 	Deliveries []*messages.Delivery
+	Lost       []messages.Lost // stretches up to Through whose events will never come
 	Through    messages.Position
 }
 

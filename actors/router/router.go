@@ -242,7 +242,7 @@ func readLog(ctx context.Context, log replay.Log, from uint64, most int) *readBa
 	defer frames.Close()
 	back := &readBack{through: last}
 	for len(back.frames) < most {
-		sequence, frame, err := frames.Next(ctx)
+		entry, err := frames.Next(ctx)
 		if errors.Is(err, io.EOF) {
 			return back
 		}
@@ -250,7 +250,7 @@ func readLog(ctx context.Context, log replay.Log, from uint64, most int) *readBa
 			back.err = err
 			return back
 		}
-		back.frames = append(back.frames, &messages.FrameAppended{Sequence: sequence, Frame: frame})
+		back.frames = append(back.frames, &messages.FrameAppended{Sequence: entry.Sequence, Frame: entry.Frame})
 	}
 	return back
 }

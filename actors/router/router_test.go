@@ -51,12 +51,12 @@ type reading struct {
 	next uint64
 }
 
-func (r *reading) Next(context.Context) (uint64, *messages.Frame, error) {
+func (r *reading) Next(context.Context) (replay.Entry, error) {
 	if r.next > r.log.last {
-		return 0, nil, io.EOF
+		return replay.Entry{}, io.EOF
 	}
 	r.next++
-	return r.next - 1, r.log.frames[r.next-1], nil
+	return replay.Entry{From: r.next - 1, Sequence: r.next - 1, Frame: r.log.frames[r.next-1]}, nil
 }
 
 func (r *reading) Close() error { return nil }

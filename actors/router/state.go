@@ -97,14 +97,14 @@ func each(ctx context.Context, log replay.Log, from, end uint64, do func(uint64,
 	}
 	defer frames.Close()
 	for {
-		sequence, frame, err := frames.Next(ctx)
-		if errors.Is(err, io.EOF) || err == nil && sequence >= end {
+		entry, err := frames.Next(ctx)
+		if errors.Is(err, io.EOF) || err == nil && entry.Sequence >= end {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		do(sequence, frame)
+		do(entry.Sequence, entry.Frame)
 	}
 }
 

@@ -33,15 +33,8 @@ func (l log) Bounds(ctx context.Context) (first, last uint64, err error) {
 }
 
 func (l log) Read(ctx context.Context, from uint64) (replay.Frames, error) {
-	cursor, err := l.journal.Read(ctx, from)
-	var trimmed *store.TrimmedError
-	if errors.As(err, &trimmed) {
-		cursor, err = l.journal.Read(ctx, trimmed.First)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return frames{cursor}, nil
+	f := &frames{journal: l.journal, next: max(from, 1)}
+	return f, f.open(ctx)
 }
 
 // Events returns the event at each position, nil where the log does not hold it
@@ -50,17 +43,75 @@ func (l log) Events(ctx context.Context, positions []messages.Position) ([]*mess
 	return replay.Events(ctx, l, positions)
 }
 
-type frames struct{ store.Cursor }
+// frames is a reading that goes on where retention has overtaken it, and says
+// what it missed.
+type frames struct {
+	journal store.Journal
+	cursor  store.Cursor // reads from reads on; nil: to be opened
+	reads   uint64
+	next    uint64 // what was not handed out yet; before reads where retention took what lies between
+}
 
-func (f frames) Next(ctx context.Context) (uint64, *messages.Frame, error) {
-	entry, err := f.Cursor.Next(ctx)
+// open reads from next on, or from the first frame held after it.
+func (f *frames) open(ctx context.Context) error {
+	f.reads = max(f.reads, f.next)
+	for {
+		cursor, err := f.journal.Read(ctx, f.reads)
+		var trimmed *store.TrimmedError
+		if errors.As(err, &trimmed) && trimmed.First > f.reads {
+			f.reads = trimmed.First
+			continue
+		}
+		if err == nil {
+			f.cursor = cursor
+		}
+		return err
+	}
+}
+
+func (f *frames) Next(ctx context.Context) (replay.Entry, error) {
+	if f.cursor == nil {
+		if err := f.open(ctx); err != nil {
+			return replay.Entry{}, err
+		}
+	}
+	if f.next < f.reads {
+		e := replay.Entry{From: f.next, Sequence: f.reads - 1, Loss: messages.Trimmed}
+		f.next = f.reads
+		return e, nil
+	}
+	e, err := f.cursor.Next(ctx)
+	var trimmed *store.TrimmedError
+	if errors.As(err, &trimmed) {
+		err = f.cursor.Close()
+		if f.cursor, f.reads = nil, trimmed.First; err == nil {
+			return f.Next(ctx)
+		}
+	}
+	return f.entry(e, err)
+}
+
+// losses are the store's reasons in the actors' words.
+var losses = map[store.SkipReason]messages.Loss{store.NeverWritten: messages.NotLost, store.Damaged: messages.Damaged}
+
+func (f *frames) entry(e store.Entry, err error) (replay.Entry, error) {
 	if err != nil {
-		return 0, nil, err
+		return replay.Entry{}, err
 	}
-	if entry.Skipped != nil {
-		return entry.Skipped.To, nil, nil
+	out := replay.Entry{From: e.Sequence, Sequence: e.Sequence, Frame: e.Frame}
+	if s := e.Skipped; s != nil {
+		out.From, out.Sequence, out.Loss = s.From, s.To, losses[s.Reason]
 	}
-	return entry.Sequence, entry.Frame, nil
+	f.next = out.Sequence + 1
+	f.reads = f.next
+	return out, nil
+}
+
+func (f *frames) Close() error {
+	if f.cursor == nil {
+		return nil
+	}
+	return f.cursor.Close()
 }
 
 // replays is the log as connections read it.

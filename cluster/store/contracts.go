@@ -47,7 +47,29 @@ type Entry struct {
 
 // Skipped: the sequences From to To (both included) will never be read; said
 // only on the word of the store's leader.
-type Skipped struct{ From, To uint64 }
+type Skipped struct {
+	From, To uint64
+	Reason   SkipReason
+}
+
+// SkipReason says whether anything was lost with the sequences.
+type SkipReason int
+
+const (
+	// NeverWritten: a write that failed used the sequence up; what it was to
+	// write was never acknowledged there.
+	NeverWritten SkipReason = iota
+	// Damaged: frames were acknowledged there, and the disk no longer gives
+	// them back. Whoever reads over them must say so.
+	Damaged
+)
+
+func (r SkipReason) String() string {
+	if r == Damaged {
+		return "damaged"
+	}
+	return "never written"
+}
 
 // Value is a control record as it stands.
 type Value struct {

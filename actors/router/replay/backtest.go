@@ -120,14 +120,14 @@ func detectedAt(ctx context.Context, log Log, sequence uint64) (int64, error) {
 	}
 	defer frames.Close()
 	for {
-		_, frame, err := frames.Next(ctx)
+		entry, err := frames.Next(ctx)
 		if errors.Is(err, io.EOF) {
 			return never, nil
 		}
 		if err != nil {
 			return 0, fmt.Errorf("backtest: read at %d: %w", sequence, err)
 		}
-		if events := frame.GetEvents(); len(events) > 0 {
+		if events := entry.Frame.GetEvents(); len(events) > 0 {
 			return events[0].GetDetectedMs(), nil
 		}
 	}
@@ -160,18 +160,18 @@ func (b *backtest) stretch(ctx context.Context) error {
 	}
 	defer frames.Close()
 	for b.tally.At < b.tally.Last && ctx.Err() == nil {
-		sequence, frame, err := frames.Next(ctx)
-		if errors.Is(err, io.EOF) || err == nil && sequence > b.tally.Last {
+		entry, err := frames.Next(ctx)
+		if errors.Is(err, io.EOF) || err == nil && entry.Sequence > b.tally.Last {
 			b.tally.At = b.tally.Last
 			break
 		}
 		if err != nil {
 			return fmt.Errorf("backtest: %w", err)
 		}
-		for _, e := range frame.GetEvents() {
+		for _, e := range entry.Frame.GetEvents() {
 			b.event(e)
 		}
-		b.tally.At = sequence
+		b.tally.At = entry.Sequence
 		if err := b.report(b.tally); err != nil {
 			return err
 		}

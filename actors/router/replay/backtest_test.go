@@ -155,14 +155,14 @@ type overtakenReading struct {
 	log *overtaken
 }
 
-func (r *overtakenReading) Next(ctx context.Context) (uint64, *messages.Frame, error) {
-	sequence, frame, err := r.Frames.Next(ctx)
-	if l := r.log; err == nil && sequence == l.at && l.first < l.at {
+func (r *overtakenReading) Next(ctx context.Context) (replay.Entry, error) {
+	entry, err := r.Frames.Next(ctx)
+	if l := r.log; err == nil && entry.Sequence == l.at && l.first < l.at {
 		gone := l.at + 10 - l.first
 		l.first, l.frames = l.at+10, l.frames[gone:]
-		return 0, nil, errors.New("trimmed")
+		return replay.Entry{}, errors.New("trimmed")
 	}
-	return sequence, frame, err
+	return entry, err
 }
 
 func TestBacktestPassesOverWhatRetentionTook(t *testing.T) {
@@ -188,12 +188,12 @@ func (l broken) Read(ctx context.Context, from uint64) (replay.Frames, error) {
 
 type brokenReading struct{ replay.Frames }
 
-func (r brokenReading) Next(ctx context.Context) (uint64, *messages.Frame, error) {
-	sequence, frame, err := r.Frames.Next(ctx)
-	if sequence == 20 {
-		return 0, nil, io.ErrUnexpectedEOF
+func (r brokenReading) Next(ctx context.Context) (replay.Entry, error) {
+	entry, err := r.Frames.Next(ctx)
+	if entry.Sequence == 20 {
+		return replay.Entry{}, io.ErrUnexpectedEOF
 	}
-	return sequence, frame, err
+	return entry, err
 }
 
 func TestBacktestEnds(t *testing.T) {

@@ -74,14 +74,14 @@ func (f *finder) frame(ctx context.Context, sequence uint64) (*messages.Frame, e
 		f.frames, f.sequence, f.read = frames, 0, nil
 	}
 	for f.sequence < sequence {
-		at, frame, err := f.frames.Next(ctx)
+		entry, err := f.frames.Next(ctx)
 		if errors.Is(err, io.EOF) {
 			return nil, nil
 		}
 		if err != nil {
 			return nil, err
 		}
-		f.sequence, f.read = at, frame
+		f.sequence, f.read = entry.Sequence, entry.Frame
 	}
 	if f.sequence > sequence {
 		return nil, nil // gone, and the reading is past it

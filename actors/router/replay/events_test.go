@@ -27,7 +27,7 @@ type countedFrames struct {
 	log *counted
 }
 
-func (f countedFrames) Next(ctx context.Context) (uint64, *messages.Frame, error) {
+func (f countedFrames) Next(ctx context.Context) (replay.Entry, error) {
 	f.log.read++
 	return f.Frames.Next(ctx)
 }

@@ -20,18 +20,32 @@ import (
 
 // Log reads frames in order.
 type Log interface {
-	// Read starts at the frame at sequence from (at least 1), or at the first
-	// held where earlier ones are gone. The caller closes the cursor.
+	// Read starts at sequence from (at least 1). Where retention has taken
+	// frames from there on, the first entry says so. The caller closes it.
 	Read(ctx context.Context, from uint64) (Frames, error)
 	Bounds(ctx context.Context) (first, last uint64, err error)
 }
 
 // Frames is one reading.
 type Frames interface {
-	// Next returns the next frame, nil where sequences are gone for good, and
-	// io.EOF at the log's present end.
-	Next(ctx context.Context) (sequence uint64, frame *messages.Frame, err error)
+	// Next returns what follows, without a gap, and io.EOF at the log's present
+	// end.
+	Next(ctx context.Context) (Entry, error)
 	Close() error
+}
+
+// Entry is one frame, or word that some sequences will never be read.
+type Entry struct {
+	From     uint64 // the first sequence it is about
+	Sequence uint64 // the last one; the same for a frame
+	Frame    *messages.Frame
+	Loss     messages.Loss // where Frame is nil: why
+}
+
+// lost is the stretch in positions; false where nothing was lost.
+func (e Entry) lost() (messages.Lost, bool) {
+	l := messages.Lost{From: messages.At(e.From, 0), To: messages.EndOf(e.Sequence), Why: e.Loss}
+	return l, e.Frame == nil && e.Loss != messages.NotLost
 }
 
 // Request asks for what the queries want in (From, Through].
@@ -49,6 +63,7 @@ type Request struct {
 // or the request's where the log ended.
 type Result struct {
 	Deliveries []*messages.Delivery
+	Lost       []messages.Lost // stretches in (From, Through] whose events will never come
 	Through    messages.Position
 }
 
@@ -85,7 +100,7 @@ func Run(ctx context.Context, log Log, r Request) (Result, error) {
 	defer frames.Close()
 	result := Result{Through: r.From}
 	for range max(r.Frames, 1) {
-		sequence, frame, err := frames.Next(ctx)
+		entry, err := frames.Next(ctx)
 		if errors.Is(err, io.EOF) {
 			result.Through = max(result.Through, r.Through)
 			return result, nil
@@ -93,18 +108,22 @@ func Run(ctx context.Context, log Log, r Request) (Result, error) {
 		if err != nil {
 			return Result{}, fmt.Errorf("replay: %w", err)
 		}
-		if sequence > r.Through.Sequence() {
+		if lost, ok := entry.lost(); ok && lost.From <= r.Through {
+			lost.From, lost.To = max(lost.From, r.From+1), min(lost.To, r.Through)
+			result.Lost = append(result.Lost, lost)
+		}
+		if entry.Sequence > r.Through.Sequence() {
 			result.Through = r.Through
 			return result, nil
 		}
-		for i, e := range frame.GetEvents() {
-			p := messages.At(sequence, i)
+		for i, e := range entry.Frame.GetEvents() {
+			p := messages.At(entry.Sequence, i)
 			if voids.repeat(p, e.GetId()) || p <= r.From || p > r.Through {
 				continue
 			}
 			result.Deliveries = queries.deliver(result.Deliveries, p, e)
 		}
-		result.Through = min(messages.EndOf(sequence), r.Through)
+		result.Through = min(messages.EndOf(entry.Sequence), r.Through)
 		if result.Through == r.Through || len(result.Deliveries) >= r.Deliveries {
 			break
 		}
@@ -216,14 +235,14 @@ func fill(ctx context.Context, log Log, w *repeat.Window, from, before uint64) (
 	}
 	defer frames.Close()
 	for {
-		sequence, frame, err := frames.Next(ctx)
-		if errors.Is(err, io.EOF) || err == nil && sequence >= before {
+		entry, err := frames.Next(ctx)
+		if errors.Is(err, io.EOF) || err == nil && entry.Sequence >= before {
 			return events, nil
 		}
 		if err != nil {
 			return 0, fmt.Errorf("replay: read window: %w", err)
 		}
-		for _, e := range frame.GetEvents() {
+		for _, e := range entry.Frame.GetEvents() {
 			w.Add(e.GetId())
 			events++
 		}

@@ -17,7 +17,8 @@ import (
 // plainLog is a log in memory that begins at first.
 type plainLog struct {
 	first  uint64
-	frames []*messages.Frame
+	frames []*messages.Frame        // nil where there is none
+	loss   map[uint64]messages.Loss // of those: why, by sequence
 }
 
 func (l *plainLog) Bounds(context.Context) (uint64, uint64, error) {
@@ -33,13 +34,13 @@ type reading struct {
 	next uint64
 }
 
-func (r *reading) Next(context.Context) (uint64, *messages.Frame, error) {
+func (r *reading) Next(context.Context) (replay.Entry, error) {
 	i := r.next - r.log.first
 	if i >= uint64(len(r.log.frames)) {
-		return 0, nil, io.EOF
+		return replay.Entry{}, io.EOF
 	}
 	r.next++
-	return r.next - 1, r.log.frames[i], nil
+	return replay.Entry{From: r.next - 1, Sequence: r.next - 1, Frame: r.log.frames[i], Loss: r.log.loss[r.next-1]}, nil
 }
 
 func (r *reading) Close() error { return nil }
@@ -205,5 +206,38 @@ func TestRankedListsAreFilteredEntryByEntry(t *testing.T) {
 		if !slices.Equal(ids, want) || len(want) == 0 && len(got) != 0 {
 			t.Errorf("%s: clusters %v in %d events, want %v", category, ids, len(got), want)
 		}
+	}
+}
+
+// What was acknowledged and is gone is told, in positions, once; what was never
+// there is not.
+func TestReplayTellsWhatIsLost(t *testing.T) {
+	log := &plainLog{first: 10, loss: map[uint64]messages.Loss{11: messages.Damaged, 12: messages.NotLost, 14: messages.Trimmed}}
+	for i := range 6 {
+		frame := &messages.Frame{Events: []*messages.Event{post(fmt.Sprint(i), "moon"), post(fmt.Sprint(i, "b"), "moon")}}
+		if i == 1 || i == 2 || i == 4 {
+			frame = nil
+		}
+		log.frames = append(log.frames, frame)
+	}
+	request := replay.Request{Queries: rules("moon"), From: messages.At(10, 1), Through: messages.EndOf(15), Frames: 100, Deliveries: 100}
+	request.VoidsSince = request.From
+	got, err := replay.Run(context.Background(), log, request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []messages.Lost{
+		{From: messages.At(11, 0), To: messages.EndOf(11), Why: messages.Damaged},
+		{From: messages.At(14, 0), To: messages.EndOf(14), Why: messages.Trimmed},
+	}
+	if !slices.Equal(got.Lost, want) || len(got.Deliveries) != 4 || got.Through != request.Through {
+		t.Errorf("lost %v and %d deliveries through %d; want %v and 4", got.Lost, len(got.Deliveries), got.Through, want)
+	}
+	// A client in the middle of what is gone is told of what it did not have.
+	request.From, request.Through = messages.At(11, 7), messages.At(11, 9)
+	request.VoidsSince = request.From
+	got, err = replay.Run(context.Background(), log, request)
+	if want := []messages.Lost{{From: messages.At(11, 8), To: messages.At(11, 9), Why: messages.Damaged}}; err != nil || !slices.Equal(got.Lost, want) {
+		t.Errorf("lost %v, %v; want %v", got.Lost, err, want)
 	}
 }

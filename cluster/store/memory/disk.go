@@ -18,6 +18,7 @@ type Disk struct {
 	epoch   string
 	full    bool
 	frames  []written       // in order; sequences grow, with holes where frames were skipped
+	burnt   map[uint64]bool // sequences of holes at which nothing was ever acknowledged
 	last    uint64          // sequence, also of a log that holds nothing any more
 	tails   map[string]tail // by node: its last frame
 	records map[string]store.Value
@@ -44,6 +45,7 @@ func NewDisk(cfg Config) *Disk {
 	return &Disk{
 		cfg:     cfg,
 		epoch:   cfg.Epoch,
+		burnt:   map[uint64]bool{},
 		tails:   map[string]tail{},
 		records: map[string]store.Value{},
 		items:   map[string]itemRecord{},
@@ -83,10 +85,16 @@ func (d *Disk) trim(first uint64) {
 }
 
 // Skip removes the frames from sequence from to sequence to: readers are told
-// that they are gone for good. At the log's beginning it is the same as Trim.
-func (d *Disk) Skip(from, to uint64) {
+// that they are gone for good, and why. At the log's beginning it is the same
+// as Trim.
+func (d *Disk) Skip(from, to uint64, why store.SkipReason) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if why == store.NeverWritten {
+		for s := from; s <= to; s++ {
+			d.burnt[s] = true
+		}
+	}
 	kept := d.frames[:0:0]
 	for _, w := range d.frames {
 		if w.sequence < from || w.sequence > to {

@@ -111,7 +111,7 @@ func (c *cursor) Next(ctx context.Context) (store.Entry, error) {
 		return store.Entry{}, fmt.Errorf("read journal at %d: %w", c.next, c.err)
 	}
 	i := sort.Search(len(d.frames), func(i int) bool { return d.frames[i].sequence >= c.next })
-	to := d.last // of what is skipped: up to the next frame, or the log's end
+	to := d.last // of what is skipped: up to the next frame, or the log's end, or the reason's
 	if i < len(d.frames) {
 		if w := d.frames[i]; w.sequence == c.next {
 			c.next++
@@ -119,9 +119,22 @@ func (c *cursor) Next(ctx context.Context) (store.Entry, error) {
 		}
 		to = d.frames[i].sequence - 1
 	}
-	e := store.Entry{Sequence: c.next, Skipped: &store.Skipped{From: c.next, To: to}}
-	c.next = to + 1
-	return e, nil
+	gone := d.gone(c.next, to)
+	c.next = gone.To + 1
+	return store.Entry{Sequence: gone.From, Skipped: gone}, nil
+}
+
+// gone is the stretch from from on, at most up to to, that is gone for one
+// reason. Holding mu.
+func (d *Disk) gone(from, to uint64) *store.Skipped {
+	gone := &store.Skipped{From: from, To: from, Reason: store.Damaged}
+	if d.burnt[from] {
+		gone.Reason = store.NeverWritten
+	}
+	for gone.To < to && d.burnt[gone.To+1] == d.burnt[from] {
+		gone.To++
+	}
+	return gone
 }
 
 func (c *cursor) Close() error {

@@ -18,6 +18,8 @@ func TestStore(t *testing.T) {
 			return s.(*memory.Store).Disk().Open(nil)
 		},
 		Trim: func(_ *testing.T, s store.Store, first uint64) { s.(*memory.Store).Disk().Trim(first) },
-		Skip: func(_ *testing.T, s store.Store, from, to uint64) { s.(*memory.Store).Disk().Skip(from, to) },
+		Skip: func(_ *testing.T, s store.Store, from, to uint64, why store.SkipReason) {
+			s.(*memory.Store).Disk().Skip(from, to, why)
+		},
 	})
 }

@@ -115,16 +115,19 @@ func (c *cursor) gap(ctx context.Context, found uint64) (store.Entry, error) {
 		c.err = &store.TrimmedError{First: first}
 		return store.Entry{}, c.err
 	}
-	skipped := &store.Skipped{From: c.next, To: found - 1}
-	c.next = found
-	return store.Entry{Sequence: skipped.From, Skipped: skipped}, nil
+	gone := c.store.holes.reason(span{From: c.next, To: found - 1})
+	c.next = gone.To + 1
+	if gone.Reason == store.Damaged {
+		c.store.cfg.Logger.Error("frames of the journal are lost and are skipped", "from", gone.From, "to", gone.To)
+	}
+	return store.Entry{Sequence: gone.From, Skipped: gone}, nil
 }
 
 // unreadable gives up one frame: the one replica there is holds it damaged.
 func (c *cursor) unreadable(why error) store.Entry {
 	c.store.cfg.Logger.Error("a frame of the journal is damaged and is skipped", "sequence", c.next, "error", why)
 	c.next++
-	return store.Entry{Sequence: c.next - 1, Skipped: &store.Skipped{From: c.next - 1, To: c.next - 1}}
+	return store.Entry{Sequence: c.next - 1, Skipped: &store.Skipped{From: c.next - 1, To: c.next - 1, Reason: store.Damaged}}
 }
 
 // fill receives the batch that is on its way, asking for it first, and asks for

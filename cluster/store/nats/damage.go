@@ -159,17 +159,20 @@ func (s *Store) inspect(ctx context.Context, sess *session) (found []string, hol
 	if err != nil {
 		return nil, nil, err
 	}
+	s.holes.set(known)
 	mark := s.marks.get(markJournal)
 	if last := info.State.LastSeq; last < mark {
 		found = append(found, fmt.Sprintf("frames %d to %d at the end of the journal", last+1, mark))
 	}
 	// The server names sequence 0 of a log that is still empty.
 	gone := slices.DeleteFunc(info.State.Deleted, func(n uint64) bool { return n < max(info.State.FirstSeq, 1) })
-	for _, h := range spans(gone) {
-		if h.From <= mark && !covered(known, h) {
-			found = append(found, fmt.Sprintf("frames %d to %d of the journal", h.From, h.To))
+	for _, gap := range spans(gone) {
+		for _, part := range split(gap, known, mark) {
+			if part.Lost && !slices.ContainsFunc(known, func(k span) bool { return k.Lost && k.From <= part.From && part.To <= k.To }) {
+				found = append(found, fmt.Sprintf("frames %d to %d of the journal", part.From, part.To))
+			}
+			holes = append(holes, part)
 		}
-		holes = append(holes, h)
 	}
 	records, err := sess.records.Info(ctx)
 	if err != nil {

@@ -4,16 +4,26 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
+
+	"github.com/birdwire/birdwire/cluster/store"
 )
 
 // holesFile keeps, as JSON, the ranges of the journal that will never be read:
 // of writes that failed, and of losses that were accepted.
 const holesFile = "holes"
 
-type span struct{ From, To uint64 }
+// span is a range of sequences, both ends included.
+type span struct {
+	From, To uint64
+	// Lost: frames were acknowledged there, and an operator has accepted that
+	// they are gone. Else nothing ever was.
+	Lost bool `json:",omitempty"`
+}
 
 // spans are the ranges of sorted sequences.
 func spans(sequences []uint64) (all []span) {
@@ -22,14 +32,72 @@ func spans(sequences []uint64) (all []span) {
 		if k := len(all) - 1; k >= 0 && all[k].To+1 == n {
 			all[k].To = n
 		} else {
-			all = append(all, span{n, n})
+			all = append(all, span{From: n, To: n})
 		}
 	}
 	return all
 }
 
-func covered(known []span, h span) bool {
-	return slices.ContainsFunc(known, func(k span) bool { return k.From <= h.From && h.To <= k.To })
+// holes are the known ones, in order; cursors ask them while the mender adds.
+type holes struct {
+	mu  sync.RWMutex // protects all
+	all []span
+}
+
+func (h *holes) set(all []span) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.all = all
+}
+
+func (h *holes) known() []span {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.all
+}
+
+// reason is the first part of the gap that is gone for one reason. What is in
+// no hole that was known before has been lost since.
+func (h *holes) reason(gap span) *store.Skipped {
+	part := split(gap, h.known(), math.MaxUint64)[0]
+	s := &store.Skipped{From: part.From, To: part.To}
+	if part.Lost {
+		s.Reason = store.Damaged
+	}
+	return s
+}
+
+// split parts a gap by what is known of it. Where nothing is, it is lost up to
+// mark, the last sequence that was acknowledged, and never was written after it.
+func split(gap span, known []span, mark uint64) (parts []span) {
+	add := func(from, to uint64, lost bool) {
+		if from > to {
+			return
+		}
+		if k := len(parts) - 1; k >= 0 && parts[k].Lost == lost {
+			parts[k].To = to
+			return
+		}
+		parts = append(parts, span{from, to, lost})
+	}
+	unknown := func(from, to uint64) {
+		add(from, min(to, mark), true)
+		add(max(from, mark+1), to, false)
+	}
+	next := gap.From
+	for _, k := range known {
+		if k.To < next || k.From > gap.To {
+			continue
+		}
+		if k.From > next {
+			unknown(next, k.From-1)
+		}
+		to := min(k.To, gap.To)
+		add(max(next, k.From), to, k.Lost)
+		next = to + 1
+	}
+	unknown(next, gap.To)
+	return parts
 }
 
 func (s *Store) readHoles() (holes []span, err error) {
@@ -44,12 +112,12 @@ func (s *Store) readHoles() (holes []span, err error) {
 }
 
 // keepHoles writes down the holes that stand, before the mark can pass them.
-func (s *Store) keepHoles(holes []span) error {
-	known, err := s.readHoles()
-	if err != nil || slices.Equal(known, holes) {
-		return err
+func (s *Store) keepHoles(all []span) error {
+	defer s.holes.set(all)
+	if slices.Equal(s.holes.known(), all) {
+		return nil
 	}
-	b, err := json.Marshal(holes)
+	b, err := json.Marshal(all)
 	if err != nil {
 		return err
 	}

@@ -19,6 +19,7 @@ type Store struct {
 	disk  disk
 	lock  *os.File
 	marks *marks
+	holes holes
 	epoch string // the journal's, from opening to closing
 
 	journal   *journal

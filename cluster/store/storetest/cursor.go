@@ -159,27 +159,29 @@ func skipped(t *testing.T, subject Subject) {
 	for i := range uint64(10) {
 		mustAppend(t, ctx, s, Frame("a", 1, i+1, 1))
 	}
-	subject.Skip(t, s, 4, 6)
-	subject.Skip(t, s, 9, 9)
+	subject.Skip(t, s, 4, 6, store.Damaged)
+	subject.Skip(t, s, 7, 7, store.NeverWritten)
+	subject.Skip(t, s, 9, 9, store.NeverWritten)
+	want := map[uint64]store.Skipped{
+		4: {From: 4, To: 6, Reason: store.Damaged},
+		7: {From: 7, To: 7, Reason: store.NeverWritten},
+		9: {From: 9, To: 9, Reason: store.NeverWritten},
+	}
 	c := mustRead(t, ctx, s, 1)
-	for want := uint64(1); want <= 10; {
+	for at := uint64(1); at <= 10; at++ {
 		e, err := c.Next(ctx)
-		if err != nil || e.Sequence != want {
-			t.Fatalf("next: %d, %v; want %d", e.Sequence, err, want)
+		if err != nil || e.Sequence != at {
+			t.Fatalf("next: %d, %v; want %d", e.Sequence, err, at)
 		}
-		switch want {
-		case 4, 9:
-			to := map[uint64]uint64{4: 6, 9: 9}[want]
-			if e.Frame != nil || e.Skipped == nil || *e.Skipped != (store.Skipped{From: want, To: to}) {
-				t.Fatalf("next: frame %v, skipped %v; want %d to %d skipped", e.Frame, e.Skipped, want, to)
-			}
-			want = to
-		default:
-			if e.Skipped != nil || e.Frame == nil {
-				t.Fatalf("next at %d: skipped %v", want, e.Skipped)
-			}
+		gone, ok := want[at]
+		switch {
+		case !ok && (e.Skipped != nil || e.Frame == nil):
+			t.Fatalf("next at %d: skipped %v", at, e.Skipped)
+		case ok && (e.Frame != nil || e.Skipped == nil || *e.Skipped != gone):
+			t.Fatalf("next: frame %v, skipped %v; want skipped %v", e.Frame, e.Skipped, gone)
+		case ok:
+			at = gone.To
 		}
-		want++
 	}
 	wantEOF(t, ctx, c)
 }

@@ -23,8 +23,8 @@ type Subject struct {
 	Reopen func(t *testing.T, s store.Store) store.Store
 	// Trim takes away the frames before first.
 	Trim func(t *testing.T, s store.Store, first uint64)
-	// Skip takes frames out of the middle.
-	Skip func(t *testing.T, s store.Store, from, to uint64)
+	// Skip takes frames out of the middle, as the reason says.
+	Skip func(t *testing.T, s store.Store, from, to uint64, why store.SkipReason)
 	// Window is how long the store itself knows a frame again; 0: for ever.
 	Window time.Duration
 }
