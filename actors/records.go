@@ -23,6 +23,13 @@ func ShardOf(keyID string) int {
 	return int((h ^ h>>31) % Shards)
 }
 
+// KeyTerm is the term of a key's owner: the shard's, and how many keys' actors
+// it has started before. ShardTerm is its first part.
+func KeyTerm(shardTerm, starts uint64) uint64 { return shardTerm<<32 | starts }
+
+// ShardTerm is the shard's term of a key's.
+func ShardTerm(keyTerm uint64) uint64 { return keyTerm >> 32 }
+
 // ShardRecord names the record of a shard: messages.Shard.
 func ShardRecord(shard int) string { return fmt.Sprintf("shards.%04d", shard) }
 
@@ -50,41 +57,6 @@ func ValidID(id string) bool {
 		}
 	}
 	return len(id) > 0 && len(id) <= 64
-}
-
-// StatusActive is the one status in which a monitor or rule is matched.
-const StatusActive = "active"
-
-// MonitorQuery is what a monitor asks the router for; nil unless it is active.
-func MonitorQuery(m *messages.Monitor) *messages.Query {
-	if m.GetStatus() != StatusActive {
-		return nil
-	}
-	var ids []string
-	for _, id := range m.GetAuthorIds() {
-		if id != "" {
-			ids = append(ids, id)
-		}
-	}
-	return &messages.Query{
-		K:               m.GetK(),
-		CreatedPosition: m.GetCreatedPosition(),
-		Origin:          &messages.Origin{Kind: messages.OriginKind_ORIGIN_MONITOR, Id: m.GetId(), Name: m.GetName()},
-		Want:            &messages.Query_Monitor{Monitor: &messages.MonitorQuery{Usernames: m.GetUsernames(), AuthorIds: ids}},
-	}
-}
-
-// RuleQuery is what a rule asks the router for; nil unless it is active.
-func RuleQuery(r *messages.Rule) *messages.Query {
-	if r.GetStatus() != StatusActive {
-		return nil
-	}
-	return &messages.Query{
-		K:               r.GetK(),
-		CreatedPosition: r.GetCreatedPosition(),
-		Origin:          &messages.Origin{Kind: messages.OriginKind_ORIGIN_RULE, Id: r.GetId(), Name: r.GetTag()},
-		Want:            &messages.Query_Rule{Rule: r.GetQuery()},
-	}
 }
 
 // Unavailable is what a key's actor, or the shard before it, answers to a

@@ -4,10 +4,7 @@ import (
 	"fmt"
 	"testing"
 
-	"google.golang.org/protobuf/proto"
-
 	"github.com/birdwire/birdwire/actors"
-	"github.com/birdwire/birdwire/messages"
 )
 
 // The names of records must never change: what stands in stores would be lost.
@@ -48,36 +45,6 @@ func TestValidID(t *testing.T) {
 	} {
 		if got := actors.ValidID(id); got != want {
 			t.Errorf("%q: %v", id, got)
-		}
-	}
-}
-
-func TestQueries(t *testing.T) {
-	m := &messages.Monitor{
-		Id: "mon-1", K: 3, Name: "N", Status: "active", CreatedPosition: 9,
-		Usernames: []string{"a", "b"}, AuthorIds: []string{"", "77"},
-	}
-	want := &messages.Query{
-		K: 3, CreatedPosition: 9,
-		Origin: &messages.Origin{Kind: messages.OriginKind_ORIGIN_MONITOR, Id: "mon-1", Name: "N"},
-		Want:   &messages.Query_Monitor{Monitor: &messages.MonitorQuery{Usernames: []string{"a", "b"}, AuthorIds: []string{"77"}}},
-	}
-	if got := actors.MonitorQuery(m); !proto.Equal(got, want) {
-		t.Errorf("got %v, want %v", got, want)
-	}
-	r := &messages.Rule{Id: "rule-1", K: 4, Tag: "T", Query: "x", Status: "active", CreatedPosition: 2}
-	want = &messages.Query{
-		K: 4, CreatedPosition: 2,
-		Origin: &messages.Origin{Kind: messages.OriginKind_ORIGIN_RULE, Id: "rule-1", Name: "T"},
-		Want:   &messages.Query_Rule{Rule: "x"},
-	}
-	if got := actors.RuleQuery(r); !proto.Equal(got, want) {
-		t.Errorf("got %v, want %v", got, want)
-	}
-	for _, status := range []string{"paused", "error", "inactive", ""} {
-		m.Status, r.Status = status, status
-		if actors.MonitorQuery(m) != nil || actors.RuleQuery(r) != nil {
-			t.Errorf("%q is matched", status)
 		}
 	}
 }

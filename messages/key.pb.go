@@ -1287,6 +1287,264 @@ func (x *KeyStands) GetAgain() bool {
 	return false
 }
 
+// NotOwner answers a message whose receiver does not own the key, or does not
+// own it yet or any more. Nothing has changed; the sender asks the ownership
+// port again, and sends again.
+type NotOwner struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	KeyId         string                 `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
+	Shard         uint32                 `protobuf:"varint,2,opt,name=shard,proto3" json:"shard,omitempty"`
+	Term          uint64                 `protobuf:"varint,3,opt,name=term,proto3" json:"term,omitempty"` // the newest that the receiver knows; 0: none
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NotOwner) Reset() {
+	*x = NotOwner{}
+	mi := &file_messages_key_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NotOwner) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NotOwner) ProtoMessage() {}
+
+func (x *NotOwner) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_key_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NotOwner.ProtoReflect.Descriptor instead.
+func (*NotOwner) Descriptor() ([]byte, []int) {
+	return file_messages_key_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *NotOwner) GetKeyId() string {
+	if x != nil {
+		return x.KeyId
+	}
+	return ""
+}
+
+func (x *NotOwner) GetShard() uint32 {
+	if x != nil {
+		return x.Shard
+	}
+	return 0
+}
+
+func (x *NotOwner) GetTerm() uint64 {
+	if x != nil {
+		return x.Term
+	}
+	return 0
+}
+
+// Activate has a shard take ownership on this node; Deactivate has it give
+// up: its queries leave the router, its keys stop, its record is released.
+// Answers: Activated, Deactivated, also where it had happened already.
+type Activate struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Shard         uint32                 `protobuf:"varint,1,opt,name=shard,proto3" json:"shard,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Activate) Reset() {
+	*x = Activate{}
+	mi := &file_messages_key_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Activate) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Activate) ProtoMessage() {}
+
+func (x *Activate) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_key_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Activate.ProtoReflect.Descriptor instead.
+func (*Activate) Descriptor() ([]byte, []int) {
+	return file_messages_key_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *Activate) GetShard() uint32 {
+	if x != nil {
+		return x.Shard
+	}
+	return 0
+}
+
+type Activated struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Shard         uint32                 `protobuf:"varint,1,opt,name=shard,proto3" json:"shard,omitempty"`
+	Term          uint64                 `protobuf:"varint,2,opt,name=term,proto3" json:"term,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Activated) Reset() {
+	*x = Activated{}
+	mi := &file_messages_key_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Activated) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Activated) ProtoMessage() {}
+
+func (x *Activated) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_key_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Activated.ProtoReflect.Descriptor instead.
+func (*Activated) Descriptor() ([]byte, []int) {
+	return file_messages_key_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *Activated) GetShard() uint32 {
+	if x != nil {
+		return x.Shard
+	}
+	return 0
+}
+
+func (x *Activated) GetTerm() uint64 {
+	if x != nil {
+		return x.Term
+	}
+	return 0
+}
+
+type Deactivate struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Shard         uint32                 `protobuf:"varint,1,opt,name=shard,proto3" json:"shard,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Deactivate) Reset() {
+	*x = Deactivate{}
+	mi := &file_messages_key_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Deactivate) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Deactivate) ProtoMessage() {}
+
+func (x *Deactivate) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_key_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Deactivate.ProtoReflect.Descriptor instead.
+func (*Deactivate) Descriptor() ([]byte, []int) {
+	return file_messages_key_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *Deactivate) GetShard() uint32 {
+	if x != nil {
+		return x.Shard
+	}
+	return 0
+}
+
+type Deactivated struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Shard         uint32                 `protobuf:"varint,1,opt,name=shard,proto3" json:"shard,omitempty"`
+	Term          uint64                 `protobuf:"varint,2,opt,name=term,proto3" json:"term,omitempty"` // that has ended
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Deactivated) Reset() {
+	*x = Deactivated{}
+	mi := &file_messages_key_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Deactivated) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Deactivated) ProtoMessage() {}
+
+func (x *Deactivated) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_key_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Deactivated.ProtoReflect.Descriptor instead.
+func (*Deactivated) Descriptor() ([]byte, []int) {
+	return file_messages_key_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *Deactivated) GetShard() uint32 {
+	if x != nil {
+		return x.Shard
+	}
+	return 0
+}
+
+func (x *Deactivated) GetTerm() uint64 {
+	if x != nil {
+		return x.Term
+	}
+	return 0
+}
+
 // FreeSlot goes from a key to its shard: the connection has ended. No answer.
 type FreeSlot struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1298,7 +1556,7 @@ type FreeSlot struct {
 
 func (x *FreeSlot) Reset() {
 	*x = FreeSlot{}
-	mi := &file_messages_key_proto_msgTypes[20]
+	mi := &file_messages_key_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1310,7 +1568,7 @@ func (x *FreeSlot) String() string {
 func (*FreeSlot) ProtoMessage() {}
 
 func (x *FreeSlot) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[20]
+	mi := &file_messages_key_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1323,7 +1581,7 @@ func (x *FreeSlot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FreeSlot.ProtoReflect.Descriptor instead.
 func (*FreeSlot) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{20}
+	return file_messages_key_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *FreeSlot) GetKeyId() string {
@@ -1353,7 +1611,7 @@ type Rejected struct {
 
 func (x *Rejected) Reset() {
 	*x = Rejected{}
-	mi := &file_messages_key_proto_msgTypes[21]
+	mi := &file_messages_key_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1365,7 +1623,7 @@ func (x *Rejected) String() string {
 func (*Rejected) ProtoMessage() {}
 
 func (x *Rejected) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[21]
+	mi := &file_messages_key_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1378,7 +1636,7 @@ func (x *Rejected) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rejected.ProtoReflect.Descriptor instead.
 func (*Rejected) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{21}
+	return file_messages_key_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Rejected) GetRejection() Rejection {
@@ -1428,7 +1686,7 @@ type CreateMonitor struct {
 
 func (x *CreateMonitor) Reset() {
 	*x = CreateMonitor{}
-	mi := &file_messages_key_proto_msgTypes[22]
+	mi := &file_messages_key_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1440,7 +1698,7 @@ func (x *CreateMonitor) String() string {
 func (*CreateMonitor) ProtoMessage() {}
 
 func (x *CreateMonitor) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[22]
+	mi := &file_messages_key_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1453,7 +1711,7 @@ func (x *CreateMonitor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateMonitor.ProtoReflect.Descriptor instead.
 func (*CreateMonitor) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{22}
+	return file_messages_key_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *CreateMonitor) GetKeyId() string {
@@ -1481,7 +1739,7 @@ type UpdateMonitor struct {
 
 func (x *UpdateMonitor) Reset() {
 	*x = UpdateMonitor{}
-	mi := &file_messages_key_proto_msgTypes[23]
+	mi := &file_messages_key_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1493,7 +1751,7 @@ func (x *UpdateMonitor) String() string {
 func (*UpdateMonitor) ProtoMessage() {}
 
 func (x *UpdateMonitor) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[23]
+	mi := &file_messages_key_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1506,7 +1764,7 @@ func (x *UpdateMonitor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateMonitor.ProtoReflect.Descriptor instead.
 func (*UpdateMonitor) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{23}
+	return file_messages_key_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *UpdateMonitor) GetKeyId() string {
@@ -1540,7 +1798,7 @@ type DeleteMonitor struct {
 
 func (x *DeleteMonitor) Reset() {
 	*x = DeleteMonitor{}
-	mi := &file_messages_key_proto_msgTypes[24]
+	mi := &file_messages_key_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1552,7 +1810,7 @@ func (x *DeleteMonitor) String() string {
 func (*DeleteMonitor) ProtoMessage() {}
 
 func (x *DeleteMonitor) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[24]
+	mi := &file_messages_key_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1565,7 +1823,7 @@ func (x *DeleteMonitor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteMonitor.ProtoReflect.Descriptor instead.
 func (*DeleteMonitor) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{24}
+	return file_messages_key_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *DeleteMonitor) GetKeyId() string {
@@ -1592,7 +1850,7 @@ type GetMonitor struct {
 
 func (x *GetMonitor) Reset() {
 	*x = GetMonitor{}
-	mi := &file_messages_key_proto_msgTypes[25]
+	mi := &file_messages_key_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1604,7 +1862,7 @@ func (x *GetMonitor) String() string {
 func (*GetMonitor) ProtoMessage() {}
 
 func (x *GetMonitor) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[25]
+	mi := &file_messages_key_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1617,7 +1875,7 @@ func (x *GetMonitor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetMonitor.ProtoReflect.Descriptor instead.
 func (*GetMonitor) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{25}
+	return file_messages_key_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *GetMonitor) GetKeyId() string {
@@ -1646,7 +1904,7 @@ type ListMonitors struct {
 
 func (x *ListMonitors) Reset() {
 	*x = ListMonitors{}
-	mi := &file_messages_key_proto_msgTypes[26]
+	mi := &file_messages_key_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1658,7 +1916,7 @@ func (x *ListMonitors) String() string {
 func (*ListMonitors) ProtoMessage() {}
 
 func (x *ListMonitors) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[26]
+	mi := &file_messages_key_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1671,7 +1929,7 @@ func (x *ListMonitors) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMonitors.ProtoReflect.Descriptor instead.
 func (*ListMonitors) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{26}
+	return file_messages_key_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ListMonitors) GetKeyId() string {
@@ -1712,7 +1970,7 @@ type MonitorStands struct {
 
 func (x *MonitorStands) Reset() {
 	*x = MonitorStands{}
-	mi := &file_messages_key_proto_msgTypes[27]
+	mi := &file_messages_key_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1724,7 +1982,7 @@ func (x *MonitorStands) String() string {
 func (*MonitorStands) ProtoMessage() {}
 
 func (x *MonitorStands) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[27]
+	mi := &file_messages_key_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1737,7 +1995,7 @@ func (x *MonitorStands) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MonitorStands.ProtoReflect.Descriptor instead.
 func (*MonitorStands) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{27}
+	return file_messages_key_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *MonitorStands) GetMonitor() *Monitor {
@@ -1764,7 +2022,7 @@ type MonitorsListed struct {
 
 func (x *MonitorsListed) Reset() {
 	*x = MonitorsListed{}
-	mi := &file_messages_key_proto_msgTypes[28]
+	mi := &file_messages_key_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1776,7 +2034,7 @@ func (x *MonitorsListed) String() string {
 func (*MonitorsListed) ProtoMessage() {}
 
 func (x *MonitorsListed) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[28]
+	mi := &file_messages_key_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1789,7 +2047,7 @@ func (x *MonitorsListed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MonitorsListed.ProtoReflect.Descriptor instead.
 func (*MonitorsListed) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{28}
+	return file_messages_key_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *MonitorsListed) GetMonitors() []*Monitor {
@@ -1815,7 +2073,7 @@ type Deleted struct {
 
 func (x *Deleted) Reset() {
 	*x = Deleted{}
-	mi := &file_messages_key_proto_msgTypes[29]
+	mi := &file_messages_key_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1827,7 +2085,7 @@ func (x *Deleted) String() string {
 func (*Deleted) ProtoMessage() {}
 
 func (x *Deleted) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[29]
+	mi := &file_messages_key_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1840,7 +2098,7 @@ func (x *Deleted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Deleted.ProtoReflect.Descriptor instead.
 func (*Deleted) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{29}
+	return file_messages_key_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Deleted) GetId() string {
@@ -1860,7 +2118,7 @@ type CreateRule struct {
 
 func (x *CreateRule) Reset() {
 	*x = CreateRule{}
-	mi := &file_messages_key_proto_msgTypes[30]
+	mi := &file_messages_key_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1872,7 +2130,7 @@ func (x *CreateRule) String() string {
 func (*CreateRule) ProtoMessage() {}
 
 func (x *CreateRule) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[30]
+	mi := &file_messages_key_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1885,7 +2143,7 @@ func (x *CreateRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateRule.ProtoReflect.Descriptor instead.
 func (*CreateRule) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{30}
+	return file_messages_key_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *CreateRule) GetKeyId() string {
@@ -1913,7 +2171,7 @@ type UpdateRule struct {
 
 func (x *UpdateRule) Reset() {
 	*x = UpdateRule{}
-	mi := &file_messages_key_proto_msgTypes[31]
+	mi := &file_messages_key_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1925,7 +2183,7 @@ func (x *UpdateRule) String() string {
 func (*UpdateRule) ProtoMessage() {}
 
 func (x *UpdateRule) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[31]
+	mi := &file_messages_key_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1938,7 +2196,7 @@ func (x *UpdateRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateRule.ProtoReflect.Descriptor instead.
 func (*UpdateRule) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{31}
+	return file_messages_key_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *UpdateRule) GetKeyId() string {
@@ -1972,7 +2230,7 @@ type DeleteRule struct {
 
 func (x *DeleteRule) Reset() {
 	*x = DeleteRule{}
-	mi := &file_messages_key_proto_msgTypes[32]
+	mi := &file_messages_key_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1984,7 +2242,7 @@ func (x *DeleteRule) String() string {
 func (*DeleteRule) ProtoMessage() {}
 
 func (x *DeleteRule) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[32]
+	mi := &file_messages_key_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1997,7 +2255,7 @@ func (x *DeleteRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteRule.ProtoReflect.Descriptor instead.
 func (*DeleteRule) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{32}
+	return file_messages_key_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *DeleteRule) GetKeyId() string {
@@ -2024,7 +2282,7 @@ type GetRule struct {
 
 func (x *GetRule) Reset() {
 	*x = GetRule{}
-	mi := &file_messages_key_proto_msgTypes[33]
+	mi := &file_messages_key_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2036,7 +2294,7 @@ func (x *GetRule) String() string {
 func (*GetRule) ProtoMessage() {}
 
 func (x *GetRule) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[33]
+	mi := &file_messages_key_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2049,7 +2307,7 @@ func (x *GetRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRule.ProtoReflect.Descriptor instead.
 func (*GetRule) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{33}
+	return file_messages_key_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *GetRule) GetKeyId() string {
@@ -2078,7 +2336,7 @@ type ListRules struct {
 
 func (x *ListRules) Reset() {
 	*x = ListRules{}
-	mi := &file_messages_key_proto_msgTypes[34]
+	mi := &file_messages_key_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2090,7 +2348,7 @@ func (x *ListRules) String() string {
 func (*ListRules) ProtoMessage() {}
 
 func (x *ListRules) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[34]
+	mi := &file_messages_key_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2103,7 +2361,7 @@ func (x *ListRules) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRules.ProtoReflect.Descriptor instead.
 func (*ListRules) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{34}
+	return file_messages_key_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *ListRules) GetKeyId() string {
@@ -2144,7 +2402,7 @@ type RuleStands struct {
 
 func (x *RuleStands) Reset() {
 	*x = RuleStands{}
-	mi := &file_messages_key_proto_msgTypes[35]
+	mi := &file_messages_key_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2156,7 +2414,7 @@ func (x *RuleStands) String() string {
 func (*RuleStands) ProtoMessage() {}
 
 func (x *RuleStands) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[35]
+	mi := &file_messages_key_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2169,7 +2427,7 @@ func (x *RuleStands) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RuleStands.ProtoReflect.Descriptor instead.
 func (*RuleStands) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{35}
+	return file_messages_key_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *RuleStands) GetRule() *Rule {
@@ -2196,7 +2454,7 @@ type RulesListed struct {
 
 func (x *RulesListed) Reset() {
 	*x = RulesListed{}
-	mi := &file_messages_key_proto_msgTypes[36]
+	mi := &file_messages_key_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2208,7 +2466,7 @@ func (x *RulesListed) String() string {
 func (*RulesListed) ProtoMessage() {}
 
 func (x *RulesListed) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[36]
+	mi := &file_messages_key_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2221,7 +2479,7 @@ func (x *RulesListed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RulesListed.ProtoReflect.Descriptor instead.
 func (*RulesListed) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{36}
+	return file_messages_key_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *RulesListed) GetRules() []*Rule {
@@ -2250,7 +2508,7 @@ type Figures struct {
 
 func (x *Figures) Reset() {
 	*x = Figures{}
-	mi := &file_messages_key_proto_msgTypes[37]
+	mi := &file_messages_key_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2262,7 +2520,7 @@ func (x *Figures) String() string {
 func (*Figures) ProtoMessage() {}
 
 func (x *Figures) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[37]
+	mi := &file_messages_key_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2275,7 +2533,7 @@ func (x *Figures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Figures.ProtoReflect.Descriptor instead.
 func (*Figures) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{37}
+	return file_messages_key_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *Figures) GetMatched() int64 {
@@ -2313,7 +2571,7 @@ type ListDeliveries struct {
 
 func (x *ListDeliveries) Reset() {
 	*x = ListDeliveries{}
-	mi := &file_messages_key_proto_msgTypes[38]
+	mi := &file_messages_key_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2325,7 +2583,7 @@ func (x *ListDeliveries) String() string {
 func (*ListDeliveries) ProtoMessage() {}
 
 func (x *ListDeliveries) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[38]
+	mi := &file_messages_key_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2338,7 +2596,7 @@ func (x *ListDeliveries) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDeliveries.ProtoReflect.Descriptor instead.
 func (*ListDeliveries) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{38}
+	return file_messages_key_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *ListDeliveries) GetKeyId() string {
@@ -2383,7 +2641,7 @@ type DeliveryLogged struct {
 
 func (x *DeliveryLogged) Reset() {
 	*x = DeliveryLogged{}
-	mi := &file_messages_key_proto_msgTypes[39]
+	mi := &file_messages_key_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2395,7 +2653,7 @@ func (x *DeliveryLogged) String() string {
 func (*DeliveryLogged) ProtoMessage() {}
 
 func (x *DeliveryLogged) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[39]
+	mi := &file_messages_key_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2408,7 +2666,7 @@ func (x *DeliveryLogged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliveryLogged.ProtoReflect.Descriptor instead.
 func (*DeliveryLogged) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{39}
+	return file_messages_key_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *DeliveryLogged) GetPosition() uint64 {
@@ -2463,7 +2721,7 @@ type DeliveriesListed struct {
 
 func (x *DeliveriesListed) Reset() {
 	*x = DeliveriesListed{}
-	mi := &file_messages_key_proto_msgTypes[40]
+	mi := &file_messages_key_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2475,7 +2733,7 @@ func (x *DeliveriesListed) String() string {
 func (*DeliveriesListed) ProtoMessage() {}
 
 func (x *DeliveriesListed) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[40]
+	mi := &file_messages_key_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2488,7 +2746,7 @@ func (x *DeliveriesListed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliveriesListed.ProtoReflect.Descriptor instead.
 func (*DeliveriesListed) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{40}
+	return file_messages_key_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *DeliveriesListed) GetDeliveries() []*DeliveryLogged {
@@ -2519,7 +2777,7 @@ type DraftMonitor struct {
 
 func (x *DraftMonitor) Reset() {
 	*x = DraftMonitor{}
-	mi := &file_messages_key_proto_msgTypes[41]
+	mi := &file_messages_key_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2531,7 +2789,7 @@ func (x *DraftMonitor) String() string {
 func (*DraftMonitor) ProtoMessage() {}
 
 func (x *DraftMonitor) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[41]
+	mi := &file_messages_key_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2544,7 +2802,7 @@ func (x *DraftMonitor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DraftMonitor.ProtoReflect.Descriptor instead.
 func (*DraftMonitor) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{41}
+	return file_messages_key_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *DraftMonitor) GetId() uint64 {
@@ -2586,7 +2844,7 @@ type MonitorDrafted struct {
 
 func (x *MonitorDrafted) Reset() {
 	*x = MonitorDrafted{}
-	mi := &file_messages_key_proto_msgTypes[42]
+	mi := &file_messages_key_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2598,7 +2856,7 @@ func (x *MonitorDrafted) String() string {
 func (*MonitorDrafted) ProtoMessage() {}
 
 func (x *MonitorDrafted) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[42]
+	mi := &file_messages_key_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2611,7 +2869,7 @@ func (x *MonitorDrafted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MonitorDrafted.ProtoReflect.Descriptor instead.
 func (*MonitorDrafted) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{42}
+	return file_messages_key_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *MonitorDrafted) GetId() uint64 {
@@ -2647,7 +2905,7 @@ type DraftRule struct {
 
 func (x *DraftRule) Reset() {
 	*x = DraftRule{}
-	mi := &file_messages_key_proto_msgTypes[43]
+	mi := &file_messages_key_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2659,7 +2917,7 @@ func (x *DraftRule) String() string {
 func (*DraftRule) ProtoMessage() {}
 
 func (x *DraftRule) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[43]
+	mi := &file_messages_key_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2672,7 +2930,7 @@ func (x *DraftRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DraftRule.ProtoReflect.Descriptor instead.
 func (*DraftRule) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{43}
+	return file_messages_key_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *DraftRule) GetId() uint64 {
@@ -2714,7 +2972,7 @@ type RuleDrafted struct {
 
 func (x *RuleDrafted) Reset() {
 	*x = RuleDrafted{}
-	mi := &file_messages_key_proto_msgTypes[44]
+	mi := &file_messages_key_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2726,7 +2984,7 @@ func (x *RuleDrafted) String() string {
 func (*RuleDrafted) ProtoMessage() {}
 
 func (x *RuleDrafted) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[44]
+	mi := &file_messages_key_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2739,7 +2997,7 @@ func (x *RuleDrafted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RuleDrafted.ProtoReflect.Descriptor instead.
 func (*RuleDrafted) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{44}
+	return file_messages_key_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *RuleDrafted) GetId() uint64 {
@@ -2776,7 +3034,7 @@ type CountHits struct {
 
 func (x *CountHits) Reset() {
 	*x = CountHits{}
-	mi := &file_messages_key_proto_msgTypes[45]
+	mi := &file_messages_key_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2788,7 +3046,7 @@ func (x *CountHits) String() string {
 func (*CountHits) ProtoMessage() {}
 
 func (x *CountHits) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[45]
+	mi := &file_messages_key_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2801,7 +3059,7 @@ func (x *CountHits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CountHits.ProtoReflect.Descriptor instead.
 func (*CountHits) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{45}
+	return file_messages_key_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *CountHits) GetMonitor() *Monitor {
@@ -2843,7 +3101,7 @@ type AskFigures struct {
 
 func (x *AskFigures) Reset() {
 	*x = AskFigures{}
-	mi := &file_messages_key_proto_msgTypes[46]
+	mi := &file_messages_key_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2855,7 +3113,7 @@ func (x *AskFigures) String() string {
 func (*AskFigures) ProtoMessage() {}
 
 func (x *AskFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[46]
+	mi := &file_messages_key_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2868,7 +3126,7 @@ func (x *AskFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AskFigures.ProtoReflect.Descriptor instead.
 func (*AskFigures) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{46}
+	return file_messages_key_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *AskFigures) GetMonitor() *Monitor {
@@ -2896,7 +3154,7 @@ type AuthorsLearnt struct {
 
 func (x *AuthorsLearnt) Reset() {
 	*x = AuthorsLearnt{}
-	mi := &file_messages_key_proto_msgTypes[47]
+	mi := &file_messages_key_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2908,7 +3166,7 @@ func (x *AuthorsLearnt) String() string {
 func (*AuthorsLearnt) ProtoMessage() {}
 
 func (x *AuthorsLearnt) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[47]
+	mi := &file_messages_key_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2921,7 +3179,7 @@ func (x *AuthorsLearnt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuthorsLearnt.ProtoReflect.Descriptor instead.
 func (*AuthorsLearnt) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{47}
+	return file_messages_key_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *AuthorsLearnt) GetMonitorId() string {
@@ -2948,7 +3206,7 @@ type Retire struct {
 
 func (x *Retire) Reset() {
 	*x = Retire{}
-	mi := &file_messages_key_proto_msgTypes[48]
+	mi := &file_messages_key_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2960,7 +3218,7 @@ func (x *Retire) String() string {
 func (*Retire) ProtoMessage() {}
 
 func (x *Retire) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[48]
+	mi := &file_messages_key_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2973,7 +3231,7 @@ func (x *Retire) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Retire.ProtoReflect.Descriptor instead.
 func (*Retire) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{48}
+	return file_messages_key_proto_rawDescGZIP(), []int{53}
 }
 
 type Retired struct {
@@ -2986,7 +3244,7 @@ type Retired struct {
 
 func (x *Retired) Reset() {
 	*x = Retired{}
-	mi := &file_messages_key_proto_msgTypes[49]
+	mi := &file_messages_key_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2998,7 +3256,7 @@ func (x *Retired) String() string {
 func (*Retired) ProtoMessage() {}
 
 func (x *Retired) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[49]
+	mi := &file_messages_key_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3011,7 +3269,7 @@ func (x *Retired) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Retired.ProtoReflect.Descriptor instead.
 func (*Retired) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{49}
+	return file_messages_key_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *Retired) GetId() string {
@@ -3038,7 +3296,7 @@ type ListBilling struct {
 
 func (x *ListBilling) Reset() {
 	*x = ListBilling{}
-	mi := &file_messages_key_proto_msgTypes[50]
+	mi := &file_messages_key_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3050,7 +3308,7 @@ func (x *ListBilling) String() string {
 func (*ListBilling) ProtoMessage() {}
 
 func (x *ListBilling) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[50]
+	mi := &file_messages_key_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3063,7 +3321,7 @@ func (x *ListBilling) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBilling.ProtoReflect.Descriptor instead.
 func (*ListBilling) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{50}
+	return file_messages_key_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *ListBilling) GetKeyId() string {
@@ -3084,7 +3342,7 @@ type BillingListed struct {
 
 func (x *BillingListed) Reset() {
 	*x = BillingListed{}
-	mi := &file_messages_key_proto_msgTypes[51]
+	mi := &file_messages_key_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3096,7 +3354,7 @@ func (x *BillingListed) String() string {
 func (*BillingListed) ProtoMessage() {}
 
 func (x *BillingListed) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[51]
+	mi := &file_messages_key_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3109,7 +3367,7 @@ func (x *BillingListed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BillingListed.ProtoReflect.Descriptor instead.
 func (*BillingListed) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{51}
+	return file_messages_key_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *BillingListed) GetMonth() string {
@@ -3133,18 +3391,21 @@ func (x *BillingListed) GetCreditsLimit() int64 {
 	return 0
 }
 
-// AskQueries asks a key for its queries, for a replay. Answer: Queries.
+// AskQueries asks a key which queries decide the events in (from, through],
+// for a replay. Answer: Queries.
 type AskQueries struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	KeyId         string                 `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
 	Ask           uint64                 `protobuf:"varint,2,opt,name=ask,proto3" json:"ask,omitempty"` // the question's number
+	From          uint64                 `protobuf:"varint,3,opt,name=from,proto3" json:"from,omitempty"`
+	Through       uint64                 `protobuf:"varint,4,opt,name=through,proto3" json:"through,omitempty"` // 0: as far as is known
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *AskQueries) Reset() {
 	*x = AskQueries{}
-	mi := &file_messages_key_proto_msgTypes[52]
+	mi := &file_messages_key_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3156,7 +3417,7 @@ func (x *AskQueries) String() string {
 func (*AskQueries) ProtoMessage() {}
 
 func (x *AskQueries) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[52]
+	mi := &file_messages_key_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3169,7 +3430,7 @@ func (x *AskQueries) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AskQueries.ProtoReflect.Descriptor instead.
 func (*AskQueries) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{52}
+	return file_messages_key_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *AskQueries) GetKeyId() string {
@@ -3186,19 +3447,36 @@ func (x *AskQueries) GetAsk() uint64 {
 	return 0
 }
 
-// Queries decide every event at or before position.
+func (x *AskQueries) GetFrom() uint64 {
+	if x != nil {
+		return x.From
+	}
+	return 0
+}
+
+func (x *AskQueries) GetThrough() uint64 {
+	if x != nil {
+		return x.Through
+	}
+	return 0
+}
+
+// Queries are all versions of the key's monitors and rules that hold somewhere
+// in (from, position]. What comes after position may be decided by others, not
+// known yet: the asker reads no further with these, and asks again.
 type Queries struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Queries       []*Query               `protobuf:"bytes,1,rep,name=queries,proto3" json:"queries,omitempty"`
-	Ask           uint64                 `protobuf:"varint,2,opt,name=ask,proto3" json:"ask,omitempty"` // as asked
-	Position      uint64                 `protobuf:"varint,3,opt,name=position,proto3" json:"position,omitempty"`
+	Ask           uint64                 `protobuf:"varint,2,opt,name=ask,proto3" json:"ask,omitempty"`           // as asked
+	Position      uint64                 `protobuf:"varint,3,opt,name=position,proto3" json:"position,omitempty"` // as through, or less
+	Since         uint64                 `protobuf:"varint,4,opt,name=since,proto3" json:"since,omitempty"`       // what held at or before it is not kept any more
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Queries) Reset() {
 	*x = Queries{}
-	mi := &file_messages_key_proto_msgTypes[53]
+	mi := &file_messages_key_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3210,7 +3488,7 @@ func (x *Queries) String() string {
 func (*Queries) ProtoMessage() {}
 
 func (x *Queries) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[53]
+	mi := &file_messages_key_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3223,7 +3501,7 @@ func (x *Queries) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Queries.ProtoReflect.Descriptor instead.
 func (*Queries) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{53}
+	return file_messages_key_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *Queries) GetQueries() []*Query {
@@ -3243,6 +3521,13 @@ func (x *Queries) GetAsk() uint64 {
 func (x *Queries) GetPosition() uint64 {
 	if x != nil {
 		return x.Position
+	}
+	return 0
+}
+
+func (x *Queries) GetSince() uint64 {
+	if x != nil {
+		return x.Since
 	}
 	return 0
 }
@@ -3330,7 +3615,22 @@ const file_messages_key_proto_rawDesc = "" +
 	"\x06key_id\x18\x01 \x01(\tR\x05keyId\x12\x12\n" +
 	"\x04term\x18\x02 \x01(\x04R\x04term\x12'\n" +
 	"\x05slots\x18\x03 \x03(\v2\x11.birdwire.v1.SlotR\x05slots\x12\x14\n" +
-	"\x05again\x18\x04 \x01(\bR\x05again\"F\n" +
+	"\x05again\x18\x04 \x01(\bR\x05again\"K\n" +
+	"\bNotOwner\x12\x15\n" +
+	"\x06key_id\x18\x01 \x01(\tR\x05keyId\x12\x14\n" +
+	"\x05shard\x18\x02 \x01(\rR\x05shard\x12\x12\n" +
+	"\x04term\x18\x03 \x01(\x04R\x04term\" \n" +
+	"\bActivate\x12\x14\n" +
+	"\x05shard\x18\x01 \x01(\rR\x05shard\"5\n" +
+	"\tActivated\x12\x14\n" +
+	"\x05shard\x18\x01 \x01(\rR\x05shard\x12\x12\n" +
+	"\x04term\x18\x02 \x01(\x04R\x04term\"\"\n" +
+	"\n" +
+	"Deactivate\x12\x14\n" +
+	"\x05shard\x18\x01 \x01(\rR\x05shard\"7\n" +
+	"\vDeactivated\x12\x14\n" +
+	"\x05shard\x18\x01 \x01(\rR\x05shard\x12\x12\n" +
+	"\x04term\x18\x02 \x01(\x04R\x04term\"F\n" +
 	"\bFreeSlot\x12\x15\n" +
 	"\x06key_id\x18\x01 \x01(\tR\x05keyId\x12#\n" +
 	"\rconnection_id\x18\x02 \x01(\tR\fconnectionId\"\xb1\x01\n" +
@@ -3462,15 +3762,18 @@ const file_messages_key_proto_rawDesc = "" +
 	"\rBillingListed\x12\x14\n" +
 	"\x05month\x18\x01 \x01(\tR\x05month\x12!\n" +
 	"\fcredits_used\x18\x02 \x01(\x03R\vcreditsUsed\x12#\n" +
-	"\rcredits_limit\x18\x03 \x01(\x03R\fcreditsLimit\"5\n" +
+	"\rcredits_limit\x18\x03 \x01(\x03R\fcreditsLimit\"c\n" +
 	"\n" +
 	"AskQueries\x12\x15\n" +
 	"\x06key_id\x18\x01 \x01(\tR\x05keyId\x12\x10\n" +
-	"\x03ask\x18\x02 \x01(\x04R\x03ask\"e\n" +
+	"\x03ask\x18\x02 \x01(\x04R\x03ask\x12\x12\n" +
+	"\x04from\x18\x03 \x01(\x04R\x04from\x12\x18\n" +
+	"\athrough\x18\x04 \x01(\x04R\athrough\"{\n" +
 	"\aQueries\x12,\n" +
 	"\aqueries\x18\x01 \x03(\v2\x12.birdwire.v1.QueryR\aqueries\x12\x10\n" +
 	"\x03ask\x18\x02 \x01(\x04R\x03ask\x12\x1a\n" +
-	"\bposition\x18\x03 \x01(\x04R\bposition*\xcb\x01\n" +
+	"\bposition\x18\x03 \x01(\x04R\bposition\x12\x14\n" +
+	"\x05since\x18\x04 \x01(\x04R\x05since*\xcb\x01\n" +
 	"\aRefusal\x12\x17\n" +
 	"\x13REFUSAL_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13REFUSAL_UNKNOWN_KEY\x10\x01\x12\x13\n" +
@@ -3503,7 +3806,7 @@ func file_messages_key_proto_rawDescGZIP() []byte {
 }
 
 var file_messages_key_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_messages_key_proto_msgTypes = make([]protoimpl.MessageInfo, 55)
+var file_messages_key_proto_msgTypes = make([]protoimpl.MessageInfo, 60)
 var file_messages_key_proto_goTypes = []any{
 	(Refusal)(0),             // 0: birdwire.v1.Refusal
 	(Rejection)(0),           // 1: birdwire.v1.Rejection
@@ -3527,92 +3830,97 @@ var file_messages_key_proto_goTypes = []any{
 	(*StopIfIdle)(nil),       // 19: birdwire.v1.StopIfIdle
 	(*AskKey)(nil),           // 20: birdwire.v1.AskKey
 	(*KeyStands)(nil),        // 21: birdwire.v1.KeyStands
-	(*FreeSlot)(nil),         // 22: birdwire.v1.FreeSlot
-	(*Rejected)(nil),         // 23: birdwire.v1.Rejected
-	(*CreateMonitor)(nil),    // 24: birdwire.v1.CreateMonitor
-	(*UpdateMonitor)(nil),    // 25: birdwire.v1.UpdateMonitor
-	(*DeleteMonitor)(nil),    // 26: birdwire.v1.DeleteMonitor
-	(*GetMonitor)(nil),       // 27: birdwire.v1.GetMonitor
-	(*ListMonitors)(nil),     // 28: birdwire.v1.ListMonitors
-	(*MonitorStands)(nil),    // 29: birdwire.v1.MonitorStands
-	(*MonitorsListed)(nil),   // 30: birdwire.v1.MonitorsListed
-	(*Deleted)(nil),          // 31: birdwire.v1.Deleted
-	(*CreateRule)(nil),       // 32: birdwire.v1.CreateRule
-	(*UpdateRule)(nil),       // 33: birdwire.v1.UpdateRule
-	(*DeleteRule)(nil),       // 34: birdwire.v1.DeleteRule
-	(*GetRule)(nil),          // 35: birdwire.v1.GetRule
-	(*ListRules)(nil),        // 36: birdwire.v1.ListRules
-	(*RuleStands)(nil),       // 37: birdwire.v1.RuleStands
-	(*RulesListed)(nil),      // 38: birdwire.v1.RulesListed
-	(*Figures)(nil),          // 39: birdwire.v1.Figures
-	(*ListDeliveries)(nil),   // 40: birdwire.v1.ListDeliveries
-	(*DeliveryLogged)(nil),   // 41: birdwire.v1.DeliveryLogged
-	(*DeliveriesListed)(nil), // 42: birdwire.v1.DeliveriesListed
-	(*DraftMonitor)(nil),     // 43: birdwire.v1.DraftMonitor
-	(*MonitorDrafted)(nil),   // 44: birdwire.v1.MonitorDrafted
-	(*DraftRule)(nil),        // 45: birdwire.v1.DraftRule
-	(*RuleDrafted)(nil),      // 46: birdwire.v1.RuleDrafted
-	(*CountHits)(nil),        // 47: birdwire.v1.CountHits
-	(*AskFigures)(nil),       // 48: birdwire.v1.AskFigures
-	(*AuthorsLearnt)(nil),    // 49: birdwire.v1.AuthorsLearnt
-	(*Retire)(nil),           // 50: birdwire.v1.Retire
-	(*Retired)(nil),          // 51: birdwire.v1.Retired
-	(*ListBilling)(nil),      // 52: birdwire.v1.ListBilling
-	(*BillingListed)(nil),    // 53: birdwire.v1.BillingListed
-	(*AskQueries)(nil),       // 54: birdwire.v1.AskQueries
-	(*Queries)(nil),          // 55: birdwire.v1.Queries
-	nil,                      // 56: birdwire.v1.AuthorsLearnt.IdsEntry
-	(Api)(0),                 // 57: birdwire.v1.Api
-	(*Key)(nil),              // 58: birdwire.v1.Key
-	(*Slot)(nil),             // 59: birdwire.v1.Slot
-	(*Monitor)(nil),          // 60: birdwire.v1.Monitor
-	(*Rule)(nil),             // 61: birdwire.v1.Rule
-	(*Event)(nil),            // 62: birdwire.v1.Event
-	(*Origin)(nil),           // 63: birdwire.v1.Origin
-	(*Query)(nil),            // 64: birdwire.v1.Query
+	(*NotOwner)(nil),         // 22: birdwire.v1.NotOwner
+	(*Activate)(nil),         // 23: birdwire.v1.Activate
+	(*Activated)(nil),        // 24: birdwire.v1.Activated
+	(*Deactivate)(nil),       // 25: birdwire.v1.Deactivate
+	(*Deactivated)(nil),      // 26: birdwire.v1.Deactivated
+	(*FreeSlot)(nil),         // 27: birdwire.v1.FreeSlot
+	(*Rejected)(nil),         // 28: birdwire.v1.Rejected
+	(*CreateMonitor)(nil),    // 29: birdwire.v1.CreateMonitor
+	(*UpdateMonitor)(nil),    // 30: birdwire.v1.UpdateMonitor
+	(*DeleteMonitor)(nil),    // 31: birdwire.v1.DeleteMonitor
+	(*GetMonitor)(nil),       // 32: birdwire.v1.GetMonitor
+	(*ListMonitors)(nil),     // 33: birdwire.v1.ListMonitors
+	(*MonitorStands)(nil),    // 34: birdwire.v1.MonitorStands
+	(*MonitorsListed)(nil),   // 35: birdwire.v1.MonitorsListed
+	(*Deleted)(nil),          // 36: birdwire.v1.Deleted
+	(*CreateRule)(nil),       // 37: birdwire.v1.CreateRule
+	(*UpdateRule)(nil),       // 38: birdwire.v1.UpdateRule
+	(*DeleteRule)(nil),       // 39: birdwire.v1.DeleteRule
+	(*GetRule)(nil),          // 40: birdwire.v1.GetRule
+	(*ListRules)(nil),        // 41: birdwire.v1.ListRules
+	(*RuleStands)(nil),       // 42: birdwire.v1.RuleStands
+	(*RulesListed)(nil),      // 43: birdwire.v1.RulesListed
+	(*Figures)(nil),          // 44: birdwire.v1.Figures
+	(*ListDeliveries)(nil),   // 45: birdwire.v1.ListDeliveries
+	(*DeliveryLogged)(nil),   // 46: birdwire.v1.DeliveryLogged
+	(*DeliveriesListed)(nil), // 47: birdwire.v1.DeliveriesListed
+	(*DraftMonitor)(nil),     // 48: birdwire.v1.DraftMonitor
+	(*MonitorDrafted)(nil),   // 49: birdwire.v1.MonitorDrafted
+	(*DraftRule)(nil),        // 50: birdwire.v1.DraftRule
+	(*RuleDrafted)(nil),      // 51: birdwire.v1.RuleDrafted
+	(*CountHits)(nil),        // 52: birdwire.v1.CountHits
+	(*AskFigures)(nil),       // 53: birdwire.v1.AskFigures
+	(*AuthorsLearnt)(nil),    // 54: birdwire.v1.AuthorsLearnt
+	(*Retire)(nil),           // 55: birdwire.v1.Retire
+	(*Retired)(nil),          // 56: birdwire.v1.Retired
+	(*ListBilling)(nil),      // 57: birdwire.v1.ListBilling
+	(*BillingListed)(nil),    // 58: birdwire.v1.BillingListed
+	(*AskQueries)(nil),       // 59: birdwire.v1.AskQueries
+	(*Queries)(nil),          // 60: birdwire.v1.Queries
+	nil,                      // 61: birdwire.v1.AuthorsLearnt.IdsEntry
+	(Api)(0),                 // 62: birdwire.v1.Api
+	(*Key)(nil),              // 63: birdwire.v1.Key
+	(*Slot)(nil),             // 64: birdwire.v1.Slot
+	(*Monitor)(nil),          // 65: birdwire.v1.Monitor
+	(*Rule)(nil),             // 66: birdwire.v1.Rule
+	(*Event)(nil),            // 67: birdwire.v1.Event
+	(*Origin)(nil),           // 68: birdwire.v1.Origin
+	(*Query)(nil),            // 69: birdwire.v1.Query
 }
 var file_messages_key_proto_depIdxs = []int32{
 	2,  // 0: birdwire.v1.Admit.credential:type_name -> birdwire.v1.Credential
-	57, // 1: birdwire.v1.Admit.api:type_name -> birdwire.v1.Api
+	62, // 1: birdwire.v1.Admit.api:type_name -> birdwire.v1.Api
 	0,  // 2: birdwire.v1.Refused.refusal:type_name -> birdwire.v1.Refusal
-	57, // 3: birdwire.v1.Release.api:type_name -> birdwire.v1.Api
+	62, // 3: birdwire.v1.Release.api:type_name -> birdwire.v1.Api
 	2,  // 4: birdwire.v1.Authorize.credential:type_name -> birdwire.v1.Credential
-	58, // 5: birdwire.v1.Authorized.key:type_name -> birdwire.v1.Key
-	58, // 6: birdwire.v1.CreateKey.key:type_name -> birdwire.v1.Key
-	58, // 7: birdwire.v1.UpdateKey.key:type_name -> birdwire.v1.Key
-	58, // 8: birdwire.v1.KeyDescribed.key:type_name -> birdwire.v1.Key
-	59, // 9: birdwire.v1.KeyDescribed.slots:type_name -> birdwire.v1.Slot
-	59, // 10: birdwire.v1.TakeSlot.slot:type_name -> birdwire.v1.Slot
-	59, // 11: birdwire.v1.KeyStands.slots:type_name -> birdwire.v1.Slot
+	63, // 5: birdwire.v1.Authorized.key:type_name -> birdwire.v1.Key
+	63, // 6: birdwire.v1.CreateKey.key:type_name -> birdwire.v1.Key
+	63, // 7: birdwire.v1.UpdateKey.key:type_name -> birdwire.v1.Key
+	63, // 8: birdwire.v1.KeyDescribed.key:type_name -> birdwire.v1.Key
+	64, // 9: birdwire.v1.KeyDescribed.slots:type_name -> birdwire.v1.Slot
+	64, // 10: birdwire.v1.TakeSlot.slot:type_name -> birdwire.v1.Slot
+	64, // 11: birdwire.v1.KeyStands.slots:type_name -> birdwire.v1.Slot
 	1,  // 12: birdwire.v1.Rejected.rejection:type_name -> birdwire.v1.Rejection
-	60, // 13: birdwire.v1.CreateMonitor.monitor:type_name -> birdwire.v1.Monitor
-	60, // 14: birdwire.v1.UpdateMonitor.monitor:type_name -> birdwire.v1.Monitor
-	60, // 15: birdwire.v1.MonitorStands.monitor:type_name -> birdwire.v1.Monitor
-	39, // 16: birdwire.v1.MonitorStands.figures:type_name -> birdwire.v1.Figures
-	60, // 17: birdwire.v1.MonitorsListed.monitors:type_name -> birdwire.v1.Monitor
-	61, // 18: birdwire.v1.CreateRule.rule:type_name -> birdwire.v1.Rule
-	61, // 19: birdwire.v1.UpdateRule.rule:type_name -> birdwire.v1.Rule
-	61, // 20: birdwire.v1.RuleStands.rule:type_name -> birdwire.v1.Rule
-	39, // 21: birdwire.v1.RuleStands.figures:type_name -> birdwire.v1.Figures
-	61, // 22: birdwire.v1.RulesListed.rules:type_name -> birdwire.v1.Rule
-	62, // 23: birdwire.v1.DeliveryLogged.event:type_name -> birdwire.v1.Event
-	63, // 24: birdwire.v1.DeliveryLogged.origin:type_name -> birdwire.v1.Origin
-	41, // 25: birdwire.v1.DeliveriesListed.deliveries:type_name -> birdwire.v1.DeliveryLogged
-	60, // 26: birdwire.v1.DraftMonitor.stands:type_name -> birdwire.v1.Monitor
-	60, // 27: birdwire.v1.DraftMonitor.change:type_name -> birdwire.v1.Monitor
-	60, // 28: birdwire.v1.MonitorDrafted.monitor:type_name -> birdwire.v1.Monitor
-	23, // 29: birdwire.v1.MonitorDrafted.rejected:type_name -> birdwire.v1.Rejected
-	61, // 30: birdwire.v1.DraftRule.stands:type_name -> birdwire.v1.Rule
-	61, // 31: birdwire.v1.DraftRule.change:type_name -> birdwire.v1.Rule
-	61, // 32: birdwire.v1.RuleDrafted.rule:type_name -> birdwire.v1.Rule
-	23, // 33: birdwire.v1.RuleDrafted.rejected:type_name -> birdwire.v1.Rejected
-	60, // 34: birdwire.v1.CountHits.monitor:type_name -> birdwire.v1.Monitor
-	62, // 35: birdwire.v1.CountHits.events:type_name -> birdwire.v1.Event
-	60, // 36: birdwire.v1.AskFigures.monitor:type_name -> birdwire.v1.Monitor
-	61, // 37: birdwire.v1.AskFigures.rule:type_name -> birdwire.v1.Rule
-	56, // 38: birdwire.v1.AuthorsLearnt.ids:type_name -> birdwire.v1.AuthorsLearnt.IdsEntry
-	39, // 39: birdwire.v1.Retired.figures:type_name -> birdwire.v1.Figures
-	64, // 40: birdwire.v1.Queries.queries:type_name -> birdwire.v1.Query
+	65, // 13: birdwire.v1.CreateMonitor.monitor:type_name -> birdwire.v1.Monitor
+	65, // 14: birdwire.v1.UpdateMonitor.monitor:type_name -> birdwire.v1.Monitor
+	65, // 15: birdwire.v1.MonitorStands.monitor:type_name -> birdwire.v1.Monitor
+	44, // 16: birdwire.v1.MonitorStands.figures:type_name -> birdwire.v1.Figures
+	65, // 17: birdwire.v1.MonitorsListed.monitors:type_name -> birdwire.v1.Monitor
+	66, // 18: birdwire.v1.CreateRule.rule:type_name -> birdwire.v1.Rule
+	66, // 19: birdwire.v1.UpdateRule.rule:type_name -> birdwire.v1.Rule
+	66, // 20: birdwire.v1.RuleStands.rule:type_name -> birdwire.v1.Rule
+	44, // 21: birdwire.v1.RuleStands.figures:type_name -> birdwire.v1.Figures
+	66, // 22: birdwire.v1.RulesListed.rules:type_name -> birdwire.v1.Rule
+	67, // 23: birdwire.v1.DeliveryLogged.event:type_name -> birdwire.v1.Event
+	68, // 24: birdwire.v1.DeliveryLogged.origin:type_name -> birdwire.v1.Origin
+	46, // 25: birdwire.v1.DeliveriesListed.deliveries:type_name -> birdwire.v1.DeliveryLogged
+	65, // 26: birdwire.v1.DraftMonitor.stands:type_name -> birdwire.v1.Monitor
+	65, // 27: birdwire.v1.DraftMonitor.change:type_name -> birdwire.v1.Monitor
+	65, // 28: birdwire.v1.MonitorDrafted.monitor:type_name -> birdwire.v1.Monitor
+	28, // 29: birdwire.v1.MonitorDrafted.rejected:type_name -> birdwire.v1.Rejected
+	66, // 30: birdwire.v1.DraftRule.stands:type_name -> birdwire.v1.Rule
+	66, // 31: birdwire.v1.DraftRule.change:type_name -> birdwire.v1.Rule
+	66, // 32: birdwire.v1.RuleDrafted.rule:type_name -> birdwire.v1.Rule
+	28, // 33: birdwire.v1.RuleDrafted.rejected:type_name -> birdwire.v1.Rejected
+	65, // 34: birdwire.v1.CountHits.monitor:type_name -> birdwire.v1.Monitor
+	67, // 35: birdwire.v1.CountHits.events:type_name -> birdwire.v1.Event
+	65, // 36: birdwire.v1.AskFigures.monitor:type_name -> birdwire.v1.Monitor
+	66, // 37: birdwire.v1.AskFigures.rule:type_name -> birdwire.v1.Rule
+	61, // 38: birdwire.v1.AuthorsLearnt.ids:type_name -> birdwire.v1.AuthorsLearnt.IdsEntry
+	44, // 39: birdwire.v1.Retired.figures:type_name -> birdwire.v1.Figures
+	69, // 40: birdwire.v1.Queries.queries:type_name -> birdwire.v1.Query
 	41, // [41:41] is the sub-list for method output_type
 	41, // [41:41] is the sub-list for method input_type
 	41, // [41:41] is the sub-list for extension type_name
@@ -3635,7 +3943,7 @@ func file_messages_key_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_messages_key_proto_rawDesc), len(file_messages_key_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   55,
+			NumMessages:   60,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

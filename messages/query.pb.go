@@ -70,12 +70,16 @@ func (OriginKind) EnumDescriptor() ([]byte, []int) {
 	return file_messages_query_proto_rawDescGZIP(), []int{0}
 }
 
-// Query is one standing query: what a rule, a monitor or a subscription asks for.
+// Query is one standing query: what a version of a rule or monitor, or a
+// subscription, asks for. It decides the events after "after" up to "until".
+// Of a version that was replaced this is the record, too.
 type Query struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	K               uint32                 `protobuf:"varint,1,opt,name=k,proto3" json:"k,omitempty"`                                                    // never-reused number of the rule or monitor in its key; 0 for subscriptions
-	CreatedPosition uint64                 `protobuf:"varint,2,opt,name=created_position,json=createdPosition,proto3" json:"created_position,omitempty"` // a replay delivers nothing at or before it to this query
-	Origin          *Origin                `protobuf:"bytes,3,opt,name=origin,proto3" json:"origin,omitempty"`                                           // unset for subscriptions
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	K       uint32                 `protobuf:"varint,1,opt,name=k,proto3" json:"k,omitempty"`             // never-reused number of the rule or monitor in its key; 0 for subscriptions
+	Version uint32                 `protobuf:"varint,8,opt,name=version,proto3" json:"version,omitempty"` // of the rule or monitor; with k it names the query, and a router may hold several of one k
+	After   uint64                 `protobuf:"varint,2,opt,name=after,proto3" json:"after,omitempty"`     // events at or before it are an older version's to decide, or nobody's
+	Until   uint64                 `protobuf:"varint,9,opt,name=until,proto3" json:"until,omitempty"`     // events after it are not this version's any more; 0: it is in force
+	Origin  *Origin                `protobuf:"bytes,3,opt,name=origin,proto3" json:"origin,omitempty"`    // unset for subscriptions
 	// Types that are valid to be assigned to Want:
 	//
 	//	*Query_Rule
@@ -124,9 +128,23 @@ func (x *Query) GetK() uint32 {
 	return 0
 }
 
-func (x *Query) GetCreatedPosition() uint64 {
+func (x *Query) GetVersion() uint32 {
 	if x != nil {
-		return x.CreatedPosition
+		return x.Version
+	}
+	return 0
+}
+
+func (x *Query) GetAfter() uint64 {
+	if x != nil {
+		return x.After
+	}
+	return 0
+}
+
+func (x *Query) GetUntil() uint64 {
+	if x != nil {
+		return x.Until
 	}
 	return 0
 }
@@ -583,10 +601,12 @@ var File_messages_query_proto protoreflect.FileDescriptor
 
 const file_messages_query_proto_rawDesc = "" +
 	"\n" +
-	"\x14messages/query.proto\x12\vbirdwire.v1\"\xae\x02\n" +
+	"\x14messages/query.proto\x12\vbirdwire.v1\"\xc9\x02\n" +
 	"\x05Query\x12\f\n" +
-	"\x01k\x18\x01 \x01(\rR\x01k\x12)\n" +
-	"\x10created_position\x18\x02 \x01(\x04R\x0fcreatedPosition\x12+\n" +
+	"\x01k\x18\x01 \x01(\rR\x01k\x12\x18\n" +
+	"\aversion\x18\b \x01(\rR\aversion\x12\x14\n" +
+	"\x05after\x18\x02 \x01(\x04R\x05after\x12\x14\n" +
+	"\x05until\x18\t \x01(\x04R\x05until\x12+\n" +
 	"\x06origin\x18\x03 \x01(\v2\x13.birdwire.v1.OriginR\x06origin\x12\x14\n" +
 	"\x04rule\x18\x04 \x01(\tH\x00R\x04rule\x125\n" +
 	"\amonitor\x18\x05 \x01(\v2\x19.birdwire.v1.MonitorQueryH\x00R\amonitor\x12:\n" +

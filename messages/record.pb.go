@@ -433,6 +433,8 @@ type Monitor struct {
 	CreatedMs           int64                  `protobuf:"varint,11,opt,name=created_ms,json=createdMs,proto3" json:"created_ms,omitempty"`
 	UpdatedMs           int64                  `protobuf:"varint,12,opt,name=updated_ms,json=updatedMs,proto3" json:"updated_ms,omitempty"`
 	CreatedPosition     uint64                 `protobuf:"varint,13,opt,name=created_position,json=createdPosition,proto3" json:"created_position,omitempty"` // matches posts after it only
+	Version             uint32                 `protobuf:"varint,14,opt,name=version,proto3" json:"version,omitempty"`                                        // grows with every change of what it asks for, of its name and of its status
+	After               uint64                 `protobuf:"varint,15,opt,name=after,proto3" json:"after,omitempty"`                                            // this version decides the events after it; 0: created_position
 	unknownFields       protoimpl.UnknownFields
 	sizeCache           protoimpl.SizeCache
 }
@@ -558,6 +560,20 @@ func (x *Monitor) GetCreatedPosition() uint64 {
 	return 0
 }
 
+func (x *Monitor) GetVersion() uint32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *Monitor) GetAfter() uint64 {
+	if x != nil {
+		return x.After
+	}
+	return 0
+}
+
 // Rule is a filter rule of its key.
 type Rule struct {
 	state             protoimpl.MessageState `protogen:"open.v1"`
@@ -574,6 +590,8 @@ type Rule struct {
 	CreatedMs         int64                  `protobuf:"varint,11,opt,name=created_ms,json=createdMs,proto3" json:"created_ms,omitempty"`
 	UpdatedMs         int64                  `protobuf:"varint,12,opt,name=updated_ms,json=updatedMs,proto3" json:"updated_ms,omitempty"`
 	CreatedPosition   uint64                 `protobuf:"varint,13,opt,name=created_position,json=createdPosition,proto3" json:"created_position,omitempty"`
+	Version           uint32                 `protobuf:"varint,14,opt,name=version,proto3" json:"version,omitempty"` // as a monitor's
+	After             uint64                 `protobuf:"varint,15,opt,name=after,proto3" json:"after,omitempty"`
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
 }
@@ -695,6 +713,20 @@ func (x *Rule) GetUpdatedMs() int64 {
 func (x *Rule) GetCreatedPosition() uint64 {
 	if x != nil {
 		return x.CreatedPosition
+	}
+	return 0
+}
+
+func (x *Rule) GetVersion() uint32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *Rule) GetAfter() uint64 {
+	if x != nil {
+		return x.After
 	}
 	return 0
 }
@@ -1050,7 +1082,7 @@ const file_messages_record_proto_rawDesc = "" +
 	"\x04node\x18\x03 \x01(\tR\x04node\x12 \n" +
 	"\vincarnation\x18\x04 \x01(\x04R\vincarnation\x12#\n" +
 	"\rconnection_id\x18\x05 \x01(\tR\fconnectionId\x12\x19\n" +
-	"\btaken_ms\x18\x06 \x01(\x03R\atakenMs\"\x9a\x03\n" +
+	"\btaken_ms\x18\x06 \x01(\x03R\atakenMs\"\xca\x03\n" +
 	"\aMonitor\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\f\n" +
 	"\x01k\x18\x02 \x01(\rR\x01k\x12\x12\n" +
@@ -1069,7 +1101,9 @@ const file_messages_record_proto_rawDesc = "" +
 	"created_ms\x18\v \x01(\x03R\tcreatedMs\x12\x1d\n" +
 	"\n" +
 	"updated_ms\x18\f \x01(\x03R\tupdatedMs\x12)\n" +
-	"\x10created_position\x18\r \x01(\x04R\x0fcreatedPosition\"\x96\x03\n" +
+	"\x10created_position\x18\r \x01(\x04R\x0fcreatedPosition\x12\x18\n" +
+	"\aversion\x18\x0e \x01(\rR\aversion\x12\x14\n" +
+	"\x05after\x18\x0f \x01(\x04R\x05after\"\xc6\x03\n" +
 	"\x04Rule\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\f\n" +
 	"\x01k\x18\x02 \x01(\rR\x01k\x12\x10\n" +
@@ -1087,7 +1121,9 @@ const file_messages_record_proto_rawDesc = "" +
 	"created_ms\x18\v \x01(\x03R\tcreatedMs\x12\x1d\n" +
 	"\n" +
 	"updated_ms\x18\f \x01(\x03R\tupdatedMs\x12)\n" +
-	"\x10created_position\x18\r \x01(\x04R\x0fcreatedPosition\"\xf0\x01\n" +
+	"\x10created_position\x18\r \x01(\x04R\x0fcreatedPosition\x12\x18\n" +
+	"\aversion\x18\x0e \x01(\rR\aversion\x12\x14\n" +
+	"\x05after\x18\x0f \x01(\x04R\x05after\"\xf0\x01\n" +
 	"\x04Feed\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x10\n" +
 	"\x03url\x18\x02 \x01(\tR\x03url\x12\x12\n" +

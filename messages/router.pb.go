@@ -486,14 +486,17 @@ func (x *Rejoin) GetTerm() uint64 {
 }
 
 // PutQueries changes which standing queries a key has in this router, all at
-// one position of the log. Answer: QueriesPut.
+// one position of the log. Putting a query that is there changes nothing, and
+// removing one that is not there neither, so that a message may come twice.
+// Answer: QueriesPut, or NotOwner where a later term has asked.
 type PutQueries struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	KeyId         string                 `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
-	Notify        *Ref                   `protobuf:"bytes,2,opt,name=notify,proto3" json:"notify,omitempty"` // who is told Matched
+	Term          uint64                 `protobuf:"varint,2,opt,name=term,proto3" json:"term,omitempty"` // of the owner that asks
 	Put           []*Query               `protobuf:"bytes,3,rep,name=put,proto3" json:"put,omitempty"`
-	Remove        []uint32               `protobuf:"varint,4,rep,packed,name=remove,proto3" json:"remove,omitempty"`
-	Id            uint64                 `protobuf:"varint,5,opt,name=id,proto3" json:"id,omitempty"` // the asker's own, comes back
+	Remove        []*QueryName           `protobuf:"bytes,4,rep,name=remove,proto3" json:"remove,omitempty"`
+	Id            uint64                 `protobuf:"varint,5,opt,name=id,proto3" json:"id,omitempty"`   // the asker's own, comes back
+	All           bool                   `protobuf:"varint,6,opt,name=all,proto3" json:"all,omitempty"` // the key has these queries and no others
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -535,11 +538,11 @@ func (x *PutQueries) GetKeyId() string {
 	return ""
 }
 
-func (x *PutQueries) GetNotify() *Ref {
+func (x *PutQueries) GetTerm() uint64 {
 	if x != nil {
-		return x.Notify
+		return x.Term
 	}
-	return nil
+	return 0
 }
 
 func (x *PutQueries) GetPut() []*Query {
@@ -549,7 +552,7 @@ func (x *PutQueries) GetPut() []*Query {
 	return nil
 }
 
-func (x *PutQueries) GetRemove() []uint32 {
+func (x *PutQueries) GetRemove() []*QueryName {
 	if x != nil {
 		return x.Remove
 	}
@@ -563,19 +566,79 @@ func (x *PutQueries) GetId() uint64 {
 	return 0
 }
 
+func (x *PutQueries) GetAll() bool {
+	if x != nil {
+		return x.All
+	}
+	return false
+}
+
+// QueryName names one version of a rule's or monitor's query in its key.
+type QueryName struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	K             uint32                 `protobuf:"varint,1,opt,name=k,proto3" json:"k,omitempty"`
+	Version       uint32                 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryName) Reset() {
+	*x = QueryName{}
+	mi := &file_messages_router_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryName) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryName) ProtoMessage() {}
+
+func (x *QueryName) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_router_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryName.ProtoReflect.Descriptor instead.
+func (*QueryName) Descriptor() ([]byte, []int) {
+	return file_messages_router_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *QueryName) GetK() uint32 {
+	if x != nil {
+		return x.K
+	}
+	return 0
+}
+
+func (x *QueryName) GetVersion() uint32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
 type QueriesPut struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Position      uint64                 `protobuf:"varint,1,opt,name=position,proto3" json:"position,omitempty"` // events after it are decided by the new queries
+	Position      uint64                 `protobuf:"varint,1,opt,name=position,proto3" json:"position,omitempty"` // events after it are decided by the queries that were put
 	Id            uint64                 `protobuf:"varint,2,opt,name=id,proto3" json:"id,omitempty"`
 	KeyId         string                 `protobuf:"bytes,3,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
-	Refused       string                 `protobuf:"bytes,4,opt,name=refused,proto3" json:"refused,omitempty"` // nothing was changed, and why: a query that does not compile; "" when put
+	Refused       []*QueryRefused        `protobuf:"bytes,4,rep,name=refused,proto3" json:"refused,omitempty"` // those that do not compile; all others were put
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *QueriesPut) Reset() {
 	*x = QueriesPut{}
-	mi := &file_messages_router_proto_msgTypes[8]
+	mi := &file_messages_router_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -587,7 +650,7 @@ func (x *QueriesPut) String() string {
 func (*QueriesPut) ProtoMessage() {}
 
 func (x *QueriesPut) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_router_proto_msgTypes[8]
+	mi := &file_messages_router_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -600,7 +663,7 @@ func (x *QueriesPut) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueriesPut.ProtoReflect.Descriptor instead.
 func (*QueriesPut) Descriptor() ([]byte, []int) {
-	return file_messages_router_proto_rawDescGZIP(), []int{8}
+	return file_messages_router_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *QueriesPut) GetPosition() uint64 {
@@ -624,24 +687,77 @@ func (x *QueriesPut) GetKeyId() string {
 	return ""
 }
 
-func (x *QueriesPut) GetRefused() string {
+func (x *QueriesPut) GetRefused() []*QueryRefused {
 	if x != nil {
 		return x.Refused
+	}
+	return nil
+}
+
+type QueryRefused struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Query         *QueryName             `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
+	Detail        string                 `protobuf:"bytes,2,opt,name=detail,proto3" json:"detail,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryRefused) Reset() {
+	*x = QueryRefused{}
+	mi := &file_messages_router_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryRefused) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryRefused) ProtoMessage() {}
+
+func (x *QueryRefused) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_router_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryRefused.ProtoReflect.Descriptor instead.
+func (*QueryRefused) Descriptor() ([]byte, []int) {
+	return file_messages_router_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *QueryRefused) GetQuery() *QueryName {
+	if x != nil {
+		return x.Query
+	}
+	return nil
+}
+
+func (x *QueryRefused) GetDetail() string {
+	if x != nil {
+		return x.Detail
 	}
 	return ""
 }
 
-// DropKey removes all of a key's queries.
+// DropKey removes all of a key's queries. No answer.
 type DropKey struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	KeyId         string                 `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
+	Term          uint64                 `protobuf:"varint,2,opt,name=term,proto3" json:"term,omitempty"` // of the owner that says so: an older one than the router knows is not heard
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *DropKey) Reset() {
 	*x = DropKey{}
-	mi := &file_messages_router_proto_msgTypes[9]
+	mi := &file_messages_router_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -653,7 +769,7 @@ func (x *DropKey) String() string {
 func (*DropKey) ProtoMessage() {}
 
 func (x *DropKey) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_router_proto_msgTypes[9]
+	mi := &file_messages_router_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -666,7 +782,7 @@ func (x *DropKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DropKey.ProtoReflect.Descriptor instead.
 func (*DropKey) Descriptor() ([]byte, []int) {
-	return file_messages_router_proto_rawDescGZIP(), []int{9}
+	return file_messages_router_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *DropKey) GetKeyId() string {
@@ -676,19 +792,134 @@ func (x *DropKey) GetKeyId() string {
 	return ""
 }
 
-// Hit is one post and the queries of one key that it matched, k ascending.
+func (x *DropKey) GetTerm() uint64 {
+	if x != nil {
+		return x.Term
+	}
+	return 0
+}
+
+// DropShard removes the queries of all keys of a shard, whose owner gives it
+// up: whatever else comes under this term or an older one is not taken.
+// Answer: ShardDropped.
+type DropShard struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Shard         uint32                 `protobuf:"varint,1,opt,name=shard,proto3" json:"shard,omitempty"`
+	Term          uint64                 `protobuf:"varint,2,opt,name=term,proto3" json:"term,omitempty"` // of the shard
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DropShard) Reset() {
+	*x = DropShard{}
+	mi := &file_messages_router_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DropShard) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DropShard) ProtoMessage() {}
+
+func (x *DropShard) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_router_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DropShard.ProtoReflect.Descriptor instead.
+func (*DropShard) Descriptor() ([]byte, []int) {
+	return file_messages_router_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *DropShard) GetShard() uint32 {
+	if x != nil {
+		return x.Shard
+	}
+	return 0
+}
+
+func (x *DropShard) GetTerm() uint64 {
+	if x != nil {
+		return x.Term
+	}
+	return 0
+}
+
+type ShardDropped struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Shard         uint32                 `protobuf:"varint,1,opt,name=shard,proto3" json:"shard,omitempty"`
+	Term          uint64                 `protobuf:"varint,2,opt,name=term,proto3" json:"term,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ShardDropped) Reset() {
+	*x = ShardDropped{}
+	mi := &file_messages_router_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ShardDropped) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ShardDropped) ProtoMessage() {}
+
+func (x *ShardDropped) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_router_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ShardDropped.ProtoReflect.Descriptor instead.
+func (*ShardDropped) Descriptor() ([]byte, []int) {
+	return file_messages_router_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *ShardDropped) GetShard() uint32 {
+	if x != nil {
+		return x.Shard
+	}
+	return 0
+}
+
+func (x *ShardDropped) GetTerm() uint64 {
+	if x != nil {
+		return x.Term
+	}
+	return 0
+}
+
+// Hit is one post and the queries of one key that it matched, by k and version.
 type Hit struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Position      uint64                 `protobuf:"varint,1,opt,name=position,proto3" json:"position,omitempty"`
 	Event         *Event                 `protobuf:"bytes,2,opt,name=event,proto3" json:"event,omitempty"`
 	K             []uint32               `protobuf:"varint,3,rep,packed,name=k,proto3" json:"k,omitempty"`
+	Version       []uint32               `protobuf:"varint,4,rep,packed,name=version,proto3" json:"version,omitempty"` // of each k
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Hit) Reset() {
 	*x = Hit{}
-	mi := &file_messages_router_proto_msgTypes[10]
+	mi := &file_messages_router_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -700,7 +931,7 @@ func (x *Hit) String() string {
 func (*Hit) ProtoMessage() {}
 
 func (x *Hit) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_router_proto_msgTypes[10]
+	mi := &file_messages_router_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -713,7 +944,7 @@ func (x *Hit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hit.ProtoReflect.Descriptor instead.
 func (*Hit) Descriptor() ([]byte, []int) {
-	return file_messages_router_proto_rawDescGZIP(), []int{10}
+	return file_messages_router_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Hit) GetPosition() uint64 {
@@ -737,6 +968,13 @@ func (x *Hit) GetK() []uint32 {
 	return nil
 }
 
+func (x *Hit) GetVersion() []uint32 {
+	if x != nil {
+		return x.Version
+	}
+	return nil
+}
+
 // Matched is what one frame means to one key.
 type Matched struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -745,13 +983,14 @@ type Matched struct {
 	Number        uint64                 `protobuf:"varint,3,opt,name=number,proto3" json:"number,omitempty"`       // from 1 in its numbering; a hole means messages were lost
 	Numbering     uint64                 `protobuf:"varint,4,opt,name=numbering,proto3" json:"numbering,omitempty"` // of the router: a higher one whenever it hears of the key for the first time
 	Bytes         uint64                 `protobuf:"varint,5,opt,name=bytes,proto3" json:"bytes,omitempty"`         // about what the events take; 0: not counted
+	Term          uint64                 `protobuf:"varint,6,opt,name=term,proto3" json:"term,omitempty"`           // of the owner that put the queries
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Matched) Reset() {
 	*x = Matched{}
-	mi := &file_messages_router_proto_msgTypes[11]
+	mi := &file_messages_router_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -763,7 +1002,7 @@ func (x *Matched) String() string {
 func (*Matched) ProtoMessage() {}
 
 func (x *Matched) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_router_proto_msgTypes[11]
+	mi := &file_messages_router_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -776,7 +1015,7 @@ func (x *Matched) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Matched.ProtoReflect.Descriptor instead.
 func (*Matched) Descriptor() ([]byte, []int) {
-	return file_messages_router_proto_rawDescGZIP(), []int{11}
+	return file_messages_router_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Matched) GetKeyId() string {
@@ -814,6 +1053,13 @@ func (x *Matched) GetBytes() uint64 {
 	return 0
 }
 
+func (x *Matched) GetTerm() uint64 {
+	if x != nil {
+		return x.Term
+	}
+	return 0
+}
+
 // AskThrough asks up to where everything has been matched and sent. Answer:
 // Through; Rejoin where the join is not known.
 type AskThrough struct {
@@ -827,7 +1073,7 @@ type AskThrough struct {
 
 func (x *AskThrough) Reset() {
 	*x = AskThrough{}
-	mi := &file_messages_router_proto_msgTypes[12]
+	mi := &file_messages_router_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -839,7 +1085,7 @@ func (x *AskThrough) String() string {
 func (*AskThrough) ProtoMessage() {}
 
 func (x *AskThrough) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_router_proto_msgTypes[12]
+	mi := &file_messages_router_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -852,7 +1098,7 @@ func (x *AskThrough) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AskThrough.ProtoReflect.Descriptor instead.
 func (*AskThrough) Descriptor() ([]byte, []int) {
-	return file_messages_router_proto_rawDescGZIP(), []int{12}
+	return file_messages_router_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *AskThrough) GetConnectionId() string {
@@ -893,7 +1139,7 @@ type Through struct {
 
 func (x *Through) Reset() {
 	*x = Through{}
-	mi := &file_messages_router_proto_msgTypes[13]
+	mi := &file_messages_router_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -905,7 +1151,7 @@ func (x *Through) String() string {
 func (*Through) ProtoMessage() {}
 
 func (x *Through) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_router_proto_msgTypes[13]
+	mi := &file_messages_router_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -918,7 +1164,7 @@ func (x *Through) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Through.ProtoReflect.Descriptor instead.
 func (*Through) Descriptor() ([]byte, []int) {
-	return file_messages_router_proto_rawDescGZIP(), []int{13}
+	return file_messages_router_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Through) GetConnectionId() string {
@@ -975,7 +1221,7 @@ type AskVoids struct {
 
 func (x *AskVoids) Reset() {
 	*x = AskVoids{}
-	mi := &file_messages_router_proto_msgTypes[14]
+	mi := &file_messages_router_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -987,7 +1233,7 @@ func (x *AskVoids) String() string {
 func (*AskVoids) ProtoMessage() {}
 
 func (x *AskVoids) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_router_proto_msgTypes[14]
+	mi := &file_messages_router_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1000,7 +1246,7 @@ func (x *AskVoids) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AskVoids.ProtoReflect.Descriptor instead.
 func (*AskVoids) Descriptor() ([]byte, []int) {
-	return file_messages_router_proto_rawDescGZIP(), []int{14}
+	return file_messages_router_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *AskVoids) GetFrom() uint64 {
@@ -1030,7 +1276,7 @@ type VoidsKnown struct {
 
 func (x *VoidsKnown) Reset() {
 	*x = VoidsKnown{}
-	mi := &file_messages_router_proto_msgTypes[15]
+	mi := &file_messages_router_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1042,7 +1288,7 @@ func (x *VoidsKnown) String() string {
 func (*VoidsKnown) ProtoMessage() {}
 
 func (x *VoidsKnown) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_router_proto_msgTypes[15]
+	mi := &file_messages_router_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1055,7 +1301,7 @@ func (x *VoidsKnown) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VoidsKnown.ProtoReflect.Descriptor instead.
 func (*VoidsKnown) Descriptor() ([]byte, []int) {
-	return file_messages_router_proto_rawDescGZIP(), []int{15}
+	return file_messages_router_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *VoidsKnown) GetFrom() uint64 {
@@ -1107,7 +1353,7 @@ type Delivery struct {
 
 func (x *Delivery) Reset() {
 	*x = Delivery{}
-	mi := &file_messages_router_proto_msgTypes[16]
+	mi := &file_messages_router_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1119,7 +1365,7 @@ func (x *Delivery) String() string {
 func (*Delivery) ProtoMessage() {}
 
 func (x *Delivery) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_router_proto_msgTypes[16]
+	mi := &file_messages_router_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1132,7 +1378,7 @@ func (x *Delivery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delivery.ProtoReflect.Descriptor instead.
 func (*Delivery) Descriptor() ([]byte, []int) {
-	return file_messages_router_proto_rawDescGZIP(), []int{16}
+	return file_messages_router_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Delivery) GetPosition() uint64 {
@@ -1186,7 +1432,7 @@ type Deliveries struct {
 
 func (x *Deliveries) Reset() {
 	*x = Deliveries{}
-	mi := &file_messages_router_proto_msgTypes[17]
+	mi := &file_messages_router_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1198,7 +1444,7 @@ func (x *Deliveries) String() string {
 func (*Deliveries) ProtoMessage() {}
 
 func (x *Deliveries) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_router_proto_msgTypes[17]
+	mi := &file_messages_router_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1211,7 +1457,7 @@ func (x *Deliveries) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Deliveries.ProtoReflect.Descriptor instead.
 func (*Deliveries) Descriptor() ([]byte, []int) {
-	return file_messages_router_proto_rawDescGZIP(), []int{17}
+	return file_messages_router_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Deliveries) GetTerm() uint64 {
@@ -1294,32 +1540,48 @@ const file_messages_router_proto_rawDesc = "" +
 	"\x06number\x18\x04 \x01(\x04R\x06number\"0\n" +
 	"\x06Rejoin\x12\x12\n" +
 	"\x04join\x18\x01 \x01(\x04R\x04join\x12\x12\n" +
-	"\x04term\x18\x02 \x01(\x04R\x04term\"\x9b\x01\n" +
+	"\x04term\x18\x02 \x01(\x04R\x04term\"\xaf\x01\n" +
 	"\n" +
 	"PutQueries\x12\x15\n" +
-	"\x06key_id\x18\x01 \x01(\tR\x05keyId\x12(\n" +
-	"\x06notify\x18\x02 \x01(\v2\x10.birdwire.v1.RefR\x06notify\x12$\n" +
-	"\x03put\x18\x03 \x03(\v2\x12.birdwire.v1.QueryR\x03put\x12\x16\n" +
-	"\x06remove\x18\x04 \x03(\rR\x06remove\x12\x0e\n" +
-	"\x02id\x18\x05 \x01(\x04R\x02id\"i\n" +
+	"\x06key_id\x18\x01 \x01(\tR\x05keyId\x12\x12\n" +
+	"\x04term\x18\x02 \x01(\x04R\x04term\x12$\n" +
+	"\x03put\x18\x03 \x03(\v2\x12.birdwire.v1.QueryR\x03put\x12.\n" +
+	"\x06remove\x18\x04 \x03(\v2\x16.birdwire.v1.QueryNameR\x06remove\x12\x0e\n" +
+	"\x02id\x18\x05 \x01(\x04R\x02id\x12\x10\n" +
+	"\x03all\x18\x06 \x01(\bR\x03all\"3\n" +
+	"\tQueryName\x12\f\n" +
+	"\x01k\x18\x01 \x01(\rR\x01k\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\rR\aversion\"\x84\x01\n" +
 	"\n" +
 	"QueriesPut\x12\x1a\n" +
 	"\bposition\x18\x01 \x01(\x04R\bposition\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\x04R\x02id\x12\x15\n" +
-	"\x06key_id\x18\x03 \x01(\tR\x05keyId\x12\x18\n" +
-	"\arefused\x18\x04 \x01(\tR\arefused\" \n" +
+	"\x06key_id\x18\x03 \x01(\tR\x05keyId\x123\n" +
+	"\arefused\x18\x04 \x03(\v2\x19.birdwire.v1.QueryRefusedR\arefused\"T\n" +
+	"\fQueryRefused\x12,\n" +
+	"\x05query\x18\x01 \x01(\v2\x16.birdwire.v1.QueryNameR\x05query\x12\x16\n" +
+	"\x06detail\x18\x02 \x01(\tR\x06detail\"4\n" +
 	"\aDropKey\x12\x15\n" +
-	"\x06key_id\x18\x01 \x01(\tR\x05keyId\"Y\n" +
+	"\x06key_id\x18\x01 \x01(\tR\x05keyId\x12\x12\n" +
+	"\x04term\x18\x02 \x01(\x04R\x04term\"5\n" +
+	"\tDropShard\x12\x14\n" +
+	"\x05shard\x18\x01 \x01(\rR\x05shard\x12\x12\n" +
+	"\x04term\x18\x02 \x01(\x04R\x04term\"8\n" +
+	"\fShardDropped\x12\x14\n" +
+	"\x05shard\x18\x01 \x01(\rR\x05shard\x12\x12\n" +
+	"\x04term\x18\x02 \x01(\x04R\x04term\"s\n" +
 	"\x03Hit\x12\x1a\n" +
 	"\bposition\x18\x01 \x01(\x04R\bposition\x12(\n" +
 	"\x05event\x18\x02 \x01(\v2\x12.birdwire.v1.EventR\x05event\x12\f\n" +
-	"\x01k\x18\x03 \x03(\rR\x01k\"\x92\x01\n" +
+	"\x01k\x18\x03 \x03(\rR\x01k\x12\x18\n" +
+	"\aversion\x18\x04 \x03(\rR\aversion\"\xa6\x01\n" +
 	"\aMatched\x12\x15\n" +
 	"\x06key_id\x18\x01 \x01(\tR\x05keyId\x12$\n" +
 	"\x04hits\x18\x02 \x03(\v2\x10.birdwire.v1.HitR\x04hits\x12\x16\n" +
 	"\x06number\x18\x03 \x01(\x04R\x06number\x12\x1c\n" +
 	"\tnumbering\x18\x04 \x01(\x04R\tnumbering\x12\x14\n" +
-	"\x05bytes\x18\x05 \x01(\x04R\x05bytes\"\\\n" +
+	"\x05bytes\x18\x05 \x01(\x04R\x05bytes\x12\x12\n" +
+	"\x04term\x18\x06 \x01(\x04R\x04term\"\\\n" +
 	"\n" +
 	"AskThrough\x12#\n" +
 	"\rconnection_id\x18\x01 \x01(\tR\fconnectionId\x12\x15\n" +
@@ -1373,45 +1635,51 @@ func file_messages_router_proto_rawDescGZIP() []byte {
 	return file_messages_router_proto_rawDescData
 }
 
-var file_messages_router_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_messages_router_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_messages_router_proto_goTypes = []any{
-	(*Ref)(nil),         // 0: birdwire.v1.Ref
-	(*Join)(nil),        // 1: birdwire.v1.Join
-	(*Joined)(nil),      // 2: birdwire.v1.Joined
-	(*JoinRefused)(nil), // 3: birdwire.v1.JoinRefused
-	(*Leave)(nil),       // 4: birdwire.v1.Leave
-	(*Left)(nil),        // 5: birdwire.v1.Left
-	(*Rejoin)(nil),      // 6: birdwire.v1.Rejoin
-	(*PutQueries)(nil),  // 7: birdwire.v1.PutQueries
-	(*QueriesPut)(nil),  // 8: birdwire.v1.QueriesPut
-	(*DropKey)(nil),     // 9: birdwire.v1.DropKey
-	(*Hit)(nil),         // 10: birdwire.v1.Hit
-	(*Matched)(nil),     // 11: birdwire.v1.Matched
-	(*AskThrough)(nil),  // 12: birdwire.v1.AskThrough
-	(*Through)(nil),     // 13: birdwire.v1.Through
-	(*AskVoids)(nil),    // 14: birdwire.v1.AskVoids
-	(*VoidsKnown)(nil),  // 15: birdwire.v1.VoidsKnown
-	(*Delivery)(nil),    // 16: birdwire.v1.Delivery
-	(*Deliveries)(nil),  // 17: birdwire.v1.Deliveries
-	(*Query)(nil),       // 18: birdwire.v1.Query
-	(*Event)(nil),       // 19: birdwire.v1.Event
-	(*Origin)(nil),      // 20: birdwire.v1.Origin
+	(*Ref)(nil),          // 0: birdwire.v1.Ref
+	(*Join)(nil),         // 1: birdwire.v1.Join
+	(*Joined)(nil),       // 2: birdwire.v1.Joined
+	(*JoinRefused)(nil),  // 3: birdwire.v1.JoinRefused
+	(*Leave)(nil),        // 4: birdwire.v1.Leave
+	(*Left)(nil),         // 5: birdwire.v1.Left
+	(*Rejoin)(nil),       // 6: birdwire.v1.Rejoin
+	(*PutQueries)(nil),   // 7: birdwire.v1.PutQueries
+	(*QueryName)(nil),    // 8: birdwire.v1.QueryName
+	(*QueriesPut)(nil),   // 9: birdwire.v1.QueriesPut
+	(*QueryRefused)(nil), // 10: birdwire.v1.QueryRefused
+	(*DropKey)(nil),      // 11: birdwire.v1.DropKey
+	(*DropShard)(nil),    // 12: birdwire.v1.DropShard
+	(*ShardDropped)(nil), // 13: birdwire.v1.ShardDropped
+	(*Hit)(nil),          // 14: birdwire.v1.Hit
+	(*Matched)(nil),      // 15: birdwire.v1.Matched
+	(*AskThrough)(nil),   // 16: birdwire.v1.AskThrough
+	(*Through)(nil),      // 17: birdwire.v1.Through
+	(*AskVoids)(nil),     // 18: birdwire.v1.AskVoids
+	(*VoidsKnown)(nil),   // 19: birdwire.v1.VoidsKnown
+	(*Delivery)(nil),     // 20: birdwire.v1.Delivery
+	(*Deliveries)(nil),   // 21: birdwire.v1.Deliveries
+	(*Query)(nil),        // 22: birdwire.v1.Query
+	(*Event)(nil),        // 23: birdwire.v1.Event
+	(*Origin)(nil),       // 24: birdwire.v1.Origin
 }
 var file_messages_router_proto_depIdxs = []int32{
 	0,  // 0: birdwire.v1.Join.connection:type_name -> birdwire.v1.Ref
-	18, // 1: birdwire.v1.Join.query:type_name -> birdwire.v1.Query
-	0,  // 2: birdwire.v1.PutQueries.notify:type_name -> birdwire.v1.Ref
-	18, // 3: birdwire.v1.PutQueries.put:type_name -> birdwire.v1.Query
-	19, // 4: birdwire.v1.Hit.event:type_name -> birdwire.v1.Event
-	10, // 5: birdwire.v1.Matched.hits:type_name -> birdwire.v1.Hit
-	19, // 6: birdwire.v1.Delivery.event:type_name -> birdwire.v1.Event
-	20, // 7: birdwire.v1.Delivery.origin:type_name -> birdwire.v1.Origin
-	16, // 8: birdwire.v1.Deliveries.deliveries:type_name -> birdwire.v1.Delivery
-	9,  // [9:9] is the sub-list for method output_type
-	9,  // [9:9] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	22, // 1: birdwire.v1.Join.query:type_name -> birdwire.v1.Query
+	22, // 2: birdwire.v1.PutQueries.put:type_name -> birdwire.v1.Query
+	8,  // 3: birdwire.v1.PutQueries.remove:type_name -> birdwire.v1.QueryName
+	10, // 4: birdwire.v1.QueriesPut.refused:type_name -> birdwire.v1.QueryRefused
+	8,  // 5: birdwire.v1.QueryRefused.query:type_name -> birdwire.v1.QueryName
+	23, // 6: birdwire.v1.Hit.event:type_name -> birdwire.v1.Event
+	14, // 7: birdwire.v1.Matched.hits:type_name -> birdwire.v1.Hit
+	23, // 8: birdwire.v1.Delivery.event:type_name -> birdwire.v1.Event
+	24, // 9: birdwire.v1.Delivery.origin:type_name -> birdwire.v1.Origin
+	20, // 10: birdwire.v1.Deliveries.deliveries:type_name -> birdwire.v1.Delivery
+	11, // [11:11] is the sub-list for method output_type
+	11, // [11:11] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_messages_router_proto_init() }
@@ -1427,7 +1695,7 @@ func file_messages_router_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_messages_router_proto_rawDesc), len(file_messages_router_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   18,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

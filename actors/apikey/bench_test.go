@@ -22,7 +22,7 @@ func BenchmarkMatched(b *testing.B) {
 			hits := make([]*messages.Hit, 64)
 			for i := range hits {
 				r.router.position++
-				hits[i] = &messages.Hit{Position: r.router.position, K: []uint32{1, 2}, Event: &messages.Event{}}
+				hits[i] = &messages.Hit{Position: r.router.position, K: []uint32{1, 2}, Version: r.router.versions([]uint32{1, 2}), Event: &messages.Event{}}
 			}
 			r.router.number++
 			r.tell(&messages.Matched{KeyId: keyID, Number: r.router.number, Hits: hits})

@@ -134,12 +134,13 @@ func (k *key) noRoom(asked *standing) *messages.Rejected {
 
 // createLive registers the query, learns from where it counts, and writes.
 func (k *key) createLive(ctx actor.Context, s, to *standing) {
+	to.setVersion(1)
 	to.define(to.monitor, to.rule, 0)
-	var put []*messages.Query
+	put := &messages.PutQueries{}
 	if q := to.query(); q != nil {
-		put = append(put, q)
+		put.Put = append(put.Put, q)
 	}
-	k.put(ctx, put, nil, func(ctx actor.Context, position uint64, err error) {
+	k.put(ctx, put, func(ctx actor.Context, position uint64, err error) {
 		if err != nil {
 			k.unput(ctx, to)
 			k.stopChild(ctx, s)
@@ -184,7 +185,9 @@ func (k *key) save(ctx actor.Context, s, to *standing, next func(ctx actor.Conte
 // unput tells the router to forget; should that be lost, the first hit tells it
 // again.
 func (k *key) unput(ctx actor.Context, s *standing) {
-	k.tellRouter(ctx, &messages.PutQueries{KeyId: k.id, Notify: k.shardRef(ctx), Remove: []uint32{s.k()}})
+	k.tellRouter(ctx, &messages.PutQueries{
+		KeyId: k.id, Term: k.stream.term, Remove: []*messages.QueryName{{K: s.k(), Version: s.version()}},
+	})
 }
 
 // putFailed tells the owner why the router did not take a query.
@@ -227,38 +230,46 @@ func (k *key) update(ctx actor.Context, asked *standing, fields []string) {
 	})
 }
 
-// replace makes to what s is, live and durable. A query that ends is written
-// first, so that a failed write has not silenced it meanwhile; any other is
-// live first. err: the write failed; answer: the router did not take it.
+// replace makes to what s is, live and durable. The router has both versions
+// until the store has decided; then the other one is taken out of it. err: the
+// write failed; answer: the router did not take it.
 func (k *key) replace(ctx actor.Context, s, to *standing, next func(ctx actor.Context, answer *messages.Rejected, err error)) {
 	to.define(to.monitor, to.rule, s.revision)
-	before, after := s.query(), to.query()
+	if proto.Equal(s.query(), to.query()) { // the router has nothing to do with the change
+		k.save(ctx, s, to, func(ctx actor.Context, err error) {
+			if err == nil {
+				s.define(to.monitor, to.rule, s.revision)
+			}
+			next(ctx, nil, err)
+		})
+		return
+	}
+	to.setVersion(s.nextVersion())
+	to.define(to.monitor, to.rule, s.revision)
 	commit := func(ctx actor.Context) {
 		k.save(ctx, s, to, func(ctx actor.Context, err error) {
-			switch {
-			case err == nil:
+			s.coming = nil
+			if err == nil {
+				former := &standing{monitor: s.monitor, rule: s.rule}
 				s.define(to.monitor, to.rule, s.revision)
-				if after == nil && before != nil {
-					k.unput(ctx, s)
-				}
-			case after == nil || proto.Equal(before, after):
-			case before == nil:
-				k.unput(ctx, s)
-			default:
-				k.tellRouter(ctx, &messages.PutQueries{KeyId: k.id, Notify: k.shardRef(ctx), Put: []*messages.Query{before}})
+				k.unput(ctx, former)
+			} else {
+				k.unput(ctx, to)
 			}
 			next(ctx, nil, err)
 		})
 	}
-	if after == nil || proto.Equal(before, after) {
+	if to.query() == nil {
 		commit(ctx)
 		return
 	}
-	k.put(ctx, []*messages.Query{after}, nil, func(ctx actor.Context, _ uint64, err error) {
+	k.put(ctx, &messages.PutQueries{Put: []*messages.Query{to.query()}}, func(ctx actor.Context, _ uint64, err error) {
 		if err != nil {
+			k.unput(ctx, to)
 			next(ctx, putFailed(err), nil)
 			return
 		}
+		s.coming = to
 		commit(ctx)
 	})
 }

@@ -35,7 +35,7 @@ func TestCreatedMeansLiveAndDurable(t *testing.T) {
 		if r.stored(actors.RuleRecord(keyID, rule.GetId()), stored); !proto.Equal(stored, rule) {
 			t.Errorf("stored %v, want %v", stored, rule)
 		}
-		if q := r.router.queries[1]; q.GetRule() != "q" {
+		if q := r.router.query(1); q.GetRule() != "q" {
 			t.Errorf("router has %v", r.router.queries)
 		}
 		mon := r.monitor("M", "@NASA")
@@ -116,7 +116,7 @@ func TestUpdates(t *testing.T) {
 
 		// A new query is live at once; where the rule began stays.
 		got := ask[*messages.RuleStands](r, updateRule(a.GetId(), &messages.Rule{Query: "b"}, "query")).GetRule()
-		if got.GetQuery() != "b" || got.GetCreatedPosition() != 100 || got.GetUpdatedMs() <= a.GetUpdatedMs() || r.router.queries[1].GetRule() != "b" {
+		if got.GetQuery() != "b" || got.GetCreatedPosition() != 100 || got.GetUpdatedMs() <= a.GetUpdatedMs() || r.router.query(1).GetRule() != "b" {
 			t.Errorf("updated %v, router %v", got, r.router.queries)
 		}
 		// Another name needs no router, and shows in the next delivery.
@@ -167,7 +167,7 @@ func TestDeletionIsAtOnce(t *testing.T) {
 		if d := testkit.Expect[*messages.Deliveries](p).GetDeliveries(); len(d) != 1 || d[0].GetK() != b.GetK() {
 			t.Errorf("deliveries %v", d)
 		}
-		if r.has(actors.RuleRecord(keyID, a.GetId())) || r.router.queries[a.GetK()] != nil {
+		if r.has(actors.RuleRecord(keyID, a.GetId())) || r.router.query(a.GetK()) != nil {
 			t.Error("left behind")
 		}
 		r.rejected(&messages.DeleteRule{KeyId: keyID, RuleId: a.GetId()})
@@ -299,7 +299,7 @@ func TestACrashInACreation(t *testing.T) {
 		k.Worker.Hold()
 		r.client.Request(r.shard, &messages.CreateRule{KeyId: keyID, Rule: &messages.Rule{Tag: "t", Query: "q"}})
 		k.Settle()
-		if r.router.queries[2] == nil || k.Worker.Held() != 1 {
+		if r.router.query(2) == nil || k.Worker.Held() != 1 {
 			t.Fatalf("router %v, %d jobs", r.router.queries, k.Worker.Held())
 		}
 		k.Worker.Expire() // the write that was on its way does not happen
@@ -310,7 +310,7 @@ func TestACrashInACreation(t *testing.T) {
 			t.Errorf("rules %v", l)
 		}
 		r.match("1", 2) // the router still has it: it is told
-		if r.router.queries[2] != nil {
+		if r.router.query(2) != nil {
 			t.Error("the router keeps a query that no record explains")
 		}
 		if a := r.rule("t", "q"); a.GetK() == 2 {
@@ -340,7 +340,7 @@ func TestAFailedUpdateChangesNothing(t *testing.T) {
 				r.rejected(m)
 				k.Advance(10 * time.Second)
 				got := ask[*messages.RuleStands](r, &messages.GetRule{KeyId: keyID, RuleId: a.GetId()}).GetRule()
-				if !proto.Equal(got, a) || r.router.queries[a.GetK()].GetRule() != "a" {
+				if !proto.Equal(got, a) || r.router.query(a.GetK()).GetRule() != "a" {
 					t.Errorf("stands %v, router %v", got, r.router.queries)
 				}
 				ask[*messages.RuleStands](r, m) // and now it works
@@ -379,7 +379,7 @@ func TestTheRouterDecides(t *testing.T) {
 		}
 		clear(r.router.queries)
 		r.failKey()
-		if len(r.router.queries) != 1 || r.router.queries[b.GetK()] == nil {
+		if len(r.router.queries) != 1 || r.router.query(b.GetK()) == nil {
 			t.Errorf("router has %v", r.router.queries)
 		}
 	})
@@ -402,7 +402,7 @@ func TestASilentRouterMakesAChangeUnavailable(t *testing.T) {
 		testkit.Expect[*messages.Rejected](r.client)
 		r.router.mute = false
 		k.Advance(2 * time.Second)
-		if got := testkit.Expect[*messages.RuleStands](r.client).GetRule(); len(r.router.queries) != 1 || r.router.queries[got.GetK()] == nil {
+		if got := testkit.Expect[*messages.RuleStands](r.client).GetRule(); len(r.router.queries) != 1 || r.router.query(got.GetK()) == nil {
 			t.Errorf("rule %v, router %v", got, r.router.queries)
 		}
 	})
@@ -414,7 +414,7 @@ func TestMonitorsLearnTheirAuthors(t *testing.T) {
 		m := r.monitor("M", "nasa", "esa")
 		r.matchPost(&messages.Post{Id: "1", Author: &messages.Author{Id: "11", Username: "NASA"}}, m.GetK())
 		k.Advance(5 * time.Second)
-		if ids := r.router.queries[m.GetK()].GetMonitor().GetAuthorIds(); len(ids) != 1 || ids[0] != "11" {
+		if ids := r.router.query(m.GetK()).GetMonitor().GetAuthorIds(); len(ids) != 1 || ids[0] != "11" {
 			t.Errorf("router has %v", ids)
 		}
 		stored := &messages.Monitor{}

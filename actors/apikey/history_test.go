@@ -97,7 +97,7 @@ func TestTheRecordOutlivesTheActor(t *testing.T) {
 		if got, want := list(a.GetId()), "3 6/1:n 5/1:n 4/1:u"; got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
-		if l.calls != 2 || len(l.asked) != 2 || l.asked[0].GetCreatedPosition() != 100 {
+		if l.calls != 2 || len(l.asked) != 2 || l.asked[0].GetAfter() != 100 {
 			t.Errorf("%d calls, asked %v", l.calls, l.asked)
 		}
 	})

@@ -143,12 +143,13 @@ func (k *key) answered(ctx actor.Context) {
 
 // put has the router take the queries, and goes on with the position from
 // which they are decided on. It asks a silent router again, a few times.
-func (k *key) put(ctx actor.Context, put []*messages.Query, remove []uint32, next func(ctx actor.Context, position uint64, err error)) {
-	k.tryPut(ctx, &messages.PutQueries{KeyId: k.id, Notify: k.shardRef(ctx), Put: put, Remove: remove}, 5, next)
+func (k *key) put(ctx actor.Context, m *messages.PutQueries, next func(ctx actor.Context, position uint64, err error)) {
+	k.tryPut(ctx, m, 5, next)
 }
 
 func (k *key) tryPut(ctx actor.Context, m *messages.PutQueries, tries int, next func(ctx actor.Context, position uint64, err error)) {
 	asked := proto.Clone(m).(*messages.PutQueries) // every try is a message of its own
+	asked.KeyId, asked.Term = k.id, k.stream.term
 	asked.Id = k.await(ctx, k.cfg.AnswerWithin, func(ctx actor.Context, answer any) {
 		put, ok := answer.(*messages.QueriesPut)
 		switch {
@@ -156,8 +157,8 @@ func (k *key) tryPut(ctx actor.Context, m *messages.PutQueries, tries int, next 
 			k.tryPut(ctx, m, tries-1, next)
 		case !ok:
 			next(ctx, 0, errors.New(detailRouter))
-		case put.GetRefused() != "":
-			next(ctx, 0, &refusedError{put.GetRefused()})
+		case len(put.GetRefused()) > 0:
+			next(ctx, put.GetPosition(), &refusedError{put.GetRefused()[0].GetDetail()})
 		default:
 			next(ctx, put.GetPosition(), nil)
 		}
@@ -174,10 +175,6 @@ func (e *refusedError) Error() string { return e.why }
 // comes, and so behind what was matched before them.
 func (k *key) tellRouter(ctx actor.Context, message any) {
 	ctx.RequestWithCustomSender(k.cfg.Router, message, ctx.Parent())
-}
-
-func (k *key) shardRef(ctx actor.Context) *messages.Ref {
-	return &messages.Ref{Address: ctx.Parent().GetAddress(), Id: ctx.Parent().GetId()}
 }
 
 // write makes data the record's content, nil deletes it, and goes on when that
@@ -304,42 +301,24 @@ func (k *key) refuseQueue(ctx actor.Context) {
 	}
 }
 
-// resync has the router hold exactly what the records say. What it holds
-// besides is removed when it first matches.
+// resync has the router hold exactly what the records say. A query that it
+// refuses is left out.
 func (k *key) resync(ctx actor.Context) {
 	if !k.live() {
-		ctx.Send(k.cfg.Router, &messages.DropKey{KeyId: k.id})
+		ctx.Send(k.cfg.Router, &messages.DropKey{KeyId: k.id, Term: k.stream.term})
 		k.done(ctx, nil)
 		return
 	}
-	k.putEach(ctx, [][]*messages.Query{k.queries()})
-}
-
-// putEach puts groups of queries. The router takes a group all or none, so one
-// that is refused is put query by query, and what is refused then is left out.
-func (k *key) putEach(ctx actor.Context, groups [][]*messages.Query) {
-	for len(groups) > 0 && len(groups[0]) == 0 {
-		groups = groups[1:]
-	}
-	if len(groups) == 0 {
-		k.done(ctx, nil)
-		return
-	}
-	group, rest := groups[0], groups[1:]
-	k.put(ctx, group, nil, func(ctx actor.Context, _ uint64, err error) {
+	k.put(ctx, &messages.PutQueries{Put: k.queries(), All: true}, func(ctx actor.Context, _ uint64, err error) {
 		var refused *refusedError
 		switch {
-		case err == nil:
-		case errors.As(err, &refused) && len(group) > 1:
-			for _, q := range group {
-				rest = append(rest, []*messages.Query{q})
-			}
 		case errors.As(err, &refused):
-			k.log.Error("the router refused a query; it matches nothing", "id", group[0].GetOrigin().GetId(), "error", err)
-		default: // silent for ten seconds: asked again from the beginning
+			k.log.Error("the router refused a query; it matches nothing", "error", err)
+		case err != nil: // silent for ten seconds
 			k.log.Warn("the router does not answer; it is asked again", "error", err)
-			rest = groups
+			k.resync(ctx)
+			return
 		}
-		k.putEach(ctx, rest)
+		k.done(ctx, nil)
 	})
 }

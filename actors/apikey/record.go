@@ -117,7 +117,7 @@ func (k *key) revoke(ctx actor.Context) {
 			k.doneUnknown(ctx, err)
 			return
 		}
-		ctx.Send(k.cfg.Router, &messages.DropKey{KeyId: k.id})
+		ctx.Send(k.cfg.Router, &messages.DropKey{KeyId: k.id, Term: k.stream.term})
 		k.endAll(ctx)
 		k.done(ctx, k.described())
 	})

@@ -41,7 +41,7 @@ type rig struct {
 func newRig(t testing.TB, k *testkit.Kit, change ...func(*apikey.Config)) *rig {
 	r := &rig{
 		t: t, k: k, client: k.Probe(), conns: map[string]*testkit.Probe{}, counts: map[string]int{},
-		router: &router{queries: map[uint32]*messages.Query{}, position: 100}, ledger: newLedgers(),
+		router: &router{queries: map[name]*messages.Query{}, position: 100}, ledger: newLedgers(),
 	}
 	routerPID := k.Spawn("router", func() actor.Actor { return r.router })
 	monitors := monitor.Config{Clock: k.Clock, Props: k.Props}
@@ -188,7 +188,7 @@ func (r *rig) matchPost(p *messages.Post, k ...uint32) {
 	r.router.position++
 	r.router.number++
 	r.tell(&messages.Matched{KeyId: keyID, Number: r.router.number, Hits: []*messages.Hit{{
-		Position: r.router.position, K: k, Event: &messages.Event{Id: p.GetId(), Body: &messages.Event_Post{Post: p}},
+		Position: r.router.position, K: k, Version: r.router.versions(k), Event: &messages.Event{Id: p.GetId(), Body: &messages.Event_Post{Post: p}},
 	}}})
 }
 
@@ -228,13 +228,35 @@ func (r *rig) running() bool {
 
 // router answers as the real one does, and remembers what it was told.
 type router struct {
-	queries  map[uint32]*messages.Query
+	queries  map[name]*messages.Query
 	position uint64
 	number   uint64
 	puts     int
 	drops    int
 	mute     bool
 	refuse   func(*messages.Query) string
+}
+
+// name is a version of a query.
+type name struct{ k, version uint32 }
+
+// query is the newest version of k that is there, nil if none is.
+func (r *router) query(k uint32) (q *messages.Query) {
+	for n, held := range r.queries {
+		if n.k == k && (q == nil || n.version > q.GetVersion()) {
+			q = held
+		}
+	}
+	return q
+}
+
+// versions are the newest of each k.
+func (r *router) versions(ks []uint32) []uint32 {
+	versions := make([]uint32, len(ks))
+	for i, k := range ks {
+		versions[i] = r.query(k).GetVersion()
+	}
+	return versions
 }
 
 // act is done by the router that receives it.
@@ -250,18 +272,19 @@ func (r *router) Receive(ctx actor.Context) {
 	case *messages.PutQueries:
 		r.puts++
 		answer := &messages.QueriesPut{Position: r.position, Id: m.GetId(), KeyId: m.GetKeyId()}
-		for _, q := range m.GetPut() {
-			if r.refuse != nil && answer.Refused == "" {
-				answer.Refused = r.refuse(q)
-			}
+		if m.GetAll() {
+			clear(r.queries)
 		}
-		if answer.Refused == "" {
-			for _, k := range m.GetRemove() {
-				delete(r.queries, k)
+		for _, q := range m.GetPut() {
+			if r.refuse != nil && r.refuse(q) != "" {
+				refused := &messages.QueryName{K: q.GetK(), Version: q.GetVersion()}
+				answer.Refused = append(answer.Refused, &messages.QueryRefused{Query: refused, Detail: r.refuse(q)})
+				continue
 			}
-			for _, q := range m.GetPut() {
-				r.queries[q.GetK()] = q
-			}
+			r.queries[name{q.GetK(), q.GetVersion()}] = q
+		}
+		for _, q := range m.GetRemove() {
+			delete(r.queries, name{q.GetK(), q.GetVersion()})
 		}
 		ctx.Respond(answer)
 	case *messages.DropKey:

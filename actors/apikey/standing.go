@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/birdwire/birdwire/actors"
+	"github.com/birdwire/birdwire/actors/engine/definition"
 	"github.com/birdwire/birdwire/messages"
 )
 
@@ -20,6 +21,8 @@ type standing struct {
 	revision uint64 // of the record
 	origin   *messages.Origin
 	asked    *messages.Query // query() of the definition
+	tried    uint32          // the newest version that the router was asked for
+	coming   *standing       // what the router has already and the store has not
 
 	log  ring
 	hits []*messages.Event // of the frame being handled
@@ -46,11 +49,36 @@ func (s *standing) k() uint32 {
 	return s.monitor.GetK()
 }
 
-func (s *standing) createdPosition() uint64 {
+// definition is what it is to others.
+func (s *standing) definition() definition.Definition {
+	return definition.Definition{Monitor: s.monitor, Rule: s.rule}
+}
+
+func (s *standing) version() uint32 { return s.definition().Version() }
+
+// nextVersion is one that the router was never asked for.
+func (s *standing) nextVersion() uint32 {
+	s.tried = max(s.tried, s.version()) + 1
+	return s.tried
+}
+
+func (s *standing) setVersion(version uint32) {
 	if s.rule != nil {
-		return s.rule.GetCreatedPosition()
+		s.rule.Version = version
+	} else {
+		s.monitor.Version = version
 	}
-	return s.monitor.GetCreatedPosition()
+}
+
+// at is what of it decides on hits of the version; nil: none.
+func (s *standing) at(version uint32) *standing {
+	if c := s.coming; c != nil && c.version() == version {
+		return c
+	}
+	if s.version() == version && s.query() != nil {
+		return s
+	}
+	return nil
 }
 
 func (s *standing) status() string {
@@ -68,26 +96,19 @@ func (s *standing) pastQuery() *messages.Query {
 	if s.asked != nil {
 		return s.asked
 	}
-	if s.rule != nil {
-		r := proto.Clone(s.rule).(*messages.Rule)
-		r.Status = actors.StatusActive
-		return actors.RuleQuery(r)
+	past := s.definition().Clone()
+	if past.Rule != nil {
+		past.Rule.Status = definition.Active
+	} else {
+		past.Monitor.Status = definition.Active
 	}
-	m := proto.Clone(s.monitor).(*messages.Monitor)
-	m.Status = actors.StatusActive
-	return actors.MonitorQuery(m)
+	return past.Query()
 }
 
 // define replaces the definition.
 func (s *standing) define(m *messages.Monitor, r *messages.Rule, revision uint64) {
 	s.monitor, s.rule, s.revision = m, r, revision
-	if r != nil {
-		s.asked = actors.RuleQuery(r)
-		s.origin = &messages.Origin{Kind: messages.OriginKind_ORIGIN_RULE, Id: r.GetId(), Name: r.GetTag()}
-		return
-	}
-	s.asked = actors.MonitorQuery(m)
-	s.origin = &messages.Origin{Kind: messages.OriginKind_ORIGIN_MONITOR, Id: m.GetId(), Name: m.GetName()}
+	s.asked, s.origin = s.definition().Query(), s.definition().Origin()
 }
 
 // record is the name and content of what stands for it in the store.

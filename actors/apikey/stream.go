@@ -56,7 +56,7 @@ func (s *stream) leave(connection string) {
 // matched turns one frame's hits into one message to all connections.
 func (k *key) matched(ctx actor.Context, m *messages.Matched) {
 	if !k.live() {
-		ctx.Send(k.cfg.Router, &messages.DropKey{KeyId: k.id})
+		ctx.Send(k.cfg.Router, &messages.DropKey{KeyId: k.id, Term: k.stream.term})
 		return
 	}
 	if m.GetNumber() != 0 {
@@ -65,7 +65,7 @@ func (k *key) matched(ctx actor.Context, m *messages.Matched) {
 	}
 	deliveries, touched, stale := k.deliveriesOf(m.GetHits())
 	if len(stale) > 0 {
-		k.tellRouter(ctx, &messages.PutQueries{KeyId: k.id, Notify: k.shardRef(ctx), Remove: stale})
+		k.tellRouter(ctx, &messages.PutQueries{KeyId: k.id, Term: k.stream.term, Remove: stale})
 	}
 	if len(deliveries) == 0 {
 		return
@@ -81,7 +81,7 @@ func (k *key) matched(ctx actor.Context, m *messages.Matched) {
 // deliveriesOf also returns the standings that were hit, with the events in
 // s.hits, and the numbers of queries that should not have matched: those of
 // rules deleted or paused, whose removal the router has not heard of or lost.
-func (k *key) deliveriesOf(hits []*messages.Hit) (ds []*messages.Delivery, touched []*standing, stale []uint32) {
+func (k *key) deliveriesOf(hits []*messages.Hit) (ds []*messages.Delivery, touched []*standing, stale []*messages.QueryName) {
 	connected := len(k.stream.joined) > 0
 	now := k.cfg.Clock.Now()
 	for _, hit := range hits {
@@ -91,16 +91,19 @@ func (k *key) deliveriesOf(hits []*messages.Hit) (ds []*messages.Delivery, touch
 		}
 		k.stream.position, k.stream.hitAt = p, now
 		k.history.begins(p)
-		for _, number := range hit.GetK() {
+		last := uint32(0)
+		for i, number := range hit.GetK() {
+			name := &messages.QueryName{K: number, Version: hit.GetVersion()[i]}
 			s := k.standing.byK[number]
-			if s == nil || s.query() == nil {
-				stale = append(stale, number)
+			if s == nil || s.at(name.GetVersion()) == nil {
+				stale = append(stale, name)
 				continue
 			}
-			if p <= messages.Position(s.createdPosition()) {
+			if p <= messages.Position(s.definition().After()) || number == last {
 				continue
 			}
-			d := &messages.Delivery{Position: hit.GetPosition(), K: number, Event: hit.GetEvent(), Origin: s.origin}
+			last = number
+			d := &messages.Delivery{Position: hit.GetPosition(), K: number, Event: hit.GetEvent(), Origin: s.at(name.GetVersion()).origin}
 			ds = append(ds, d)
 			s.log.add(logged{delivery: d, at: now, status: statusOf(connected)})
 			if len(s.hits) == 0 {

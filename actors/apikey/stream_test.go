@@ -65,15 +65,15 @@ func TestRepeatedAndForeignHitsAreDropped(t *testing.T) {
 		a := r.rule("A", "a")
 		p, _ := r.join("c1")
 		hit := func(number, position uint64, ks ...uint32) {
-			r.tell(&messages.Matched{KeyId: keyID, Number: number, Hits: []*messages.Hit{{Position: position, K: ks, Event: &messages.Event{}}}})
+			r.tell(&messages.Matched{KeyId: keyID, Number: number, Hits: []*messages.Hit{{Position: position, K: ks, Version: r.router.versions(ks), Event: &messages.Event{}}}})
 		}
 		hit(1, 101, a.GetK())
 		testkit.Expect[*messages.Deliveries](p)
 		hit(2, 101, a.GetK()) // the router began again: the key has had it
-		r.router.queries[77] = &messages.Query{K: 77}
+		r.router.queries[name{77, 2}] = &messages.Query{K: 77, Version: 2}
 		hit(3, 102, 77) // no such rule: the router is told to forget it
 		p.ExpectNoMessage(0)
-		if r.router.queries[77] != nil || r.router.queries[a.GetK()] == nil {
+		if r.router.query(77) != nil || r.router.query(a.GetK()) == nil {
 			t.Errorf("router has %v", r.router.queries)
 		}
 		hit(4, 100, a.GetK())
@@ -92,7 +92,7 @@ func TestARuleDeliversNothingBeforeItsCreation(t *testing.T) {
 		p.Messages()
 		r.rejoin(p, "c1")
 		r.router.position = 98
-		r.tell(&messages.Matched{KeyId: keyID, Number: 1, Hits: []*messages.Hit{{Position: 100, K: []uint32{a.GetK()}, Event: &messages.Event{}}}})
+		r.tell(&messages.Matched{KeyId: keyID, Number: 1, Hits: []*messages.Hit{{Position: 100, K: []uint32{a.GetK()}, Version: []uint32{a.GetVersion()}, Event: &messages.Event{}}}})
 		p.ExpectNoMessage(0)
 	})
 }
@@ -183,7 +183,7 @@ func TestARestartBringsConnectionsBack(t *testing.T) {
 		a := r.rule("A", "a")
 		p, j := r.join("c1")
 		news := r.connect(messages.Api_API_NEWSRANK, "news")
-		r.router.queries = map[uint32]*messages.Query{}
+		r.router.queries = map[name]*messages.Query{}
 		r.failKey()
 		testkit.Expect[*messages.Rejoin](p)
 		for _, p := range []*testkit.Probe{p, news} { // an ask for credit may have been lost
@@ -191,7 +191,7 @@ func TestARestartBringsConnectionsBack(t *testing.T) {
 				t.Errorf("granted %v", got)
 			}
 		}
-		if r.router.queries[a.GetK()] == nil {
+		if r.router.query(a.GetK()) == nil {
 			t.Error("the router was not told again")
 		}
 		p.Request(r.shard, &messages.AskThrough{ConnectionId: "c1", KeyId: keyID})
@@ -224,7 +224,7 @@ func TestAskQueries(t *testing.T) {
 		ask[*messages.RuleStands](r, &messages.UpdateRule{KeyId: keyID, Rule: &messages.Rule{Id: a.GetId(), Status: "paused"}, Fields: []string{"status"}})
 		got := ask[*messages.Queries](r, &messages.AskQueries{KeyId: keyID}).GetQueries()
 		if len(got) != 2 || got[0].GetK() != m.GetK() || got[0].GetMonitor().GetUsernames()[0] != "nasa" ||
-			got[1].GetK() != b.GetK() || got[1].GetRule() != "b" || got[1].GetCreatedPosition() != 100 || got[1].GetOrigin().GetName() != "B" {
+			got[1].GetK() != b.GetK() || got[1].GetRule() != "b" || got[1].GetAfter() != 100 || got[1].GetOrigin().GetName() != "B" {
 			t.Errorf("queries %v", got)
 		}
 	})
@@ -244,7 +244,7 @@ func TestOrderInEveryOrder(t *testing.T) {
 				r.router.position++
 				r.router.number++
 				ctx.Send(r.shard, &messages.Matched{KeyId: keyID, Number: r.router.number, Hits: []*messages.Hit{
-					{Position: r.router.position, K: []uint32{a.GetK()}, Event: &messages.Event{}},
+					{Position: r.router.position, K: []uint32{a.GetK()}, Version: []uint32{a.GetVersion()}, Event: &messages.Event{}},
 				}})
 			}))
 			if i%7 == 0 {

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/birdwire/birdwire/actors"
+	"github.com/birdwire/birdwire/actors/engine/definition"
 	"github.com/birdwire/birdwire/messages"
 )
 
@@ -40,7 +41,7 @@ func draft(parse func(string) error, stands, change *messages.Rule, fields []str
 			change.MaxResultsPerPoll = defaultResults
 		}
 		if change.GetStatus() == "" {
-			change.Status = actors.StatusActive
+			change.Status = definition.Active
 		}
 		stands, fields = &messages.Rule{}, Fields
 	}
@@ -66,7 +67,7 @@ func set(parse func(string) error, r, change *messages.Rule, field string) *mess
 			return rejected
 		}
 		if r.GetStatus() == "error" { // what was wrong with it is gone
-			r.Status, r.StatusReason = actors.StatusActive, ""
+			r.Status, r.StatusReason = definition.Active, ""
 		}
 	case "interval_seconds":
 		r.IntervalSeconds = change.GetIntervalSeconds()
@@ -97,7 +98,7 @@ func set(parse func(string) error, r, change *messages.Rule, field string) *mess
 
 func setStatus(r *messages.Rule, status string) (why string) {
 	switch status {
-	case actors.StatusActive, "paused", "inactive":
+	case definition.Active, "paused", "inactive":
 	default:
 		return `must be "active", "paused" or "inactive"`
 	}

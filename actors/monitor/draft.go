@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/birdwire/birdwire/actors"
+	"github.com/birdwire/birdwire/actors/engine/definition"
 	"github.com/birdwire/birdwire/messages"
 )
 
@@ -36,7 +37,7 @@ func draft(stands, change *messages.Monitor, fields []string) (*messages.Monitor
 			change.PollIntervalSeconds = defaultInterval
 		}
 		if change.GetStatus() == "" {
-			change.Status = actors.StatusActive
+			change.Status = definition.Active
 		}
 		stands, fields = &messages.Monitor{}, Fields
 	}
@@ -69,7 +70,7 @@ func set(m, change *messages.Monitor, field string) (why string) {
 		m.WebhookSecret = change.GetWebhookSecret()
 		return actors.TextFault(m.WebhookSecret, 0, MaxSecret)
 	case "status":
-		if s := change.GetStatus(); s != actors.StatusActive && s != "paused" {
+		if s := change.GetStatus(); s != definition.Active && s != "paused" {
 			return `must be "active" or "paused"`
 		}
 		if m.GetStatus() != change.GetStatus() {

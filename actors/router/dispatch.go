@@ -7,6 +7,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/actors/router/index"
 	"github.com/birdwire/birdwire/actors/router/match"
 	"github.com/birdwire/birdwire/messages"
@@ -59,10 +60,13 @@ func (d *dispatch) hitKey(o owner, p messages.Position, e *messages.Event) {
 		d.keys = append(d.keys, o.key)
 	}
 	if n := len(o.key.hits); n > 0 && o.key.hits[n-1].GetPosition() == uint64(p) {
-		o.key.hits[n-1].K = append(o.key.hits[n-1].K, o.k)
+		h := o.key.hits[n-1]
+		h.K, h.Version = append(h.K, o.query.k), append(h.Version, o.query.version)
 		return
 	}
-	o.key.hits = append(o.key.hits, &messages.Hit{Position: uint64(p), Event: e, K: []uint32{o.k}})
+	o.key.hits = append(o.key.hits, &messages.Hit{
+		Position: uint64(p), Event: e, K: []uint32{o.query.k}, Version: []uint32{o.query.version},
+	})
 }
 
 func (d *dispatch) hitConnection(s *subscriber, p messages.Position, e *messages.Event, hit match.Hit) {
@@ -88,7 +92,7 @@ func (d *dispatch) hitConnection(s *subscriber, p messages.Position, e *messages
 }
 
 // send tells everyone and is empty again.
-func (d *dispatch) send(ctx actor.Context, sequence uint64) (deliveries int) {
+func (d *dispatch) send(ctx actor.Context, owners actors.Owners, sequence uint64) (deliveries int) {
 	if d.shared == nil {
 		d.shared, d.picked = map[class]*messages.Deliveries{}, map[mask][]*messages.Delivery{}
 	}
@@ -100,14 +104,27 @@ func (d *dispatch) send(ctx actor.Context, sequence uint64) (deliveries int) {
 	}
 	for _, k := range d.keys {
 		for _, h := range k.hits {
-			slices.Sort(h.K)
+			sortHit(h)
 		}
 		k.number++
-		ctx.Send(k.notify, &messages.Matched{KeyId: k.id, Hits: k.hits, Number: k.number, Numbering: k.numbering})
+		ctx.Send(owners.Owner(k.id), &messages.Matched{
+			KeyId: k.id, Hits: k.hits, Number: k.number, Numbering: k.numbering, Term: k.term,
+		})
 		k.hits = nil
 	}
 	d.reset()
 	return deliveries
+}
+
+// sortHit orders by k and version. Few are hit by one event, and mostly in
+// order already.
+func sortHit(h *messages.Hit) {
+	for i := 1; i < len(h.K); i++ {
+		for j := i; j > 0 && (h.K[j] < h.K[j-1] || h.K[j] == h.K[j-1] && h.Version[j] < h.Version[j-1]); j-- {
+			h.K[j], h.K[j-1] = h.K[j-1], h.K[j]
+			h.Version[j], h.Version[j-1] = h.Version[j-1], h.Version[j]
+		}
+	}
 }
 
 func (d *dispatch) reset() {

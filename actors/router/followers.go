@@ -57,25 +57,25 @@ func (r *router) leave(ctx actor.Context, m *messages.Leave) {
 	}
 }
 
-// askThrough answers after all deliveries sent so far. Towards a key the
-// answer goes the way that Matched goes, or it would overtake it.
+// askThrough answers after all deliveries sent so far. A key asks in its
+// shard's name, so that the answer goes the way that Matched goes and does not
+// overtake it.
 func (r *router) askThrough(ctx actor.Context, m *messages.AskThrough) {
-	if m.GetConnectionId() != "" {
-		sub := r.state.subscriptions.connections[m.GetConnectionId()]
-		switch {
-		case sub == nil || m.GetJoin() > sub.join:
-			ctx.Respond(&messages.Rejoin{Join: m.GetJoin()})
-		case m.GetJoin() == sub.join:
-			ctx.Respond(r.throughOf(sub))
+	if m.GetConnectionId() == "" {
+		if key := r.state.subscriptions.key(m.GetKeyId()); key != nil {
+			ctx.Respond(r.throughOfKey(key))
+			return
 		}
+		ctx.Respond(&messages.Through{KeyId: m.GetKeyId(), Position: uint64(r.state.through())})
 		return
 	}
-	through := &messages.Through{KeyId: m.GetKeyId(), Position: uint64(r.state.through())}
-	if key := r.state.subscriptions.keys[m.GetKeyId()]; key != nil {
-		ctx.Send(key.notify, r.throughOfKey(key))
-		return
+	sub := r.state.subscriptions.connections[m.GetConnectionId()]
+	switch {
+	case sub == nil || m.GetJoin() > sub.join:
+		ctx.Respond(&messages.Rejoin{Join: m.GetJoin()})
+	case m.GetJoin() == sub.join:
+		ctx.Respond(r.throughOf(sub))
 	}
-	ctx.Respond(through)
 }
 
 func (r *router) throughOf(sub *subscriber) *messages.Through {
@@ -97,10 +97,10 @@ func (r *router) missed(ctx actor.Context, sequence uint64) {
 		sub.mask, sub.special, sub.newest = mask{}, nil, sequence
 		ctx.Send(sub.pid, r.throughOf(sub))
 	}
-	for _, key := range sortedBy(r.state.subscriptions.keys) {
+	for _, key := range r.state.subscriptions.everyKey() {
 		key.hits = nil
 		key.number++
-		ctx.Send(key.notify, r.throughOfKey(key))
+		ctx.Send(r.cfg.Owners.Owner(key.id), r.throughOfKey(key))
 	}
 }
 

@@ -128,11 +128,10 @@ func TestLeaveIsAnsweredWithTheLastPosition(t *testing.T) {
 // Frames that are gone for good are a hole in everybody's numbers.
 func TestAHoleInTheLogIsOneInTheNumbers(t *testing.T) {
 	run(t, func(r *rig) {
-		c, key := r.Probe(), r.Probe()
+		c, key := r.Probe(), r.owner
 		c.Request(r.pid, join(5, c, "c", "gold"))
 		testkit.Expect[*messages.Joined](c)
-		key.Request(r.pid, &messages.PutQueries{KeyId: "key-1", Notify: key.Ref(), Put: []*messages.Query{{K: 1, Want: &messages.Query_Rule{Rule: "moon"}}}})
-		testkit.Expect[*messages.QueriesPut](key)
+		r.put(&messages.PutQueries{Put: []*messages.Query{ruleQuery(1, 1, "moon")}})
 		r.log.append(article("1", "gold"))
 		r.log.append(article("2", "gold"))
 		r.log.frames[1] = nil

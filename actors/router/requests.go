@@ -7,6 +7,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/actors/router/index"
 	"github.com/birdwire/birdwire/messages"
 )
@@ -36,16 +37,23 @@ func (r *router) pace(ctx actor.Context, lag time.Duration) {
 	}
 }
 
-// put changes a key's queries. A query that does not compile was accepted by a
-// newer version of the language: the key is told, the others stay as they are.
+// put changes a key's queries.
 func (r *router) put(ctx actor.Context, m *messages.PutQueries) {
-	notify := actor.NewPID(m.GetNotify().GetAddress(), m.GetNotify().GetId())
-	if err := r.state.subscriptions.put(r.state.index, m, notify); err != nil {
-		r.cfg.Logger.Error("a key's queries were refused", "key", m.GetKeyId(), "error", err)
-		ctx.Respond(&messages.QueriesPut{Id: m.GetId(), KeyId: m.GetKeyId(), Refused: err.Error()})
+	refused, newest := r.state.subscriptions.put(r.state.index, m)
+	if newest != 0 {
+		ctx.Respond(&messages.NotOwner{KeyId: m.GetKeyId(), Shard: uint32(actors.ShardOf(m.GetKeyId())), Term: newest})
 		return
 	}
-	ctx.Respond(&messages.QueriesPut{Position: uint64(r.state.through()), Id: m.GetId(), KeyId: m.GetKeyId()})
+	for _, q := range refused {
+		r.cfg.Logger.Error("a key's query was refused", "key", m.GetKeyId(), "k", q.GetQuery().GetK(), "error", q.GetDetail())
+	}
+	ctx.Respond(&messages.QueriesPut{Position: uint64(r.state.through()), Id: m.GetId(), KeyId: m.GetKeyId(), Refused: refused})
+	r.merge(ctx)
+}
+
+func (r *router) dropShard(ctx actor.Context, m *messages.DropShard) {
+	r.state.subscriptions.dropShard(r.state.index, int(m.GetShard()), m.GetTerm())
+	ctx.Respond(&messages.ShardDropped{Shard: m.GetShard(), Term: m.GetTerm()})
 	r.merge(ctx)
 }
 

@@ -38,6 +38,7 @@ type Config struct {
 	Clock   actors.Clock
 	Worker  actors.Worker
 	Props   actors.Props
+	Owners  actors.Owners     // where keys are told Matched
 	Journal func() *actor.PID // told to slow down; may return nil
 	Logger  *slog.Logger
 	Observe func(Observation) // one a frame; must not block
@@ -139,7 +140,9 @@ func (r *router) Receive(ctx actor.Context) {
 	case *messages.PutQueries:
 		r.put(ctx, m)
 	case *messages.DropKey:
-		r.state.subscriptions.dropKey(r.state.index, m.GetKeyId())
+		r.state.subscriptions.dropKey(r.state.index, m.GetKeyId(), m.GetTerm())
+	case *messages.DropShard:
+		r.dropShard(ctx, m)
 	case *messages.AskThrough:
 		r.askThrough(ctx, m)
 	case *messages.AskVoids:
@@ -314,7 +317,7 @@ func (r *router) handle(ctx actor.Context, m *messages.FrameAppended, fromLog bo
 		}
 		seen.Hits += hits
 	}
-	seen.Deliveries = r.dispatch.send(ctx, m.GetSequence())
+	seen.Deliveries = r.dispatch.send(ctx, r.cfg.Owners, m.GetSequence())
 	r.state.next = m.GetSequence() + 1
 	if at := m.GetAppendedMs(); at != 0 {
 		seen.Lag = r.cfg.Clock.Now().Sub(time.UnixMilli(at))

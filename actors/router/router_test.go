@@ -11,6 +11,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/actors/engine/repeat"
 	"github.com/birdwire/birdwire/actors/router"
 	"github.com/birdwire/birdwire/actors/router/index"
@@ -66,6 +67,7 @@ type rig struct {
 	log     *plainLog
 	pid     *actor.PID
 	journal *testkit.Probe
+	owner   *testkit.Probe // of every key
 	seen    []router.Observation
 	boom    bool
 }
@@ -73,7 +75,7 @@ type rig struct {
 func run(t *testing.T, test func(r *rig)) {
 	t.Helper()
 	testkit.Run(t, func(k *testkit.Kit) {
-		r := &rig{Kit: k, log: newLog(), journal: k.Probe()}
+		r := &rig{Kit: k, log: newLog(), journal: k.Probe(), owner: k.Probe()}
 		r.start(t)
 		test(r)
 	})
@@ -87,6 +89,7 @@ func (r *rig) start(t *testing.T) {
 	}
 	r.pid = r.SpawnProps("router", router.Props(router.Config{
 		Log: r.log, State: state, Clock: r.Clock, Worker: r.Worker, Props: r.Props, Logger: r.Log,
+		Owners:  actors.OwnersFunc(func(string) *actor.PID { return r.owner.PID() }),
 		Journal: func() *actor.PID { return r.journal.PID() },
 		Observe: func(o router.Observation) {
 			r.seen = append(r.seen, o)
@@ -297,46 +300,6 @@ func TestConnectionsThatAreSentTheSameShareOneMessage(t *testing.T) {
 		if len(first.GetDeliveries()) != 2 || len(third.GetDeliveries()) != 3 {
 			t.Errorf("delivered %v and %v", first, third)
 		}
-	})
-}
-
-func TestOneMessageAKeyAndFrame(t *testing.T) {
-	run(t, func(r *rig) {
-		shard := r.Probe()
-		put := func(id uint64, remove []uint32, rules map[uint32]string) *messages.QueriesPut {
-			m := &messages.PutQueries{KeyId: "key-1", Notify: shard.Ref(), Id: id, Remove: remove}
-			for _, k := range []uint32{1, 2, 3} {
-				if text, ok := rules[k]; ok {
-					m.Put = append(m.Put, &messages.Query{K: k, Want: &messages.Query_Rule{Rule: text}})
-				}
-			}
-			shard.Request(r.pid, m)
-			return testkit.Expect[*messages.QueriesPut](shard)
-		}
-		if at := put(5, nil, map[uint32]string{1: "moon", 2: "from:nasa", 3: "mars"}); at.GetId() != 5 || at.GetPosition() != 0 {
-			t.Fatalf("put at %v", at)
-		}
-		r.Tell(r.pid, r.log.append(post("1", "the moon"), article("9", "the moon"), post("2", "nothing"), post("3", "mars and the moon")))
-		m := testkit.Expect[*messages.Matched](shard)
-		var hits []string
-		for _, h := range m.GetHits() {
-			hits = append(hits, fmt.Sprint(messages.Position(h.GetPosition()).Index(), h.GetK()))
-		}
-		if !slices.Equal(hits, []string{"0 [1 2]", "2 [2]", "3 [1 2 3]"}) || m.GetNumber() != 1 {
-			t.Fatalf("matched %v, number %d", hits, m.GetNumber())
-		}
-		put(6, []uint32{2}, map[uint32]string{1: "sun"})
-		r.Tell(r.pid, r.log.append(post("4", "the moon"), post("5", "the sun")))
-		if m := testkit.Expect[*messages.Matched](shard); len(m.GetHits()) != 1 || m.GetNumber() != 2 {
-			t.Fatalf("matched %v", m)
-		}
-		shard.Request(r.pid, &messages.AskThrough{KeyId: "key-1"})
-		if m := testkit.Expect[*messages.Through](shard); m.GetPosition() != uint64(messages.EndOf(2)) || m.GetKeyId() != "key-1" {
-			t.Fatalf("through %v", m)
-		}
-		shard.Request(r.pid, &messages.DropKey{KeyId: "key-1"})
-		r.Tell(r.pid, r.log.append(post("6", "mars")))
-		shard.ExpectNoMessage(time.Second)
 	})
 }
 

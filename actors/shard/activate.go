@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/birdwire/birdwire/actors"
+	"github.com/birdwire/birdwire/actors/engine/definition"
 	"github.com/birdwire/birdwire/messages"
 )
 
@@ -115,26 +116,22 @@ func load(ctx context.Context, cfg Config, number int, a *activated) error {
 // neither for one that is not active.
 func read(r actors.Record, prefixes []string) (*messages.Key, *messages.Query, error) {
 	key := &messages.Key{}
-	var query *messages.Query
-	switch {
-	case strings.HasPrefix(r.Key, prefixes[0]):
+	if strings.HasPrefix(r.Key, prefixes[0]) {
 		return key, nil, proto.Unmarshal(r.Data, key)
-	case strings.HasPrefix(r.Key, prefixes[1]):
-		m := &messages.Monitor{}
-		if err := proto.Unmarshal(r.Data, m); err != nil {
-			return nil, nil, err
-		}
-		key.Id, query = keyIn(r.Key, prefixes[1]), actors.MonitorQuery(m)
-	default:
-		rule := &messages.Rule{}
-		if err := proto.Unmarshal(r.Data, rule); err != nil {
-			return nil, nil, err
-		}
-		key.Id, query = keyIn(r.Key, prefixes[2]), actors.RuleQuery(rule)
 	}
+	prefix, rule := prefixes[1], false
+	if strings.HasPrefix(r.Key, prefixes[2]) {
+		prefix, rule = prefixes[2], true
+	}
+	d, err := definition.Unmarshal(rule, r.Data)
+	if err != nil {
+		return nil, nil, err
+	}
+	query := d.Query()
 	if query == nil {
 		return nil, nil, nil
 	}
+	key.Id = keyIn(r.Key, prefix)
 	return key, query, nil
 }
 
@@ -194,7 +191,7 @@ func (s *shard) activated(ctx actor.Context, a *activated) {
 // put asks the router; s.queriesPut has the answer.
 func (s *shard) put(ctx actor.Context, p *messages.PutQueries) {
 	p.Id = s.firstPut() + uint64(len(s.puts))
-	p.Notify = &messages.Ref{Address: ctx.Self().GetAddress(), Id: ctx.Self().GetId()}
+	p.Term, p.All = actors.KeyTerm(s.term, 0), true
 	s.puts = append(s.puts, &put{message: p})
 	s.left++
 	ctx.Request(s.cfg.Router, p)
@@ -214,26 +211,19 @@ func (s *shard) putAgain(ctx actor.Context, m *putTime) {
 	s.cfg.Clock.After(s.cfg.PutAgain, ctx.Self(), &putTime{s})
 }
 
-// queriesPut: the router takes a message's queries all or none, so those of a
-// key with one that it refuses are asked for one by one, and the one is left out.
+// queriesPut: a query that the router refuses is left out, and silences its
+// own monitor or rule alone.
 func (s *shard) queriesPut(ctx actor.Context, m *messages.QueriesPut) {
 	i := m.GetId() - s.firstPut()
 	if m.GetId() < s.firstPut() || i >= uint64(len(s.puts)) || s.puts[i].answered {
 		return
 	}
-	p := s.puts[i]
-	p.answered = true
+	s.puts[i].answered = true
 	s.left--
-	switch queries := p.message.GetPut(); {
-	case m.GetRefused() == "":
-	case len(queries) > 1:
-		for _, q := range queries {
-			s.put(ctx, &messages.PutQueries{KeyId: p.message.GetKeyId(), Put: []*messages.Query{q}})
-		}
-	default:
+	for _, refused := range m.GetRefused() {
 		s.cfg.Count("query_refused")
 		s.log.Error("the router refused a query; it matches nothing",
-			"key", p.message.GetKeyId(), "id", queries[0].GetOrigin().GetId(), "error", m.GetRefused())
+			"key", m.GetKeyId(), "k", refused.GetQuery().GetK(), "error", refused.GetDetail())
 	}
 	s.begin(ctx)
 }

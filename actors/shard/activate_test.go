@@ -83,7 +83,7 @@ func TestActivationPutsActiveQueriesOfActiveKeys(t *testing.T) {
 
 		m := testkit.Expect[*messages.PutQueries](r.router)
 		if m.GetKeyId() != keyID || len(m.GetPut()) != 2 || m.GetPut()[0].GetK() != 1 || m.GetPut()[1].GetK() != 2 ||
-			m.GetPut()[1].GetRule() != "two" || m.GetPut()[1].GetCreatedPosition() != 5 || m.GetNotify().GetId() != r.pid.GetId() {
+			m.GetPut()[1].GetRule() != "two" || m.GetPut()[1].GetAfter() != 5 || !m.GetAll() || actors.ShardTerm(m.GetTerm()) != 1 {
 			t.Errorf("put %v", m)
 		}
 		if !r.router.Sender().Equal(r.pid) || r.counts["record_corrupt"] != 1 {
@@ -114,23 +114,16 @@ func TestOneRefusedQueryDoesNotSilenceItsKey(t *testing.T) {
 		}
 		active := false
 		r := newRig(t, k, func(c *shard.Config) { c.Active, c.Logger = func(int) { active = true }, nil }).start()
-		put := map[string]bool{}
-		for range 4 {
-			m := testkit.Expect[*messages.PutQueries](r.router)
-			answer := &messages.QueriesPut{Id: m.GetId(), KeyId: keyID}
-			for _, q := range m.GetPut() {
-				if q.GetRule() == "bad" {
-					answer.Refused = "does not compile"
-				}
-			}
-			if answer.Refused == "" {
-				put[m.GetPut()[0].GetRule()] = true
-			}
-			r.router.Reply(answer)
+		m := testkit.Expect[*messages.PutQueries](r.router)
+		if len(m.GetPut()) != 3 {
+			t.Errorf("put %v", m)
 		}
-		k.Settle()
-		if !active || !put["good"] || !put["fine"] || len(put) != 2 || r.counts["query_refused"] != 1 {
-			t.Errorf("active %v, put %v, counts %v", active, put, r.counts)
+		r.router.Reply(&messages.QueriesPut{Id: m.GetId(), KeyId: keyID, Refused: []*messages.QueryRefused{
+			{Query: &messages.QueryName{K: 2}, Detail: "does not compile"},
+		}})
+		r.router.ExpectNoMessage(time.Minute)
+		if !active || r.counts["query_refused"] != 1 {
+			t.Errorf("active %v, counts %v", active, r.counts)
 		}
 	})
 }

@@ -23,6 +23,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/actors/journal"
 	"github.com/birdwire/birdwire/actors/router"
 	"github.com/birdwire/birdwire/actors/router/index"
@@ -161,6 +162,7 @@ func (n *Node) spawn(ctx context.Context) (err error) {
 	journalState, lane := journal.NewState(state.Window()), state.Fork(index.Config{})
 	n.router, err = n.system.Spawn("router", router.Props(router.Config{
 		Log: n.journalLog, State: state, Clock: n.clock, Worker: n.reading, Props: n.system.Props,
+		Owners:  actors.OwnersFunc(func(keyID string) *actor.PID { return n.shards.Owner(keyID) }), // there are none before the shards
 		Journal: func() *actor.PID { return actor.NewPID(n.cfg.Name, "journal") },
 		Logger:  n.log.With("actor", "router"), Observe: n.metrics.handled,
 	}), runtime.RestartWithBudget)

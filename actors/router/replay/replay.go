@@ -5,6 +5,7 @@
 package replay
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -48,7 +49,8 @@ func (e Entry) lost() (messages.Lost, bool) {
 	return l, e.Frame == nil && e.Loss != messages.NotLost
 }
 
-// Request asks for what the queries want in (From, Through].
+// Request asks for what the queries want in (From, Through], each of them in
+// the stretch for which it holds.
 type Request struct {
 	Queries    []*messages.Query
 	From       messages.Position
@@ -141,7 +143,9 @@ type queries struct {
 func newQueries(all []*messages.Query) (*queries, error) {
 	x := index.New(index.Config{})
 	sorted := slices.Clone(all)
-	slices.SortFunc(sorted, func(a, b *messages.Query) int { return int(a.GetK()) - int(b.GetK()) })
+	slices.SortFunc(sorted, func(a, b *messages.Query) int {
+		return cmp.Or(cmp.Compare(a.GetK(), b.GetK()), cmp.Compare(a.GetVersion(), b.GetVersion()))
+	})
 	for i, q := range sorted {
 		compiled, err := rule.Compile(q)
 		if err != nil {
@@ -158,8 +162,8 @@ func newQueries(all []*messages.Query) (*queries, error) {
 func (q *queries) deliver(ds []*messages.Delivery, p messages.Position, e *messages.Event) []*messages.Delivery {
 	for _, hit := range q.matcher.Match(q.snapshot, e) {
 		query := q.all[hit.ID]
-		if uint64(p) <= query.GetCreatedPosition() {
-			continue
+		if uint64(p) <= query.GetAfter() || query.GetUntil() != 0 && uint64(p) > query.GetUntil() {
+			continue // another version's to decide, or nobody's
 		}
 		shown := e
 		if hit.Event != nil {

@@ -113,7 +113,7 @@ func TestStretchesTogetherAreTheWhole(t *testing.T) {
 func TestAQueryIsNotDeliveredThePast(t *testing.T) {
 	log := &plainLog{first: 1, frames: []*messages.Frame{{Events: []*messages.Event{post("a", "moon"), post("b", "moon")}}, {Events: []*messages.Event{post("c", "moon")}}}}
 	queries := rules("moon", "moon")
-	queries[1].CreatedPosition = uint64(messages.At(1, 0))
+	queries[1].After = uint64(messages.At(1, 0))
 	got := all(t, log, replay.Request{Queries: queries, Through: messages.EndOf(2), Frames: 10, Deliveries: 10})
 	if want := []string{"a.1", "b.1", "b.2", "c.1", "c.2"}; !slices.Equal(names(got), want) {
 		t.Fatalf("replayed %v, want %v", names(got), want)
