@@ -24,7 +24,7 @@ func (l *link) write(ctx context.Context, text []byte) error {
 	return l.ws.Write(ctx, websocket.MessageText, text)
 }
 
-// goodbye closes with a word; a connection that broke meanwhile has no one to
+// goodbye closes with a word; a connection that broke in between has no one to
 // hear it.
 func (l *link) goodbye() { _ = l.ws.Close(websocket.StatusNormalClosure, "") }
 

@@ -7,7 +7,7 @@
 //		…
 //	}
 //
-// A stream connects anew when its connection breaks: after 1 s, doubling to
+// A stream connects again when its connection breaks: after 1 s, doubling to
 // 30 s, never sooner than the server's Retry-After. It subscribes again by
 // itself, and where it was opened with Resume it goes on after the last event
 // it had, so that none is lost or repeated. What no retry can cure (a bad or

@@ -27,7 +27,7 @@ var (
 
 // Error is what the server answered instead of what was asked for.
 type Error struct {
-	Status int    // HTTP, or the one that a close code stands for
+	Status int    // HTTP, or the one that a close code means
 	Code   int    // WebSocket close code; 0 over HTTP
 	Short  string // stable word, such as "not_found"
 	Detail string // the sentence for a person

@@ -43,7 +43,7 @@ const (
 )
 
 // Push sends one body as it is: a JSON object, an array, or NDJSON, at most 16
-// MiB. An *Error beside it says in Pushed what was done.
+// MiB. An *Error with it says in Pushed what was done.
 func (c *Client) Push(ctx context.Context, kind Kind, body io.Reader) (*Pushed, error) {
 	header := http.Header{"Content-Type": {"application/x-ndjson"}}
 	var text bytes.Buffer
@@ -84,7 +84,7 @@ func (c *Client) DeleteArticle(ctx context.Context, id, source string) error {
 // object. It goes in batches, and where the server is busy (429, 503) it waits
 // as told and sends the batch again, as long as ctx lasts; what was taken the
 // first time is not counted as a duplicate. Lines in Rejected are those of r.
-// progress is told the sum after each batch; it may be nil. Beside an error,
+// progress is told the sum after each batch; it may be nil. With an error,
 // Pushed is what was done before it.
 func (c *Client) Publish(ctx context.Context, kind Kind, r io.Reader, progress func(Pushed)) (Pushed, error) {
 	var sum Pushed

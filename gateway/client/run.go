@@ -9,7 +9,7 @@ import (
 	"github.com/coder/websocket"
 )
 
-// run reads, and connects anew, until the stream ends.
+// run reads, and connects again, until the stream ends.
 func (s *Stream) run(ctx context.Context, conn *link) {
 	defer close(s.done)
 	defer close(s.messages)
@@ -48,7 +48,7 @@ func (s *Stream) attach(conn *link) {
 	s.conn = conn
 }
 
-// reconnect tries until a connection stands or no retry can help.
+// reconnect tries until there is a connection or no retry can help.
 func (s *Stream) reconnect(ctx context.Context, why error) (*link, error) {
 	for {
 		wait := s.wait.next()

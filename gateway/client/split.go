@@ -29,7 +29,7 @@ type batch struct {
 func split(r io.Reader, send func(batch) error) error {
 	in := bufio.NewReaderSize(r, 64<<10)
 	if ahead, err := in.Peek(len(mark)); err == nil && string(ahead) == mark {
-		_, _ = in.Discard(len(mark)) // it stands in the buffer
+		_, _ = in.Discard(len(mark)) // it is in the buffer
 	}
 	c, err := firstCharacter(in)
 	switch {

@@ -28,7 +28,7 @@ type Options struct {
 
 const (
 	// buffered frames are read ahead of Next; past it reading stops, and a
-	// server closes those who stay behind.
+	// server closes those who read too slowly.
 	buffered = 64
 	// longSilence is how long a connection may show no sign of life: servers
 	// ping every 30 s.

@@ -1,6 +1,6 @@
 // Package repeat decides which events of a log are repeats.
 //
-// An event is a repeat if its id stands at any of the Size events before it.
+// An event is a repeat if one of the Size events before it has its id.
 // That is a property of the log alone, with no clock in it, so every router
 // and every replay that has read those events decides alike. It is not exact
 // history: an id that comes back later than that is new again.
@@ -110,7 +110,7 @@ func (w *Window) find(k key) (slot uint64, found bool) {
 	}
 }
 
-// expire forgets the event at ring place at, unless its id stands again later.
+// expire forgets the event at ring place at, unless its id comes again later.
 func (w *Window) expire(at int) {
 	slot, found := w.find(w.ring[at])
 	if !found || w.table[slot] != uint32(at)+1 {

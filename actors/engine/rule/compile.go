@@ -91,8 +91,8 @@ func anyValue(k Kind, list []string, clean func(string) string) *Expr {
 	return oneOf(any)
 }
 
-// anyWords holds where one of the phrases stands; everywhere where there is
-// none. A phrase of signs alone is refused: it could never stand anywhere, and
+// anyWords holds where one of the phrases is; everywhere where there is
+// none. A phrase of signs alone is refused: it could never be anywhere, and
 // whoever wrote it would wait for ever.
 func anyWords(k Kind, field string, list []string) (*Expr, error) {
 	var any []*Expr

@@ -50,7 +50,7 @@ func TestCorpus(t *testing.T) {
 	}
 }
 
-// Every kind of atom, operator and alias stands in the corpus, on a rule that
+// Every kind of atom, operator and alias is in the corpus, on a rule that
 // matches and on one that does not; but those that no source supplies.
 func TestCorpusIsComplete(t *testing.T) {
 	matched, missed := map[string]bool{}, map[string]bool{}

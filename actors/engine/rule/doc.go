@@ -47,7 +47,7 @@ type Doc struct {
 // address is a URL of a post.
 type address struct {
 	url    string
-	inText bool // its words stand in the text already
+	inText bool // its words are in the text already
 }
 
 // Reset makes the document that of an event. An event of clusters.ranked has

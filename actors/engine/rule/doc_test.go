@@ -38,7 +38,7 @@ func barePost() *messages.Event {
 	}}}
 }
 
-// What the index stands on: an exact atom holds for the documents that have
+// What the index relies on: an exact atom holds for the documents that have
 // its key and for no others, and every other atom's keys are necessary.
 func TestKeysAreNecessary(t *testing.T) {
 	var d rule.Doc

@@ -112,7 +112,7 @@ func (d *Doc) entities(k Kind, sign string, list []string, has uint64) {
 	}
 }
 
-// links adds the words of the post's URLs, and of the pages behind them.
+// links adds the words of the post's URLs, and of the pages they lead to.
 func (d *Doc) links(p *messages.Post) {
 	for _, l := range p.GetUrls() {
 		if u := l.GetUrl(); u != "" {

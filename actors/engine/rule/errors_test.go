@@ -12,7 +12,7 @@ import (
 	"github.com/birdwire/birdwire/actors/engine/rule"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "write the golden files again")
 
 // golden runs say over every line of a file that is not indented, and holds
 // the indented lines below it against the answer.
@@ -86,7 +86,7 @@ var hostile = []struct{ name, rule, want string }{
 	{"closed brackets", strings.Repeat("(", 512) + strings.Repeat(")", 512), "at most 64 groups"},
 	{"negated brackets", strings.Repeat("-(", 512), "at most 64 groups"},
 	{"closing brackets", strings.Repeat(")", 1024), "no group is open"},
-	{"minuses", strings.Repeat("-", 1024), "right behind the minus"},
+	{"minuses", strings.Repeat("-", 1024), "right after the minus"},
 	{"a thousand ORs", strings.Repeat("a OR ", 1000) + "a", "at most 1024 characters"},
 	{"ORs alone", strings.Repeat("OR ", 341), "found \"OR\""},
 	{"quotation marks", strings.Repeat(`"`, 1023), "between the quotation marks"},

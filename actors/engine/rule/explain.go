@@ -33,7 +33,7 @@ func Explain(x *Expr, d *Doc) *Explanation {
 	return e
 }
 
-// Explain is that of the rule's expression, behind its sample where it has one.
+// Explain is that of the rule's expression, after its sample if it has one.
 func (r *Rule) Explain(d *Doc) *Explanation {
 	e := Explain(r.Expr, d)
 	if r.Sample >= 100 {

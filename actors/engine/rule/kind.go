@@ -8,7 +8,7 @@ type Kind uint8
 const (
 	KindInvalid Kind = iota
 
-	// Of posts, able to stand alone.
+	// Of posts, valid alone.
 	KindKeyword      // one token of the text, of a quoted text, or of a URL
 	KindPhrase       // adjacent tokens of the same
 	KindProximity    // all of Tokens with at most N others between the outermost
@@ -32,7 +32,7 @@ const (
 	KindPointRadius  // Geo: longitude, latitude, radius in metres
 	KindBoundingBox  // Geo: west, south, east, north
 
-	// Of posts, only beside one that stands alone.
+	// Of posts, valid only with one that is valid alone.
 	KindIs             // Value: retweet, reply, quote, verified, nullcast
 	KindHas            // Value: hashtags, cashtags, links, mentions, media, images, video_link, geo
 	KindLang           // Value: code as compared, folded
@@ -64,7 +64,7 @@ const (
 	kinds // how many there are
 )
 
-// field is where a kind's tokens stand.
+// field is where a kind's tokens are.
 func (k Kind) field() (Field, bool) {
 	switch k {
 	case KindKeyword, KindPhrase, KindProximity:

@@ -82,7 +82,7 @@ func keysOfLanguage(code string) []uint64 {
 	return keys
 }
 
-// languageCodes are ISO 639-1, and what X has beside it for posts whose
+// languageCodes are ISO 639-1, and what X has in addition for posts whose
 // language is not one.
 const languageCodes = " aa ab ae af ak am an ar as av ay az ba be bg bh bi bm bn bo br bs ca ce ch co cr cs cu cv cy da de dv dz " +
 	"ee el en eo es et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht hu hy hz ia id ie ig ii ik io is it iu ja jv " +

@@ -19,8 +19,8 @@ func (p *parser) space() {
 	p.pos += len(p.in[p.pos:]) - len(strings.TrimLeftFunc(p.in[p.pos:], unicode.IsSpace))
 }
 
-// run is what stands up to the next space, bracket or quotation mark, spaces
-// before it skipped. The parser moves behind those spaces, not over the run.
+// run is what comes up to the next space, bracket or quotation mark, spaces
+// before it skipped. The parser moves past those spaces, not past the run.
 func (p *parser) run() string {
 	p.space()
 	return p.here()
@@ -45,7 +45,7 @@ func (p *parser) boundary() error {
 	return nil
 }
 
-// quoted reads a string in quotation marks. \" and \\ stand for " and \.
+// quoted reads a string in quotation marks. \" and \\ mean " and \.
 func (p *parser) quoted() (string, error) {
 	open := p.pos
 	var b strings.Builder
@@ -61,10 +61,10 @@ func (p *parser) quoted() (string, error) {
 			b.WriteByte(c)
 		}
 	}
-	return "", p.fail(open, "a quotation mark that is never closed", `a second " behind the phrase`, "")
+	return "", p.fail(open, "a quotation mark that is never closed", `a second " after the phrase`, "")
 }
 
-// bracketed reads what stands in [ ].
+// bracketed reads what is in [ ].
 func (p *parser) bracketed() (string, error) {
 	end := strings.IndexByte(p.in[p.pos:], ']')
 	if end < 0 {

@@ -40,7 +40,7 @@ func (d *Doc) counted(a *Atom, n int64) bool {
 	return d.post.GetAuthor() != nil && a.Lo <= n && n <= a.Hi
 }
 
-// phrase says whether the words stand in the stream one behind the other. No
+// phrase says whether the words are in the stream, each right after the one before. No
 // word's hash is 0, so that none is found over a gap.
 func phrase(stream, words []uint64) bool {
 	for i := 0; i+len(words) <= len(stream); i++ {
@@ -51,9 +51,9 @@ func phrase(stream, words []uint64) bool {
 	return false
 }
 
-// near says whether all the words stand in the stream, in any order, with at
+// near says whether all the words are in the stream, in any order, with at
 // most n others between the outermost of them. A word that is asked for twice
-// must stand there twice. There are at most maxProximity words.
+// must be there twice. There are at most maxProximity words.
 func near(stream, words []uint64, n int) bool {
 	span := len(words) + n
 	for i, h := range stream {
@@ -79,7 +79,7 @@ func near(stream, words []uint64, n int) bool {
 	return false
 }
 
-// containsFold says whether the folded needle stands in s, without case.
+// containsFold says whether the folded needle is in s, without case.
 func containsFold(s, needle string) bool {
 	for i := 0; i < len(s); i++ {
 		if s[i] >= 0x80 {

@@ -19,7 +19,7 @@ var newsrankTypes = map[string][]string{
 
 // compileNewsrank: AND between the fields, OR inside one; a field restrains
 // only the events that have it. Every event has a category and a title, so
-// these two stand before the types:
+// these two come before the types:
 //
 //	categories keywords (
 //	    item.new sources embeddings

@@ -9,13 +9,13 @@ import (
 type operator struct {
 	kind    Kind
 	user    bool   // its value is a user
-	company bool   // stands only beside an operator that stands alone
+	company bool   // valid only with an operator that is valid alone
 	noData  bool   // no source supplies what it asks for
 	example string // of its value
 	read    func(v value) (*Expr, *problem)
 }
 
-// value is what stands behind an operator's colon.
+// value is what comes after an operator's colon.
 type value struct {
 	name    string // the operator's, as it is printed
 	kind    Kind
@@ -100,7 +100,7 @@ var aliases = map[string]string{
 	"geo_bounding_box":       "bounding_box",
 }
 
-// flagValues are the values of is: and has:, each with the one it stands for.
+// flagValues are the values of is: and has:, each with the one it means.
 var flagValues = map[Kind]map[string]string{
 	KindIs: {"retweet": "retweet", "reply": "reply", "quote": "quote", "verified": "verified", "nullcast": "nullcast"},
 	KindHas: {
@@ -124,7 +124,7 @@ func operatorName(s string) (string, bool) {
 	return name, true
 }
 
-// operator reads the operator whose name stands here.
+// operator reads the operator whose name is here.
 func (p *parser) operator(written string, negated bool) (*Expr, error) {
 	start := p.pos
 	name := strings.ToLower(written)
@@ -156,7 +156,7 @@ func (p *parser) operator(written string, negated bool) (*Expr, error) {
 	return x, nil
 }
 
-// value reads what stands behind the colon.
+// value reads what comes after the colon.
 func (p *parser) value(name string, op *operator) (value, error) {
 	v := value{name: name, kind: op.kind, pos: p.pos}
 	var err error
@@ -169,7 +169,7 @@ func (p *parser) value(name string, op *operator) (value, error) {
 		v.pos++
 		v.text, err = p.bracketed()
 	case r == '(':
-		return v, p.fail(p.pos, `"("`, "a value right behind "+name+":", "the operator before each value, as in ("+name+":"+op.example+" OR "+name+":…)")
+		return v, p.fail(p.pos, `"("`, "a value right after "+name+":", "the operator before each value, as in ("+name+":"+op.example+" OR "+name+":…)")
 	default:
 		v.text = p.here()
 		p.pos += len(v.text)
@@ -181,7 +181,7 @@ func (p *parser) value(name string, op *operator) (value, error) {
 					suggestion = name + ":" + strings.TrimPrefix(next, "@")
 				}
 			}
-			return v, p.fail(v.pos, found, "a value right behind "+name+":, such as "+op.example, suggestion)
+			return v, p.fail(v.pos, found, "a value right after "+name+":, such as "+op.example, suggestion)
 		}
 	}
 	if err != nil {

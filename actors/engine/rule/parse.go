@@ -42,7 +42,7 @@ type parser struct {
 	negated  int // groups around that are negated
 	sample   int
 	sampled  bool
-	at       map[*Expr]span // where each expression stands, for what validation says
+	at       map[*Expr]span // where each expression is, for what validation says
 	warnings []Warning
 }
 
@@ -58,7 +58,7 @@ func (p *parser) check(limit int) error {
 				return &SyntaxError{Position: n, Found: "a byte that is not UTF-8", Expected: "text in UTF-8"}
 			}
 			if r == utf8.RuneError { // what decoders of JSON make of such a byte: without it the rule would say something else
-				return &SyntaxError{Position: n, Found: "U+FFFD, which stands for text that was lost on the way", Expected: "text in UTF-8"}
+				return &SyntaxError{Position: n, Found: "U+FFFD, the sign for text that was lost on the way", Expected: "text in UTF-8"}
 			}
 			if unicode.IsControl(r) && !unicode.IsSpace(r) {
 				return &SyntaxError{Position: n, Found: fmt.Sprintf("the control character %U", r), Expected: "text"}
@@ -121,7 +121,7 @@ func (p *parser) conjunction() (*Expr, error) {
 	p.space()
 	from := p.pos
 	var terms []*Expr
-	only := -1 // where a sample: stands
+	only := -1 // where a sample: is
 	for {
 		p.space()
 		if p.pos == len(p.in) || p.in[p.pos] == ')' || p.run() == "OR" {
@@ -143,12 +143,12 @@ func (p *parser) conjunction() (*Expr, error) {
 	case len(terms) > 0:
 		return p.join(OpAnd, terms, from), nil
 	case only >= 0:
-		return nil, p.fail(only, quote(p.in[only:p.pos]), "a term beside it: a sample of everything is not a rule", "")
+		return nil, p.fail(only, quote(p.in[only:p.pos]), "a term next to it: a sample of everything is not a rule", "")
 	}
 	return nil, p.noTerm()
 }
 
-// noTerm is the error where a term should stand and none does.
+// noTerm is the error where a term is expected and there is none.
 func (p *parser) noTerm() error {
 	const expected = "a term (a word, a \"phrase\", #tag, @user, from:, …)"
 	switch {
@@ -183,7 +183,7 @@ func (p *parser) term() (*Expr, error) {
 		if rest := strings.TrimLeft(p.in[p.pos:], "- \t\n"); rest != "" && rest[0] != ')' {
 			suggestion = "-" + firstWord(rest)
 		}
-		return nil, p.fail(start, found, "a term right behind the minus", suggestion)
+		return nil, p.fail(start, found, "a term right after the minus", suggestion)
 	}
 	if p.peek() == '(' {
 		p.warn(start, "a negated group excludes what matches the group as a whole; X advises to negate each term")
@@ -253,7 +253,7 @@ func (p *parser) phrase() (*Expr, error) {
 	p.pos += len(digits)
 	n, err := strconv.Atoi(digits)
 	if err != nil || n < 0 || n > maxDistance || digits[0] == '+' {
-		return nil, p.fail(at, quote("~"+digits), fmt.Sprintf("a distance of 0 to %d words behind the ~", maxDistance), "")
+		return nil, p.fail(at, quote("~"+digits), fmt.Sprintf("a distance of 0 to %d words after the ~", maxDistance), "")
 	}
 	switch words := len(x.Atom.Tokens); {
 	case words > maxProximity:

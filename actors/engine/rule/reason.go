@@ -113,7 +113,7 @@ func (d *Doc) addressPieces() []piece {
 	return out
 }
 
-// wordsReason says where the words stand, or which are missing.
+// wordsReason says where the words are, or which are missing.
 func (d *Doc) wordsReason(a *Atom, holds bool, pieces []piece) string {
 	var b text.Buffer
 	seen := map[uint64]bool{}
@@ -155,7 +155,7 @@ func (d *Doc) wordsReason(a *Atom, holds bool, pieces []piece) string {
 	case a.Kind == KindProximity:
 		return fmt.Sprintf("the words are there, with more than %d others between them", a.N)
 	}
-	return "the words are there, but not one behind the other"
+	return "the words are there, but not next to each other in this order"
 }
 
 // excerpt shows the place with a few words around it.

@@ -53,7 +53,7 @@ type Warning struct {
 // SyntaxError says where a rule is refused and what would be accepted.
 type SyntaxError struct {
 	Position   int    // characters from 0
-	Found      string // what stands there
+	Found      string // what is there
 	Expected   string // what could
 	Suggestion string // what was probably meant, "" where nothing is likely
 }

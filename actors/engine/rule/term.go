@@ -23,7 +23,7 @@ func (p *parser) hashtag(sign int) (*Expr, error) {
 	}
 	value := text.Fold(tag)
 	if value == "" {
-		return nil, p.fail(start, quote(p.in[start:p.pos]), "a hashtag right behind the #", p.joined("#"))
+		return nil, p.fail(start, quote(p.in[start:p.pos]), "a hashtag right after the #", p.joined("#"))
 	}
 	if strings.IndexFunc(value, unicode.IsLetter) < 0 {
 		p.warn(start, "a hashtag has a letter in it: #%s is none to X", value)
@@ -39,7 +39,7 @@ func (p *parser) mention(sign int) (*Expr, error) {
 	name, e := readName(v, "@")
 	if e != nil {
 		if v.text == "" {
-			return nil, p.fail(start, quote(p.in[start:p.pos]), "a username right behind the @", p.joined("@"))
+			return nil, p.fail(start, quote(p.in[start:p.pos]), "a username right after the @", p.joined("@"))
 		}
 		return nil, p.fail(max(start, v.pos+e.at), e.found, e.expected, e.suggestion)
 	}
@@ -73,7 +73,7 @@ func isTicker(s string) bool {
 	return len(b.Entities) == 1 && b.Entities[0].Kind == text.Cashtag && int(b.Entities[0].End) == len(s)+1
 }
 
-// joined is a sign and the word behind the space that follows it: what was
+// joined is a sign and the word after the space that follows it: what was
 // probably meant by "# tag".
 func (p *parser) joined(sign string) string {
 	if w := p.in[p.pos:]; firstWord(w) != "" && unicode.IsSpace(p.peek()) {
@@ -166,6 +166,6 @@ func (p *parser) remark(start int, s string) {
 		takes = knownLanguage(language(next)) && len(next) > 1
 	}
 	if takes {
-		p.warn(start, "%q is a keyword here: the operator is written %s:, with its value right behind", s, name)
+		p.warn(start, "%q is a keyword here: the operator is written %s:, with its value right after it", s, name)
 	}
 }

@@ -1,6 +1,6 @@
 package rule
 
-// needsCompany are the kinds that stand only beside one that stands alone:
+// needsCompany are the kinds that are valid only with one that is valid alone:
 // they would match too much by themselves.
 func (k Kind) needsCompany() bool {
 	op := operators[operatorNames[k]]
@@ -8,7 +8,7 @@ func (k Kind) needsCompany() bool {
 }
 
 // stands says whether every document for which x holds (fails, where holds is
-// false) was found by an operator that can stand alone.
+// false) was found by an operator that is valid alone.
 func stands(x *Expr, holds bool) bool {
 	switch x.Op {
 	case OpAtom:
@@ -32,15 +32,15 @@ func (p *parser) standsAlone(x *Expr) error {
 	if stands(x, true) {
 		return nil
 	}
-	const company = "a keyword, phrase, #tag, @user, from: or another operator that can stand alone"
+	const company = "a keyword, phrase, #tag, @user, from: or another operator that is valid alone"
 	if x.Op == OpOr {
 		for _, branch := range x.Args {
 			if !stands(branch, true) {
-				return p.refuse(branch, "beside it "+company+": every branch of an OR must stand alone")
+				return p.refuse(branch, "with it "+company+": every branch of an OR must be valid alone")
 			}
 		}
 	}
-	return p.refuse(x, "beside it "+company)
+	return p.refuse(x, "with it "+company)
 }
 
 // refuse names the operator that lacks company: the first that needs it, else

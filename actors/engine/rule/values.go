@@ -200,7 +200,7 @@ func (p *parser) sampleOf(start int, v value, negated bool) error {
 	}
 	p.sample, p.sampled = int(n), true
 	if p.depth > 0 {
-		p.warnOnce("sample: applies to the whole rule, not to the group it stands in")
+		p.warnOnce("sample: applies to the whole rule, not to the group it is in")
 	}
 	return nil
 }

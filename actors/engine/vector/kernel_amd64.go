@@ -32,7 +32,7 @@ func sumsVNNI(rows *int8, fours int, event *int8, next *int8, bounds *float64, o
 //go:noescape
 func sumsAVX2(rows *int8, n int, event *int8, next *int8, bounds *float64, out *int32)
 
-// intsVNNI reads up to three rows past n, which may be written meanwhile by
+// intsVNNI reads up to three rows past n, which may be written at the same time by
 // the set's owner; what comes of them is thrown away.
 func intsVNNI(rows *int8, n int, event *probe, next *page, out *[pageRows]int32) {
 	sumsVNNI(rows, (n+3)/4, &event.ints[0], &next.ints[0], &next.scale[0], &out[0])

@@ -9,7 +9,7 @@ import (
 const slack = 1e-9
 
 // BatchMax is how many events pass over the filters together in MatchBatch: as
-// many as stay in the second cache beside a page.
+// many as stay in the second cache together with a page.
 const BatchMax = 8
 
 // Hit is one filter that an event passes.

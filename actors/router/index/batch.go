@@ -6,11 +6,11 @@ import (
 	"github.com/birdwire/birdwire/actors/engine/rule"
 )
 
-// place is where in words something stands, in twos of words: a record or an
+// place is where in words something is, in twos of words: a record or an
 // id, which are both at even ones.
 type place uint32
 
-// records are compiled queries one behind the other.
+// records are compiled queries one after the other.
 type records struct {
 	words   []uint32
 	count   int // records
@@ -20,7 +20,7 @@ type records struct {
 	atoms map[uint64]*rule.Atom
 }
 
-// all is each record and where it stands.
+// all is each record and where it is.
 func (r *records) all() iter.Seq2[place, record] {
 	return func(yield func(place, record) bool) {
 		for at := uint32(0); at < uint32(len(r.words)); {
@@ -35,7 +35,7 @@ func (r *records) all() iter.Seq2[place, record] {
 
 func (r *records) record(at place) record { return record(r.words[2*int(at):]) }
 
-// id is the one that stands at a place. The place is also its tombstone.
+// id is the one at a place. The place is also its tombstone.
 func (r *records) id(at place) ID {
 	w := r.words[2*int(at):][:2:2]
 	return ID(w[0]) | ID(w[1])<<32
@@ -52,7 +52,7 @@ type batch struct {
 	dead tombstones
 }
 
-// add takes over the record that was just written behind the last one.
+// add takes over the record that was just written after the last one.
 func (b *batch) add(id ID, begin int, c *coder) {
 	if b.byID == nil {
 		b.byID = map[ID]place{}

@@ -9,7 +9,7 @@ import (
 )
 
 // build makes one segment of everything living in the sources. It only reads
-// them, so it may run beside anything.
+// them, so it may run at the same time as anything.
 func build(sources []view, common *frequencies) *segment {
 	b := builder{sources: sources, common: common}
 	b.gather()

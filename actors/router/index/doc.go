@@ -15,7 +15,7 @@
 //
 //	document ─▶ keys ─▶ table ─▶ postings ─▶ signature ─▶ program ─▶ ids
 //
-// A posting stands under its anchor and carries a signature: the fingerprints
+// A posting is kept under its anchor and carries a signature: the fingerprints
 // of up to two further keys that the query needs if it is to match by way of
 // this anchor. A document's fingerprints are a bitmap of 65,536 bits, so that
 // a posting whose needs are not met is passed over without touching memory
@@ -33,9 +33,9 @@
 //
 // Small segments are merged as they are sealed, a few thousand queries at the
 // most. Larger merges are jobs ([Merge]) that the owner hands to whoever may
-// work for long, and installs when they are done; what was removed meanwhile
+// work for long, and installs when they are done; what was removed in between
 // stays removed. A merge drops what is dead, stores identical queries once and
-// chooses the anchors anew by what is common in the documents seen since.
+// chooses the anchors again by what is common in the documents seen since.
 //
 // Rejected: one mutable index under a lock (a writer stops every matcher); an
 // append-only dictionary of key numbers (the keys are 64-bit hashes already:

@@ -70,7 +70,7 @@ type writer struct {
 	tail    []byte
 	phrases map[uint64][]uint64
 	named   []uint64 // the phrases in the order of their leaves
-	at      []int    // of each, where in words its leaf stands
+	at      []int    // of each, where in words its leaf is
 }
 
 // jump writes n's leaves: on to t where n holds, to f where it does not.

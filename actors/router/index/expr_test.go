@@ -58,7 +58,7 @@ func evalLetters(x *rule.Expr, keys []uint64) bool {
 }
 
 // Expressions over a few letters, with all that a change can do: put, replace,
-// remove, seal, merge beside changes, old snapshots.
+// remove, seal, merge during changes, old snapshots.
 func TestLettersAgainstOracle(t *testing.T) {
 	for seed := range uint64(60) {
 		r := rand.New(rand.NewPCG(seed, 1))

@@ -130,7 +130,7 @@ func (m *matcher) first(at place) bool {
 }
 
 // similarity is the best cosine of the query's semantic filters that the
-// document passes, those behind a negation excepted.
+// document passes, except those under a negation.
 func (m *matcher) similarity(q record) float32 {
 	best, passed := 0.0, false
 	for i := range q.leaves() {

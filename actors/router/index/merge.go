@@ -16,7 +16,7 @@ const (
 	// deadShare: a segment with more than one dead query in so many is
 	// rewritten.
 	deadShare = 3
-	// relearn: a segment's anchors are chosen anew when this many times as many
+	// relearn: a segment's anchors are chosen again when this many times as many
 	// documents have been counted as when they were chosen.
 	relearn = 8
 	// relearnFrom is how many documents must have been counted at least.

@@ -62,7 +62,7 @@ func shuffled(r *rand.Rand, e *rule.Expr) *rule.Expr {
 }
 
 // However a query is written, it is the same query: one program, whoever
-// asked for it and in whatever order its terms stand.
+// asked for it and in whatever order its terms come.
 func TestOneProgramHoweverWritten(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 1))
 	for range 300 {

@@ -15,7 +15,7 @@ import (
 // maxDepth bounds how deep an expression nests; the walks over it recurse.
 const maxDepth = 1000
 
-// node is an expression in normal form: negations stand at the leaves, no
+// node is an expression in normal form: negations are at the leaves, no
 // constants and no group of one inside, arguments in an order of their own, so
 // that two expressions that differ in the order of their terms are the same.
 type node struct {
@@ -39,7 +39,7 @@ type leafKind uint8
 const (
 	leafKey     leafKind = iota // holds exactly if the document has the key
 	leafMeaning                 // the same, the key being a semantic filter's
-	leafPhrase                  // holds if the tokens stand in the text, adjacent; the key names them
+	leafPhrase                  // holds if the tokens are in the text, adjacent; the key names them
 	leafAtom                    // the atom of that hash decides
 )
 
@@ -200,7 +200,7 @@ func isPhrase(a *rule.Atom) bool {
 }
 
 // hashAtom names an atom. Keyed, unlike the hashes of tokens: one customer's
-// phrase must not be made to stand for another's.
+// phrase must not be taken for another's.
 func hashAtom(seed maphash.Seed, a *rule.Atom) uint64 {
 	var h maphash.Hash
 	h.SetSeed(seed)

@@ -61,7 +61,7 @@ func places(key uint64) (a, b uint64) {
 }
 
 // observe counts one document. Only the lower of a key's two counters grows,
-// so that rare keys are less blurred by the common ones beside them.
+// so that rare keys are less blurred by the common ones next to them.
 func (f *frequencies) observe(keys []uint64) {
 	for _, k := range keys {
 		i, j := places(k)

@@ -54,7 +54,7 @@ type view struct {
 // live is how many of the segment's queries are wanted.
 func (v *view) live() int { return v.queries - v.dead.count }
 
-// find is where id stands, dead or alive.
+// find is where id is, removed or not.
 func (s *segment) find(id ID) (place, bool) {
 	if id < s.lowest || id > s.highest {
 		return 0, false
@@ -87,7 +87,7 @@ func hashKey(key uint64) uint64 {
 	return h ^ h>>32
 }
 
-// fingerprint is a key's bit in the document's bitmap; never 0, which stands
+// fingerprint is a key's bit in the document's bitmap; never 0, which means
 // for no need.
 func fingerprint(key uint64) uint16 {
 	f := uint16(key * 0xd6e8feb86659fd93 >> 48)

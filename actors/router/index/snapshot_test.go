@@ -88,7 +88,7 @@ func TestAnswersAreThoseOfASnapshot(t *testing.T) {
 	running.Wait()
 }
 
-// A merge anchors queries anew by what has been common since.
+// A merge anchors queries again by what has been common since.
 func TestMergeLearnsWhatIsCommon(t *testing.T) {
 	r := rand.New(rand.NewPCG(8, 1))
 	x := New(Config{InlineMost: 10})
@@ -108,7 +108,7 @@ func TestMergeLearnsWhatIsCommon(t *testing.T) {
 	}
 	before := anchored()
 	if before < n/4 {
-		t.Fatalf("only %d of %d queries stand under the common key to begin with", before, n)
+		t.Fatalf("only %d of %d queries are under the common key at first", before, n)
 	}
 	var scratch Scratch
 	d := &rule.Doc{Classes: rule.ClassPost}
@@ -120,7 +120,7 @@ func TestMergeLearnsWhatIsCommon(t *testing.T) {
 		x.Install(m)
 	}
 	if after := anchored(); after > n/100 {
-		t.Errorf("%d of %d queries still stand under a key that every document has; %d did before", after, n, before)
+		t.Errorf("%d of %d queries are still under a key that every document has; %d did before", after, n, before)
 	}
 }
 

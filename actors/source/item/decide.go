@@ -31,7 +31,7 @@ type Plan struct {
 
 // Decide compares drafts, in order, with what the table holds of their
 // identities. A second draft of one identity is compared with what the first
-// leaves behind.
+// results in.
 func Decide(drafts []*messages.Event, states map[string]State, r Rules) Plan {
 	d := decider{rules: r, states: states, now: make(map[string]*messages.Item)}
 	for i, draft := range drafts {
@@ -43,7 +43,7 @@ func Decide(drafts []*messages.Event, states map[string]State, r Rules) Plan {
 type decider struct {
 	rules  Rules
 	states map[string]State
-	now    map[string]*messages.Item // what the drafts so far leave behind
+	now    map[string]*messages.Item // what the drafts so far result in
 	plan   Plan
 }
 
@@ -80,8 +80,8 @@ func (d *decider) known(identity string) *messages.Item {
 	return d.states[identity].Item
 }
 
-// read is an article that stands at its source. One that was withdrawn and
-// stands there again is created anew.
+// read is an article that its source shows. One that was withdrawn and
+// is shown again is created again.
 func (d *decider) read(i int, draft *messages.Article) {
 	identity := Identity(draft)
 	last := d.known(identity)

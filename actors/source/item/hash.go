@@ -14,7 +14,7 @@ import (
 // ContentHash covers what a reader would see change, and nothing else.
 //
 // Left out on purpose: our own times; tracking parameters and image queries,
-// which many publishers sign anew with every request; the order of tags. The
+// which many publishers sign again with every request; the order of tags. The
 // publication date counts only where dated is set: pushers mean the date they
 // send, while feeds that stamp every item with the time of the request would
 // make each poll an update of everything.

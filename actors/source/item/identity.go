@@ -59,7 +59,7 @@ var kinds = map[messages.ArticleAction]string{
 
 // eventID is source + item + kind + revision. The source is the one that the
 // identity carries and not the actor's: two actors that read the same article
-// must come to the same id. 128 bits of the identity's hash stand for it, as
+// must come to the same id. 128 bits of the identity's hash name it, as
 // it may be a URL of any length.
 func eventID(a *messages.Article, action messages.ArticleAction, revision uint32) string {
 	sum := sha256.Sum256([]byte(a.GetIdentity()))

@@ -152,7 +152,7 @@ func mix(a, b []entry) []entry {
 	all := make([]entry, 0, len(a)+len(b))
 	i, j := 0, 0
 	for i < len(a) || j < len(b) {
-		// Whichever is further behind its share is next.
+		// The one that has had less of its share is next.
 		if j == len(b) || i < len(a) && i*len(b) <= j*len(a) {
 			all = append(all, a[i])
 			i++
@@ -164,7 +164,7 @@ func mix(a, b []entry) []entry {
 	return all
 }
 
-// mark is where the playing stands.
+// mark is how far the playing has come.
 type mark struct {
 	Round int `json:"round"` // from 1
 	Next  int `json:"next"`  // of the entries

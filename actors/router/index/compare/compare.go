@@ -1,4 +1,4 @@
-// Package compare measures the index beside expr-lang, a well-known engine for
+// Package compare compares the index with expr-lang, a well-known engine for
 // boolean expressions in Go, on the same rules and posts in the same run. It
 // is a module of its own, so that what it compares with never becomes one of
 // the product's dependencies.

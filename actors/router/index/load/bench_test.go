@@ -21,7 +21,7 @@ func compiled(b *testing.B, g *Generator, n int) []*rule.Compiled {
 	return list
 }
 
-// BenchmarkBulkPut is a cold start's share of the index: rules put one behind
+// BenchmarkBulkPut is a cold start's share of the index: rules put one after
 // the other, batches sealed as they fill.
 func BenchmarkBulkPut(b *testing.B) {
 	queries := compiled(b, New(Config{Seed: 5, Skip: Broad}), 50_000)

@@ -6,7 +6,7 @@
 // prints; it is never used by a running node.
 //
 // Posts have 6–35 words from 500,000, by a Zipf law (s 1.07, v 2.7), of which
-// 12 % bring the word they usually stand with; 35 % have hashtags, 45 %
+// 12 % bring the word they usually come with; 35 % have hashtags, 45 %
 // mentions, 45 % are retweets, 30 % have links; 2 million people write them
 // (s 1.05). Of the rules 30 % are one term, 40 % an AND of two or three, 15 %
 // an OR of two to eight, 15 % nested; 35 % name a language, 40 % want no
@@ -149,7 +149,7 @@ func (g *Generator) asked() uint64 {
 	}
 }
 
-// partner is the word that w usually stands with.
+// partner is the word that w usually comes with.
 func partner(w uint64) uint64 { return (w*2654435761 + 97) % (words / 10) }
 
 // Post is the next post, as an event.

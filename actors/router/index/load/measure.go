@@ -19,7 +19,7 @@ type Options struct {
 	Updates int // rules added while matching goes on; default 500
 
 	Now func() time.Time // the clock
-	// Go runs work beside the caller, as a worker would; nil: merges run in
+	// Go runs work at the same time as the caller, as a worker would; nil: merges run in
 	// between, and their effect on matching is not measured. Now must be safe
 	// to be called from there.
 	Go func(work func())
@@ -70,7 +70,7 @@ type Result struct {
 	Merges      int     // that ran while rules were added
 
 	// Matching a post on the segments that a bulk load leaves, before the merge
-	// of them all and while it runs beside.
+	// of them all and while it runs.
 	Unmerged, During Times
 }
 

@@ -43,7 +43,7 @@ func TestMeasureFillsEverything(t *testing.T) {
 func TestMeasureWithoutAWorker(t *testing.T) {
 	r, err := Measure(Options{Config: Config{Seed: 3, Skip: Selective}, Rules: 100, Posts: 10, Updates: 10, Now: ticking()})
 	if err != nil || r.During.Max != 0 {
-		t.Errorf("%v, matching beside merges took %v; there was nothing beside", err, r.During)
+		t.Errorf("%v, matching during merges took %v; there was no merge", err, r.During)
 	}
 }
 
