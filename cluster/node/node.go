@@ -99,10 +99,10 @@ func Start(ctx context.Context, cfg Config) (_ *Node, err error) {
 // listen binds both addresses first: a port that is taken is said before
 // anything is opened.
 func (n *Node) listen() (err error) {
-	if n.publicListener, err = net.Listen("tcp", n.cfg.Listen); err != nil {
+	if n.publicListener, err = listen(n.cfg.Listen); err != nil {
 		return fmt.Errorf("listen on %s for clients: %w", n.cfg.Listen, err)
 	}
-	if n.adminListener, err = net.Listen("tcp", n.cfg.Admin); err != nil {
+	if n.adminListener, err = listen(n.cfg.Admin); err != nil {
 		return fmt.Errorf("listen on %s for operators: %w", n.cfg.Admin, err)
 	}
 	return nil
