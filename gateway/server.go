@@ -13,7 +13,7 @@ type Config struct {
 	IdleTimeout       time.Duration // between requests; default 2 min
 	RequestTimeout    time.Duration // for a request to arrive and its answer to be taken, at most; default 5 min
 	MaxHeaderBytes    int           // request line included; default 64 KiB, so that filters fit in a query
-	CertFile, KeyFile string        // PEM; both or neither
+	Certificate       *Certificate  // nil: no TLS
 	Proxies           Proxies
 	Log               *slog.Logger // required
 	AccessLevel       slog.Level   // of one line a request; default info
@@ -50,16 +50,13 @@ func (c Config) validate() error {
 	if c.Log == nil {
 		return errors.New("new server: Log is missing")
 	}
-	if (c.CertFile == "") != (c.KeyFile == "") {
-		return errors.New("new server: a certificate needs its key file and a key its certificate file: give both or neither")
-	}
 	return nil
 }
 
 // NewServer is an HTTP/1.1 server for handler with limits on what a client may
 // send before it is known, an access log, and a recover around each request.
 // Who reads a body sets a shorter time limit than the last resort here; a
-// hijacked connection has none. With certificates TLSConfig is set: serve it
+// hijacked connection has none. With a certificate TLSConfig is set: serve it
 // by ServeTLS(listener, "", "").
 func NewServer(cfg Config, handler http.Handler) (*http.Server, error) {
 	cfg = cfg.withDefaults()
@@ -78,12 +75,8 @@ func NewServer(cfg Config, handler http.Handler) (*http.Server, error) {
 		Protocols:         protocols,
 		ErrorLog:          slog.NewLogLogger(cfg.Log.Handler(), slog.LevelWarn),
 	}
-	if cfg.CertFile != "" {
-		config, err := TLSConfig(cfg.CertFile, cfg.KeyFile, cfg.Log)
-		if err != nil {
-			return nil, err
-		}
-		s.TLSConfig = config
+	if cfg.Certificate != nil {
+		s.TLSConfig = cfg.Certificate.config()
 	}
 	return s, nil
 }

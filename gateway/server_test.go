@@ -178,13 +178,14 @@ func TestServerLimitsHeaders(t *testing.T) {
 
 func TestServerConfig(t *testing.T) {
 	for name, cfg := range map[string]Config{
-		"no log":    {},
-		"half pair": {Log: slog.New(slog.DiscardHandler), CertFile: "x"},
-		"no file":   {Log: slog.New(slog.DiscardHandler), CertFile: "/nowhere/x", KeyFile: "/nowhere/y"},
+		"no log": {},
 	} {
 		if _, err := NewServer(cfg, http.NotFoundHandler()); err == nil {
 			t.Errorf("%s was taken", name)
 		}
+	}
+	if _, err := LoadCertificate("/nowhere/x", "/nowhere/y", slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "/nowhere/x") {
+		t.Errorf("a certificate that is not there: %v, want its file named", err)
 	}
 }
 
@@ -203,8 +204,8 @@ func TestCertificateReload(t *testing.T) {
 	certFile, keyFile := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
 	writePair(t, certFile, keyFile, 1)
 	log := &journalLog{}
-	c := &certificate{certFile: certFile, keyFile: keyFile, log: slog.New(slog.NewTextHandler(log, nil))}
-	if err := c.load(); err != nil {
+	c, err := LoadCertificate(certFile, keyFile, slog.New(slog.NewTextHandler(log, nil)))
+	if err != nil {
 		t.Fatal(err)
 	}
 	now := time.Now()
@@ -239,13 +240,30 @@ func TestCertificateReload(t *testing.T) {
 	if got := serial(10 * time.Second); got != "3" {
 		t.Fatalf("not recovered: %s", got)
 	}
+	writePair(t, certFile, keyFile, 4)
+	if err := c.Reload(); err != nil {
+		t.Fatal(err)
+	}
+	if got := serial(10 * time.Second); got != "4" {
+		t.Fatalf("not reloaded when asked to: %s", got)
+	}
+	if err := os.Remove(certFile); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Reload(); err == nil || serial(10*time.Second) != "4" {
+		t.Fatalf("reloaded without a file: %v", err)
+	}
 }
 
 func TestServerTLS(t *testing.T) {
 	dir := t.TempDir()
 	certFile, keyFile := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
 	writePair(t, certFile, keyFile, 7)
-	addr := serve(t, Config{Log: slog.New(slog.DiscardHandler), CertFile: certFile, KeyFile: keyFile}, http.NotFoundHandler())
+	certificate, err := LoadCertificate(certFile, keyFile, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := serve(t, Config{Log: slog.New(slog.DiscardHandler), Certificate: certificate}, http.NotFoundHandler())
 	d := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2", "http/1.1"}}}
 	conn, err := d.DialContext(context.Background(), "tcp", addr)
 	if err != nil {

@@ -12,26 +12,12 @@ import (
 // certCheck is how often at most the files are looked at.
 const certCheck = time.Second
 
-// TLSConfig serves the certificate in the two PEM files and reads them anew
-// when they change. They are looked at on handshakes, at most once a second:
-// a watcher on the folder misses what certificate tools do with symlinks. A
-// new pair that does not load (one file written, the other not yet) leaves
-// the old one in service and is said in the log.
-func TLSConfig(certFile, keyFile string, log *slog.Logger) (*tls.Config, error) {
-	c := &certificate{certFile: certFile, keyFile: keyFile, log: log}
-	if err := c.load(); err != nil {
-		return nil, err
-	}
-	return &tls.Config{
-		MinVersion: tls.VersionTLS12,
-		NextProtos: []string{"http/1.1"}, // a WebSocket upgrade needs it
-		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-			return c.current(time.Now()), nil
-		},
-	}, nil
-}
-
-type certificate struct {
+// Certificate is the pair in two PEM files, read again when they change. They
+// are looked at on handshakes, at most once a second: a watcher on the folder
+// misses what certificate tools do with symlinks. A new pair that does not load
+// (one file written, the other not yet) leaves the old one in service and is
+// said in the log.
+type Certificate struct {
 	certFile, keyFile string
 	log               *slog.Logger
 
@@ -41,7 +27,35 @@ type certificate struct {
 	checked time.Time
 }
 
-func (c *certificate) load() error {
+// LoadCertificate reads the pair for the first time.
+func LoadCertificate(certFile, keyFile string, log *slog.Logger) (*Certificate, error) {
+	c := &Certificate{certFile: certFile, keyFile: keyFile, log: log}
+	if err := c.load(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// Reload reads the files now, changed or not. After an error the old pair is
+// served on.
+func (c *Certificate) Reload() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.checked = time.Now()
+	return c.load()
+}
+
+func (c *Certificate) config() *tls.Config {
+	return &tls.Config{
+		MinVersion: tls.VersionTLS12,
+		NextProtos: []string{"http/1.1"}, // a WebSocket upgrade needs it
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+			return c.current(time.Now()), nil
+		},
+	}
+}
+
+func (c *Certificate) load() error {
 	stamp, err := c.stat()
 	if err != nil {
 		return fmt.Errorf("load certificate: %w", err)
@@ -55,7 +69,7 @@ func (c *certificate) load() error {
 	return nil
 }
 
-func (c *certificate) current(now time.Time) *tls.Certificate {
+func (c *Certificate) current(now time.Time) *tls.Certificate {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if now.Sub(c.checked) < certCheck {
@@ -74,7 +88,7 @@ func (c *certificate) current(now time.Time) *tls.Certificate {
 }
 
 // stat follows symlinks: a swapped one is a change.
-func (c *certificate) stat() (string, error) {
+func (c *Certificate) stat() (string, error) {
 	var stamp string
 	for _, file := range []string{c.certFile, c.keyFile} {
 		info, err := os.Stat(file)

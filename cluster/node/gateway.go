@@ -58,10 +58,15 @@ func (n *Node) serve() (err error) {
 	if err != nil {
 		return err
 	}
-	if n.public, err = n.server(gateway.JSONErrors(mux), "public", n.cfg.CertFile, n.cfg.KeyFile); err != nil {
+	if n.cfg.CertFile != "" {
+		if n.certificate, err = gateway.LoadCertificate(n.cfg.CertFile, n.cfg.KeyFile, n.log.With("listener", "public")); err != nil {
+			return err
+		}
+	}
+	if n.public, err = n.server(gateway.JSONErrors(mux), "public", n.certificate); err != nil {
 		return err
 	}
-	if n.admin, err = n.server(operators, "admin", "", ""); err != nil {
+	if n.admin, err = n.server(operators, "admin", nil); err != nil {
 		return err
 	}
 	n.public.RegisterOnShutdown(queries.stop)
@@ -84,13 +89,22 @@ func (n *Node) operators(keys gateway.Keys, queries rest.Queries, proxies gatewa
 	})
 }
 
-func (n *Node) server(h http.Handler, name, cert, key string) (*http.Server, error) {
+func (n *Node) server(h http.Handler, name string, certificate *gateway.Certificate) (*http.Server, error) {
 	return gateway.NewServer(gateway.Config{
-		CertFile: cert, KeyFile: key, Proxies: n.cfg.Proxies, Log: n.log.With("listener", name),
+		Certificate: certificate, Proxies: n.cfg.Proxies, Log: n.log.With("listener", name),
 		AccessLevel: -4, // debug: a server that streams has better news than its requests
 		Panicked:    n.metrics.requestPanics.Inc,
 		Observe:     n.metrics.requested,
 	}, h)
+}
+
+// Reload reads again what may change while the node runs: its certificate.
+// After an error the old one is served on.
+func (n *Node) Reload() error {
+	if n.certificate == nil {
+		return nil
+	}
+	return n.certificate.Reload()
 }
 
 // run serves until the server is shut down; a listener that breaks ends the node.

@@ -30,6 +30,7 @@ import (
 	"github.com/birdwire/birdwire/cluster/runtime"
 	"github.com/birdwire/birdwire/cluster/store"
 	"github.com/birdwire/birdwire/cluster/store/nats"
+	"github.com/birdwire/birdwire/gateway"
 	"github.com/birdwire/birdwire/gateway/ws"
 	"github.com/birdwire/birdwire/messages"
 )
@@ -57,6 +58,7 @@ type Node struct {
 
 	public, admin                 *http.Server
 	publicListener, adminListener net.Listener
+	certificate                   *gateway.Certificate // of the public listener; nil: none
 	serving                       sync.WaitGroup
 
 	ready  atomic.Bool

@@ -37,6 +37,12 @@ func run(t testing.TB, dir string, args ...string) *process {
 // runProgram starts any program; args begin with its name.
 func runProgram(t testing.TB, dir string, environ []string, path string, args ...string) *process {
 	t.Helper()
+	return runPrepared(t, dir, environ, func(*exec.Cmd) {}, path, args...)
+}
+
+// runPrepared is runProgram with the last word on how the process begins.
+func runPrepared(t testing.TB, dir string, environ []string, prepare func(*exec.Cmd), path string, args ...string) *process {
+	t.Helper()
 	if dir == "" {
 		dir = t.TempDir()
 	}
@@ -56,6 +62,7 @@ func runProgram(t testing.TB, dir string, environ []string, path string, args ..
 		}
 	}
 	p.cmd.Env = append(p.cmd.Env, environ...)
+	prepare(p.cmd)
 	if err := p.cmd.Start(); err != nil {
 		t.Fatalf("start %s: %v", strings.Join(args, " "), err)
 	}

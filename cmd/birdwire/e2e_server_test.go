@@ -3,6 +3,8 @@ package main_test
 import (
 	"context"
 	"errors"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -31,13 +33,25 @@ var readyLine = regexp.MustCompile(`(?m)^ready listen=(\S+) admin=(\S+)\n`)
 // that it is ready. Later flags win over those that tests have in common.
 func start(t testing.TB, dir string, flags ...string) *server {
 	t.Helper()
+	s := prepared(t, dir, func(*exec.Cmd) {}, flags...)
+	s.ready()
+	return s
+}
+
+// prepared is a server that may not be ready yet, with the last word on how its
+// process begins.
+func prepared(t testing.TB, dir string, prepare func(*exec.Cmd), flags ...string) *server {
+	t.Helper()
 	if dir == "" {
 		dir = filepath.Join(t.TempDir(), "data")
 	}
-	s := &server{dir: dir, process: run(t, "", append([]string{
-		"serve", "--data", dir, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--drain", "20ms", "--log-level", "debug",
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &server{dir: dir, process: runPrepared(t, "", nil, prepare, self, append([]string{
+		"birdwire", "serve", "--data", dir, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--drain", "20ms", "--log-level", "debug",
 	}, flags...)...)}
-	s.ready()
 	t.Cleanup(s.checkLog)
 	return s
 }
@@ -67,8 +81,13 @@ func (s *server) checkLog() {
 // ready reads the line that says where the server is.
 func (s *server) ready() {
 	s.t.Helper()
-	at := s.out.await(s.t, readyLine)
-	s.public, s.admin = at[1], at[2]
+	s.at(s.out.await(s.t, readyLine))
+}
+
+// at takes the addresses, which a match of two groups has found.
+func (s *server) at(match []string) {
+	s.t.Helper()
+	s.public, s.admin = match[1], match[2]
 	token, err := client.AdminToken(s.dir)
 	if err != nil {
 		s.t.Fatal(err)

@@ -6,6 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"os/signal"
+	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -22,7 +26,8 @@ func (c *cli) serve() *cobra.Command {
 
 It prints one line on stdout once it is ready, and logs on stderr. SIGTERM or
 SIGINT drains it: clients are told to reconnect, what was accepted is kept, and
-it exits 0. A second signal ends it at once.
+it exits 0. A second signal ends it at once. SIGHUP reads the log's level and
+the certificate again.
 
 --dev needs nothing else: sample headlines and posts come in at a human pace,
 one key is made for each API, and lines to paste are printed.
@@ -55,18 +60,14 @@ file to begin with.`,
 			}
 			return cfg.print(c.stdout)
 		}
-		nodeConfig.Logger = c.logger(cfg)
-		return c.runNode(cmd.Context(), cfg, nodeConfig, *asJSON)
+		log := c.serverLog(cfg)
+		defer log.writer.flush(flushTime)
+		nodeConfig.Logger = log.Logger
+		running := &server{cli: c, cfg: cfg, log: log}
+		defer running.survive(cmd)()
+		return running.run(cmd.Context(), nodeConfig, *asJSON)
 	}
 	return cmd
-}
-
-func (c *cli) logger(cfg *config) *slog.Logger {
-	options := &slog.HandlerOptions{Level: cfg.level("log.level")}
-	if cfg.str("log.format") == "json" {
-		return slog.New(slog.NewJSONHandler(c.stderr, options))
-	}
-	return slog.New(slog.NewTextHandler(c.stderr, options))
 }
 
 // node is the configuration as the node takes it.
@@ -95,13 +96,67 @@ func (c *config) node() (node.Config, error) {
 	}, nil
 }
 
-// stopTime is how long a node may take to stop beyond its drain period.
-const stopTime = 20 * time.Second
+const (
+	// stopTime is how long a node may take to stop beyond its drain period.
+	stopTime = 20 * time.Second
+	// flushTime is how long the end waits for whoever reads the log.
+	flushTime = 2 * time.Second
+)
 
-func (c *cli) runNode(ctx context.Context, cfg *config, nodeConfig node.Config, asJSON bool) (err error) {
-	log := nodeConfig.Logger
-	for _, name := range cfg.strange {
-		log.Warn("variable is no setting and is ignored", "name", name)
+// server is a running "serve".
+type server struct {
+	*cli
+	cfg  *config
+	log  *serverLog
+	node atomic.Pointer[node.Node] // nil until it has started
+}
+
+// survive keeps the process alive when whoever reads its output goes, and has
+// SIGHUP read the log's level and the certificate again. The end undoes it.
+func (s *server) survive(cmd *cobra.Command) (undo func()) {
+	signal.Ignore(syscall.SIGPIPE) // on 1 and 2 it would end a Go program
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	done := make(chan struct{})
+	go func() { // ends with undo
+		for {
+			select {
+			case <-hangups:
+				s.reload(cmd)
+			case <-done:
+				return
+			}
+		}
+	}()
+	return func() {
+		signal.Stop(hangups)
+		close(done)
+	}
+}
+
+// reload takes over what can change while the server runs. What is wrong
+// leaves everything as it was.
+func (s *server) reload(cmd *cobra.Command) {
+	cfg, err := s.loadConfig(cmd)
+	if err != nil {
+		s.log.Error("SIGHUP: the settings are not taken over; mend them and send it again", "error", err)
+		return
+	}
+	level := cfg.level("log.level")
+	s.log.level.Set(level)
+	if n := s.node.Load(); n != nil {
+		if err := n.Reload(); err != nil {
+			s.log.Error("SIGHUP: the certificate is not taken over, the old one stays in service", "error", err)
+			return
+		}
+	}
+	s.log.Log(cmd.Context(), max(level, slog.LevelInfo), "SIGHUP: the log's level and the certificate were read again; other settings need a restart",
+		"level", level, "certificate", cfg.str("tls.cert"))
+}
+
+func (s *server) run(ctx context.Context, nodeConfig node.Config, asJSON bool) (err error) {
+	for _, name := range s.cfg.strange {
+		s.log.Warn("variable is no setting and is ignored", "name", name)
 	}
 	n, err := node.Start(ctx, nodeConfig)
 	if err != nil {
@@ -110,6 +165,7 @@ func (c *cli) runNode(ctx context.Context, cfg *config, nodeConfig node.Config, 
 		}
 		return err
 	}
+	s.node.Store(n)
 	defer func() {
 		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), nodeConfig.Drain+stopTime)
 		defer cancel()
@@ -117,32 +173,37 @@ func (c *cli) runNode(ctx context.Context, cfg *config, nodeConfig node.Config, 
 			err = errors.Join(err, fmt.Errorf("stop: %w", closed))
 		}
 	}()
-	if err := c.welcome(ctx, cfg, n, asJSON); err != nil {
+	if err := s.welcome(ctx, n, asJSON); err != nil {
 		return err
 	}
 	select {
 	case err := <-n.Failed():
 		return err
 	case <-ctx.Done():
-		log.Info("stopping", "drain", nodeConfig.Drain)
+		s.log.Info("stopping", "drain", nodeConfig.Drain)
 		return nil
 	}
 }
 
-// welcome says that the node is ready. With --dev its keys stand before that,
-// so that who waits for the line can use them.
-func (c *cli) welcome(ctx context.Context, cfg *config, n *node.Node, asJSON bool) error {
-	if !cfg.flag("dev") {
-		return c.sayReady(n, asJSON)
+// welcome says that the node is ready. With --dev its keys are made before
+// that, so that whoever waits for the line can use them. That nobody reads what
+// is printed does not end the server: its clients do not come from there.
+func (s *server) welcome(ctx context.Context, n *node.Node, asJSON bool) error {
+	var keys devKeys
+	var err error
+	if s.cfg.flag("dev") {
+		if keys, err = prepareDev(ctx, s.cfg, n); err != nil {
+			return fmt.Errorf("prepare --dev: %w", err)
+		}
 	}
-	keys, err := prepareDev(ctx, cfg, n)
+	err = s.sayReady(n, asJSON)
+	if err == nil && s.cfg.flag("dev") && !asJSON {
+		err = s.sayDev(s.cfg, n, keys)
+	}
 	if err != nil {
-		return fmt.Errorf("prepare --dev: %w", err)
+		s.log.Warn("nobody reads the standard output; the server runs on", "listen", n.Listen(), "admin", n.Admin(), "error", err)
 	}
-	if err := c.sayReady(n, asJSON); err != nil || asJSON {
-		return err
-	}
-	return c.sayDev(cfg, n, keys)
+	return nil
 }
 
 func (c *cli) sayReady(n *node.Node, asJSON bool) error {
