@@ -59,11 +59,8 @@ func DefaultPlans() map[string]Plan {
 	}
 }
 
-// The scopes that the package itself asks for or gives.
-const (
-	scopeConnect = "ws:connect"
-	scopeRules   = "rules:write"
-)
+// scopeConnect is the one scope that the package itself asks for.
+const scopeConnect = "ws:connect"
 
 // Config is what a key takes from its node.
 type Config struct {
@@ -82,10 +79,9 @@ type Config struct {
 	Count      func(metric string)                  // child_restarted, child_stopped, matched_lost, record_corrupt, write_unknown
 	Logger     *slog.Logger
 
-	Plans         map[string]Plan       // default DefaultPlans
-	Metered       map[messages.Api]bool // whose frames cost a credit each; default twitter and newsrank
-	Scopes        []string              // that a key may have; empty: any
-	DefaultScopes []string              // of a key made without; default ws:connect and rules:write
+	Plans   map[string]Plan       // default DefaultPlans
+	Metered map[messages.Api]bool // whose frames cost a credit each; default twitter and newsrank
+	Scopes  []string              // that a key may have; empty: any
 
 	MonitorsMost   int           // a key, default 50
 	RulesMost      int           // a key, default 50
@@ -138,9 +134,6 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Metered == nil {
 		c.Metered = map[messages.Api]bool{messages.Api_API_TWITTER: true, messages.Api_API_NEWSRANK: true}
-	}
-	if c.DefaultScopes == nil {
-		c.DefaultScopes = []string{scopeConnect, scopeRules}
 	}
 	if c.Count == nil {
 		c.Count = func(string) {}

@@ -86,18 +86,11 @@ func (k *key) newRecord(given *messages.Key) (*messages.Key, *messages.Rejected)
 	if len(given.GetSecretHash()) != hashLength {
 		return invalid("secret_hash", "must be a SHA-256")
 	}
-	scopes := given.GetScopes()
-	if len(scopes) == 0 {
-		scopes = k.cfg.DefaultScopes
-	}
-	given = &messages.Key{
-		Name: given.GetName(), Owner: given.GetOwner(), Plan: given.GetPlan(), Scopes: scopes, Apis: given.GetApis(), SecretHash: given.GetSecretHash(),
-	}
 	if field, why := k.keyFault(given); why != "" {
 		return invalid(field, why)
 	}
 	return &messages.Key{
-		Id: k.id, Name: given.GetName(), Owner: given.GetOwner(), Plan: given.GetPlan(), Scopes: scopes, Apis: given.GetApis(),
+		Id: k.id, Name: given.GetName(), Owner: given.GetOwner(), Plan: given.GetPlan(), Scopes: given.GetScopes(), Apis: given.GetApis(),
 		SecretHash: given.GetSecretHash(), State: messages.KeyState_KEY_ACTIVE, CreatedMs: k.cfg.Clock.Now().UnixMilli(), NextK: 1,
 	}, nil
 }

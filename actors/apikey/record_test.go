@@ -24,7 +24,7 @@ func TestCreateKey(t *testing.T) {
 		}
 		got := ask[*messages.KeyDescribed](r, &messages.CreateKey{Key: key})
 		want := &messages.Key{
-			Id: keyID, Name: "Ada's", Owner: "ada", Plan: "pro", Apis: []messages.Api{messages.Api_API_KITE}, Scopes: []string{"ws:connect", "rules:write"},
+			Id: keyID, Name: "Ada's", Owner: "ada", Plan: "pro", Apis: []messages.Api{messages.Api_API_KITE}, // and no scope: the caller has given none
 			State: messages.KeyState_KEY_ACTIVE, CreatedMs: testkit.Start.UnixMilli(), NextK: 1,
 		}
 		if !proto.Equal(got.GetKey(), want) || got.GetMonth() != "2026-03" || got.GetCreditsLimit() != 150_000 || got.GetCreditsUsed() != 0 {

@@ -105,7 +105,9 @@ func credential(secret string) *messages.Credential {
 // create makes the key, with the plan business and the secret "s".
 func (r *rig) create(change ...func(*messages.Key)) *rig {
 	r.t.Helper()
-	key := &messages.Key{Id: keyID, Name: "n", Plan: "business", SecretHash: hash("s")}
+	key := &messages.Key{
+		Id: keyID, Name: "n", Plan: "business", SecretHash: hash("s"), Scopes: []string{"ws:connect", "rules:write"},
+	}
 	for _, c := range change {
 		c(key)
 	}

@@ -98,8 +98,8 @@ func show(m *messages.KeyDescribed) shown {
 	}
 }
 
-// defaultScopes are a new key's where none were named. Pushing is for those
-// who feed the cluster: it is asked for.
+// defaultScopes are a new key's where the field was not sent; an empty list is
+// none. Pushing is for those who feed the cluster: it is asked for.
 var defaultScopes = []string{gateway.ScopeConnect, gateway.ScopeRules}
 
 func (s *server) createKey(w http.ResponseWriter, r *http.Request) {
@@ -123,8 +123,8 @@ func (s *server) createKey(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	key.Id, key.SecretHash = id, hash
-	if s.askKey(w, r, id, &messages.CreateKey{Key: key}) != nil {
-		gateway.WriteJSON(w, http.StatusCreated, mintedOf(text, key))
+	if m := s.askKey(w, r, id, &messages.CreateKey{Key: key}); m != nil {
+		gateway.WriteJSON(w, http.StatusCreated, mintedOf(text, m.GetKey()))
 	}
 }
 

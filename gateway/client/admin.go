@@ -34,7 +34,7 @@ func (a *Admin) Of(keyID string) *Resources {
 type NewKey struct {
 	Name   string   `json:"name"`
 	Plan   string   `json:"plan"`
-	Scopes []string `json:"scopes,omitempty"` // none: ws:connect and rules:write
+	Scopes []string `json:"scopes,omitzero"` // nil: ws:connect and rules:write; an empty list: none
 	Owner  string   `json:"owner,omitempty"`
 	APIs   []string `json:"apis,omitempty"` // twitter | newsrank | kite; none: every one
 }

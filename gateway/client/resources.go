@@ -34,7 +34,7 @@ type Monitor struct {
 // MonitorChange makes a monitor or changes one: only what is not nil is sent.
 type MonitorChange struct {
 	Name                *string  `json:"name,omitempty"`
-	Usernames           []string `json:"usernames,omitempty"`
+	Usernames           []string `json:"usernames,omitzero"`
 	PollIntervalSeconds *float64 `json:"poll_interval_seconds,omitempty"`
 	Status              *string  `json:"status,omitempty"`      // active | paused
 	WebhookURL          *string  `json:"webhook_url,omitempty"` // "" clears it
