@@ -13,15 +13,15 @@ type Budget struct {
 	Most   int
 	Within time.Duration
 
-	failures []time.Time // within Within; at most Most and one
+	failures []Instant // within Within; at most Most and one
 }
 
 // Apply restarts the child, or stops it when the budget is spent, and says
 // which. It is for a parent's own HandleFailure.
-func (b *Budget) Apply(now time.Time, system *actor.ActorSystem, supervisor actor.Supervisor, child *actor.PID, reason any) (stopped bool) {
+func (b *Budget) Apply(now Instant, system *actor.ActorSystem, supervisor actor.Supervisor, child *actor.PID, reason any) (stopped bool) {
 	kept := b.failures[:0]
 	for _, at := range b.failures {
-		if now.Sub(at) < b.Within {
+		if now-at < b.Within {
 			kept = append(kept, at)
 		}
 	}
@@ -35,4 +35,24 @@ func (b *Budget) Apply(now time.Time, system *actor.ActorSystem, supervisor acto
 	}
 	system.EventStream.Publish(event)
 	return stopped
+}
+
+// Pause is how long a child that failed waits before it works again: First
+// after one failure, twice as long after each further one, at most Most; First
+// again once it has worked for longer than Most.
+type Pause struct {
+	First, Most time.Duration
+
+	wait   time.Duration
+	failed Instant // when it failed last
+}
+
+// Next is the pause after one more failure.
+func (p *Pause) Next(now Instant) time.Duration {
+	if now-p.failed > p.wait+p.Most {
+		p.wait = 0
+	}
+	p.failed = now
+	p.wait = min(max(2*p.wait, p.First), p.Most)
+	return p.wait
 }

@@ -141,7 +141,7 @@ func (k *key) HandleFailure(system *actor.ActorSystem, supervisor actor.Supervis
 		return
 	}
 	s.retiring = false
-	stopped := s.budget.Apply(k.cfg.Clock.Now(), system, supervisor, pid, reason)
+	stopped := s.budget.Apply(k.cfg.Clock.Elapsed(), system, supervisor, pid, reason)
 	k.cfg.Count("child_restarted")
 	k.log.Error("a monitor's or rule's actor failed", "id", s.id(), "restarted", !stopped, "reason", reason)
 	if o := k.operation; o != nil && o.token != 0 && o.child != nil && o.child.Equal(pid) {

@@ -151,7 +151,7 @@ func (s *shard) HandleFailure(system *actor.ActorSystem, supervisor actor.Superv
 		return
 	}
 	c.asked = 0
-	c.stopped = c.budget.Apply(s.cfg.Clock.Now(), system, supervisor, pid, reason)
+	c.stopped = c.budget.Apply(s.cfg.Clock.Elapsed(), system, supervisor, pid, reason)
 	s.cfg.Count("key_restarted")
 	s.log.Error("a key's actor failed", "key", c.keyID, "restarted", !c.stopped, "reason", reason)
 }

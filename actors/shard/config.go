@@ -22,6 +22,7 @@ type Config struct {
 	Key         func(keyID string) *actor.Props         // of a key's actor
 	Dead        func(slot *messages.Slot) bool          // its process provably ended; asked inside Workers too. Default: of this node, another incarnation
 	Preload     func(shard int) ([]actors.Record, bool) // the records of the shard's keys, monitors and rules, if read already; default: they are listed
+	Dormant     func(shard int) bool                    // nothing needs it yet: it takes its term with the first message it gets. Default: never
 	Active      func(shard int)                         // called once active; must not block
 	Count       func(metric string)                     // key_restarted, key_stopped, shard_fenced, query_refused, record_corrupt, held_dropped
 	Logger      *slog.Logger
@@ -61,6 +62,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Preload == nil {
 		c.Preload = func(int) ([]actors.Record, bool) { return nil, false }
+	}
+	if c.Dormant == nil {
+		c.Dormant = func(int) bool { return false }
 	}
 	if c.Active == nil {
 		c.Active = func(int) {}

@@ -1,6 +1,7 @@
 // Package shard supervises the keys of one of the cluster's 1,024 shards and
 // owns their connection slots.
 //
+//	dormant --first message--> activating
 //	activating --term taken, queries live--> active --another term stands--> fenced
 //
 // Activation takes the shard's record by compare-and-set with term + 1, frees
@@ -37,6 +38,7 @@ type shard struct {
 	cfg      Config
 	number   int
 	behavior actor.Behavior
+	woken    *bool // shared by all instances: one that was needed is needed after a restart too
 	log      *slog.Logger
 	backoff  time.Duration // of the store, 0 while it answers
 
@@ -70,13 +72,13 @@ type held struct {
 // Props describes the shard with the number, 0 to actors.Shards-1.
 func Props(cfg Config, number int) *actor.Props {
 	cfg = cfg.withDefaults()
+	woken := false
 	return cfg.Props("shard", func() actor.Actor {
 		s := &shard{
-			cfg: cfg, number: number, behavior: actor.NewBehavior(), log: cfg.Logger.With("shard", number),
+			cfg: cfg, number: number, behavior: actor.NewBehavior(), woken: &woken, log: cfg.Logger.With("shard", number),
 			children: map[string]*child{}, byPID: map[string]*child{}, cooling: map[string]*cooling{},
 		}
 		s.slots.init()
-		s.behavior.Become(s.activating)
 		return s
 	}, nil) // HandleFailure below is the strategy
 }
@@ -99,7 +101,7 @@ type (
 func (s *shard) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *actor.Started:
-		s.activate(ctx)
+		s.begun(ctx)
 	case *actor.Stopping, *actor.Restarting:
 		s.ending = true
 	case *actor.Stopped:
@@ -114,6 +116,26 @@ func (s *shard) Receive(ctx actor.Context) {
 	default:
 		s.behavior.Receive(ctx)
 	}
+}
+
+func (s *shard) begun(ctx actor.Context) {
+	if !*s.woken && s.cfg.Dormant(s.number) {
+		s.behavior.Become(s.dormant)
+		return
+	}
+	s.wake(ctx)
+}
+
+func (s *shard) wake(ctx actor.Context) {
+	*s.woken = true
+	s.behavior.Become(s.activating)
+	s.activate(ctx)
+}
+
+// dormant is before the first message: nothing needs the shard.
+func (s *shard) dormant(ctx actor.Context) {
+	s.wake(ctx)
+	s.hold(ctx)
 }
 
 // active serves.

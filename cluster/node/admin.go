@@ -7,7 +7,6 @@ import (
 	"runtime/debug"
 	"slices"
 
-	"github.com/asynkron/protoactor-go/actor"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/birdwire/birdwire/cluster/store"
@@ -74,7 +73,7 @@ func (c connections) ListConnections(context.Context) ([]admin.Connection, error
 }
 
 func (c connections) CloseConnection(_ context.Context, id string) error {
-	pid := actor.NewPID(c.n.cfg.Name, connectionName(id))
+	pid := c.n.actors.Connection(id)
 	if _, ok := c.n.system.ProcessRegistry.Get(pid); !ok {
 		return fmt.Errorf("connection %s: %w", id, admin.ErrNotFound)
 	}

@@ -4,10 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/netip"
 	"time"
 
+	"github.com/birdwire/birdwire/actors/apikey"
 	"github.com/birdwire/birdwire/actors/engine/rule"
+	"github.com/birdwire/birdwire/messages"
 )
 
 // Config is one node's. The zero value of a field is its default.
@@ -95,3 +98,28 @@ func (c Config) validate() error {
 
 // limits of the rule language.
 func (c Config) limits() rule.Limits { return rule.Limits{MaxCharacters: c.QueryCharacters} }
+
+// Plan is what a plan allows.
+type Plan = apikey.Plan
+
+// DefaultPlans are free, starter, pro and business.
+func DefaultPlans() map[string]Plan { return apikey.DefaultPlans() }
+
+// plansOf are the plans in force: kite's bound is one figure for all of them.
+func plansOf(cfg Config) map[string]Plan {
+	plans := DefaultPlans()
+	if cfg.Plans != nil {
+		plans = maps.Clone(cfg.Plans)
+	}
+	for name, p := range plans {
+		if cfg.KiteConnections > 0 {
+			p.Connections = maps.Clone(p.Connections)
+			if p.Connections == nil {
+				p.Connections = map[messages.Api]int{}
+			}
+			p.Connections[messages.Api_API_KITE] = cfg.KiteConnections
+			plans[name] = p
+		}
+	}
+	return plans
+}

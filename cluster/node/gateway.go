@@ -11,11 +11,11 @@ import (
 	"slices"
 	"time"
 
+	"github.com/birdwire/birdwire/cluster/assembly"
 	"github.com/birdwire/birdwire/gateway"
 	"github.com/birdwire/birdwire/gateway/admin"
 	"github.com/birdwire/birdwire/gateway/rest"
 	"github.com/birdwire/birdwire/gateway/ws"
-	"github.com/birdwire/birdwire/messages"
 )
 
 // askTimeout bounds how long a gateway waits for a key's actor: past it the
@@ -26,21 +26,17 @@ const askTimeout = 10 * time.Second
 func (n *Node) serve() (err error) {
 	throttle := gateway.NewThrottle(gateway.ThrottleConfig{})
 	proxies := gateway.Proxies(n.cfg.Proxies)
-	keys := keys{n.system.Root, n.shards, askTimeout}
+	keys := keys{n.actors, askTimeout}
 	n.doors, err = ws.New(ws.Config{
 		Node: n.cfg.Name, Incarnation: n.incarnation, Epoch: n.store.Journal().Epoch,
 		Proxies: proxies, Throttle: throttle, MaxConnections: n.cfg.MaxConnections,
 		QueueBytes: n.cfg.QueueBytes, Deflate: n.cfg.Deflate, Log: n.log.With("part", "ws"),
-	}, keys, newSessions(n))
+	}, keys, sessions{n})
 	if err != nil {
 		return err
 	}
 	n.metrics.registry.MustRegister(n.doors)
-	credits := int64(0)
-	if metered[messages.Api_API_TWITTER] {
-		credits = 1
-	}
-	queries := newQueries(n.journalLog, n.cfg.limits(), credits)
+	queries := newQueries(assembly.Log{Journal: n.store.Journal()}, n.cfg.limits(), 1)
 	owner, err := rest.New(rest.Config{
 		Keys: keys, Throttle: throttle, Proxies: proxies, Queries: queries, Ingest: n.sources.ingest(),
 		Log: n.log.With("part", "rest"), Healthy: n.Healthy, Ready: n.Ready,
@@ -143,7 +139,7 @@ func (c checks) Look(ctx context.Context) admin.State {
 		state.Checks = append(state.Checks, check)
 	}
 	add("store", "", n.store.Healthy(ctx))
-	first, last, err := n.journalLog.Bounds(ctx)
+	first, last, err := n.store.Journal().Bounds(ctx)
 	add("log", fmt.Sprintf("frames %d to %d", first, last), err)
 	add("connections", fmt.Sprintf("%d open", n.doors.Connections()), nil)
 	return state

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/birdwire/birdwire/actors/source/push"
+	"github.com/birdwire/birdwire/cluster/assembly"
 	"github.com/birdwire/birdwire/gateway/rest"
 	"github.com/birdwire/birdwire/messages"
 )
@@ -21,25 +22,17 @@ const offerTimeout = 30 * time.Second
 // intake is the push source of this node as the push adapter asks it. The
 // request is sent before Offer returns, so offers keep their order.
 type intake struct {
-	root *actor.RootContext
-	pid  *actor.PID
+	actors *assembly.Node
+	pid    *actor.PID
 }
 
 var _ push.Intake = intake{}
 
-func (i intake) Offer(_ context.Context, offer *messages.Offer) func() (proto.Message, error) {
-	future := i.root.RequestFuture(i.pid, offer, offerTimeout)
-	return func() (proto.Message, error) {
-		answer, err := future.Result()
-		if err != nil {
-			return nil, err
-		}
-		m, ok := answer.(proto.Message)
-		if !ok {
-			return nil, errors.New("the push source gave no answer")
-		}
-		return m, nil
-	}
+func (i intake) Offer(ctx context.Context, offer *messages.Offer) func() (proto.Message, error) {
+	answer := begin(offerTimeout, func(within time.Duration, answer func(proto.Message, error)) {
+		i.actors.Ask(i.pid, offer, within, answer)
+	})
+	return func() (proto.Message, error) { return answer(context.WithoutCancel(ctx)) }
 }
 
 // ingest says in REST's words what push says in its own.

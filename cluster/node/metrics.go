@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/asynkron/protoactor-go/actor"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
@@ -98,8 +99,8 @@ func newMetrics() *metrics {
 	return m
 }
 
-func (m *metrics) supervised(kind, directive string) {
-	m.supervision.WithLabelValues(kind, strings.ToLower(strings.TrimSuffix(directive, "Directive"))).Inc()
+func (m *metrics) supervised(kind, _ string, directive actor.Directive, _ any) {
+	m.supervision.WithLabelValues(kind, strings.ToLower(strings.TrimSuffix(directive.String(), "Directive"))).Inc()
 }
 
 // requested counts one HTTP request. route is a pattern of ours, never what a

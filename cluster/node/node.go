@@ -16,23 +16,18 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
-	"github.com/birdwire/birdwire/actors"
-	"github.com/birdwire/birdwire/actors/journal"
-	"github.com/birdwire/birdwire/actors/router"
-	"github.com/birdwire/birdwire/actors/router/index"
+	"github.com/birdwire/birdwire/cluster/assembly"
 	"github.com/birdwire/birdwire/cluster/runtime"
 	"github.com/birdwire/birdwire/cluster/store"
 	"github.com/birdwire/birdwire/cluster/store/nats"
 	"github.com/birdwire/birdwire/gateway"
 	"github.com/birdwire/birdwire/gateway/ws"
-	"github.com/birdwire/birdwire/messages"
 )
 
 // Node is one running node.
@@ -43,18 +38,15 @@ type Node struct {
 	started     time.Time
 	metrics     *metrics
 	store       store.Store
-	journalLog  log
 	system      *runtime.System
 	clock       runtime.Clock
 	rand        *runtime.Random
 
 	appending, records, reading, polling *runtime.Pool
 
-	journal, router *actor.PID
-	lane            *actor.PID // the router of semantic filters
-	shards          *shards
-	sources         *sources
-	doors           *ws.Server
+	actors  *assembly.Node
+	sources *sources
+	doors   *ws.Server
 
 	public, admin                 *http.Server
 	publicListener, adminListener net.Listener
@@ -122,7 +114,7 @@ func (n *Node) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	n.store, n.journalLog = s, log{s.Journal()}
+	n.store = s
 	n.incarnation, err = beginIncarnation(ctx, s.Control(), n.cfg.Name)
 	return err
 }
@@ -145,14 +137,10 @@ func beginIncarnation(ctx context.Context, control store.Control, name string) (
 	return before + 1, nil
 }
 
-// spawn starts the actors, those first that others send to.
-func (n *Node) spawn(ctx context.Context) (err error) {
-	state, err := router.Begin(ctx, n.journalLog, index.Config{})
-	if err != nil {
-		return err
-	}
+// spawn makes what the actors run on, and starts them.
+func (n *Node) spawn(ctx context.Context) error {
 	n.system = runtime.New(runtime.Config{
-		Name: n.cfg.Name, Logger: n.log, Failed: n.actorFailed, DeadLetter: n.deadLetter,
+		Name: n.cfg.Name, Logger: n.log, Failed: n.metrics.supervised, DeadLetter: func(*actor.PID, any) { n.metrics.deadLetters.Inc() },
 		Dropped: n.metrics.dropped, WorkPanicked: n.metrics.workPanics.Inc,
 	})
 	n.clock, n.rand = n.system.Clock(), runtime.NewRandom()
@@ -160,78 +148,30 @@ func (n *Node) spawn(ctx context.Context) (err error) {
 	n.records = n.system.NewPool("records", 16, 65_536)
 	n.reading = n.system.NewPool("read", 4, 65_536)
 	n.polling = n.system.NewPool("poll", 32, 65_536)
-
-	journalState, lane := journal.NewState(state.Window()), state.Fork(index.Config{})
-	n.router, err = n.system.Spawn("router", router.Props(router.Config{
-		Log: n.journalLog, State: state, Clock: n.clock, Worker: n.reading, Props: n.system.Props,
-		Owners:  actors.OwnersFunc(func(keyID string) *actor.PID { return n.shards.Owner(keyID) }), // there are none before the shards
-		Journal: func() *actor.PID { return actor.NewPID(n.cfg.Name, "journal") },
-		Logger:  n.log.With("actor", "router"), Observe: n.metrics.handled,
-	}), runtime.RestartWithBudget)
-	if err != nil {
-		return fmt.Errorf("start router: %w", err)
+	ports := assembly.Ports{
+		Node: n.cfg.Name, Incarnation: n.incarnation, System: n.system.ActorSystem, Props: n.system.Props,
+		Clock: n.clock, Rand: n.rand, Store: n.store, Logger: n.log, Failed: n.fail,
+		Work:    assembly.Work{Append: n.appending, Records: n.records, Read: n.reading, Poll: n.polling},
+		Observe: assembly.Observe{Journal: n.metrics.appended, Router: n.metrics.handled, Semantic: n.metrics.compared, Keys: n.metrics.keyed},
 	}
-	if err := n.spawnLane(lane); err != nil {
+	state, err := assembly.Load(ctx, ports)
+	if err != nil {
 		return err
 	}
-	routers := []*actor.PID{n.router, n.lane}
-	n.journal, err = n.system.Spawn("journal", journal.Props(journal.Config{
-		Node: n.cfg.Name, Incarnation: n.incarnation, Log: n.journalLog, State: journalState,
-		Clock: n.clock, Worker: n.appending, Props: n.system.Props,
-		Routers: func() []*actor.PID { return routers },
-		Logger:  n.log.With("actor", "journal"), Observe: n.metrics.appended,
-	}), runtime.RestartWithBudget)
+	active := make(chan struct{})
+	n.actors, err = assembly.Start(ports, assembly.Config{
+		Plans: plansOf(n.cfg), Scopes: gateway.Scopes, MonitorsPerKey: n.cfg.MonitorsPerKey, RulesPerKey: n.cfg.RulesPerKey,
+		Query: n.cfg.limits(),
+	}, state, func() { close(active) })
 	if err != nil {
-		return fmt.Errorf("start journal: %w", err)
-	}
-	if err := n.startShards(ctx); err != nil {
 		return err
+	}
+	select {
+	case <-active:
+	case <-ctx.Done():
+		return fmt.Errorf("the monitors and rules are not live yet: %w", ctx.Err())
 	}
 	return n.startSources(ctx)
-}
-
-// spawnLane starts a second router for subscriptions with semantic filters:
-// comparing vectors takes milliseconds where there are many, and posts must not
-// wait for it.
-func (n *Node) spawnLane(state *router.State) (err error) {
-	n.lane, err = n.system.Spawn(laneName, router.Props(router.Config{
-		Log: n.journalLog, State: state, Clock: n.clock, Worker: n.reading, Props: n.system.Props,
-		Journal: func() *actor.PID { return actor.NewPID(n.cfg.Name, "journal") },
-		Logger:  n.log.With("actor", laneName), Observe: n.metrics.compared,
-	}), runtime.RestartWithBudget)
-	if err != nil {
-		return fmt.Errorf("start the semantic router: %w", err)
-	}
-	return nil
-}
-
-const laneName = "router-semantic"
-
-// actorFailed is told of every failure of an actor. Without its journal or
-// router a node does nothing; a shard starts again with its next message.
-func (n *Node) actorFailed(kind, id string, directive actor.Directive, reason any) {
-	n.metrics.supervised(kind, directive.String())
-	if directive != actor.StopDirective {
-		return
-	}
-	switch kind {
-	case "journal", "router", laneName:
-		n.fail(fmt.Errorf("the %s failed too often and was stopped: %v", kind, reason))
-	case "shard":
-		n.shards.forget(id)
-	}
-}
-
-// deadLetter counts a message that reached nobody. A connection that could not
-// say that it ended must not be sent to for ever.
-func (n *Node) deadLetter(to *actor.PID, message any) {
-	n.metrics.deadLetters.Inc()
-	id, isConnection := strings.CutPrefix(to.GetId(), connectionPrefix)
-	if _, ok := message.(*messages.Deliveries); ok && isConnection {
-		for _, router := range []string{"router", laneName} {
-			n.system.Root.Send(actor.NewPID(n.cfg.Name, router), &messages.Leave{ConnectionId: id})
-		}
-	}
 }
 
 // fail says once that the node cannot go on.
@@ -327,11 +267,11 @@ func (n *Node) abandon() {
 
 // stopActors ends the actors, and then the pools that their work runs on.
 func (n *Node) stopActors() {
-	for _, pid := range []*actor.PID{n.journal, n.router, n.lane} {
-		if pid != nil {
-			if err := n.system.Root.StopFuture(pid).Wait(); err != nil {
-				n.log.Warn("an actor did not stop in time", "actor", pid.GetId(), "error", err)
-			}
+	if n.actors != nil {
+		ended := make(chan error, 1)
+		n.actors.Stop(func(err error) { ended <- err })
+		if err := <-ended; err != nil {
+			n.log.Warn("the end is not clean", "error", err)
 		}
 	}
 	for _, p := range []*runtime.Pool{n.polling, n.reading, n.records, n.appending} {

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/birdwire/birdwire/actors/engine/rule"
-	"github.com/birdwire/birdwire/actors/filterrule"
 	"github.com/birdwire/birdwire/actors/router/replay"
 	"github.com/birdwire/birdwire/gateway/rest"
 	"github.com/birdwire/birdwire/messages"
@@ -33,7 +32,7 @@ const (
 // queries says what the rule language makes of a text, and of the posts that
 // the log holds.
 type queries struct {
-	log     log
+	log     replay.Log
 	limits  rule.Limits
 	credits int64         // of one delivery
 	slots   chan struct{} // one a backtest under way
@@ -44,7 +43,7 @@ type queries struct {
 
 var _ rest.Queries = &queries{}
 
-func newQueries(l log, limits rule.Limits, credits int64) *queries {
+func newQueries(l replay.Log, limits rule.Limits, credits int64) *queries {
 	q := &queries{log: l, limits: limits, credits: credits, slots: make(chan struct{}, backtestsMost)}
 	q.stopping, q.stop = context.WithCancel(context.Background())
 	return q
@@ -167,16 +166,4 @@ func explanation(e *rule.Explanation) *rest.Explanation {
 		out.Clauses = append(out.Clauses, explanation(a))
 	}
 	return out
-}
-
-// parseRule is the rule language as a rule's actor takes it.
-func parseRule(limits rule.Limits) func(query string) error {
-	return func(query string) error {
-		_, err := rule.Parse(query, limits)
-		var syntax *rule.SyntaxError
-		if errors.As(err, &syntax) {
-			return &filterrule.SyntaxError{Position: syntax.Position, Expected: syntax.Expected, Text: syntax.Error()}
-		}
-		return err
-	}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/birdwire/birdwire/actors/engine/rule"
+	"github.com/birdwire/birdwire/cluster/assembly"
 	"github.com/birdwire/birdwire/cluster/store/memory"
 	"github.com/birdwire/birdwire/gateway/rest"
 	"github.com/birdwire/birdwire/messages"
@@ -38,7 +39,7 @@ func past(t *testing.T, now time.Time, hours int) (*queries, *memory.Disk) {
 			t.Fatal(err)
 		}
 	}
-	return newQueries(log{s.Journal()}, rule.Limits{}, 1), s.Disk()
+	return newQueries(assembly.Log{Journal: s.Journal()}, rule.Limits{}, 1), s.Disk()
 }
 
 func quietly(rest.Backtested) error { return nil }

@@ -9,23 +9,12 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/birdwire/birdwire/actors/connection"
-	"github.com/birdwire/birdwire/cluster/runtime"
 	"github.com/birdwire/birdwire/gateway/ws"
 	"github.com/birdwire/birdwire/messages"
 )
 
 // sessions starts a connection actor for every socket that was admitted.
-type sessions struct {
-	n     *Node
-	props *actor.Props
-}
-
-func newSessions(n *Node) sessions {
-	return sessions{n, runtime.Guarded(connection.Props(connection.Config{
-		Router: n.router, Semantic: n.lane, Owners: n.shards, Clock: n.clock, Rand: n.rand, Worker: n.reading, Props: n.system.Props,
-		Replays: replays{n.journalLog}, Logger: n.log.With("actor", "connection"),
-	}), runtime.StopOnFailure)}
-}
+type sessions struct{ n *Node }
 
 var _ ws.Sessions = sessions{}
 
@@ -45,25 +34,19 @@ func (s sessions) Start(ctx context.Context, start ws.Start) (ws.Session, error)
 			begin.Resume, begin.From, begin.FromK = true, c.Position, c.K
 		}
 	}
-	pid, err := n.system.Root.SpawnNamed(s.props, connectionName(start.ConnectionID))
+	pid, err := n.actors.Connect(begin)
 	if err != nil {
-		return nil, fmt.Errorf("start connection %s: %w", start.ConnectionID, err)
+		return nil, err
 	}
-	n.system.Root.Send(pid, begin)
 	return session{n.system.Root, pid}, nil
 }
-
-// connectionName is the actor's of a connection.
-func connectionName(id string) string { return connectionPrefix + id }
-
-const connectionPrefix = "connection/"
 
 // refuse says why a cursor cannot be served from, "" where it can. A position
 // beyond the end would silence the connection until the log had passed it.
 func (s sessions) refuse(ctx context.Context, epoch string, p messages.Position) (notice string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	first, last, err := s.n.journalLog.Bounds(ctx)
+	first, last, err := s.n.store.Journal().Bounds(ctx)
 	if err != nil {
 		return "", fmt.Errorf("resume: bounds of the log: %w", err)
 	}

@@ -16,8 +16,8 @@ import (
 	"github.com/birdwire/birdwire/actors/source/feed"
 	"github.com/birdwire/birdwire/actors/source/push"
 	"github.com/birdwire/birdwire/actors/source/sample"
+	"github.com/birdwire/birdwire/cluster/assembly"
 	"github.com/birdwire/birdwire/cluster/runtime"
-	"github.com/birdwire/birdwire/cluster/store"
 	"github.com/birdwire/birdwire/gateway/admin"
 	"github.com/birdwire/birdwire/messages"
 )
@@ -72,9 +72,9 @@ func (s *sources) config(id, kind, url string, adapter source.Adapter, every tim
 	n := s.n
 	return source.Config{
 		ID: id, Kind: kind, URL: url, Adapter: adapter, Interval: every,
-		Items: items{n.store.Items()}, Records: records{n.store.Control()},
-		Clock: n.clock, Rand: n.rand, Worker: n.records, Polls: n.polling, Props: n.system.Props, Journal: n.journal,
-		Log:    n.journalLog,
+		Items: assembly.Items{Table: n.store.Items()}, Records: assembly.Records{Control: n.store.Control()},
+		Clock: n.clock, Rand: n.rand, Worker: n.records, Polls: n.polling, Props: n.system.Props, Journal: n.actors.Journal(),
+		Log:    assembly.Log{Journal: n.store.Journal()},
 		Logger: n.log, Observe: n.metrics.read,
 	}
 }
@@ -143,7 +143,7 @@ func (s *sources) describe(id string) *messages.SourceDescribed {
 	if pid == nil {
 		return nil
 	}
-	answer, err := ask(s.n.system.Root, pid, &messages.DescribeSource{}, describeTimeout)
+	answer, err := ask(context.Background(), s.n.actors, pid, &messages.DescribeSource{}, describeTimeout)
 	if err != nil {
 		return nil
 	}
@@ -173,32 +173,7 @@ func (s *sources) ListSources(context.Context) ([]*messages.SourceDescribed, err
 
 func (s *sources) ingest() ingest {
 	pid := actor.NewPID(s.n.cfg.Name, "source/push")
-	return ingest{push.New(push.Config{Intake: intake{s.n.system.Root, pid}, Now: time.Now})}
-}
-
-// items is the item table as sources take it.
-type items struct{ table store.Items }
-
-var _ source.Items = items{}
-
-func (i items) Get(ctx context.Context, identities []string) ([]*messages.Item, []uint64, error) {
-	states, err := i.table.Get(ctx, identities)
-	if err != nil {
-		return nil, nil, portError(err)
-	}
-	list, revisions := make([]*messages.Item, len(states)), make([]uint64, len(states))
-	for n, s := range states {
-		list[n], revisions[n] = s.Item, s.Revision
-	}
-	return list, revisions, nil
-}
-
-func (i items) CAS(ctx context.Context, list []*messages.Item, revisions []uint64) ([]error, error) {
-	each, err := i.table.CAS(ctx, list, revisions)
-	for n := range each {
-		each[n] = portError(each[n])
-	}
-	return each, portError(err)
+	return ingest{push.New(push.Config{Intake: intake{s.n.actors, pid}, Now: time.Now})}
 }
 
 // list reads the feeds' records, in order of creation.

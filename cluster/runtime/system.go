@@ -64,7 +64,7 @@ func (s *System) observe(event any) {
 	}
 }
 
-// kindOf reads an actor's kind from its id: shard/0007/key-x/rule-y.
+// kindOf reads an actor's kind from its id: node/shard/7/key-x/rule-y.
 func kindOf(id string) string {
 	last := id[strings.LastIndexByte(id, '/')+1:]
 	for prefix, kind := range map[string]string{"key-": "apikey", "mon-": "monitor", "rule-": "filterrule"} {
@@ -72,7 +72,7 @@ func kindOf(id string) string {
 			return kind
 		}
 	}
-	kind, _, _ := strings.Cut(id, "/")
+	kind, _, _ := strings.Cut(strings.TrimPrefix(id, "node/"), "/")
 	return kind
 }
 

@@ -1,4 +1,4 @@
-package node
+package assembly
 
 import (
 	"context"
@@ -26,7 +26,7 @@ func TestReadingSaysWhatIsGone(t *testing.T) {
 	s.Disk().Trim(4)
 	s.Disk().Skip(6, 7, store.Damaged)
 	s.Disk().Skip(8, 8, store.NeverWritten)
-	reading, err := log{s.Journal()}.Read(ctx, 2)
+	reading, err := Log{s.Journal()}.Read(ctx, 2)
 	if err != nil {
 		t.Fatal(err)
 	}

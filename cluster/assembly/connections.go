@@ -1,0 +1,53 @@
+package assembly
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/birdwire/birdwire/actors/connection"
+	"github.com/birdwire/birdwire/messages"
+)
+
+// ErrStopping: the node starts nothing any more.
+var ErrStopping = errors.New("the node is stopping")
+
+// Connect starts the actor of a socket that was admitted. Its PID is good for
+// messages at once.
+func (n *Node) Connect(begin *connection.Begin) (*actor.PID, error) {
+	if n.stopping.Load() {
+		return nil, fmt.Errorf("start connection %s: %w", begin.ID, ErrStopping)
+	}
+	root := n.ports.System.Root
+	pid, err := root.SpawnNamed(n.connections, connectionPrefix+begin.ID)
+	if err != nil {
+		return nil, fmt.Errorf("start connection %s: %w", begin.ID, err)
+	}
+	root.Send(n.pid(supervisorID), &watch{pid, groupConnections})
+	root.Send(pid, begin)
+	return pid, nil
+}
+
+// Connection is the actor of a connection of this node, if it has not ended.
+func (n *Node) Connection(id string) *actor.PID { return n.pid(connectionPrefix + id) }
+
+// lost sees messages that reached nobody. A connection that could not say that
+// it ended must not be sent to for ever.
+func (n *Node) lost(event any) {
+	letter, ok := event.(*actor.DeadLetterEvent)
+	if !ok {
+		return
+	}
+	if a, ok := letter.Message.(*ask); ok {
+		a.answer(nil, ErrStopping) // the desk has closed
+		return
+	}
+	id, isConnection := strings.CutPrefix(letter.PID.GetId(), connectionPrefix)
+	if _, ok := letter.Message.(*messages.Deliveries); ok && isConnection {
+		for _, router := range []string{routerID, semanticID} {
+			n.ports.System.Root.Send(n.pid(router), &messages.Leave{ConnectionId: id})
+		}
+	}
+}

@@ -1,0 +1,136 @@
+package assembly
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/birdwire/birdwire/actors"
+)
+
+// ErrNoAnswer: nobody answered in time. Nothing is known to have changed.
+var ErrNoAnswer = errors.New("no answer in time")
+
+// AskKey sends a command to the owner of the key and has answer called once,
+// from an actor's turn, with what came back or ErrNoAnswer. answer must not
+// block. Commands that one goroutine asks for arrive in that order.
+func (n *Node) AskKey(keyID string, command proto.Message, within time.Duration, answer func(proto.Message, error)) {
+	n.ask(&ask{owner: n, keyID: keyID, command: command, within: within, answer: answer})
+}
+
+// Ask is AskKey for one of the node's own actors.
+func (n *Node) Ask(to *actor.PID, command proto.Message, within time.Duration, answer func(proto.Message, error)) {
+	n.ask(&ask{to: to, command: command, within: within, answer: answer})
+}
+
+func (n *Node) ask(a *ask) {
+	if n.stopping.Load() {
+		a.answer(nil, ErrStopping)
+		return
+	}
+	n.ports.System.Root.Send(n.pid(deskID), a)
+}
+
+// TellKey sends a command that has no answer.
+func (n *Node) TellKey(keyID string, command proto.Message) {
+	n.ports.System.Root.Send(n.Owner(keyID), command)
+}
+
+// ask is a question of somebody who is no actor.
+type ask struct {
+	owner   actors.Owners // nil: to
+	keyID   string
+	to      *actor.PID
+	command proto.Message
+	within  time.Duration
+	answer  func(proto.Message, error)
+}
+
+// desk asks actors on behalf of gateways. Each question is a child, because an
+// answer goes to whoever sent the command. It is bounded by what gateways have
+// under way at once.
+type desk struct {
+	clock actors.Clock
+	props actors.Props
+}
+
+func (n *Node) deskProps() *actor.Props {
+	d := &desk{n.ports.Clock, n.ports.Props}
+	return n.ports.Props("desk", func() actor.Actor { return d }, stopOnFailure)
+}
+
+func (d *desk) Receive(ctx actor.Context) {
+	a, ok := ctx.Message().(*ask)
+	if !ok {
+		return
+	}
+	pid := ctx.Spawn(d.props("question", func() actor.Actor { return &question{ask: a, clock: d.clock} }, stopOnFailure))
+	// Sent from here, where questions are in the order in which they were asked.
+	ctx.RequestWithCustomSender(a.receiver(), a.command, pid)
+}
+
+func (a *ask) receiver() *actor.PID {
+	if a.owner != nil {
+		return a.owner.Owner(a.keyID)
+	}
+	return a.to
+}
+
+// question waits for one answer.
+type question struct {
+	*ask
+	clock  actors.Clock
+	cancel func() // nil once answered
+
+	cancelAgain func()
+}
+
+type (
+	tooLate struct{}
+	again   struct{}
+)
+
+// askAgain is how long an owner that is not there has to come back.
+const askAgain = 200 * time.Millisecond
+
+func (q *question) Receive(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case *actor.Started:
+		q.cancel, q.cancelAgain = q.clock.After(q.within, ctx.Self(), tooLate{}), func() {}
+	case tooLate:
+		q.end(ctx, nil, ErrNoAnswer)
+	case again:
+		ctx.Request(q.receiver(), q.command)
+	case *actor.DeadLetterResponse: // nobody had it, so it may be asked again
+		if q.owner == nil {
+			q.end(ctx, nil, ErrNoAnswer)
+			return
+		}
+		q.cancelAgain = q.clock.After(askAgain, ctx.Self(), again{})
+	case proto.Message:
+		q.end(ctx, m, nil)
+	case *actor.Stopping:
+		q.tell(nil, ErrStopping)
+	case *actor.Stopped, *actor.Restarting:
+	default:
+		q.end(ctx, nil, fmt.Errorf("answered by a %T", m))
+	}
+}
+
+func (q *question) end(ctx actor.Context, m proto.Message, err error) {
+	q.tell(m, err)
+	ctx.Stop(ctx.Self())
+}
+
+func (q *question) tell(m proto.Message, err error) {
+	if q.cancel == nil {
+		return
+	}
+	q.cancel()
+	q.cancelAgain()
+	q.cancel = nil
+	q.answer(m, err)
+}

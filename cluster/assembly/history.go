@@ -1,0 +1,74 @@
+package assembly
+
+import (
+	"context"
+
+	"github.com/birdwire/birdwire/actors/apikey"
+	"github.com/birdwire/birdwire/actors/router/replay"
+	"github.com/birdwire/birdwire/messages"
+)
+
+// historyFrames is how far back the record of deliveries is looked for after a
+// key's actor starts: what a few seconds read.
+const historyFrames = 4096
+
+// history finds in the log what a key's queries have matched.
+type history struct{ log Log }
+
+var _ apikey.History = history{}
+
+func (h history) Newest(ctx context.Context, queries []*messages.Query, most int) ([]*messages.Delivery, error) {
+	first, last, err := h.log.Bounds(ctx)
+	if err != nil || last < first {
+		return nil, err
+	}
+	request := replay.Request{Queries: queries, Through: messages.EndOf(last), Frames: 256, Deliveries: 1 << 20}
+	if last > historyFrames && last-historyFrames > first {
+		request.From = messages.EndOf(last - historyFrames)
+	}
+	// Repeats before this stretch are taken for new ones: a record that shows
+	// one post twice is worth less than the window that would have to be read.
+	request.VoidsSince = request.From
+	newest := newestOf{most: most, byQuery: map[uint32]int{}}
+	for request.From < request.Through {
+		result, err := replay.Run(ctx, h.log, request)
+		if ctx.Err() != nil {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		newest.add(result.Deliveries)
+		request.From = result.Through
+	}
+	return newest.list(), nil
+}
+
+// newestOf keeps so many of each query, in log order.
+type newestOf struct {
+	most    int
+	byQuery map[uint32]int
+	all     []*messages.Delivery
+}
+
+func (n *newestOf) add(ds []*messages.Delivery) {
+	for _, d := range ds {
+		n.all = append(n.all, d)
+		n.byQuery[d.GetK()]++
+	}
+	if len(n.all) > 2*n.most*max(1, len(n.byQuery)) {
+		n.all = n.list()
+	}
+}
+
+// list drops the oldest of each query past the bound.
+func (n *newestOf) list() (kept []*messages.Delivery) {
+	for _, d := range n.all {
+		if n.byQuery[d.GetK()] > n.most {
+			n.byQuery[d.GetK()]--
+			continue
+		}
+		kept = append(kept, d)
+	}
+	return kept
+}

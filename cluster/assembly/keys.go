@@ -1,0 +1,109 @@
+package assembly
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/birdwire/birdwire/actors"
+	"github.com/birdwire/birdwire/actors/apikey"
+	"github.com/birdwire/birdwire/actors/engine/rule"
+	"github.com/birdwire/birdwire/actors/filterrule"
+	"github.com/birdwire/birdwire/actors/monitor"
+	"github.com/birdwire/birdwire/actors/shard"
+	"github.com/birdwire/birdwire/cluster/store"
+	"github.com/birdwire/birdwire/messages"
+)
+
+// storedQueries reads all keys, monitors and rules at once and returns those of
+// the shards that have a monitor or rule: 1,024 lists of their own would make a
+// start wait.
+func storedQueries(ctx context.Context, control store.Control) (map[int][]actors.Record, error) {
+	stored := map[int][]actors.Record{}
+	for _, prefix := range []string{"monitors.", "rules.", "keys."} {
+		values, err := control.List(ctx, prefix)
+		if err != nil {
+			return nil, fmt.Errorf("read %s*: %w", prefix, err)
+		}
+		for _, v := range values {
+			number, _, _ := strings.Cut(strings.TrimPrefix(v.Key, prefix), ".")
+			i, err := strconv.Atoi(number)
+			if err != nil || i < 0 || i >= actors.Shards {
+				return nil, fmt.Errorf("record %s names no shard: the store holds what this program did not write", v.Key)
+			}
+			if _, ok := stored[i]; !ok && prefix == "keys." {
+				continue
+			}
+			stored[i] = append(stored[i], actors.Record{Key: v.Key, Data: v.Data, Revision: v.Revision})
+		}
+	}
+	return stored, nil
+}
+
+// shardConfig is the shards'. Those that had nothing to match when the node
+// started take their term with their first message: 1,024 at once would cost a
+// second on an empty folder.
+func (n *Node) shardConfig(stored map[int][]actors.Record) shard.Config {
+	p := n.ports
+	supervisor := n.pid(supervisorID)
+	// One slot a shard, each used by that shard alone.
+	var preloaded [actors.Shards][]actors.Record
+	for number, records := range stored {
+		preloaded[number] = slices.Clip(records)
+	}
+	return shard.Config{
+		Node: p.Node, Incarnation: p.Incarnation, Records: Records{p.Store.Control()},
+		Clock: p.Clock, Worker: p.Work.Records, Props: p.Props, Router: n.pid(routerID), Key: n.keyProps(),
+		// One node: whoever is not this process has ended.
+		Dead: func(s *messages.Slot) bool { return s.GetNode() != p.Node || s.GetIncarnation() != p.Incarnation },
+		// What was read at the start is good for the first activation only, and
+		// is not kept after it.
+		Preload: func(number int) ([]actors.Record, bool) {
+			records := preloaded[number]
+			preloaded[number] = nil
+			return records, records != nil
+		},
+		Dormant: func(number int) bool { return preloaded[number] == nil },
+		Active:  func(number int) { p.System.Root.Send(supervisor, &shardActive{number}) },
+		Count:   p.Observe.Keys, Logger: p.Logger.With("actor", "shard"),
+	}
+}
+
+// keyProps makes the props of keys' actors.
+func (n *Node) keyProps() func(keyID string) *actor.Props {
+	p := n.ports
+	monitors := monitor.Config{Clock: p.Clock, Props: p.Props}
+	rules := filterrule.Config{Props: p.Props, Parse: parseRule(n.cfg.Query)}
+	cfg := apikey.Config{
+		Records: Records{p.Store.Control()}, Counters: counters{p.Store.Counters()}, History: history{n.log},
+		Clock: p.Clock, Rand: p.Rand, Worker: p.Work.Records, Reader: p.Work.Read, Props: p.Props, Router: n.pid(routerID),
+		Monitor: func(id string, f *messages.Figures) *actor.Props { return monitor.Props(monitors, id, f) },
+		Rule:    func(id string, f *messages.Figures) *actor.Props { return filterrule.Props(rules, id, f) },
+		Connection: func(slot *messages.Slot) *actor.PID {
+			if slot.GetNode() != p.Node || slot.GetIncarnation() != p.Incarnation {
+				return nil
+			}
+			return n.Connection(slot.GetConnectionId())
+		},
+		Count: p.Observe.Keys, Logger: p.Logger.With("actor", "apikey"),
+		Plans: n.cfg.Plans, Scopes: n.cfg.Scopes, MonitorsMost: n.cfg.MonitorsPerKey, RulesMost: n.cfg.RulesPerKey,
+	}
+	return func(keyID string) *actor.Props { return apikey.Props(cfg, keyID) }
+}
+
+// parseRule is the rule language as a rule's actor takes it.
+func parseRule(limits rule.Limits) func(query string) error {
+	return func(query string) error {
+		_, err := rule.Parse(query, limits)
+		var syntax *rule.SyntaxError
+		if errors.As(err, &syntax) {
+			return &filterrule.SyntaxError{Position: syntax.Position, Expected: syntax.Expected, Text: syntax.Error()}
+		}
+		return err
+	}
+}

@@ -1,0 +1,138 @@
+package assembly
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/birdwire/birdwire/actors"
+	"github.com/birdwire/birdwire/actors/connection"
+	"github.com/birdwire/birdwire/actors/journal"
+	"github.com/birdwire/birdwire/actors/router"
+	"github.com/birdwire/birdwire/actors/router/index"
+	"github.com/birdwire/birdwire/actors/shard"
+)
+
+// The ids of a node's actors. A shard's ends with its number, a connection's
+// with its id.
+const (
+	supervisorID     = "node"
+	routerID         = supervisorID + "/router"
+	semanticID       = supervisorID + "/router-semantic"
+	journalID        = supervisorID + "/journal"
+	shardPrefix      = supervisorID + "/shard/"
+	deskID           = supervisorID + "/desk"
+	connectionPrefix = "connection/" // it has no parent: who starts it must have its PID at once
+)
+
+// Node are the actors of one node.
+type Node struct {
+	ports       Ports
+	cfg         Config
+	log         Log
+	shards      [actors.Shards]*actor.PID
+	connections *actor.Props
+	stopping    atomic.Bool
+}
+
+// State is what a node's actors begin with.
+type State struct {
+	router *router.State
+	stored map[int][]actors.Record // of the shards that have something to match
+}
+
+// Load reads what the actors of a node begin with: the log's newest stretch and
+// all monitors and rules. It blocks, so it is for whoever starts the node.
+func Load(ctx context.Context, ports Ports) (*State, error) {
+	state, err := router.Begin(ctx, Log{ports.Store.Journal()}, index.Config{})
+	if err != nil {
+		return nil, err
+	}
+	stored, err := storedQueries(ctx, ports.Store.Control())
+	if err != nil {
+		return nil, err
+	}
+	return &State{router: state, stored: stored}, nil
+}
+
+// Start starts the actors. active is called once, from an actor's turn, when
+// every monitor and rule is live: what is accepted from then on is matched by
+// all of them.
+func Start(ports Ports, cfg Config, state *State, active func()) (*Node, error) {
+	n := &Node{ports: ports, cfg: cfg, log: Log{ports.Store.Journal()}}
+	for number := range n.shards {
+		n.shards[number] = n.pid(fmt.Sprint(shardPrefix, number))
+	}
+	n.connections = connection.Props(connection.Config{
+		Router: n.pid(routerID), Semantic: n.pid(semanticID), Owners: n, Clock: ports.Clock, Rand: ports.Rand,
+		Worker: ports.Work.Read, Props: ports.Props, Replays: replays{n.log}, Logger: ports.Logger.With("actor", "connection"),
+	}).Configure(actor.WithGuardian(stopOnFailure))
+	ports.System.EventStream.Subscribe(n.lost)
+	s := &supervisor{
+		clock: ports.Clock, log: ports.Logger, failed: ports.Failed, cancel: func() {},
+		children: map[string]*child{}, active: active, awaited: map[int]bool{},
+	}
+	s.specs = append(s.specs, n.logActors(state.router)...)
+	s.specs = append(s.specs, spec{"desk", groupQuestions, vital, n.deskProps()})
+	cfgShard := n.shardConfig(state.stored)
+	for number := range n.shards {
+		if _, queries := state.stored[number]; queries {
+			s.awaited[number] = true
+		}
+		s.specs = append(s.specs, spec{fmt.Sprint("shard/", number), groupShards, lasting, shard.Props(cfgShard, number)})
+	}
+	props := ports.Props("node", func() actor.Actor { return s }, nil).Configure(actor.WithGuardian(stopOnFailure))
+	if _, err := ports.System.Root.SpawnNamed(props, supervisorID); err != nil {
+		return nil, fmt.Errorf("start the node's actors: %w", err)
+	}
+	return n, nil
+}
+
+// stopOnFailure is for actors without a parent. Their failures are seen in the
+// event stream.
+var stopOnFailure = actor.NewOneForOneStrategy(0, 0, func(any) actor.Directive { return actor.StopDirective })
+
+// Stop ends all actors in order. done is called once, from an actor's turn.
+func (n *Node) Stop(done func(error)) {
+	if !n.stopping.Swap(true) {
+		n.ports.System.Root.Send(n.pid(supervisorID), &stop{done})
+	}
+}
+
+func (n *Node) pid(id string) *actor.PID { return actor.NewPID(n.ports.Node, id) }
+
+var _ actors.Owners = (*Node)(nil)
+
+// Owner is the shard's actor, on this node: there is no other.
+func (n *Node) Owner(keyID string) *actor.PID { return n.shards[actors.ShardOf(keyID)] }
+
+// Journal is the actor that takes offers.
+func (n *Node) Journal() *actor.PID { return n.pid(journalID) }
+
+// logActors are the journal and the routers. The second router serves the
+// subscriptions with semantic filters: comparing vectors takes milliseconds
+// where there are many, and posts must not wait for it.
+func (n *Node) logActors(state *router.State) []spec {
+	p := n.ports
+	journalState, semantic := journal.NewState(state.Window()), state.Fork(index.Config{})
+	routerCfg := router.Config{
+		Log: n.log, State: state, Clock: p.Clock, Worker: p.Work.Read, Props: p.Props,
+		Owners: n, Journal: n.Journal, Logger: p.Logger.With("actor", "router"), Observe: p.Observe.Router,
+	}
+	semanticCfg := routerCfg
+	semanticCfg.State, semanticCfg.Observe = semantic, p.Observe.Semantic
+	semanticCfg.Logger = p.Logger.With("actor", "router-semantic")
+	routers := []*actor.PID{n.pid(routerID), n.pid(semanticID)}
+	return []spec{
+		{"router", groupRouters, vital, router.Props(routerCfg)},
+		{"router-semantic", groupRouters, vital, router.Props(semanticCfg)},
+		{"journal", groupJournal, vital, journal.Props(journal.Config{
+			Node: p.Node, Incarnation: p.Incarnation, Log: n.log, State: journalState,
+			Clock: p.Clock, Worker: p.Work.Append, Props: p.Props,
+			Routers: func() []*actor.PID { return routers },
+			Logger:  p.Logger.With("actor", "journal"), Observe: p.Observe.Journal,
+		})},
+	}
+}

@@ -1,0 +1,61 @@
+package assembly
+
+import (
+	"log/slog"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/birdwire/birdwire/actors"
+	"github.com/birdwire/birdwire/actors/apikey"
+	"github.com/birdwire/birdwire/actors/engine/rule"
+	"github.com/birdwire/birdwire/actors/journal"
+	"github.com/birdwire/birdwire/actors/router"
+	"github.com/birdwire/birdwire/cluster/store"
+)
+
+// Ports are all that a node's actors take from their world.
+type Ports struct {
+	Node        string // its name, and the address in its actors' PIDs
+	Incarnation uint64 // of the process: grows with every start of the node
+
+	System *actor.ActorSystem
+	Props  actors.Props
+	Clock  actors.Clock
+	Rand   actors.Rand
+	Work   Work
+	Store  store.Store
+
+	Logger  *slog.Logger
+	Observe Observe
+	// Failed is told, perhaps more than once, that the node cannot go on and
+	// why. It must not block.
+	Failed func(error)
+}
+
+// Work are the pools for what would block an actor: apart, so that a slow feed
+// does not delay the journal.
+type Work struct {
+	Append  actors.Worker // frames to the log
+	Records actors.Worker // keys, shards, items: short reads and writes of the store
+	Read    actors.Worker // the log, in stretches
+	Poll    actors.Worker // upstreams
+}
+
+// Observe is told what happens, for metrics. None of them may block; all are
+// called from many goroutines.
+type Observe struct {
+	Journal  func(journal.Observation)
+	Router   func(router.Observation)
+	Semantic func(router.Observation) // of the second router
+	Keys     func(event string)       // keys and shards: restarts, stops, what could not be read
+}
+
+// Config is what an operator decides of a node's actors. Zero values are
+// defaults.
+type Config struct {
+	Plans          map[string]apikey.Plan // default: apikey.DefaultPlans
+	Scopes         []string               // that a key may have; empty: any
+	MonitorsPerKey int                    // default 50
+	RulesPerKey    int                    // default 50
+	Query          rule.Limits
+}

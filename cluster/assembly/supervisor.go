@@ -1,0 +1,276 @@
+package assembly
+
+import (
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/birdwire/birdwire/actors"
+)
+
+// care is what a failure of an actor means to its node.
+type care uint8
+
+const (
+	// vital: restarted within a budget; past it the node cannot go on.
+	vital care = iota
+	// lasting: restarted within a budget; past it stopped, and started again
+	// after a pause, for ever.
+	lasting
+	// passing: stopped, or ends by itself, and forgotten.
+	passing
+)
+
+// spec is an actor that the supervisor starts.
+type spec struct {
+	name  string
+	group group
+	care  care
+	props *actor.Props
+}
+
+// group is when an actor is stopped: one group after the other, in this order,
+// so that what an actor says when it ends is still heard.
+type group uint8
+
+const (
+	groupConnections group = iota
+	groupQuestions
+	groupShards
+	groupJournal
+	groupRouters
+	groups
+)
+
+// The budget of every actor that the supervisor starts, and the pause past it.
+const (
+	restartsMost   = 10
+	restartsWithin = 10 * time.Second
+	pauseFirst     = time.Second
+	pauseMost      = time.Minute
+	// groupTime is how long a group may take to end, before the next is stopped.
+	groupTime = 10 * time.Second
+)
+
+// supervisor is the parent of the actors that a node has one or a fixed number
+// of, and knows those that it has as many of as there are sockets. It starts
+// them in order, restarts what fails by the node's clock, and stops them, group
+// by group.
+//
+//	running --stop--> stopping group 0, 1, … --the last has ended--> stopped
+//
+// It handles nothing that can fail: a failure of its own ends the node.
+type supervisor struct {
+	clock  actors.Clock
+	log    *slog.Logger
+	failed func(error)
+	specs  []spec
+	active func() // called once awaited is empty; nil after it
+
+	awaited  map[int]bool      // shards that the start waits for
+	children map[string]*child // by the actor's id
+	left     [groups + 1]int   // of children, by group
+	stopping *stop             // nil while running
+	group    group             // that is being stopped
+	cancel   func()            // of the group's timer
+	late     []string          // actors that did not end in time
+	told     bool              // stopping.done was called
+}
+
+// child is an actor that runs, or waits to be started again.
+type child struct {
+	spec
+	pid     *actor.PID
+	budget  actors.Budget
+	pause   actors.Pause
+	resting bool   // stopped past its budget: started again after the pause
+	cancel  func() // of the pause
+}
+
+type (
+	// watch tells of an actor that has no parent and ends by itself.
+	watch struct {
+		pid   *actor.PID
+		group group
+	}
+	// stop ends everything. done is told once, from the supervisor's last turn.
+	stop struct{ done func(error) }
+	// shardActive tells that a shard serves.
+	shardActive struct{ number int }
+	startTime   struct{ id string }
+	groupLate   struct{ group group }
+)
+
+func (s *supervisor) Receive(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case *actor.Started:
+		for _, spec := range s.specs {
+			s.start(ctx, &child{
+				spec: spec, budget: actors.Budget{Most: restartsMost, Within: restartsWithin},
+				pause: actors.Pause{First: pauseFirst, Most: pauseMost},
+			})
+		}
+		s.shardActive(-1)
+	case *shardActive:
+		s.shardActive(m.number)
+	case *watch:
+		s.watch(ctx, m)
+	case *startTime:
+		if c := s.children[m.id]; c != nil && c.resting {
+			s.start(ctx, c)
+		}
+	case *actor.Terminated:
+		s.terminated(ctx, m.Who)
+	case *stop:
+		s.stop(ctx, m)
+	case *groupLate:
+		s.groupLate(ctx, m)
+	case *actor.Stopped:
+		s.over()
+	}
+}
+
+func (s *supervisor) start(ctx actor.Context, c *child) {
+	pid, err := ctx.SpawnNamed(c.props, c.name)
+	if err != nil {
+		s.failed(fmt.Errorf("start the %s: %w", c.name, err))
+		return
+	}
+	c.pid, c.resting = pid, false
+	s.keep(c)
+}
+
+func (s *supervisor) keep(c *child) {
+	if s.children[c.pid.GetId()] == nil {
+		s.left[c.group]++
+	}
+	s.children[c.pid.GetId()] = c
+}
+
+func (s *supervisor) forget(c *child) {
+	delete(s.children, c.pid.GetId())
+	s.left[c.group]--
+}
+
+func (s *supervisor) shardActive(number int) {
+	delete(s.awaited, number)
+	if len(s.awaited) == 0 && s.active != nil {
+		s.active()
+		s.active = nil
+	}
+}
+
+// watch takes in an actor that was started elsewhere.
+func (s *supervisor) watch(ctx actor.Context, m *watch) {
+	ctx.Watch(m.pid) // also where it has ended already
+	s.keep(&child{spec: spec{group: m.group, care: passing}, pid: m.pid})
+	if s.stopping != nil && m.group <= s.group {
+		ctx.Stop(m.pid)
+	}
+}
+
+// HandleFailure restarts the one actor that failed, or stops it.
+func (s *supervisor) HandleFailure(system *actor.ActorSystem, supervisor actor.Supervisor, pid *actor.PID, _ *actor.RestartStatistics, reason, _ any) {
+	c := s.children[pid.GetId()]
+	if c == nil || !c.budget.Apply(s.clock.Elapsed(), system, supervisor, pid, reason) {
+		return
+	}
+	if c.care == vital {
+		s.failed(fmt.Errorf("the %s failed too often and was stopped: %v", c.name, reason))
+	}
+}
+
+func (s *supervisor) terminated(ctx actor.Context, pid *actor.PID) {
+	c := s.children[pid.GetId()]
+	if c == nil {
+		return
+	}
+	if s.stopping != nil || c.care != lasting {
+		s.forget(c)
+		s.next(ctx)
+		return
+	}
+	wait := c.pause.Next(s.clock.Elapsed())
+	c.resting = true
+	c.cancel = s.clock.After(wait, ctx.Self(), &startTime{pid.GetId()})
+	s.log.Error("an actor failed too often; it is started again", "actor", c.name, "in", wait)
+}
+
+func (s *supervisor) stop(ctx actor.Context, m *stop) {
+	if s.stopping != nil {
+		return
+	}
+	s.stopping = m
+	for _, c := range s.children {
+		if c.resting {
+			c.cancel()
+			s.forget(c)
+		}
+	}
+	s.stopGroup(ctx)
+}
+
+// stopGroup stops the actors of the present group, and goes on when they have
+// ended.
+func (s *supervisor) stopGroup(ctx actor.Context) {
+	if s.left[s.group] > 0 {
+		s.cancel = s.clock.After(groupTime, ctx.Self(), &groupLate{s.group})
+	}
+	for _, id := range slices.Sorted(maps.Keys(s.children)) {
+		if c := s.children[id]; c.group == s.group {
+			ctx.Stop(c.pid)
+		}
+	}
+	s.next(ctx)
+}
+
+// next goes on with the next group once the present one has ended.
+func (s *supervisor) next(ctx actor.Context) {
+	if s.stopping == nil || s.left[s.group] > 0 {
+		return
+	}
+	s.cancel()
+	s.goOn(ctx)
+}
+
+func (s *supervisor) goOn(ctx actor.Context) {
+	if s.group++; s.group < groups {
+		s.cancel = func() {}
+		s.stopGroup(ctx)
+		return
+	}
+	ctx.Stop(ctx.Self()) // which waits for those that were late
+	if s.late != nil {
+		s.over()
+	}
+}
+
+// groupLate gives up on what does not end: the process goes on ending.
+func (s *supervisor) groupLate(ctx actor.Context, m *groupLate) {
+	if s.group != m.group {
+		return
+	}
+	for _, id := range slices.Sorted(maps.Keys(s.children)) {
+		if c := s.children[id]; c.group == s.group {
+			s.late = append(s.late, id)
+		}
+	}
+	s.goOn(ctx)
+}
+
+// over tells that all has ended, or what has not. It is told once.
+func (s *supervisor) over() {
+	if s.stopping == nil || s.told {
+		return
+	}
+	s.told = true
+	var err error
+	if len(s.late) > 0 {
+		err = fmt.Errorf("%d actors did not end in time, %s among them", len(s.late), s.late[0])
+	}
+	s.stopping.done(err)
+}
