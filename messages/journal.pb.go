@@ -301,8 +301,7 @@ type FrameAppended struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Sequence      uint64                 `protobuf:"varint,1,opt,name=sequence,proto3" json:"sequence,omitempty"`
 	Frame         *Frame                 `protobuf:"bytes,2,opt,name=frame,proto3" json:"frame,omitempty"`
-	AppendedMs    int64                  `protobuf:"varint,3,opt,name=appended_ms,json=appendedMs,proto3" json:"appended_ms,omitempty"` // Unix milliseconds of the acknowledgement
-	Sizes         []uint32               `protobuf:"varint,4,rep,packed,name=sizes,proto3" json:"sizes,omitempty"`                      // bytes of each event, as the journal counted; empty: not counted
+	Sizes         []uint32               `protobuf:"varint,4,rep,packed,name=sizes,proto3" json:"sizes,omitempty"` // bytes of each event, as the journal counted; empty: not counted
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -349,13 +348,6 @@ func (x *FrameAppended) GetFrame() *Frame {
 		return x.Frame
 	}
 	return nil
-}
-
-func (x *FrameAppended) GetAppendedMs() int64 {
-	if x != nil {
-		return x.AppendedMs
-	}
-	return 0
 }
 
 func (x *FrameAppended) GetSizes() []uint32 {
@@ -479,13 +471,11 @@ const file_messages_journal_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x121\n" +
 	"\x06reason\x18\x02 \x01(\x0e2\x19.birdwire.v1.RefuseReasonR\x06reason\x12$\n" +
 	"\x0eretry_after_ms\x18\x03 \x01(\x03R\fretryAfterMs\x12\x16\n" +
-	"\x06detail\x18\x04 \x01(\tR\x06detail\"\x8c\x01\n" +
+	"\x06detail\x18\x04 \x01(\tR\x06detail\"q\n" +
 	"\rFrameAppended\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x04R\bsequence\x12(\n" +
-	"\x05frame\x18\x02 \x01(\v2\x12.birdwire.v1.FrameR\x05frame\x12\x1f\n" +
-	"\vappended_ms\x18\x03 \x01(\x03R\n" +
-	"appendedMs\x12\x14\n" +
-	"\x05sizes\x18\x04 \x03(\rR\x05sizes\"9\n" +
+	"\x05frame\x18\x02 \x01(\v2\x12.birdwire.v1.FrameR\x05frame\x12\x14\n" +
+	"\x05sizes\x18\x04 \x03(\rR\x05sizesJ\x04\b\x03\x10\x04\"9\n" +
 	"\bSlowDown\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x15\n" +
 	"\x06for_ms\x18\x02 \x01(\x03R\x05forMs\"\t\n" +

@@ -1421,7 +1421,7 @@ func (x *Delivery) GetSimilarity() float64 {
 type Deliveries struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Term          uint64                 `protobuf:"varint,1,opt,name=term,proto3" json:"term,omitempty"`     // of the owner; 0 from a router
-	Number        uint64                 `protobuf:"varint,2,opt,name=number,proto3" json:"number,omitempty"` // grows: a key counts, a router says the frame's sequence
+	Number        uint64                 `protobuf:"varint,2,opt,name=number,proto3" json:"number,omitempty"` // grows: a key counts, a router says the position up to which it tells
 	Deliveries    []*Delivery            `protobuf:"bytes,3,rep,name=deliveries,proto3" json:"deliveries,omitempty"`
 	Previous      uint64                 `protobuf:"varint,4,opt,name=previous,proto3" json:"previous,omitempty"` // number of the Deliveries before it: another one means that a message was lost
 	Join          uint64                 `protobuf:"varint,5,opt,name=join,proto3" json:"join,omitempty"`         // whose they are; 0: of every join in the term

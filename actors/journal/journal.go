@@ -98,18 +98,19 @@ type journal struct {
 	queue queue
 
 	parts   []part    // of the frame in flight
+	sizes   []uint32  // of its events; nil where an instance before this one made it
 	since   time.Time // when it was made
 	retry   time.Duration
-	busy    bool            // a worker has the frame in flight
-	slow    map[string]bool // routers that are behind: nothing new is taken while there are any
-	wanting bool            // a retry timer runs
+	busy    bool             // a worker has the frame in flight
+	slow    map[string]lease // routers that are behind, by address and id: nothing new is taken while there are any
+	wanting bool             // a retry timer runs
 }
 
 // Props describes one journal.
 func Props(cfg Config) *actor.Props {
 	cfg = cfg.withDefaults()
 	return cfg.Props("journal", func() actor.Actor {
-		return &journal{cfg: cfg, queue: queue{maxEvents: cfg.MaxEvents, maxBytes: cfg.MaxBytes}, slow: map[string]bool{}}
+		return &journal{cfg: cfg, queue: queue{maxEvents: cfg.MaxEvents, maxBytes: cfg.MaxBytes}, slow: map[string]lease{}}
 	}, actor.NewOneForOneStrategy(0, 0, actor.DefaultDecider))
 }
 
@@ -137,9 +138,11 @@ func (j *journal) Receive(ctx actor.Context) {
 		j.wanting = false
 		j.write(ctx)
 	case *messages.SlowDown:
-		j.slow[ctx.Sender().GetId()] = true
+		j.slowDown(ctx, m)
 	case *messages.SpeedUp:
-		delete(j.slow, ctx.Sender().GetId())
+		if sender := ctx.Sender(); sender != nil {
+			delete(j.slow, sender.String())
+		}
 	}
 }
 
@@ -159,7 +162,9 @@ func (j *journal) offered(ctx actor.Context, m *messages.Offer) {
 		j.refuse(ctx, ctx.Sender(), m.GetId(), messages.RefuseReason_REFUSE_TOO_LARGE, 0,
 			"an event is larger than a frame may be (256 KiB)")
 		return
-	case len(j.slow) > 0 || !j.queue.accepts(len(m.GetEvents()), total):
+	case j.slowed(ctx, m):
+		return
+	case !j.queue.accepts(len(m.GetEvents()), total):
 		j.refuse(ctx, ctx.Sender(), m.GetId(), messages.RefuseReason_REFUSE_BUSY, busyRetry, "the journal's queue is full")
 		return
 	}
@@ -170,8 +175,8 @@ func (j *journal) offered(ctx actor.Context, m *messages.Offer) {
 // fill makes the next frame when none is in flight.
 func (j *journal) fill(ctx actor.Context) {
 	for j.cfg.State.inFlight == nil && len(j.queue.offers) > 0 {
-		events, parts := j.queue.frame(j.cfg.State.window)
-		j.parts = parts
+		events, sizes, parts := j.queue.frame(j.cfg.State.window)
+		j.parts, j.sizes = parts, sizes
 		if len(events) == 0 {
 			j.settle(ctx, 0) // nothing but duplicates
 			continue
@@ -216,7 +221,7 @@ func (j *journal) appended(ctx actor.Context, m *appended) {
 	for i, e := range frame.GetEvents() {
 		j.cfg.State.window.AddAt(e.GetId(), messages.At(m.sequence, i))
 	}
-	shown := &messages.FrameAppended{Sequence: m.sequence, Frame: frame, AppendedMs: now.UnixMilli()}
+	shown := &messages.FrameAppended{Sequence: m.sequence, Frame: frame, Sizes: j.sizes}
 	for _, router := range j.cfg.Routers() {
 		ctx.Send(router, shown)
 	}

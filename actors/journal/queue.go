@@ -49,10 +49,10 @@ type queue struct {
 	events, bytes       int
 }
 
-// accepts says whether an offer of that size fits. An empty queue takes
-// anything that passes the bounds of a single offer.
+// accepts says whether an offer of that size fits. An empty queue takes any
+// offer: one that is larger than the bounds would else be refused for ever.
 func (q *queue) accepts(events, bytes int) bool {
-	return q.events+events <= q.maxEvents && q.bytes+bytes <= q.maxBytes
+	return len(q.offers) == 0 || q.events+events <= q.maxEvents && q.bytes+bytes <= q.maxBytes
 }
 
 func (q *queue) push(o *offer, bytes int) {
@@ -63,7 +63,7 @@ func (q *queue) push(o *offer, bytes int) {
 
 // frame takes the next frame's events off the queue: what the log is known to
 // hold already is settled as a duplicate without being written again.
-func (q *queue) frame(w *repeat.Window) (events []*messages.Event, parts []part) {
+func (q *queue) frame(w *repeat.Window) (events []*messages.Event, sizes []uint32, parts []part) {
 	bytes := 0
 	inFrame := make(map[string]int, MaxFrameEvents)
 	for len(q.offers) > 0 {
@@ -84,7 +84,7 @@ func (q *queue) frame(w *repeat.Window) (events []*messages.Event, parts []part)
 				}
 				inFrame[e.GetId()] = len(events)
 				p.indexes = append(p.indexes, len(events))
-				events = append(events, e)
+				events, sizes = append(events, e), append(sizes, uint32(size))
 				bytes += size
 			}
 			o.next++
@@ -99,7 +99,7 @@ func (q *queue) frame(w *repeat.Window) (events []*messages.Event, parts []part)
 		q.offers[0] = nil
 		q.offers = q.offers[1:]
 	}
-	return events, parts
+	return events, sizes, parts
 }
 
 // drop empties the queue and returns what was in it.

@@ -26,10 +26,17 @@ type dispatch struct {
 	deliveries  []*messages.Delivery // by place in the frame; nil where nobody wanted the event
 	subscribers []*subscriber
 	keys        []*keyed
-	picked      map[mask][]*messages.Delivery
+	picked      map[mask]picked
 	shared      map[class]*messages.Deliveries
 	last        class // the newest of shared, and its message: neighbours mostly want the same
 	message     *messages.Deliveries
+	sizes       []uint32 // bytes of the frame's events
+}
+
+// picked are the events of a mask, and their bytes.
+type picked struct {
+	deliveries []*messages.Delivery
+	bytes      uint64
 }
 
 // class is what connections have in common that are sent one message.
@@ -58,12 +65,14 @@ func (d *dispatch) match(s *index.Snapshot, owners map[index.ID]owner, p message
 func (d *dispatch) hitKey(o owner, p messages.Position, e *messages.Event) {
 	if len(o.key.hits) == 0 {
 		d.keys = append(d.keys, o.key)
+		o.key.bytes = 0
 	}
 	if n := len(o.key.hits); n > 0 && o.key.hits[n-1].GetPosition() == uint64(p) {
 		h := o.key.hits[n-1]
 		h.K, h.Version = append(h.K, o.query.k), append(h.Version, o.query.version)
 		return
 	}
+	o.key.bytes += uint64(d.sizes[p.Index()])
 	o.key.hits = append(o.key.hits, &messages.Hit{
 		Position: uint64(p), Event: e, K: []uint32{o.query.k}, Version: []uint32{o.query.version},
 	})
@@ -91,16 +100,17 @@ func (d *dispatch) hitConnection(s *subscriber, p messages.Position, e *messages
 	s.special = append(s.special, own)
 }
 
-// send tells everyone and is empty again.
-func (d *dispatch) send(ctx actor.Context, owners actors.Owners, sequence uint64) (deliveries int) {
+// send tells everyone what was gathered up to the position number, and is empty
+// again.
+func (d *dispatch) send(ctx actor.Context, owners actors.Owners, number uint64) (deliveries int) {
 	if d.shared == nil {
-		d.shared, d.picked = map[class]*messages.Deliveries{}, map[mask][]*messages.Delivery{}
+		d.shared, d.picked = map[class]*messages.Deliveries{}, map[mask]picked{}
 	}
 	for _, s := range d.subscribers {
-		m := d.messageOf(s, sequence)
+		m := d.messageOf(s, number)
 		deliveries += len(m.GetDeliveries())
 		ctx.Send(s.pid, m)
-		s.mask, s.special, s.newest = mask{}, nil, sequence
+		s.mask, s.special, s.newest = mask{}, nil, number
 	}
 	for _, k := range d.keys {
 		for _, h := range k.hits {
@@ -108,7 +118,7 @@ func (d *dispatch) send(ctx actor.Context, owners actors.Owners, sequence uint64
 		}
 		k.number++
 		ctx.Send(owners.Owner(k.id), &messages.Matched{
-			KeyId: k.id, Hits: k.hits, Number: k.number, Numbering: k.numbering, Term: k.term,
+			KeyId: k.id, Hits: k.hits, Number: k.number, Numbering: k.numbering, Term: k.term, Bytes: k.bytes,
 		})
 		k.hits = nil
 	}
@@ -138,7 +148,7 @@ func (d *dispatch) reset() {
 }
 
 // messageOf is what one connection is told: shared where it is nothing special.
-func (d *dispatch) messageOf(s *subscriber, sequence uint64) *messages.Deliveries {
+func (d *dispatch) messageOf(s *subscriber, number uint64) *messages.Deliveries {
 	c := class{s.mask, s.join, s.newest}
 	if s.special == nil {
 		if d.message != nil && c == d.last {
@@ -149,12 +159,18 @@ func (d *dispatch) messageOf(s *subscriber, sequence uint64) *messages.Deliverie
 			return m
 		}
 	}
-	m := &messages.Deliveries{Number: sequence, Previous: s.newest, Join: s.join, Deliveries: d.pick(s.mask)}
+	shared := d.pick(s.mask)
+	m := &messages.Deliveries{
+		Number: number, Previous: s.newest, Join: s.join, Deliveries: shared.deliveries, Bytes: shared.bytes,
+	}
 	if s.special == nil {
 		d.shared[c], d.last, d.message = m, c, m
 		return m
 	}
 	m.Deliveries = append(slices.Clip(m.Deliveries), s.special...)
+	for _, own := range s.special {
+		m.Bytes += uint64(d.sizes[messages.Position(own.GetPosition()).Index()])
+	}
 	slices.SortFunc(m.Deliveries, func(a, b *messages.Delivery) int {
 		return cmp.Compare(a.GetPosition(), b.GetPosition())
 	})
@@ -162,20 +178,22 @@ func (d *dispatch) messageOf(s *subscriber, sequence uint64) *messages.Deliverie
 }
 
 // pick lists the events of a mask; the list is shared.
-func (d *dispatch) pick(m mask) []*messages.Delivery {
-	if picked, ok := d.picked[m]; ok {
-		return picked
+func (d *dispatch) pick(m mask) picked {
+	if known, ok := d.picked[m]; ok {
+		return known
 	}
 	n := 0
 	for _, word := range m {
 		n += bits.OnesCount64(word)
 	}
-	picked := make([]*messages.Delivery, 0, n)
+	p := picked{deliveries: make([]*messages.Delivery, 0, n)}
 	for w, word := range m {
 		for ; word != 0; word &= word - 1 {
-			picked = append(picked, d.deliveries[w<<6+bits.TrailingZeros64(word)])
+			i := w<<6 + bits.TrailingZeros64(word)
+			p.deliveries = append(p.deliveries, d.deliveries[i])
+			p.bytes += uint64(d.sizes[i])
 		}
 	}
-	d.picked[m] = picked
-	return picked
+	d.picked[m] = p
+	return p
 }

@@ -13,7 +13,7 @@ import (
 // This file is the router's side of the conversation with followers: see
 // actors/engine/follow for theirs.
 //
-// What a follower is sent is numbered by the frame's sequence, and names the
+// What a follower is sent is numbered by the position that it tells up to, and names the
 // number of what it was sent before. So a message that was lost is noticed with
 // the next one, or with Through, and those who want the same still share one.
 
@@ -32,7 +32,7 @@ func (r *router) join(ctx actor.Context, m *messages.Join) {
 		}
 		if sub == nil {
 			sub = r.state.subscriptions.connections[m.GetConnectionId()]
-			sub.newest = r.state.next - 1
+			sub.newest = uint64(r.state.through())
 		}
 		sub.join = m.GetJoin()
 	}
@@ -94,7 +94,7 @@ func (r *router) throughOfKey(key *keyed) *messages.Through {
 // log does not have they meet there.
 func (r *router) missed(ctx actor.Context, sequence uint64) {
 	for _, sub := range sortedBy(r.state.subscriptions.connections) {
-		sub.mask, sub.special, sub.newest = mask{}, nil, sequence
+		sub.mask, sub.special, sub.newest = mask{}, nil, uint64(messages.EndOf(sequence))
 		ctx.Send(sub.pid, r.throughOf(sub))
 	}
 	for _, key := range r.state.subscriptions.everyKey() {

@@ -7,6 +7,9 @@ import (
 	"github.com/birdwire/birdwire/testkit"
 )
 
+// end is the number of what tells up to the end of a frame.
+func end(sequence uint64) uint64 { return uint64(messages.EndOf(sequence)) }
+
 func join(number uint64, p *testkit.Probe, id string, keywords ...string) *messages.Join {
 	return &messages.Join{ConnectionId: id, Connection: p.Ref(), Join: number, Query: &messages.Query{
 		Want: &messages.Query_Kite{Kite: &messages.KiteFilters{Keywords: keywords}},
@@ -26,7 +29,7 @@ func TestDeliveriesAreNumbered(t *testing.T) {
 		r.Tell(r.pid, r.log.append(article("2", "silver")))
 		r.Settle()
 		b.Request(r.pid, join(7, b, "b", "gold"))
-		if m := testkit.Expect[*messages.Joined](b); m.GetNumber() != 2 || m.GetPosition() != uint64(messages.EndOf(2)) {
+		if m := testkit.Expect[*messages.Joined](b); m.GetNumber() != end(2) || m.GetPosition() != end(2) {
 			t.Fatalf("joined %v", m)
 		}
 		for _, title := range []string{"gold", "silver", "gold"} {
@@ -37,7 +40,7 @@ func TestDeliveriesAreNumbered(t *testing.T) {
 		chain := func(p *testkit.Probe, previous uint64) (shared []*messages.Deliveries) {
 			for _, m := range p.Messages() {
 				d := m.(*messages.Deliveries)
-				if d.GetPrevious() != previous || d.GetJoin() != 7 || d.GetNumber() != messages.Position(d.GetDeliveries()[0].GetPosition()).Sequence() {
+				if d.GetPrevious() != previous || d.GetJoin() != 7 || d.GetNumber() != end(messages.Position(d.GetDeliveries()[0].GetPosition()).Sequence()) {
 					t.Errorf("after %d came %v", previous, d)
 				}
 				previous = d.GetNumber()
@@ -45,12 +48,12 @@ func TestDeliveriesAreNumbered(t *testing.T) {
 			}
 			return shared
 		}
-		first, second := chain(a, 0), chain(b, 2)
+		first, second := chain(a, 0), chain(b, end(2))
 		if len(first) != 3 || len(second) != 2 || first[2] != second[1] {
 			t.Errorf("%d and %d messages; the last is shared: %v", len(first), len(second), first[2] == second[1])
 		}
 		a.Request(r.pid, &messages.AskThrough{ConnectionId: "a", Join: 7})
-		if m := testkit.Expect[*messages.Through](a); m.GetJoin() != 7 || m.GetNumber() != 5 || m.GetPosition() != uint64(messages.EndOf(5)) {
+		if m := testkit.Expect[*messages.Through](a); m.GetJoin() != 7 || m.GetNumber() != end(5) || m.GetPosition() != uint64(messages.EndOf(5)) {
 			t.Errorf("through %v", m)
 		}
 	})
@@ -65,18 +68,18 @@ func TestJoinsThatComeAgainOrLate(t *testing.T) {
 		r.Tell(r.pid, r.log.append(article("1", "gold")))
 		testkit.Expect[*messages.Deliveries](c)
 		c.Request(r.pid, join(5, c, "c", "gold"))
-		if m := testkit.Expect[*messages.Joined](c); m.GetNumber() != 1 || m.GetPosition() != uint64(messages.EndOf(1)) {
+		if m := testkit.Expect[*messages.Joined](c); m.GetNumber() != end(1) || m.GetPosition() != end(1) {
 			t.Errorf("joined again: %v", m)
 		}
 		c.Request(r.pid, join(4, c, "c", "silver"))
 		c.ExpectNoMessage(0)
 		c.Request(r.pid, join(6, c, "c", "copper"))
-		if m := testkit.Expect[*messages.Joined](c); m.GetJoin() != 6 || m.GetNumber() != 1 {
+		if m := testkit.Expect[*messages.Joined](c); m.GetJoin() != 6 || m.GetNumber() != end(1) {
 			t.Errorf("joined under another number: %v", m)
 		}
 		r.Tell(r.pid, r.log.append(article("2", "silver"), article("3", "gold"), article("4", "copper")))
 		m := testkit.Expect[*messages.Deliveries](c)
-		if m.GetJoin() != 6 || m.GetPrevious() != 1 || len(m.GetDeliveries()) != 1 || m.GetDeliveries()[0].GetPosition() != uint64(messages.At(2, 2)) {
+		if m.GetJoin() != 6 || m.GetPrevious() != end(1) || len(m.GetDeliveries()) != 1 || m.GetDeliveries()[0].GetPosition() != uint64(messages.At(2, 2)) {
 			t.Errorf("delivered %v", m)
 		}
 
@@ -86,7 +89,7 @@ func TestJoinsThatComeAgainOrLate(t *testing.T) {
 			t.Errorf("refused %v", m)
 		}
 		r.Tell(r.pid, r.log.append(article("5", "copper")))
-		if m := testkit.Expect[*messages.Deliveries](c); m.GetJoin() != 6 || m.GetPrevious() != 2 {
+		if m := testkit.Expect[*messages.Deliveries](c); m.GetJoin() != 6 || m.GetPrevious() != end(2) {
 			t.Errorf("delivered %v", m)
 		}
 	})
@@ -107,7 +110,7 @@ func TestLeaveIsAnsweredWithTheLastPosition(t *testing.T) {
 		c.Request(r.pid, &messages.AskThrough{ConnectionId: "c", Join: 5})
 		testkit.Expect[*messages.Through](c)
 		c.Request(r.pid, &messages.Leave{ConnectionId: "c", Join: 5})
-		if m := testkit.Expect[*messages.Left](c); m.GetJoin() != 5 || m.GetNumber() != 1 || m.GetPosition() != uint64(messages.EndOf(2)) {
+		if m := testkit.Expect[*messages.Left](c); m.GetJoin() != 5 || m.GetNumber() != end(1) || m.GetPosition() != uint64(messages.EndOf(2)) {
 			t.Errorf("left %v", m)
 		}
 		r.Tell(r.pid, r.log.append(article("3", "gold")))
@@ -136,10 +139,10 @@ func TestAHoleInTheLogIsOneInTheNumbers(t *testing.T) {
 		r.log.append(article("2", "gold"))
 		r.log.frames[1] = nil
 		r.Advance(300e6)
-		if m := testkit.Expect[*messages.Through](c); m.GetNumber() != 1 || m.GetPosition() != uint64(messages.EndOf(1)) {
+		if m := testkit.Expect[*messages.Through](c); m.GetNumber() != end(1) || m.GetPosition() != uint64(messages.EndOf(1)) {
 			t.Errorf("told %v", m)
 		}
-		if m := testkit.Expect[*messages.Deliveries](c); m.GetPrevious() != 1 || m.GetNumber() != 2 {
+		if m := testkit.Expect[*messages.Deliveries](c); m.GetPrevious() != end(1) || m.GetNumber() != end(2) {
 			t.Errorf("then %v", m)
 		}
 		if m := testkit.Expect[*messages.Through](key); m.GetNumber() != 1 || m.GetTerm() == 0 || m.GetKeyId() != "key-1" {

@@ -2,40 +2,13 @@ package router
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/birdwire/birdwire/actors"
-	"github.com/birdwire/birdwire/actors/router/index"
 	"github.com/birdwire/birdwire/messages"
 )
-
-// match keeps one event's failure to that event.
-func (r *router) match(s *index.Snapshot, p messages.Position, e *messages.Event) (hits int, err error) {
-	defer func() {
-		if reason := recover(); reason != nil {
-			err = fmt.Errorf("panic: %v", reason)
-		}
-	}()
-	return r.dispatch.match(s, r.state.subscriptions.owners, p, e), nil
-}
-
-// pace slows the sources while this router is behind, by way of the journal.
-func (r *router) pace(ctx actor.Context, lag time.Duration) {
-	journal := r.cfg.Journal()
-	switch {
-	case journal == nil:
-	case !r.slowed && lag > r.cfg.Behind:
-		r.slowed = true
-		r.cfg.Logger.Warn("the router is behind; sources are slowed", "lag", lag)
-		ctx.Request(journal, &messages.SlowDown{Reason: "the router is behind"})
-	case r.slowed && lag < r.cfg.Behind/4:
-		r.slowed = false
-		ctx.Request(journal, &messages.SpeedUp{})
-	}
-}
 
 // put changes a key's queries.
 func (r *router) put(ctx actor.Context, m *messages.PutQueries) {

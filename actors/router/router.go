@@ -6,6 +6,10 @@
 //	FrameAppended, later -----> held --hole filled, or 50 ms--> read from the log
 //	every 250 ms: the log's end is compared, so that a lost last frame is found
 //
+// Frames are handled in turns of bounded length, with other messages between
+// them, and a router that is behind by more than two seconds has the journal
+// take nothing new until it has caught up.
+//
 // Order is log order, and it is the same on every node: the sequence decides,
 // and whether an event is a repeat is a property of the log alone.
 //
@@ -16,10 +20,7 @@
 package router
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"time"
 
@@ -39,22 +40,27 @@ type Config struct {
 	Worker  actors.Worker
 	Props   actors.Props
 	Owners  actors.Owners     // where keys are told Matched
-	Journal func() *actor.PID // told to slow down; may return nil
+	Journal func() *actor.PID // told to slow down; nil or returning nil: nobody is
 	Logger  *slog.Logger
-	Observe func(Observation) // one a frame; must not block
+	Observe func(Observation)       // one a frame; must not block
+	Lagging func(lag time.Duration) // how far the router is behind, with every look at the log's end; must not block
 
-	HeldMost  int           // frames held behind a hole, default 1,024; later ones are read from the log
-	HoleWait  time.Duration // default 50 ms
-	TailEvery time.Duration // default 250 ms
-	Behind    time.Duration // age of a frame when handled, past which sources are slowed; default 2 s
-	ReadMost  int           // frames a reading, default 256
+	HeldMost   int           // frames that wait, default 1,024; past it they are read from the log
+	HeldBytes  int           // of them, default 32 MiB
+	HoleWait   time.Duration // default 50 ms
+	TailEvery  time.Duration // default 250 ms
+	Behind     time.Duration // lag past which sources are slowed; default 2 s
+	SlowFor    time.Duration // for how long each time, unless said again, default 1 s
+	ReadMost   int           // frames a reading, default 256
+	TurnEvents int           // events handled before other messages have their turn, default 512
+	TurnTime   time.Duration // and for how long, default 10 ms
 }
 
 // Observation is what one frame was.
 type Observation struct {
 	Sequence                          uint64
 	Events, Repeats, Hits, Deliveries int
-	Lag                               time.Duration // from acknowledged to handed on
+	Lag                               time.Duration // from first heard of to handed on
 	FromLog                           bool          // mended: it had not come by message
 	Skipped                           uint64        // sequences that are gone for good
 	Panics                            int           // events skipped because matching them panicked
@@ -69,11 +75,22 @@ func (c Config) withDefaults() Config {
 	set(&c.HoleWait, 50*time.Millisecond)
 	set(&c.TailEvery, 250*time.Millisecond)
 	set(&c.Behind, 2*time.Second)
-	if c.HeldMost == 0 {
-		c.HeldMost = 1024
+	set(&c.SlowFor, time.Second)
+	set(&c.TurnTime, 10*time.Millisecond)
+	count := func(n *int, v int) {
+		if *n == 0 {
+			*n = v
+		}
 	}
-	if c.ReadMost == 0 {
-		c.ReadMost = 256
+	count(&c.HeldMost, 1024)
+	count(&c.HeldBytes, 32<<20)
+	count(&c.ReadMost, 256)
+	count(&c.TurnEvents, 512)
+	if c.Journal == nil {
+		c.Journal = func() *actor.PID { return nil }
+	}
+	if c.Lagging == nil {
+		c.Lagging = func(time.Duration) {}
 	}
 	if c.Observe == nil {
 		c.Observe = func(Observation) {}
@@ -81,24 +98,29 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// router is the actor. A restart keeps State and goes on at the next frame;
-// what it held is read from the log.
+// router is the actor. A restart keeps State and goes on at the next event;
+// the frames that waited are read from the log.
 type router struct {
 	cfg      Config
 	state    *State
 	dispatch dispatch
-	held     map[uint64]*messages.FrameAppended // behind a hole; at most cfg.HeldMost
-	waiting  bool                               // a hole's timer runs
-	reading  bool                               // a worker reads the log
-	merging  bool                               // a worker merges parts of the index
-	slowed   bool                               // the journal was told to slow down
+	buffer   buffer
+	pace     pace
+	seen     Observation // of the frame being handled
+	waiting  bool        // a hole's timer runs
+	reading  bool        // a worker reads the log
+	again    bool        // there is more to be read, as soon as there is room
+	going    bool        // a goOn is on its way
+	merging  bool        // a worker merges parts of the index
+
+	complained actors.Instant // when the log was last said to be unreadable
 }
 
 // Props describes one router.
 func Props(cfg Config) *actor.Props {
 	cfg = cfg.withDefaults()
 	return cfg.Props("router", func() actor.Actor {
-		return &router{cfg: cfg, state: cfg.State, held: map[uint64]*messages.FrameAppended{}}
+		return &router{cfg: cfg, state: cfg.State}
 	}, actor.NewOneForOneStrategy(0, 0, actor.DefaultDecider))
 }
 
@@ -107,9 +129,15 @@ type (
 	tailTime struct{}
 	// readBack is a worker's answer.
 	readBack struct {
-		frames  []*messages.FrameAppended // Frame nil: the sequence is gone for good
-		through uint64                    // the log's last sequence when read; 0 unknown
+		known   uint64 // the log's end as far as was known when asked
+		frames  []readFrame
+		through uint64 // the log's last sequence when read
 		err     error
+	}
+	readFrame struct {
+		replay.Entry
+		sizes []uint32
+		bytes int
 	}
 	// merged is a worker's word that an index merge has run.
 	merged struct{ merge *index.Merge }
@@ -127,8 +155,10 @@ func (r *router) Receive(ctx actor.Context) {
 		r.tail(ctx)
 	case *readBack:
 		r.readBack(ctx, m)
+	case *goOn:
+		r.takeTurn(ctx)
 	case *actors.WorkPanicked:
-		// Which work it was is not said; both are asked for anew.
+		// Which work it was is not said; both are asked for again.
 		r.merging = false
 		r.readBack(ctx, &readBack{err: fmt.Errorf("work panicked: %v", m.Reason)})
 	case *merged:
@@ -157,9 +187,8 @@ func (r *router) started(ctx actor.Context) {
 	if r.state.trying != 0 {
 		r.recovered(ctx)
 	}
-	if journal := r.cfg.Journal(); journal != nil {
-		ctx.Request(journal, &messages.SpeedUp{}) // an instance before this one may have slowed it
-	}
+	r.buffer = buffer{frames: map[uint64]*held{}, upTo: r.state.next}
+	r.pace.end = r.state.next - 1
 	r.tail(ctx)
 }
 
@@ -167,162 +196,6 @@ func (r *router) started(ctx actor.Context) {
 // already, so it cannot be handled again here: everyone reads it from the log.
 func (r *router) recovered(ctx actor.Context) {
 	r.cfg.Logger.Error("handling a frame failed; all who listen read it from the log", "sequence", r.state.trying)
-	r.state.next, r.state.trying = r.state.trying+1, 0
+	r.state.next, r.state.done, r.state.trying = r.state.trying+1, 0, 0
 	r.missed(ctx, r.state.next-1)
-}
-
-func (r *router) appended(ctx actor.Context, m *messages.FrameAppended) {
-	switch {
-	case m.GetSequence() < r.state.next:
-	case m.GetSequence() == r.state.next:
-		r.handle(ctx, m, false)
-		r.release(ctx)
-	case len(r.held) < r.cfg.HeldMost:
-		r.held[m.GetSequence()] = m
-		r.awaitHole(ctx)
-	}
-}
-
-// release handles what was held behind a hole that is now filled.
-func (r *router) release(ctx actor.Context) {
-	for {
-		m := r.held[r.state.next]
-		if m == nil {
-			break
-		}
-		delete(r.held, r.state.next)
-		r.handle(ctx, m, false)
-	}
-	if len(r.held) > 0 {
-		r.awaitHole(ctx)
-	}
-}
-
-func (r *router) awaitHole(ctx actor.Context) {
-	if r.waiting || r.reading {
-		return
-	}
-	r.waiting = true
-	r.cfg.Clock.After(r.cfg.HoleWait, ctx.Self(), &holeOver{r.state.next})
-}
-
-func (r *router) holeOver(ctx actor.Context, m *holeOver) {
-	r.waiting = false
-	switch {
-	case len(r.held) == 0:
-	case m.at == r.state.next:
-		r.read(ctx)
-	default:
-		r.awaitHole(ctx) // that hole was filled; this is another
-	}
-}
-
-func (r *router) tail(ctx actor.Context) {
-	r.cfg.Clock.After(r.cfg.TailEvery, ctx.Self(), &tailTime{})
-	r.read(ctx)
-}
-
-// read asks a worker for what the log holds from the next frame on.
-func (r *router) read(ctx actor.Context) {
-	if r.reading {
-		return
-	}
-	log, from, most := r.cfg.Log, r.state.next, r.cfg.ReadMost
-	r.reading = r.cfg.Worker.Do(ctx.Self(), 5*time.Second, func(work context.Context) any {
-		return readLog(work, log, from, most)
-	})
-}
-
-func readLog(ctx context.Context, log replay.Log, from uint64, most int) *readBack {
-	_, last, err := log.Bounds(ctx)
-	if err != nil || last < from {
-		return &readBack{err: err, through: last}
-	}
-	frames, err := log.Read(ctx, from)
-	if err != nil {
-		return &readBack{err: err}
-	}
-	defer frames.Close()
-	back := &readBack{through: last}
-	for len(back.frames) < most {
-		entry, err := frames.Next(ctx)
-		if errors.Is(err, io.EOF) {
-			return back
-		}
-		if err != nil {
-			back.err = err
-			return back
-		}
-		back.frames = append(back.frames, &messages.FrameAppended{Sequence: entry.Sequence, Frame: entry.Frame})
-	}
-	return back
-}
-
-func (r *router) readBack(ctx actor.Context, m *readBack) {
-	r.reading = false
-	if m.err != nil {
-		r.cfg.Logger.Warn("reading the log failed; it is read again", "from", r.state.next, "error", m.err)
-	}
-	for _, f := range m.frames {
-		if f.GetSequence() < r.state.next {
-			continue
-		}
-		if f.GetSequence() > r.state.next || f.GetFrame() == nil {
-			r.skip(ctx, f)
-		}
-		if f.GetFrame() != nil {
-			r.handle(ctx, f, true)
-		}
-	}
-	r.release(ctx)
-	if m.err == nil && len(m.frames) == r.cfg.ReadMost && r.state.next <= m.through {
-		r.read(ctx)
-	}
-}
-
-// skip goes on past sequences that the log has said are gone for good.
-func (r *router) skip(ctx actor.Context, f *messages.FrameAppended) {
-	from, to := r.state.next, f.GetSequence()
-	if f.GetFrame() == nil {
-		to++
-	}
-	if to == from {
-		return
-	}
-	r.cfg.Logger.Error("frames are gone from the log and were never delivered here", "from", from, "to", to-1)
-	r.cfg.Observe(Observation{Sequence: to - 1, Skipped: to - from})
-	for s := from; s < to; s++ {
-		delete(r.held, s)
-	}
-	r.state.next = to
-	r.missed(ctx, to-1)
-}
-
-// handle matches one frame and tells everyone; the next one is due after it.
-func (r *router) handle(ctx actor.Context, m *messages.FrameAppended, fromLog bool) {
-	seen := Observation{Sequence: m.GetSequence(), Events: len(m.GetFrame().GetEvents()), FromLog: fromLog}
-	r.state.trying = m.GetSequence()
-	snapshot := r.state.index.Snapshot()
-	for i, e := range m.GetFrame().GetEvents() {
-		p := messages.At(m.GetSequence(), i)
-		if r.state.window.AddAt(e.GetId(), p) {
-			r.state.voids.add(p)
-			seen.Repeats++
-			continue
-		}
-		hits, err := r.match(snapshot, p, e)
-		if err != nil {
-			seen.Panics++
-			r.cfg.Logger.Error("matching an event failed; it is skipped", "position", p, "event", e.GetId(), "error", err)
-		}
-		seen.Hits += hits
-	}
-	seen.Deliveries = r.dispatch.send(ctx, r.cfg.Owners, m.GetSequence())
-	r.state.next = m.GetSequence() + 1
-	if at := m.GetAppendedMs(); at != 0 {
-		seen.Lag = r.cfg.Clock.Now().Sub(time.UnixMilli(at))
-		r.pace(ctx, seen.Lag)
-	}
-	r.cfg.Observe(seen)
-	r.state.trying = 0
 }

@@ -21,6 +21,7 @@ const voidsMost = 262_144
 // log and what is asked of it. One actor uses it at a time.
 type State struct {
 	next   uint64 // the sequence that is handled next
+	done   int    // how many of its events are handled already
 	window *repeat.Window
 	voids  voids
 
@@ -122,7 +123,10 @@ func (s *State) Window() *repeat.Window { return s.window.Clone() }
 
 // through is the position up to which everything has been matched and sent.
 func (s *State) through() messages.Position {
-	if s.next <= 1 {
+	switch {
+	case s.done > 0:
+		return messages.At(s.next, s.done-1)
+	case s.next <= 1:
 		return 0
 	}
 	return messages.EndOf(s.next - 1)

@@ -40,7 +40,7 @@ type subscriber struct {
 	at  index.ID
 
 	join   uint64 // number of the join in force
-	newest uint64 // number of the newest Deliveries sent to it: the frame's sequence
+	newest uint64 // number of the newest Deliveries sent to it: the position up to which it tells
 
 	mask    mask
 	special []*messages.Delivery // this subscriber's own form of an event
@@ -63,7 +63,8 @@ type keyed struct {
 
 	numbering uint64 // that number belongs to
 
-	hits []*messages.Hit // of the frame being handled
+	hits  []*messages.Hit // of the turn
+	bytes uint64          // their events'
 }
 
 func newSubscriptions() subscriptions {

@@ -204,7 +204,7 @@ func (a *appender) refused(ctx actor.Context, m *messages.OfferRefused) {
 		a.advance(ctx, 1)
 	case a.patient:
 		a.waiting = true
-		a.wait(ctx, a.jitter(clamp(milliseconds(m.GetRetryAfterMs()), poolRetry, slowMost)), a.ask)
+		a.wait(ctx, a.jitter(clamp(milliseconds(m.GetRetryAfterMs()), poolRetry, refusedMost)), a.ask)
 	default:
 		a.refusal, a.offer = m, nil
 		a.offerNext(ctx)

@@ -70,7 +70,7 @@ func unixMilli(t time.Time) int64 {
 func (s *source) describe() *messages.SourceDescribed {
 	status := "ok"
 	switch {
-	case s.appender.waiting || s.held:
+	case s.appender.waiting:
 		status = "waiting"
 	case s.figures.failures > 0:
 		status = "failing"

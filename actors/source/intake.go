@@ -22,9 +22,8 @@ import (
 // duplicates are what the log or the table held already; for a withdrawal, that
 // there was nothing to withdraw.
 //
-// Bounds: cfg.MaxUnacked events taken and not answered; past it, and while a
-// router asks to slow down, offers are refused: the pusher's client is told
-// 429 and keeps what it has.
+// Bounds: cfg.MaxUnacked events taken and not answered; past it offers are
+// refused: the pusher's client is told 429 and keeps what it has.
 //
 // A restart forgets who asked: they time out, push again, and the log and the
 // table know what they hold.
@@ -32,7 +31,6 @@ type intake struct {
 	cfg     Config
 	ids     *ids
 	figures figures
-	slow    time.Time // offers are refused before it
 	unacked int
 
 	sent    map[uint64]*ask // at the journal, by the id they carry there
@@ -97,10 +95,6 @@ func (i *intake) Receive(ctx actor.Context) {
 		i.sweep(ctx)
 	case *actors.WorkPanicked:
 		i.lane.panicked(ctx)
-	case *messages.SlowDown:
-		i.slow = i.cfg.Clock.Now().Add(slowMost)
-	case *messages.SpeedUp:
-		i.slow = time.Time{}
 	case *messages.DescribeSource:
 		ctx.Respond(i.describe())
 	case *actor.Restarting, *actor.Stopping:
@@ -120,9 +114,6 @@ func (i *intake) offered(ctx actor.Context, m *messages.Offer) {
 		return
 	case n > MaxOffer:
 		i.refused(ctx, a, messages.RefuseReason_REFUSE_TOO_LARGE, 0, "an offer holds at most 256 events")
-		return
-	case now.Before(i.slow):
-		i.refused(ctx, a, messages.RefuseReason_REFUSE_BUSY, refuseSlow, "deliveries are behind")
 		return
 	case i.unacked+n > i.cfg.MaxUnacked:
 		i.refused(ctx, a, messages.RefuseReason_REFUSE_BUSY, refuseBusy, "too many events wait for the journal")
@@ -299,10 +290,7 @@ func (i *intake) stop(ctx actor.Context) {
 
 func (i *intake) describe() *messages.SourceDescribed {
 	status := "ok"
-	switch {
-	case i.cfg.Clock.Now().Before(i.slow):
-		status = "waiting"
-	case i.figures.failures > 0:
+	if i.figures.failures > 0 {
 		status = "failing"
 	}
 	return i.figures.described(i.cfg, status)

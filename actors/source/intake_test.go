@@ -68,7 +68,7 @@ func TestPushPosts(t *testing.T) {
 	})
 }
 
-func TestPushBoundAndSlowDown(t *testing.T) {
+func TestPushBound(t *testing.T) {
 	testkit.Run(t, func(k *testkit.Kit) {
 		w := newWorld(t, k)
 		w.cfg.ID, w.cfg.Kind, w.cfg.MaxUnacked = "push", "push", 3
@@ -90,12 +90,6 @@ func TestPushBoundAndSlowDown(t *testing.T) {
 		w.ack(testkit.Expect[*messages.Offer](w.journal))
 		testkit.Expect[*messages.Appended](p)
 		offer(4, "d", "e")
-		k.Tell(pid, &messages.SlowDown{})
-		offer(5, "f")
-		if r := testkit.Expect[*messages.OfferRefused](p); r.GetId() != 5 {
-			t.Errorf("while slowed: %v", r)
-		}
-		k.Tell(pid, &messages.SpeedUp{})
 		w.ack(testkit.Expect[*messages.Offer](w.journal))
 		w.ack(testkit.Expect[*messages.Offer](w.journal))
 		testkit.Expect[*messages.Appended](p)

@@ -66,8 +66,6 @@ type source struct {
 	drafts   []*messages.Event // of the last poll, not yet begun
 	failed   error             // of the last poll, where it left a mark to save all the same
 	retries  int               // of reading the mark
-	slow     time.Time         // nothing is read before it
-	held     bool              // a poll waits for that
 }
 
 type (
@@ -134,10 +132,6 @@ func (s *source) Receive(ctx actor.Context) {
 		}
 	case *actors.WorkPanicked:
 		s.panicked(ctx)
-	case *messages.SlowDown:
-		s.slow = s.cfg.Clock.Now().Add(slowMost)
-	case *messages.SpeedUp:
-		s.speedUp(ctx)
 	case *messages.DescribeSource:
 		ctx.Respond(s.describe())
 	default:
@@ -179,26 +173,14 @@ func (s *source) markRead(ctx actor.Context, m *markRead) {
 }
 
 func (s *source) due(ctx actor.Context) {
-	switch {
-	case s.state == starting:
+	if s.state == starting {
 		s.readMark(ctx)
-	case s.cfg.Clock.Now().Before(s.slow):
-		s.held = true
-		s.later(ctx, s.slow.Sub(s.cfg.Clock.Now()))
-	default:
-		s.poll(ctx)
+		return
 	}
-}
-
-func (s *source) speedUp(ctx actor.Context) {
-	s.slow = time.Time{}
-	if s.held && s.state == idle {
-		s.poll(ctx)
-	}
+	s.poll(ctx)
 }
 
 func (s *source) poll(ctx actor.Context) {
-	s.held = false
 	step, adapter, mark, clock := s.begun(), s.cfg.Adapter, s.mark, s.cfg.Clock
 	if !s.cfg.Polls.Do(ctx.Self(), s.cfg.PollTimeout, func(c context.Context) any {
 		began := clock.Now()

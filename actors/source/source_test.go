@@ -488,32 +488,6 @@ func TestFullWorkerPool(t *testing.T) {
 	})
 }
 
-func TestSlowDown(t *testing.T) {
-	testkit.Run(t, func(k *testkit.Kit) {
-		w := newWorld(t, k)
-		w.cfg.Interval = time.Second
-		pid := w.start()
-		k.Tell(pid, &messages.SlowDown{Reason: "router behind"})
-		k.Advance(10 * time.Second)
-		if n := len(w.adapter.polled()); n != 1 {
-			t.Errorf("%d polls while slowed", n)
-		}
-		if got := w.describe(pid).GetStatus(); got != "waiting" {
-			t.Errorf("status %q", got)
-		}
-		k.Tell(pid, &messages.SpeedUp{})
-		k.Settle()
-		if n := len(w.adapter.polled()); n != 2 {
-			t.Errorf("%d polls after SpeedUp", n)
-		}
-		k.Tell(pid, &messages.SlowDown{Reason: "router behind"})
-		k.Advance(35 * time.Second) // its router died: nobody ends it
-		if n := len(w.adapter.polled()); n < 3 {
-			t.Errorf("%d polls: slowed for ever", n)
-		}
-	})
-}
-
 // A restart forgets the batch, and answers to the old instance mean nothing.
 func TestRestartMidway(t *testing.T) {
 	testkit.Run(t, func(k *testkit.Kit) {
