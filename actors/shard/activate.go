@@ -32,6 +32,7 @@ type activated struct {
 	record   *messages.Shard
 	revision uint64
 	queries  []*messages.PutQueries // one a key, by key id; without ids
+	keys     []string               // the ids of all keys that have a record, readable or not
 	corrupt  []string               // records that cannot be read
 	err      error
 }
@@ -90,6 +91,9 @@ func load(ctx context.Context, cfg Config, number int, a *activated) error {
 	active := map[string]bool{}
 	queries := map[string]*messages.PutQueries{}
 	for _, r := range records {
+		if strings.HasPrefix(r.Key, prefixes[0]) {
+			a.keys = append(a.keys, keyIn(r.Key, prefixes[0]))
+		}
 		key, query, err := read(r, prefixes)
 		switch {
 		case err != nil:
@@ -180,6 +184,9 @@ func (s *shard) activated(ctx actor.Context, a *activated) {
 	s.term, s.revision = a.record.GetTerm(), a.revision
 	for _, slot := range a.record.GetSlots() {
 		s.slots.add(slot)
+	}
+	for _, id := range a.keys {
+		s.known[id] = struct{}{}
 	}
 	for _, p := range a.queries {
 		s.put(ctx, p)

@@ -44,6 +44,7 @@ func TestActivationTriesAgain(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			testkit.Run(t, func(k *testkit.Kit) {
+				stored(t, k, keyID)
 				k.Records.Inject(fault)
 				active := 0
 				r := newRig(t, k, func(c *shard.Config) { c.Active = func(int) { active++ } }).start()
@@ -150,6 +151,7 @@ func TestPreloadedRecordsAreNotListed(t *testing.T) {
 
 func TestHeldQueueIsBounded(t *testing.T) {
 	testkit.Run(t, func(k *testkit.Kit) {
+		stored(t, k, keyID)
 		k.Worker.Hold()
 		r := newRig(t, k, func(c *shard.Config) { c.HeldMost = 2 }).start()
 		client := k.Probe()

@@ -44,6 +44,10 @@ func (s *shard) route(ctx actor.Context) {
 	if s.forward(ctx, keyID) {
 		return
 	}
+	if s.guessed(ctx.Message(), keyID) {
+		ctx.Respond(unknownKey)
+		return
+	}
 	if detail := s.start(ctx, keyID); detail != "" {
 		s.refuse(ctx, ctx.Message(), ctx.Sender(), detail)
 		return
@@ -51,13 +55,29 @@ func (s *shard) route(ctx actor.Context) {
 	s.forward(ctx, keyID)
 }
 
+// guessed says whether a client presents a key that there is not. It is told
+// so here: an actor and a reading of the store for each guess would be work
+// that anybody can make, and would take the places of keys that there are.
+func (s *shard) guessed(message any, keyID string) bool {
+	switch message.(type) {
+	case *messages.Admit, *messages.Authorize:
+		_, known := s.known[keyID]
+		return !known
+	case *messages.CreateKey:
+		s.known[keyID] = struct{}{}
+	}
+	return false
+}
+
+var unknownKey = &messages.Refused{Refusal: messages.Refusal_REFUSAL_UNKNOWN_KEY, Detail: "the key is not one that is known here"}
+
 // misrouted answers for ids that no key can have, and for keys of other shards.
 func (s *shard) misrouted(ctx actor.Context, keyID string) {
 	answer := actors.Unavailable(ctx.Message(), detailFenced)
 	if !actors.ValidID(keyID) {
 		switch answer.(type) {
 		case *messages.Refused:
-			answer = &messages.Refused{Refusal: messages.Refusal_REFUSAL_UNKNOWN_KEY, Detail: "the key is not one"}
+			answer = unknownKey
 		case *messages.Rejected:
 			answer = &messages.Rejected{Rejection: messages.Rejection_REJECTION_NOT_FOUND, Field: "id", Detail: "there is no such key"}
 		}

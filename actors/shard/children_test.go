@@ -1,6 +1,7 @@
 package shard_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -103,6 +104,40 @@ func TestImpossibleAndForeignKeys(t *testing.T) {
 	})
 }
 
+// TestAGuessedKeyStartsNone: a client that presents ids that no key has is
+// refused without an actor or a look into the store, however many it sends; a
+// key that is made is known from then on, and one whose record cannot be read
+// is one all the same.
+func TestAGuessedKeyStartsNone(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		k.Records.Put(actors.KeyRecord(otherKey), []byte("no protobuf\xff"))
+		r := newRig(t, k)
+		r.cfg.Logger = nil
+		r.start()
+		client := k.Probe()
+		asked := k.Records.Calls(testkit.Get) + k.Records.Calls(testkit.List)
+		for range 100 {
+			client.Request(r.pid, &messages.Admit{Credential: &messages.Credential{KeyId: keyID}})
+			client.Request(r.pid, &messages.Authorize{Credential: &messages.Credential{KeyId: keyID}})
+			for range 2 {
+				if m := testkit.Expect[*messages.Refused](client); m.GetRefusal() != messages.Refusal_REFUSAL_UNKNOWN_KEY {
+					t.Fatalf("refused %v", m)
+				}
+			}
+		}
+		r.seen.ExpectNoMessage(0)
+		if n := k.Records.Calls(testkit.Get) + k.Records.Calls(testkit.List); n != asked {
+			t.Errorf("guesses made %d readings of the store", n-asked)
+		}
+		client.Request(r.pid, &messages.Admit{Credential: &messages.Credential{KeyId: otherKey}})
+		client.Request(r.pid, &messages.CreateKey{Key: &messages.Key{Id: keyID}})
+		client.Request(r.pid, &messages.Authorize{Credential: &messages.Credential{KeyId: keyID}})
+		if got := r.answers(); !slices.Equal(got, []string{"*messages.Admit", "*messages.CreateKey", "*messages.Authorize", "stands 0", "stands 0"}) {
+			t.Errorf("handed on: %v", got)
+		}
+	})
+}
+
 // sayIdle has the key say that it is idle, of its own accord or asked.
 func (r *rig) sayIdle(keyID string, asked uint64) {
 	r.t.Helper()
@@ -193,6 +228,7 @@ func TestAFailureRestartsThatKeyAlone(t *testing.T) {
 
 func TestAKeyThatFailsTooOftenCoolsDown(t *testing.T) {
 	testkit.Run(t, func(k *testkit.Kit) {
+		stored(t, k, keyID)
 		r := newRig(t, k)
 		r.cfg.Logger = nil
 		r.start()
@@ -229,6 +265,7 @@ func TestAKeyThatFailsTooOftenCoolsDown(t *testing.T) {
 
 func TestKeysAreBounded(t *testing.T) {
 	testkit.Run(t, func(k *testkit.Kit) {
+		stored(t, k, otherKey)
 		r := newRig(t, k, func(c *shard.Config) { c.KeysMost = 1 }).start()
 		r.running(keyID)
 		client := k.Probe()

@@ -55,8 +55,9 @@ type shard struct {
 	writing  bool     // a worker writes the record
 	timed    bool     // a commitTime is on its way
 
-	children map[string]*child // by key id; at most cfg.KeysMost
-	byPID    map[string]*child // by actor id
+	known    map[string]struct{} // ids of keys that have a record, or were to be made here: no other has one
+	children map[string]*child   // by key id; at most cfg.KeysMost
+	byPID    map[string]*child   // by actor id
 	cooling  map[string]*cooling
 	spawned  uint64 // names children
 	starts   uint64 // of keys in this term
@@ -76,7 +77,7 @@ func Props(cfg Config, number int) *actor.Props {
 	return cfg.Props("shard", func() actor.Actor {
 		s := &shard{
 			cfg: cfg, number: number, behavior: actor.NewBehavior(), woken: &woken, log: cfg.Logger.With("shard", number),
-			children: map[string]*child{}, byPID: map[string]*child{}, cooling: map[string]*cooling{},
+			known: map[string]struct{}{}, children: map[string]*child{}, byPID: map[string]*child{}, cooling: map[string]*cooling{},
 		}
 		s.slots.init()
 		return s

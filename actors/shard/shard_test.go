@@ -65,6 +65,14 @@ func newRig(t testing.TB, k *testkit.Kit, change ...func(*shard.Config)) *rig {
 	return r
 }
 
+// stored gives the store a record of each key.
+func stored(t testing.TB, k *testkit.Kit, keys ...string) {
+	t.Helper()
+	for _, id := range keys {
+		put(t, k, actors.KeyRecord(id), &messages.Key{Id: id, State: messages.KeyState_KEY_ACTIVE})
+	}
+}
+
 func (r *rig) key(keyID string) *actor.Props {
 	return r.k.Props("key", func() actor.Actor {
 		return actor.ReceiveFunc(func(ctx actor.Context) {
