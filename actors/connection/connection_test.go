@@ -137,7 +137,7 @@ func config(k *testkit.Kit, router, key *testkit.Probe, log connection.Replays) 
 	return connection.Config{
 		Router: router.PID(), Replays: log,
 		Owners: actors.OwnersFunc(func(string) *actor.PID { return key.PID() }),
-		Clock:  k.Clock, Rand: k.Rand, Worker: k.Worker, Props: k.Props, Logger: k.Log,
+		Clock:  k.Clock, Rand: k.Rand, Reads: func(string) actors.Worker { return k.Worker }, Props: k.Props, Logger: k.Log,
 	}
 }
 

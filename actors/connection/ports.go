@@ -67,7 +67,7 @@ type Config struct {
 	Owners   actors.Owners
 	Clock    actors.Clock
 	Rand     actors.Rand
-	Worker   actors.Worker
+	Reads    func(keyID string) actors.Worker // reads the log; keys take turns in it
 	Props    actors.Props
 	Replays  Replays
 	Logger   *slog.Logger

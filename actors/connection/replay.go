@@ -177,7 +177,7 @@ func (c *connection) readNext(ctx actor.Context) {
 		request.From-- // the event at the cursor may have further deliveries, of higher k
 	}
 	generation, replays := c.generation, c.cfg.Replays
-	r.reading = c.cfg.Worker.Do(ctx.Self(), c.cfg.ReplayTimeout, func(work context.Context) any {
+	r.reading = c.cfg.Reads(c.begun.KeyID).Do(ctx.Self(), c.cfg.ReplayTimeout, func(work context.Context) any {
 		result, err := replays.Replay(work, request)
 		return &replayed{generation, result, err}
 	})

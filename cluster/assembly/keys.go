@@ -81,7 +81,7 @@ func (n *Node) keyProps() func(keyID string) *actor.Props {
 	rules := filterrule.Config{Props: p.Props, Parse: parseRule(n.cfg.Query)}
 	cfg := apikey.Config{
 		Records: Records{p.Store.Control()}, Counters: counters{p.Store.Counters()}, History: history{n.log},
-		Clock: p.Clock, Rand: p.Rand, Worker: p.Work.Records, Reader: p.Work.Read, Props: p.Props, Router: n.pid(routerID),
+		Clock: p.Clock, Rand: p.Rand, Worker: p.Work.Records, Props: p.Props, Router: n.pid(routerID),
 		Monitor: func(id string, f *messages.Figures) *actor.Props { return monitor.Props(monitors, id, f) },
 		Rule:    func(id string, f *messages.Figures) *actor.Props { return filterrule.Props(rules, id, f) },
 		Connection: func(slot *messages.Slot) *actor.PID {
@@ -93,7 +93,11 @@ func (n *Node) keyProps() func(keyID string) *actor.Props {
 		Count: p.Observe.Keys, Logger: p.Logger.With("actor", "apikey"),
 		Plans: n.cfg.Plans, Scopes: n.cfg.Scopes, MonitorsMost: n.cfg.MonitorsPerKey, RulesMost: n.cfg.RulesPerKey,
 	}
-	return func(keyID string) *actor.Props { return apikey.Props(cfg, keyID) }
+	return func(keyID string) *actor.Props {
+		cfg := cfg
+		cfg.Reader = p.Work.readFor(keyID)
+		return apikey.Props(cfg, keyID)
+	}
 }
 
 // parseRule is the rule language as a rule's actor takes it.

@@ -38,7 +38,17 @@ type Work struct {
 	Append  actors.Worker // frames to the log
 	Records actors.Worker // keys, shards, items: short reads and writes of the store
 	Read    actors.Worker // the log, in stretches
+	// ReadFor is Read for what one key's clients cause: keys take turns. nil:
+	// Read itself.
+	ReadFor func(keyID string) actors.Worker
 	Poll    actors.Worker // upstreams
+}
+
+func (w Work) readFor(keyID string) actors.Worker {
+	if w.ReadFor == nil {
+		return w.Read
+	}
+	return w.ReadFor(keyID)
 }
 
 // Observe is told what happens, for metrics. None of them may block; all are

@@ -146,12 +146,12 @@ func (n *Node) spawn(ctx context.Context) error {
 	n.clock, n.rand = n.system.Clock(), runtime.NewRandom()
 	n.appending = n.system.NewPool("append", 2, 16)
 	n.records = n.system.NewPool("records", 16, 65_536)
-	n.reading = n.system.NewPool("read", 4, 65_536)
+	n.reading = n.system.NewSharedPool("read", readings)
 	n.polling = n.system.NewPool("poll", 32, 65_536)
 	ports := assembly.Ports{
 		Node: n.cfg.Name, Incarnation: n.incarnation, System: n.system.ActorSystem, Props: n.system.Props,
 		Clock: n.clock, Rand: n.rand, Store: n.store, Logger: n.log, Failed: n.fail,
-		Work:    assembly.Work{Append: n.appending, Records: n.records, Read: n.reading, Poll: n.polling},
+		Work:    assembly.Work{Append: n.appending, Records: n.records, Read: n.reading, ReadFor: n.reading.For, Poll: n.polling},
 		Observe: assembly.Observe{Journal: n.metrics.appended, Router: n.metrics.handled, Semantic: n.metrics.compared, Keys: n.metrics.keyed},
 	}
 	state, err := assembly.Load(ctx, ports)
@@ -173,6 +173,12 @@ func (n *Node) spawn(ctx context.Context) error {
 	}
 	return n.startSources(ctx)
 }
+
+// readings are how what clients cause to be read of the log is shared between
+// keys: what replays of resumed connections read, redelivery, and the history
+// of a key that starts. One that comes back with many connections at once waits
+// for itself.
+var readings = runtime.Share{Places: 4, PlacesEach: 2, Waiting: 65_536, WaitingEach: 256}
 
 // fail says once that the node cannot go on.
 func (n *Node) fail(err error) {

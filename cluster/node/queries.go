@@ -9,6 +9,7 @@ import (
 
 	"github.com/birdwire/birdwire/actors/engine/rule"
 	"github.com/birdwire/birdwire/actors/router/replay"
+	"github.com/birdwire/birdwire/cluster/runtime"
 	"github.com/birdwire/birdwire/gateway/rest"
 	"github.com/birdwire/birdwire/messages"
 )
@@ -16,6 +17,10 @@ import (
 // validateFrames is how much of the log's end a query under validation is
 // tried on: what a second's patience reads.
 const validateFrames = 512
+
+// validations are how reading for them is shared between keys: each holds up to
+// validateFrames in memory while it runs.
+var validations = runtime.Share{Places: 4, PlacesEach: 1, Waiting: 256, WaitingEach: 4}
 
 const (
 	samplesMost = 10
@@ -36,6 +41,7 @@ type queries struct {
 	limits  rule.Limits
 	credits int64         // of one delivery
 	slots   chan struct{} // one a backtest under way
+	gate    *runtime.Gate // for validation
 
 	stopping context.Context
 	stop     context.CancelFunc // ends backtests, so that the server can
@@ -44,12 +50,12 @@ type queries struct {
 var _ rest.Queries = &queries{}
 
 func newQueries(l replay.Log, limits rule.Limits, credits int64) *queries {
-	q := &queries{log: l, limits: limits, credits: credits, slots: make(chan struct{}, backtestsMost)}
+	q := &queries{log: l, limits: limits, credits: credits, slots: make(chan struct{}, backtestsMost), gate: runtime.NewGate(validations)}
 	q.stopping, q.stop = context.WithCancel(context.Background())
 	return q
 }
 
-func (q *queries) Validate(ctx context.Context, query string) (*rest.Validation, error) {
+func (q *queries) Validate(ctx context.Context, keyID, query string) (*rest.Validation, error) {
 	parsed, err := rule.Parse(query, q.limits)
 	if err != nil {
 		v := &rest.Validation{Error: err.Error()}
@@ -59,6 +65,14 @@ func (q *queries) Validate(ctx context.Context, query string) (*rest.Validation,
 		}
 		return v, nil
 	}
+	leave, err := q.gate.Enter(ctx, keyID)
+	if errors.Is(err, runtime.ErrBusy) {
+		return nil, fmt.Errorf("validate: %w", rest.ErrBusy)
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	newest := replay.Backtest{Query: ruleQuery(query), Newest: validateFrames, Samples: samplesMost}
 	tally, err := newest.Run(ctx, q.log, func(replay.Tally) error { return nil })
 	if err != nil {
@@ -80,7 +94,7 @@ func (q *queries) Validate(ctx context.Context, query string) (*rest.Validation,
 	return v, nil
 }
 
-func (q *queries) Backtest(ctx context.Context, query string, since time.Time, progress func(rest.Backtested) error) (rest.Backtested, error) {
+func (q *queries) Backtest(ctx context.Context, keyID, query string, since time.Time, progress func(rest.Backtested) error) (rest.Backtested, error) {
 	parsed, err := rule.Parse(query, q.limits)
 	var syntax *rule.SyntaxError
 	if errors.As(err, &syntax) {

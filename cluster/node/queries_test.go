@@ -49,7 +49,7 @@ func TestBacktestOverTheLog(t *testing.T) {
 	q, disk := past(t, now, 10)
 	backtest := func(since time.Duration) rest.Backtested {
 		t.Helper()
-		b, err := q.Backtest(context.Background(), "moon -is:retweet", now.Add(-since), quietly)
+		b, err := q.Backtest(context.Background(), "k", "moon -is:retweet", now.Add(-since), quietly)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -87,7 +87,7 @@ func TestBacktestSaysHowFarItIs(t *testing.T) {
 	now := time.Now()
 	q, _ := past(t, now, 10)
 	var done []float64
-	if _, err := q.Backtest(context.Background(), "moon", now.Add(-5*time.Hour), func(b rest.Backtested) error {
+	if _, err := q.Backtest(context.Background(), "k", "moon", now.Add(-5*time.Hour), func(b rest.Backtested) error {
 		done = append(done, b.Done)
 		return nil
 	}); err != nil {
@@ -100,7 +100,7 @@ func TestBacktestSaysHowFarItIs(t *testing.T) {
 
 func TestABadQueryIsNotBacktested(t *testing.T) {
 	q, _ := past(t, time.Now(), 1)
-	_, err := q.Backtest(context.Background(), "moon (", time.Now(), func(rest.Backtested) error {
+	_, err := q.Backtest(context.Background(), "k", "moon (", time.Now(), func(rest.Backtested) error {
 		t.Error("it told progress")
 		return nil
 	})
@@ -121,7 +121,7 @@ func TestBacktestsUnderWayAreBounded(t *testing.T) {
 		defer cancel()
 		go func() { // ends with the backtest
 			first := true
-			_, err := q.Backtest(ctx, "moon", now.Add(-time.Hour), func(rest.Backtested) error {
+			_, err := q.Backtest(ctx, "k", "moon", now.Add(-time.Hour), func(rest.Backtested) error {
 				if first {
 					first = false
 					begun <- struct{}{}
@@ -133,7 +133,7 @@ func TestBacktestsUnderWayAreBounded(t *testing.T) {
 		}()
 		<-begun
 	}
-	if _, err := q.Backtest(context.Background(), "moon", now, quietly); !errors.Is(err, rest.ErrBusy) {
+	if _, err := q.Backtest(context.Background(), "k", "moon", now, quietly); !errors.Is(err, rest.ErrBusy) {
 		t.Errorf("one more: %v", err)
 	}
 	q.stop()
@@ -145,7 +145,7 @@ func TestBacktestsUnderWayAreBounded(t *testing.T) {
 	}
 	q, _ = past(t, now, 2)
 	for range 2 * backtestsMost { // places are given back
-		if _, err := q.Backtest(context.Background(), "moon", now, quietly); err != nil {
+		if _, err := q.Backtest(context.Background(), "k", "moon", now, quietly); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -164,7 +164,7 @@ func TestValidateExplainsTheNewest(t *testing.T) {
 		{"report AND", "29", "", 30, 0, "position 7: "},
 		{"report sample:1", "15", "", 30, 1, ""},
 	} {
-		v, err := q.Validate(context.Background(), c.query)
+		v, err := q.Validate(context.Background(), "k", c.query)
 		if err != nil || !v.Valid {
 			t.Fatalf("%s: %+v, %v", c.query, v, err)
 		}
@@ -179,14 +179,45 @@ func TestValidateExplainsTheNewest(t *testing.T) {
 		}
 	}
 	disk.Trim(20) // eleven are too few for a share
-	if v, err := q.Validate(context.Background(), "report"); err != nil || v.Matched != 11 || len(v.Warnings) > 0 {
+	if v, err := q.Validate(context.Background(), "k", "report"); err != nil || v.Matched != 11 || len(v.Warnings) > 0 {
 		t.Errorf("%+v, %v", v, err)
 	}
 	disk.Trim(31)
-	if v, err := q.Validate(context.Background(), "report"); err != nil || !v.Valid || v.Explained != nil || v.Explanation != nil {
+	if v, err := q.Validate(context.Background(), "k", "report"); err != nil || !v.Valid || v.Explained != nil || v.Explanation != nil {
 		t.Errorf("an empty log: %+v, %v", v, err)
 	}
-	if v, err := q.Validate(context.Background(), "report ("); err != nil || v.Valid || v.Position != 8 {
+	var leaving []func() // the key's own place and its line are taken by others of it
+	for range validations.PlacesEach {
+		leave, err := q.gate.Enter(context.Background(), "k")
+		if err != nil {
+			t.Fatal(err)
+		}
+		leaving = append(leaving, leave)
+	}
+	waiting, cancel := context.WithCancel(context.Background())
+	ended := make(chan error)
+	for range validations.WaitingEach + 1 {
+		go func() {
+			_, err := q.Validate(waiting, "k", "report")
+			ended <- err
+		}()
+	}
+	if err := <-ended; !errors.Is(err, rest.ErrBusy) {
+		t.Errorf("one too many of a key: %v, want busy", err)
+	}
+	if v, err := q.Validate(context.Background(), "another", "report"); err != nil || !v.Valid {
+		t.Errorf("another key beside it: %+v, %v", v, err)
+	}
+	cancel()
+	for range validations.WaitingEach {
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Errorf("one that waited and was given up: %v", err)
+		}
+	}
+	for _, leave := range leaving {
+		leave()
+	}
+	if v, err := q.Validate(context.Background(), "k", "report ("); err != nil || v.Valid || v.Position != 8 {
 		t.Errorf("no query: %+v, %v", v, err)
 	}
 }

@@ -15,19 +15,22 @@ import (
 )
 
 // Pool is an actors.Worker: a fixed number of goroutines, owned by the node and
-// ended by Close, and a bounded queue. Past the queue Do answers false, and the
-// actor asks again. The node has several, so that a slow feed never delays
-// the journal.
+// ended by Close, and a bounded line of jobs. Past that Do answers false, and
+// the actor asks again. The node has several, so that a slow feed never delays
+// the journal; one whose work clients cause is shared out by owner (For).
 type Pool struct {
 	name     string
 	root     *actor.RootContext
 	log      *slog.Logger
-	jobs     chan job
 	stop     context.Context
 	end      context.CancelFunc
 	done     sync.WaitGroup
 	panicked func()
 	busy     atomic.Int64 // queued or running
+
+	mu    sync.Mutex // protects line
+	line  *line[job]
+	ready sync.Cond // of mu: a job may have its turn, or the pool ends
 }
 
 type job struct {
@@ -39,41 +42,85 @@ type job struct {
 var _ actors.Worker = (*Pool)(nil)
 
 // NewPool starts so many goroutines; queue is how many jobs may wait for one.
+// All of them have one owner.
 func (s *System) NewPool(name string, workers, queue int) *Pool {
-	p := &Pool{name: name, root: s.Root, log: s.cfg.Logger, jobs: make(chan job, queue), panicked: s.cfg.WorkPanicked}
+	return s.NewSharedPool(name, Share{Places: workers, PlacesEach: workers, Waiting: queue, WaitingEach: queue})
+}
+
+// NewSharedPool starts as many goroutines as there are places. Its jobs take
+// turns by owner.
+func (s *System) NewSharedPool(name string, share Share) *Pool {
+	p := &Pool{name: name, root: s.Root, log: s.cfg.Logger, panicked: s.cfg.WorkPanicked, line: newLine[job](share)}
+	p.ready.L = &p.mu
 	p.stop, p.end = context.WithCancel(context.Background())
-	p.done.Add(workers)
-	for range workers {
+	p.done.Add(share.Places)
+	for range share.Places {
 		go p.run()
 	}
 	return p
 }
 
-// Do queues the work, see actors.Worker.
+// Do queues the work of nobody in particular, see actors.Worker.
 func (p *Pool) Do(to *actor.PID, timeout time.Duration, work func(context.Context) any) bool {
-	p.busy.Add(1)
-	select {
-	case p.jobs <- job{to, timeout, work}:
-		return true
-	default:
-		p.busy.Add(-1)
+	return p.add("", job{to, timeout, work})
+}
+
+// For is the pool as one owner's actors use it: their jobs take turns with
+// those of other owners, however many they are.
+func (p *Pool) For(owner string) actors.Worker { return ownerWorker{p, owner} }
+
+type ownerWorker struct {
+	pool  *Pool
+	owner string
+}
+
+func (w ownerWorker) Do(to *actor.PID, timeout time.Duration, work func(context.Context) any) bool {
+	return w.pool.add(w.owner, job{to, timeout, work})
+}
+
+func (p *Pool) add(owner string, j job) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.line.add(owner, j) {
 		return false
 	}
+	p.busy.Add(1)
+	p.ready.Signal()
+	return true
 }
 
 func (p *Pool) run() {
 	defer p.done.Done()
 	for {
-		select {
-		case <-p.stop.Done():
+		owner, j, ok := p.take()
+		if !ok {
 			return
-		case j := <-p.jobs:
-			if answer := p.one(j); answer != nil {
-				p.root.Send(j.to, answer)
-			}
-			p.busy.Add(-1)
 		}
+		if answer := p.one(j); answer != nil {
+			p.root.Send(j.to, answer)
+		}
+		p.give(owner)
+		p.busy.Add(-1)
 	}
+}
+
+// take waits for a job whose turn it is. False: the pool has ended.
+func (p *Pool) take() (owner string, j job, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for p.stop.Err() == nil {
+		if owner, j, ok = p.line.next(); ok {
+			return owner, j, true
+		}
+		p.ready.Wait()
+	}
+	return "", j, false
+}
+
+func (p *Pool) give(owner string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.line.done(owner) // at most one job has its turn by this: the giver looks for it next
 }
 
 func (p *Pool) one(j job) (answer any) {
@@ -105,6 +152,9 @@ func (p *Pool) Settle(atMost time.Duration) {
 
 // Close ends running work by its context and waits for it.
 func (p *Pool) Close() {
+	p.mu.Lock() // else the word could come between a look and a wait
 	p.end()
+	p.ready.Broadcast()
+	p.mu.Unlock()
 	p.done.Wait()
 }

@@ -158,11 +158,11 @@ func (n *node) CloseConnection(_ context.Context, id string) error {
 	return errors.Join(ErrNotFound, n.broken)
 }
 
-func (n *node) Validate(context.Context, string) (*rest.Validation, error) {
+func (n *node) Validate(context.Context, string, string) (*rest.Validation, error) {
 	return &rest.Validation{Valid: true}, n.broken
 }
 
-func (n *node) Backtest(_ context.Context, _ string, since time.Time, _ func(rest.Backtested) error) (rest.Backtested, error) {
+func (n *node) Backtest(_ context.Context, _, _ string, since time.Time, _ func(rest.Backtested) error) (rest.Backtested, error) {
 	return rest.Backtested{Begins: since, Ends: since.Add(time.Hour), Posts: 9, Matched: 3}, n.broken
 }
 

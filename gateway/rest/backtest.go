@@ -15,8 +15,8 @@ import (
 	"github.com/birdwire/birdwire/messages"
 )
 
-// ErrBusy: as many backtests as the server runs at once are under way.
-var ErrBusy = errors.New("too many backtests are under way")
+// ErrBusy: as much as may be asked of the log at once is under way.
+var ErrBusy = errors.New("too many queries are tried on the log at once")
 
 // QueryError is a query that is not valid.
 type QueryError struct {
@@ -104,7 +104,7 @@ func (s *Resources) backtest(w http.ResponseWriter, r *http.Request, keyID strin
 	defer s.backtests.end(keyID)
 	lines := &lineWriter{w: w, to: http.NewResponseController(w)}
 	_ = lines.to.SetReadDeadline(time.Time{}) // the body's time: at its end the client would be taken to have left
-	found, err := s.Queries.Backtest(r.Context(), query, since, func(b Backtested) error {
+	found, err := s.Queries.Backtest(r.Context(), keyID, query, since, func(b Backtested) error {
 		if at := time.Now(); at.Sub(lines.last) >= backtestEach {
 			return lines.write(at, backtestProgress{"progress", math.Round(b.Done*1000) / 1000, b.Posts, b.Matched})
 		}

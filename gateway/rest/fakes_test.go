@@ -157,7 +157,7 @@ func merged[M proto.Message](old, change M, fields []string) M {
 // queries finds "bad" wrong and everything else right.
 type queries struct{ err error }
 
-func (q queries) Validate(_ context.Context, text string) (*Validation, error) {
+func (q queries) Validate(_ context.Context, _, text string) (*Validation, error) {
 	if q.err != nil {
 		return nil, q.err
 	}
@@ -176,7 +176,7 @@ func (q queries) Validate(_ context.Context, text string) (*Validation, error) {
 
 // Backtest tells how far it is twice, and what it found; "slow" tells, and
 // waits to be ended; "broken" fails after it has told.
-func (q queries) Backtest(ctx context.Context, text string, since time.Time, progress func(Backtested) error) (Backtested, error) {
+func (q queries) Backtest(ctx context.Context, _, text string, since time.Time, progress func(Backtested) error) (Backtested, error) {
 	switch {
 	case q.err != nil:
 		return Backtested{}, q.err

@@ -344,6 +344,10 @@ func TestUnavailable(t *testing.T) {
 	if a := f.do("POST", rules+"/validate", `{"query":"a"}`); a.status != 503 || f.problem(a).Error != "unavailable" {
 		t.Errorf("validate: %d %s", a.status, a.body)
 	}
+	f = start(t, func(c *Config) { c.Queries = queries{err: ErrBusy} })
+	if a := f.do("POST", rules+"/validate", `{"query":"a"}`); a.status != 429 || f.problem(a).Error != "busy" || a.header.Get("Retry-After") == "" {
+		t.Errorf("validate beside too many: %d %s", a.status, a.body)
+	}
 	f.keys.keys = nil
 	f.cfg.Keys = nil
 	if _, err := New(f.cfg); err == nil {

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -13,13 +14,15 @@ import (
 // Queries is the rule language as this package sees it.
 type Queries interface {
 	// Validate says whether a query would be taken as a rule and what of the
-	// recent posts it matches. An error means that it could not be found out.
-	Validate(ctx context.Context, query string) (*Validation, error)
+	// recent posts it matches. An error means that it could not be found out:
+	// ErrBusy that the key, or all of them, ask for too much at once.
+	Validate(ctx context.Context, keyID, query string) (*Validation, error)
 	// Backtest counts what a query would have matched since a moment of the
-	// posts that are still held. progress is told often, and an error of its
+	// posts that are still held. keyID is whose budget it is on; "" is the
+	// operators'. progress is told often, and an error of its
 	// ends the run. A *QueryError, or ErrBusy, comes before progress is told
 	// anything.
-	Backtest(ctx context.Context, query string, since time.Time, progress func(Backtested) error) (Backtested, error)
+	Backtest(ctx context.Context, keyID, query string, since time.Time, progress func(Backtested) error) (Backtested, error)
 }
 
 // Validation is what is known of a query.
@@ -63,7 +66,7 @@ type Sample struct {
 
 const maxSamples = 10
 
-func (s *Resources) validateQuery(w http.ResponseWriter, r *http.Request, _ string) {
+func (s *Resources) validateQuery(w http.ResponseWriter, r *http.Request, keyID string) {
 	f, ok := gateway.ReadFields(w, r)
 	if !ok {
 		return
@@ -81,7 +84,11 @@ func (s *Resources) validateQuery(w http.ResponseWriter, r *http.Request, _ stri
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), s.Timeout)
 	defer cancel()
-	v, err := s.Queries.Validate(ctx, text)
+	v, err := s.Queries.Validate(ctx, keyID, text)
+	if errors.Is(err, ErrBusy) {
+		gateway.WriteRetry(w, http.StatusTooManyRequests, time.Second, "busy", "too many validations at once; try again")
+		return
+	}
 	if err != nil {
 		s.unavailable(w, r, err)
 		return
