@@ -95,4 +95,9 @@ var (
 	ErrFull = errors.New("disk nearly full")
 	// ErrAmbiguous: it may have happened.
 	ErrAmbiguous = errors.New("outcome unknown")
+	// ErrFenced: a newer owner has written; nothing more will ever be taken
+	// from the one that asks.
+	ErrFenced = errors.New("fenced by a newer owner")
+	// ErrInvalid: it can never be written; nothing was.
+	ErrInvalid = errors.New("not writable")
 )

@@ -3,6 +3,7 @@
 //
 //	idle --an offer--> writing --acknowledged--> idle | writing
 //	                   writing --failed, unknown--> waiting --timer--> writing (same frame, same name)
+//	                   writing --a newer owner of the name has written--> fenced, for good
 //
 // One frame is in flight at a time. Several would be faster, and a retry of the
 // first after the second was written would change the order of the log; with
@@ -36,7 +37,10 @@ const (
 type Log interface {
 	// Append writes the frame once under its name, however often it is asked
 	// to, and returns its sequence. actors.ErrFull: nothing was written and
-	// nothing will be until space is freed. Any other error: unknown, ask again.
+	// nothing will be until space is freed. actors.ErrFenced: a newer owner of
+	// the node's name has written, and nothing more is taken from this one.
+	// actors.ErrInvalid: this frame can never be written. Any other error:
+	// unknown, ask again.
 	Append(ctx context.Context, frame *messages.Frame) (sequence uint64, err error)
 }
 
@@ -52,6 +56,9 @@ type Config struct {
 	Routers     func() []*actor.PID // of every live node, this one's first
 	Logger      *slog.Logger
 	Observe     func(Observation) // one a frame; must not block
+	// Fenced is told once that this node may not write any more, and why: it
+	// gives up what it owns. It must not block.
+	Fenced func(error)
 
 	MaxEvents     int           // waiting, default 16,384
 	MaxBytes      int           // waiting, default 32 MiB
@@ -77,6 +84,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Observe == nil {
 		c.Observe = func(Observation) {}
+	}
+	if c.Fenced == nil {
+		c.Fenced = func(error) {}
 	}
 	return c
 }
@@ -133,7 +143,7 @@ func (j *journal) Receive(ctx actor.Context) {
 	case *appended:
 		j.appended(ctx, m)
 	case *actors.WorkPanicked:
-		j.failed(ctx, errors.New("append panicked"))
+		j.failed(ctx, errPanicked)
 	case *retryNow:
 		j.wanting = false
 		j.write(ctx)
@@ -155,6 +165,9 @@ func (j *journal) started(ctx actor.Context) {
 func (j *journal) offered(ctx actor.Context, m *messages.Offer) {
 	sizes, total, largest := measure(m.GetEvents())
 	switch {
+	case j.cfg.State.fenced:
+		j.refuse(ctx, ctx.Sender(), m.GetId(), messages.RefuseReason_REFUSE_STOPPING, fullRetry, fencedDetail)
+		return
 	case len(m.GetEvents()) == 0:
 		ctx.Respond(&messages.Appended{Id: m.GetId()})
 		return
@@ -254,16 +267,23 @@ func (j *journal) settle(ctx actor.Context, sequence uint64) (duplicates int) {
 	return duplicates
 }
 
-// failed keeps the frame and its name, but for a full disk: then nothing was
-// written, and whoever offered is told at once, so that push can answer 503.
+// failed keeps the frame and its name where it may have been written, or will
+// be. Where nothing was and nothing will be, whoever offered is told at once.
 func (j *journal) failed(ctx actor.Context, err error) {
 	j.busy = false
 	if j.cfg.State.inFlight == nil {
 		return
 	}
 	j.cfg.Observe(Observation{Events: len(j.cfg.State.inFlight.GetEvents()), Err: err})
-	if errors.Is(err, actors.ErrFull) {
-		j.giveBack(ctx)
+	switch {
+	case errors.Is(err, actors.ErrFull):
+		j.giveBack(ctx, messages.RefuseReason_REFUSE_DISK_FULL, "the disk is nearly full: free space, or shorten the retention")
+		return
+	case errors.Is(err, actors.ErrFenced):
+		j.fence(ctx, err)
+		return
+	case errors.Is(err, actors.ErrInvalid):
+		j.unwritable(ctx, err)
 		return
 	}
 	j.cfg.Logger.Warn("append failed; the same frame is tried again",
@@ -281,24 +301,6 @@ func (j *journal) later(ctx actor.Context) {
 	}
 	j.cfg.Clock.After(j.retry, ctx.Self(), &retryNow{})
 	j.retry = min(2*j.retry, retryMost)
-}
-
-// giveBack refuses everything that waits. The number is not used again: ErrFull
-// says that nothing was written, and a gap in the numbers costs nothing.
-func (j *journal) giveBack(ctx actor.Context) {
-	const detail = "the disk is nearly full: free space, or shorten the retention"
-	j.cfg.State.inFlight = nil
-	var waiting []*offer
-	for _, p := range j.parts {
-		if p.through == len(p.offer.events) { // else it still heads the queue
-			waiting = append(waiting, p.offer)
-		}
-	}
-	waiting = append(waiting, j.queue.drop()...)
-	j.parts = nil
-	for _, o := range waiting {
-		j.refuse(ctx, o.from, o.id, messages.RefuseReason_REFUSE_DISK_FULL, fullRetry, detail)
-	}
 }
 
 func (j *journal) refuse(ctx actor.Context, to *actor.PID, id uint64, reason messages.RefuseReason, after time.Duration, detail string) {

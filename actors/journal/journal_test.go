@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/actors/engine/repeat"
@@ -22,6 +23,7 @@ import (
 type plainLog struct {
 	frames []*messages.Frame
 	fail   []error // of the next appends; errAfter commits first
+	check  bool    // refuse what cannot be encoded
 }
 
 var errAfter = fmt.Errorf("committed, then cut off: %w", actors.ErrAmbiguous)
@@ -33,6 +35,11 @@ func (l *plainLog) Append(_ context.Context, f *messages.Frame) (uint64, error) 
 	}
 	if err != nil && !errors.Is(err, errAfter) {
 		return 0, err
+	}
+	if l.check {
+		if _, err := proto.Marshal(f); err != nil {
+			return 0, fmt.Errorf("%w: %w", actors.ErrInvalid, err)
+		}
 	}
 	at := slices.IndexFunc(l.frames, func(o *messages.Frame) bool {
 		return o.GetNode() == f.GetNode() && o.GetIncarnation() == f.GetIncarnation() && o.GetNumber() == f.GetNumber()
@@ -60,6 +67,7 @@ type rig struct {
 	router  *testkit.Probe
 	journal *actor.PID
 	observe func(journal.Observation)
+	fenced  []error
 }
 
 func run(t *testing.T, test func(r *rig)) {
@@ -71,6 +79,7 @@ func run(t *testing.T, test func(r *rig)) {
 			Routers:   func() []*actor.PID { return []*actor.PID{r.router.PID()} },
 			MaxEvents: 1000,
 			Observe:   func(o journal.Observation) { r.observe(o) },
+			Fenced:    func(err error) { r.fenced = append(r.fenced, err) },
 		}))
 		test(r)
 	})
@@ -235,20 +244,136 @@ func TestAFullDiskRefusesAtOnceAndRecovers(t *testing.T) {
 	})
 }
 
-func TestARouterBehindSlowsTheSources(t *testing.T) {
+// slowed says whether the journal refuses an offer.
+func (r *rig) slowed() bool {
+	r.source.Request(r.journal, offer(1))
+	r.source.Messages()
+	r.source.Request(r.journal, &messages.Offer{Id: 1, Events: []*messages.Event{{Id: fmt.Sprint("probe", r.Clock.Elapsed())}}})
+	r.Settle()
+	switch m := r.source.Messages()[0].(type) {
+	case *messages.OfferRefused:
+		if m.GetReason() != messages.RefuseReason_REFUSE_BUSY || m.GetRetryAfterMs() <= 0 || !strings.Contains(m.GetDetail(), "behind") {
+			r.TB.Fatalf("refused %v", m)
+		}
+		return true
+	default:
+		return false
+	}
+}
+
+// A router's SlowDown holds for as long as it says and no longer, whatever
+// becomes of the router.
+func TestSlowingIsALease(t *testing.T) {
 	run(t, func(r *rig) {
-		r.router.Request(r.journal, &messages.SlowDown{})
-		other := r.Probe()
-		other.Request(r.journal, &messages.SlowDown{})
-		other.Request(r.journal, &messages.SpeedUp{})
-		r.source.Request(r.journal, offer(1, "a"))
-		if got := testkit.Expect[*messages.OfferRefused](r.source); got.GetReason() != messages.RefuseReason_REFUSE_BUSY {
-			t.Fatalf("refused %v", got)
+		second := r.Probe() // none of the journal's routers
+		for _, c := range []struct {
+			name string
+			ask  int64
+			last time.Duration
+		}{
+			{"a second", 1000, time.Second},
+			{"not said for how long", 0, 100 * time.Millisecond},
+			{"for ever", 1 << 62, 5 * time.Second},
+			{"before now", -1 << 62, 100 * time.Millisecond},
+		} {
+			r.router.Request(r.journal, &messages.SlowDown{Reason: "the router is behind", ForMs: c.ask})
+			r.Advance(c.last - time.Millisecond)
+			if !r.slowed() {
+				t.Errorf("%s: over before its time", c.name)
+			}
+			r.Advance(time.Millisecond)
+			if r.slowed() {
+				t.Errorf("%s: not over at its time", c.name)
+			}
+		}
+		r.router.Request(r.journal, &messages.SlowDown{ForMs: 1000, Reason: "the router is behind"})
+		second.Request(r.journal, &messages.SpeedUp{})
+		if !r.slowed() {
+			t.Error("another router's SpeedUp ended it")
 		}
 		r.router.Request(r.journal, &messages.SpeedUp{})
-		r.source.Request(r.journal, offer(1, "a"))
-		testkit.Expect[*messages.Appended](r.source)
+		if r.slowed() {
+			t.Error("SpeedUp did not end it")
+		}
+		second.Request(r.journal, &messages.SlowDown{ForMs: 1000})
+		r.Tell(r.journal, &messages.SlowDown{ForMs: 1000})
+		r.Tell(r.journal, &messages.SpeedUp{})
+		if r.slowed() {
+			t.Error("slowed by one that gets no frames")
+		}
 	})
+}
+
+// A newer process of the same name writes the log: this one must not go on.
+func TestAFencedJournalStopsAndSaysSo(t *testing.T) {
+	run(t, func(r *rig) {
+		r.Worker.Hold()
+		r.log.fail = []error{fmt.Errorf("append: %w", actors.ErrFenced)}
+		r.source.Request(r.journal, offer(1, "a"))
+		r.source.Request(r.journal, offer(2, names("b", 300)...))
+		r.Settle()
+		r.Worker.Release()
+		r.source.Request(r.journal, offer(3, "c"))
+		for id := range uint64(3) {
+			got := testkit.Expect[*messages.OfferRefused](r.source)
+			if got.GetReason() != messages.RefuseReason_REFUSE_STOPPING || !strings.Contains(got.GetDetail(), "name") {
+				t.Fatalf("offer %d: refused %v", id+1, got)
+			}
+		}
+		r.Advance(time.Hour)
+		if len(r.fenced) != 1 || !errors.Is(r.fenced[0], actors.ErrFenced) || len(r.log.frames) != 0 || r.Worker.Done() != 1 {
+			t.Fatalf("told %v, %d frames, %d appends", r.fenced, len(r.log.frames), r.Worker.Done())
+		}
+	})
+}
+
+// One event that can never be written must not stop everybody's: who offered it
+// is told, and the others' are written in their order.
+func TestAnEventThatCanNotBeWrittenIsRefusedAlone(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		bad     []*messages.Offer
+		refused []uint64
+		want    []string
+	}{
+		{"alone", []*messages.Offer{offer(2, "x\xff")}, []uint64{2}, []string{"a", "b"}},
+		{"among good ones of one offer", []*messages.Offer{offer(2, "c", "x\xff", "d")}, []uint64{2}, []string{"a", "b"}},
+		{"in an offer of several frames", []*messages.Offer{offer(2, append(names("c", 300), "x\xff")...)}, []uint64{2}, append([]string{"a"}, append(names("c", 256), "b")...)},
+		{"twice", []*messages.Offer{offer(2, "x\xff"), offer(4, "y\xff")}, []uint64{2, 4}, []string{"a", "b"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			run(t, func(r *rig) {
+				r.log.check = true
+				r.Worker.Hold()
+				r.source.Request(r.journal, offer(1, "a"))
+				for _, o := range c.bad {
+					r.source.Request(r.journal, o)
+				}
+				r.source.Request(r.journal, offer(3, "b", "a"))
+				r.Settle()
+				r.Worker.Release()
+				r.Advance(time.Minute)
+				var refused, taken []uint64
+				for _, m := range r.source.Messages() {
+					switch m := m.(type) {
+					case *messages.OfferRefused:
+						if m.GetReason() != messages.RefuseReason_REFUSE_INVALID || !strings.Contains(m.GetDetail(), "UTF-8") {
+							t.Errorf("refused %v", m)
+						}
+						refused = append(refused, m.GetId())
+					case *messages.Appended:
+						taken = append(taken, m.GetId())
+						if m.GetId() == 3 && (!slices.Equal(m.GetDuplicates(), []uint32{1}) || !slices.Equal(m.GetHeld(), []uint64{uint64(messages.At(1, 0))})) {
+							t.Errorf("acknowledged %v", m)
+						}
+					}
+				}
+				if got := r.log.ids(); !slices.Equal(got, c.want) || !slices.Equal(refused, c.refused) || !slices.Equal(taken, []uint64{1, 3}) {
+					t.Errorf("log holds %d events %v, refused %v, taken %v", len(got), got, refused, taken)
+				}
+			})
+		})
+	}
 }
 
 func TestARestartAsksTheFrameInFlightAgain(t *testing.T) {

@@ -23,6 +23,8 @@ type offer struct {
 // part is the stretch of an offer that one frame carries.
 type part struct {
 	offer   *offer
+	from    int     // of the offer's events
+	settled int     // of its duplicates, before it
 	through int     // the frame settles events[:through]
 	indexes []int   // places in the frame, none for duplicates
 	twice   []twice // duplicates of what the frame itself carries
@@ -68,7 +70,7 @@ func (q *queue) frame(w *repeat.Window) (events []*messages.Event, sizes []uint3
 	inFrame := make(map[string]int, MaxFrameEvents)
 	for len(q.offers) > 0 {
 		o := q.offers[0]
-		p := part{offer: o}
+		p := part{offer: o, from: o.next, settled: len(o.duplicates)}
 		full := false
 		for o.next < len(o.events) {
 			e, size := o.events[o.next], o.sizes[o.next]
@@ -100,6 +102,21 @@ func (q *queue) frame(w *repeat.Window) (events []*messages.Event, sizes []uint3
 		q.offers = q.offers[1:]
 	}
 	return events, sizes, parts
+}
+
+// back undoes that a frame has taken a part of the offer.
+func (o *offer) back(p part) {
+	o.next = p.from
+	o.duplicates, o.held = o.duplicates[:p.settled], o.held[:p.settled]
+}
+
+// restore takes an offer back that was accepted before, whatever the bounds.
+func (q *queue) restore(o *offer) {
+	q.offers = append(q.offers, o)
+	q.events += len(o.events) - o.next
+	for _, size := range o.sizes[o.next:] {
+		q.bytes += size
+	}
 }
 
 // drop empties the queue and returns what was in it.

@@ -11,6 +11,7 @@ import (
 type State struct {
 	number   uint64          // of the newest frame made
 	inFlight *messages.Frame // made and not yet known to be durable
+	fenced   bool            // a newer owner of the node's name has written
 	window   *repeat.Window  // ids of the newest events that this node knows to be in the log
 }
 

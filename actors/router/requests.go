@@ -40,7 +40,7 @@ func (r *router) merge(ctx actor.Context) {
 	if work == nil {
 		return
 	}
-	r.merging = r.cfg.Worker.Do(ctx.Self(), time.Minute, func(context.Context) any {
+	r.merging = r.cfg.Merge.Do(ctx.Self(), time.Minute, func(context.Context) any {
 		work.Run()
 		return &merged{work}
 	})

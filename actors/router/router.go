@@ -37,7 +37,8 @@ type Config struct {
 	Log     replay.Log // called inside a Worker only
 	State   *State
 	Clock   actors.Clock
-	Worker  actors.Worker
+	Worker  actors.Worker // reads the log: a pool that nothing else fills
+	Merge   actors.Worker // merges parts of the index; default Worker
 	Props   actors.Props
 	Owners  actors.Owners     // where keys are told Matched
 	Journal func() *actor.PID // told to slow down; nil or returning nil: nobody is
@@ -86,6 +87,9 @@ func (c Config) withDefaults() Config {
 	count(&c.HeldBytes, 32<<20)
 	count(&c.ReadMost, 256)
 	count(&c.TurnEvents, 512)
+	if c.Merge == nil {
+		c.Merge = c.Worker
+	}
 	if c.Journal == nil {
 		c.Journal = func() *actor.PID { return nil }
 	}

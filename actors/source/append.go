@@ -14,12 +14,12 @@ import (
 type fate uint8
 
 const (
-	pending   fate = iota // not durable, as far as is known
-	appended              // durable
-	repeated              // the log held it already
-	unchanged             // the table held it already: there was nothing to say
-	tooLarge              // larger than a frame may be
-	unread                // the log held it already, and could not be read: the table does not know it yet
+	pending    fate = iota // not durable, as far as is known
+	appended               // durable
+	repeated               // the log held it already
+	unchanged              // the table held it already: there was nothing to say
+	unwritable             // larger than a frame may be, or no text that can be encoded
+	unread                 // the log held it already, and could not be read: the table does not know it yet
 )
 
 // appender takes one batch of drafts through the item table, the journal and
@@ -191,16 +191,17 @@ func (a *appender) advance(ctx actor.Context, n int) {
 	a.offerNext(ctx)
 }
 
-// refused waits or gives up. An offer is refused whole, so that one event too
-// many bytes long is found by offering one by one.
+// refused waits or gives up. An offer is refused whole, so that one event that
+// cannot be written is found by offering one by one.
 func (a *appender) refused(ctx actor.Context, m *messages.OfferRefused) {
+	never := m.GetReason() == messages.RefuseReason_REFUSE_TOO_LARGE || m.GetReason() == messages.RefuseReason_REFUSE_INVALID
 	switch {
-	case m.GetReason() == messages.RefuseReason_REFUSE_TOO_LARGE && len(a.offer.GetEvents()) > 1:
+	case never && len(a.offer.GetEvents()) > 1:
 		a.single, a.offer = true, nil
 		a.offerNext(ctx)
-	case m.GetReason() == messages.RefuseReason_REFUSE_TOO_LARGE:
-		a.cfg.Logger.Warn("event dropped: larger than a frame may be", "event", a.offer.GetEvents()[0].GetId())
-		a.acked[a.next] = tooLarge
+	case never:
+		a.cfg.Logger.Warn("event dropped: it can never be written", "event", a.offer.GetEvents()[0].GetId(), "why", m.GetDetail())
+		a.acked[a.next] = unwritable
 		a.advance(ctx, 1)
 	case a.patient:
 		a.waiting = true

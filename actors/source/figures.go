@@ -41,7 +41,7 @@ func (f *figures) count(cfg Config, fates []fate, err error) {
 			events++
 		case repeated, unchanged:
 			duplicates++
-		case pending, tooLarge, unread:
+		case pending, unwritable, unread:
 		}
 	}
 	f.events += int64(events)

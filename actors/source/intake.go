@@ -233,8 +233,8 @@ func (i *intake) settle(ctx actor.Context, a *ask, fates []fate) {
 			r := i.lane.refusal
 			i.refuse(ctx, a, r.GetReason(), milliseconds(r.GetRetryAfterMs()), r.GetDetail())
 			return
-		case f == tooLarge:
-			i.refuse(ctx, a, messages.RefuseReason_REFUSE_TOO_LARGE, 0, "an event is larger than a frame may be")
+		case f == unwritable:
+			i.refuse(ctx, a, messages.RefuseReason_REFUSE_INVALID, 0, "an event is larger than a frame may be, or has text that can not be encoded")
 			return
 		case f == unread:
 			i.refuse(ctx, a, messages.RefuseReason_REFUSE_BUSY, refuseTable, i.lane.logErr.Error())

@@ -118,11 +118,13 @@ func (n *Node) logActors(state *router.State) []spec {
 	p := n.ports
 	journalState, semantic := journal.NewState(state.Window()), state.Fork(index.Config{})
 	routerCfg := router.Config{
-		Log: n.log, State: state, Clock: p.Clock, Worker: p.Work.Read, Props: p.Props,
-		Owners: n, Journal: n.Journal, Logger: p.Logger.With("actor", "router"), Observe: p.Observe.Router,
+		Log: n.log, State: state, Clock: p.Clock, Worker: p.Work.Mend, Merge: p.Work.Merge, Props: p.Props,
+		Owners: n, Journal: n.Journal, Logger: p.Logger.With("actor", "router"),
+		Observe: p.Observe.Router, Lagging: p.Observe.RouterLag,
 	}
 	semanticCfg := routerCfg
-	semanticCfg.State, semanticCfg.Observe = semantic, p.Observe.Semantic
+	semanticCfg.State, semanticCfg.Observe, semanticCfg.Lagging = semantic, p.Observe.Semantic, p.Observe.SemanticLag
+	semanticCfg.Journal = nil // however slow comparing is, posts do not wait for it
 	semanticCfg.Logger = p.Logger.With("actor", "router-semantic")
 	routers := []*actor.PID{n.pid(routerID), n.pid(semanticID)}
 	return []spec{
@@ -132,7 +134,7 @@ func (n *Node) logActors(state *router.State) []spec {
 			Node: p.Node, Incarnation: p.Incarnation, Log: n.log, State: journalState,
 			Clock: p.Clock, Worker: p.Work.Append, Props: p.Props,
 			Routers: func() []*actor.PID { return routers },
-			Logger:  p.Logger.With("actor", "journal"), Observe: p.Observe.Journal,
+			Logger:  p.Logger.With("actor", "journal"), Observe: p.Observe.Journal, Fenced: p.Failed,
 		})},
 	}
 }

@@ -2,6 +2,7 @@ package assembly
 
 import (
 	"log/slog"
+	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -37,10 +38,12 @@ type Ports struct {
 type Work struct {
 	Append  actors.Worker // frames to the log
 	Records actors.Worker // keys, shards, items: short reads and writes of the store
-	Read    actors.Worker // the log, in stretches
+	Read    actors.Worker // the log in stretches, for clients
 	// ReadFor is Read for what one key's clients cause: keys take turns. nil:
 	// Read itself.
 	ReadFor func(keyID string) actors.Worker
+	Mend    actors.Worker // the log, for the routers: what did not come by message
+	Merge   actors.Worker // parts of the routers' indexes made one: seconds of work where there are a million rules
 	Poll    actors.Worker // upstreams
 }
 
@@ -58,6 +61,8 @@ type Observe struct {
 	Router   func(router.Observation)
 	Semantic func(router.Observation) // of the second router
 	Keys     func(event string)       // keys and shards: restarts, stops, what could not be read
+	// How far each router is behind, several times a second; may be nil.
+	RouterLag, SemanticLag func(lag time.Duration)
 }
 
 // Config is what an operator decides of a node's actors. Zero values are

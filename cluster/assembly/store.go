@@ -14,12 +14,16 @@ import (
 
 // portError says in the actors' words what the store said in its own.
 func portError(err error) error {
-	for theirs, ours := range map[error]error{
-		store.ErrNotFound: actors.ErrNotFound, store.ErrConflict: actors.ErrConflict,
-		store.ErrFull: actors.ErrFull, store.ErrAmbiguous: actors.ErrAmbiguous,
+	for _, word := range [...]struct{ theirs, ours error }{
+		{store.ErrFenced, actors.ErrFenced},
+		{store.ErrInvalid, actors.ErrInvalid},
+		{store.ErrNotFound, actors.ErrNotFound},
+		{store.ErrConflict, actors.ErrConflict},
+		{store.ErrFull, actors.ErrFull},
+		{store.ErrAmbiguous, actors.ErrAmbiguous},
 	} {
-		if errors.Is(err, theirs) {
-			return fmt.Errorf("%w: %w", ours, err)
+		if errors.Is(err, word.theirs) {
+			return fmt.Errorf("%w: %w", word.ours, err)
 		}
 	}
 	return err

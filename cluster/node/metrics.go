@@ -41,7 +41,7 @@ type metrics struct {
 	routedEvents, repeats, hits, routed prometheus.Counter
 	mended, skipped, matchPanics        prometheus.Counter
 	lag, laneLag                        prometheus.Histogram
-	position                            prometheus.Gauge
+	position, behind, laneBehind        prometheus.Gauge
 }
 
 func newMetrics() *metrics {
@@ -89,12 +89,17 @@ func newMetrics() *metrics {
 	m.mended = counter("router_frames_from_log_total", "Frames read from the log because they had not come by message.")
 	m.skipped = counter("router_frames_skipped_total", "Frames gone from the log for good.")
 	m.matchPanics = counter("router_match_panics_total", "Events skipped because matching them failed.")
-	m.lag = seconds("router_lag_seconds", "From a frame's acknowledgement to its being handed on.")
-	m.laneLag = seconds("router_semantic_lag_seconds", "From a frame's acknowledgement to its being handed on to semantic filters.")
-	m.position = prometheus.NewGauge(prometheus.GaugeOpts{
-		Namespace: "birdwire", Name: "router_sequence", Help: "The newest frame handled.",
-	})
-	m.registry.MustRegister(m.position, collectors.NewGoCollector(),
+	m.lag = seconds("router_lag_seconds", "From a frame's coming to its being handed on.")
+	m.laneLag = seconds("router_semantic_lag_seconds", "From a frame's coming to its being handed on to semantic filters.")
+	gauge := func(name, help string) prometheus.Gauge {
+		g := prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "birdwire", Name: name, Help: help})
+		m.registry.MustRegister(g)
+		return g
+	}
+	m.position = gauge("router_sequence", "The newest frame handled.")
+	m.behind = gauge("router_behind_seconds", "For how long the log has held a frame that is not handled yet.")
+	m.laneBehind = gauge("router_semantic_behind_seconds", "For how long the log has held a frame that is not compared with semantic filters yet.")
+	m.registry.MustRegister(collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

@@ -42,7 +42,9 @@ type Node struct {
 	clock       runtime.Clock
 	rand        *runtime.Random
 
-	appending, records, reading, polling *runtime.Pool
+	pools            []*runtime.Pool // all of them
+	records, polling *runtime.Pool
+	behind           progress
 
 	actors  *assembly.Node
 	sources *sources
@@ -53,9 +55,10 @@ type Node struct {
 	certificate                   *gateway.Certificate // of the public listener; nil: none
 	serving                       sync.WaitGroup
 
-	ready  atomic.Bool
-	failed chan error // one, when the node cannot go on
-	closed sync.Once
+	ready   atomic.Bool
+	failure atomic.Pointer[error] // why the node cannot go on
+	failed  chan error            // one, when the node cannot go on
+	closed  sync.Once
 }
 
 // Start brings a node up. It returns once the node can serve; what it could
@@ -144,15 +147,25 @@ func (n *Node) spawn(ctx context.Context) error {
 		Dropped: n.metrics.dropped, WorkPanicked: n.metrics.workPanics.Inc,
 	})
 	n.clock, n.rand = n.system.Clock(), runtime.NewRandom()
-	n.appending = n.system.NewPool("append", 2, 16)
-	n.records = n.system.NewPool("records", 16, 65_536)
-	n.reading = n.system.NewSharedPool("read", readings)
-	n.polling = n.system.NewPool("poll", 32, 65_536)
+	pool := func(name string, workers, queue int) *runtime.Pool {
+		p := n.system.NewPool(name, workers, queue)
+		n.pools = append(n.pools, p)
+		return p
+	}
+	reading := n.system.NewSharedPool("read", readings)
+	n.pools = append(n.pools, reading)
+	n.records, n.polling = pool("records", 16, 65_536), pool("poll", 32, 65_536)
 	ports := assembly.Ports{
 		Node: n.cfg.Name, Incarnation: n.incarnation, System: n.system.ActorSystem, Props: n.system.Props,
 		Clock: n.clock, Rand: n.rand, Store: n.store, Logger: n.log, Failed: n.fail,
-		Work:    assembly.Work{Append: n.appending, Records: n.records, Read: n.reading, ReadFor: n.reading.For, Poll: n.polling},
-		Observe: assembly.Observe{Journal: n.metrics.appended, Router: n.metrics.handled, Semantic: n.metrics.compared, Keys: n.metrics.keyed},
+		Work: assembly.Work{
+			Append: pool("append", 2, 16), Mend: pool("mend", 2, 16), Merge: pool("merge", 1, 16),
+			Read: reading, ReadFor: reading.For, Records: n.records, Poll: n.polling,
+		},
+		Observe: assembly.Observe{
+			Journal: n.metrics.appended, Router: n.metrics.handled, Semantic: n.metrics.compared, Keys: n.metrics.keyed,
+			RouterLag: n.routerLag, SemanticLag: func(lag time.Duration) { n.metrics.laneBehind.Set(lag.Seconds()) },
+		},
 	}
 	state, err := assembly.Load(ctx, ports)
 	if err != nil {
@@ -180,8 +193,9 @@ func (n *Node) spawn(ctx context.Context) error {
 // for itself.
 var readings = runtime.Share{Places: 4, PlacesEach: 2, Waiting: 65_536, WaitingEach: 256}
 
-// fail says once that the node cannot go on.
+// fail says once that the node cannot go on. From then on it is not ready.
 func (n *Node) fail(err error) {
+	n.failure.CompareAndSwap(nil, &err)
 	select {
 	case n.failed <- err:
 	default:
@@ -206,6 +220,12 @@ func (n *Node) Healthy(ctx context.Context) error {
 func (n *Node) Ready(ctx context.Context) error {
 	if !n.ready.Load() {
 		return errors.New("starting or stopping")
+	}
+	if err := n.failure.Load(); err != nil {
+		return *err
+	}
+	if err := n.behind.check(n.clock.Elapsed()); err != nil {
+		return err
 	}
 	return n.Healthy(ctx)
 }
@@ -280,10 +300,8 @@ func (n *Node) stopActors() {
 			n.log.Warn("the end is not clean", "error", err)
 		}
 	}
-	for _, p := range []*runtime.Pool{n.polling, n.reading, n.records, n.appending} {
-		if p != nil {
-			p.Close()
-		}
+	for _, p := range n.pools {
+		p.Close()
 	}
 	n.system.Shutdown()
 }

@@ -16,6 +16,8 @@ var (
 	ErrAmbiguous = errors.New("outcome unknown")
 	// ErrFull: the disk's reserve is reached; nothing was written.
 	ErrFull = errors.New("disk nearly full")
+	// ErrInvalid: what was given can never be stored; nothing was written.
+	ErrInvalid = errors.New("not storable")
 	// ErrExhausted: the month's credits are used up.
 	ErrExhausted = errors.New("credits exhausted")
 	// ErrClosed: the store is closing.

@@ -35,23 +35,23 @@ const (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// EncodeFrame is the frame as it stands in the log. It refuses what
-// DecodeFrame would: no name, no events or more than MaxFrameEvents, or more
+// EncodeFrame is the frame as it is in the log. It refuses, with ErrInvalid, what
+// DecodeFrame would and what no encoding has (text that is not UTF-8): no name, no events or more than MaxFrameEvents, or more
 // than MaxFrameBytes.
 func EncodeFrame(f *messages.Frame) ([]byte, error) {
 	if err := checkFrame(f); err != nil {
-		return nil, fmt.Errorf("encode frame %s: %w", FrameName(f), err)
+		return nil, fmt.Errorf("encode frame %s: %w: %w", FrameName(f), ErrInvalid, err)
 	}
 	size := frameHeader + proto.Size(f)
 	if size > MaxFrameBytes {
-		return nil, fmt.Errorf("encode frame %s: %d bytes, at most %d", FrameName(f), size, MaxFrameBytes)
+		return nil, fmt.Errorf("encode frame %s: %w: %d bytes, at most %d", FrameName(f), ErrInvalid, size, MaxFrameBytes)
 	}
 	b := make([]byte, frameHeader, size)
 	b[0] = frameVersion
 	// The sizes were computed a line ago and a message never changes.
 	b, err := proto.MarshalOptions{UseCachedSize: true}.MarshalAppend(b, f)
 	if err != nil {
-		return nil, fmt.Errorf("encode frame %s: %w", FrameName(f), err)
+		return nil, fmt.Errorf("encode frame %s: %w: %w", FrameName(f), ErrInvalid, err)
 	}
 	binary.LittleEndian.PutUint32(b[1:], frameSum(b))
 	return b, nil

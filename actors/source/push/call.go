@@ -80,7 +80,7 @@ func (c *call) settle(most int) {
 
 func (c *call) refusal(p pending, m *messages.OfferRefused) {
 	switch m.GetReason() {
-	case messages.RefuseReason_REFUSE_TOO_LARGE:
+	case messages.RefuseReason_REFUSE_TOO_LARGE, messages.RefuseReason_REFUSE_INVALID:
 		// No event that passed the decoder is as large; if bounds ever part, say so.
 		c.reject(p.first, fmt.Sprintf("lines %d to %d: %s", p.first, p.last, m.GetDetail()))
 	case messages.RefuseReason_REFUSE_BUSY:
