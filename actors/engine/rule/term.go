@@ -13,7 +13,7 @@ func (p *parser) hashtag(sign int) (*Expr, error) {
 	p.pos += sign
 	tag := p.here()
 	p.pos += len(tag)
-	if end := strings.IndexFunc(tag, func(r rune) bool { return !text.IsTagRune(r) && text.Fold(string(r)) != "" }); end >= 0 {
+	if end := tagEnd(tag); end < len(tag) {
 		r, _ := utf8.DecodeRuneInString(tag[end:])
 		suggestion := ""
 		if end > 0 {
@@ -25,10 +25,24 @@ func (p *parser) hashtag(sign int) (*Expr, error) {
 	if value == "" {
 		return nil, p.fail(start, quote(p.in[start:p.pos]), "a hashtag right after the #", p.joined("#"))
 	}
-	if strings.IndexFunc(value, unicode.IsLetter) < 0 {
+	if _, letter := text.TagEnd(value); !letter {
 		p.warn(start, "a hashtag has a letter in it: #%s is none to X", value)
 	}
 	return valueAtom(KindHashtag, value), p.boundary()
+}
+
+// tagEnd is where the hashtag ends. Marks that cannot be seen come along when a
+// tag is copied from a page, and mean nothing.
+func tagEnd(tag string) int {
+	for end := 0; ; {
+		n, _ := text.TagEnd(tag[end:])
+		end += n
+		r, size := utf8.DecodeRuneInString(tag[end:])
+		if size == 0 || text.Fold(string(r)) != "" {
+			return end
+		}
+		end += size
+	}
 }
 
 func (p *parser) mention(sign int) (*Expr, error) {

@@ -10,7 +10,7 @@ import (
 const (
 	classBreak    uint8 = iota // parts tokens
 	classWord                  // letters and numbers
-	classMark                  // belongs to what stands before it
+	classMark                  // belongs to what comes before it
 	classSingle                // Han and kana: a token by itself
 	classEmoji                 // begins an emoji
 	classModifier              // skin tone: belongs to the emoji before it
@@ -18,11 +18,15 @@ const (
 	classDrop                  // invisible: as if it were not there
 
 	classMask uint8 = 0x0f
-	// unsettled marks a rune that may not stand as it is in composed form:
-	// the stretch it is in is composed first.
+	// unsettled marks a rune that may be another in composed form: the stretch it
+	// is in is composed first.
 	unsettled uint8 = 0x10
 	// cased marks a rune that folds to another.
 	cased uint8 = 0x20
+	// tagged marks a rune that may be in a hashtag, lettered one of those
+	// without which there is no hashtag.
+	tagged   uint8 = 0x40
+	lettered uint8 = 0x80
 )
 
 const (
@@ -47,9 +51,11 @@ func classOf(r rune) uint8 {
 	}
 	switch {
 	case r >= 0x2f800 && r <= 0x2fa1f:
-		return classSingle | unsettled
+		return classSingle | unsettled | tagged | lettered
 	case unicode.Is(unicode.Han, r):
-		return classSingle
+		return classSingle | tagged | lettered
+	case r >= 0xe0100 && r <= 0xe01ef: // variation selectors, which are marks
+		return classDrop | tagged | lettered
 	case r >= 0xe0000 && r <= 0xe0fff:
 		return classDrop
 	}
@@ -68,11 +74,21 @@ func makeClasses() *[tableSize]uint8 {
 	fill(classDrop, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 	t[zwsp] = classBreak
 	fill(classSingle, unicode.Han, unicode.Katakana, unicode.Hiragana)
-	t[0x30fc] = classSingle // ー is of no script, and stands between kana
+	t[0x30fc] = classSingle // ー is of no script, and is written between kana
 	t[0xff70] = classSingle
 	fill(classEmoji, emoji)
 	fill(classRegional, regional)
 	fill(classModifier, modifiers)
+	mark := func(bits uint8, tables ...*unicode.RangeTable) {
+		for _, rt := range tables {
+			each(rt, func(r rune) { t[r] |= bits })
+		}
+	}
+	mark(tagged|lettered, unicode.L, unicode.M)
+	mark(tagged, unicode.Nd)
+	for _, r := range tagSigns {
+		t[r] |= tagged
+	}
 	for r := rune(0); r < tableSize; r++ {
 		if r >= 0x3400 && r <= 0x9fff || r >= hangulFirst && r <= hangulLast || r >= 0xd800 && r <= 0xf8ff || r < 0x80 {
 			continue // always as they are in composed form

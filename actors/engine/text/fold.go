@@ -27,6 +27,13 @@ func Fold(s string) string {
 
 // AppendFold appends Fold(s) to dst.
 func AppendFold(dst []byte, s string) []byte {
+	var c composer
+	return c.appendFold(dst, s)
+}
+
+func (b *Buffer) appendFold(dst []byte, s string) []byte { return b.composer.appendFold(dst, s) }
+
+func (p *composer) appendFold(dst []byte, s string) []byte {
 	from, settled := len(dst), true
 	for i := 0; i < len(s); {
 		c := s[i]
@@ -49,8 +56,7 @@ func AppendFold(dst []byte, s string) []byte {
 	if settled {
 		return dst
 	}
-	var c composer
-	return c.compose(dst[:from], s, true)
+	return p.compose(dst[:from], s, true)
 }
 
 // appendRune appends r folded; a byte that is no UTF-8 becomes U+FFFD, so that
@@ -102,6 +108,6 @@ func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 // HashFold is Hash(Fold(s)) without the string, in the buffer's own room. What
 // Tokenize found stays.
 func (b *Buffer) HashFold(s string) uint64 {
-	b.value = AppendFold(b.value[:0], s)
+	b.value = b.appendFold(b.value[:0], s)
 	return Hash(view(b.value))
 }

@@ -9,9 +9,10 @@ import (
 // What the fast path does with a byte. Bytes of words are their own class.
 const (
 	byteBreak  = 0
-	byteSign   = 1 // '#', '@', '$', ':' may begin an entity, or show that one began
-	byteBeyond = 2 // not ASCII
-	byteWord   = 3
+	byteSign   = 1 // '#', '@', '$' may begin an entity, ':' shows that one began
+	byteDot    = 2 // so does '.', if what follows is no end of a sentence
+	byteBeyond = 3 // not ASCII
+	byteWord   = 4
 )
 
 var bytesOf = func() (t [256]uint8) {
@@ -24,6 +25,8 @@ var bytesOf = func() (t [256]uint8) {
 			t[i] = byteWord
 		case c == '#', c == '@', c == '$', c == ':':
 			t[i] = byteSign
+		case c == '.':
+			t[i] = byteDot
 		}
 	}
 	return t
@@ -35,10 +38,10 @@ var bytesOf = func() (t [256]uint8) {
 //
 // ASCII is walked by bytes. A stretch between two ASCII spaces that holds
 // anything else is walked again by runes, from its beginning: a mark changes
-// what stands before it. Composition never reaches over a space.
+// what comes before it. Composition never reaches over a space. Entities are
+// found on the way, at their signs (see scan.go).
 func Tokenize(s string, b *Buffer) {
 	b.reset(s)
-	urlEnd := 0 // no entity begins before it
 	for i := 0; i < len(s); {
 		switch bytesOf[s[i]] {
 		case byteWord:
@@ -50,14 +53,13 @@ func Tokenize(s string, b *Buffer) {
 				continue
 			}
 			b.Tokens = append(b.Tokens, Token{Hash: hash(s[start:i], lower), Start: int32(start), End: int32(i)})
-			if i-start == 3 && i < len(s) && s[i] == '.' && i > urlEnd && isWWW(s[start:i]) {
-				urlEnd = b.url(s, start, i+1, 0, exactly)
-			}
 		case byteSign:
-			if i >= urlEnd {
-				urlEnd = b.sign(s, i, urlEnd, 0, exactly)
-			}
+			b.sign(s, i)
 			i++
+		case byteDot:
+			if i++; i < len(s) && bytesOf[s[i]] >= byteBeyond {
+				b.bare(s, i-1)
+			}
 		case byteBeyond:
 			i = b.stretch(s, i)
 		default:
@@ -66,8 +68,8 @@ func Tokenize(s string, b *Buffer) {
 	}
 }
 
-// stretch tokenises, by runes, what stands between the ASCII spaces around
-// s[at], and returns where it ends.
+// stretch tokenises, by runes, what is between the ASCII spaces around s[at],
+// and returns where it ends. Signs before s[at] were looked at already.
 func (b *Buffer) stretch(s string, at int) int {
 	from := at
 	for from > 0 && s[from-1] > ' ' {
@@ -76,14 +78,19 @@ func (b *Buffer) stretch(s string, at int) int {
 	for n := len(b.Tokens); n > 0 && int(b.Tokens[n-1].Start) >= from; n-- {
 		b.Tokens = b.Tokens[:n-1]
 	}
-	for n := len(b.Entities); n > 0 && int(b.Entities[n-1].Start) >= from; n-- {
-		b.Entities = b.Entities[:n-1]
-	}
 	to, seen := at, uint8(0)
 	for to < len(s) && s[to] > ' ' {
-		if s[to] < utf8.RuneSelf {
+		if c := s[to]; c < utf8.RuneSelf {
+			switch bytesOf[c] {
+			case byteSign:
+				b.sign(s, to)
+			case byteDot:
+				b.dot(s, to)
+			}
 			to++
 			continue
+		} else if c == wideLead {
+			b.wide(s, to)
 		}
 		r, n := runeAt(s, to)
 		class := classOf(r)
@@ -109,18 +116,13 @@ const exactly = -1
 // runes tokenises a stretch that is in composed form. base is where it begins
 // in the input.
 func (b *Buffer) runes(c string, base, whole int) {
-	urlEnd := 0
 	for i := 0; i < len(c); {
 		r, n := runeAt(c, i)
-		start := i
 		switch classOf(r) & classMask {
 		case classBreak:
 			if end := keycap(c, i); end > 0 {
 				i = b.keycap(c, i, end, base, whole)
 				continue
-			}
-			if i >= urlEnd {
-				urlEnd = b.sign(c, i, urlEnd, base, whole)
 			}
 			i += n
 		case classWord, classMark:
@@ -129,9 +131,6 @@ func (b *Buffer) runes(c string, base, whole int) {
 				continue
 			}
 			i = b.word(c, i, base, whole)
-			if i-start == 3 && i < len(c) && c[i] == '.' && i > urlEnd && isWWW(c[start:i]) {
-				urlEnd = b.url(c, start, i+1, base, whole)
-			}
 		case classSingle:
 			i = b.single(c, i, base, whole)
 		case classEmoji, classModifier, classRegional:

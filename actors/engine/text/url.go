@@ -6,91 +6,198 @@ import (
 	"unicode/utf8"
 )
 
-// schemeBefore is where the "http" or "https" that ends at c[i] begins; -1.
-func schemeBefore(c string, i int) int {
-	from := i
-	for from > 0 && i-from < 6 && bytesOf[c[from-1]] == byteWord {
-		from--
-	}
-	if r := runeBefore(c, from); r >= utf8.RuneSelf && classOf(r)&classMask == classWord {
+// maxURL bounds an address, in characters.
+const maxURL = 4096
+
+// schemeBefore is where the "http" or "https" of the "://" at s[i] begins; -1.
+func schemeBefore(s string, i int) int {
+	if i < 4 || !isScheme(s, i) {
 		return -1
 	}
-	if s := c[from:i]; strings.EqualFold(s, "http") || strings.EqualFold(s, "https") {
+	if from := i - 4; strings.EqualFold(s[from:i], "http") {
+		return from
+	}
+	if from := i - 5; from >= 0 && strings.EqualFold(s[from:i], "https") {
 		return from
 	}
 	return -1
 }
 
-func isWWW(s string) bool { return s[0]|0x20 == 'w' && s[1]|0x20 == 'w' && s[2]|0x20 == 'w' }
+func isScheme(s string, i int) bool { return strings.HasPrefix(s[i:], "://") }
 
-// endsURL are the bytes that no address goes over.
-var endsURL = func() (t [256]bool) {
-	for c := 0; c <= ' '; c++ {
-		t[c] = true
+// address looks for an address whose scheme begins at s[from] and whose host
+// begins at s[host].
+func (b *Buffer) address(s string, from, host int) {
+	if from < b.seen.urls || !b.opensURL(s, from) {
+		return
 	}
-	for _, c := range []byte("<>\"`{}|\\") {
-		t[c] = true
+	stop, _ := domain(s, host)
+	if stop < 0 {
+		return
+	}
+	end, _ := urlTail(s, stop)
+	b.seen.urls = end
+	if stop-host == 4 && strings.EqualFold(s[host:stop], "t.co") {
+		var ok bool
+		if end, ok = shortLink(s, stop, end); !ok {
+			return
+		}
+	}
+	if validHost(s[host:stop]) && (end-from <= maxURL || utf8.RuneCountInString(s[from:end]) <= maxURL) {
+		b.entity(URL, s, from, from, end)
+	}
+}
+
+// shortLink is where an address of X's own shortener ends: what follows its
+// letters and digits is text, other than a query. False: it has too many.
+func shortLink(s string, slash, end int) (int, bool) {
+	slug := slash + 1
+	at := slug
+	for at < end && bytesOf[s[at]] == byteWord {
+		at++
+	}
+	switch {
+	case at <= slug || s[slash] != '/':
+		return end, true
+	case at-slug > 40:
+		return 0, false
+	}
+	return queryEnd(s, at), true
+}
+
+// urlTail is where the port, path and query at s[i:] end, and whether there is
+// a path.
+func urlTail(s string, i int) (end int, path bool) {
+	if i+1 < len(s) && s[i] == ':' && isDigit(s[i+1]) {
+		for i++; i < len(s) && isDigit(s[i]); {
+			i++
+		}
+	}
+	if i < len(s) && s[i] == '/' {
+		i, path = pathEnd(s, i+1), true
+	}
+	return queryEnd(s, i), path
+}
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
+
+// What a path or a query does with a byte.
+const (
+	urlNo   uint8 = iota
+	urlGoes       // it goes on, but does not end with it
+	urlEnds
+)
+
+var pathBytes, queryBytes = urlBytes("!*';:,.$%[]~|&@", "=_#/+-"), urlBytes("!?*'();:+$%[].,~|@", "_&=#/-")
+
+func urlBytes(goes, ends string) (t [256]uint8) {
+	for c := range t {
+		if bytesOf[c] == byteWord {
+			t[c] = urlEnds
+		}
+	}
+	for _, c := range []byte(goes) {
+		t[c] = urlGoes
+	}
+	for _, c := range []byte(ends) {
+		t[c] = urlEnds
 	}
 	return t
-}()
+}
 
-// url appends the address that begins at c[from:], whose host begins at
-// c[host:], and returns its end; 0 where there is none. An address ends at a
-// space, a quotation mark, an angle bracket, or a character of a script that
-// follows addresses in running text without a space; what ends a sentence is
-// not part of it.
-func (b *Buffer) url(c string, from, host, base, whole int) int {
-	if host == len(c) || bytesOf[c[host]] < byteBeyond {
-		return 0
+// pathStep is how many bytes of a path the character at s[i] has, and whether a
+// path may end with it. 0: it is in none. Letters are of ASCII, of other Latin
+// alphabets, and Cyrillic: those of scripts that are written without spaces
+// follow addresses in running text.
+func pathStep(s string, i int) (n int, ends bool) {
+	if c := s[i]; c < utf8.RuneSelf {
+		k := pathBytes[c]
+		return int(min(k, 1)), k == urlEnds
 	}
-	end := host
-	for end < len(c) && !endsURL[c[end]] {
-		if c[end] < utf8.RuneSelf {
-			end++
+	r, n := runeAt(s, i)
+	switch {
+	case r == '–':
+		return n, false
+	case isLatinAccent(r), unicode.Is(unicode.Cyrillic, r):
+		return n, true
+	}
+	return 0, false
+}
+
+// pathEnd is where the path ends whose first character is at s[i]: brackets in
+// it are in pairs, at most two deep, and what ends a sentence is not part of
+// it.
+func pathEnd(s string, i int) int {
+	end := i
+	for i < len(s) {
+		if s[i] == '(' {
+			n := brackets(s, i)
+			if n == 0 {
+				break
+			}
+			i += n
+			end = i
 			continue
 		}
-		r, n := utf8.DecodeRuneInString(c[end:])
-		if !unicode.In(r, unicode.Latin, unicode.Cyrillic) {
+		n, ends := pathStep(s, i)
+		if n == 0 {
 			break
 		}
-		end += n
+		if i += n; ends {
+			end = i
+		}
 	}
-	end = trimURL(c, host, end)
-	if end == host {
-		return 0
-	}
-	off := len(b.folded)
-	b.folded = append(b.folded, c[from:end]...)
-	b.entity(URL, off, from, end, base, whole)
 	return end
 }
 
-// trimURL takes off what ends a sentence, and brackets that the address does
-// not open. Opening brackets are counted at most once, so that a run of
-// closing ones costs no more than its length.
-func trimURL(c string, from, end int) int {
-	unclosed := [2]int{-1, -1} // of closing brackets more than opening ones
-	for end > from {
-		k := c[end-1]
-		switch k {
-		case '.', ',', ';', ':', '!', '?', '\'', '*', '$', '@', '#':
-		case ')', ']':
-			at, open := 0, "("
-			if k == ']' {
-				at, open = 1, "["
-			}
-			if unclosed[at] < 0 {
-				s := c[from:end]
-				unclosed[at] = max(0, strings.Count(s, c[end-1:end])-strings.Count(s, open))
-			}
-			if unclosed[at] == 0 {
-				return end
-			}
-			unclosed[at]--
-		default:
-			return end
+// brackets is how many bytes the brackets at s[i:] and what is in them have: a
+// path, or one path with another in brackets inside. 0: they are not like that.
+func brackets(s string, i int) int {
+	start := i
+	i++
+	between := pathRun(s, i)
+	i += between
+	if i < len(s) && s[i] == '(' {
+		inner := pathRun(s, i+1)
+		if inner == 0 {
+			return 0
 		}
-		end--
+		if i += 1 + inner; i == len(s) || s[i] != ')' {
+			return 0
+		}
+		i++
+		i += pathRun(s, i)
+	} else if between == 0 {
+		return 0
+	}
+	if i == len(s) || s[i] != ')' {
+		return 0
+	}
+	return i + 1 - start
+}
+
+func pathRun(s string, i int) int {
+	start := i
+	for i < len(s) {
+		n, _ := pathStep(s, i)
+		if n == 0 {
+			break
+		}
+		i += n
+	}
+	return i - start
+}
+
+// queryEnd is where the query at s[i:] ends; i where there is none.
+func queryEnd(s string, i int) int {
+	if i == len(s) || s[i] != '?' {
+		return i
+	}
+	end := i
+	for j := i + 1; j < len(s) && queryBytes[s[j]] != urlNo; j++ {
+		if queryBytes[s[j]] == urlEnds {
+			end = j + 1
+		}
 	}
 	return end
 }
