@@ -58,6 +58,17 @@ type OwnersFunc func(keyID string) *actor.PID
 // Owner is Owners.
 func (f OwnersFunc) Owner(keyID string) *actor.PID { return f(keyID) }
 
+// Lease says whether this node may act as an owner at this moment. It may not
+// once others may take for dead a node that cannot renew its lease: it then
+// delivers nothing and answers NotOwner. On one node it is always live.
+type Lease interface{ Live() bool }
+
+// AlwaysLive is the lease of a node that shares with nobody.
+type AlwaysLive struct{}
+
+// Live is Lease.
+func (AlwaysLive) Live() bool { return true }
+
 // WorkPanicked is a Worker's answer where work panicked.
 type WorkPanicked struct{ Reason any }
 

@@ -63,11 +63,11 @@ func ValidID(id string) bool {
 // message that it cannot serve now: nothing has changed. Nil where the message
 // has no answer, or where silence is right: a connection asks again by itself.
 func Unavailable(message any, detail string) any {
-	switch message.(type) {
+	switch m := message.(type) {
 	case *messages.Admit, *messages.Authorize:
 		return &messages.Refused{Refusal: messages.Refusal_REFUSAL_OVERLOAD, RetryAfterMs: 1000, Detail: detail}
 	case *messages.Join:
-		return &messages.JoinRefused{Detail: detail}
+		return &messages.JoinRefused{Detail: detail, Join: m.GetJoin(), Again: true}
 	case *messages.CreateKey, *messages.RevokeKey, *messages.RotateKey, *messages.UpdateKey, *messages.DescribeKey,
 		*messages.CreateMonitor, *messages.UpdateMonitor, *messages.DeleteMonitor, *messages.GetMonitor, *messages.ListMonitors,
 		*messages.CreateRule, *messages.UpdateRule, *messages.DeleteRule, *messages.GetRule, *messages.ListRules,

@@ -13,6 +13,7 @@ import (
 
 	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/actors/engine/definition"
+	"github.com/birdwire/birdwire/actors/engine/hold"
 	"github.com/birdwire/birdwire/messages"
 )
 
@@ -38,12 +39,20 @@ type activated struct {
 }
 
 func (s *shard) activate(ctx actor.Context) {
+	*s.woken = true
+	s.term = 0
+	s.behavior.Become(s.activating)
+	s.load(ctx)
+}
+
+// load takes the term and reads what the shard's keys ask for.
+func (s *shard) load(ctx actor.Context) {
 	cfg, number := s.cfg, s.number
 	s.work(ctx, func(work context.Context) any {
 		a := &activated{of: s}
 		a.record, a.revision, a.err = takeTerm(work, cfg, number)
 		if a.err == nil {
-			a.err = load(work, cfg, number, a)
+			a.err = readQueries(work, cfg, number, a)
 		}
 		return a
 	})
@@ -76,9 +85,8 @@ func takeTerm(ctx context.Context, cfg Config, number int) (*messages.Shard, uin
 	return record, revision, nil
 }
 
-// load reads what the shard's keys ask for: the active monitors and rules of
-// active keys.
-func load(ctx context.Context, cfg Config, number int, a *activated) error {
+// readQueries reads the active monitors and rules of active keys.
+func readQueries(ctx context.Context, cfg Config, number int, a *activated) error {
 	records, ok := cfg.Preload(number)
 	prefixes := []string{actors.KeysPrefix(number), actors.MonitorsPrefix(number), actors.RulesPrefix(number)}
 	for i := 0; i < len(prefixes) && !ok; i++ {
@@ -148,50 +156,70 @@ func (s *shard) activating(ctx actor.Context) {
 		}
 	case *activateTime:
 		if m.of == s {
-			s.activate(ctx)
+			s.load(ctx)
 		}
 	case *putTime:
 		s.putAgain(ctx, m)
 	case *messages.QueriesPut:
 		s.queriesPut(ctx, m)
-	case *commitTime, *committed, *coolTime: // of an instance before
+	case *messages.NotOwner: // the router: it has heard of a later owner
+		if s.term != 0 && actors.ShardTerm(m.GetTerm()) > s.term {
+			s.stepDown(ctx, &messages.Shard{Term: actors.ShardTerm(m.GetTerm())})
+		}
+	case *messages.Activate:
+		s.wanted = true
+		s.ask(ctx, true)
+	case *messages.Deactivate:
+		s.ask(ctx, false)
+		s.wanted = false
+		if s.term != 0 {
+			s.deactivate(ctx)
+		}
+	case *commitTime, *committed, *coolTime, *leaveTime, *found, *released, *messages.ShardDropped: // of before
 	default:
 		s.hold(ctx)
 	}
 }
 
 func (s *shard) hold(ctx actor.Context) {
-	if len(s.held) == s.cfg.HeldMost {
+	if !s.held.Add(held{ctx.Message(), ctx.Sender()}, hold.Size(ctx.Message())) {
 		s.cfg.Count("held_dropped")
 		s.refuse(ctx, ctx.Message(), ctx.Sender(), detailActivating)
-		return
 	}
-	s.held = append(s.held, held{ctx.Message(), ctx.Sender()})
 }
 
 func (s *shard) activated(ctx actor.Context, a *activated) {
-	if a.err != nil {
-		wait := s.failed()
+	switch {
+	case a.err != nil && !s.wanted:
+		s.deactivate(ctx) // what was taken, if anything was, is found in the record
+		return
+	case a.err != nil:
+		wait := s.store.Failed()
 		s.log.Warn("activation failed; it is tried again", "in", wait, "error", a.err)
-		s.cfg.Clock.After(wait, ctx.Self(), &activateTime{s})
+		s.timers.Set(activateTime{}, wait, ctx.Self(), &activateTime{s})
 		return
 	}
 	for _, name := range a.corrupt {
 		s.cfg.Count("record_corrupt")
 		s.log.Error("a record cannot be read; it is left out until it is mended or deleted", "record", name)
 	}
-	s.backoff = 0
+	s.store.Succeeded()
 	s.term, s.revision = a.record.GetTerm(), a.revision
 	for _, slot := range a.record.GetSlots() {
 		s.slots.add(slot)
 	}
+	clear(s.known)
 	for _, id := range a.keys {
 		s.known[id] = struct{}{}
+	}
+	if !s.wanted {
+		s.deactivate(ctx)
+		return
 	}
 	for _, p := range a.queries {
 		s.put(ctx, p)
 	}
-	s.cfg.Clock.After(s.cfg.PutAgain, ctx.Self(), &putTime{s})
+	s.timers.Set(putTime{}, s.cfg.PutAgain, ctx.Self(), &putTime{s})
 	s.begin(ctx)
 }
 
@@ -215,7 +243,7 @@ func (s *shard) putAgain(ctx actor.Context, m *putTime) {
 			ctx.Request(s.cfg.Router, p.message)
 		}
 	}
-	s.cfg.Clock.After(s.cfg.PutAgain, ctx.Self(), &putTime{s})
+	s.timers.Set(putTime{}, s.cfg.PutAgain, ctx.Self(), &putTime{s})
 }
 
 // queriesPut: a query that the router refuses is left out, and silences its
@@ -242,13 +270,13 @@ func (s *shard) begin(ctx actor.Context) {
 		return
 	}
 	s.puts = nil
+	s.timers.Cancel(putTime{})
 	s.behavior.Become(s.active)
 	for _, keyID := range s.slots.keys() {
 		s.start(ctx, keyID)
 	}
-	held := s.held
-	s.held = nil
-	for _, h := range held {
+	s.tellAskers(ctx, true, &messages.Activated{Shard: uint32(s.number), Term: s.term})
+	for _, h := range s.held.Take() {
 		ctx.Receive(&actor.MessageEnvelope{Message: h.message, Sender: h.sender})
 	}
 	s.cfg.Active(s.number)

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/birdwire/birdwire/actors"
+	"github.com/birdwire/birdwire/actors/engine/hold"
 	"github.com/birdwire/birdwire/actors/shard"
 	"github.com/birdwire/birdwire/messages"
 	"github.com/birdwire/birdwire/testkit"
@@ -153,7 +154,9 @@ func TestHeldQueueIsBounded(t *testing.T) {
 	testkit.Run(t, func(k *testkit.Kit) {
 		stored(t, k, keyID)
 		k.Worker.Hold()
-		r := newRig(t, k, func(c *shard.Config) { c.HeldMost = 2 }).start()
+		r := newRig(t, k, func(c *shard.Config) {
+			c.HeldBytes = 2 * hold.Size(&messages.Admit{Credential: &messages.Credential{KeyId: keyID}})
+		}).start()
 		client := k.Probe()
 		credential := &messages.Credential{KeyId: keyID}
 		for _, m := range []any{

@@ -73,17 +73,15 @@ var unknownKey = &messages.Refused{Refusal: messages.Refusal_REFUSAL_UNKNOWN_KEY
 
 // misrouted answers for ids that no key can have, and for keys of other shards.
 func (s *shard) misrouted(ctx actor.Context, keyID string) {
-	answer := actors.Unavailable(ctx.Message(), detailFenced)
-	if !actors.ValidID(keyID) {
-		switch answer.(type) {
-		case *messages.Refused:
-			answer = unknownKey
-		case *messages.Rejected:
-			answer = &messages.Rejected{Rejection: messages.Rejection_REJECTION_NOT_FOUND, Field: "id", Detail: "there is no such key"}
-		}
+	if actors.ValidID(keyID) {
+		s.answer(ctx, &messages.NotOwner{KeyId: keyID, Shard: uint32(actors.ShardOf(keyID))})
+		return
 	}
-	if answer != nil && ctx.Sender() != nil {
-		ctx.Respond(answer)
+	switch actors.Unavailable(ctx.Message(), "").(type) {
+	case *messages.Refused:
+		s.answer(ctx, unknownKey)
+	case *messages.Rejected:
+		s.answer(ctx, &messages.Rejected{Rejection: messages.Rejection_REJECTION_NOT_FOUND, Field: "id", Detail: "there is no such key"})
 	}
 }
 
@@ -166,7 +164,7 @@ func (s *shard) forget(c *child) {
 // stopped, and started again when it has cooled down.
 func (s *shard) HandleFailure(system *actor.ActorSystem, supervisor actor.Supervisor, pid *actor.PID, _ *actor.RestartStatistics, reason, _ any) {
 	c := s.byPID[pid.GetId()]
-	if c == nil {
+	if c == nil || s.leave.begun {
 		supervisor.StopChildren(pid)
 		return
 	}
@@ -183,6 +181,10 @@ func (s *shard) terminated(ctx actor.Context, m *actor.Terminated) {
 		return
 	}
 	s.forget(c)
+	if s.leave.begun {
+		s.leaveOn(ctx)
+		return
+	}
 	cool := s.cooling[c.keyID]
 	if cool == nil {
 		cool = &cooling{}
@@ -192,11 +194,12 @@ func (s *shard) terminated(ctx actor.Context, m *actor.Terminated) {
 	cool.until = s.cfg.Clock.Now().Add(cool.wait)
 	s.cfg.Count("key_stopped")
 	s.log.Error("a key's actor is stopped and cools down", "key", c.keyID, "failed_too_often", c.stopped, "for", cool.wait)
-	s.cfg.Clock.After(cool.wait, ctx.Self(), &coolTime{s, c.keyID})
+	s.timers.Set(coolTime{keyID: c.keyID}, cool.wait, ctx.Self(), &coolTime{s, c.keyID})
 }
 
 // cooled starts a key that has connections: they wait for word from it.
 func (s *shard) cooled(ctx actor.Context, m *coolTime) {
+	s.timers.Cancel(coolTime{keyID: m.keyID})
 	if m.of == s && len(s.slots.byKey[m.keyID]) > 0 {
 		s.start(ctx, m.keyID)
 	}

@@ -95,8 +95,11 @@ func TestImpossibleAndForeignKeys(t *testing.T) {
 				t.Errorf("%q: %v", id, got)
 			}
 		}
-		if a, b := refusal(foreign), rejection(foreign); a != messages.Refusal_REFUSAL_OVERLOAD || b != messages.Rejection_REJECTION_UNAVAILABLE {
-			t.Errorf("foreign: %v %v", a, b)
+		for _, m := range []any{&messages.Admit{Credential: &messages.Credential{KeyId: foreign}}, &messages.AskQueries{KeyId: foreign}} {
+			client.Request(r.pid, m)
+			if got := testkit.Expect[*messages.NotOwner](client); got.GetKeyId() != foreign || got.GetShard() != uint32(actors.ShardOf(foreign)) {
+				t.Errorf("%T of a foreign key: %v", m, got)
+			}
 		}
 		client.Request(r.pid, &messages.Leave{KeyId: "a.b"})
 		client.ExpectNoMessage(0)

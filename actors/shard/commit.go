@@ -67,7 +67,7 @@ func (s *shard) changed(ctx actor.Context, wait time.Duration) {
 		return
 	}
 	s.timed = true
-	s.cfg.Clock.After(wait, ctx.Self(), &commitTime{s})
+	s.timers.Set(commitTime{}, wait, ctx.Self(), &commitTime{s})
 }
 
 func (s *shard) commitDue(ctx actor.Context, m *commitTime) {
@@ -158,7 +158,8 @@ func (s *shard) committed(ctx actor.Context, c *committed) {
 	default:
 		s.adopt(ctx, c.stands)
 	}
-	s.revision, s.backoff = c.revision, 0
+	s.revision = c.revision
+	s.store.Succeeded()
 	if s.dirty {
 		s.commit(ctx)
 	}
@@ -186,7 +187,7 @@ func (s *shard) adopt(ctx actor.Context, stands *messages.Shard) {
 // commitFailed refuses those that waited. Their slots may stand in the record
 // all the same, so it is written again until it is known to hold none of them.
 func (s *shard) commitFailed(ctx actor.Context, err error) {
-	wait := s.failed()
+	wait := s.store.Failed()
 	s.log.Warn("writing the shard's record failed; it is written again", "in", wait, "error", err)
 	for _, e := range s.batch {
 		s.refuseSlot(ctx, e, detailStore)

@@ -23,14 +23,16 @@ type Config struct {
 	Dead        func(slot *messages.Slot) bool          // its process provably ended; asked inside Workers too. Default: of this node, another incarnation
 	Preload     func(shard int) ([]actors.Record, bool) // the records of the shard's keys, monitors and rules, if read already; default: they are listed
 	Dormant     func(shard int) bool                    // nothing needs it yet: it takes its term with the first message it gets. Default: never
+	Owns        func(shard int) bool                    // whether the shard's place is here, asked at every start; default: it is
+	Lease       actors.Lease                            // default: always live
 	Active      func(shard int)                         // called once active; must not block
-	Count       func(metric string)                     // key_restarted, key_stopped, shard_fenced, query_refused, record_corrupt, held_dropped
+	Count       func(metric string)                     // key_restarted, key_stopped, shard_fenced, not_owner, query_refused, record_corrupt, held_dropped
 	Logger      *slog.Logger
 
 	CommitAfter    time.Duration // how long a change waits for others, default 5 ms
 	StoreTimeout   time.Duration // of one write or reading, default 10 s
 	PutAgain       time.Duration // a router that has not answered is asked again after, default 2 s
-	HeldMost       int           // messages held while activating, default 1,024; past it they are refused
+	HeldBytes      int           // of messages held while activating, default 1 MiB; past it they are refused
 	WaitersMost    int           // slots waiting to become durable, default 4,096; past it they are refused
 	KeysMost       int           // keys' actors at once, default 4,096; past it messages for others are refused
 	RestartsMost   int           // of one key within RestartsWithin, default 5; past it the key is stopped and cools down
@@ -52,7 +54,7 @@ func (c Config) withDefaults() Config {
 	duration(&c.StoreTimeout, 10*time.Second)
 	duration(&c.PutAgain, 2*time.Second)
 	duration(&c.RestartsWithin, 10*time.Second)
-	number(&c.HeldMost, 1024)
+	number(&c.HeldBytes, 1<<20)
 	number(&c.WaitersMost, 4096)
 	number(&c.KeysMost, 4096)
 	number(&c.RestartsMost, 5)
@@ -65,6 +67,12 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Dormant == nil {
 		c.Dormant = func(int) bool { return false }
+	}
+	if c.Owns == nil {
+		c.Owns = func(int) bool { return true }
+	}
+	if c.Lease == nil {
+		c.Lease = actors.AlwaysLive{}
 	}
 	if c.Active == nil {
 		c.Active = func(int) {}

@@ -2,22 +2,28 @@
 // owns their connection slots.
 //
 //	dormant --first message--> activating
-//	activating --term taken, queries live--> active --another term stands--> fenced
+//	inactive --Activate--> activating --term taken, queries live--> active
+//	    ^                                                              |
+//	    └── record released <-- queries out, keys stopped <------ leaving <-- Deactivate
+//	active --another term in the record--> leaving --> inactive
 //
 // Activation takes the shard's record by compare-and-set with term + 1, frees
 // the slots of dead processes, and registers the queries of all active monitors
 // and rules at this node's router, on their keys' behalf: a key's actor starts
 // when it is first needed, so a million rules do not cost a million actors.
 //
+// Only an active shard with a live lease serves. Any other one answers NotOwner:
+// who asks looks the owner up again and asks it.
+//
 // Every message that carries a key_id is handed on to that key's actor with its
 // sender kept. Slots are counted here and are durable before anybody hears that
 // one was taken: the record is written in groups, one write in flight.
 //
-// Invariant: of one key and API at most its limit of slots stand in the record,
-// and a connection is admitted only once its slot does.
+// Invariant: of one key and API at most its limit of slots are in the record,
+// and a connection is admitted only once its slot is.
 //
 // The package never looks at a credential, a plan or a credit: that is the
-// key's. A restart is an activation: its keys begin anew with a higher term,
+// key's. A restart is an activation: its keys begin again with a higher term,
 // and their connections join again.
 package shard
 
@@ -26,11 +32,11 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
-	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/birdwire/birdwire/actors"
+	"github.com/birdwire/birdwire/actors/engine/hold"
 	"github.com/birdwire/birdwire/messages"
 )
 
@@ -38,15 +44,20 @@ type shard struct {
 	cfg      Config
 	number   int
 	behavior actor.Behavior
-	woken    *bool // shared by all instances: one that was needed is needed after a restart too
 	log      *slog.Logger
-	backoff  time.Duration // of the store, 0 while it answers
+	woken    *bool // shared by all instances: one that was needed is needed after a restart too
+	store    hold.Backoff
+	timers   actors.Timers
 
-	held []held // while activating; at most cfg.HeldMost
-	puts []*put // queries on their way to the router
-	left int    // of puts, unanswered
+	held   hold.Queue[held] // while activating
+	puts   []*put           // queries on their way to the router
+	left   int              // of puts, unanswered
+	askers []asker          // at most askersMost
+	wanted bool             // the shard is to be active here: what Activate and Deactivate said last
+	leave  leave
 
-	term     uint64
+	term     uint64 // 0: not owned by this instance
+	newest   uint64 // term that is known
 	revision uint64 // of the record, as last written or read
 	slots    slots
 	fresh    []*entry // taken since the last write began; at most cfg.WaitersMost with batch
@@ -70,26 +81,34 @@ type held struct {
 	sender  *actor.PID
 }
 
+// asker waits for Activated, or for Deactivated.
+type asker struct {
+	pid *actor.PID
+	on  bool
+}
+
+// askersMost bounds who waits for an Activated or Deactivated; whoever asks
+// beyond it asks again.
+const askersMost = 16
+
 // Props describes the shard with the number, 0 to actors.Shards-1.
 func Props(cfg Config, number int) *actor.Props {
 	cfg = cfg.withDefaults()
 	woken := false
 	return cfg.Props("shard", func() actor.Actor {
 		s := &shard{
-			cfg: cfg, number: number, behavior: actor.NewBehavior(), woken: &woken, log: cfg.Logger.With("shard", number),
+			cfg: cfg, number: number, behavior: actor.NewBehavior(), log: cfg.Logger.With("shard", number),
+			woken: &woken, store: hold.Store(), timers: actors.NewTimers(cfg.Clock), held: hold.Queue[held]{Most: cfg.HeldBytes},
 			known: map[string]struct{}{}, children: map[string]*child{}, byPID: map[string]*child{}, cooling: map[string]*cooling{},
 		}
 		s.slots.init()
+		s.behavior.Become(s.inactive)
 		return s
 	}, nil) // HandleFailure below is the strategy
 }
 
 // Messages to itself name the instance: those of one that failed are dropped.
 type (
-	workAgain struct {
-		of   *shard
-		work func(ctx context.Context) any
-	}
 	activateTime struct{ of *shard }
 	putTime      struct{ of *shard }
 	commitTime   struct{ of *shard }
@@ -102,58 +121,93 @@ type (
 func (s *shard) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *actor.Started:
-		s.begun(ctx)
+		s.started(ctx)
 	case *actor.Stopping, *actor.Restarting:
 		s.ending = true
+		s.timers.Stop()
 	case *actor.Stopped:
 	case *actor.Terminated:
 		s.terminated(ctx, m)
 	case *actors.WorkPanicked:
 		panic(fmt.Sprintf("work of shard %d panicked: %v", s.number, m.Reason))
-	case *workAgain:
-		if m.of == s {
-			s.work(ctx, m.work)
+	case *actors.WorkAgain:
+		if m.Of == s {
+			m.Again(s.cfg.Clock, ctx.Self())
 		}
 	default:
 		s.behavior.Receive(ctx)
 	}
 }
 
-func (s *shard) begun(ctx actor.Context) {
-	if !*s.woken && s.cfg.Dormant(s.number) {
+// started begins where placement wants the shard to be: after a failure it may
+// have moved away meanwhile.
+func (s *shard) started(ctx actor.Context) {
+	s.wanted = s.cfg.Owns(s.number)
+	switch {
+	case !s.wanted:
+	case !*s.woken && s.cfg.Dormant(s.number):
 		s.behavior.Become(s.dormant)
-		return
+	default:
+		s.activate(ctx)
 	}
-	s.wake(ctx)
 }
 
-func (s *shard) wake(ctx actor.Context) {
-	*s.woken = true
-	s.behavior.Become(s.activating)
-	s.activate(ctx)
-}
-
-// dormant is before the first message: nothing needs the shard.
+// dormant is before the first message: nothing needs the shard, and its term
+// is not taken.
 func (s *shard) dormant(ctx actor.Context) {
-	s.wake(ctx)
-	s.hold(ctx)
+	switch ctx.Message().(type) {
+	case *messages.Activate, *messages.Deactivate:
+		s.inactive(ctx)
+	default:
+		s.activate(ctx)
+		s.hold(ctx)
+	}
 }
 
 // active serves.
 func (s *shard) active(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
+	case *messages.Activate:
+		s.answer(ctx, &messages.Activated{Shard: uint32(s.number), Term: s.term})
+	case *messages.Deactivate:
+		s.ask(ctx, false)
+		s.wanted = false
+		s.deactivate(ctx)
 	case *messages.TakeSlot:
 		s.take(ctx, m)
 	case *messages.FreeSlot:
 		s.free(ctx, m.GetConnectionId())
-	case *messages.Release:
-		if !s.forward(ctx, m.GetKeyId()) {
-			s.free(ctx, m.GetConnectionId())
-		}
 	case *messages.AskKey:
 		s.stands(ctx, m)
 	case *messages.KeyIdle:
 		s.idle(ctx, m)
+	case *commitTime:
+		s.commitDue(ctx, m)
+	case *committed:
+		s.committed(ctx, m)
+	case *coolTime:
+		s.cooled(ctx, m)
+	case *activateTime, *putTime, *leaveTime, *activated, *released, *found, *messages.ShardDropped:
+	case *messages.NotOwner: // the router: it has heard of a later owner
+		if actors.ShardTerm(m.GetTerm()) > s.term {
+			s.stepDown(ctx, &messages.Shard{Term: actors.ShardTerm(m.GetTerm())})
+		}
+	default:
+		if !s.cfg.Lease.Live() {
+			s.notOwner(ctx, m, ctx.Sender())
+			return
+		}
+		s.serve(ctx)
+	}
+}
+
+// serve hands on what is the keys'.
+func (s *shard) serve(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case *messages.Release:
+		if !s.forward(ctx, m.GetKeyId()) {
+			s.free(ctx, m.GetConnectionId())
+		}
 	case *messages.QueriesPut:
 		if m.GetId() < ownPuts {
 			s.forward(ctx, m.GetKeyId())
@@ -164,52 +218,29 @@ func (s *shard) active(ctx actor.Context) {
 		s.forward(ctx, m.GetKeyId())
 	case *messages.ReportCredit:
 		s.forward(ctx, m.GetKeyId()) // the grant of a key that failed stays charged
-	case *commitTime:
-		s.commitDue(ctx, m)
-	case *committed:
-		s.committed(ctx, m)
-	case *coolTime:
-		s.cooled(ctx, m)
-	case *activateTime, *putTime, *activated:
 	default:
 		s.route(ctx)
 	}
 }
 
-// fenced: another node owns the shard. Whatever placed this actor here stops
-// it; until then nobody is left without an answer.
-func (s *shard) fenced(ctx actor.Context) {
-	switch m := ctx.Message().(type) {
-	case *messages.TakeSlot:
-		ctx.Respond(&messages.SlotRefused{ConnectionId: m.GetSlot().GetConnectionId(), Detail: detailFenced, Retry: true})
-	default:
-		s.refuse(ctx, m, ctx.Sender(), detailFenced)
-	}
-}
-
 const (
-	detailFenced     = "the key has moved to another node: try again"
+	detailMoved      = "the key is moving to another node: try again"
 	detailActivating = "the key's shard is starting: try again"
 	detailCooling    = "the key's actor failed and is being restarted: try again"
 	detailFull       = "too many keys are in use: try again"
 	detailStore      = "the store does not answer: try again"
 )
 
-// step down: what another term has written decides.
-func (s *shard) stepDown(ctx actor.Context, other *messages.Shard) {
-	s.log.Error("another owner has taken the shard; this one stops serving it",
-		"term", s.term, "other_term", other.GetTerm(), "other_node", other.GetNode())
-	s.cfg.Count("shard_fenced")
-	s.behavior.Become(s.fenced)
-	for _, e := range append(s.batch, s.fresh...) {
-		s.refuseSlot(ctx, e, detailFenced)
+// notOwner answers whoever sent something for a key that is not served here.
+// A message that nobody waits for is dropped: the log, or the next message,
+// makes up for it.
+func (s *shard) notOwner(ctx actor.Context, message any, sender *actor.PID) {
+	keyID, ok := keyOf(message)
+	if !ok || sender == nil {
+		return
 	}
-	s.batch, s.fresh = nil, nil
-	for _, pid := range ctx.Children() {
-		ctx.Stop(pid)
-	}
-	clear(s.children)
-	clear(s.byPID)
+	s.cfg.Count("not_owner")
+	ctx.Send(sender, &messages.NotOwner{KeyId: keyID, Shard: uint32(s.number), Term: max(s.term, s.newest)})
 }
 
 func (s *shard) refuse(ctx actor.Context, message any, sender *actor.PID, detail string) {
@@ -218,23 +249,34 @@ func (s *shard) refuse(ctx actor.Context, message any, sender *actor.PID, detail
 	}
 }
 
-// work runs in a Worker; where the pool is full it is asked again.
-func (s *shard) work(ctx actor.Context, work func(ctx context.Context) any) {
-	if !s.cfg.Worker.Do(ctx.Self(), s.cfg.StoreTimeout, work) {
-		s.cfg.Clock.After(workRetry, ctx.Self(), &workAgain{s, work})
+// ask remembers who waits for the change of ownership under way.
+func (s *shard) ask(ctx actor.Context, on bool) {
+	if ctx.Sender() != nil && len(s.askers) < askersMost {
+		s.askers = append(s.askers, asker{ctx.Sender(), on})
 	}
 }
 
-const (
-	workRetry    = 50 * time.Millisecond
-	backoffFirst = 100 * time.Millisecond
-	backoffMost  = 5 * time.Second
-)
+func (s *shard) tellAskers(ctx actor.Context, on bool, answer any) {
+	kept := s.askers[:0]
+	for _, a := range s.askers {
+		if a.on == on {
+			ctx.Send(a.pid, answer)
+		} else {
+			kept = append(kept, a)
+		}
+	}
+	s.askers = kept
+}
 
-// failed is how long to wait after one more failure of the store.
-func (s *shard) failed() time.Duration {
-	s.backoff = min(max(2*s.backoff, backoffFirst), backoffMost)
-	return s.backoff
+func (s *shard) answer(ctx actor.Context, answer any) {
+	if ctx.Sender() != nil {
+		ctx.Respond(answer)
+	}
+}
+
+// work runs in a Worker; where the pool is full it is asked again.
+func (s *shard) work(ctx actor.Context, work func(ctx context.Context) any) {
+	actors.Work(s.cfg.Clock, s.cfg.Worker, ctx.Self(), s, s.cfg.StoreTimeout, work)
 }
 
 // keyOf is the key that a message is for.

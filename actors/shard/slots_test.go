@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/asynkron/protoactor-go/actor"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/birdwire/birdwire/actors"
@@ -182,33 +181,6 @@ func TestUncertainWrites(t *testing.T) {
 			})
 		})
 	}
-}
-
-func TestAnotherEpochFences(t *testing.T) {
-	testkit.Run(t, func(k *testkit.Kit) {
-		r := newRig(t, k)
-		r.cfg.Logger = nil // losing a shard is an error in the log
-		r.start()
-		r.running(keyID)
-		r.answers()
-		put(t, k, actors.ShardRecord(number), &messages.Shard{Term: 2, Node: "n2", Incarnation: 1})
-		old := r.stubs[keyID]
-		r.seen.Watch(old)
-		client := k.Probe()
-		r.ask(slot(keyID, "c1"), 1)
-		k.Advance(5 * time.Millisecond)
-		testkit.Expect[*actor.Terminated](r.seen)
-		for range 2 {
-			client.Request(r.pid, &messages.Admit{Credential: &messages.Credential{KeyId: keyID}})
-			if m := testkit.Expect[*messages.Refused](client); m.GetRefusal() != messages.Refusal_REFUSAL_OVERLOAD {
-				t.Errorf("refused %v", m)
-			}
-			k.Advance(time.Minute)
-		}
-		if got := r.record(); got.GetNode() != "n2" || len(got.GetSlots()) != 0 || r.counts["shard_fenced"] != 1 {
-			t.Errorf("record %v, counts %v", got, r.counts)
-		}
-	})
 }
 
 // TestLimitIsExact lets many connections come and go in any order, with

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/birdwire/birdwire/actors"
+	"github.com/birdwire/birdwire/messages"
 )
 
 // ErrNoAnswer: nobody answered in time. Nothing is known to have changed.
@@ -109,7 +110,9 @@ func (q *question) Receive(ctx actor.Context) {
 			q.end(ctx, nil, ErrNoAnswer)
 			return
 		}
-		q.cancelAgain = q.clock.After(askAgain, ctx.Self(), again{})
+		q.askAgain(ctx)
+	case *messages.NotOwner: // the key has moved or is moving, and nothing was done
+		q.askAgain(ctx)
 	case proto.Message:
 		q.end(ctx, m, nil)
 	case *actor.Stopping:
@@ -118,6 +121,12 @@ func (q *question) Receive(ctx actor.Context) {
 	default:
 		q.end(ctx, nil, fmt.Errorf("answered by a %T", m))
 	}
+}
+
+// askAgain looks the owner up again, a little later.
+func (q *question) askAgain(ctx actor.Context) {
+	q.cancelAgain()
+	q.cancelAgain = q.clock.After(askAgain, ctx.Self(), again{})
 }
 
 func (q *question) end(ctx actor.Context, m proto.Message, err error) {

@@ -58,7 +58,7 @@ func (n *Node) shardConfig(stored map[int][]actors.Record) shard.Config {
 	}
 	return shard.Config{
 		Node: p.Node, Incarnation: p.Incarnation, Records: Records{p.Store.Control()},
-		Clock: p.Clock, Worker: p.Work.Records, Props: p.Props, Router: n.pid(routerID), Key: n.keyProps(),
+		Clock: p.Clock, Worker: p.Work.Records, Props: p.Props, Lease: p.Lease, Router: n.pid(routerID), Key: n.keyProps(),
 		// One node: whoever is not this process has ended.
 		Dead: func(s *messages.Slot) bool { return s.GetNode() != p.Node || s.GetIncarnation() != p.Incarnation },
 		// What was read at the start is good for the first activation only, and

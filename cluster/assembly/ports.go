@@ -25,6 +25,7 @@ type Ports struct {
 	Rand   actors.Rand
 	Work   Work
 	Store  store.Store
+	Lease  actors.Lease // nil: always live, as of a node that shares with nobody
 
 	Logger  *slog.Logger
 	Observe Observe
