@@ -16,13 +16,15 @@ const pathShown = 256
 func accessLog(cfg Config, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
+		r = identified(r)
+		w.Header().Set(requestIDHeader, RequestID(r.Context()))
 		rec := &recorder{ResponseWriter: w}
 		defer func() {
 			reason := recover()
 			cut := reason != nil && (reason == http.ErrAbortHandler || rec.status != 0)
 			if reason != nil && reason != http.ErrAbortHandler {
 				cfg.Panicked()
-				cfg.Log.Error("panic in request", "method", r.Method, "path", loggedPath(r), "reason", reason, "stack", string(debug.Stack()))
+				RequestLog(r, cfg.Log).Error("panic in request", "method", method(r), "path", LoggedPath(r), "reason", reason, "stack", string(debug.Stack()))
 				if rec.status == 0 {
 					WriteError(rec, http.StatusInternalServerError, "internal", "the request failed inside the server; the log says why")
 				}
@@ -31,9 +33,9 @@ func accessLog(cfg Config, next http.Handler) http.Handler {
 				rec.status = http.StatusOK
 			}
 			took := time.Since(began)
-			cfg.Observe(r.Pattern, r.Method, rec.status, took)
-			cfg.Log.Log(r.Context(), cfg.AccessLevel, "request",
-				"method", r.Method, "path", loggedPath(r), "status", rec.status,
+			cfg.Observe(r.Pattern, method(r), rec.status, took)
+			RequestLog(r, cfg.Log).Log(r.Context(), cfg.AccessLevel, "request",
+				"method", method(r), "path", LoggedPath(r), "status", rec.status,
 				"bytes", rec.bytes, "took", took, "client", cfg.Proxies.ClientAddr(r))
 			if cut {
 				panic(http.ErrAbortHandler) // net/http closes the connection: half an answer must not look whole
@@ -43,7 +45,20 @@ func accessLog(cfg Config, next http.Handler) http.Handler {
 	})
 }
 
-func loggedPath(r *http.Request) string {
+// method is the request's as a word of a closed list: a client that names its
+// own must not name a metric, nor anything in the log.
+func method(r *http.Request) string {
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch,
+		http.MethodDelete, http.MethodConnect, http.MethodOptions, http.MethodTrace:
+		return r.Method
+	}
+	return "OTHER"
+}
+
+// LoggedPath is the request's path as it may stand in the log: short, and with
+// nothing of a key that somebody pasted into it.
+func LoggedPath(r *http.Request) string {
 	p := redactKeys(r.URL.Path)
 	if len(p) > pathShown {
 		p = p[:pathShown] + "…"

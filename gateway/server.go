@@ -20,7 +20,8 @@ type Config struct {
 	// Panicked is told of every request that a panic ended; may be nil.
 	Panicked func()
 	// Observe is told of every finished request; route is the pattern that
-	// matched, "" where none did, so that no client names a metric. May be nil.
+	// matched, "" where none did, and method one of HTTP's own or OTHER, so that
+	// no client names a metric. May be nil.
 	Observe func(route, method string, status int, took time.Duration)
 }
 

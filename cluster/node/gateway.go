@@ -25,12 +25,13 @@ const askTimeout = 10 * time.Second
 // serve makes the gateways and begins to answer.
 func (n *Node) serve() (err error) {
 	throttle := gateway.NewThrottle(gateway.ThrottleConfig{})
+	refusals := gateway.NewDigest(n.log, 1, gateway.RefusalsEvery)
 	proxies := gateway.Proxies(n.cfg.Proxies)
 	keys := keys{n.actors, askTimeout}
 	n.doors, err = ws.New(ws.Config{
 		Node: n.cfg.Name, Incarnation: n.incarnation, Epoch: n.store.Journal().Epoch,
 		Proxies: proxies, Throttle: throttle, MaxConnections: n.cfg.MaxConnections,
-		QueueBytes: n.cfg.QueueBytes, Deflate: n.cfg.Deflate, Log: n.log.With("part", "ws"),
+		QueueBytes: n.cfg.QueueBytes, Deflate: n.cfg.Deflate, Log: n.log.With("part", "ws"), Refusals: refusals,
 	}, keys, sessions{n})
 	if err != nil {
 		return err
@@ -39,7 +40,7 @@ func (n *Node) serve() (err error) {
 	queries := newQueries(assembly.Log{Journal: n.store.Journal()}, n.cfg.limits(), 1)
 	owner, err := rest.New(rest.Config{
 		Keys: keys, Throttle: throttle, Proxies: proxies, Queries: queries, Ingest: n.sources.ingest(),
-		Log: n.log.With("part", "rest"), Healthy: n.Healthy, Ready: n.Ready,
+		Log: n.log.With("part", "rest"), Refusals: refusals, Healthy: n.Healthy, Ready: n.Ready,
 		MaxQuery: n.cfg.QueryCharacters, Timeout: askTimeout,
 	})
 	if err != nil {
@@ -50,7 +51,7 @@ func (n *Node) serve() (err error) {
 	for _, path := range ws.Paths {
 		mux.Handle("GET "+path, n.doors)
 	}
-	operators, err := n.operators(keys, queries, proxies)
+	operators, err := n.operators(keys, queries, proxies, refusals)
 	if err != nil {
 		return err
 	}
@@ -72,7 +73,7 @@ func (n *Node) serve() (err error) {
 	return nil
 }
 
-func (n *Node) operators(keys gateway.Keys, queries rest.Queries, proxies gateway.Proxies) (http.Handler, error) {
+func (n *Node) operators(keys gateway.Keys, queries rest.Queries, proxies gateway.Proxies, refusals *gateway.Digest) (http.Handler, error) {
 	token, err := admin.Token(n.cfg.Dir, n.cfg.AdminToken, rand.Reader)
 	if err != nil {
 		return nil, err
@@ -80,7 +81,7 @@ func (n *Node) operators(keys gateway.Keys, queries rest.Queries, proxies gatewa
 	return admin.New(admin.Config{
 		Token: token, Keys: keys, KeyList: keyList{n.store.Control()}, Feeds: n.sources, Sources: n.sources,
 		Connections: connections{n}, Queries: queries, Checks: checks{n}, Log: n.log.With("part", "admin"),
-		Random: rand.Reader, Gatherer: n.metrics.registry, Proxies: proxies,
+		Random: rand.Reader, Gatherer: n.metrics.registry, Proxies: proxies, Refusals: refusals,
 		Plans: slices.Sorted(maps.Keys(plansOf(n.cfg))), MaxQuery: n.cfg.QueryCharacters,
 	})
 }

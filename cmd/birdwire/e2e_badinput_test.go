@@ -202,8 +202,8 @@ func TestSlowClient(t *testing.T) {
 	})
 }
 
-// TestFailedKeysAreThrottled by address, whatever the API; good keys of the
-// same address wait as well.
+// TestFailedKeysAreThrottled by address, whatever the API, and good keys of the
+// same address never are, nor is the operators' token.
 func TestFailedKeysAreThrottled(t *testing.T) {
 	t.Parallel()
 	s := start(t, "")
@@ -225,9 +225,53 @@ func TestFailedKeysAreThrottled(t *testing.T) {
 		}
 		r.want(t, http.StatusUnauthorized)
 	}
-	s.refused(t, twitterPath+k.Key, http.StatusTooManyRequests)
-	s.call(t, http.MethodGet, resourcesPath+"monitors", k.Key, "").want(t, http.StatusTooManyRequests)
-	if strings.Contains(s.notes.String(), guess) {
+	pusher := s.pusher(t)
+	operator := func(token string) *reply {
+		t.Helper()
+		req, err := http.NewRequestWithContext(within(t), http.MethodGet, "http://"+s.admin+"/admin/v1/keys", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+token)
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return read(t, res)
+	}
+	token, err := client.AdminToken(s.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unknown := k.Key[:3] + "aaaaaaaaaa" + k.Key[13:] // well formed
+	for n := range 30 {
+		for _, wrong := range []string{guess, unknown, k.Key[:len(k.Key)-2] + fmt.Sprint(10+n)} {
+			s.refused(t, twitterPath+url.QueryEscape(wrong), http.StatusTooManyRequests)
+			s.refused(t, newsrankPath+url.QueryEscape(wrong), http.StatusTooManyRequests)
+			s.refused(t, kitePath+url.QueryEscape(wrong), http.StatusTooManyRequests)
+			s.call(t, http.MethodGet, resourcesPath+"monitors", wrong, "").want(t, http.StatusTooManyRequests)
+			s.call(t, http.MethodPost, "/v1/ingest/posts", wrong, "{}").want(t, http.StatusTooManyRequests)
+			if r := operator(wrong); r.status != http.StatusUnauthorized && r.status != http.StatusTooManyRequests {
+				t.Fatalf("a wrong token is answered %d", r.status)
+			}
+		}
+		for _, path := range []string{twitterPath, newsrankPath, kitePath} {
+			s.dial(t, path+k.Key).leave()
+		}
+		s.call(t, http.MethodGet, resourcesPath+"monitors", k.Key, "").want(t, http.StatusOK)
+		s.push(t, client.Posts, pusher, post(fmt.Sprint("after-wrong-keys-", n), "ada", "good"))
+		operator(token).want(t, http.StatusOK)
+	}
+	if r := operator("guess"); r.status != http.StatusTooManyRequests || r.header.Get("Retry-After") == "" {
+		t.Errorf("guessed tokens are not throttled: %d", r.status)
+	}
+	log := s.notes.String()
+	if strings.Contains(log, guess) || strings.Contains(log, unknown) {
 		t.Fatal("the log holds what was guessed")
+	}
+	for _, kind := range []string{"kite connection refused: too many wrong keys", "request refused: too many wrong API keys", "operator refused: wrong token"} {
+		if n := strings.Count(log, kind); n == 0 || n > 20 {
+			t.Errorf("the log says %d times %q: want a few lines, however many there are", n, kind)
+		}
 	}
 }

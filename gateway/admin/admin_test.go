@@ -304,8 +304,13 @@ func TestTokenIsNeeded(t *testing.T) {
 			t.Errorf("wrong token %d: %d", i, a.status)
 		}
 	}
-	if a := f.do("GET", "/admin/v1/keys", ""); a.status != 429 || a.header.Get("Retry-After") == "" {
-		t.Errorf("throttled: %d %s", a.status, a.body)
+	for i := range 20 { // whoever guesses is throttled, whoever has the token is not
+		if a := f.do("GET", "/admin/v1/keys", "", "Authorization", fmt.Sprint("Bearer guess ", i)); a.status != 429 || a.header.Get("Retry-After") == "" {
+			t.Errorf("guess %d: %d %s", i, a.status, a.body)
+		}
+		if a := f.do("GET", "/admin/v1/keys", ""); a.status != 200 {
+			t.Errorf("the right token after %d guesses: %d %s", i, a.status, a.body)
+		}
 	}
 }
 

@@ -295,7 +295,7 @@ func (s *server) askKey(w http.ResponseWriter, r *http.Request, id string, comma
 	case *messages.Refused:
 		gateway.WriteRetry(w, http.StatusServiceUnavailable, time.Duration(m.RetryAfterMs)*time.Millisecond, "unavailable", "the key's owner is busy; try again. "+m.Detail)
 	default:
-		s.cfg.Log.Error("unexpected answer", "command", command.ProtoReflect().Descriptor().Name(), "answer", answer)
+		gateway.RequestLog(r, s.cfg.Log).Error("unexpected answer", "command", command.ProtoReflect().Descriptor().Name(), "answer", answer)
 		gateway.WriteError(w, http.StatusInternalServerError, "internal", "the request failed inside the server; the log says why")
 	}
 	return nil

@@ -108,7 +108,7 @@ func (s *server) fault(w http.ResponseWriter, r *http.Request, err error) {
 	case errors.Is(err, ErrConflict):
 		gateway.WriteError(w, http.StatusConflict, "conflict", err.Error())
 	default:
-		s.cfg.Log.Warn("no answer for an operator", "path", r.URL.Path, "error", err)
+		gateway.RequestLog(r, s.cfg.Log).Warn("no answer for an operator", "path", gateway.LoggedPath(r), "error", err)
 		gateway.WriteRetry(w, http.StatusServiceUnavailable, time.Second, "unavailable", "the server could not answer: "+err.Error())
 	}
 }

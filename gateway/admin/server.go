@@ -34,6 +34,7 @@ type Config struct {
 	Gatherer prometheus.Gatherer // nil: /metrics is 404
 	Console  http.Handler        // the operators' page, served at / without a token; nil: 404
 	Throttle *gateway.Throttle   // of wrong tokens; default one of its own
+	Refusals *gateway.Digest     // is told of who has no token; nil: nobody is
 	Proxies  gateway.Proxies
 	Plans    []string         // names that a key may have; at least one
 	Tiers    []rest.Tier      // default rest.DefaultTiers
@@ -141,27 +142,35 @@ func (s *server) register(mux *http.ServeMux) {
 }
 
 // guard lets bearers of the token through. Hashes are compared, so that the
-// time taken tells nothing, not even the length.
+// time taken tells nothing, not even the length. Wrong tokens are throttled, a
+// right one never is: whoever guesses may share its address.
 func (s *server) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		addr := s.cfg.Proxies.ClientAddr(r)
-		if after, ok := s.cfg.Throttle.Check(addr); !ok {
-			gateway.WriteRetry(w, http.StatusTooManyRequests, after, "too_many_failures", "too many wrong tokens from this address; try again later")
-			return
-		}
 		scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-		given := sha256.Sum256([]byte(strings.TrimSpace(token)))
+		token = strings.TrimSpace(token)
+		given := sha256.Sum256([]byte(token))
 		if subtle.ConstantTimeCompare(given[:], s.token[:]) == 1 && strings.EqualFold(scheme, "Bearer") {
 			w.Header().Set("Cache-Control", "no-store")
 			next.ServeHTTP(w, r)
 			return
 		}
-		detail := "Missing admin token. Send Authorization: Bearer TOKEN; it stands in admin.token in the data folder."
-		if token != "" {
-			s.cfg.Throttle.Failed(addr)
-			detail = "Wrong admin token. The right one stands in admin.token in the data folder, or in BIRDWIRE_ADMIN_TOKEN of the server."
-		}
-		w.Header().Set("WWW-Authenticate", "Bearer")
-		gateway.WriteError(w, http.StatusUnauthorized, "unauthorized", detail)
+		s.refuse(w, r, token)
 	})
+}
+
+// refuse answers without the right token; "" is none.
+func (s *server) refuse(w http.ResponseWriter, r *http.Request, token string) {
+	addr := s.cfg.Proxies.ClientAddr(r)
+	why, detail := "no token", "Missing admin token. Send Authorization: Bearer TOKEN; it is in admin.token in the data folder."
+	if token != "" {
+		if after, throttled := s.cfg.Throttle.Failed(addr, token); throttled {
+			s.cfg.Refusals.Note("operator refused: too many wrong tokens", addr)
+			gateway.WriteRetry(w, http.StatusTooManyRequests, after, "too_many_failures", "this token is wrong, and too many wrong ones came from this address; try again later")
+			return
+		}
+		why, detail = "wrong token", "Wrong admin token. The right one is in admin.token in the data folder, or in BIRDWIRE_ADMIN_TOKEN of the server."
+	}
+	s.cfg.Refusals.Note("operator refused: "+why, addr)
+	w.Header().Set("WWW-Authenticate", "Bearer")
+	gateway.WriteError(w, http.StatusUnauthorized, "unauthorized", detail)
 }

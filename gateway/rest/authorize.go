@@ -37,20 +37,15 @@ func (s *Server) owner(w http.ResponseWriter, r *http.Request, write bool) (keyI
 // authorize asks the key's actor whether the credential is good and has the
 // scope ("" asks for none), and answers the client itself where it is not.
 func (s *Server) authorize(w http.ResponseWriter, r *http.Request, scope string) (*messages.Key, bool) {
-	addr := s.cfg.Proxies.ClientAddr(r)
-	if after, ok := s.cfg.Throttle.Check(addr); !ok {
-		gateway.WriteRetry(w, http.StatusTooManyRequests, after, "too_many_failures", "too many failed API keys from this address; try again later")
-		return nil, false
-	}
 	text, given := presented(r)
 	if !given {
+		s.refused(r, "no API key")
 		unauthorized(w, "Missing API key. Include an x-api-key header.")
 		return nil, false
 	}
 	credential := gateway.Credential(text)
 	if credential.KeyId == "" {
-		s.cfg.Throttle.Failed(addr)
-		unauthorized(w, "Invalid API key.")
+		s.wrongKey(w, r, text)
 		return nil, false
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), s.cfg.Timeout)
@@ -68,13 +63,45 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request, scope string)
 		s.resources.unexpected(w, r, &messages.Authorize{}, answer)
 	case *messages.Refused:
 		if m.Refusal == messages.Refusal_REFUSAL_UNKNOWN_KEY {
-			s.cfg.Throttle.Failed(addr)
+			s.wrongKey(w, r, text)
+			return nil, false
 		}
+		s.refused(r, refusedWords[m.Refusal])
 		writeRefused(w, m, scope)
 	default:
 		s.resources.unexpected(w, r, &messages.Authorize{}, answer)
 	}
 	return nil, false
+}
+
+// wrongKey refuses what is no key of anybody's, in full only as often as the
+// throttle lets an address and a text be wrong.
+func (s *Server) wrongKey(w http.ResponseWriter, r *http.Request, text string) {
+	if after, throttled := s.cfg.Throttle.Failed(s.cfg.Proxies.ClientAddr(r), text); throttled {
+		s.refused(r, "too many wrong API keys")
+		gateway.WriteRetry(w, http.StatusTooManyRequests, after, "too_many_failures", "this API key is wrong, and too many wrong ones came from this address; try again later")
+		return
+	}
+	s.refused(r, "wrong API key")
+	unauthorized(w, "Invalid API key.")
+}
+
+// refused tells the log of a request that was not served.
+func (s *Server) refused(r *http.Request, why string) {
+	if why == "" {
+		why = "the server is busy"
+	}
+	s.cfg.Refusals.Note("request refused: "+why, s.cfg.Proxies.ClientAddr(r))
+}
+
+// refusedWords are why a key was refused, for a person.
+var refusedWords = map[messages.Refusal]string{
+	messages.Refusal_REFUSAL_REVOKED:     "the API key was revoked",
+	messages.Refusal_REFUSAL_SCOPE:       "the API key lacks the scope",
+	messages.Refusal_REFUSAL_PLAN:        "the plan does not include it",
+	messages.Refusal_REFUSAL_CREDITS:     "the month's credits are used up",
+	messages.Refusal_REFUSAL_CONNECTIONS: "no connection is left",
+	messages.Refusal_REFUSAL_RATE:        "more requests than the plan has",
 }
 
 // presented is the key that the request carries. The header of the published
@@ -125,6 +152,8 @@ func writeRefused(w http.ResponseWriter, m *messages.Refused, scope string) {
 		gateway.WriteError(w, http.StatusPaymentRequired, "no_credits", detail("the month's credits are used up"))
 	case messages.Refusal_REFUSAL_CONNECTIONS:
 		gateway.WriteRetry(w, http.StatusTooManyRequests, retryAfter(m.RetryAfterMs), "too_many_connections", detail("the key has no connection left"))
+	case messages.Refusal_REFUSAL_RATE:
+		gateway.WriteRetry(w, http.StatusTooManyRequests, retryAfter(m.RetryAfterMs), "too_many_requests", detail("more requests than the plan has a minute"))
 	default: // overload, and whatever a newer node may say
 		gateway.WriteRetry(w, http.StatusServiceUnavailable, retryAfter(m.RetryAfterMs), "unavailable", detail("the server is busy; try again"))
 	}
@@ -132,7 +161,7 @@ func writeRefused(w http.ResponseWriter, m *messages.Refused, scope string) {
 
 // unexpected is an answer of a type that the command never has: ours to find.
 func (s *Resources) unexpected(w http.ResponseWriter, r *http.Request, command, answer proto.Message) {
-	s.Log.Error("unexpected answer", "path", r.URL.Path, "command", command.ProtoReflect().Descriptor().Name(), "answer", nameOf(answer))
+	gateway.RequestLog(r, s.Log).Error("unexpected answer", "path", gateway.LoggedPath(r), "command", command.ProtoReflect().Descriptor().Name(), "answer", nameOf(answer))
 	gateway.WriteError(w, http.StatusInternalServerError, "internal", "the request failed inside the server; the log says why")
 }
 

@@ -165,7 +165,7 @@ func (s *Resources) backtestFailed(w http.ResponseWriter, r *http.Request, lines
 		s.unavailable(w, r, err)
 	default:
 		if !errors.Is(err, context.Canceled) {
-			s.Log.Warn("backtest failed", "path", r.URL.Path, "error", err)
+			gateway.RequestLog(r, s.Log).Warn("backtest failed", "path", gateway.LoggedPath(r), "error", err)
 		}
 		_ = lines.write(time.Now(), backtestFailure{"error", gateway.Problem{
 			Error: "unavailable", Detail: "the server could not read on; try again", Status: http.StatusServiceUnavailable,

@@ -118,7 +118,7 @@ func (s *Resources) tellDeleted(w http.ResponseWriter, r *http.Request, keyID st
 // unavailable: no answer came. A retry of a create may find its first attempt
 // done; the detail says so.
 func (s *Resources) unavailable(w http.ResponseWriter, r *http.Request, err error) {
-	s.Log.Warn("no answer for a request", "path", r.URL.Path, "error", err)
+	gateway.RequestLog(r, s.Log).Warn("no answer for a request", "path", gateway.LoggedPath(r), "error", err)
 	detail := "the server could not answer in time; try again"
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		detail += ", and look first whether the change was made"

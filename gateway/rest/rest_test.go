@@ -333,9 +333,18 @@ func TestThrottledAddress(t *testing.T) {
 			t.Fatalf("failure %d: %d", i, a.status)
 		}
 	}
-	a := f.do("GET", monitors, "")
-	if a.status != 429 || a.header.Get("Retry-After") == "" || f.problem(a).Error != "too_many_failures" {
-		t.Fatalf("%d %s", a.status, a.body)
+	for _, wrong := range []string{"bad", "another", f.key + "x", f.key[:len(f.key)-1] + "!"} {
+		for _, call := range []string{"GET " + monitors, "POST " + rules, "POST /v1/ingest/posts", "DELETE /v1/ingest/articles/a"} {
+			method, path, _ := strings.Cut(call, " ")
+			a := f.do(method, path, "", "X-API-Key", wrong)
+			if a.status != 429 || a.header.Get("Retry-After") == "" || f.problem(a).Error != "too_many_failures" {
+				t.Fatalf("%s: %d %s", call, a.status, a.body)
+			}
+			// Whoever shares the address and has a key is served.
+			if a := f.do("GET", monitors, ""); a.status != 200 {
+				t.Fatalf("a good key after %s: %d %s", call, a.status, a.body)
+			}
+		}
 	}
 }
 

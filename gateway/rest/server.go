@@ -15,9 +15,10 @@ type Config struct {
 	Keys     gateway.Keys      // required
 	Throttle *gateway.Throttle // required; shared with the WebSocket doors
 	Proxies  gateway.Proxies
-	Queries  Queries      // required
-	Ingest   Ingest       // required
-	Log      *slog.Logger // required
+	Queries  Queries         // required
+	Ingest   Ingest          // required
+	Log      *slog.Logger    // required
+	Refusals *gateway.Digest // is told of requests that are refused; nil: nobody is
 
 	// Healthy says what is wrong with the process itself, Ready why it should
 	// get no traffic now. nil functions find nothing wrong.

@@ -47,60 +47,74 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		gateway.WriteError(w, http.StatusMethodNotAllowed, "method_not_allowed", "a WebSocket is opened with GET")
 		return
 	}
-	a := &admission{Server: s, route: route, w: w, r: r}
+	a := &admission{Server: s, route: route, w: w, r: r, addr: s.cfg.Proxies.ClientAddr(r)}
 	defer s.admitting.Add(-1)
-	if s.admitting.Add(1) > int64(s.cfg.MaxAdmitting) || !s.reserve() {
+	if s.admitting.Add(1) > int64(s.cfg.MaxAdmitting) || s.full() {
 		a.deny(messages.Refusal_REFUSAL_OVERLOAD, "", 0)
 		return
 	}
-	if !a.admit() {
-		s.unreserve()
-	}
+	a.admit()
 }
 
-// admit goes the whole way in; false: there is no connection to be forgotten
-// later.
-func (a *admission) admit() bool {
-	a.addr = a.cfg.Proxies.ClientAddr(a.r)
-	if after, ok := a.cfg.Throttle.Check(a.addr); !ok {
-		a.route.figures.refusals[refusedThrottled].Add(1)
-		gateway.WriteRetry(a.w, http.StatusTooManyRequests, after, "too_many_failed_keys",
-			"too many wrong keys came from this address; try again later")
-		return false
-	}
+// admit goes the whole way in.
+func (a *admission) admit() {
 	bad := checkHandshake(a.r)
 	a.plain = bad != nil
 	key := a.route.key(a.r)
 	a.credential = gateway.Credential(key)
+	if key == "" {
+		a.deny(messages.Refusal_REFUSAL_UNSPECIFIED, "", 0)
+		return
+	}
 	if a.credential.GetKeyId() == "" {
-		if key == "" {
-			return a.deny(messages.Refusal_REFUSAL_UNSPECIFIED, "", 0)
-		}
-		a.cfg.Throttle.Failed(a.addr)
-		return a.deny(messages.Refusal_REFUSAL_UNKNOWN_KEY, "", 0)
+		a.wrongKey(key)
+		return
 	}
 	if err := a.readQuery(); err != nil {
-		return a.malformed(http.StatusBadRequest, "invalid_query", err.Error())
+		a.malformed(http.StatusBadRequest, "invalid_query", err.Error())
+		return
 	}
 	refused, ok := a.ask()
 	switch {
 	case refused.GetRefusal() == messages.Refusal_REFUSAL_UNKNOWN_KEY:
-		a.cfg.Throttle.Failed(a.addr)
-		fallthrough
+		a.wrongKey(key)
+		return
 	case !ok:
-		return a.deny(refused.GetRefusal(), refused.GetDetail(), time.Duration(refused.GetRetryAfterMs())*time.Millisecond)
+		a.deny(refused.GetRefusal(), refused.GetDetail(), time.Duration(refused.GetRetryAfterMs())*time.Millisecond)
+		return
 	case bad != nil:
 		a.w.Header().Set("Upgrade", "websocket")
 		a.w.Header().Set("Sec-WebSocket-Version", "13")
-		return a.malformed(bad.status, bad.short, bad.detail)
+		a.malformed(bad.status, bad.short, bad.detail)
+		return
 	}
 	if err := a.planFilters(); err != nil {
 		a.release()
-		a.route.figures.refusals[refusedPlan].Add(1)
+		a.refused(refusedPlan)
 		gateway.WriteError(a.w, http.StatusForbidden, "plan_required", err.Error())
-		return false
+		return
 	}
-	return a.begin()
+	// Only now does the client take a place: one that has no key must not.
+	if !a.reserve() {
+		a.release()
+		a.deny(messages.Refusal_REFUSAL_OVERLOAD, "", 0)
+		return
+	}
+	if !a.begin() {
+		a.unreserve()
+	}
+}
+
+// wrongKey refuses what is no key of anybody's, in full only as often as the
+// throttle lets an address and a text be wrong.
+func (a *admission) wrongKey(text string) {
+	if after, throttled := a.cfg.Throttle.Failed(a.addr, text); throttled {
+		a.refused(refusedThrottled)
+		gateway.WriteRetry(a.w, http.StatusTooManyRequests, after, "too_many_failed_keys",
+			"this key is wrong, and too many wrong ones came from this address; try again later")
+		return
+	}
+	a.deny(messages.Refusal_REFUSAL_UNKNOWN_KEY, "", 0)
 }
 
 // ask asks the key's actor for a slot; a request that cannot become a
@@ -139,7 +153,7 @@ func (a *admission) ask() (refused *messages.Refused, ok bool) {
 	}
 	a.release() // the slot may have been taken all the same
 	if err != nil && a.r.Context().Err() == nil {
-		a.cfg.Log.Warn("no answer to an admission", "api", a.route.name, "key_id", keyID, "error", err)
+		gateway.RequestLog(a.r, a.cfg.Log).Warn("no answer to an admission", "api", a.route.name, "key_id", keyID, "error", err)
 	}
 	return overloaded, false
 }
@@ -161,34 +175,46 @@ func (a *admission) release() {
 	}()
 }
 
-// deny refuses in the API's own way. It returns whether there is a connection
-// now: one API upgrades in order to refuse.
-func (a *admission) deny(refusal messages.Refusal, detail string, after time.Duration) bool {
-	a.route.figures.refusals[reasonOf(refusal)].Add(1)
+// deny refuses in the API's own way, of which one upgrades in order to refuse.
+func (a *admission) deny(refusal messages.Refusal, detail string, after time.Duration) {
+	a.refused(reasonOf(refusal))
 	d := a.route.codec.Deny(refusal, detail)
-	if d.Ending != nil && !a.plain {
-		if c, socket, ok := a.upgrade(); ok {
-			c.end(*d.Ending, false)
-			go c.run(socket)
-			return true
+	if d.Ending != nil && !a.plain && a.reservePart(a.addr) {
+		if !a.part(*d.Ending) {
+			a.unreservePart(a.addr)
 		}
-		return false
+		return
 	}
 	if d.Status == http.StatusTooManyRequests || d.Status == http.StatusServiceUnavailable {
 		if after <= 0 {
 			after = retrySoon
 		}
 		gateway.WriteRetry(a.w, d.Status, after, d.Error, d.Detail)
-		return false
+		return
 	}
 	gateway.WriteError(a.w, d.Status, d.Error, d.Detail)
-	return false
 }
 
-func (a *admission) malformed(status int, short, detail string) bool {
-	a.route.figures.refusals[refusedMalformed].Add(1)
+// part upgrades to say the ending and nothing else.
+func (a *admission) part(end dialect.Ending) bool {
+	c, socket, ok := a.upgrade(true)
+	if !ok {
+		return false
+	}
+	c.end(end, false)
+	go c.run(socket)
+	return true
+}
+
+func (a *admission) malformed(status int, short, detail string) {
+	a.refused(refusedMalformed)
 	gateway.WriteError(a.w, status, short, detail)
-	return false
+}
+
+// refused counts a client that is not let in, and tells of it.
+func (a *admission) refused(why refused) {
+	a.route.figures.refusals[why].Add(1)
+	a.cfg.Refusals.Note(a.route.name+" connection refused: "+refusedWords[why], a.addr)
 }
 
 func reasonOf(refusal messages.Refusal) refused {

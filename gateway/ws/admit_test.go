@@ -3,9 +3,13 @@ package ws_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -172,14 +176,121 @@ func TestThrottle(t *testing.T) {
 	h.keys.answer = refuse(messages.Refusal_REFUSAL_UNKNOWN_KEY)
 	refused(t, h.dial(t, paths[news]), 401)
 	h.dial(t, paths[tw]).expectClose(4001)
-	h.keys.answer = admit
-	for _, api := range []messages.Api{tw, news, kite} {
-		c := h.dial(t, paths[api])
+	for _, path := range []string{paths[tw], paths[news], paths[kite], "/v1/twitter/stream?api_key=bad", "/ws?token=worse", "/api/ws?key=worst"} {
+		c := h.dial(t, path)
 		refused(t, c, 429)
 		if c.answer.Header.Get("Retry-After") == "" {
 			t.Error("429 without Retry-After")
 		}
 	}
+	// Whoever shares the address and has a key is let in, as often as it likes.
+	h.keys.answer = admit
+	for range 20 {
+		refused(t, h.dial(t, "/api/ws?key=bad"), 429)
+		for _, api := range []messages.Api{tw, news, kite} {
+			h.open(t, paths[api])
+		}
+	}
+}
+
+// Clients that are upgraded only to be refused, and hold on to their sockets,
+// take no place of those that are let in, and few in all.
+func TestRefusedClientsTakeNoPlaces(t *testing.T) {
+	h := newHouse(t, func(c *ws.Config) { c.MaxConnections, c.MaxRefusing, c.CloseTimeout = 1, 16, 300*time.Millisecond })
+	for _, refusal := range []struct {
+		path   string
+		answer func(proto.Message) (proto.Message, error)
+		status int // over HTTP
+	}{
+		{"/v1/twitter/stream", admit, 401}, // no key
+		{"/v1/twitter/stream?api_key=bad", admit, 401},
+		{paths[tw], refuse(messages.Refusal_REFUSAL_UNKNOWN_KEY), 401},
+		{paths[tw], refuse(messages.Refusal_REFUSAL_CONNECTIONS), 429},
+		{paths[tw], refuse(messages.Refusal_REFUSAL_CREDITS), 403},
+	} {
+		h.keys.answer = refusal.answer
+		var holding []*client
+		for range 2 { // an address has an eighth
+			c := h.dial(t, refusal.path)
+			if c.answer.StatusCode != 101 {
+				t.Fatalf("%s: %s", refusal.path, c.answer.Status)
+			}
+			holding = append(holding, c)
+		}
+		for range 10 {
+			refused(t, h.dial(t, refusal.path), refusal.status)
+		}
+		if n := h.Connections(); n != 0 || len(h.List()) != 0 {
+			t.Errorf("%s: %d connections are open", refusal.path, n)
+		}
+		h.keys.answer = admit
+		c, s := h.open(t, paths[tw])
+		_ = c.Close()
+		s.end(t)
+		h.gone(t)
+		began := time.Now()
+		for _, c := range holding { // cut off, although they never answer
+			for {
+				if _, _, err := c.read(); err != nil {
+					break
+				}
+			}
+			_ = c.Close()
+		}
+		if took := time.Since(began); took > 10*time.Second {
+			t.Errorf("%s: held for %v", refusal.path, took)
+		}
+		h.parted(t)
+	}
+}
+
+// parted waits until no refused client is open.
+func (h *house) parted(t *testing.T) {
+	t.Helper()
+	for late := time.Now().Add(patience); scrape(t, h)["refusing[]"] > 0; runtime.Gosched() {
+		if time.Now().After(late) {
+			t.Fatal("refused clients stay open")
+		}
+	}
+}
+
+// Keys are let in while strangers connect without end.
+func TestAFullHouseIsFullOfItsOwn(t *testing.T) {
+	h := newHouse(t, func(c *ws.Config) { c.MaxConnections = 3 })
+	stop := make(chan struct{})
+	var strangers sync.WaitGroup
+	for range 4 {
+		strangers.Go(func() { // ends with stop
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				conn, err := net.Dial("tcp", h.addr)
+				if err != nil {
+					continue
+				}
+				fmt.Fprintf(conn, "GET /v1/twitter/stream HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n%s\r\n\r\n", nonce)
+				_, _ = conn.Read(make([]byte, 64))
+				_ = conn.Close()
+			}
+		})
+	}
+	for range 30 {
+		var clients []*client
+		for range 3 {
+			c, _ := h.open(t, paths[kite])
+			clients = append(clients, c)
+		}
+		for _, c := range clients {
+			_ = c.Close()
+		}
+		h.gone(t)
+	}
+	close(stop)
+	strangers.Wait()
+	h.parted(t)
 }
 
 func TestQueryOfResume(t *testing.T) {

@@ -37,9 +37,27 @@ func (c *Conn) end(e dialect.Ending, drop bool) (first bool) {
 		c.queue.push(textFrame(func(b []byte) []byte { return append(b, e.Frame...) }))
 	}
 	c.queue.push(closeFrame(e.Code, e.Reason))
-	c.closeTimer = time.AfterFunc(c.server.cfg.CloseTimeout, c.abort)
+	c.closeTimer = time.AfterFunc(c.closeTimeout(), c.abort)
 	c.schedule()
 	return true
+}
+
+// partingTime is how long a connection that is refused may take to hear it.
+const partingTime = 2 * time.Second
+
+// closeTimeout is how long the client's part in closing may take.
+func (c *Conn) closeTimeout() time.Duration {
+	if c.parting {
+		return min(partingTime, c.server.cfg.CloseTimeout)
+	}
+	return c.server.cfg.CloseTimeout
+}
+
+// slow counts a slow consumer and tells of it.
+func (c *Conn) slow(queued int, why string) {
+	c.route.figures.slow.Add(1)
+	c.server.slow.Note("slow consumer closed", c.address, "api", c.route.name, "key_id", c.keyID, "connection", c.id,
+		"why", why, "queued_bytes", queued, "delivered", c.delivered.Load(), "open_for", time.Since(c.opened))
 }
 
 // abort closes the socket whatever is queued; the reading goroutine finds out
@@ -49,18 +67,26 @@ func (c *Conn) abort() { _ = c.net.Close() }
 // failed ends the connection after an error of its socket. Called with c.mu
 // held, which it releases.
 func (c *Conn) failed(operation string, err error) {
-	if c.ended == "" {
+	stalled := c.ended == "" && errors.Is(err, os.ErrDeadlineExceeded)
+	queued := c.queue.bytes
+	switch {
+	case stalled:
+		c.ended = "slow consumer: " + c.stalled()
+	case c.ended == "":
 		c.ended = operation + ": " + plain(err)
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			c.ended = "slow consumer: its socket took nothing for " + c.server.cfg.WriteTimeout.String()
-			c.route.figures.slow.Add(1)
-		}
 	}
 	c.closing, c.closed = true, true
 	c.queue.reset()
 	c.settle()
 	c.mu.Unlock()
+	if stalled {
+		c.slow(queued, c.stalled())
+	}
 	c.abort()
+}
+
+func (c *Conn) stalled() string {
+	return "its socket took nothing for " + c.server.cfg.WriteTimeout.String()
 }
 
 // plain is the error without the addresses that package net puts around it.
@@ -77,7 +103,10 @@ func plain(err error) string {
 // the socket, and tells the session.
 func (c *Conn) finish() {
 	c.panicked(recover())
-	deadline := time.Now().Add(c.server.cfg.CloseTimeout)
+	deadline := time.Now().Add(c.closeTimeout())
+	if c.parting {
+		deadline = c.opened.Add(c.closeTimeout()) // of all there is to it: it has a place of few
+	}
 	c.mu.Lock()
 	if !c.closing {
 		c.closing, c.closed = true, true
@@ -91,7 +120,7 @@ func (c *Conn) finish() {
 	timer := c.closeTimer
 	c.mu.Unlock()
 	if flushed != nil {
-		give := time.NewTimer(c.server.cfg.CloseTimeout)
+		give := time.NewTimer(time.Until(deadline))
 		select {
 		case <-flushed:
 		case <-give.C:

@@ -23,6 +23,7 @@ type Config struct {
 
 	MaxConnections int           // past it new ones are refused with 503; default: none
 	MaxAdmitting   int           // admissions in flight, past it 503; default 1,024
+	MaxRefusing    int           // upgraded only to be told why they are refused, past it over HTTP; default 256, an address an eighth of it
 	AskTimeout     time.Duration // for a key's answer; default 5 s
 
 	QueueBytes   int           // a connection's bound; default 1 MiB
@@ -35,7 +36,8 @@ type Config struct {
 	Flushers  int // writers for all sockets; default: one a CPU
 	CacheSize int // encoded frames kept for sharing; default 4,096
 
-	Log *slog.Logger // default: slog.Default()
+	Log      *slog.Logger    // default: slog.Default()
+	Refusals *gateway.Digest // is told of who is not let in; nil: nobody is
 }
 
 func (c Config) withDefaults() Config {
@@ -51,6 +53,7 @@ func (c Config) withDefaults() Config {
 	}
 	orInt(&c.MaxConnections, math.MaxInt)
 	orInt(&c.MaxAdmitting, 1024)
+	orInt(&c.MaxRefusing, 256)
 	orInt(&c.QueueBytes, 1<<20)
 	orInt(&c.DeflateThreshold, 512)
 	orInt(&c.Flushers, runtime.GOMAXPROCS(0))

@@ -35,6 +35,7 @@ type Conn struct {
 	deflate bool // negotiated
 	opened  time.Time
 	address netip.Addr // the client's
+	parting bool       // open only to be told why it is refused
 
 	delivered atomic.Int64  // event frames taken into the queue
 	position  atomic.Uint64 // of the newest of them
@@ -148,9 +149,13 @@ func (c *Conn) NotifyDrained() {
 // sent first, but for a client that does not read.
 func (c *Conn) End(reason messages.EndReason, detail string) {
 	slow := reason == messages.EndReason_END_SLOW
+	queued := 0
+	if slow {
+		queued = c.Pending()
+	}
 	first := c.end(c.route.codec.End(reason, detail), slow || reason == messages.EndReason_END_DEAD)
 	if slow && first {
-		c.route.figures.slow.Add(1)
+		c.slow(queued, "more waits than may")
 	}
 }
 

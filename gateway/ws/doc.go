@@ -4,7 +4,7 @@
 //
 // # A connection's way in
 //
-//	throttle ─▶ credential ─▶ Admit (the key's actor takes a slot) ─▶ upgrade ─▶ Sessions.Start
+//	handshake ─▶ credential ─▶ Admit (the key's actor takes a slot) ─▶ a place ─▶ upgrade ─▶ Sessions.Start
 //
 // Whatever fails behind Admit gives the slot back. From Start on the session
 // owns the slot, and is told SocketClosed exactly once, whatever happened.

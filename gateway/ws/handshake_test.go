@@ -105,6 +105,9 @@ func TestHandshakes(t *testing.T) {
 					if got := answer.Header.Get("Sec-WebSocket-Accept"); got != "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" {
 						t.Errorf("%v: accepted with %q", api, got)
 					}
+					if got := answer.Header.Get("X-Request-Id"); !strings.HasPrefix(got, "req-") {
+						t.Errorf("%v: the answer's id is %q", api, got)
+					}
 					h.next(t)
 				case 426:
 					if answer.Header.Get("Sec-WebSocket-Version") != "13" || answer.Header.Get("Upgrade") != "websocket" {

@@ -18,17 +18,18 @@ type Open struct {
 	Position  messages.Position // of the newest of them; 0: none
 }
 
-// List is every upgraded connection, newest first. One that was let in to be
-// told why it is refused has no key.
+// List is every connection that was let in, newest first.
 func (s *Server) List() []Open {
 	s.mu.Lock()
 	all := s.listedLocked()
 	s.mu.Unlock()
-	open := make([]Open, len(all))
-	for i, c := range all {
-		open[i] = Open{
-			ID: c.id, KeyID: c.keyID, API: c.route.api, Address: c.address, Opened: c.opened,
-			Queued: c.Pending(), Delivered: c.delivered.Load(), Position: messages.Position(c.position.Load()),
+	open := make([]Open, 0, len(all))
+	for _, c := range all {
+		if !c.parting {
+			open = append(open, Open{
+				ID: c.id, KeyID: c.keyID, API: c.route.api, Address: c.address, Opened: c.opened,
+				Queued: c.Pending(), Delivered: c.delivered.Load(), Position: messages.Position(c.position.Load()),
+			})
 		}
 	}
 	return open

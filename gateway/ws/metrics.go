@@ -36,6 +36,12 @@ var refusedNames = [refusedReasons]string{
 	"key", "plan", "connections", "credits", "overload", "throttled", "malformed", "upgrade",
 }
 
+// refusedWords are the same for a person.
+var refusedWords = [refusedReasons]string{
+	"no key, a wrong one, or one that was revoked", "its plan or scopes do not include this", "as many connections as its plan allows are open",
+	"the month's credits are used up", "this node is full, busy or stopping", "too many wrong keys", "no WebSocket handshake", "it cannot be upgraded",
+}
+
 func desc(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc("birdwire_ws_"+name, help, labels, nil)
 }
@@ -47,6 +53,7 @@ var (
 	descSlow        = desc("slow_closes_total", "Connections closed because their client did not read.", "api")
 	descPanics      = desc("panics_total", "Connections that a panic ended.", "api")
 	descRefusals    = desc("refusals_total", "Connections not let in.", "api", "reason")
+	descRefusing    = desc("refusing", "Sockets that are open only to be told why they are refused.")
 	descHits        = desc("encode_cache_hits_total", "Frames that another connection's encoding served.")
 	descMisses      = desc("encode_cache_misses_total", "Frames that had to be encoded.")
 )
@@ -54,7 +61,7 @@ var (
 // Describe implements prometheus.Collector.
 func (s *Server) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		descConnections, descFrames, descBytes, descSlow, descPanics, descRefusals, descHits, descMisses,
+		descConnections, descFrames, descBytes, descSlow, descPanics, descRefusals, descRefusing, descHits, descMisses,
 	} {
 		ch <- d
 	}
@@ -76,6 +83,10 @@ func (s *Server) Collect(ch chan<- prometheus.Metric) {
 			count(descRefusals, f.refusals[reason].Load(), r.name, name)
 		}
 	}
+	s.mu.Lock()
+	refusing := s.parting
+	s.mu.Unlock()
+	ch <- prometheus.MustNewConstMetric(descRefusing, prometheus.GaugeValue, float64(refusing))
 	count(descHits, s.cache.hits.Load())
 	count(descMisses, s.cache.misses.Load())
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -44,14 +45,20 @@ type Server struct {
 	writing  sync.WaitGroup // the flushers
 
 	admitting atomic.Int64
+	refusing  *refusing
+	slow      *gateway.Digest
 	nextID    atomic.Uint64 // spreads connections over the flushers
 
 	mu       sync.Mutex    // protects what follows
 	draining bool          // nobody is let in any more
 	conns    *Conn         // every upgraded connection, in a list through prev and after
-	open     int           // those, and those that are being admitted
-	empty    chan struct{} // closed once open is 0; nil until Drain waits
+	open     int           // those that were let in, and those that have a place already
+	parting  int           // those that are only told why they are refused
+	empty    chan struct{} // closed once there are neither; nil until Drain waits
 }
+
+// slowTold is how many slow consumers have a line of their own in RefusalsEvery.
+const slowTold = 20
 
 const (
 	readLimitNews  = 256 << 10
@@ -66,7 +73,10 @@ func New(cfg Config, keys gateway.Keys, sessions Sessions) (*Server, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, keys: keys, sessions: sessions, cache: newCache(cfg.CacheSize)}
+	s := &Server{
+		cfg: cfg, keys: keys, sessions: sessions, cache: newCache(cfg.CacheSize),
+		refusing: newRefusing(cfg.MaxRefusing), slow: gateway.NewDigest(cfg.Log, slowTold, gateway.RefusalsEvery),
+	}
 	tw := s.route(messages.Api_API_TWITTER, "twitter", twitter.Codec{}, twitterKey, readLimitOther)
 	news := s.route(messages.Api_API_NEWSRANK, "newsrank", newsrank.Codec{Model: cfg.EmbeddingModel}, queryKey("token"), readLimitNews)
 	ki := s.route(messages.Api_API_KITE, "kite", kite.Codec{}, kiteKey, readLimitOther)
@@ -115,14 +125,21 @@ func queryKey(name string) func(*http.Request) string {
 	return func(r *http.Request) string { return r.URL.Query().Get(name) }
 }
 
-// Connections is how many are open or being admitted.
+// Connections is how many are open.
 func (s *Server) Connections() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.open
 }
 
-// reserve counts a connection that is about to be admitted; false: the server
+// full: nobody can be let in.
+func (s *Server) full() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.open >= s.cfg.MaxConnections || s.draining
+}
+
+// reserve takes a place for a connection that was admitted; false: the server
 // is full or draining. forget gives it back.
 func (s *Server) reserve() bool {
 	s.mu.Lock()
@@ -132,6 +149,40 @@ func (s *Server) reserve() bool {
 	}
 	s.open++
 	return true
+}
+
+func (s *Server) unreserve() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.open--
+	s.emptied()
+}
+
+// reservePart takes a place for a connection that is refused after its upgrade.
+func (s *Server) reservePart(addr netip.Addr) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.draining || !s.refusing.begin(addr) {
+		return false
+	}
+	s.parting++
+	return true
+}
+
+func (s *Server) unreservePart(addr netip.Addr) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.parting--
+	s.refusing.end(addr)
+	s.emptied()
+}
+
+// emptied tells Drain. s.mu is held.
+func (s *Server) emptied() {
+	if s.open+s.parting == 0 && s.empty != nil {
+		close(s.empty)
+		s.empty = nil
+	}
 }
 
 // list makes an upgraded connection known to Drain; true: it came too late
@@ -144,11 +195,13 @@ func (s *Server) list(c *Conn) (draining bool) {
 		c.after.prev = c
 	}
 	s.conns = c
-	c.route.figures.connections.Add(1)
+	if !c.parting {
+		c.route.figures.connections.Add(1)
+	}
 	return s.draining
 }
 
-// forget undoes list, and unreserve with it.
+// forget undoes list, and the reservation with it.
 func (s *Server) forget(c *Conn) {
 	s.mu.Lock()
 	if c.prev != nil {
@@ -160,19 +213,13 @@ func (s *Server) forget(c *Conn) {
 		c.after.prev = c.prev
 	}
 	c.prev, c.after = nil, nil
-	c.route.figures.connections.Add(-1)
 	s.mu.Unlock()
-	s.unreserve()
-}
-
-func (s *Server) unreserve() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.open--
-	if s.open == 0 && s.empty != nil {
-		close(s.empty)
-		s.empty = nil
+	if c.parting {
+		s.unreservePart(c.address)
+		return
 	}
+	c.route.figures.connections.Add(-1)
+	s.unreserve()
 }
 
 // Drain lets nobody in any more (503) and ends every connection with 1012,
@@ -187,10 +234,7 @@ func (s *Server) Drain(ctx context.Context, period time.Duration) error {
 		s.empty = make(chan struct{})
 	}
 	empty := s.empty
-	if s.open == 0 {
-		close(s.empty)
-		s.empty = nil
-	}
+	s.emptied()
 	s.mu.Unlock()
 
 	const step = 10 * time.Millisecond

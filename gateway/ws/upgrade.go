@@ -67,7 +67,7 @@ func is(h http.Header, name, value string) bool {
 
 // begin upgrades an admitted request and starts its session.
 func (a *admission) begin() bool {
-	c, socket, ok := a.upgrade()
+	c, socket, ok := a.upgrade(false)
 	if !ok {
 		a.release()
 		return false
@@ -77,11 +77,11 @@ func (a *admission) begin() bool {
 	defer cancel()
 	session, err := a.sessions.Start(ctx, a.start)
 	if err != nil {
-		a.cfg.Log.Error("session not started", "api", a.route.name, "key_id", c.keyID, "connection", c.id, "error", err)
+		gateway.RequestLog(a.r, a.cfg.Log).Error("session not started", "api", a.route.name, "key_id", c.keyID, "connection", c.id, "error", err)
 		a.release()
 		c.end(dialect.Ending{Code: dialect.CloseTryLater, Reason: "try again later"}, false)
 	} else {
-		a.cfg.Log.Debug("connection opened", "connection", c.id, "api", a.route.name, "key_id", c.keyID, "client", a.addr)
+		gateway.RequestLog(a.r, a.cfg.Log).Debug("connection opened", "connection", c.id, "api", a.route.name, "key_id", c.keyID, "client", a.addr)
 		c.attach(session)
 	}
 	go c.run(socket) // its owner: the connection; it ends in finish
@@ -89,12 +89,13 @@ func (a *admission) begin() bool {
 }
 
 // upgrade takes the connection from net/http and answers the handshake. From
-// then on the connection is listed, and whoever called runs it.
-func (a *admission) upgrade() (*Conn, *gws.Conn, bool) {
+// then on the connection is listed, and whoever called runs it. parting: it is
+// only to be told why it is refused.
+func (a *admission) upgrade(parting bool) (*Conn, *gws.Conn, bool) {
 	netConn, buffered, err := http.NewResponseController(a.w).Hijack()
 	if err != nil {
-		a.route.figures.refusals[refusedUpgrade].Add(1)
-		a.cfg.Log.Error("connection cannot be upgraded", "api", a.route.name, "error", err)
+		a.refused(refusedUpgrade)
+		gateway.RequestLog(a.r, a.cfg.Log).Error("connection cannot be upgraded", "api", a.route.name, "error", err)
 		gateway.WriteError(a.w, http.StatusInternalServerError, "internal", "this connection cannot be upgraded")
 		return nil, nil, false
 	}
@@ -107,7 +108,7 @@ func (a *admission) upgrade() (*Conn, *gws.Conn, bool) {
 		flusher: a.flushers[a.nextID.Add(1)%uint64(len(a.flushers))],
 		deflate: extensions != "",
 		keyID:   a.start.Admitted.GetKeyId(), pro: a.start.Admitted.GetPro(), // not when refused
-		opened: time.Now(), address: a.addr,
+		opened: time.Now(), address: a.addr, parting: parting,
 	}
 	c.guard.deflate = c.deflate
 	if sc, ok := netConn.(syscall.Conn); ok && direct {
@@ -124,12 +125,12 @@ func (a *admission) upgrade() (*Conn, *gws.Conn, bool) {
 		}
 	}
 	c.lastHeard.Store(time.Now().UnixNano())
-	c.answer(strings.TrimSpace(a.r.Header.Get("Sec-WebSocket-Key")), extensions)
+	c.answer(strings.TrimSpace(a.r.Header.Get("Sec-WebSocket-Key")), extensions, gateway.RequestID(a.r.Context()))
 	w := (*wire)(c)
 	socket, err := a.route.upgrader.UpgradeFromConn(w, bufio.NewReaderSize(w, readBuffer), plainHandshake(c.deflate))
 	if err != nil {
-		a.route.figures.refusals[refusedUpgrade].Add(1)
-		a.cfg.Log.Error("handshake failed", "api", a.route.name, "error", err)
+		a.refused(refusedUpgrade)
+		gateway.RequestLog(a.r, a.cfg.Log).Error("handshake failed", "api", a.route.name, "error", err)
 		c.abort()
 		return nil, nil, false
 	}
@@ -143,12 +144,15 @@ func (a *admission) upgrade() (*Conn, *gws.Conn, bool) {
 const acceptGUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 // answer queues the answer to a handshake, the first thing that is written.
-func (c *Conn) answer(key, extensions string) {
+func (c *Conn) answer(key, extensions, requestID string) {
 	sum := sha1.Sum([]byte(key + acceptGUID))
 	b := append([]byte(nil), "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "...)
 	b = base64.StdEncoding.AppendEncode(b, sum[:])
 	if extensions != "" {
 		b = append(b, "\r\n"+extensionsHeader+": "+extensions...)
+	}
+	if requestID != "" {
+		b = append(b, "\r\nX-Request-Id: "+requestID...)
 	}
 	b = append(b, "\r\n\r\n"...)
 	c.push([][]byte{b}, len(b))
