@@ -39,7 +39,7 @@ func Compile(q *messages.Query) (*Compiled, error) {
 func compileMonitor(m *messages.MonitorQuery) (*Compiled, error) {
 	var who []*Expr
 	for _, list := range [][]string{m.GetUsernames(), m.GetAuthorIds()} {
-		for _, s := range unique(list, username) {
+		for _, s := range unique(list, func(s string) string { return username(text.FoldName(s)) }) {
 			who = append(who, valueAtom(KindFrom, s))
 		}
 	}
@@ -69,12 +69,12 @@ func compileKite(f *messages.KiteFilters) (*Compiled, error) {
 	)}, nil
 }
 
-// unique is the list folded, without blanks and repeats, in its order.
-func unique(list []string, clean func(string) string) []string {
+// unique is the list as it is compared, without blanks and repeats, in its order.
+func unique(list []string, compared func(string) string) []string {
 	out := make([]string, 0, len(list))
 	seen := make(map[string]bool, len(list))
 	for _, s := range list {
-		if s = clean(text.Fold(s)); s != "" && !seen[s] {
+		if s = compared(s); s != "" && !seen[s] {
 			seen[s] = true
 			out = append(out, s)
 		}
@@ -85,7 +85,7 @@ func unique(list []string, clean func(string) string) []string {
 // anyValue holds where one of the values does; everywhere where there is none.
 func anyValue(k Kind, list []string, clean func(string) string) *Expr {
 	var any []*Expr
-	for _, s := range unique(list, clean) {
+	for _, s := range unique(list, func(s string) string { return clean(text.Fold(s)) }) {
 		any = append(any, valueAtom(k, s))
 	}
 	return oneOf(any)

@@ -132,13 +132,15 @@ func (d *Doc) words(f Field, k Kind, s string) {
 
 // push adds what was tokenised to a field, parted from what is there.
 func (d *Doc) push(f Field, k Kind) {
-	if len(d.buf.Tokens) == 0 {
-		return
+	if len(d.buf.Tokens) > 0 && len(d.streams[f]) > 0 {
+		d.streams[f] = append(d.streams[f], 0)
 	}
+	d.join(f, k)
+}
+
+// join is push without the parting: phrases reach over it.
+func (d *Doc) join(f Field, k Kind) {
 	stream, keys := d.streams[f], d.keys
-	if len(stream) > 0 {
-		stream = append(stream, 0)
-	}
 	for i := range d.buf.Tokens {
 		h := d.buf.Tokens[i].Hash
 		stream = append(stream, h)

@@ -1,6 +1,7 @@
 package rule
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/birdwire/birdwire/actors/engine/text"
@@ -45,7 +46,7 @@ func (d *Doc) resetPost(p *messages.Post) {
 	d.sample = text.Hash(p.GetId())
 	d.texts(p)
 	d.entities(KindHashtag, "#", p.GetHashtags(), hasHashtags)
-	d.entities(KindMention, "@", p.GetMentions(), hasMentions)
+	d.mentions(p.GetMentions())
 	d.entities(KindCashtag, "$", p.GetCashtags(), hasCashtags)
 	d.links(p)
 	d.author(p.GetAuthor())
@@ -58,45 +59,92 @@ func (d *Doc) resetPost(p *messages.Post) {
 	}
 }
 
-// texts adds what the post says. Its own entities are derived from the text
-// where the post has no list of them; those of a quoted text always, and they
-// do not make the post one that has them. A retweet says what it retweets: its
-// own text often holds only the beginning.
+// derived says which kinds of entities are taken from a text.
+type derived [4]bool
+
+var everything = derived{true, true, true, true}
+
+// texts adds what the post says.
 func (d *Doc) texts(p *messages.Post) {
-	derive := [...]bool{
+	var room [maxSayings]saying
+	said := sayings(p, room[:0])
+	for i := range said {
+		d.says(&said[i])
+	}
+}
+
+const maxSayings = 4
+
+// sayings appends the texts that count as the post's. Its own entities are
+// derived from its text where it has no list of them; those of a retweeted or
+// quoted text always, since no list is about them.
+//
+// A retweet says what it retweets, whole: its own text often holds only the
+// beginning, and then the last word or tag of it may be half of one. A quoted
+// text does not make the post one that has tags or links.
+func sayings(p *messages.Post, list []saying) []saying {
+	own := derived{
 		text.Hashtag: len(p.GetHashtags()) == 0,
 		text.Mention: len(p.GetMentions()) == 0,
 		text.Cashtag: len(p.GetCashtags()) == 0,
 		text.URL:     len(p.GetUrls()) == 0,
 	}
-	d.says(p.GetText(), derive, true)
-	if t := p.GetRetweetOf().GetText(); t != "" && !strings.Contains(p.GetText(), t) {
-		d.says(t, derive, true)
+	said, retweeted := p.GetText(), p.GetRetweetOf().GetText()
+	quoted := saying{where: "the quoted text", text: p.GetQuoteOf().GetText(), derived: everything}
+	if retweeted == "" {
+		return append(list, saying{where: "the text", text: said, derived: own, has: true}, quoted)
 	}
-	if t := p.GetQuoteOf().GetText(); t != "" {
-		d.says(t, [...]bool{true, true, true, true}, false)
+	whole := saying{where: "the retweeted text", text: retweeted, derived: everything, has: true}
+	if before, after, cut := text.Cut(said, retweeted); cut {
+		whole.joined = before != ""
+		return append(list, saying{where: "the text", text: before, derived: own, has: true}, whole,
+			saying{where: "the text", text: after, derived: own, has: true}, quoted)
 	}
+	mine := saying{where: "the text", text: said, derived: own, has: true}
+	if at := strings.Index(said, retweeted); at >= 0 {
+		mine.from, mine.to = at, at+len(retweeted)
+		return append(list, mine, quoted)
+	}
+	return append(list, mine, whole, quoted)
 }
 
-func (d *Doc) says(s string, derive [4]bool, own bool) {
-	if s == "" {
+// saying is a piece of text that counts as the post's.
+type saying struct {
+	where    string
+	text     string
+	derived  derived
+	from, to int  // of the text: everything is derived from it
+	has      bool // the post has what is derived
+	joined   bool // it goes on what was said before
+}
+
+func (s *saying) derives(e text.Entity) bool {
+	return s.derived[e.Kind] || int(e.Start) >= s.from && int(e.End) <= s.to
+}
+
+func (d *Doc) says(s *saying) {
+	if s.text == "" {
 		return
 	}
-	text.Tokenize(s, &d.buf)
-	d.push(FieldText, KindKeyword)
+	text.Tokenize(s.text, &d.buf)
+	if s.joined {
+		d.join(FieldText, KindKeyword)
+	} else {
+		d.push(FieldText, KindKeyword)
+	}
 	for _, e := range d.buf.Entities {
-		if !derive[e.Kind] {
+		if !s.derives(e) {
 			continue
 		}
 		if e.Kind == text.URL {
-			d.urls = append(d.urls, address{url: s[e.Start:e.End], inText: true})
-			if own {
+			d.urls = append(d.urls, address{url: e.Value(s.text), inText: true})
+			if s.has {
 				d.keys = append(d.keys, hasLinks)
 			}
 			continue
 		}
 		d.keys = append(d.keys, key(entityKinds[e.Kind].kind, e.Hash))
-		if own {
+		if s.has {
 			d.keys = append(d.keys, entityKinds[e.Kind].has)
 		}
 	}
@@ -112,15 +160,27 @@ func (d *Doc) entities(k Kind, sign string, list []string, has uint64) {
 	}
 }
 
+func (d *Doc) mentions(list []string) {
+	for _, s := range list {
+		d.name(KindMention, s)
+	}
+	if len(list) > 0 {
+		d.keys = append(d.keys, hasMentions)
+	}
+}
+
+// name adds the key of a username or an id, of which case counts in ASCII alone.
+func (d *Doc) name(k Kind, s string) {
+	if s = username(s); s != "" {
+		d.keys = append(d.keys, key(k, d.buf.HashName(s)))
+	}
+}
+
 // links adds the words of the post's URLs, and of the pages they lead to.
 func (d *Doc) links(p *messages.Post) {
 	for _, l := range p.GetUrls() {
-		if u := l.GetUrl(); u != "" {
-			d.urls = append(d.urls, address{url: u, inText: strings.Contains(p.GetText(), u)})
-		}
-		if u := l.GetExpandedUrl(); u != "" && u != l.GetUrl() {
-			d.urls = append(d.urls, address{url: u, inText: strings.Contains(p.GetText(), u)})
-		}
+		d.link(p, l.GetUrl())
+		d.link(p, l.GetExpandedUrl())
 	}
 	if len(p.GetUrls()) > 0 {
 		d.keys = append(d.keys, hasLinks)
@@ -138,9 +198,17 @@ func (d *Doc) links(p *messages.Post) {
 	}
 }
 
+func (d *Doc) link(p *messages.Post, u string) {
+	if u == "" || slices.ContainsFunc(d.urls, func(a address) bool { return a.url == u }) {
+		return
+	}
+	inText := strings.Contains(p.GetText(), u) || strings.Contains(p.GetRetweetOf().GetText(), u)
+	d.urls = append(d.urls, address{url: u, inText: inText})
+}
+
 func (d *Doc) author(a *messages.Author) {
-	d.value(KindFrom, username(a.GetUsername()))
-	d.value(KindFrom, a.GetId())
+	d.name(KindFrom, a.GetUsername())
+	d.name(KindFrom, a.GetId())
 	d.words(FieldBio, KindBio, a.GetDescription())
 	d.words(FieldBioName, KindBioName, a.GetName())
 	d.words(FieldBioLocation, KindBioLocation, a.GetLocation())
@@ -153,14 +221,14 @@ func (d *Doc) author(a *messages.Author) {
 func (d *Doc) relations(p *messages.Post) {
 	d.value(KindConversation, p.GetConversationId())
 	d.value(KindInReplyTo, p.GetInReplyToId())
-	d.value(KindTo, username(p.GetInReplyToUsername()))
+	d.name(KindTo, p.GetInReplyToUsername())
 	if p.GetInReplyToId() != "" || p.GetInReplyToUsername() != "" {
 		d.keys = append(d.keys, isReply)
 	}
 	if r := p.GetRetweetOf(); r != nil {
 		d.keys = append(d.keys, isRetweet)
-		d.value(KindRetweetsOf, username(r.GetUsername()))
-		d.value(KindRetweetsOf, r.GetAuthorId())
+		d.name(KindRetweetsOf, r.GetUsername())
+		d.name(KindRetweetsOf, r.GetAuthorId())
 		d.value(KindRetweetsOfID, r.GetId())
 	}
 	if p.GetQuoteOf() != nil {

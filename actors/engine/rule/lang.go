@@ -22,7 +22,7 @@ var chineseScript = map[string]string{
 // language brings a code to the form in which codes are compared: folded,
 // hyphens, today's code, Chinese by script: ZH_tw is zh-hant.
 func language(code string) string {
-	code = strings.ReplaceAll(text.Fold(strings.TrimSpace(code)), "_", "-")
+	code = strings.ReplaceAll(text.FoldName(strings.TrimSpace(code)), "_", "-")
 	first, rest, more := strings.Cut(code, "-")
 	if now, ok := sameLanguage[first]; ok {
 		first = now

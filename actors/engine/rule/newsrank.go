@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/birdwire/birdwire/actors/engine/text"
 	"github.com/birdwire/birdwire/messages"
 )
 
@@ -76,7 +77,7 @@ func event(kind string) *Expr { return valueAtom(KindEvent, kind) }
 
 func topicsOf(list []string) (map[string]bool, error) {
 	topics := map[string]bool{}
-	for _, t := range unique(list, strings.TrimSpace) {
+	for _, t := range unique(list, func(s string) string { return strings.TrimSpace(text.FoldName(s)) }) {
 		if newsrankTypes[t] == nil {
 			return nil, fmt.Errorf("%w: topics: %q is none of articles, stories, tickers", ErrQuery, t)
 		}

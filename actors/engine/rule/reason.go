@@ -90,11 +90,11 @@ func (d *Doc) pieces(k Kind) []piece {
 		}
 		return out
 	}
-	return append([]piece{
-		{"the text", p.GetText()},
-		{"the retweeted text", p.GetRetweetOf().GetText()},
-		{"the quoted text", p.GetQuoteOf().GetText()},
-	}, d.addressPieces()...)
+	var out []piece
+	for _, s := range sayings(p, nil) {
+		out = append(out, piece{s.where, s.text})
+	}
+	return append(out, d.addressPieces()...)
 }
 
 func (d *Doc) addresses() []string {
@@ -189,19 +189,17 @@ func excerpt(s string, tokens []text.Token, a *Atom) string {
 func (d *Doc) entityReason(k Kind) string {
 	name := map[Kind]string{KindHashtag: "hashtags", KindMention: "mentions", KindCashtag: "cashtags"}[k]
 	sign := map[Kind]string{KindHashtag: "#", KindMention: "@", KindCashtag: "$"}[k]
-	list := map[Kind][]string{
+	out := slices.Clone(map[Kind][]string{
 		KindHashtag: d.post.GetHashtags(), KindMention: d.post.GetMentions(), KindCashtag: d.post.GetCashtags(),
-	}[k]
-	out := slices.Clone(list)
+	}[k])
 	var b text.Buffer
-	for i, s := range []string{d.post.GetText(), d.post.GetRetweetOf().GetText(), d.post.GetQuoteOf().GetText()} {
-		if i < 2 && len(list) > 0 {
-			continue // the post lists its own
-		}
-		text.Tokenize(s, &b)
+	for _, s := range sayings(d.post, nil) {
+		text.Scan(s.text, &b)
 		for _, e := range b.Entities {
-			if e.Kind != text.URL && entityKinds[e.Kind].kind == k && !slices.Contains(out, b.EntityText(e)) {
-				out = append(out, b.EntityText(e))
+			written := e.Value(s.text)
+			same := func(listed string) bool { return text.Fold(listed) == text.Fold(written) }
+			if e.Kind != text.URL && entityKinds[e.Kind].kind == k && s.derives(e) && !slices.ContainsFunc(out, same) {
+				out = append(out, written)
 			}
 		}
 	}

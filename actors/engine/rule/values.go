@@ -39,7 +39,7 @@ func readName(v value, prefix string) (string, *problem) {
 	case len(s) > nameMax:
 		return "", &problem{0, fmt.Sprintf("%d characters", len(s)), fmt.Sprintf("a username of at most %d", nameMax), ""}
 	}
-	return strings.ToLower(s), nil
+	return text.FoldName(s), nil
 }
 
 func readUser(v value) (*Expr, *problem) {
@@ -105,7 +105,7 @@ func readContext(v value) (*Expr, *problem) {
 // readFlag reads the value of is: or has:.
 func readFlag(v value) (*Expr, *problem) {
 	values := flagValues[v.kind]
-	s := strings.ToLower(v.text)
+	s := text.FoldName(v.text)
 	if to, ok := values[s]; ok && !v.bracket {
 		return valueAtom(v.kind, to), nil
 	}

@@ -25,7 +25,7 @@ func readRadius(v value) (*Expr, *problem) {
 		name   string
 		metres float64
 	}{{"mi", metresPerMile}, {"km", 1000}} {
-		if n, ok := strings.CutSuffix(strings.ToLower(f[2]), u.name); ok {
+		if n, ok := strings.CutSuffix(text.FoldName(f[2]), u.name); ok {
 			number, unit, metres = n, u.name, u.metres
 		}
 	}
@@ -149,8 +149,18 @@ var countrySlips = map[string]string{
 	"UK": "GB", "EN": "GB", "USA": "US", "GBR": "GB", "DEU": "DE", "GER": "DE", "FRA": "FR", "JPN": "JP", "EL": "GR",
 }
 
+// upper leaves letters beyond ASCII: the capital of a dotless i is an I.
+func upper(s string) string {
+	return strings.Map(func(r rune) rune {
+		if 'a' <= r && r <= 'z' {
+			return r - 'a' + 'A'
+		}
+		return r
+	}, s)
+}
+
 func readCountry(v value) (*Expr, *problem) {
-	code := strings.ToUpper(v.text)
+	code := upper(v.text)
 	if v.bracket || len(code) != 2 || !strings.Contains(countries, " "+code+" ") {
 		suggestion := ""
 		if to := countrySlips[code]; to != "" {

@@ -111,3 +111,33 @@ func (b *Buffer) HashFold(s string) uint64 {
 	b.value = b.appendFold(b.value[:0], s)
 	return Hash(view(b.value))
 }
+
+// FoldName is a username as it is compared: without the case of ASCII, the only
+// letters that names on X are made of. What looks like one of them elsewhere,
+// such as İ, ſ or the Kelvin sign, is another letter and another user.
+func FoldName(s string) string {
+	for i := range len(s) {
+		if c := s[i]; 'A' <= c && c <= 'Z' {
+			return string(appendName(nil, s))
+		}
+	}
+	return s
+}
+
+func appendName(dst []byte, s string) []byte {
+	for i := range len(s) {
+		c := s[i]
+		if 'A' <= c && c <= 'Z' {
+			c |= 0x20
+		}
+		dst = append(dst, c)
+	}
+	return dst
+}
+
+// HashName is Hash(FoldName(s)) without the string, in the buffer's own room.
+// What Tokenize found stays.
+func (b *Buffer) HashName(s string) uint64 {
+	b.value = appendName(b.value[:0], s)
+	return Hash(view(b.value))
+}

@@ -80,10 +80,13 @@ func (b *Buffer) entity(kind EntityKind, s string, start, from, end int) {
 		return
 	}
 	off := len(b.folded)
-	if kind == URL {
+	switch kind {
+	case URL:
 		b.folded = append(b.folded, s[from:end]...)
-	} else {
+	case Hashtag:
 		b.folded = b.appendFold(b.folded, s[from:end])
+	default: // ASCII
+		b.folded = appendName(b.folded, s[from:end])
 	}
 	if off == len(b.folded) {
 		return // nothing that can be seen
