@@ -71,7 +71,7 @@ func (k *key) matched(ctx actor.Context, m *messages.Matched) {
 		return
 	}
 	k.stream.number++
-	message := &messages.Deliveries{Term: k.stream.term, Number: k.stream.number, Deliveries: deliveries}
+	message := &messages.Deliveries{Term: k.stream.term, Number: k.stream.number, Deliveries: deliveries, Bytes: m.GetBytes()}
 	for _, j := range k.stream.joined {
 		ctx.Send(j.pid, message)
 	}

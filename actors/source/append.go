@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/actors/source/item"
@@ -145,7 +146,15 @@ func (a *appender) offerNext(ctx actor.Context) {
 		end = a.next + 1
 	}
 	a.offer = &messages.Offer{Id: a.ids.next(), Events: a.plan.Events[a.next:end:end]}
+	a.offer.Bytes = bytesOf(a.offer.GetEvents())
 	a.ask(ctx)
+}
+
+func bytesOf(events []*messages.Event) (n uint64) {
+	for _, e := range events {
+		n += uint64(proto.Size(e))
+	}
+	return n
 }
 
 func (a *appender) ask(ctx actor.Context) {

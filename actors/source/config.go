@@ -73,6 +73,7 @@ type Config struct {
 	OfferTimeout time.Duration // then the same offer is made again, default 30 s
 	BackoffMost  time.Duration // between polls that fail, default 1 h
 	MaxUnacked   int           // push: events taken and not yet answered, default 8,192
+	MaxBytes     int           // push: and bytes of them, default 64 MiB
 }
 
 // Observation is what a source did.
@@ -97,6 +98,9 @@ func (c Config) withDefaults() Config {
 	c.BackoffMost = orDefault(c.BackoffMost, time.Hour)
 	if c.MaxUnacked == 0 {
 		c.MaxUnacked = 8192
+	}
+	if c.MaxBytes == 0 {
+		c.MaxBytes = 64 << 20
 	}
 	if c.Polls == nil {
 		c.Polls = c.Worker

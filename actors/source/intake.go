@@ -22,8 +22,9 @@ import (
 // duplicates are what the log or the table held already; for a withdrawal, that
 // there was nothing to withdraw.
 //
-// Bounds: cfg.MaxUnacked events taken and not answered; past it offers are
-// refused: the pusher's client is told 429 and keeps what it has.
+// Bounds: cfg.MaxUnacked events and cfg.MaxBytes bytes of them, taken and not
+// answered; past either, offers are refused: the pusher's client is told 429 and
+// keeps what it has.
 //
 // A restart forgets who asked: they time out, push again, and the log and the
 // table know what they hold.
@@ -32,6 +33,7 @@ type intake struct {
 	ids     *ids
 	figures figures
 	unacked int
+	bytes   int // of those
 
 	sent    map[uint64]*ask // at the journal, by the id they carry there
 	order   []uint64        // of sent, oldest first; the answered ones are skipped
@@ -46,6 +48,7 @@ type ask struct {
 	from   *actor.PID
 	id     uint64
 	events []*messages.Event
+	bytes  int
 	expire time.Time // of those sent to the journal
 }
 
@@ -105,7 +108,10 @@ func (i *intake) Receive(ctx actor.Context) {
 }
 
 func (i *intake) offered(ctx actor.Context, m *messages.Offer) {
-	a := &ask{from: ctx.Sender(), id: m.GetId(), events: m.GetEvents()}
+	a := &ask{from: ctx.Sender(), id: m.GetId(), events: m.GetEvents(), bytes: int(m.GetBytes())}
+	if a.bytes <= 0 {
+		a.bytes = int(bytesOf(a.events))
+	}
 	n := len(a.events)
 	now := i.cfg.Clock.Now()
 	switch {
@@ -115,11 +121,11 @@ func (i *intake) offered(ctx actor.Context, m *messages.Offer) {
 	case n > MaxOffer:
 		i.refused(ctx, a, messages.RefuseReason_REFUSE_TOO_LARGE, 0, "an offer holds at most 256 events")
 		return
-	case i.unacked+n > i.cfg.MaxUnacked:
+	case i.unacked > 0 && (i.unacked+n > i.cfg.MaxUnacked || i.bytes+a.bytes > i.cfg.MaxBytes):
 		i.refused(ctx, a, messages.RefuseReason_REFUSE_BUSY, refuseBusy, "too many events wait for the journal")
 		return
 	}
-	i.unacked += n
+	i.unacked, i.bytes = i.unacked+n, i.bytes+a.bytes
 	for _, e := range a.events {
 		if e.GetPost() == nil {
 			i.waiting = append(i.waiting, a)
@@ -131,7 +137,7 @@ func (i *intake) offered(ctx actor.Context, m *messages.Offer) {
 	a.expire = now.Add(i.cfg.OfferTimeout)
 	i.sent[id] = a
 	i.order = append(i.order, id)
-	ctx.Request(i.cfg.Journal, &messages.Offer{Id: id, Events: a.events})
+	ctx.Request(i.cfg.Journal, &messages.Offer{Id: id, Events: a.events, Bytes: uint64(a.bytes)})
 	if !i.sweeps {
 		i.sweeps = true
 		i.cfg.Clock.After(i.cfg.OfferTimeout, ctx.Self(), &sweep{})
@@ -155,7 +161,7 @@ func (i *intake) appended(ctx actor.Context, a *ask, m *messages.Appended) {
 	i.figures.events += int64(events)
 	i.figures.duplicates += int64(duplicates)
 	i.cfg.Observe(Observation{Source: i.cfg.ID, Kind: i.cfg.Kind, Events: events, Duplicates: duplicates})
-	i.unacked -= len(a.events)
+	i.unacked, i.bytes = i.unacked-len(a.events), i.bytes-a.bytes
 	i.respond(ctx, a, &messages.Appended{
 		Id: a.id, LastPosition: m.GetLastPosition(), Duplicates: m.GetDuplicates(),
 	})
@@ -243,7 +249,7 @@ func (i *intake) settle(ctx actor.Context, a *ask, fates []fate) {
 			answer.Duplicates = append(answer.Duplicates, uint32(n))
 		}
 	}
-	i.unacked -= len(a.events)
+	i.unacked, i.bytes = i.unacked-len(a.events), i.bytes-a.bytes
 	i.respond(ctx, a, answer)
 }
 
@@ -255,7 +261,7 @@ func (i *intake) failed(m *messages.OfferRefused) {
 
 // refuse ends an ask that was counted, refused one that was not.
 func (i *intake) refuse(ctx actor.Context, a *ask, why messages.RefuseReason, after time.Duration, detail string) {
-	i.unacked -= len(a.events)
+	i.unacked, i.bytes = i.unacked-len(a.events), i.bytes-a.bytes
 	i.refused(ctx, a, why, after, detail)
 }
 

@@ -15,7 +15,7 @@ import (
 // Invariant: at most one goroutine runs the actor; running says whether one does.
 type mailbox struct {
 	kind    string
-	bound   int
+	bound   bound
 	dropped interface{ Inc() }
 
 	invoker    actor.MessageInvoker
@@ -25,6 +25,7 @@ type mailbox struct {
 	mu        sync.Mutex // protects all fields below
 	system    fifo
 	user      fifo
+	bytes     int // of user
 	suspended bool
 	full      bool // a connection was told that it is ended
 }
@@ -44,8 +45,9 @@ func (m *mailbox) UserMessageCount() int {
 }
 
 func (m *mailbox) PostUserMessage(message any) {
+	n := weigh(message)
 	m.mu.Lock()
-	if m.user.len() >= m.bound && shed(message) {
+	if (m.user.len() >= m.bound.messages || m.user.len() > 0 && m.bytes+n > m.bound.bytes) && shed(message) {
 		if m.kind != "connection" || m.full {
 			m.mu.Unlock()
 			m.dropped.Inc()
@@ -54,15 +56,17 @@ func (m *mailbox) PostUserMessage(message any) {
 		m.full = true
 		m.dropped.Inc()
 		message = &messages.End{Reason: messages.EndReason_END_SLOW, Detail: "events come faster than they are handled"}
+		n = weigh(message)
 	}
-	m.user.push(message)
+	m.user.push(message, n)
+	m.bytes += n
 	m.mu.Unlock()
 	m.schedule()
 }
 
 func (m *mailbox) PostSystemMessage(message any) {
 	m.mu.Lock()
-	m.system.push(message)
+	m.system.push(message, 0)
 	m.mu.Unlock()
 	m.schedule()
 }
@@ -100,7 +104,7 @@ func (m *mailbox) next() (message any, system, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for m.system.len() > 0 {
-		switch message := m.system.pop(); message.(type) {
+		switch message, _ := m.system.pop(); message.(type) {
 		case *actor.SuspendMailbox:
 			m.suspended = true
 		case *actor.ResumeMailbox:
@@ -112,7 +116,9 @@ func (m *mailbox) next() (message any, system, ok bool) {
 	if m.suspended || m.user.len() == 0 {
 		return nil, false, false
 	}
-	return m.user.pop(), false, true
+	message, n := m.user.pop()
+	m.bytes -= n
+	return message, false, true
 }
 
 // run handles messages and says whether there may be more: its turn is over.
@@ -143,31 +149,37 @@ func (m *mailbox) run() (more bool) {
 // fifo is a queue in a ring that doubles. It lets go of a large ring once it
 // is empty.
 type fifo struct {
-	ring        []any // its length is a power of two
+	ring        []waiting // its length is a power of two
 	head, count int
+}
+
+// waiting is a message and its weight.
+type waiting struct {
+	message any
+	bytes   int
 }
 
 const fifoKeep = 8 // places kept when empty
 
 func (f *fifo) len() int { return f.count }
 
-func (f *fifo) push(message any) {
+func (f *fifo) push(message any, bytes int) {
 	if f.count == len(f.ring) {
-		larger := make([]any, max(2, 2*len(f.ring)))
+		larger := make([]waiting, max(2, 2*len(f.ring)))
 		n := copy(larger, f.ring[f.head:])
 		copy(larger[n:], f.ring[:f.head])
 		f.ring, f.head = larger, 0
 	}
-	f.ring[(f.head+f.count)&(len(f.ring)-1)] = message
+	f.ring[(f.head+f.count)&(len(f.ring)-1)] = waiting{message, bytes}
 	f.count++
 }
 
-func (f *fifo) pop() any {
-	message := f.ring[f.head]
-	f.ring[f.head] = nil
+func (f *fifo) pop() (message any, bytes int) {
+	w := f.ring[f.head]
+	f.ring[f.head] = waiting{}
 	f.head = (f.head + 1) & (len(f.ring) - 1)
 	if f.count--; f.count == 0 && len(f.ring) > fifoKeep {
 		f.ring, f.head = nil, 0
 	}
-	return message
+	return w.message, w.bytes
 }

@@ -16,21 +16,21 @@ func TestFifoKeepsOrderAndLetsGo(t *testing.T) {
 	next, want := 0, 0
 	for round := range 200 {
 		for range round % 37 {
-			f.push(next)
+			f.push(next, 2*next)
 			next++
 		}
 		for range round % 31 {
 			if f.len() == 0 {
 				break
 			}
-			if got := f.pop(); got != want {
+			if got, bytes := f.pop(); got != want || bytes != 2*want {
 				t.Fatalf("popped %v, want %d", got, want)
 			}
 			want++
 		}
 	}
 	for f.len() > 0 {
-		if got := f.pop(); got != want {
+		if got, _ := f.pop(); got != want {
 			t.Fatalf("popped %v, want %d", got, want)
 		}
 		want++

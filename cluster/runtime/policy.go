@@ -2,30 +2,38 @@ package runtime
 
 import (
 	"github.com/asynkron/protoactor-go/actor"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/birdwire/birdwire/messages"
 )
 
-// boundOf says how many messages may wait for one actor of a kind. Past it a
-// message is dropped and counted, which every protocol here takes:
+// bound is how much may wait for one actor: so many messages, and so many bytes
+// of them as weigh counts. Past either, what shed says is dropped and counted.
+type bound struct{ messages, bytes int }
+
+// boundOf is the bound of a kind of actor. Every protocol here takes that a
+// message is dropped past it:
 //
 //	connection   is ended as a slow consumer
-//	router       a lost frame is a hole, read from the log
-//	apikey       a lost Matched is a hole in its numbers: connections rejoin
-//	shard        a request is answered by nobody: 503, and asked again
+//	router       a lost frame is a hole, read from the log; a question is asked again
+//	apikey       a lost Matched is a hole in its numbers: connections read the log
+//	shard        as its keys; a request is answered by nobody: 503, and asked again
 //	journal      an offer is answered by nobody: its offerer asks again
 //	source       as journal
+//	monitor,     a lost count is a count too few
+//	filterrule
 //
-// What asks for something anew is shed; what answers, gives back or ends is
-// not (see shed).
-func boundOf(kind string) int {
+// What asks for something is shed; what answers, gives back or ends is not.
+func boundOf(kind string) bound {
 	switch kind {
-	case "router", "shard", "journal":
-		return 65_536
+	case "router", "journal", "shard":
+		return bound{65_536, 64 << 20}
+	case "source":
+		return bound{4_096, 64 << 20}
 	case "apikey":
-		return 16_384
+		return bound{16_384, 32 << 20}
 	}
-	return 4_096
+	return bound{4_096, 8 << 20}
 }
 
 // shed says whether a full mailbox may drop the message: those that come at the
@@ -34,11 +42,9 @@ func boundOf(kind string) int {
 // the answers to its own questions, and a few of each connection at a time, on
 // which there is a bound.
 func shed(message any) bool {
-	if e, ok := message.(*actor.MessageEnvelope); ok {
-		message = e.Message
-	}
-	switch message.(type) {
+	switch unwrapped(message).(type) {
 	case *messages.FrameAppended, *messages.Matched, *messages.Deliveries, *messages.Offer, *messages.CountHits,
+		*messages.Join, *messages.AskThrough, *messages.AskVoids, *messages.AskQueries, *messages.PutQueries,
 		*messages.ClientSubscribed, *messages.ClientUnsubscribed, *messages.ClientPinged, *messages.ClientInvalid, *messages.Heard,
 		*messages.Admit, *messages.Authorize,
 		*messages.CreateKey, *messages.RevokeKey, *messages.RotateKey, *messages.UpdateKey, *messages.DescribeKey,
@@ -48,4 +54,55 @@ func shed(message any) bool {
 		return true
 	}
 	return false
+}
+
+// Weights of what nobody has counted.
+const (
+	messageWeight = 256 // of any message, about what it and its place take
+	itemWeight    = 64  // of one item in a list, beside the event that it names
+	eventWeight   = 1 << 10
+)
+
+// weigh is about how many bytes a message keeps in memory while it waits.
+// Whoever makes a message with events has said what they take, so that they
+// are not counted again in every mailbox.
+//
+// Deliveries that ten thousand connections share are counted in full in each of
+// their mailboxes, although they are there once: the bound is on how far one
+// connection may be behind.
+func weigh(message any) int {
+	switch m := unwrapped(message).(type) {
+	case *messages.FrameAppended:
+		n := 0
+		for _, size := range m.GetSizes() {
+			n += int(size)
+		}
+		return weight(n, len(m.GetFrame().GetEvents()))
+	case *messages.Matched:
+		return weight(int(m.GetBytes()), len(m.GetHits()))
+	case *messages.Deliveries:
+		return weight(int(m.GetBytes()), len(m.GetDeliveries()))
+	case *messages.Offer:
+		return weight(int(m.GetBytes()), len(m.GetEvents()))
+	case *messages.CountHits:
+		return weight(0, len(m.GetEvents()))
+	case *messages.ClientSubscribed, *messages.Join, *messages.PutQueries,
+		*messages.CreateMonitor, *messages.UpdateMonitor, *messages.CreateRule, *messages.UpdateRule:
+		return messageWeight + proto.Size(m.(proto.Message))
+	}
+	return messageWeight
+}
+
+func weight(counted, items int) int {
+	if counted == 0 {
+		counted = items * eventWeight
+	}
+	return messageWeight + counted + items*itemWeight
+}
+
+func unwrapped(message any) any {
+	if e, ok := message.(*actor.MessageEnvelope); ok {
+		return e.Message
+	}
+	return message
 }

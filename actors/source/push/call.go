@@ -48,7 +48,7 @@ func (c *call) flush(ctx context.Context) {
 		return
 	}
 	c.offers++
-	offer := &messages.Offer{Id: c.offers, Events: c.events}
+	offer := &messages.Offer{Id: c.offers, Events: c.events, Bytes: uint64(c.bytes)}
 	c.pending = append(c.pending, pending{
 		n: len(c.events), first: c.first, last: c.last, answer: c.ingest.cfg.Intake.Offer(ctx, offer),
 	})
