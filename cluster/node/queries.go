@@ -22,11 +22,22 @@ const validateFrames = 512
 // validateFrames in memory while it runs.
 var validations = runtime.Share{Places: 4, PlacesEach: 1, Waiting: 256, WaitingEach: 4}
 
+// backtests are how many are under way, one a key: each remembers some
+// megabytes of what may be repeats. reading is how many of them read at a time:
+// each takes a core, and live matching has need of them. Those under way take
+// turns, from one word on their progress to the next, and nobody holds a turn
+// while its client takes that word: neither long logs nor slow clients keep
+// others waiting. Past the line a client is told to come back.
+var (
+	backtests = runtime.Share{Places: 16, PlacesEach: 1, Waiting: 256, WaitingEach: 1}
+	reading   = runtime.Share{Places: 2, PlacesEach: 2, Waiting: 16, WaitingEach: 16}
+)
+
+// backtestTime is how long one may take, its client's part included.
+const backtestTime = 10 * time.Minute
+
 const (
 	samplesMost = 10
-	// backtestsMost run at once: each takes a core, and live matching has need
-	// of them. Past it the client is told to come back.
-	backtestsMost = 2
 	// shareLeast is of how many posts a share is worth telling.
 	shareLeast = 20
 	// reasonMost is how much of one clause's reason is shown, in characters: a
@@ -39,9 +50,9 @@ const (
 type queries struct {
 	log     replay.Log
 	limits  rule.Limits
-	credits int64         // of one delivery
-	slots   chan struct{} // one a backtest under way
-	gate    *runtime.Gate // for validation
+	credits int64 // of one delivery
+
+	gate, backtests, reading *runtime.Gate // gate is for validation
 
 	stopping context.Context
 	stop     context.CancelFunc // ends backtests, so that the server can
@@ -50,7 +61,10 @@ type queries struct {
 var _ rest.Queries = &queries{}
 
 func newQueries(l replay.Log, limits rule.Limits, credits int64) *queries {
-	q := &queries{log: l, limits: limits, credits: credits, slots: make(chan struct{}, backtestsMost), gate: runtime.NewGate(validations)}
+	q := &queries{
+		log: l, limits: limits, credits: credits,
+		gate: runtime.NewGate(validations), backtests: runtime.NewGate(backtests), reading: runtime.NewGate(reading),
+	}
 	q.stopping, q.stop = context.WithCancel(context.Background())
 	return q
 }
@@ -103,22 +117,37 @@ func (q *queries) Backtest(ctx context.Context, keyID, query string, since time.
 	if err != nil {
 		return rest.Backtested{}, err
 	}
-	select {
-	case q.slots <- struct{}{}:
-		defer func() { <-q.slots }()
-	default:
-		return rest.Backtested{}, rest.ErrBusy
-	}
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := context.WithTimeout(ctx, backtestTime)
 	defer cancel()
 	defer context.AfterFunc(q.stopping, cancel)()
+	leave, err := q.backtests.Enter(ctx, keyID)
+	if errors.Is(err, runtime.ErrBusy) {
+		return rest.Backtested{}, fmt.Errorf("backtest: %w", rest.ErrBusy)
+	}
+	if err != nil {
+		return rest.Backtested{}, err
+	}
+	defer leave()
+	pause, err := q.reading.Enter(ctx, keyID)
+	if err != nil {
+		return rest.Backtested{}, err
+	}
+	defer func() { pause() }()
 	ends := time.Now()
 	past := replay.Backtest{Query: ruleQuery(query), SinceMs: since.UnixMilli(), Samples: samplesMost}
 	tally, err := past.Run(ctx, q.log, func(t replay.Tally) error {
 		if err := q.stopping.Err(); err != nil {
 			return err // at once, where ctx may take a moment
 		}
-		return progress(backtested(t, since, ends))
+		pause()
+		if err := progress(backtested(t, since, ends)); err != nil {
+			return err
+		}
+		next, err := q.reading.Enter(ctx, keyID)
+		if err == nil {
+			pause = next
+		}
+		return err
 	})
 	if err != nil {
 		return rest.Backtested{}, err

@@ -110,18 +110,17 @@ func TestABadQueryIsNotBacktested(t *testing.T) {
 	}
 }
 
-// Backtests take cores, and are ended by whoever asked and by the server's end.
-func TestBacktestsUnderWayAreBounded(t *testing.T) {
+// A backtest whose client takes no word of it, or whose log is long, keeps
+// nobody else waiting.
+func TestBacktestsTakeTurns(t *testing.T) {
 	now := time.Now()
 	q, _ := past(t, now, 2)
-	begun, ended := make(chan struct{}), make(chan error, backtestsMost)
-	leave := make(chan struct{})
-	for range backtestsMost {
-		ctx, cancel := context.WithCancel(context.Background())
-		defer cancel()
+	begun, leave := make(chan struct{}), make(chan struct{})
+	ended := make(chan error, backtests.Places)
+	stuck := func(key string) {
 		go func() { // ends with the backtest
 			first := true
-			_, err := q.Backtest(ctx, "k", "moon", now.Add(-time.Hour), func(rest.Backtested) error {
+			_, err := q.Backtest(context.Background(), key, "moon", now.Add(-time.Hour), func(rest.Backtested) error {
 				if first {
 					first = false
 					begun <- struct{}{}
@@ -131,20 +130,72 @@ func TestBacktestsUnderWayAreBounded(t *testing.T) {
 			})
 			ended <- err
 		}()
+	}
+	for i := range backtests.Places - 1 { // more than may read at a time
+		stuck(fmt.Sprint("slow ", i))
 		<-begun
 	}
-	if _, err := q.Backtest(context.Background(), "k", "moon", now, quietly); !errors.Is(err, rest.ErrBusy) {
-		t.Errorf("one more: %v", err)
+	for i := range 5 {
+		if _, err := q.Backtest(context.Background(), fmt.Sprint("quick ", i), "moon", now.Add(-time.Hour), quietly); err != nil {
+			t.Fatalf("beside %d whose clients do not read: %v", backtests.Places-1, err)
+		}
+	}
+	// The last place: whoever comes then waits, one a key.
+	stuck("last")
+	<-begun
+	waiting, cancel := context.WithCancel(context.Background())
+	waited := make(chan error, 2)
+	for range 2 {
+		go func() { // ends with cancel
+			_, err := q.Backtest(waiting, "k", "moon", now.Add(-time.Hour), quietly)
+			waited <- err
+		}()
+	}
+	if err := <-waited; !errors.Is(err, rest.ErrBusy) {
+		t.Errorf("a second one of a key that waits: %v, want busy", err)
+	}
+	cancel()
+	if err := <-waited; !errors.Is(err, context.Canceled) {
+		t.Errorf("one that waited and was given up: %v", err)
+	}
+	close(leave)
+	for range backtests.Places {
+		if err := <-ended; err != nil {
+			t.Errorf("one that went on: %v", err)
+		}
+	}
+}
+
+// The server's end ends them, under way or waiting.
+func TestBacktestsEndWithTheServer(t *testing.T) {
+	now := time.Now()
+	q, _ := past(t, now, 2)
+	begun, leave := make(chan struct{}), make(chan struct{})
+	ended := make(chan error, 2)
+	for _, first := range []bool{true, false} { // of one key: the second waits
+		go func() { // ends with the backtest
+			_, err := q.Backtest(context.Background(), "k", "moon", now.Add(-time.Hour), func(rest.Backtested) error {
+				if first {
+					begun <- struct{}{}
+					<-leave
+				}
+				return nil
+			})
+			ended <- err
+		}()
+		if first {
+			<-begun
+		}
 	}
 	q.stop()
 	close(leave)
-	for range backtestsMost {
+	for range 2 {
 		if err := <-ended; !errors.Is(err, context.Canceled) {
 			t.Errorf("when the server ended: %v", err)
 		}
 	}
 	q, _ = past(t, now, 2)
-	for range 2 * backtestsMost { // places are given back
+	for range 2 * backtests.Places { // places are given back
 		if _, err := q.Backtest(context.Background(), "k", "moon", now, quietly); err != nil {
 			t.Fatal(err)
 		}
