@@ -222,7 +222,7 @@ func (k *key) release(ctx actor.Context, connectionID string) {
 			delete(k.watched, id)
 		}
 	}
-	k.stream.leave(connectionID)
+	k.follow(ctx, k.stream.Leave(&messages.Leave{ConnectionId: connectionID}, nil))
 	k.slots = slices.DeleteFunc(k.slots, func(s *messages.Slot) bool { return s.GetConnectionId() == connectionID })
 	k.forgetCredit(ctx, connectionID)
 	k.freeSlot(ctx, connectionID)

@@ -42,6 +42,7 @@ import (
 
 	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/actors/apikey/credit"
+	"github.com/birdwire/birdwire/actors/apikey/stream"
 	"github.com/birdwire/birdwire/messages"
 )
 
@@ -74,7 +75,10 @@ type key struct {
 	queue     []*operation // at most cfg.QueueMost
 	token     uint64       // of the newest question of an operation
 
-	stream stream
+	stream     stream.Stream
+	stopAsking func()    // ends the timer of what the router was asked
+	hitAt      time.Time // when something last matched
+
 	purse  *credit.Purse // nil: there is no such key
 	ledger ledger
 
@@ -170,18 +174,8 @@ func (k *key) running(ctx actor.Context) {
 
 func (k *key) serve(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
-	case *messages.Matched:
-		k.matched(ctx, m)
-	case *messages.Through:
-		k.through(ctx, m)
-	case *messages.AskThrough:
-		k.askThrough(ctx, m)
-	case *messages.Join:
-		k.join(ctx, m)
-	case *messages.Leave:
-		k.stream.leave(m.GetConnectionId())
-	case *messages.AskQueries:
-		ctx.Respond(&messages.Queries{Queries: k.queries()})
+	case *messages.Matched, *messages.Through, *messages.AskThrough, *messages.Join, *messages.Leave, *messages.AskQueries:
+		k.serveStream(ctx)
 	case *messages.AskCredit:
 		k.askCredit(ctx, m)
 	case *messages.ReportCredit:

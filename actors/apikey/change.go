@@ -186,7 +186,7 @@ func (k *key) save(ctx actor.Context, s, to *standing, next func(ctx actor.Conte
 // again.
 func (k *key) unput(ctx actor.Context, s *standing) {
 	k.tellRouter(ctx, &messages.PutQueries{
-		KeyId: k.id, Term: k.stream.term, Remove: []*messages.QueryName{{K: s.k(), Version: s.version()}},
+		KeyId: k.id, Term: k.stream.Term(), Remove: []*messages.QueryName{{K: s.k(), Version: s.version()}},
 	})
 }
 

@@ -70,7 +70,7 @@ func (k *key) taken(s, to *standing) *messages.Rejected {
 // count tells each child what one frame meant to it. One that cools down
 // misses it in its figures.
 func (k *key) count(ctx actor.Context, touched []*standing) {
-	connected := len(k.stream.joined) > 0
+	connected := k.stream.Joined()
 	for _, s := range touched {
 		events := s.hits
 		s.hits = nil

@@ -8,12 +8,12 @@ import (
 
 // idle says that nothing would be lost if the actor stopped now.
 func (k *key) idle() bool {
-	return len(k.slots) == 0 && len(k.admitting) == 0 && len(k.stream.joined) == 0 &&
+	return len(k.slots) == 0 && len(k.admitting) == 0 && k.stream.Idle() &&
 		k.operation == nil && len(k.queue) == 0 &&
 		(k.purse == nil || k.purse.Clear()) && k.ledger.operation == nil &&
 		len(k.byPID) == 0 && !k.history.reading &&
 		(k.record == nil || k.lastUsed <= k.record.GetLastUsedMs()) &&
-		(!k.standing.remembers() || k.cfg.Clock.Now().Sub(k.stream.hitAt) >= k.cfg.LogKeep)
+		(!k.standing.remembers() || k.cfg.Clock.Now().Sub(k.hitAt) >= k.cfg.LogKeep)
 }
 
 // idleDue comes once a minute: it sends children home that nobody needs,

@@ -149,7 +149,7 @@ func (k *key) put(ctx actor.Context, m *messages.PutQueries, next func(ctx actor
 
 func (k *key) tryPut(ctx actor.Context, m *messages.PutQueries, tries int, next func(ctx actor.Context, position uint64, err error)) {
 	asked := proto.Clone(m).(*messages.PutQueries) // every try is a message of its own
-	asked.KeyId, asked.Term = k.id, k.stream.term
+	asked.KeyId, asked.Term = k.id, k.stream.Term()
 	asked.Id = k.await(ctx, k.cfg.AnswerWithin, func(ctx actor.Context, answer any) {
 		put, ok := answer.(*messages.QueriesPut)
 		switch {
@@ -305,7 +305,7 @@ func (k *key) refuseQueue(ctx actor.Context) {
 // refuses is left out.
 func (k *key) resync(ctx actor.Context) {
 	if !k.live() {
-		ctx.Send(k.cfg.Router, &messages.DropKey{KeyId: k.id, Term: k.stream.term})
+		ctx.Send(k.cfg.Router, &messages.DropKey{KeyId: k.id, Term: k.stream.Term()})
 		k.done(ctx, nil)
 		return
 	}

@@ -110,7 +110,7 @@ func (k *key) revoke(ctx actor.Context) {
 			k.doneUnknown(ctx, err)
 			return
 		}
-		ctx.Send(k.cfg.Router, &messages.DropKey{KeyId: k.id, Term: k.stream.term})
+		ctx.Send(k.cfg.Router, &messages.DropKey{KeyId: k.id, Term: k.stream.Term()})
 		k.endAll(ctx)
 		k.done(ctx, k.described())
 	})
@@ -129,8 +129,8 @@ func (k *key) endSlots(ctx actor.Context, which func(*messages.Slot) bool, end *
 			continue
 		}
 		pid := k.cfg.Connection(slot)
-		if j := k.stream.find(slot.GetConnectionId()); j != nil {
-			pid = j.pid
+		if m := k.stream.Member(slot.GetConnectionId()); m != nil {
+			pid = m.To.(*actor.PID)
 		}
 		if pid != nil {
 			ctx.Send(pid, end)

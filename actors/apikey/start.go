@@ -11,6 +11,7 @@ import (
 
 	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/actors/apikey/credit"
+	"github.com/birdwire/birdwire/actors/apikey/stream"
 	"github.com/birdwire/birdwire/messages"
 )
 
@@ -18,7 +19,7 @@ import (
 func (k *key) starting(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *messages.KeyStands:
-		k.stream.term, k.slots = m.GetTerm(), slices.Clone(m.GetSlots())
+		k.stream, k.slots = stream.New(m.GetTerm()), slices.Clone(m.GetSlots())
 		k.startLoad(ctx, m.GetAgain())
 	case *loaded:
 		if m.of == k {
@@ -167,7 +168,7 @@ func (k *key) take(ctx actor.Context, l *loaded) {
 
 func (k *key) openPurse(l *loaded) {
 	if k.purse == nil && k.record != nil {
-		k.purse = credit.New(fmt.Sprintf("%x", k.stream.term), k.cap(), l.month, l.ledger.GetCharged())
+		k.purse = credit.New(fmt.Sprintf("%x", k.stream.Term()), k.cap(), l.month, l.ledger.GetCharged())
 	}
 }
 
@@ -186,7 +187,7 @@ func (k *key) tellConnections(ctx actor.Context) {
 			continue
 		}
 		if slot.GetApi() == messages.Api_API_TWITTER {
-			ctx.Send(pid, &messages.Rejoin{})
+			ctx.Send(pid, &messages.Rejoin{Term: k.stream.Term()})
 		}
 		if k.metered(slot.GetApi()) {
 			// What it asked for may have been lost: nothing granted, ask again.

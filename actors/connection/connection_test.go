@@ -14,6 +14,7 @@ import (
 
 	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/actors/connection"
+	"github.com/birdwire/birdwire/actors/engine/follow"
 	"github.com/birdwire/birdwire/messages"
 	"github.com/birdwire/birdwire/testkit"
 )
@@ -83,30 +84,42 @@ func (s *socket) take() []string {
 // history is a log in which every event matches the query k, as often as it is asked for.
 type history struct {
 	deliveries []*messages.Delivery
+	lost       []messages.Lost
 	first      messages.Position
 	fail       int
-	requests   []connection.ReplayRequest
+	refuse     string // the keyword that is no query
+	requests   []follow.Request
 }
 
-func (h *history) Replay(_ context.Context, r connection.ReplayRequest) (connection.ReplayResult, error) {
+func (h *history) Replay(_ context.Context, r follow.Request) (follow.Result, error) {
 	h.requests = append(h.requests, r)
 	if h.fail > 0 {
 		h.fail--
-		return connection.ReplayResult{}, errors.New("no answer")
+		return follow.Result{}, errors.New("no answer")
 	}
-	if r.From < h.first {
-		return connection.ReplayResult{}, &connection.TrimmedError{First: h.first}
+	if h.refuse != "" && slices.Contains(r.Queries[0].GetKite().GetKeywords(), h.refuse) {
+		return follow.Result{}, fmt.Errorf("replay: %w", &follow.QueryError{Err: errors.New("no such word")})
 	}
-	result := connection.ReplayResult{Through: r.Through}
+	if r.From() < h.first {
+		return follow.Result{}, fmt.Errorf("replay: %w", &follow.TrimmedError{First: h.first})
+	}
+	result := follow.Result{Through: r.Through}
 	for _, d := range h.deliveries {
 		p := messages.Position(d.GetPosition())
-		if p <= r.From || p > r.Through {
+		if p <= r.From() || p > r.Through {
 			continue
 		}
-		result.Deliveries = append(result.Deliveries, d)
-		if len(result.Deliveries) >= r.Deliveries {
-			result.Through = p
+		if len(result.Deliveries) >= r.Found && p > result.Through {
 			break
+		}
+		result.Deliveries = append(result.Deliveries, d)
+		if len(result.Deliveries) >= r.Found {
+			result.Through = p
+		}
+	}
+	for _, l := range h.lost {
+		if l.From > r.From() && l.To <= result.Through {
+			result.Lost = append(result.Lost, l)
 		}
 	}
 	return result, nil
@@ -131,6 +144,8 @@ type rig struct {
 	router, key *testkit.Probe
 	lane        *testkit.Probe // the router of semantic filters
 	pid         *actor.PID
+
+	join, number uint64 // what the owner that the test plays numbers by
 }
 
 func config(k *testkit.Kit, router, key *testkit.Probe, log connection.Replays) connection.Config {
@@ -156,8 +171,39 @@ func run(t *testing.T, begin connection.Begin, test func(r *rig)) {
 	})
 }
 
-func deliveries(term, number uint64, at ...string) *messages.Deliveries {
-	m := &messages.Deliveries{Term: term, Number: number}
+// joined answers the Join that the owner was asked, and says what it asked for.
+func (r *rig) joined(owner *testkit.Probe, at messages.Position) *messages.Join {
+	join := testkit.FishFor[*messages.Join](owner)
+	r.join = join.GetJoin()
+	m := &messages.Joined{Join: r.join, Position: uint64(at), Number: r.number}
+	if owner == r.key {
+		m.Term = 3
+	}
+	owner.Reply(m)
+	r.Settle()
+	return join
+}
+
+// deliver has the owner send a message, the next of its numbering.
+func (r *rig) deliver(at ...string) {
+	m := deliveries(at...)
+	m.Join, m.Previous = r.join, r.number
+	r.number++
+	m.Number = r.number
+	r.Tell(r.pid, m)
+}
+
+// post is deliver by a key.
+func (r *rig) post(at ...string) {
+	m := deliveries(at...)
+	m.Term, m.Previous = 3, r.number
+	r.number++
+	m.Number = r.number
+	r.Tell(r.pid, m)
+}
+
+func deliveries(at ...string) *messages.Deliveries {
+	m := &messages.Deliveries{}
 	for _, a := range at {
 		var p uint64
 		var k uint32
@@ -177,10 +223,17 @@ func (r *rig) want(t *testing.T, want ...string) {
 	}
 }
 
-// answerVoids lets one stretch of a replay go up to through.
+// answerVoids lets the log be read up to through.
 func (r *rig) answerVoids(through messages.Position) {
-	ask := testkit.Expect[*messages.AskVoids](r.router)
-	r.router.Reply(&messages.VoidsKnown{From: ask.GetFrom(), Through: uint64(through)})
+	ask := testkit.FishFor[*messages.AskVoids](r.router)
+	r.router.Reply(&messages.VoidsKnown{From: ask.GetFrom(), Through: uint64(through), Ask: ask.GetAsk()})
+	r.Settle()
+}
+
+// answerQueries says which queries the key has.
+func (r *rig) answerQueries() {
+	ask := testkit.FishFor[*messages.AskQueries](r.key)
+	r.key.Reply(&messages.Queries{Ask: ask.GetAsk(), Position: ask.GetThrough(), Queries: []*messages.Query{{K: 1}}})
 	r.Settle()
 }
 
@@ -194,24 +247,21 @@ func newsrank(words ...string) *messages.ClientSubscribed {
 
 func TestKiteFlowsAtOnceAndFiltersChangeAtOnePlace(t *testing.T) {
 	run(t, connection.Begin{API: messages.Api_API_KITE}, func(r *rig) {
-		join := testkit.Expect[*messages.Join](r.router)
-		if len(join.GetQuery().GetKite().GetKeywords()) != 0 {
+		if join := r.joined(r.router, 100); len(join.GetQuery().GetKite().GetKeywords()) != 0 {
 			t.Fatalf("joined with %v", join.GetQuery())
 		}
-		r.router.Reply(&messages.Joined{Position: 100})
-		r.Tell(r.pid, deliveries(0, 0, "101.0"))
+		r.deliver("101.0")
 		r.want(t, "connected", "101.0")
 
 		r.Tell(r.pid, kite("gold"))
-		testkit.Expect[*messages.Join](r.router)
-		r.Tell(r.pid, deliveries(0, 0, "102.0"))
-		r.router.Reply(&messages.Joined{Position: 102})
-		r.Tell(r.pid, deliveries(0, 0, "105.0"))
+		r.Settle()
+		r.deliver("102.0")
+		r.joined(r.router, 102)
+		r.deliver("105.0")
 		r.want(t, "102.0", "subscribed gold", "105.0")
 
 		r.Tell(r.pid, &messages.ClientUnsubscribed{})
-		testkit.Expect[*messages.Join](r.router)
-		r.router.Reply(&messages.Joined{Position: 105})
+		r.joined(r.router, 105)
 		r.want(t, "subscribed ")
 	})
 }
@@ -227,28 +277,28 @@ func semantic(words ...string) *messages.ClientSubscribed {
 // new one's, nothing is lost, repeated or decided twice.
 func TestAChangeOfLanesHasOnePlace(t *testing.T) {
 	run(t, connection.Begin{API: messages.Api_API_NEWSRANK, Filters: newsrank("old")}, func(r *rig) {
-		testkit.Expect[*messages.Join](r.router)
-		r.router.Reply(&messages.Joined{Position: 100})
-		r.Settle()
-		r.Tell(r.pid, deliveries(0, 0, "101.0"))
+		r.joined(r.router, 100)
+		r.deliver("101.0")
 		r.Tell(r.pid, semantic("new"))
 		r.Tell(r.pid, newsrank("newer"))
-		r.Tell(r.pid, deliveries(0, 0, "104.0"))
-		testkit.Expect[*messages.AskThrough](r.router)
-		for p := messages.Position(100); p < 120; p++ {
-			r.history.add(p)
+		r.Settle()
+		r.deliver("104.0")
+		leave := testkit.FishFor[*messages.Leave](r.router)
+		if leave.GetJoin() != r.join {
+			t.Fatalf("leaves %v", leave)
 		}
-		r.router.Reply(&messages.Through{Position: 106})
-		r.Tell(r.pid, deliveries(0, 0, "107.0")) // the old lane's, sent before it heard Leave
-		testkit.Expect[*messages.Leave](r.router)
-
-		ask := testkit.Expect[*messages.AskVoids](r.lane)
-		r.lane.Reply(&messages.VoidsKnown{From: ask.GetFrom(), Through: 103}) // it is behind
-		testkit.Expect[*messages.Join](r.lane)
-		r.lane.Reply(&messages.Joined{Position: 103})
-		r.Tell(r.pid, deliveries(0, 0, "105.0", "108.0"))
+		r.router.Reply(&messages.Left{Join: leave.GetJoin(), Position: 106, Number: r.number})
+		r.deliver("107.0") // late: it was the old lane's
+		r.number = 50
+		r.joined(r.lane, 103) // it is not so far yet
+		r.deliver("105.0", "108.0")
 		r.want(t, "subscribed old", "101.0", "104.0", "subscribed new", "108.0")
-		testkit.Expect[*messages.AskThrough](r.lane) // on behalf of the third subscribe
+		leave = testkit.FishFor(r.lane, func(m *messages.Leave) bool { return m.GetJoin() == r.join }) // on behalf of the third subscribe
+		r.lane.Reply(&messages.Left{Join: leave.GetJoin(), Position: 109, Number: r.number})
+		r.joined(r.router, 110)
+		r.history.add(110)
+		r.answerVoids(110)
+		r.want(t, "subscribed newer", "110.0")
 	})
 }
 
@@ -257,40 +307,41 @@ func TestNewsrankIsSilentBeforeSubscribe(t *testing.T) {
 		r.router.ExpectNoMessage(time.Minute - time.Second)
 		r.want(t)
 		r.Tell(r.pid, newsrank("fed"))
-		testkit.Expect[*messages.Join](r.router)
-		r.router.Reply(&messages.Joined{Position: 7})
+		r.joined(r.router, 7)
 		r.want(t, "subscribed fed")
 	})
 }
 
 func TestNothingComesTwiceAndOrderHolds(t *testing.T) {
 	run(t, connection.Begin{API: messages.Api_API_TWITTER}, func(r *rig) {
-		testkit.Expect[*messages.Join](r.key)
-		r.key.Reply(&messages.Joined{Position: 100, Term: 3, Number: 8})
-		r.Tell(r.pid, deliveries(3, 9, "100.2", "101.1", "101.4"))
-		r.Tell(r.pid, deliveries(2, 10, "103.1")) // an owner that was replaced
-		r.Tell(r.pid, deliveries(3, 10, "102.1"))
+		r.number = 8
+		r.joined(r.key, 100)
+		r.post("100.2", "101.1", "101.4")
+		late := deliveries("103.1") // of an owner that was replaced
+		late.Term, late.Number, late.Previous = 2, 10, 9
+		r.Tell(r.pid, late)
+		r.post("102.1")
 		r.want(t, "connected", "101.1", "101.4", "102.1")
 	})
 }
 
 func TestALostMessageIsReadFromTheLog(t *testing.T) {
 	run(t, connection.Begin{API: messages.Api_API_TWITTER}, func(r *rig) {
-		testkit.Expect[*messages.Join](r.key)
-		r.key.Reply(&messages.Joined{Position: 100, Term: 3, Number: 8})
-		r.Tell(r.pid, deliveries(3, 9, "101.1"))
+		r.number = 8
+		r.joined(r.key, 100)
+		r.post("101.1")
+		r.number++ // one is lost
 		r.history.add(101, 1, 2)
 		r.history.add(102, 1)
-		r.history.add(103, 1)
-		r.Tell(r.pid, deliveries(3, 11, "103.1")) // 10 is missing
-		r.Settle()
-		testkit.Expect[*messages.AskQueries](r.key)
-		r.key.Reply(&messages.Queries{Queries: []*messages.Query{{K: 1}}})
-		r.answerVoids(103)
-		testkit.Expect[*messages.Join](r.key)
-		r.key.Reply(&messages.Joined{Position: 103, Term: 3, Number: 11})
-		r.Tell(r.pid, deliveries(3, 12, "104.1"))
+		r.post("103.1")
+		r.answerVoids(110)
+		r.answerQueries()
+		r.post("104.1")
 		r.want(t, "connected", "101.1", "101.2", "102.1", "103.1", "104.1")
+		if last := r.history.requests[len(r.history.requests)-1]; last.Through != 102 {
+			t.Fatalf("read through %d, want 102", last.Through)
+		}
+		r.key.ExpectNoMessage(0) // it was joined all the time
 	})
 }
 
@@ -300,9 +351,8 @@ func TestResumeBetweenTwoFramesOfOnePost(t *testing.T) {
 		r.history.add(49, 1)
 		r.history.add(50, 1, 2, 3)
 		r.history.add(60, 1)
-		testkit.Expect[*messages.AskQueries](r.key)
-		r.key.Reply(&messages.Queries{})
 		r.answerVoids(70)
+		r.answerQueries()
 		r.want(t, "connected", "50.3", "60.1")
 	})
 }
@@ -314,10 +364,9 @@ func TestTheSeamLosesAndRepeatsNothing(t *testing.T) {
 			r.history.add(p)
 		}
 		r.answerVoids(15)
-		testkit.Expect[*messages.Join](r.router)
-		r.Tell(r.pid, deliveries(0, 0, "19.0")) // live already, and behind Q as well
-		r.router.Reply(&messages.Joined{Position: 18})
-		r.Tell(r.pid, deliveries(0, 0, "19.0", "20.0"))
+		r.deliver("19.0") // live already, and in the log as well
+		r.joined(r.router, 18)
+		r.deliver("19.0", "20.0")
 		r.answerVoids(21)
 		r.want(t, "connected", "subscribed x", "11.0", "12.0", "13.0", "14.0", "15.0", "16.0", "17.0", "18.0", "19.0", "20.0")
 		if last := r.history.requests[len(r.history.requests)-1]; last.Through != 18 {
@@ -349,7 +398,7 @@ func TestReplayWaitsForTheSocket(t *testing.T) {
 		if seen != 2000+2 {
 			t.Fatalf("the client saw %d frames, want 2,002", seen)
 		}
-		testkit.Expect[*messages.Join](r.router)
+		testkit.FishFor[*messages.Join](r.router)
 	})
 }
 
@@ -358,11 +407,10 @@ func TestTrimmedCursorIsToldAndGoesLive(t *testing.T) {
 	run(t, cfg, func(r *rig) {
 		r.history.first = 500
 		r.answerVoids(1000)
-		testkit.Expect[*messages.Join](r.router)
-		r.router.Reply(&messages.Joined{Position: 1000})
-		r.Tell(r.pid, deliveries(0, 0, "1001.0"))
+		r.joined(r.router, 1000)
+		r.deliver("1001.0")
 		r.want(t, "connected", "subscribed ",
-			"error: cursor is older than what is kept; the first position still held is 500; live events follow", "1001.0")
+			"error: cursor is older than what is kept; the first position still held is 500; live events follow", "cursor 1000", "1001.0")
 	})
 }
 
@@ -388,10 +436,8 @@ func TestReplayFailuresAreRetriedThenSaid(t *testing.T) {
 func TestCreditIsNeverOverdrawn(t *testing.T) {
 	cfg := connection.Begin{API: messages.Api_API_NEWSRANK, Metered: true, Filters: newsrank()}
 	run(t, cfg, func(r *rig) {
-		testkit.Expect[*messages.Join](r.router)
-		r.router.Reply(&messages.Joined{Position: 1})
-		r.Settle()
-		r.Tell(r.pid, deliveries(0, 0, "2.0", "3.0", "4.0"))
+		r.joined(r.router, 1)
+		r.deliver("2.0", "3.0", "4.0")
 		r.want(t, "subscribed ")
 		testkit.Expect[*messages.AskCredit](r.key)
 		r.key.Reply(&messages.CreditGranted{Amount: 2})
@@ -401,9 +447,8 @@ func TestCreditIsNeverOverdrawn(t *testing.T) {
 			t.Fatalf("reported %d used, want 2", ask.GetUsed())
 		}
 		r.Tell(r.pid, newsrank("later"))
-		testkit.Expect[*messages.Join](r.router)
-		r.router.Reply(&messages.Joined{Position: 4})
-		r.Tell(r.pid, deliveries(0, 0, "5.0"))
+		r.joined(r.router, 4)
+		r.deliver("5.0")
 		r.want(t)
 		r.key.Request(r.pid, &messages.CreditGranted{Amount: 1})
 		r.want(t, "4.0", "subscribed later")
@@ -425,11 +470,9 @@ func TestCreditIsNeverOverdrawn(t *testing.T) {
 
 func TestASlowConsumerIsEndedAndGivesItsSlotBack(t *testing.T) {
 	run(t, connection.Begin{API: messages.Api_API_KITE}, func(r *rig) {
-		testkit.Expect[*messages.Join](r.router)
-		r.router.Reply(&messages.Joined{Position: 1})
-		r.Settle()
+		r.joined(r.router, 1)
 		r.socket.bound = 1
-		r.Tell(r.pid, deliveries(0, 0, "2.0", "3.0"))
+		r.deliver("2.0", "3.0")
 		r.Settle()
 		if r.socket.ended != "END_SLOW" {
 			t.Fatalf("ended %q", r.socket.ended)
@@ -441,8 +484,11 @@ func TestASlowConsumerIsEndedAndGivesItsSlotBack(t *testing.T) {
 
 func TestNoPongForTwoIntervalsEndsTheConnection(t *testing.T) {
 	run(t, connection.Begin{API: messages.Api_API_TWITTER}, func(r *rig) {
+		r.joined(r.key, 100)
 		for range 10 { // a client that answers stays, with no post at all
 			r.Advance(30 * time.Second)
+			ask := testkit.FishFor[*messages.AskThrough](r.key)
+			r.key.Reply(&messages.Through{Position: 100, Join: ask.GetJoin(), Term: 3})
 			r.socket.heard = r.Clock.Now()
 		}
 		if r.socket.ended != "" {
@@ -504,18 +550,22 @@ func TestTwentyInvalidMessagesInAMinuteEndNewsrankOnly(t *testing.T) {
 func TestIdleCursorKeepsAPlaceNearTheHead(t *testing.T) {
 	cfg := connection.Begin{API: messages.Api_API_KITE, Cursors: true}
 	run(t, cfg, func(r *rig) {
-		testkit.Expect[*messages.Join](r.router)
-		r.router.Reply(&messages.Joined{Position: 100})
-		r.Settle()
-		r.Tell(r.pid, deliveries(0, 0, "101.0"))
-		r.Advance(29 * time.Second)
+		r.joined(r.router, 100)
+		r.deliver("101.0")
+		prove := func(at messages.Position) {
+			ask := testkit.FishFor(r.router, func(*messages.AskThrough) bool { return true })
+			r.router.Reply(&messages.Through{Position: uint64(at), Join: ask.GetJoin(), Number: r.number})
+			r.Settle()
+		}
+		r.want(t, "connected", "cursor 100", "101.0")
+		r.Advance(29 * time.Second) // a ping's proof came and went
 		r.socket.heard = r.Clock.Now()
-		r.want(t, "connected", "101.0")
-		r.Advance(31 * time.Second)
-		testkit.FishFor(r.router, func(*messages.AskThrough) bool { return true })
-		r.router.Reply(&messages.Through{Position: 900})
+		prove(500)
+		r.want(t)
+		r.Advance(time.Second)
+		prove(900)
 		r.want(t, "cursor 900")
-		r.Tell(r.pid, deliveries(0, 0, "850.0", "901.0"))
+		r.deliver("850.0", "901.0")
 		r.want(t, "901.0")
 	})
 }
@@ -527,11 +577,10 @@ func TestAFailureReleasesEverything(t *testing.T) {
 		parent := k.Supervisor(actor.NewOneForOneStrategy(0, 0, func(any) actor.Directive { return actor.StopDirective }))
 		pid := parent.SpawnProps("connection", connection.Props(config(k, router, key, &history{})))
 		k.Tell(pid, &connection.Begin{ID: "c1", KeyID: "key-1", API: messages.Api_API_KITE, Socket: s})
-		testkit.Expect[*messages.Join](router)
-		router.Reply(&messages.Joined{Position: 1})
-		k.Settle()
+		r := &rig{Kit: k, router: router, pid: pid}
+		r.joined(router, 1)
 		s.panics = true
-		k.Tell(pid, deliveries(0, 0, "2.0"))
+		r.deliver("2.0")
 		k.Settle()
 		testkit.FishFor(router, func(m *messages.Leave) bool { return m.GetConnectionId() == "c1" })
 		testkit.FishFor(key, func(m *messages.Release) bool { return m.GetConnectionId() == "c1" })

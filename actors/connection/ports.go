@@ -2,13 +2,13 @@ package connection
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/birdwire/birdwire/actors"
+	"github.com/birdwire/birdwire/actors/engine/follow"
 	"github.com/birdwire/birdwire/messages"
 )
 
@@ -32,33 +32,10 @@ type Socket interface {
 
 // Replays reads the log for a client that comes back. Called inside a Worker.
 type Replays interface {
-	Replay(ctx context.Context, r ReplayRequest) (ReplayResult, error)
+	// Replay: *follow.TrimmedError where the log no longer holds what is asked
+	// for, *follow.QueryError where the query cannot be understood.
+	Replay(ctx context.Context, r follow.Request) (follow.Result, error)
 }
-
-// ReplayRequest asks for what matched after From and at or before Through.
-type ReplayRequest struct {
-	Queries    []*messages.Query
-	From       messages.Position
-	Through    messages.Position
-	Voids      []uint64          // repeats in (VoidsSince, Through], ascending
-	VoidsSince messages.Position // before it the log itself must say what repeats
-	Frames     int               // read at most
-	Deliveries int               // found at most, about
-}
-
-// ReplayResult is what was found up to Through, which may lie before the one asked.
-type ReplayResult struct {
-	Deliveries []*messages.Delivery
-	Lost       []messages.Lost // stretches up to Through whose events will never come
-	Through    messages.Position
-}
-
-// TrimmedError: the log no longer holds what was asked for.
-type TrimmedError struct{ First messages.Position }
-
-func (*TrimmedError) Error() string { return "the log no longer holds that position" }
-
-var errReplayPanicked = errors.New("replay panicked")
 
 // Config is what all connections of a node share.
 type Config struct {
@@ -75,11 +52,11 @@ type Config struct {
 	PingEvery      time.Duration // default 30 s
 	IdleCursor     time.Duration // default 30 s
 	FirstSubscribe time.Duration // kite's wait on resume, default 1 s
-	HeldMax        int           // deliveries held between Join and Q or waiting for credit; default 8,192
-	ReplayFrames   int           // frames a reading, default 512
-	ReplayFound    int           // deliveries a reading, about; default 512
 	ReplayTimeout  time.Duration // default 20 s
 	InvalidMax     int           // newsrank: invalid messages a minute, default 20
+	HeldMost       int           // deliveries that wait for credit, default 8,192
+	HeldBytes      int           // of the events in them, default 4 MiB
+	Follow         follow.Config // its bounds; Lanes is the package's own
 }
 
 func (c Config) withDefaults() Config {
@@ -92,18 +69,20 @@ func (c Config) withDefaults() Config {
 	set(&c.IdleCursor, 30*time.Second)
 	set(&c.FirstSubscribe, time.Second)
 	set(&c.ReplayTimeout, 20*time.Second)
-	if c.HeldMax == 0 {
-		c.HeldMax = 8192
-	}
-	if c.ReplayFrames == 0 {
-		c.ReplayFrames = 512
-	}
-	if c.ReplayFound == 0 {
-		c.ReplayFound = 512
-	}
 	if c.InvalidMax == 0 {
 		c.InvalidMax = 20
 	}
+	if c.HeldMost == 0 {
+		c.HeldMost = 8192
+	}
+	if c.HeldBytes == 0 {
+		c.HeldBytes = 4 << 20
+	}
+	if c.Follow.ReadWithin == 0 {
+		c.Follow.ReadWithin = c.ReplayTimeout + 10*time.Second // the answer of a worker that is late is no loss
+	}
+	c.Follow.Lanes = int(laneKey) // a key's deliveries name no join
+	c.Follow = c.Follow.WithDefaults()
 	return c
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/birdwire/birdwire/actors/apikey"
+	"github.com/birdwire/birdwire/actors/engine/follow"
 	"github.com/birdwire/birdwire/actors/router/replay"
 	"github.com/birdwire/birdwire/messages"
 )
@@ -22,15 +23,15 @@ func (h history) Newest(ctx context.Context, queries []*messages.Query, most int
 	if err != nil || last < first {
 		return nil, err
 	}
-	request := replay.Request{Queries: queries, Through: messages.EndOf(last), Frames: 256, Deliveries: 1 << 20}
+	request := follow.Request{Queries: queries, Through: messages.EndOf(last), Frames: 256, Found: 1 << 20}
 	if last > historyFrames && last-historyFrames > first {
-		request.From = messages.EndOf(last - historyFrames)
+		request.After = follow.End(messages.EndOf(last - historyFrames))
 	}
 	// Repeats before this stretch are taken for new ones: a record that shows
 	// one post twice is worth less than the window that would have to be read.
-	request.VoidsSince = request.From
+	request.VoidsSince = request.From()
 	newest := newestOf{most: most, byQuery: map[uint32]int{}}
-	for request.From < request.Through {
+	for request.From() < request.Through {
 		result, err := replay.Run(ctx, h.log, request)
 		if ctx.Err() != nil {
 			break
@@ -39,7 +40,7 @@ func (h history) Newest(ctx context.Context, queries []*messages.Query, most int
 			return nil, err
 		}
 		newest.add(result.Deliveries)
-		request.From = result.Through
+		request.After = follow.End(result.Through)
 	}
 	return newest.list(), nil
 }

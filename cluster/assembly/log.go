@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/birdwire/birdwire/actors/connection"
+	"github.com/birdwire/birdwire/actors/engine/follow"
 	"github.com/birdwire/birdwire/actors/journal"
 	"github.com/birdwire/birdwire/actors/router/replay"
 	"github.com/birdwire/birdwire/actors/source"
@@ -120,11 +121,6 @@ type replays struct{ log Log }
 
 var _ connection.Replays = replays{}
 
-func (r replays) Replay(ctx context.Context, q connection.ReplayRequest) (connection.ReplayResult, error) {
-	result, err := replay.Run(ctx, r.log, replay.Request(q))
-	var trimmed *replay.TrimmedError
-	if errors.As(err, &trimmed) {
-		return connection.ReplayResult{}, &connection.TrimmedError{First: trimmed.First}
-	}
-	return connection.ReplayResult(result), err
+func (r replays) Replay(ctx context.Context, q follow.Request) (follow.Result, error) {
+	return replay.Run(ctx, r.log, q)
 }

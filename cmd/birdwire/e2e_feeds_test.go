@@ -210,6 +210,7 @@ func TestFeedsSurviveARestart(t *testing.T) {
 	k := f.key(t, "pro").Key
 	c := f.dial(t, kitePath+k+"&resume=new")
 	c.expect(kiteConnected)
+	c.begins()
 	if i := f.item("RSS", "create"); i.Title != "one" {
 		t.Fatalf("%+v", i)
 	}

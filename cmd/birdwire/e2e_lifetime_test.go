@@ -136,6 +136,7 @@ func TestDamagedFolder(t *testing.T) {
 	pusher, k := s.pusher(t), s.key(t, "pro").Key
 	c := s.dial(t, kitePath+k+"&resume=new")
 	c.expect(kiteConnected)
+	c.begins()
 	s.push(t, client.Articles, pusher, article("one", "a"))
 	cursor := c.event().Cursor
 	s.push(t, client.Articles, pusher, article("two", "a"), article("three", "a"))

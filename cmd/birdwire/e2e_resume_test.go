@@ -24,11 +24,14 @@ func TestResumeOverARestart(t *testing.T) {
 
 	twitter, kite, newsrank := s.dial(t, twitterPath+k.Key+"&resume=new"), s.dial(t, kitePath+k.Key+"&resume=new"), s.dial(t, newsrankPath+k.Key+"&resume=new")
 	twitter.read("connected", nil)
+	twitter.begins()
 	kite.expect(kiteConnected)
+	kite.begins()
 	kite.send(subscribe)
 	kite.expect(answered)
 	newsrank.send(subscribe)
 	newsrank.expect(newsrankSubscribed)
+	newsrank.begins()
 	s.push(t, client.Posts, pusher, post("1", "ada", "a post"))
 	s.push(t, client.Articles, pusher, article("one", "a"))
 	atTwitter, atKite, atNewsrank := twitter.event().Cursor, kite.event().Cursor, newsrank.event().Cursor
@@ -78,6 +81,7 @@ func TestResumeWithoutASubscribe(t *testing.T) {
 	pusher, k := s.pusher(t), s.key(t, "pro").Key
 	c := s.dial(t, kitePath+k+"&resume=new")
 	c.expect(kiteConnected)
+	c.begins()
 	c.send(`{"type":"unsubscribe"}`)
 	c.expect(subscribedAll)
 	s.push(t, client.Articles, pusher, article("one", "a"), article("two", "b"), article("three", "c"))
@@ -86,6 +90,36 @@ func TestResumeWithoutASubscribe(t *testing.T) {
 	c.expect(kiteConnected)
 	if got := whats(c.until("three")); fmt.Sprint(got) != "[create two create three]" {
 		t.Fatalf("resumed with %v", got)
+	}
+}
+
+// TestAPlaceBeforeTheFirstEvent: a client that asks for cursors and stops
+// before anything matched goes on from where it began.
+func TestAPlaceBeforeTheFirstEvent(t *testing.T) {
+	t.Parallel()
+	s := start(t, "")
+	pusher, k := s.pusher(t), s.key(t, "pro")
+	makeRule(t, s.owner(t, k), "all", "post")
+	subscribe := newsrankSubscribe(`{"categories":["a"]}`)
+	twitter, kite, newsrank := s.dial(t, twitterPath+k.Key+"&resume=new"), s.dial(t, kitePath+k.Key+"&resume=new"), s.dial(t, newsrankPath+k.Key+"&resume=new")
+	twitter.read("connected", nil)
+	kite.expect(kiteConnected)
+	newsrank.send(subscribe)
+	newsrank.expect(newsrankSubscribed)
+	var at []string
+	for _, c := range []*socket{twitter, kite, newsrank} {
+		at = append(at, c.begins())
+		_ = c.conn.CloseNow()
+	}
+	s.push(t, client.Posts, pusher, post("1", "ada", "a post"))
+	s.push(t, client.Articles, pusher, article("one", "a"))
+	twitter, kite, newsrank = s.dial(t, twitterPath+k.Key+"&resume="+at[0]), s.dial(t, kitePath+k.Key+"&resume="+at[1]), s.dial(t, newsrankPath+k.Key+"&resume="+at[2])
+	twitter.read("connected", nil)
+	kite.expect(kiteConnected)
+	newsrank.send(subscribe)
+	newsrank.expect(newsrankSubscribed)
+	if a, b, c := twitter.event(), kite.event(), newsrank.event(); a.TweetID != "1" || b.Item.Title != "one" || c.Data.Title != "one" {
+		t.Fatalf("then came %s, %s and %s", a.what(), b.what(), c.what())
 	}
 }
 
@@ -106,6 +140,7 @@ func TestCursorsThatCannotBeServed(t *testing.T) {
 
 	c := s.dial(t, twitterPath+k.Key+"&resume=new")
 	c.read("connected", nil)
+	c.begins()
 	s.push(t, client.Posts, pusher, post("first", "ada", "a post"))
 	cursor := c.event().Cursor
 	epoch, place, _ := strings.Cut(cursor, "-")
@@ -118,6 +153,7 @@ func TestCursorsThatCannotBeServed(t *testing.T) {
 		if !strings.Contains(e.Message, want) || !firstHeld.MatchString(e.Message) {
 			t.Fatalf("%s: %q; want that it %s, and the first position still held", name, e.Message, want)
 		}
+		c.begins()
 		id := "after-one-" + name
 		s.push(t, client.Posts, pusher, post(id, "ada", "a post"))
 		if e := c.event(); e.TweetID != id {
@@ -143,9 +179,11 @@ func TestCursorsThatCannotBeServed(t *testing.T) {
 	kite, newsrank := s.dial(t, kitePath+k.Key+"&resume=other-1.0"), s.dial(t, newsrankPath+k.Key+"&resume="+cursor)
 	kite.expect(kiteConnected)
 	kite.read("error", nil)
+	kite.begins()
 	newsrank.send(newsrankSubscribe("{}"))
 	newsrank.expect(newsrankSubscribed)
 	newsrank.read("error", nil)
+	newsrank.begins()
 	kite.send(`{"type":"unsubscribe"}`)
 	kite.expect(subscribedAll)
 	s.push(t, client.Articles, pusher, article("now", "a"))
@@ -172,6 +210,7 @@ func TestResumeWhileEventsFlow(t *testing.T) {
 		return c
 	}
 	live := resumed(keys[0], "new")
+	live.begins()
 
 	stop := make(chan struct{})
 	var pushing sync.WaitGroup

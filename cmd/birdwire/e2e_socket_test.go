@@ -98,6 +98,17 @@ func (c *socket) read(kind string, into any) (raw string) {
 	return raw
 }
 
+// begins wants the frame that says where the client begins, and returns the cursor.
+func (c *socket) begins() string {
+	c.t.Helper()
+	var e event
+	c.read("cursor", &e)
+	if e.Cursor == "" {
+		c.t.Fatal("a cursor frame without a cursor")
+	}
+	return e.Cursor
+}
+
 // send sends one text frame.
 func (c *socket) send(frame string) {
 	c.t.Helper()

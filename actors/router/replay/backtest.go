@@ -40,7 +40,7 @@ const slackMs = 60_000
 // report is told the tally at every frame, and an error of its ends the run,
 // as does ctx. What retention takes while the run goes on is passed over.
 func (b Backtest) Run(ctx context.Context, log Log, report func(Tally) error) (Tally, error) {
-	queries, err := newQueries([]*messages.Query{b.Query})
+	queries, err := newQueries([]*messages.Query{b.Query}, false)
 	if err != nil {
 		return Tally{}, err
 	}

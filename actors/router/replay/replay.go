@@ -12,6 +12,9 @@ import (
 	"io"
 	"slices"
 
+	"google.golang.org/protobuf/proto"
+
+	"github.com/birdwire/birdwire/actors/engine/follow"
 	"github.com/birdwire/birdwire/actors/engine/repeat"
 	"github.com/birdwire/birdwire/actors/engine/rule"
 	"github.com/birdwire/birdwire/actors/router/index"
@@ -49,58 +52,32 @@ func (e Entry) lost() (messages.Lost, bool) {
 	return l, e.Frame == nil && e.Loss != messages.NotLost
 }
 
-// Request asks for what the queries want in (From, Through], each of them in
-// the stretch for which it holds.
-type Request struct {
-	Queries    []*messages.Query
-	From       messages.Position
-	Through    messages.Position
-	Voids      []uint64          // repeats in (VoidsSince, Through], ascending
-	VoidsSince messages.Position // repeats before it are found by reading the window
-	Frames     int               // read at most
-	Deliveries int               // found at most, about: a frame is not cut in two
-}
-
-// Result is what was found, through Through: the end of the last frame read,
-// or the request's where the log ended.
-type Result struct {
-	Deliveries []*messages.Delivery
-	Lost       []messages.Lost // stretches in (From, Through] whose events will never come
-	Through    messages.Position
-}
-
-// TrimmedError: the log no longer holds the event after From.
-type TrimmedError struct{ First messages.Position }
-
-func (e *TrimmedError) Error() string {
-	return fmt.Sprintf("the log begins at position %d", e.First)
-}
-
 // Run does one request.
-func Run(ctx context.Context, log Log, r Request) (Result, error) {
+func Run(ctx context.Context, log Log, r follow.Request) (follow.Result, error) {
+	queries, err := newQueries(r.Queries, true)
+	if err != nil {
+		return follow.Result{}, err
+	}
 	first, _, err := log.Bounds(ctx)
 	if err != nil {
-		return Result{}, fmt.Errorf("replay: bounds: %w", err)
+		return follow.Result{}, fmt.Errorf("replay: bounds: %w", err)
 	}
-	begin := (r.From + 1).Sequence()
-	if r.From > 0 && begin < first {
-		return Result{}, &TrimmedError{First: messages.At(first, 0)}
-	}
-	queries, err := newQueries(r.Queries)
-	if err != nil {
-		return Result{}, err
+	from := r.From()
+	begin := (from + 1).Sequence()
+	if from > 0 && begin < first {
+		return follow.Result{}, &follow.TrimmedError{First: messages.At(first, 0)}
 	}
 	voids, err := newVoids(ctx, log, r, first)
 	if err != nil {
-		return Result{}, err
+		return follow.Result{}, err
 	}
 	start := max(begin, first, 1)
 	frames, err := log.Read(ctx, start)
 	if err != nil {
-		return Result{}, fmt.Errorf("replay: read from %d: %w", start, err)
+		return follow.Result{}, fmt.Errorf("replay: read from %d: %w", start, err)
 	}
 	defer frames.Close()
-	result := Result{Through: r.From}
+	result, bytes := follow.Result{Through: from}, 0
 	for range max(r.Frames, 1) {
 		entry, err := frames.Next(ctx)
 		if errors.Is(err, io.EOF) {
@@ -108,10 +85,10 @@ func Run(ctx context.Context, log Log, r Request) (Result, error) {
 			return result, nil
 		}
 		if err != nil {
-			return Result{}, fmt.Errorf("replay: %w", err)
+			return follow.Result{}, fmt.Errorf("replay: %w", err)
 		}
 		if lost, ok := entry.lost(); ok && lost.From <= r.Through {
-			lost.From, lost.To = max(lost.From, r.From+1), min(lost.To, r.Through)
+			lost.From, lost.To = max(lost.From, from+1), min(lost.To, r.Through)
 			result.Lost = append(result.Lost, lost)
 		}
 		if entry.Sequence > r.Through.Sequence() {
@@ -120,13 +97,17 @@ func Run(ctx context.Context, log Log, r Request) (Result, error) {
 		}
 		for i, e := range entry.Frame.GetEvents() {
 			p := messages.At(entry.Sequence, i)
-			if voids.repeat(p, e.GetId()) || p <= r.From || p > r.Through {
+			if voids.repeat(p, e.GetId()) || p <= from || p > r.Through {
 				continue
 			}
+			found := len(result.Deliveries)
 			result.Deliveries = queries.deliver(result.Deliveries, p, e)
+			if len(result.Deliveries) > found {
+				bytes += proto.Size(e)
+			}
 		}
 		result.Through = min(messages.EndOf(entry.Sequence), r.Through)
-		if result.Through == r.Through || len(result.Deliveries) >= r.Deliveries {
+		if result.Through == r.Through || len(result.Deliveries) >= r.Found || r.Bytes > 0 && bytes >= r.Bytes {
 			break
 		}
 	}
@@ -140,7 +121,10 @@ type queries struct {
 	matcher  match.Matcher
 }
 
-func newQueries(all []*messages.Query) (*queries, error) {
+// newQueries compiles them. Of a key's, those that do not compile may be left
+// out: a newer version of the language has accepted them, and the router has
+// left them out too, and said so.
+func newQueries(all []*messages.Query, leaveOut bool) (*queries, error) {
 	x := index.New(index.Config{})
 	sorted := slices.Clone(all)
 	slices.SortFunc(sorted, func(a, b *messages.Query) int {
@@ -148,11 +132,11 @@ func newQueries(all []*messages.Query) (*queries, error) {
 	})
 	for i, q := range sorted {
 		compiled, err := rule.Compile(q)
-		if err != nil {
-			return nil, fmt.Errorf("replay: query %d: %w", q.GetK(), err)
+		if err == nil {
+			err = x.Put(index.ID(i), compiled)
 		}
-		if err := x.Put(index.ID(i), compiled); err != nil {
-			return nil, fmt.Errorf("replay: query %d: %w", q.GetK(), err)
+		if err != nil && (q.GetK() == 0 || !leaveOut) {
+			return nil, &follow.QueryError{Err: fmt.Errorf("replay: %w", err)}
 		}
 	}
 	return &queries{all: sorted, snapshot: x.Snapshot()}, nil
@@ -185,12 +169,12 @@ type voids struct {
 	window *repeat.Window
 }
 
-func newVoids(ctx context.Context, log Log, r Request, first uint64) (*voids, error) {
+func newVoids(ctx context.Context, log Log, r follow.Request, first uint64) (*voids, error) {
 	v := &voids{known: r.Voids, since: r.VoidsSince}
-	if r.From >= r.VoidsSince {
+	if r.From() >= r.VoidsSince {
 		return v, nil
 	}
-	window, err := WindowBefore(ctx, log, (r.From + 1).Sequence(), first)
+	window, err := WindowBefore(ctx, log, (r.From() + 1).Sequence(), first)
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/birdwire/birdwire/actors/engine/follow"
 	"github.com/birdwire/birdwire/actors/engine/repeat"
 	"github.com/birdwire/birdwire/actors/router/replay"
 	"github.com/birdwire/birdwire/messages"
@@ -64,18 +65,18 @@ func names(ds []*messages.Delivery) (list []string) {
 }
 
 // all reads in stretches, as a connection does.
-func all(t *testing.T, log replay.Log, r replay.Request) (ds []*messages.Delivery) {
+func all(t *testing.T, log replay.Log, r follow.Request) (ds []*messages.Delivery) {
 	t.Helper()
-	for r.From < r.Through {
+	for r.From() < r.Through {
 		result, err := replay.Run(context.Background(), log, r)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if result.Through <= r.From {
-			t.Fatalf("a stretch from %d ended at %d: no progress", r.From, result.Through)
+		if result.Through <= r.From() {
+			t.Fatalf("a stretch from %d ended at %d: no progress", r.From(), result.Through)
 		}
 		ds = append(ds, result.Deliveries...)
-		r.From = result.Through
+		r.After = follow.End(result.Through)
 	}
 	return ds
 }
@@ -100,8 +101,8 @@ func TestStretchesTogetherAreTheWhole(t *testing.T) {
 	}
 	for _, frames := range []int{1, 7, 1000} {
 		for _, deliveries := range []int{1, 10, 1000} {
-			got := all(t, log, replay.Request{
-				Queries: rules("moon", "sun"), Through: messages.EndOf(60), Frames: frames, Deliveries: deliveries,
+			got := all(t, log, follow.Request{
+				Queries: rules("moon", "sun"), Through: messages.EndOf(60), Frames: frames, Found: deliveries,
 			})
 			if !slices.Equal(names(got), want) {
 				t.Fatalf("stretches of %d frames and %d deliveries: %d deliveries, want %d", frames, deliveries, len(got), len(want))
@@ -114,7 +115,7 @@ func TestAQueryIsNotDeliveredThePast(t *testing.T) {
 	log := &plainLog{first: 1, frames: []*messages.Frame{{Events: []*messages.Event{post("a", "moon"), post("b", "moon")}}, {Events: []*messages.Event{post("c", "moon")}}}}
 	queries := rules("moon", "moon")
 	queries[1].After = uint64(messages.At(1, 0))
-	got := all(t, log, replay.Request{Queries: queries, Through: messages.EndOf(2), Frames: 10, Deliveries: 10})
+	got := all(t, log, follow.Request{Queries: queries, Through: messages.EndOf(2), Frames: 10, Found: 10})
 	if want := []string{"a.1", "b.1", "b.2", "c.1", "c.2"}; !slices.Equal(names(got), want) {
 		t.Fatalf("replayed %v, want %v", names(got), want)
 	}
@@ -125,8 +126,8 @@ func TestFromAndThroughBound(t *testing.T) {
 		{Events: []*messages.Event{post("a", "moon"), post("b", "moon")}},
 		{Events: []*messages.Event{post("c", "moon"), post("d", "moon")}},
 	}}
-	got := all(t, log, replay.Request{
-		Queries: rules("moon"), From: messages.At(1, 0), Through: messages.At(2, 0), Frames: 10, Deliveries: 10,
+	got := all(t, log, follow.Request{
+		Queries: rules("moon"), After: follow.End(messages.At(1, 0)), Through: messages.At(2, 0), Frames: 10, Found: 10,
 	})
 	if want := []string{"b.1", "c.1"}; !slices.Equal(names(got), want) {
 		t.Fatalf("replayed %v, want %v", names(got), want)
@@ -158,8 +159,8 @@ func TestRepeatsFromTheLogAndFromTheRouter(t *testing.T) {
 	from := messages.At(frames-20, 5)
 	for _, since := range []messages.Position{0, messages.At(frames-10, 100), messages.EndOf(frames)} {
 		i, _ := slices.BinarySearch(voids, uint64(since)+1)
-		got := all(t, log, replay.Request{
-			Queries: rules("moon"), From: from, Through: messages.EndOf(frames), Frames: 9, Deliveries: 1 << 20,
+		got := all(t, log, follow.Request{
+			Queries: rules("moon"), After: follow.End(from), Through: messages.EndOf(frames), Frames: 9, Found: 1 << 20,
 			Voids: voids[i:], VoidsSince: since,
 		})
 		j, _ := slices.BinarySearch(fresh, from+1)
@@ -177,10 +178,10 @@ func TestRepeatsFromTheLogAndFromTheRouter(t *testing.T) {
 func TestTrimmed(t *testing.T) {
 	log := &plainLog{first: 10, frames: []*messages.Frame{{Events: []*messages.Event{post("a", "moon")}}}}
 	run := func(from messages.Position) error {
-		_, err := replay.Run(context.Background(), log, replay.Request{Queries: rules("moon"), From: from, Through: messages.EndOf(10), Frames: 1, Deliveries: 1})
+		_, err := replay.Run(context.Background(), log, follow.Request{Queries: rules("moon"), After: follow.End(from), Through: messages.EndOf(10), Frames: 1, Found: 1})
 		return err
 	}
-	var trimmed *replay.TrimmedError
+	var trimmed *follow.TrimmedError
 	if err := run(messages.At(8, 3)); !errors.As(err, &trimmed) || trimmed.First != messages.At(10, 0) {
 		t.Errorf("from before the first frame: %v", err)
 	}
@@ -196,7 +197,7 @@ func TestRankedListsAreFilteredEntryByEntry(t *testing.T) {
 	log := &plainLog{first: 1, frames: []*messages.Frame{{Events: []*messages.Event{event}}}}
 	for category, want := range map[string][]uint64{"business": {1, 3}, "health": {2}, "sports": nil} {
 		q := &messages.Query{Want: &messages.Query_Newsrank{Newsrank: &messages.NewsrankFilters{Categories: []string{category}}}}
-		got := all(t, log, replay.Request{Queries: []*messages.Query{q}, Through: messages.EndOf(1), Frames: 1, Deliveries: 1})
+		got := all(t, log, follow.Request{Queries: []*messages.Query{q}, Through: messages.EndOf(1), Frames: 1, Found: 1})
 		var ids []uint64
 		for _, d := range got {
 			for _, c := range d.GetEvent().GetClustersRanked().GetClusters() {
@@ -220,8 +221,8 @@ func TestReplayTellsWhatIsLost(t *testing.T) {
 		}
 		log.frames = append(log.frames, frame)
 	}
-	request := replay.Request{Queries: rules("moon"), From: messages.At(10, 1), Through: messages.EndOf(15), Frames: 100, Deliveries: 100}
-	request.VoidsSince = request.From
+	request := follow.Request{Queries: rules("moon"), After: follow.End(messages.At(10, 1)), Through: messages.EndOf(15), Frames: 100, Found: 100}
+	request.VoidsSince = request.From()
 	got, err := replay.Run(context.Background(), log, request)
 	if err != nil {
 		t.Fatal(err)
@@ -234,8 +235,8 @@ func TestReplayTellsWhatIsLost(t *testing.T) {
 		t.Errorf("lost %v and %d deliveries through %d; want %v and 4", got.Lost, len(got.Deliveries), got.Through, want)
 	}
 	// A client in the middle of what is gone is told of what it did not have.
-	request.From, request.Through = messages.At(11, 7), messages.At(11, 9)
-	request.VoidsSince = request.From
+	request.After, request.Through = follow.End(messages.At(11, 7)), messages.At(11, 9)
+	request.VoidsSince = request.From()
 	got, err = replay.Run(context.Background(), log, request)
 	if want := []messages.Lost{{From: messages.At(11, 8), To: messages.At(11, 9), Why: messages.Damaged}}; err != nil || !slices.Equal(got.Lost, want) {
 		t.Errorf("lost %v, %v; want %v", got.Lost, err, want)

@@ -1,0 +1,199 @@
+package connection
+
+import (
+	"fmt"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/birdwire/birdwire/actors/engine/follow"
+	"github.com/birdwire/birdwire/messages"
+)
+
+// outlet holds what waits for the socket or for credit, in order: events, and
+// what is said between them. It is one pointer while nothing waits.
+type outlet struct{ waiting *waiting }
+
+type waiting struct {
+	items      []item
+	deliveries int // in them
+	bytes      int // of the live ones' events
+}
+
+// item is one of: deliveries, a subscription that took effect, an error to say.
+type item struct {
+	deliveries []*messages.Delivery
+	paced      bool // at the socket's pace, as what is read from the log
+	accepted   *follow.Subscription
+	said       string
+}
+
+const (
+	replayPending = 256 << 10 // bytes queued at the socket, past which what is read from the log waits
+	replayChunk   = 16        // deliveries between looks at the queue
+)
+
+func (o *outlet) empty() bool { return o.waiting == nil }
+
+// deliver hands on, after what waits. The slice may be shared.
+func (c *connection) deliver(ctx actor.Context, ds []*messages.Delivery, paced bool) {
+	if len(ds) == 0 || c.ended {
+		return
+	}
+	if c.outlet.empty() && !paced {
+		n := c.affordable(len(ds))
+		c.hand(ctx, ds[:n])
+		ds = ds[n:]
+	}
+	if len(ds) > 0 {
+		c.put(ctx, item{deliveries: ds, paced: paced})
+	}
+	c.askCredit(ctx)
+}
+
+// affordable spends credits for up to n deliveries and says for how many.
+func (c *connection) affordable(n int) int {
+	if !c.begun.Metered {
+		return n
+	}
+	return c.credit.Take(n)
+}
+
+// put passes an item on as far as it may go now. What is read from the log is
+// bounded by the reading; what is live and waits for credit is bounded here.
+func (c *connection) put(ctx actor.Context, i item) {
+	if c.ended {
+		return
+	}
+	if c.outlet.empty() {
+		c.outlet.waiting = &waiting{}
+	}
+	w := c.outlet.waiting
+	w.items = append(w.items, i)
+	w.deliveries += len(i.deliveries)
+	if !i.paced {
+		for _, d := range i.deliveries {
+			w.bytes += proto.Size(d.GetEvent())
+		}
+	}
+	c.pass(ctx)
+	if !c.outlet.empty() && !i.paced && (w.deliveries > c.cfg.HeldMost || w.bytes > c.cfg.HeldBytes) {
+		c.end(ctx, messages.EndReason_END_SLOW, "events come faster than credit is granted")
+	}
+}
+
+// drain passes on what waits, and lets a follower that waits for that go on.
+func (c *connection) drain(ctx actor.Context) {
+	c.pass(ctx)
+	c.askCredit(ctx)
+	if c.outlet.empty() && c.follower.Waits() && !c.ended {
+		c.step(ctx, follow.Taken{})
+	}
+}
+
+// pass hands on what waits, as far as the socket and the credit take it.
+func (c *connection) pass(ctx actor.Context) {
+	w := c.outlet.waiting
+	for w != nil && len(w.items) > 0 && !c.ended {
+		i := &w.items[0]
+		switch {
+		case len(i.deliveries) > 0:
+			if !c.passDeliveries(ctx, w, i) {
+				return
+			}
+			if len(i.deliveries) > 0 {
+				continue
+			}
+		case i.accepted != nil:
+			c.embeddings = i.accepted.Query.GetNewsrank().GetIncludeEmbeddings()
+			if s, ok := i.accepted.Tag.(*messages.ClientSubscribed); ok {
+				c.begun.Socket.Subscribed(s)
+			}
+		case i.said != "":
+			c.begun.Socket.Error(i.said)
+		}
+		w.items[0] = item{}
+		w.items = w.items[1:]
+	}
+	c.outlet.waiting = nil
+}
+
+// passDeliveries hands on some of an item; false where none may go now.
+func (c *connection) passDeliveries(ctx actor.Context, w *waiting, i *item) bool {
+	n := len(i.deliveries)
+	if i.paced {
+		if c.begun.Socket.Pending() > replayPending {
+			c.begun.Socket.NotifyDrained()
+			return false
+		}
+		n = min(n, replayChunk)
+	}
+	if n = c.affordable(n); n == 0 {
+		return false
+	}
+	now := i.deliveries[:n]
+	i.deliveries = i.deliveries[n:]
+	w.deliveries -= n
+	if !i.paced {
+		for _, d := range now {
+			w.bytes -= proto.Size(d.GetEvent())
+		}
+	}
+	c.hand(ctx, now)
+	return true
+}
+
+func (c *connection) hand(ctx actor.Context, ds []*messages.Delivery) {
+	if len(ds) == 0 || c.ended {
+		return
+	}
+	if !c.begun.Socket.Deliver(ds, c.begun.Cursors, c.embeddings) {
+		c.end(ctx, messages.EndReason_END_SLOW, "slow consumer")
+		return
+	}
+	c.last = c.cfg.Clock.Elapsed()
+}
+
+// reached: the client has everything at or before the position, but for what
+// waits. A client that resumes is told where it is when nothing has told it so
+// for a while, and at once where it begins.
+func (c *connection) reached(o follow.Reached) {
+	now := c.cfg.Clock.Elapsed()
+	if !c.begun.Cursors || !c.outlet.empty() || !o.First && now-c.last < c.cfg.IdleCursor {
+		return
+	}
+	c.begun.Socket.Cursor(o.Position)
+	c.last = now
+}
+
+// askCredit asks the key for more, where it is time to.
+func (c *connection) askCredit(ctx actor.Context) {
+	if c.ended || !c.begun.Metered {
+		return
+	}
+	waits := 0
+	if !c.outlet.empty() {
+		waits = c.outlet.waiting.deliveries
+	}
+	want, used, ask := c.credit.Ask(c.cfg.Clock.Elapsed(), waits)
+	if !ask {
+		return
+	}
+	ctx.Request(c.owner(), &messages.AskCredit{KeyId: c.begun.KeyID, ConnectionId: c.begun.ID, Want: want, Used: used})
+}
+
+// exhausted: what is left is spent; an event beyond it ends the connection. One
+// that is owed nothing stays, and asks again when the next event comes: the
+// quota may be raised, or the month turn.
+func (c *connection) exhausted(ctx actor.Context, m *messages.CreditExhausted) {
+	c.credit.Answered(0)
+	c.pass(ctx)
+	if !c.outlet.empty() && c.outlet.waiting.deliveries > 0 && c.credit.Empty() {
+		c.end(ctx, messages.EndReason_END_CREDITS,
+			fmt.Sprintf("the month's credits are used up: %d of %d", m.GetUsed(), m.GetLimit()))
+		return
+	}
+	if c.outlet.empty() && c.follower.Waits() && !c.ended {
+		c.step(ctx, follow.Taken{})
+	}
+}
