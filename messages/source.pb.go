@@ -71,6 +71,7 @@ type SourceDescribed struct {
 	Events        int64                  `protobuf:"varint,9,opt,name=events,proto3" json:"events,omitempty"`     // appended since the source started
 	Duplicates    int64                  `protobuf:"varint,10,opt,name=duplicates,proto3" json:"duplicates,omitempty"`
 	Url           string                 `protobuf:"bytes,11,opt,name=url,proto3" json:"url,omitempty"`
+	Warning       string                 `protobuf:"bytes,12,opt,name=warning,proto3" json:"warning,omitempty"` // what its operator has to know of what was read last; "" for nothing
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -182,12 +183,19 @@ func (x *SourceDescribed) GetUrl() string {
 	return ""
 }
 
+func (x *SourceDescribed) GetWarning() string {
+	if x != nil {
+		return x.Warning
+	}
+	return ""
+}
+
 var File_messages_source_proto protoreflect.FileDescriptor
 
 const file_messages_source_proto_rawDesc = "" +
 	"\n" +
 	"\x15messages/source.proto\x12\vbirdwire.v1\"\x10\n" +
-	"\x0eDescribeSource\"\xc0\x02\n" +
+	"\x0eDescribeSource\"\xda\x02\n" +
 	"\x0fSourceDescribed\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x16\n" +
@@ -204,7 +212,8 @@ const file_messages_source_proto_rawDesc = "" +
 	"duplicates\x18\n" +
 	" \x01(\x03R\n" +
 	"duplicates\x12\x10\n" +
-	"\x03url\x18\v \x01(\tR\x03urlB'Z%github.com/birdwire/birdwire/messagesb\x06proto3"
+	"\x03url\x18\v \x01(\tR\x03url\x12\x18\n" +
+	"\awarning\x18\f \x01(\tR\awarningB'Z%github.com/birdwire/birdwire/messagesb\x06proto3"
 
 var (
 	file_messages_source_proto_rawDescOnce sync.Once

@@ -11,6 +11,7 @@ type figures struct {
 	failures    int64 // in a row
 	lastError   string
 	lastErrorAt time.Time
+	warning     string // of the last poll that succeeded
 	lastSuccess time.Time
 	next        time.Time // the next poll; zero while one is under way
 	events      int64
@@ -30,6 +31,14 @@ func (f *figures) success(cfg Config) {
 	}
 	f.failures = 0
 	f.lastSuccess = cfg.Clock.Now()
+}
+
+// warned keeps what the last poll had to say, and logs it once.
+func (f *figures) warned(cfg Config, warning string) {
+	if warning != "" && warning != f.warning {
+		cfg.Logger.Warn("source read with a warning", "warning", warning)
+	}
+	f.warning = warning
 }
 
 // count adds up what became of a batch.
@@ -56,7 +65,7 @@ func (f *figures) described(cfg Config, status string) *messages.SourceDescribed
 		Id: cfg.ID, Kind: cfg.Kind, Status: status, Url: cfg.URL,
 		LastError: f.lastError, LastErrorMs: unixMilli(f.lastErrorAt),
 		LastSuccessMs: unixMilli(f.lastSuccess), NextPollMs: unixMilli(f.next),
-		Failures: f.failures, Events: f.events, Duplicates: f.duplicates,
+		Failures: f.failures, Events: f.events, Duplicates: f.duplicates, Warning: f.warning,
 	}
 }
 

@@ -200,6 +200,10 @@ func (s *source) polled(ctx actor.Context, m *polled) {
 		s.later(ctx, max(s.after, poolRetry))
 		return
 	}
+	var warned Warning
+	if errors.As(m.err, &warned) {
+		m.err = nil
+	}
 	s.cfg.Observe(Observation{Source: s.cfg.ID, Kind: s.cfg.Kind, Polled: true, Took: m.took, Err: m.err})
 	s.next, s.failed = m.next, m.err
 	if m.err != nil {
@@ -207,6 +211,11 @@ func (s *source) polled(ctx actor.Context, m *polled) {
 		s.saveMark(ctx)
 		return
 	}
+	warning := ""
+	if warned != nil {
+		warning = warned.Warning()
+	}
+	s.figures.warned(s.cfg, warning)
 	s.drafts = lastOfEach(m.drafts)
 	s.state = appending
 	s.nextBatch(ctx)

@@ -623,3 +623,39 @@ func TestAnySchedule(t *testing.T) {
 		}
 	})
 }
+
+// A warning fails nothing: what was read is offered, the mark is saved, and the
+// operator sees it until a poll has none.
+func TestWarning(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		w := newWorld(t, k)
+		w.adapter.add(
+			poll{drafts: []*messages.Event{article("a", "A")}, next: "1", err: cutOff{}},
+			poll{next: "2", err: fmt.Errorf("feed: %w", cutOff{})},
+			poll{next: "3", err: errors.New("status 500")},
+			poll{next: "4"},
+		)
+		pid := w.start()
+		wantLines(t, summary(w.offer()), "create A 1")
+		k.Settle()
+		for _, want := range []struct{ mark, status, warning string }{
+			{"1", "ok", "cut off"}, {"2", "ok", "cut off"}, {"3", "failing", "cut off"}, {"4", "ok", ""},
+		} {
+			for range 100 {
+				if w.mark() == want.mark {
+					break
+				}
+				k.Advance(time.Second)
+			}
+			d := w.describe(pid)
+			if w.mark() != want.mark || d.GetStatus() != want.status || d.GetWarning() != want.warning || d.GetFailures() > 0 != (want.status == "failing") {
+				t.Errorf("mark %q, described %v; want %v", w.mark(), d, want)
+			}
+		}
+	})
+}
+
+type cutOff struct{}
+
+func (cutOff) Error() string   { return "cut off" }
+func (cutOff) Warning() string { return "cut off" }

@@ -1,54 +1,67 @@
 package feed
 
 import (
-	"net/url"
 	"slices"
 	"strings"
-	"time"
 
-	"github.com/mmcdole/gofeed"
-	ext "github.com/mmcdole/gofeed/extensions"
 	"golang.org/x/text/language"
+	"google.golang.org/protobuf/proto"
 
+	"github.com/birdwire/birdwire/actors/engine/weburl"
 	"github.com/birdwire/birdwire/messages"
 )
 
 // maxNames of an item's authors are shown.
 const maxNames = 20
 
-// maxItems of one document are read, the newest; who lists more keeps an archive.
-const maxItems = 5000
+// Bounds of what is taken from one document, the newest first; who lists more
+// keeps an archive. Drafts wait in memory until the log has them.
+const (
+	maxItems  = 5000
+	maxDrafts = 8 << 20 // bytes
+)
 
-// drafts are what a document says, oldest first: withdrawals ahead of what
-// stands.
-func (f *Feed) drafts(doc *document, base *url.URL) []*messages.Event {
-	base = pageBase(doc.feed, base)
+// drafts are what a document says, oldest first: withdrawals ahead of what is
+// listed. It counts what it cannot use in doc.
+func (f *Feed) drafts(doc *document, base *weburl.URL) []*messages.Event {
+	base = pageBase(doc, base)
 	shared := sharedKeys(doc.entries)
-	var gone, stand []*messages.Event
+	var gone, listed []*messages.Event
 	buried := make([]bool, len(doc.gone))
-	for _, e := range newestLast(doc.entries) {
-		if slices.ContainsFunc(doc.gone, func(t tombstone) bool { return t.buries(e.item) }) {
+	size := 0
+	for n, e := range newestFirst(doc.entries) {
+		if slices.ContainsFunc(doc.gone, func(t tombstone) bool { return t.buries(e) }) {
 			continue
 		}
 		for i, t := range doc.gone {
-			buried[i] = buried[i] || t.id == e.item.GUID // listed, and younger than its tombstone
+			buried[i] = buried[i] || t.id == e.id // listed, and younger than its tombstone
 		}
 		a := f.article(doc, e, base, shared)
 		if a == nil {
+			doc.unreadable++
+			if !e.says {
+				doc.blank++
+			}
 			continue
 		}
-		if retracted(e.item) {
+		if size += proto.Size(a); n == maxItems || size > maxDrafts {
+			doc.more = true
+			break
+		}
+		if e.retracted {
 			gone = append(gone, f.withdrawal(a.GetIdentity(), a.GetUrl()))
 			continue
 		}
-		stand = append(stand, draft(messages.ArticleAction_ARTICLE_ACTION_UNSPECIFIED, a))
+		listed = append(listed, draft(messages.ArticleAction_ARTICLE_ACTION_UNSPECIFIED, a))
 	}
+	slices.Reverse(gone)
+	slices.Reverse(listed)
 	for i, t := range doc.gone {
 		if !buried[i] {
 			gone = append(gone, f.withdrawal("guid|"+t.id, ""))
 		}
 	}
-	return append(gone, stand...)
+	return append(gone, listed...)
 }
 
 func draft(action messages.ArticleAction, a *messages.Article) *messages.Event {
@@ -57,31 +70,28 @@ func draft(action messages.ArticleAction, a *messages.Article) *messages.Event {
 
 func (f *Feed) withdrawal(identity, link string) *messages.Event {
 	return draft(messages.ArticleAction_ARTICLE_DELETED, &messages.Article{
-		SourceId: f.cfg.SourceID, Identity: identity, Url: link,
+		SourceId: f.cfg.SourceID, Identity: strings.Clone(identity), Url: link,
 	})
 }
 
-// newestLast orders by date where every item has one, and else turns the
-// document around: feeds list the newest first.
-func newestLast(entries []entry) []entry {
+// newestFirst orders by date where every item has one, and else takes the
+// document's order: feeds list the newest first.
+func newestFirst(entries []*entry) []*entry {
 	ordered := slices.Clone(entries)
-	slices.Reverse(ordered)
-	if !slices.ContainsFunc(ordered, func(e entry) bool { return e.item.PublishedParsed == nil }) {
-		slices.SortStableFunc(ordered, func(a, b entry) int {
-			return a.item.PublishedParsed.Compare(*b.item.PublishedParsed)
-		})
+	if !slices.ContainsFunc(ordered, func(e *entry) bool { return e.at().IsZero() }) {
+		slices.SortStableFunc(ordered, func(a, b *entry) int { return b.at().Compare(a.at()) })
 	}
-	return ordered[max(0, len(ordered)-maxItems):]
+	return ordered
 }
 
-// sharedKeys are GUIDs and links that several items of the document carry, and
+// sharedKeys are ids and links that several items of the document carry, and
 // that therefore identify none of them.
-func sharedKeys(entries []entry) map[string]bool {
+func sharedKeys(entries []*entry) map[string]bool {
 	seen, shared := make(map[string]bool), make(map[string]bool)
 	for _, e := range entries {
-		keys := []string{"guid|" + e.item.GUID}
-		if e.item.Link != e.item.GUID {
-			keys = append(keys, "link|"+e.item.Link)
+		keys := []string{"guid|" + e.id}
+		if link := e.link.value.text; link != e.id {
+			keys = append(keys, "link|"+link)
 		}
 		for _, key := range keys {
 			if seen[key] {
@@ -94,33 +104,35 @@ func sharedKeys(entries []entry) map[string]bool {
 }
 
 // identity is left to the URL ("") where nothing better is known.
-func identity(item *gofeed.Item, title string, shared map[string]bool) string {
+func identity(e *entry, title string, shared map[string]bool) string {
+	link := e.link.value.text
 	switch {
-	case item.GUID != "" && !shared["guid|"+item.GUID]:
-		return "guid|" + item.GUID
-	case item.Link == "" || shared["link|"+item.Link]:
-		return "title|" + item.Link + "|" + title
+	case e.id != "" && !shared["guid|"+e.id]:
+		return "guid|" + e.id
+	case link == "" || shared["link|"+link]:
+		return "title|" + link + "|" + title
 	}
 	return ""
 }
 
-// article is nil for what has nothing to show.
-func (f *Feed) article(doc *document, e entry, base *url.URL, shared map[string]bool) *messages.Article {
-	item := e.item
-	description, content := readHTML(item.Description), readHTML(item.Content)
+// article is nil for what has nothing to show: no words, no link, no file.
+func (f *Feed) article(doc *document, e *entry, base *weburl.URL, shared map[string]bool) *messages.Article {
+	description, content := e.description.value.page(), e.content.value.page()
+	bank := bankElements(e.bank)
 	a := &messages.Article{
 		SourceId: f.cfg.SourceID, SourceName: f.cfg.Name, Category: f.cfg.Category,
-		Title:       line(readHTML(either(item.Title, simpleTitle(item.Extensions[doc.bank]))).text, maxTitle),
+		Title:       either(e.title.value.line(maxTitle), line(simpleTitle(bank), maxTitle)),
 		Description: line(description.text, maxDescription),
 		Content:     lines(content.text, maxContent),
-		Url:         link(item, e.external, base),
-		Author:      author(item, e.author),
-		Tags:        tags(item.Categories),
-		Language:    languageOf(e.language, f.cfg.Language, doc.feed.Language),
-		PublishedMs: published(item),
+		Author:      author(doc, e),
+		Tags:        tags(e.tags),
+		Language:    languageOf(e.language, f.cfg.Language, doc.language),
+		PublishedMs: published(e),
 	}
-	if a.Title == "" { // microblogs have none
-		a.Title = cut(either(a.Description, line(content.text, maxDescription)), 120)
+	a.ImageUrl, a.VideoUrl = pictures(e, base, content.image, description.image)
+	a.Url = link(e, base, a)
+	if a.Title == "" { // microblogs have none, and pictures
+		a.Title = cut(either(a.Description, line(content.text, maxDescription), a.Url), 120)
 	}
 	if a.Title == "" {
 		return nil
@@ -128,74 +140,83 @@ func (f *Feed) article(doc *document, e entry, base *url.URL, shared map[string]
 	if a.Description == "" {
 		a.Description = line(content.text, maxDescription)
 	}
-	a.ImageUrl, a.VideoUrl = pictures(item, base, content.image, description.image)
-	a.Identity = identity(item, a.Title, shared)
+	a.Identity = strings.Clone(identity(e, a.Title, shared))
 	if a.Identity == "" && a.Url == "" {
 		a.Identity = "title|" + a.Title
 	}
-	centralBank(a, item.Extensions[doc.bank])
+	centralBank(a, bank)
 	return a
 }
 
 // pageBase is what relative links mean: the site that the feed is of, else the
 // document itself.
-func pageBase(feed *gofeed.Feed, document *url.URL) *url.URL {
-	if feed.FeedType == "atom" { // its links are relative to the document, unless xml:base resolved them
+func pageBase(doc *document, document *weburl.URL) *weburl.URL {
+	if doc.atDocument {
 		return document
 	}
-	if u, err := document.Parse(strings.TrimSpace(feed.Link)); err == nil && u.Host != "" {
+	from := document
+	if doc.link.base != nil {
+		from = doc.link.base
+	}
+	if doc.link.text == "" {
+		return document
+	}
+	if u, err := from.Resolve(doc.link.text); err == nil && u.IsWeb() {
 		return u
 	}
 	return document
 }
 
-// absolute is the http or https URL that ref means, or "".
-func absolute(base *url.URL, ref string) string {
-	ref = strings.TrimSpace(ref)
-	if ref == "" {
+// absolute is the http or https URL that r means, or "".
+func absolute(base *weburl.URL, r ref) string {
+	s := strings.TrimSpace(r.text)
+	if s == "" || len(s) > 2*maxURL {
 		return ""
 	}
-	u, err := base.Parse(ref)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
+	if r.base != nil {
+		base = r.base
+	}
+	u, err := base.ResolveLink(s)
+	if err != nil || len(u) > maxURL {
 		return ""
 	}
-	if s := u.String(); len(s) <= maxURL {
-		return s
-	}
-	return ""
+	return strings.Clone(u) // not a part of the document, which would stay in memory with it
 }
 
-func link(item *gofeed.Item, external string, base *url.URL) string {
-	if u := absolute(base, item.Link); u != "" {
-		return u
-	}
-	if strings.HasPrefix(item.GUID, "http://") || strings.HasPrefix(item.GUID, "https://") {
-		if u := absolute(base, item.GUID); u != "" {
+// link is the page, or the file that an item without words is.
+func link(e *entry, base *weburl.URL, a *messages.Article) string {
+	page := e.link
+	if page.rank <= rankForm {
+		if u := absolute(base, page.value); u != "" {
 			return u
 		}
 	}
-	return absolute(base, external)
+	if u := absolute(base, e.permalink); u != "" {
+		return u
+	}
+	if u := absolute(base, page.value); u != "" {
+		return u
+	}
+	if a.GetTitle() != "" || a.GetDescription() != "" || a.GetContent() != "" {
+		return "" // it is complete without
+	}
+	return either(firstURL(base, e.files), a.GetVideoUrl(), a.GetImageUrl())
 }
 
-func author(item *gofeed.Item, asWritten string) string {
-	var names []string
-	for _, p := range item.Authors {
-		if p != nil && p.Name != "" && len(names) < maxNames && !slices.Contains(names, p.Name) {
-			names = append(names, p.Name)
-		}
+func author(doc *document, e *entry) string {
+	people := e.people.value
+	if len(people) == 0 {
+		people = doc.people
 	}
-	if len(names) == 0 {
-		names = append(names, asWritten)
-	}
-	return line(readHTML(strings.Join(names, ", ")).text, maxLabel)
+	return line(strings.Join(people, ", "), maxLabel)
 }
 
-func tags(categories []string) []string {
+func tags(words []text) []string {
 	var all []string
-	for _, c := range categories {
-		c = line(readHTML(c).text, 128)
-		if c != "" && len(all) < 64 && !slices.Contains(all, c) {
-			all = append(all, c)
+	for _, w := range words {
+		tag := w.line(128)
+		if tag != "" && len(all) < 64 && !slices.Contains(all, tag) {
+			all = append(all, tag)
 		}
 	}
 	return all
@@ -214,70 +235,36 @@ func languageOf(candidates ...string) string {
 	return ""
 }
 
-func published(item *gofeed.Item) int64 {
-	at := item.PublishedParsed
-	for _, s := range []string{item.Published, item.Updated} {
-		if at != nil {
-			break
-		}
-		if t, err := parseDate(s); err == nil {
-			at = &t
-		}
-	}
-	if at == nil {
-		at = item.UpdatedParsed
-	}
-	if at == nil {
+func published(e *entry) int64 {
+	at := e.at()
+	if at.IsZero() {
 		return 0
 	}
-	return sane(at.Round(time.Millisecond).UnixMilli())
+	return at.UnixMilli()
 }
 
 // pictures are the item's image and video: what it declares, from the most
 // meant to the least, then what its text shows.
-func pictures(item *gofeed.Item, base *url.URL, inText ...string) (image, video string) {
-	var images, videos []string
-	if item.Image != nil {
-		images = append(images, item.Image.URL)
-	}
-	media := item.Extensions["media"]
-	groups := []map[string][]ext.Extension{media}
-	for _, g := range media["group"] {
-		groups = append(groups, g.Children)
-	}
-	for _, g := range groups {
-		for _, c := range g["content"] {
-			kind := c.Attrs["medium"] + " " + c.Attrs["type"]
-			switch {
-			case strings.Contains(kind, "video"):
-				videos = append(videos, c.Attrs["url"])
-				groups = append(groups, c.Children)
-			case strings.Contains(kind, "image"):
-				images = append(images, c.Attrs["url"])
-			}
-			for _, t := range c.Children["thumbnail"] {
-				images = append(images, t.Attrs["url"])
-			}
-		}
-		for _, t := range g["thumbnail"] {
-			images = append(images, t.Attrs["url"])
-		}
-	}
-	for _, e := range item.Enclosures {
-		switch {
-		case strings.HasPrefix(e.Type, "image/"):
-			images = append(images, e.URL)
-		case strings.HasPrefix(e.Type, "video/"):
-			videos = append(videos, e.URL)
-		}
-	}
-	return firstURL(base, append(images, inText...)), firstURL(base, videos)
+func pictures(e *entry, base *weburl.URL, inText ...ref) (image, video string) {
+	return firstURL(base, append(best(e.images), inText...)), firstURL(base, best(e.videos))
 }
 
-func firstURL(base *url.URL, all []string) string {
-	for _, ref := range all {
-		if u := absolute(base, ref); u != "" {
+func firstURL(base *weburl.URL, all []ref) string {
+	for _, r := range all {
+		if strings.HasPrefix(r.text, "data:") {
+			continue
+		}
+		if u := absolute(base, r); u != "" {
 			return u
+		}
+	}
+	return ""
+}
+
+func either(options ...string) string {
+	for _, s := range options {
+		if s != "" {
+			return s
 		}
 	}
 	return ""

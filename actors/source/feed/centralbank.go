@@ -3,81 +3,96 @@ package feed
 import (
 	"strings"
 
-	ext "github.com/mmcdole/gofeed/extensions"
-
+	"github.com/birdwire/birdwire/actors/source/feed/when"
 	"github.com/birdwire/birdwire/messages"
 )
 
-// centralBank reads the vocabulary that central banks add to RSS 1.0 (RSS-CB
-// 1.2, and 1.0 and 1.1, which nest less): speeches, statistics and exchange
-// rates. What the vocabulary does not say stays as the item says it.
-func centralBank(a *messages.Article, elements map[string][]ext.Extension) {
-	if speech, ok := one(elements, "speech"); ok {
+// bankElements are an item's elements of the vocabulary that central banks add
+// to RSS (RSS-CB 1.2, and 1.0 and 1.1, which nest less).
+func bankElements(item *element) map[string]*element {
+	if item == nil {
+		return nil
+	}
+	var all map[string]*element
+	for _, c := range item.children {
+		if c.family == familyBank && all[c.name] == nil {
+			if all == nil {
+				all = map[string]*element{}
+			}
+			all[c.name] = c
+		}
+	}
+	return all
+}
+
+// centralBank reads speeches, statistics and exchange rates. What the
+// vocabulary does not say stays as the item says it.
+func centralBank(a *messages.Article, elements map[string]*element) {
+	if speech := elements["speech"]; speech != nil {
 		a.ArticleType = "speech"
-		readSpeech(a, speech.Children)
+		a.Institution = institution(speech)
+		a.EventLocation = venue(speech)
+		occurrence(a, speech)
+		people(a, speech)
 		return
 	}
-	if statistics, ok := one(elements, "statistics"); ok {
+	if statistics := elements["statistics"]; statistics != nil {
 		a.ArticleType = "statistics"
-		a.Institution = institution(statistics.Children)
-		if rate, ok := one(statistics.Children, "exchangeRate"); ok {
-			readRate(a, rate.Children)
+		a.Institution = institution(statistics)
+		if rate := statistics.child("exchangerate"); rate != nil {
+			readRate(a, rate)
 		}
 		return
 	}
-	if rate, ok := one(elements, "exchangeRate"); ok {
-		a.Institution = institution(rate.Children)
-		readRate(a, rate.Children)
+	if rate := elements["exchangerate"]; rate != nil {
+		a.Institution = institution(rate)
+		readRate(a, rate)
 		return
 	}
 	for _, kind := range []string{"news", "paper", "event"} {
-		if e, ok := one(elements, kind); ok {
+		if e := elements[kind]; e != nil {
 			a.ArticleType = kind
-			a.Institution = institution(e.Children)
-			a.EventLocation = venue(e.Children)
-			occurrence(a, e.Children)
-			people(a, e.Children)
+			a.Institution = institution(e)
+			a.EventLocation = venue(e)
+			occurrence(a, e)
+			people(a, e)
 			return
 		}
 	}
 }
 
-func readSpeech(a *messages.Article, speech map[string][]ext.Extension) {
-	a.Institution = institution(speech)
-	a.EventLocation = venue(speech)
-	occurrence(a, speech)
-	people(a, speech)
-}
-
 // occurrence is when it was said or happened: the date of an item that has none
 // of its own.
-func occurrence(a *messages.Article, children map[string][]ext.Extension) {
+func occurrence(a *messages.Article, e *element) {
 	if a.GetPublishedMs() != 0 {
 		return
 	}
-	if when, err := parseDate(child(children, "occurrenceDate")); err == nil {
-		a.PublishedMs = sane(when.UnixMilli())
+	if at, ok := when.Parse(e.childText("occurrencedate")); ok && sane(at) {
+		a.PublishedMs = at.UnixMilli()
 	}
 }
 
 // simpleTitle is the bare one, of an item that has none. Where both are there
 // the item's says more: who speaks, and often where.
-func simpleTitle(elements map[string][]ext.Extension) string {
+func simpleTitle(elements map[string]*element) string {
 	for _, kind := range []string{"speech", "news", "paper", "event"} {
-		if e, ok := one(elements, kind); ok {
-			return child(e.Children, "simpleTitle")
+		if e := elements[kind]; e != nil {
+			return e.childText("simpletitle")
 		}
 	}
 	return ""
 }
 
 // people names the first person; the others are authors like them.
-func people(a *messages.Article, children map[string][]ext.Extension) {
+func people(a *messages.Article, e *element) {
 	var names []string
-	for _, p := range children["person"] {
-		name := child(p.Children, "nameAsWritten")
+	for _, p := range e.children {
+		if p.name != "person" || len(names) == maxNames {
+			continue
+		}
+		name := p.childText("nameaswritten")
 		if name == "" {
-			name = strings.TrimSpace(child(p.Children, "givenName") + " " + child(p.Children, "surname"))
+			name = strings.TrimSpace(p.childText("givenname") + " " + p.childText("surname"))
 		}
 		if name != "" {
 			names = append(names, line(name, maxLabel))
@@ -93,57 +108,38 @@ func people(a *messages.Article, children map[string][]ext.Extension) {
 		return
 	}
 	a.Speaker = names[0]
-	person := children["person"][0].Children
-	role, _ := one(person, "role")
-	a.SpeakerTitle = line(either(child(role.Children, "jobTitle"), child(person, "jobTitle")), maxLabel)
+	person := e.child("person")
+	role := person.child("role")
+	a.SpeakerTitle = line(either(role.childText("jobtitle"), person.childText("jobtitle")), maxLabel)
 	if a.GetInstitution() == "" {
-		a.Institution = line(either(affiliation(role.Children), affiliation(person)), maxLabel)
+		a.Institution = line(either(affiliation(role), affiliation(person)), maxLabel)
 	}
 }
 
 // affiliation is text in 1.1, and an institution within in 1.2.
-func affiliation(children map[string][]ext.Extension) string {
-	if e, ok := one(children, "affiliation"); ok {
-		return either(strings.TrimSpace(e.Value), child(e.Children, "name"), child(e.Children, "institutionAbbrev"))
+func affiliation(e *element) string {
+	if e := e.child("affiliation"); e != nil {
+		return either(e.ownText(), e.childText("name"), e.childText("institutionabbrev"))
 	}
 	return ""
 }
 
-func institution(children map[string][]ext.Extension) string {
-	return line(either(child(children, "institutionAbbrev"), child(children, "institution"),
-		child(children, "institutionName")), maxLabel)
+func institution(e *element) string {
+	return line(either(e.childText("institutionabbrev"), e.childText("institution"), e.childText("institutionname")), maxLabel)
 }
 
-func venue(children map[string][]ext.Extension) string {
-	if e, ok := one(children, "venue"); ok {
-		return line(either(strings.TrimSpace(e.Value), child(e.Children, "locationAsWritten"),
-			child(e.Children, "name")), maxLabel)
+func venue(e *element) string {
+	if v := e.child("venue"); v != nil {
+		return line(either(v.ownText(), v.childText("locationaswritten"), v.childText("name")), maxLabel)
 	}
-	return line(either(child(children, "locationAsWritten"), child(children, "location")), maxLabel)
+	return line(either(e.childText("locationaswritten"), e.childText("location")), maxLabel)
 }
 
 // readRate keeps the digits as they were published: trailing zeros say how
-// exact they are. In 1.2 the value stands in an observation.
-func readRate(a *messages.Article, rate map[string][]ext.Extension) {
+// exact they are. In 1.2 the value is in an observation.
+func readRate(a *messages.Article, rate *element) {
 	a.ArticleType = "exchange_rate"
-	a.BaseCurrency = strings.ToUpper(line(child(rate, "baseCurrency"), 16))
-	a.TargetCurrency = strings.ToUpper(line(child(rate, "targetCurrency"), 16))
-	observation, _ := one(rate, "observation")
-	a.ExchangeRate = line(either(child(rate, "value"), child(observation.Children, "value")), 32)
-}
-
-func one(children map[string][]ext.Extension, name string) (ext.Extension, bool) {
-	if all := children[name]; len(all) > 0 {
-		return all[0], true
-	}
-	return ext.Extension{}, false
-}
-
-func either(options ...string) string {
-	for _, s := range options {
-		if s != "" {
-			return s
-		}
-	}
-	return ""
+	a.BaseCurrency = strings.ToUpper(line(rate.childText("basecurrency"), 16))
+	a.TargetCurrency = strings.ToUpper(line(rate.childText("targetcurrency"), 16))
+	a.ExchangeRate = line(either(rate.childText("value"), rate.child("observation").childText("value")), 32)
 }

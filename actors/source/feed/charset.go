@@ -2,6 +2,8 @@ package feed
 
 import (
 	"bytes"
+	"fmt"
+	"io"
 	"mime"
 	"regexp"
 	"strings"
@@ -14,22 +16,31 @@ import (
 	"golang.org/x/text/encoding/unicode/utf32"
 )
 
+// maxDecoded bounds a document in UTF-8: two bytes for one are usual, three are
+// possible.
+const maxDecoded = 32 << 20
+
 // toUTF8 decodes a document. What the bytes themselves prove comes first: a
-// byte order mark, then UTF-8 that holds more than ASCII, which no other
-// encoding looks like. Then what is declared: the header, unless it only names
-// the default that servers add to everything, then the XML declaration. What
-// is left is Windows-1252, of which every byte means something.
-func toUTF8(body []byte, contentType string) []byte {
+// byte order mark that what follows agrees with, then UTF-8 that holds more
+// than ASCII, which no other encoding looks like. Then what is declared: the
+// header, unless it only names the default that servers add to everything, then
+// the XML declaration, wherever it stands. What is left is Windows-1252, of
+// which every byte means something.
+func toUTF8(body []byte, contentType string) ([]byte, error) {
 	if enc, bom := byBOM(body); enc != nil {
 		return decode(enc, body[bom:])
 	}
 	if enc := byZeros(body); enc != nil {
 		return decode(enc, body)
 	}
+	body, marked := withoutBOM(body)
 	plain := utf8.Valid(body)
-	ascii := plain && isASCII(body)
-	if plain && !ascii {
-		return body
+	if plain && !isASCII(body) {
+		return body, nil
+	}
+	whole, broken := countUTF8(body)
+	if !plain && (marked && whole > broken || whole > 20*broken) {
+		return bytes.ToValidUTF8(body, []byte("\uFFFD")), nil // a broken byte in a document of many characters
 	}
 	for _, name := range declared(body, contentType) {
 		enc, canonical := charset.Lookup(name)
@@ -41,19 +52,23 @@ func toUTF8(body []byte, contentType string) []byte {
 		}
 		return decode(enc, body)
 	}
-	if plain {
-		return body
-	}
-	if mostlyUTF8(body) {
-		return bytes.ToValidUTF8(body, []byte("\uFFFD"))
+	switch {
+	case plain:
+		return body, nil
+	case whole > broken:
+		return bytes.ToValidUTF8(body, []byte("\uFFFD")), nil
 	}
 	return decode(charmap.Windows1252, body)
 }
 
+// byBOM knows UTF-16 and UTF-32 by their marks. A mark that what follows does
+// not agree with was put there by an editor: markup has a zero byte in each of
+// its characters then.
 func byBOM(b []byte) (encoding.Encoding, int) {
+	zeros := bytes.IndexByte(b[:min(len(b), 64)], 0) >= 0
 	switch {
-	case bytes.HasPrefix(b, []byte{0xef, 0xbb, 0xbf}):
-		return unicode.UTF8, 3
+	case !zeros:
+		return nil, 0
 	case bytes.HasPrefix(b, []byte{0xff, 0xfe, 0, 0}):
 		return utf32.UTF32(utf32.LittleEndian, utf32.IgnoreBOM), 4
 	case bytes.HasPrefix(b, []byte{0, 0, 0xfe, 0xff}):
@@ -64,6 +79,23 @@ func byBOM(b []byte) (encoding.Encoding, int) {
 		return unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM), 2
 	}
 	return nil, 0
+}
+
+// withoutBOM drops marks of any kind, and the spaces that servers put before
+// them. marked says that one was UTF-8's.
+func withoutBOM(b []byte) (rest []byte, marked bool) {
+	for {
+		trimmed := bytes.TrimLeft(b, " \t\r\n")
+		found := false
+		for _, mark := range [][]byte{{0xef, 0xbb, 0xbf}, {0xff, 0xfe}, {0xfe, 0xff}} {
+			if bytes.HasPrefix(trimmed, mark) {
+				b, found, marked = trimmed[len(mark):], true, marked || len(mark) == 3
+			}
+		}
+		if !found {
+			return b, marked
+		}
+	}
 }
 
 // byZeros knows UTF-16 without a mark by the zero halves of its first two
@@ -80,7 +112,7 @@ func byZeros(b []byte) encoding.Encoding {
 	return nil
 }
 
-var xmlEncoding = regexp.MustCompile(`^\s*<\?xml[^>]*?\sencoding\s*=\s*["']([A-Za-z0-9._:-]+)["']`)
+var xmlEncoding = regexp.MustCompile(`^<\?xml[^>]*?\sencoding\s*=\s*["']?([A-Za-z0-9._:-]+)`)
 
 // declared are the names that header and document give, likelier first.
 func declared(body []byte, contentType string) []string {
@@ -88,7 +120,7 @@ func declared(body []byte, contentType string) []string {
 	if _, params, err := mime.ParseMediaType(contentType); err == nil {
 		header = strings.ToLower(params["charset"])
 	}
-	if m := xmlEncoding.FindSubmatch(body[:min(len(body), 1024)]); m != nil {
+	if m := xmlEncoding.FindSubmatch(declaration(body[:min(len(body), 8<<10)])); m != nil {
 		document = string(m[1])
 	}
 	switch header {
@@ -98,13 +130,37 @@ func declared(body []byte, contentType string) []string {
 	return []string{header, document}
 }
 
-// decode never fails: what an encoding has no character for becomes U+FFFD.
-func decode(enc encoding.Encoding, b []byte) []byte {
-	out, err := enc.NewDecoder().Bytes(b)
+// declaration begins with the first "<?xml " that is in no comment: a server's
+// warnings and blank lines may come before it.
+func declaration(b []byte) []byte {
+	for {
+		at := bytes.Index(b, []byte("<?xml "))
+		if at < 0 {
+			return nil
+		}
+		comment := bytes.Index(b[:at], []byte("<!--"))
+		if comment < 0 {
+			return b[at:]
+		}
+		end := bytes.Index(b[comment:], []byte("-->"))
+		if end < 0 {
+			return nil
+		}
+		b = b[comment+end:]
+	}
+}
+
+// decode never fails for what is in b: what an encoding has no character for
+// becomes U+FFFD.
+func decode(enc encoding.Encoding, b []byte) ([]byte, error) {
+	out, err := io.ReadAll(io.LimitReader(enc.NewDecoder().Reader(bytes.NewReader(b)), maxDecoded+1))
+	if len(out) > maxDecoded {
+		return nil, fmt.Errorf("%w: more than %d bytes in UTF-8", errTooLarge, maxDecoded)
+	}
 	if err != nil {
 		out = append(out, "\uFFFD"...)
 	}
-	return bytes.ToValidUTF8(out, []byte("\uFFFD"))
+	return bytes.ToValidUTF8(out, []byte("\uFFFD")), nil
 }
 
 func isASCII(b []byte) bool {
@@ -116,10 +172,10 @@ func isASCII(b []byte) bool {
 	return true
 }
 
-// mostlyUTF8 tells a UTF-8 document with a broken byte, cut in the middle of a
+// countUTF8 counts the characters beyond ASCII, and the bytes that are part of
+// none. It tells a UTF-8 document with a broken byte, cut in the middle of a
 // character say, from one in another encoding.
-func mostlyUTF8(b []byte) bool {
-	whole, broken := 0, 0
+func countUTF8(b []byte) (whole, broken int) {
 	for i := 0; i < len(b); {
 		if b[i] < utf8.RuneSelf {
 			i++
@@ -133,5 +189,5 @@ func mostlyUTF8(b []byte) bool {
 		}
 		i += size
 	}
-	return whole > broken
+	return whole, broken
 }

@@ -3,9 +3,8 @@ package feed
 import (
 	"context"
 	"net"
-	"net/http"
-	"net/url"
 
+	"github.com/birdwire/birdwire/actors/engine/weburl"
 	"github.com/birdwire/birdwire/messages"
 )
 
@@ -17,7 +16,7 @@ func (f *Feed) Beside(cfg Config) *Feed { return f.reader.Feed(cfg) }
 func NewReaderWithException(cfg ReaderConfig, address string) *Reader {
 	r := NewReader(cfg)
 	strict := dialer(false)
-	r.client.Transport.(*http.Transport).DialContext = func(ctx context.Context, network, to string) (net.Conn, error) {
+	r.transport.DialContext = func(ctx context.Context, network, to string) (net.Conn, error) {
 		if to == address {
 			return (&net.Dialer{}).DialContext(ctx, network, to)
 		}
@@ -27,7 +26,7 @@ func NewReaderWithException(cfg ReaderConfig, address string) *Reader {
 }
 
 var (
-	ReadHTML = func(s string) (text, image string) { p := readHTML(s); return p.text, p.image }
+	ReadHTML = func(s string) (text, image string) { p := readHTML(s); return p.text, p.image.text }
 	IsPublic = isPublic
 )
 
@@ -36,10 +35,21 @@ var ErrPanic = errPanic
 
 // Drafts parses a document as one of a feed at https://feed.example/.
 func Drafts(body []byte, contentType string) ([]*messages.Event, error) {
-	doc, err := parse(body, contentType)
+	drafts, _, err := DraftsWarned(body, contentType)
+	return drafts, err
+}
+
+// DraftsWarned is Drafts with the document's warning.
+func DraftsWarned(body []byte, contentType string) ([]*messages.Event, string, error) {
+	base, err := weburl.Parse("https://feed.example/")
 	if err != nil {
-		return nil, err
+		return nil, "", err
+	}
+	doc, err := parse(body, contentType, base)
+	if err != nil {
+		return nil, "", err
 	}
 	f := &Feed{cfg: Config{SourceID: "src", Name: "Source"}}
-	return f.drafts(doc, &url.URL{Scheme: "https", Host: "feed.example", Path: "/"}), nil
+	drafts := f.drafts(doc, base)
+	return drafts, doc.warning(), doc.fault(len(drafts))
 }

@@ -7,10 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"sync"
 	"time"
 
+	"github.com/birdwire/birdwire/actors/engine/weburl"
 	"github.com/birdwire/birdwire/messages"
 )
 
@@ -38,8 +38,7 @@ var ErrURL = errors.New("want an http or https URL")
 
 // CheckURL says what a feed cannot be made of.
 func CheckURL(raw string) error {
-	u, err := url.Parse(raw)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
+	if _, err := weburl.Link(raw); err != nil {
 		return fmt.Errorf("feed URL: %w", ErrURL)
 	}
 	return nil
@@ -74,19 +73,40 @@ func (f *Feed) Poll(ctx context.Context, data []byte) (drafts []*messages.Event,
 	return drafts, m.bytes(), after, err
 }
 
+// Warning is an error beside drafts: the document was read, and its operator
+// has to know something about it.
+type Warning struct{ Text string }
+
+func (w *Warning) Error() string { return w.Text }
+
+// Warning is the text; it marks the error as one that failed nothing.
+func (w *Warning) Warning() string { return w.Text }
+
+// warned is nil for no warning.
+func warned(text string) error {
+	if text == "" {
+		return nil
+	}
+	return &Warning{text}
+}
+
 // read makes the request and writes into m what was learnt.
 func (f *Feed) read(ctx context.Context, host string, m *mark) ([]*messages.Event, time.Duration, error) {
-	resp, err := f.reader.fetch(ctx, m.target(), *m)
+	room := f.reader.memory.hold()
+	defer room.release()
+	resp, err := f.reader.fetch(ctx, m.target(), *m, room)
 	now := f.reader.cfg.Now()
 	m.NotBefore = 0
 	if err != nil {
-		m.Moved = "" // if it moved to where nothing answers, try the old place again
+		if !errors.Is(err, errBusy) {
+			m.Moved = "" // if it moved to where nothing answers, try the old place again
+		}
 		return nil, 0, err
 	}
 	switch resp.status {
 	case http.StatusNotModified:
 		m.validators(resp.header, true)
-		return nil, max(maxAge(resp.header), m.Schedule.wait(now)), nil
+		return nil, max(maxAge(resp.header), m.Schedule.wait(now)), warned(m.Warning)
 	case http.StatusOK:
 		return f.document(resp, m, now)
 	}
@@ -99,30 +119,42 @@ func (f *Feed) read(ctx context.Context, host string, m *mark) ([]*messages.Even
 	} else if resp.status == http.StatusNotFound || resp.status == http.StatusGone {
 		m.Moved = ""
 	}
-	return nil, after, fmt.Errorf("fetch: %w: %d %s", errStatus, resp.status, http.StatusText(resp.status))
+	return nil, after, statusError(resp.status)
+}
+
+func statusError(status int) error {
+	return fmt.Errorf("fetch: %w: %d %s", errStatus, status, http.StatusText(status))
 }
 
 // document reads a whole one. Only what could be read is remembered: a moved
-// feed that now is a page to log in to has not moved.
+// feed that now is a page to log in to has not moved. What was read with a
+// warning is asked for again without conditions, as the next copy may be whole.
 func (f *Feed) document(resp *response, m *mark, now time.Time) ([]*messages.Event, time.Duration, error) {
 	after := maxAge(resp.header)
 	sum := sha256.Sum256(resp.body)
 	same := bytes.Equal(sum[:], m.Body)
 	var drafts []*messages.Event
 	if !same {
-		doc, err := parse(resp.body, resp.header.Get("Content-Type"))
+		doc, err := parse(resp.body, resp.header.Get("Content-Type"), resp.url)
+		if err == nil {
+			resp.body = nil
+			drafts = f.drafts(doc, resp.url)
+			err = doc.fault(len(drafts))
+		}
 		if err != nil {
 			m.Moved = ""
 			m.forget()
 			return nil, 0, err
 		}
-		drafts = f.drafts(doc, resp.url)
-		m.Schedule = doc.schedule
+		m.Schedule, m.Warning = doc.schedule, doc.warning()
 	}
 	m.validators(resp.header, false)
+	if m.Warning != "" {
+		m.ETag, m.LastModified = "", ""
+	}
 	m.Body = sum[:]
 	if resp.moved != "" && len(resp.moved) <= maxURL {
 		m.Moved = resp.moved
 	}
-	return drafts, max(after, m.Schedule.wait(now)), nil
+	return drafts, max(after, m.Schedule.wait(now)), warned(m.Warning)
 }

@@ -9,8 +9,13 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
+	"net/http/cookiejar"
+	neturl "net/url"
 	"strings"
+
+	"golang.org/x/net/publicsuffix"
+
+	"github.com/birdwire/birdwire/actors/engine/weburl"
 )
 
 const (
@@ -19,45 +24,13 @@ const (
 		"application/xml;q=0.9, text/xml;q=0.9, application/json;q=0.8, */*;q=0.5"
 )
 
-// hops collects the redirects of one request.
-type hops struct {
-	permanent bool   // all of them so far
-	moved     string // where the permanent ones lead to
-}
-
-type hopsKey struct{}
-
-// checkRedirect follows where it may, and notes what is permanent. A permanent
-// redirect behind a temporary one is none: it is the temporary target's.
-func checkRedirect(req *http.Request, via []*http.Request) error {
-	if len(via) > maxRedirects {
-		return fmt.Errorf("more than %d redirects", maxRedirects)
-	}
-	if req.URL.Scheme != "http" && req.URL.Scheme != "https" {
-		return fmt.Errorf("redirect to a %s URL", req.URL.Scheme)
-	}
-	h, _ := req.Context().Value(hopsKey{}).(*hops)
-	if h == nil || req.Response == nil {
-		return nil
-	}
-	switch req.Response.StatusCode {
-	case http.StatusMovedPermanently, http.StatusPermanentRedirect:
-		if h.permanent {
-			h.moved = req.URL.String()
-		}
-	default:
-		h.permanent = false
-	}
-	return nil
-}
-
 // response is a document, or that it has not changed.
 type response struct {
 	status int
 	header http.Header
-	url    *url.URL // of the document, behind redirects
-	moved  string   // where the feed permanently went, "" where it did not
-	body   []byte   // of a 200 only
+	url    *weburl.URL // of the document, after redirects
+	moved  string      // where the feed permanently went, "" where it did not
+	body   []byte      // of a 200 only
 }
 
 var (
@@ -65,29 +38,109 @@ var (
 	errStatus   = errors.New("unexpected status")
 )
 
-// fetch makes one request. Errors never carry the URL: its query may be a key.
-func (r *Reader) fetch(ctx context.Context, target string, m mark) (*response, error) {
-	h := &hops{permanent: true}
-	req, err := http.NewRequestWithContext(context.WithValue(ctx, hopsKey{}, h), http.MethodGet, target, nil)
-	if err != nil {
-		return nil, fmt.Errorf("make request: %w", bare(err))
+// fetch makes one request and follows where it is sent. It does so itself, not
+// net/http: that refuses addresses which browsers open. Cookies live as long as
+// the request does; some sites send a reader around in a circle without them.
+// Errors never carry the address: its query may be a key.
+func (r *Reader) fetch(ctx context.Context, target string, m mark, room *hold) (*response, error) {
+	to, err := weburl.Parse(target)
+	if err != nil || !to.IsWeb() {
+		return nil, fmt.Errorf("make request: %w", ErrURL)
 	}
+	jar, err := cookiejar.New(&cookiejar.Options{PublicSuffixList: publicsuffix.List})
+	if err != nil {
+		return nil, fmt.Errorf("make request: %w", err)
+	}
+	client := &http.Client{
+		Transport:     r.transport,
+		Jar:           jar,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	permanent, moved := true, ""
+	for range maxRedirects + 1 {
+		resp, err := r.ask(ctx, client, to, m)
+		if err != nil {
+			return nil, fmt.Errorf("fetch: %w", bare(err))
+		}
+		next, err := redirected(resp, to)
+		if err != nil {
+			discard(resp)
+			return nil, fmt.Errorf("fetch: %w", err)
+		}
+		if next == nil {
+			return r.take(resp, to, moved, room)
+		}
+		discard(resp)
+		// A permanent redirect after a temporary one is none: it is the temporary
+		// target's.
+		permanent = permanent && (resp.StatusCode == http.StatusMovedPermanently || resp.StatusCode == http.StatusPermanentRedirect)
+		if permanent {
+			moved = next.String()
+		}
+		to = next
+	}
+	return nil, fmt.Errorf("fetch: more than %d redirects", maxRedirects)
+}
+
+func (r *Reader) ask(ctx context.Context, client *http.Client, to *weburl.URL, m mark) (*http.Response, error) {
+	req := (&http.Request{Method: http.MethodGet, URL: to.Request(), Header: http.Header{}}).WithContext(ctx)
 	req.Header.Set("User-Agent", r.cfg.UserAgent)
 	req.Header.Set("Accept", accept)
 	m.condition(req.Header)
-	resp, err := r.client.Do(req)
-	if err != nil {
-		return nil, fmt.Errorf("fetch: %w", bare(err))
+	return client.Do(req)
+}
+
+// redirected is where the response sends its reader; nil for nowhere.
+func redirected(resp *http.Response, from *weburl.URL) (*weburl.URL, error) {
+	switch resp.StatusCode {
+	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+	default:
+		return nil, nil
 	}
-	defer resp.Body.Close() //nolint:errcheck // nothing is lost with it
-	out := &response{status: resp.StatusCode, header: resp.Header, url: resp.Request.URL, moved: h.moved}
+	location := resp.Header.Get("Location")
+	if location == "" {
+		return nil, nil
+	}
+	to, err := from.Resolve(escapeBytes(location))
+	if err != nil {
+		return nil, errors.New("redirect to what is no URL")
+	}
+	if !to.IsWeb() {
+		return nil, fmt.Errorf("redirect to a %s URL", line(to.Scheme(), 20))
+	}
+	return to, nil
+}
+
+// escapeBytes keeps the bytes of a header, of whatever encoding, as they are:
+// browsers send back the very bytes that they were sent.
+func escapeBytes(s string) string {
+	var b strings.Builder
+	for i := range len(s) {
+		if s[i] < 0x80 {
+			b.WriteByte(s[i])
+			continue
+		}
+		fmt.Fprintf(&b, "%%%02X", s[i])
+	}
+	return b.String()
+}
+
+// discard reads a little of a response, so that its connection can be used again.
+func discard(resp *http.Response) {
+	_, _ = io.CopyN(io.Discard, resp.Body, 16<<10)
+	_ = resp.Body.Close() // nothing is lost with it
+}
+
+// take reads the response that is the answer.
+func (r *Reader) take(resp *http.Response, from *weburl.URL, moved string, room *hold) (*response, error) {
+	out := &response{status: resp.StatusCode, header: resp.Header, url: from, moved: moved}
 	if resp.StatusCode != http.StatusOK {
-		// A little is read so that the connection can be used again.
-		_, _ = io.CopyN(io.Discard, resp.Body, 16<<10)
+		discard(resp)
 		return out, nil
 	}
-	out.body, err = readBody(resp.Body, r.cfg.MaxBody)
-	if err != nil {
+	defer resp.Body.Close() //nolint:errcheck // nothing is lost with it
+	var err error
+	if out.body, err = readBody(resp.Body, r.cfg.MaxBody, room); err != nil {
 		return out, fmt.Errorf("read document: %w", bare(err))
 	}
 	return out, nil
@@ -95,7 +148,7 @@ func (r *Reader) fetch(ctx context.Context, target string, m mark) (*response, e
 
 // readBody reads at most most bytes. The transport has undone gzip where the
 // server said so; a file that was stored compressed is told by its first bytes.
-func readBody(body io.Reader, most int64) ([]byte, error) {
+func readBody(body io.Reader, most int64, room *hold) ([]byte, error) {
 	br := bufio.NewReader(body)
 	var r io.Reader = br
 	if magic, _ := br.Peek(2); bytes.Equal(magic, []byte{0x1f, 0x8b}) {
@@ -105,19 +158,29 @@ func readBody(body io.Reader, most int64) ([]byte, error) {
 		}
 		r = z
 	}
-	data, err := io.ReadAll(io.LimitReader(r, most+1))
-	switch {
-	case int64(len(data)) > most:
-		return nil, fmt.Errorf("%w: more than %d bytes", errTooLarge, most)
-	case err != nil:
-		return nil, err
+	var data []byte
+	chunk := make([]byte, 64<<10)
+	for {
+		n, err := r.Read(chunk)
+		if int64(len(data)+n) > most {
+			return nil, fmt.Errorf("%w: more than %d bytes", errTooLarge, most)
+		}
+		if busy := room.grow(len(data) + n); busy != nil {
+			return nil, busy
+		}
+		data = append(data, chunk[:n]...)
+		switch {
+		case err == io.EOF:
+			return data, nil
+		case err != nil:
+			return nil, err
+		}
 	}
-	return data, nil
 }
 
 // bare unwraps what net/http wraps errors in: the method and the whole URL.
 func bare(err error) error {
-	var u *url.Error
+	var u *neturl.Error
 	for errors.As(err, &u) {
 		if u.Timeout() {
 			return errors.New("timed out")
@@ -128,10 +191,10 @@ func bare(err error) error {
 }
 
 // hostOf is the name that requests are paced by.
-func hostOf(rawURL string) string {
-	u, err := url.Parse(rawURL)
+func hostOf(address string) string {
+	u, err := weburl.Parse(address)
 	if err != nil {
 		return ""
 	}
-	return strings.ToLower(u.Host)
+	return u.Host()
 }

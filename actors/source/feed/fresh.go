@@ -62,24 +62,25 @@ type schedule struct {
 	Days  []time.Weekday `json:"skip_days,omitempty"`
 }
 
-func newSchedule(ttl string, hours, days []string) schedule {
-	var s schedule
-	if n, err := strconv.Atoi(strings.TrimSpace(ttl)); err == nil && n > 0 {
+func (s *schedule) setTTL(minutes string) {
+	if n, err := strconv.Atoi(strings.TrimSpace(minutes)); err == nil && n > 0 {
 		s.TTL = min(n, int(maxHold/time.Minute))
 	}
-	for _, h := range hours {
-		if n, err := strconv.Atoi(strings.TrimSpace(h)); err == nil && n >= 0 && n <= 24 && !slices.Contains(s.Hours, n%24) {
-			s.Hours = append(s.Hours, n%24) // RSS 0.91 calls midnight 24
+}
+
+func (s *schedule) skipHour(hour string) {
+	n, err := strconv.Atoi(strings.TrimSpace(hour))
+	if err == nil && n >= 0 && n <= 24 && !slices.Contains(s.Hours, n%24) {
+		s.Hours = append(s.Hours, n%24) // RSS 0.91 calls midnight 24
+	}
+}
+
+func (s *schedule) skipDay(name string) {
+	for day := time.Sunday; day <= time.Saturday; day++ {
+		if strings.EqualFold(strings.TrimSpace(name), day.String()) && !slices.Contains(s.Days, day) {
+			s.Days = append(s.Days, day)
 		}
 	}
-	for _, d := range days {
-		for day := time.Sunday; day <= time.Saturday; day++ {
-			if strings.EqualFold(strings.TrimSpace(d), day.String()) && !slices.Contains(s.Days, day) {
-				s.Days = append(s.Days, day)
-			}
-		}
-	}
-	return s
 }
 
 // wait is how long to leave the feed alone from now: the ttl, and from there

@@ -16,6 +16,7 @@ type mark struct {
 	NotBefore    int64  `json:"not_before,omitempty"` // Unix milliseconds; the server's Retry-After
 
 	Schedule schedule `json:"schedule,omitzero"` // the last document's; a 304 has none
+	Warning  string   `json:"warning,omitempty"` // the last document's, for as long as it is the same
 }
 
 // readMark never fails: a mark that cannot be read costs one full download.
@@ -79,7 +80,7 @@ func short(validator string) string {
 // forget makes the next poll unconditional: what was downloaded last could not
 // be read, and asking whether it changed would be told no.
 func (m *mark) forget() {
-	m.ETag, m.LastModified, m.Body, m.Schedule = "", "", nil, schedule{}
+	m.ETag, m.LastModified, m.Body, m.Schedule, m.Warning = "", "", nil, schedule{}, ""
 }
 
 func (m mark) heldUntil(now time.Time) time.Duration {

@@ -173,7 +173,8 @@ func TestReadHTML(t *testing.T) {
 		{"<script>never closed", "", ""},
 		{`<img src="/pixel.gif" width="1" height="1"><img src="data:x"><img alt=1 src=/a.png><img src="/b.png">`, "", "/a.png"},
 		{"soft\u00adhyphen zero\u200bwidth\u00a0space", "softhyphen zerowidth space", ""},
-		{"AT&amp;amp;T", "AT&T", ""},
+		{"AT&amp;T", "AT&T", ""},
+		{"AT&amp;amp;T", "AT&amp;T", ""},
 		{"<", "<", ""},
 		{"<a href='x>y'>link</a>", "link", ""},
 	} {

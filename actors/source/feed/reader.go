@@ -24,6 +24,7 @@ type ReaderConfig struct {
 	UserAgent    string           // default "Birdwire (+https://github.com/birdwire/birdwire)"
 	AllowPrivate bool             // feeds may live on loopback and private networks
 	MaxBody      int64            // bytes after decompression, default 15 MiB
+	MaxLarge     int64            // bytes of all documents that are larger than 512 KiB, at a time; default 32 MiB
 	HostGap      time.Duration    // between two requests to one host, default 1 s; negative: none
 	HostParallel int              // requests to one host at a time, default 2
 	Now          func() time.Time // required
@@ -35,6 +36,9 @@ func (c ReaderConfig) withDefaults() ReaderConfig {
 	}
 	if c.MaxBody == 0 {
 		c.MaxBody = 15 << 20
+	}
+	if c.MaxLarge == 0 {
+		c.MaxLarge = 32 << 20
 	}
 	if c.HostGap == 0 {
 		c.HostGap = time.Second
@@ -48,9 +52,10 @@ func (c ReaderConfig) withDefaults() ReaderConfig {
 // Reader is what all feeds of a node share: the HTTP client, with its
 // connections, and the pace at which each host is asked.
 type Reader struct {
-	cfg    ReaderConfig
-	client *http.Client
-	hosts  *HostLimiter
+	cfg       ReaderConfig
+	transport *http.Transport
+	hosts     *HostLimiter
+	memory    budget
 }
 
 // NewReader returns a Reader; Close it when no feed of it is polled any more.
@@ -71,12 +76,10 @@ func NewReader(cfg ReaderConfig) *Reader {
 		// No proxy from the environment: the check of private networks would
 		// then be the proxy's, and we could not say that it was made.
 	}
-	return &Reader{
-		cfg:    cfg,
-		client: &http.Client{Transport: transport, CheckRedirect: checkRedirect},
-		hosts:  NewHostLimiter(cfg.HostGap, cfg.HostParallel, cfg.Now),
-	}
+	r := &Reader{cfg: cfg, transport: transport, hosts: NewHostLimiter(cfg.HostGap, cfg.HostParallel, cfg.Now)}
+	r.memory.left.Store(cfg.MaxLarge)
+	return r
 }
 
 // Close lets go of idle connections.
-func (r *Reader) Close() { r.client.CloseIdleConnections() }
+func (r *Reader) Close() { r.transport.CloseIdleConnections() }

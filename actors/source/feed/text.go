@@ -1,12 +1,14 @@
 package feed
 
 import (
-	"html"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
 	nethtml "golang.org/x/net/html"
+
+	"github.com/birdwire/birdwire/actors/engine/weburl"
+	"github.com/birdwire/birdwire/actors/source/feed/markup"
 )
 
 // Limits of what a feed may say, in characters. What is longer is cut, since a
@@ -33,20 +35,63 @@ var inline = map[string]bool{
 	"strong": true, "sub": true, "sup": true, "time": true, "tt": true, "u": true, "var": true, "wbr": true,
 }
 
-// page is what markup says: its text, and the first picture in it.
-type page struct{ text, image string }
+// text is what a feed says, and what that is.
+type text struct {
+	s    string
+	as   mode
+	base *weburl.URL // of addresses in it; nil where the document sets none
+}
+
+type mode uint8
+
+const (
+	asText  mode = iota // characters
+	asLoose             // characters, or markup where it looks like it
+	asHTML
+)
+
+// maxMarkup of a text is read, in bytes: far more than is kept of it.
+const maxMarkup = 512 << 10
+
+// page is what a text says, and the first picture in it.
+type page struct {
+	text  string
+	image ref
+}
+
+func (t text) page() page {
+	s := t.s
+	if len(s) > maxMarkup {
+		s = strings.ToValidUTF8(s[:maxMarkup], "")
+	}
+	var p page
+	switch t.as {
+	case asText:
+		p.text = s
+	case asLoose:
+		p.text = loose(s)
+	case asHTML:
+		p = readHTML(s)
+	}
+	p.text = markup.Clean(p.text)
+	p.image.base = t.base
+	return p
+}
+
+// line is the text on one line.
+func (t text) line(most int) string { return line(t.page().text, most) }
 
 // readHTML strips markup. It walks tokens and builds no tree, so that nothing
 // it is given makes it recurse or take more than linear time; bluemonday, which
 // does the same, runs words of neighbouring blocks together.
-func readHTML(markup string) page {
+func readHTML(s string) page {
 	var p page
-	if !strings.ContainsAny(markup, "<&") {
-		p.text = markup
+	if !strings.ContainsAny(s, "<&") {
+		p.text = s
 		return p
 	}
 	var b strings.Builder
-	z := nethtml.NewTokenizer(strings.NewReader(markup))
+	z := nethtml.NewTokenizer(strings.NewReader(s))
 	skipping, nested := "", 0 // the hidden element we are in, and how many of its name
 	for {
 		kind := z.Next()
@@ -61,6 +106,7 @@ func readHTML(markup string) page {
 		}
 		raw, attrs := z.TagName()
 		name := string(raw)
+		name = name[strings.LastIndexByte(name, ':')+1:] // XHTML with a prefix
 		switch {
 		case skipping != "":
 			switch {
@@ -74,14 +120,14 @@ func readHTML(markup string) page {
 			}
 		case kind == nethtml.StartTagToken && hidden[name]:
 			skipping, nested = name, 1
-		case name == "img" && p.image == "" && attrs:
-			p.image = source(z)
+		case name == "img" && p.image.text == "" && attrs:
+			p.image.text = source(z)
 		}
 		if name != "" && !inline[name] {
 			b.WriteByte('\n')
 		}
 	}
-	p.text = html.UnescapeString(b.String())
+	p.text = b.String()
 	return p
 }
 
@@ -109,7 +155,16 @@ func source(z *nethtml.Tokenizer) string {
 
 // line is text on one line, cut to most characters.
 func line(s string, most int) string {
-	return cut(strings.Join(fields(s), " "), most)
+	return cut(joined(fields(s), " "), most)
+}
+
+// joined is never a part of what the words are parts of: a title would keep its
+// document in memory.
+func joined(words []string, between string) string {
+	if len(words) == 1 {
+		return strings.Clone(words[0])
+	}
+	return strings.Join(words, between)
 }
 
 // lines keeps the breaks between blocks, one each.
@@ -120,7 +175,7 @@ func lines(s string, most int) string {
 			kept = append(kept, l)
 		}
 	}
-	return cut(strings.Join(kept, "\n"), most)
+	return cut(joined(kept, "\n"), most)
 }
 
 // invisible are characters that take no room: soft hyphens and the like, which
