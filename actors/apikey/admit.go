@@ -9,6 +9,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/messages"
 )
 
@@ -132,6 +133,7 @@ func (k *key) slotTaken(ctx actor.Context, m *messages.SlotTaken) {
 	}
 	if k.slotOf(m.GetConnectionId()) == nil {
 		k.slots = append(k.slots, a.slot)
+		k.takenAt[m.GetConnectionId()] = k.cfg.Clock.Elapsed()
 	}
 	ctx.Send(a.sender, &messages.Admitted{
 		KeyId: k.id, Plan: k.record.GetPlan(), Pro: k.plan().Pro, Metered: k.metered(a.slot.GetApi()),
@@ -160,8 +162,8 @@ func (k *key) slotRefused(ctx actor.Context, m *messages.SlotRefused) {
 // those that do not end themselves, and one that is not there at all (it is
 // watched) gives its slot back here.
 func (k *key) probe(ctx actor.Context, api messages.Api) {
-	now := k.cfg.Clock.Now()
-	if at, ok := k.probedAt[api]; ok && now.Sub(at) < k.cfg.ProbeWithin {
+	now := k.cfg.Clock.Elapsed()
+	if now-k.probedAt[api] < k.cfg.ProbeWithin {
 		return
 	}
 	k.probedAt[api] = now
@@ -179,7 +181,7 @@ func (k *key) probe(ctx actor.Context, api messages.Api) {
 // watch has the key hear of a connection that is not there. A young slot's may
 // be on its way still.
 func (k *key) watch(ctx actor.Context, slot *messages.Slot, pid *actor.PID) {
-	age := k.cfg.Clock.Now().Sub(time.UnixMilli(slot.GetTakenMs()))
+	age := k.cfg.Clock.Elapsed() - k.takenAt[slot.GetConnectionId()]
 	if _, watched := k.watched[pid.GetId()]; !watched && age >= k.cfg.SlotGrace {
 		k.watched[pid.GetId()] = slot.GetConnectionId()
 		ctx.Watch(pid)
@@ -217,6 +219,7 @@ func (k *key) gone(ctx actor.Context, m *actor.Terminated) {
 // release ends a connection's stay: what it holds unsaid counts as used.
 func (k *key) release(ctx actor.Context, connectionID string) {
 	delete(k.admitting, connectionID)
+	delete(k.takenAt, connectionID)
 	for id, connection := range k.watched {
 		if connection == connectionID {
 			delete(k.watched, id)
@@ -251,7 +254,7 @@ func (k *key) authorize(ctx actor.Context, m *messages.Authorize) {
 		ctx.Respond(refused(messages.Refusal_REFUSAL_SCOPE, "the key lacks the scope "+s))
 		return
 	}
-	if wait := k.requests.take(k.cfg.Clock.Now(), k.plan().Requests); wait > 0 {
+	if wait := k.requests.take(k.cfg.Clock.Elapsed(), k.plan().Requests); wait > 0 {
 		r := refused(messages.Refusal_REFUSAL_RATE, fmt.Sprintf("more than the plan's %d requests a minute", k.plan().Requests))
 		r.RetryAfterMs = wait.Milliseconds()
 		ctx.Respond(r)
@@ -263,20 +266,16 @@ func (k *key) authorize(ctx actor.Context, m *messages.Authorize) {
 // bucket spreads a minute's requests: it is full at first and fills steadily.
 type bucket struct {
 	level float64
-	at    time.Time
+	at    actors.Instant
 }
 
 // take is 0, or how long until the next request is allowed.
-func (b *bucket) take(now time.Time, perMinute int) time.Duration {
+func (b *bucket) take(now actors.Instant, perMinute int) time.Duration {
 	if perMinute <= 0 {
 		return 0
 	}
 	most := float64(perMinute)
-	if b.at.IsZero() {
-		b.level = most
-	} else {
-		b.level = min(most, b.level+now.Sub(b.at).Minutes()*most)
-	}
+	b.level = min(most, b.level+(now-b.at).Minutes()*most)
 	b.at = now
 	if b.level >= 1 {
 		b.level--

@@ -52,9 +52,9 @@ type key struct {
 	behavior actor.Behavior
 	log      *slog.Logger
 	self     *actor.PID
-	backoff  time.Duration // of the store, 0 while it answers
-	held     []held        // while starting; at most cfg.HeldMost
-	usedAt   time.Time     // when a message last came
+	backoff  time.Duration  // of the store, 0 while it answers
+	held     []held         // while starting; at most cfg.HeldMost
+	usedAt   actors.Instant // when a message last came
 
 	record   *messages.Key // nil: there is no such key
 	revision uint64
@@ -64,7 +64,8 @@ type key struct {
 	slots     []*messages.Slot      // of the key's connections, in order of taking
 	admitting map[string]*admission // by connection id
 	watched   map[string]string     // actor id -> connection id, of slots that are probed
-	probedAt  map[messages.Api]time.Time
+	probedAt  map[messages.Api]actors.Instant
+	takenAt   map[string]actors.Instant // when the slot of a connection was first known here
 	requests  bucket
 
 	standing standings
@@ -76,8 +77,8 @@ type key struct {
 	token     uint64       // of the newest question of an operation
 
 	stream     stream.Stream
-	stopAsking func()    // ends the timer of what the router was asked
-	hitAt      time.Time // when something last matched
+	stopAsking func()         // ends the timer of what the router was asked
+	hitAt      actors.Instant // when something last matched
 
 	purse  *credit.Purse // nil: there is no such key
 	ledger ledger
@@ -96,7 +97,7 @@ func Props(cfg Config, id string) *actor.Props {
 	return cfg.Props("apikey", func() actor.Actor {
 		k := &key{
 			cfg: cfg, id: id, behavior: actor.NewBehavior(), log: cfg.Logger.With("key", id),
-			admitting: map[string]*admission{}, watched: map[string]string{}, probedAt: map[messages.Api]time.Time{},
+			admitting: map[string]*admission{}, watched: map[string]string{}, probedAt: map[messages.Api]actors.Instant{}, takenAt: map[string]actors.Instant{},
 			byPID: map[string]*standing{}, token: cfg.Rand.Uint64N(1 << 62),
 		}
 		k.standing.init()
@@ -121,7 +122,7 @@ func (k *key) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *actor.Started:
 		k.self = ctx.Self()
-		k.usedAt = k.cfg.Clock.Now()
+		k.usedAt = k.cfg.Clock.Elapsed()
 		ctx.Request(ctx.Parent(), &messages.AskKey{KeyId: k.id})
 	case *actor.Stopping, *actor.Stopped, *actor.Restarting:
 	case *actors.WorkPanicked:
@@ -166,7 +167,7 @@ func (k *key) running(ctx actor.Context) {
 	case *remembered:
 		k.remembered(ctx, m)
 	default:
-		k.usedAt = k.cfg.Clock.Now()
+		k.usedAt = k.cfg.Clock.Elapsed()
 		k.serve(ctx)
 		k.leaveIfUnknown(ctx)
 	}

@@ -83,9 +83,9 @@ func (k *key) count(ctx actor.Context, touched []*standing) {
 // tell sends to the child, which is started if need be; false while it cools
 // down after too many failures.
 func (k *key) tell(ctx actor.Context, s *standing, message any, sender *actor.PID) bool {
-	now := k.cfg.Clock.Now()
+	now := k.cfg.Clock.Elapsed()
 	if s.child == nil {
-		if now.Before(s.coolTill) || !k.startChild(ctx, s) {
+		if now < s.coolTill || !k.startChild(ctx, s) {
 			return false
 		}
 	}
@@ -157,7 +157,7 @@ func (k *key) terminated(ctx actor.Context, m *actor.Terminated) {
 		return
 	}
 	delete(k.byPID, m.Who.GetId())
-	s.child, s.coolTill = nil, k.cfg.Clock.Now().Add(k.cfg.CoolDown)
+	s.child, s.coolTill = nil, k.cfg.Clock.Elapsed()+k.cfg.CoolDown
 	k.cfg.Count("child_stopped")
 	k.log.Error("a monitor's or rule's actor is stopped and cools down", "id", s.id(), "for", k.cfg.CoolDown)
 }

@@ -13,16 +13,16 @@ func (k *key) idle() bool {
 		(k.purse == nil || k.purse.Clear()) && k.ledger.operation == nil &&
 		len(k.byPID) == 0 && !k.history.reading &&
 		(k.record == nil || k.lastUsed <= k.record.GetLastUsedMs()) &&
-		(!k.standing.remembers() || k.cfg.Clock.Now().Sub(k.hitAt) >= k.cfg.LogKeep)
+		(!k.standing.remembers() || k.cfg.Clock.Elapsed()-k.hitAt >= k.cfg.LogKeep)
 }
 
 // idleDue comes once a minute: it sends children home that nobody needs,
 // writes when the key was last used, and says so when nobody needs the key.
 func (k *key) idleDue(ctx actor.Context) {
-	now := k.cfg.Clock.Now()
+	now := k.cfg.Clock.Elapsed()
 	k.cfg.Clock.After(k.cfg.IdleAfter, ctx.Self(), &idleTime{k})
 	for _, s := range k.standing.sorted {
-		if s.child != nil && !s.retiring && now.Sub(s.usedAt) >= k.cfg.IdleAfter {
+		if s.child != nil && !s.retiring && now-s.usedAt >= k.cfg.IdleAfter {
 			s.retiring = true
 			ctx.Request(s.child, &messages.Retire{})
 		}
@@ -32,7 +32,7 @@ func (k *key) idleDue(ctx actor.Context) {
 			k.writeKey(ctx, func(*messages.Key) {}, func(ctx actor.Context, err error) { k.done(ctx, nil) })
 		})
 	}
-	if now.Sub(k.usedAt) >= k.cfg.IdleAfter && k.idle() {
+	if now-k.usedAt >= k.cfg.IdleAfter && k.idle() {
 		ctx.Request(ctx.Parent(), &messages.KeyIdle{KeyId: k.id})
 	}
 }

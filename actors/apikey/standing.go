@@ -3,7 +3,6 @@ package apikey
 import (
 	"cmp"
 	"slices"
-	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"google.golang.org/protobuf/proto"
@@ -29,10 +28,10 @@ type standing struct {
 
 	figures  *messages.Figures // that the next child begins with
 	child    *actor.PID
-	usedAt   time.Time // when the child was last told something
-	retiring bool      // Retire was the last it was told
+	usedAt   actors.Instant // when the child was last told something
+	retiring bool           // Retire was the last it was told
 	budget   actors.Budget
-	coolTill time.Time // no child before
+	coolTill actors.Instant // no child before
 }
 
 func (s *standing) id() string {

@@ -20,6 +20,9 @@ func (k *key) starting(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *messages.KeyStands:
 		k.stream, k.slots = stream.New(m.GetTerm()), slices.Clone(m.GetSlots())
+		for _, slot := range k.slots {
+			k.takenAt[slot.GetConnectionId()] = k.cfg.Clock.Elapsed()
+		}
 		k.startLoad(ctx, m.GetAgain())
 	case *loaded:
 		if m.of == k {

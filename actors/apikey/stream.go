@@ -40,7 +40,7 @@ func (k *key) deliveriesOf(hits []*messages.Hit) (ds []*messages.Delivery, touch
 	now := k.cfg.Clock.Now()
 	for _, hit := range hits {
 		p := messages.Position(hit.GetPosition())
-		k.hitAt = now
+		k.hitAt = k.cfg.Clock.Elapsed()
 		k.history.begins(p)
 		last := uint32(0)
 		for i, number := range hit.GetK() {

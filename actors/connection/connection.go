@@ -32,9 +32,9 @@ type connection struct {
 	outlet   outlet
 	credit   credit.Balance
 
-	embeddings bool            // in the frames of what is handed on now
-	last       time.Duration   // Clock.Elapsed when a frame was last handed on
-	invalid    []time.Duration // newest invalid messages, at most cfg.InvalidMax
+	embeddings bool             // in the frames of what is handed on now
+	last       actors.Instant   // when a frame was last handed on
+	invalid    []actors.Instant // newest invalid messages, at most cfg.InvalidMax
 	ended      bool
 
 	stopPing, stopCursor, stopWait func() // the timers that run; nil: it does not
@@ -52,7 +52,7 @@ type (
 	pingTime   struct{}
 	cursorTime struct{}
 	firstOver  struct{}
-	probeOver  struct{ asked time.Time }
+	probeOver  struct{ asked actors.Instant }
 	fired      struct{ timer uint64 }
 )
 
@@ -102,7 +102,7 @@ func (c *connection) receive(ctx actor.Context) {
 	case *messages.Probe:
 		c.probed(ctx, m)
 	case *probeOver:
-		if c.begun.Socket.LastHeard().Before(m.asked) {
+		if c.begun.Socket.Silence() > c.cfg.Clock.Elapsed()-m.asked {
 			c.end(ctx, messages.EndReason_END_DEAD, "no answer to a ping")
 		}
 	case *pingTime:
@@ -167,7 +167,7 @@ func (c *connection) subscribe(ctx actor.Context, s *follow.Subscription) {
 
 func (c *connection) ping(ctx actor.Context) {
 	c.stopPing = c.after(ctx, c.cfg.PingEvery, &pingTime{})
-	if c.cfg.Clock.Now().Sub(c.begun.Socket.LastHeard()) > 2*c.cfg.PingEvery {
+	if c.begun.Socket.Silence() > 2*c.cfg.PingEvery {
 		c.end(ctx, messages.EndReason_END_DEAD, "no pong for two intervals")
 		return
 	}
@@ -186,7 +186,7 @@ func (c *connection) cursorDue(ctx actor.Context) {
 }
 
 func (c *connection) probed(ctx actor.Context, m *messages.Probe) {
-	asked := c.cfg.Clock.Now()
+	asked := c.cfg.Clock.Elapsed()
 	c.begun.Socket.Ping()
 	c.after(ctx, time.Duration(m.GetWithinMs())*time.Millisecond, &probeOver{asked})
 }

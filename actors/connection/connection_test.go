@@ -27,7 +27,7 @@ type socket struct {
 	pending int
 	bound   int
 	asked   bool // to be told when drained
-	heard   time.Time
+	heard   actors.Instant
 	ended   string
 	panics  bool
 }
@@ -40,7 +40,7 @@ func (s *socket) Pong()                      { s.say("pong") }
 func (s *socket) Error(text string)          { s.say("error: %s", text) }
 func (s *socket) Cursor(p messages.Position) { s.say("cursor %d", p) }
 func (s *socket) Ping()                      { s.say("ping") }
-func (s *socket) LastHeard() time.Time       { return s.heard }
+func (s *socket) Silence() time.Duration     { return s.k.Clock.Elapsed() - s.heard }
 func (s *socket) Pending() int               { return s.pending }
 func (s *socket) NotifyDrained()             { s.asked = true }
 func (s *socket) Subscribed(c *messages.ClientSubscribed) {
@@ -159,7 +159,7 @@ func config(k *testkit.Kit, router, key *testkit.Probe, log connection.Replays) 
 func run(t *testing.T, begin connection.Begin, test func(r *rig)) {
 	t.Helper()
 	testkit.Run(t, func(k *testkit.Kit) {
-		r := &rig{Kit: k, socket: &socket{k: k, heard: k.Clock.Now()}, history: &history{}, router: k.Probe(), lane: k.Probe(), key: k.Probe()}
+		r := &rig{Kit: k, socket: &socket{k: k, heard: k.Clock.Elapsed()}, history: &history{}, router: k.Probe(), lane: k.Probe(), key: k.Probe()}
 		begin.ID, begin.KeyID, begin.Socket = "c1", "key-1", r.socket
 		cfg := config(k, r.router, r.key, r.history)
 		cfg.Semantic = r.lane.PID()
@@ -489,7 +489,7 @@ func TestNoPongForTwoIntervalsEndsTheConnection(t *testing.T) {
 			r.Advance(30 * time.Second)
 			ask := testkit.FishFor[*messages.AskThrough](r.key)
 			r.key.Reply(&messages.Through{Position: 100, Join: ask.GetJoin(), Term: 3})
-			r.socket.heard = r.Clock.Now()
+			r.socket.heard = r.Clock.Elapsed()
 		}
 		if r.socket.ended != "" {
 			t.Fatalf("ended %q though pongs came", r.socket.ended)
@@ -501,12 +501,48 @@ func TestNoPongForTwoIntervalsEndsTheConnection(t *testing.T) {
 	})
 }
 
+// A step of the wall clock, as a time server or a person makes it, neither ends
+// a connection whose client answers nor keeps one whose client does not.
+func TestTheWallClockEndsNobody(t *testing.T) {
+	const year = 366 * 24 * time.Hour
+	for _, step := range []time.Duration{70 * time.Second, -70 * time.Second, 5 * time.Minute, -5 * time.Minute, year, -year} {
+		run(t, connection.Begin{API: messages.Api_API_TWITTER, Cursors: true}, func(r *rig) {
+			r.joined(r.key, 100)
+			lives := func(steps int) {
+				for range steps {
+					r.Clock.Step(step)
+					r.Advance(15 * time.Second)
+					for _, m := range r.key.Messages() {
+						if ask, ok := m.(*messages.AskThrough); ok {
+							r.Tell(r.pid, &messages.Through{Position: 100, Join: ask.GetJoin(), Term: 3})
+						}
+					}
+				}
+			}
+			for range 10 {
+				lives(1)
+				r.socket.heard = r.Clock.Elapsed()
+				r.Tell(r.pid, &messages.Probe{WithinMs: 3000})
+				lives(1)
+				r.socket.heard = r.Clock.Elapsed()
+			}
+			if r.socket.ended != "" {
+				t.Errorf("steps of %v: ended %q though pongs came", step, r.socket.ended)
+			}
+			lives(7)
+			if r.socket.ended != "END_DEAD" {
+				t.Errorf("steps of %v: ended %q though no pong came", step, r.socket.ended)
+			}
+		})
+	}
+}
+
 func TestProbe(t *testing.T) {
 	run(t, connection.Begin{API: messages.Api_API_TWITTER}, func(r *rig) {
 		r.Advance(time.Second)
 		r.Tell(r.pid, &messages.Probe{WithinMs: 3000})
 		r.Advance(time.Second)
-		r.socket.heard = r.Clock.Now()
+		r.socket.heard = r.Clock.Elapsed()
 		r.Advance(3 * time.Second)
 		if r.socket.ended != "" {
 			t.Fatal("ended though it answered")
@@ -529,7 +565,7 @@ func TestTwentyInvalidMessagesInAMinuteEndNewsrankOnly(t *testing.T) {
 	run(t, connection.Begin{API: messages.Api_API_NEWSRANK}, func(r *rig) {
 		send(r, 19)
 		r.Advance(61 * time.Second)
-		r.socket.heard = r.Clock.Now()
+		r.socket.heard = r.Clock.Elapsed()
 		send(r, 1)
 		if r.socket.ended != "" {
 			t.Fatal("ended for 20 in more than a minute")
@@ -559,7 +595,7 @@ func TestIdleCursorKeepsAPlaceNearTheHead(t *testing.T) {
 		}
 		r.want(t, "connected", "cursor 100", "101.0")
 		r.Advance(29 * time.Second) // a ping's proof came and went
-		r.socket.heard = r.Clock.Now()
+		r.socket.heard = r.Clock.Elapsed()
 		prove(500)
 		r.want(t)
 		r.Advance(time.Second)
@@ -573,7 +609,7 @@ func TestIdleCursorKeepsAPlaceNearTheHead(t *testing.T) {
 func TestAFailureReleasesEverything(t *testing.T) {
 	testkit.Run(t, func(k *testkit.Kit) {
 		router, key := k.Probe(), k.Probe()
-		s := &socket{k: k, heard: k.Clock.Now()}
+		s := &socket{k: k, heard: k.Clock.Elapsed()}
 		parent := k.Supervisor(actor.NewOneForOneStrategy(0, 0, func(any) actor.Directive { return actor.StopDirective }))
 		pid := parent.SpawnProps("connection", connection.Props(config(k, router, key, &history{})))
 		k.Tell(pid, &connection.Begin{ID: "c1", KeyID: "key-1", API: messages.Api_API_KITE, Socket: s})

@@ -25,7 +25,8 @@ type Socket interface {
 	Pending() int   // bytes queued
 	NotifyDrained() // *messages.SocketDrained comes once little is queued
 	Ping()
-	LastHeard() time.Time
+	// Silence is how long the client has sent nothing, not even a pong.
+	Silence() time.Duration
 	// End tells the client why in its API's own way and closes.
 	End(reason messages.EndReason, detail string)
 }

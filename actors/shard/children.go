@@ -22,7 +22,7 @@ type child struct {
 
 // cooling is a key whose actor was stopped: it is not started before until.
 type cooling struct {
-	until time.Time
+	until actors.Instant
 	wait  time.Duration
 }
 
@@ -101,7 +101,7 @@ func (s *shard) start(ctx actor.Context, keyID string) (detail string) {
 	if s.children[keyID] != nil {
 		return ""
 	}
-	if cool := s.cooling[keyID]; cool != nil && s.cfg.Clock.Now().Before(cool.until) {
+	if cool := s.cooling[keyID]; cool != nil && s.cfg.Clock.Elapsed() < cool.until {
 		return detailCooling
 	}
 	if len(s.children) >= s.cfg.KeysMost {
@@ -191,7 +191,7 @@ func (s *shard) terminated(ctx actor.Context, m *actor.Terminated) {
 		s.cooling[c.keyID] = cool
 	}
 	cool.wait = min(max(2*cool.wait, coolFirst), coolMost)
-	cool.until = s.cfg.Clock.Now().Add(cool.wait)
+	cool.until = s.cfg.Clock.Elapsed() + cool.wait
 	s.cfg.Count("key_stopped")
 	s.log.Error("a key's actor is stopped and cools down", "key", c.keyID, "failed_too_often", c.stopped, "for", cool.wait)
 	s.timers.Set(coolTime{keyID: c.keyID}, cool.wait, ctx.Self(), &coolTime{s, c.keyID})

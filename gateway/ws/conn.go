@@ -41,14 +41,14 @@ type Conn struct {
 	position  atomic.Uint64 // of the newest of them
 
 	in         incoming
-	guard      guard  // only the reading goroutine
-	early      []byte // read with the request; only the reading goroutine touches it
-	paceAt     int64  // see pace; only the reading goroutine
-	toldAt     int64  // when the session last was told Heard; only the reading goroutine
-	readFailed bool   // only the reading goroutine
-	peerClosed bool   // the client sent its close frame; only the reading goroutine
+	guard      guard   // only the reading goroutine
+	early      []byte  // read with the request; only the reading goroutine touches it
+	paceAt     instant // see pace; only the reading goroutine
+	toldAt     instant // when the session last was told Heard; only the reading goroutine
+	readFailed bool    // only the reading goroutine
+	peerClosed bool    // the client sent its close frame; only the reading goroutine
 
-	lastHeard atomic.Int64 // Unix nanoseconds
+	lastHeard atomic.Int64 // an instant
 
 	next *Conn // in the flusher's list; its owner is whoever took the list
 
@@ -95,12 +95,24 @@ func (c *Conn) Cursor(position messages.Position) {
 	c.control(textFrame(func(b []byte) []byte { return dialect.AppendCursorFrame(b, at) }))
 }
 
-// Ping sends a WebSocket ping; the pong shows in LastHeard.
+// Ping sends a WebSocket ping; the pong ends the Silence.
 func (c *Conn) Ping() { c.control(pingFrame) }
 
-// LastHeard is when the client last sent a frame of any kind; at first, when
-// it connected.
-func (c *Conn) LastHeard() time.Time { return time.Unix(0, c.lastHeard.Load()) }
+// Silence is how long ago the client last sent a frame of any kind; at first,
+// how long ago it connected.
+func (c *Conn) Silence() time.Duration {
+	return time.Duration(monotonic() - instant(c.lastHeard.Load()))
+}
+
+// instant is a reading of a clock that nobody sets, in nanoseconds. With wall
+// time a step of the machine's clock closed every connection, or stopped the
+// reading of one for as long as the step was.
+type instant int64
+
+// monotonic is now: an hour and more after the zero instant.
+func monotonic() instant { return instant(time.Hour + time.Since(begun)) }
+
+var begun = time.Now()
 
 // Deliver queues one frame for each delivery that the API shows: all of them
 // or, where the queue's bound would be passed, none and false: the client is

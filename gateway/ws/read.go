@@ -108,9 +108,9 @@ func (c *Conn) take(text []byte) {
 
 // hear notes that the client is there and holds it to its pace.
 func (c *Conn) hear() {
-	now := time.Now().UnixNano()
-	c.lastHeard.Store(now)
-	if c.session != nil && now-c.toldAt >= int64(time.Second) {
+	now := monotonic()
+	c.lastHeard.Store(int64(now))
+	if c.session != nil && now-c.toldAt >= instant(time.Second) {
 		c.toldAt = now
 		c.apart(func() { c.session.Tell(heard) })
 	}
@@ -118,8 +118,8 @@ func (c *Conn) hear() {
 }
 
 // pace is a leaky bucket: paceAt is when it will be empty.
-func (c *Conn) pace(now int64) {
-	const step = int64(time.Second) / framesPerSecond
+func (c *Conn) pace(now instant) {
+	const step = instant(time.Second) / framesPerSecond
 	c.paceAt = max(c.paceAt, now) + step
 	if ahead := c.paceAt - now - framesBurst*step; ahead > 0 {
 		time.Sleep(time.Duration(ahead))

@@ -124,7 +124,7 @@ func (a *admission) upgrade(parting bool) (*Conn, *gws.Conn, bool) {
 			c.early = append([]byte(nil), early...)
 		}
 	}
-	c.lastHeard.Store(time.Now().UnixNano())
+	c.lastHeard.Store(int64(monotonic()))
 	c.answer(strings.TrimSpace(a.r.Header.Get("Sec-WebSocket-Key")), extensions, gateway.RequestID(a.r.Context()))
 	w := (*wire)(c)
 	socket, err := a.route.upgrader.UpgradeFromConn(w, bufio.NewReaderSize(w, readBuffer), plainHandshake(c.deflate))

@@ -55,7 +55,7 @@ var errBroken = errors.New("frame breaks the WebSocket protocol")
 func (w *wire) check(b []byte) int {
 	n, fragments := w.guard.pass(b)
 	for ; fragments > 0; fragments-- {
-		(*Conn)(w).pace(time.Now().UnixNano())
+		(*Conn)(w).pace(monotonic())
 	}
 	return n
 }
