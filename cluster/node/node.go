@@ -90,7 +90,22 @@ func Start(ctx context.Context, cfg Config) (_ *Node, err error) {
 		return nil, err
 	}
 	n.ready.Store(true)
+	n.sayStarted(ctx)
 	return n, nil
+}
+
+// sayStarted is the one line that tells of a start what an operator asks first.
+func (n *Node) sayStarted(ctx context.Context) {
+	about := []any{
+		"version", Version(), "node", n.cfg.Name, "incarnation", n.incarnation, "listen", n.Listen(), "admin", n.Admin(), "data", n.cfg.Dir,
+		"took", time.Since(n.started).Round(time.Millisecond), "epoch", n.store.Journal().Epoch(),
+	}
+	if first, last, err := n.store.Journal().Bounds(ctx); err != nil {
+		about = append(about, "log", err.Error())
+	} else {
+		about = append(about, "first_frame", first, "last_frame", last)
+	}
+	n.log.Info("started", about...)
 }
 
 // listen binds both addresses first: a port that is taken is said before

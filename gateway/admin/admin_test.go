@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -75,6 +76,11 @@ func TestLifeOfAKey(t *testing.T) {
 	all := decode[map[string][]listed](t, f.do("GET", "/admin/v1/keys", ""), 200)["keys"]
 	if len(all) != 2 || all[0].State != "revoked" || all[1].LastUsedAt != nil || all[1].Owner != "ann" {
 		t.Errorf("list: %+v", all)
+	}
+	for _, what := range []string{"created", "changed", "rotated", "revoked"} {
+		if line := fmt.Sprintf("key %s.* key=%s .*by=127.0.0.1", what, made.ID); !regexp.MustCompile(line).MatchString(f.log.String()) {
+			t.Errorf("the log does not say %s:\n%s", line, f.log.String())
+		}
 	}
 	if log := f.log.String(); strings.Contains(log, made.Key[14:]) || strings.Contains(log, again.Key[14:]) || strings.Contains(log, token) {
 		t.Errorf("the log shows a secret: %s", log)

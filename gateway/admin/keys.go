@@ -124,6 +124,7 @@ func (s *server) createKey(w http.ResponseWriter, r *http.Request) {
 	}
 	key.Id, key.SecretHash = id, hash
 	if m := s.askKey(w, r, id, &messages.CreateKey{Key: key}); m != nil {
+		s.changed(r, "key created", "key", id, "name", m.GetKey().GetName(), "plan", m.GetKey().GetPlan(), "scopes", m.GetKey().GetScopes())
 		gateway.WriteJSON(w, http.StatusCreated, mintedOf(text, m.GetKey()))
 	}
 }
@@ -162,11 +163,11 @@ func (s *server) listKeys(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *server) showKey(w http.ResponseWriter, r *http.Request) {
-	s.tellKey(w, r, func(id string) proto.Message { return &messages.DescribeKey{KeyId: id} })
+	s.tellKey(w, r, "", func(id string) proto.Message { return &messages.DescribeKey{KeyId: id} })
 }
 
 func (s *server) revokeKey(w http.ResponseWriter, r *http.Request) {
-	s.tellKey(w, r, func(id string) proto.Message { return &messages.RevokeKey{KeyId: id} })
+	s.tellKey(w, r, "key revoked", func(id string) proto.Message { return &messages.RevokeKey{KeyId: id} })
 }
 
 // updateKey changes the fields that were sent.
@@ -194,6 +195,7 @@ func (s *server) updateKey(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if m := s.askKey(w, r, id, &messages.UpdateKey{KeyId: id, Key: key, Fields: changed}); m != nil {
+		s.changed(r, "key changed", "key", id, "fields", changed, "plan", m.GetKey().GetPlan())
 		gateway.WriteJSON(w, http.StatusOK, show(m))
 	}
 }
@@ -212,12 +214,17 @@ func keyFields(f *gateway.Fields, plans []string) *messages.Key {
 	return key
 }
 
-func (s *server) tellKey(w http.ResponseWriter, r *http.Request, command func(id string) proto.Message) {
+// tellKey asks about the key that the path names; change says what it does to it,
+// for the log, "" where it does nothing.
+func (s *server) tellKey(w http.ResponseWriter, r *http.Request, change string, command func(id string) proto.Message) {
 	id, ok := keyOf(w, r)
 	if !ok {
 		return
 	}
 	if m := s.askKey(w, r, id, command(id)); m != nil {
+		if change != "" {
+			s.changed(r, change, "key", id)
+		}
 		gateway.WriteJSON(w, http.StatusOK, show(m))
 	}
 }
@@ -247,6 +254,7 @@ func (s *server) rotateKey(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if m := s.askKey(w, r, id, &messages.RotateKey{KeyId: id, SecretHash: hash, GraceMs: int64(grace * 1000)}); m != nil {
+		s.changed(r, "key rotated", "key", id, "grace", time.Duration(grace*float64(time.Second)))
 		gateway.WriteJSON(w, http.StatusOK, mintedOf(text, m.GetKey()))
 	}
 }

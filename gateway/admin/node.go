@@ -77,6 +77,7 @@ func (s *server) closeConnection(w http.ResponseWriter, r *http.Request) {
 		s.fault(w, r, err)
 		return
 	}
+	s.changed(r, "connection closed by an operator", "connection", r.PathValue("id"))
 	w.WriteHeader(http.StatusNoContent)
 }
 

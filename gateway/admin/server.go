@@ -141,6 +141,12 @@ func (s *server) register(mux *http.ServeMux) {
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 }
 
+// changed says in the log what an operator has changed, and from which address:
+// the token is shared, so that is all that is known of who it was.
+func (s *server) changed(r *http.Request, what string, about ...any) {
+	gateway.RequestLog(r, s.cfg.Log).Info(what, append(about, "by", s.cfg.Proxies.ClientAddr(r))...)
+}
+
 // guard lets bearers of the token through. Hashes are compared, so that the
 // time taken tells nothing, not even the length. Wrong tokens are throttled, a
 // right one never is: whoever guesses may share its address.
