@@ -2,14 +2,10 @@ package actors
 
 import (
 	"fmt"
-	"net/url"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 )
-
-// MaxWebhookURL bounds a webhook's address, in bytes.
-const MaxWebhookURL = 2048
 
 // TextFault says why s is not a text that an owner may set, "" when it is:
 // least to most characters, and nothing that a terminal or a log would act on.
@@ -25,18 +21,6 @@ func TextFault(s string, least, most int) string {
 		return fmt.Sprintf("has %d characters, at most %d are allowed", n, most)
 	case strings.ContainsFunc(s, unicode.IsControl):
 		return "must not contain control characters"
-	}
-	return ""
-}
-
-// WebhookFault says why s is not a webhook's address, "" when it is or is empty.
-func WebhookFault(s string) string {
-	if s == "" {
-		return ""
-	}
-	u, err := url.Parse(s)
-	if err != nil || len(s) > MaxWebhookURL || !utf8.ValidString(s) || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return fmt.Sprintf("must be an http or https URL of at most %d characters", MaxWebhookURL)
 	}
 	return ""
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"net/http"
 	"slices"
@@ -53,8 +54,7 @@ func WriteInvalid(w http.ResponseWriter, p *Invalid) {
 }
 
 // Fields reads a small JSON object field by field. The first thing wrong stays
-// in Bad, and after it everything reads as absent. Unknown fields are ignored:
-// a newer client library may send more than we know.
+// in Bad, and after it everything reads as absent.
 type Fields struct {
 	Bad *Invalid
 	raw map[string]json.RawMessage
@@ -109,10 +109,33 @@ func (f *Fields) Has(field string) bool {
 	return ok && f.Bad == nil && !bytes.Equal(raw, []byte("null"))
 }
 
-// Clears: the field was sent as null.
-func (f *Fields) Clears(field string) bool {
-	raw, ok := f.raw[field]
-	return ok && f.Bad == nil && bytes.Equal(raw, []byte("null"))
+// Given are those of fields that were sent, and not as null.
+func (f *Fields) Given(fields ...string) (given []string) {
+	for _, field := range fields {
+		if f.Has(field) {
+			given = append(given, field)
+		}
+	}
+	return given
+}
+
+// Only fails for a field that is not one of these: what is not understood must
+// not look as if it had been done. of says what they are fields of.
+func (f *Fields) Only(of string, fields ...string) {
+	for _, field := range slices.Sorted(maps.Keys(f.raw)) {
+		if !slices.Contains(fields, field) {
+			f.Fail(clip(field), "is not a field of "+of+" that can be set; those are "+strings.Join(fields, ", "), strings.Join(fields, "|"))
+		}
+	}
+}
+
+// clip shortens a client's own word.
+func clip(s string) string {
+	const most = 64
+	if r := []rune(s); len(r) > most {
+		return string(r[:most]) + "…"
+	}
+	return s
 }
 
 // Need fails for every field that was not sent.
@@ -186,6 +209,11 @@ func (f *Fields) Number(field string, least, most, absent float64) float64 {
 		return absent
 	}
 	return n
+}
+
+// Float is any finite number; 0 where absent.
+func (f *Fields) Float(field string) float64 {
+	return f.Number(field, -math.MaxFloat64, math.MaxFloat64, 0)
 }
 
 // Integer is a whole Number.

@@ -1680,6 +1680,7 @@ type CreateMonitor struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	KeyId         string                 `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
 	Monitor       *Monitor               `protobuf:"bytes,2,opt,name=monitor,proto3" json:"monitor,omitempty"`
+	Fields        []string               `protobuf:"bytes,3,rep,name=fields,proto3" json:"fields,omitempty"` // those that were given: a zero is the default where it was not
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1724,6 +1725,13 @@ func (x *CreateMonitor) GetKeyId() string {
 func (x *CreateMonitor) GetMonitor() *Monitor {
 	if x != nil {
 		return x.Monitor
+	}
+	return nil
+}
+
+func (x *CreateMonitor) GetFields() []string {
+	if x != nil {
+		return x.Fields
 	}
 	return nil
 }
@@ -2112,6 +2120,7 @@ type CreateRule struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	KeyId         string                 `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
 	Rule          *Rule                  `protobuf:"bytes,2,opt,name=rule,proto3" json:"rule,omitempty"`
+	Fields        []string               `protobuf:"bytes,3,rep,name=fields,proto3" json:"fields,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2156,6 +2165,13 @@ func (x *CreateRule) GetKeyId() string {
 func (x *CreateRule) GetRule() *Rule {
 	if x != nil {
 		return x.Rule
+	}
+	return nil
+}
+
+func (x *CreateRule) GetFields() []string {
+	if x != nil {
+		return x.Fields
 	}
 	return nil
 }
@@ -2770,7 +2786,7 @@ type DraftMonitor struct {
 	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"` // the asker's own, comes back
 	Stands        *Monitor               `protobuf:"bytes,2,opt,name=stands,proto3" json:"stands,omitempty"`
 	Change        *Monitor               `protobuf:"bytes,3,opt,name=change,proto3" json:"change,omitempty"`
-	Fields        []string               `protobuf:"bytes,4,rep,name=fields,proto3" json:"fields,omitempty"` // of the change; all of them for a creation
+	Fields        []string               `protobuf:"bytes,4,rep,name=fields,proto3" json:"fields,omitempty"` // of the change; for a creation those that were given
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3639,10 +3655,11 @@ const file_messages_key_proto_rawDesc = "" +
 	"\x05field\x18\x02 \x01(\tR\x05field\x12\x16\n" +
 	"\x06detail\x18\x03 \x01(\tR\x06detail\x12%\n" +
 	"\x0equery_position\x18\x04 \x01(\x05R\rqueryPosition\x12\x1a\n" +
-	"\bexpected\x18\x05 \x01(\tR\bexpected\"V\n" +
+	"\bexpected\x18\x05 \x01(\tR\bexpected\"n\n" +
 	"\rCreateMonitor\x12\x15\n" +
 	"\x06key_id\x18\x01 \x01(\tR\x05keyId\x12.\n" +
-	"\amonitor\x18\x02 \x01(\v2\x14.birdwire.v1.MonitorR\amonitor\"n\n" +
+	"\amonitor\x18\x02 \x01(\v2\x14.birdwire.v1.MonitorR\amonitor\x12\x16\n" +
+	"\x06fields\x18\x03 \x03(\tR\x06fields\"n\n" +
 	"\rUpdateMonitor\x12\x15\n" +
 	"\x06key_id\x18\x01 \x01(\tR\x05keyId\x12.\n" +
 	"\amonitor\x18\x02 \x01(\v2\x14.birdwire.v1.MonitorR\amonitor\x12\x16\n" +
@@ -3668,11 +3685,12 @@ const file_messages_key_proto_rawDesc = "" +
 	"\bmonitors\x18\x01 \x03(\v2\x14.birdwire.v1.MonitorR\bmonitors\x12\x14\n" +
 	"\x05total\x18\x02 \x01(\x05R\x05total\"\x19\n" +
 	"\aDeleted\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\tR\x02id\"J\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"b\n" +
 	"\n" +
 	"CreateRule\x12\x15\n" +
 	"\x06key_id\x18\x01 \x01(\tR\x05keyId\x12%\n" +
-	"\x04rule\x18\x02 \x01(\v2\x11.birdwire.v1.RuleR\x04rule\"b\n" +
+	"\x04rule\x18\x02 \x01(\v2\x11.birdwire.v1.RuleR\x04rule\x12\x16\n" +
+	"\x06fields\x18\x03 \x03(\tR\x06fields\"b\n" +
 	"\n" +
 	"UpdateRule\x12\x15\n" +
 	"\x06key_id\x18\x01 \x01(\tR\x05keyId\x12%\n" +

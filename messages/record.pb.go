@@ -428,8 +428,6 @@ type Monitor struct {
 	PollIntervalSeconds float64                `protobuf:"fixed64,6,opt,name=poll_interval_seconds,json=pollIntervalSeconds,proto3" json:"poll_interval_seconds,omitempty"`
 	Status              string                 `protobuf:"bytes,7,opt,name=status,proto3" json:"status,omitempty"` // active | paused | error
 	StatusReason        string                 `protobuf:"bytes,8,opt,name=status_reason,json=statusReason,proto3" json:"status_reason,omitempty"`
-	WebhookUrl          string                 `protobuf:"bytes,9,opt,name=webhook_url,json=webhookUrl,proto3" json:"webhook_url,omitempty"`
-	WebhookSecret       string                 `protobuf:"bytes,10,opt,name=webhook_secret,json=webhookSecret,proto3" json:"webhook_secret,omitempty"`
 	CreatedMs           int64                  `protobuf:"varint,11,opt,name=created_ms,json=createdMs,proto3" json:"created_ms,omitempty"`
 	UpdatedMs           int64                  `protobuf:"varint,12,opt,name=updated_ms,json=updatedMs,proto3" json:"updated_ms,omitempty"`
 	CreatedPosition     uint64                 `protobuf:"varint,13,opt,name=created_position,json=createdPosition,proto3" json:"created_position,omitempty"` // matches posts after it only
@@ -525,20 +523,6 @@ func (x *Monitor) GetStatusReason() string {
 	return ""
 }
 
-func (x *Monitor) GetWebhookUrl() string {
-	if x != nil {
-		return x.WebhookUrl
-	}
-	return ""
-}
-
-func (x *Monitor) GetWebhookSecret() string {
-	if x != nil {
-		return x.WebhookSecret
-	}
-	return ""
-}
-
 func (x *Monitor) GetCreatedMs() int64 {
 	if x != nil {
 		return x.CreatedMs
@@ -584,8 +568,6 @@ type Rule struct {
 	IntervalSeconds   float64                `protobuf:"fixed64,5,opt,name=interval_seconds,json=intervalSeconds,proto3" json:"interval_seconds,omitempty"`
 	Status            string                 `protobuf:"bytes,6,opt,name=status,proto3" json:"status,omitempty"` // active | paused | error | inactive
 	StatusReason      string                 `protobuf:"bytes,7,opt,name=status_reason,json=statusReason,proto3" json:"status_reason,omitempty"`
-	WebhookUrl        string                 `protobuf:"bytes,8,opt,name=webhook_url,json=webhookUrl,proto3" json:"webhook_url,omitempty"`
-	WebhookSecret     string                 `protobuf:"bytes,9,opt,name=webhook_secret,json=webhookSecret,proto3" json:"webhook_secret,omitempty"`
 	MaxResultsPerPoll int32                  `protobuf:"varint,10,opt,name=max_results_per_poll,json=maxResultsPerPoll,proto3" json:"max_results_per_poll,omitempty"`
 	CreatedMs         int64                  `protobuf:"varint,11,opt,name=created_ms,json=createdMs,proto3" json:"created_ms,omitempty"`
 	UpdatedMs         int64                  `protobuf:"varint,12,opt,name=updated_ms,json=updatedMs,proto3" json:"updated_ms,omitempty"`
@@ -671,20 +653,6 @@ func (x *Rule) GetStatus() string {
 func (x *Rule) GetStatusReason() string {
 	if x != nil {
 		return x.StatusReason
-	}
-	return ""
-}
-
-func (x *Rule) GetWebhookUrl() string {
-	if x != nil {
-		return x.WebhookUrl
-	}
-	return ""
-}
-
-func (x *Rule) GetWebhookSecret() string {
-	if x != nil {
-		return x.WebhookSecret
 	}
 	return ""
 }
@@ -1082,7 +1050,7 @@ const file_messages_record_proto_rawDesc = "" +
 	"\x04node\x18\x03 \x01(\tR\x04node\x12 \n" +
 	"\vincarnation\x18\x04 \x01(\x04R\vincarnation\x12#\n" +
 	"\rconnection_id\x18\x05 \x01(\tR\fconnectionId\x12\x19\n" +
-	"\btaken_ms\x18\x06 \x01(\x03R\atakenMs\"\xca\x03\n" +
+	"\btaken_ms\x18\x06 \x01(\x03R\atakenMs\"\x8e\x03\n" +
 	"\aMonitor\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\f\n" +
 	"\x01k\x18\x02 \x01(\rR\x01k\x12\x12\n" +
@@ -1092,18 +1060,16 @@ const file_messages_record_proto_rawDesc = "" +
 	"author_ids\x18\x05 \x03(\tR\tauthorIds\x122\n" +
 	"\x15poll_interval_seconds\x18\x06 \x01(\x01R\x13pollIntervalSeconds\x12\x16\n" +
 	"\x06status\x18\a \x01(\tR\x06status\x12#\n" +
-	"\rstatus_reason\x18\b \x01(\tR\fstatusReason\x12\x1f\n" +
-	"\vwebhook_url\x18\t \x01(\tR\n" +
-	"webhookUrl\x12%\n" +
-	"\x0ewebhook_secret\x18\n" +
-	" \x01(\tR\rwebhookSecret\x12\x1d\n" +
+	"\rstatus_reason\x18\b \x01(\tR\fstatusReason\x12\x1d\n" +
 	"\n" +
 	"created_ms\x18\v \x01(\x03R\tcreatedMs\x12\x1d\n" +
 	"\n" +
 	"updated_ms\x18\f \x01(\x03R\tupdatedMs\x12)\n" +
 	"\x10created_position\x18\r \x01(\x04R\x0fcreatedPosition\x12\x18\n" +
 	"\aversion\x18\x0e \x01(\rR\aversion\x12\x14\n" +
-	"\x05after\x18\x0f \x01(\x04R\x05after\"\xc6\x03\n" +
+	"\x05after\x18\x0f \x01(\x04R\x05afterJ\x04\b\t\x10\n" +
+	"J\x04\b\n" +
+	"\x10\v\"\x8a\x03\n" +
 	"\x04Rule\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\f\n" +
 	"\x01k\x18\x02 \x01(\rR\x01k\x12\x10\n" +
@@ -1111,10 +1077,7 @@ const file_messages_record_proto_rawDesc = "" +
 	"\x05query\x18\x04 \x01(\tR\x05query\x12)\n" +
 	"\x10interval_seconds\x18\x05 \x01(\x01R\x0fintervalSeconds\x12\x16\n" +
 	"\x06status\x18\x06 \x01(\tR\x06status\x12#\n" +
-	"\rstatus_reason\x18\a \x01(\tR\fstatusReason\x12\x1f\n" +
-	"\vwebhook_url\x18\b \x01(\tR\n" +
-	"webhookUrl\x12%\n" +
-	"\x0ewebhook_secret\x18\t \x01(\tR\rwebhookSecret\x12/\n" +
+	"\rstatus_reason\x18\a \x01(\tR\fstatusReason\x12/\n" +
 	"\x14max_results_per_poll\x18\n" +
 	" \x01(\x05R\x11maxResultsPerPoll\x12\x1d\n" +
 	"\n" +
@@ -1123,7 +1086,8 @@ const file_messages_record_proto_rawDesc = "" +
 	"updated_ms\x18\f \x01(\x03R\tupdatedMs\x12)\n" +
 	"\x10created_position\x18\r \x01(\x04R\x0fcreatedPosition\x12\x18\n" +
 	"\aversion\x18\x0e \x01(\rR\aversion\x12\x14\n" +
-	"\x05after\x18\x0f \x01(\x04R\x05after\"\xf0\x01\n" +
+	"\x05after\x18\x0f \x01(\x04R\x05afterJ\x04\b\b\x10\tJ\x04\b\t\x10\n" +
+	"\"\xf0\x01\n" +
 	"\x04Feed\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x10\n" +
 	"\x03url\x18\x02 \x01(\tR\x03url\x12\x12\n" +

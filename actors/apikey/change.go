@@ -32,9 +32,9 @@ func (k *key) serveStanding(ctx actor.Context) {
 	}
 	switch m := ctx.Message().(type) {
 	case *messages.CreateMonitor:
-		change(func(ctx actor.Context) { k.create(ctx, &standing{monitor: m.GetMonitor()}) })
+		change(func(ctx actor.Context) { k.create(ctx, &standing{monitor: m.GetMonitor()}, m.GetFields()) })
 	case *messages.CreateRule:
-		change(func(ctx actor.Context) { k.create(ctx, &standing{rule: m.GetRule()}) })
+		change(func(ctx actor.Context) { k.create(ctx, &standing{rule: m.GetRule()}, m.GetFields()) })
 	case *messages.UpdateMonitor:
 		change(func(ctx actor.Context) { k.update(ctx, &standing{monitor: m.GetMonitor()}, m.GetFields()) })
 	case *messages.UpdateRule:
@@ -86,7 +86,7 @@ func (k *key) get(ctx actor.Context, id string, rule bool) {
 }
 
 // create makes what is asked for live and durable.
-func (k *key) create(ctx actor.Context, asked *standing) {
+func (k *key) create(ctx actor.Context, asked *standing, fields []string) {
 	if why := k.noRoom(asked); why != nil {
 		k.done(ctx, why)
 		return
@@ -99,7 +99,7 @@ func (k *key) create(ctx actor.Context, asked *standing) {
 	} else {
 		s.monitor = &messages.Monitor{Id: id}
 	}
-	k.draft(ctx, s, asked, nil, true, func(ctx actor.Context, to *standing) {
+	k.draft(ctx, s, asked, fields, true, func(ctx actor.Context, to *standing) {
 		k.takeNumber(ctx, func(ctx actor.Context, number uint32, err error) {
 			if err != nil {
 				k.stopChild(ctx, s)

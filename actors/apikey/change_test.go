@@ -25,7 +25,7 @@ func TestCreatedMeansLiveAndDurable(t *testing.T) {
 	testkit.Run(t, func(k *testkit.Kit) {
 		r := newRig(t, k).create()
 		r.router.position = 4242
-		got := ask[*messages.RuleStands](r, &messages.CreateRule{KeyId: keyID, Rule: &messages.Rule{Tag: "t", Query: "q", WebhookUrl: "https://h/"}})
+		got := ask[*messages.RuleStands](r, &messages.CreateRule{KeyId: keyID, Rule: &messages.Rule{Tag: "t", Query: "q"}})
 		rule := got.GetRule()
 		if !regexp.MustCompile(`^rule-[a-z2-7]{16}$`).MatchString(rule.GetId()) || rule.GetK() != 1 || rule.GetStatus() != "active" ||
 			rule.GetCreatedMs() != testkit.Start.Add(5*time.Millisecond).UnixMilli() || rule.GetUpdatedMs() != rule.GetCreatedMs() || rule.GetCreatedPosition() != 4242 {
@@ -121,9 +121,9 @@ func TestUpdates(t *testing.T) {
 		}
 		// Another name needs no router, and shows in the next delivery.
 		puts := r.router.puts
-		ask[*messages.RuleStands](r, updateRule(a.GetId(), &messages.Rule{WebhookUrl: "http://h/"}, "webhook_url"))
+		ask[*messages.RuleStands](r, updateRule(a.GetId(), &messages.Rule{IntervalSeconds: 7}, "interval_seconds"))
 		if r.router.puts != puts {
-			t.Error("the router was told of a webhook")
+			t.Error("the router was told of an interval")
 		}
 		ask[*messages.RuleStands](r, updateRule(a.GetId(), &messages.Rule{Tag: "new"}, "tag"))
 		r.match("1", 1)
@@ -144,7 +144,7 @@ func TestUpdates(t *testing.T) {
 		stored := &messages.Rule{}
 		r.stored(actors.RuleRecord(keyID, a.GetId()), stored)
 		want := ask[*messages.RuleStands](r, &messages.GetRule{KeyId: keyID, RuleId: a.GetId()}).GetRule()
-		if !proto.Equal(stored, want) || stored.GetTag() != "new" || stored.GetWebhookUrl() != "http://h/" {
+		if !proto.Equal(stored, want) || stored.GetTag() != "new" || stored.GetIntervalSeconds() != 7 {
 			t.Errorf("stored %v, shown %v", stored, want)
 		}
 		calls := k.Records.Calls(testkit.CAS)

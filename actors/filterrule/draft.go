@@ -4,8 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"google.golang.org/protobuf/proto"
 
@@ -20,27 +20,27 @@ const (
 	MinInterval = 0.1 // seconds
 	MaxInterval = 86_400
 	MaxResults  = 100 // a poll
-	MaxSecret   = 256
 
 	defaultInterval = 1.0
 	defaultResults  = 20
 )
 
 // Fields are those that an owner may set.
-var Fields = []string{"tag", "query", "interval_seconds", "max_results_per_poll", "webhook_url", "webhook_secret", "status"}
+var Fields = []string{"tag", "query", "interval_seconds", "max_results_per_poll", "status"}
 
 // draft returns what stands becomes when change's fields are set, or why it
-// cannot. For a creation stands is nil: a zero number or status is the default.
+// cannot. For a creation stands is nil, and what is zero and not among fields is
+// the default.
 func draft(parse func(string) error, stands, change *messages.Rule, fields []string) (*messages.Rule, *messages.Rejected) {
 	if stands == nil {
 		change = proto.Clone(change).(*messages.Rule)
-		if change.GetIntervalSeconds() == 0 {
+		if change.GetIntervalSeconds() == 0 && !slices.Contains(fields, "interval_seconds") {
 			change.IntervalSeconds = defaultInterval
 		}
-		if change.GetMaxResultsPerPoll() == 0 {
+		if change.GetMaxResultsPerPoll() == 0 && !slices.Contains(fields, "max_results_per_poll") {
 			change.MaxResultsPerPoll = defaultResults
 		}
-		if change.GetStatus() == "" {
+		if change.GetStatus() == "" && !slices.Contains(fields, "status") {
 			change.Status = definition.Active
 		}
 		stands, fields = &messages.Rule{}, Fields
@@ -79,12 +79,6 @@ func set(parse func(string) error, r, change *messages.Rule, field string) *mess
 		if n := r.MaxResultsPerPoll; n < 1 || n > MaxResults {
 			why = fmt.Sprintf("must be from 1 to %d", MaxResults)
 		}
-	case "webhook_url":
-		r.WebhookUrl = change.GetWebhookUrl()
-		why = actors.WebhookFault(r.WebhookUrl)
-	case "webhook_secret":
-		r.WebhookSecret = change.GetWebhookSecret()
-		why = actors.TextFault(r.WebhookSecret, 0, MaxSecret)
 	case "status":
 		why = setStatus(r, change.GetStatus())
 	default:
@@ -108,21 +102,13 @@ func setStatus(r *messages.Rule, status string) (why string) {
 	return ""
 }
 
+// checkQuery: what a query may be is the language's to say, also of an empty one.
 func checkQuery(parse func(string) error, query string) *messages.Rejected {
-	rejected := &messages.Rejected{Rejection: messages.Rejection_REJECTION_INVALID, Field: "query"}
-	if !utf8.ValidString(query) {
-		rejected.Detail = "is not valid UTF-8"
-		return rejected
-	}
-	if strings.TrimSpace(query) == "" {
-		rejected.Detail, rejected.Expected = "must not be empty", "a keyword or an operator"
-		return rejected
-	}
 	err := parse(query)
 	if err == nil {
 		return nil
 	}
-	rejected.Detail = err.Error()
+	rejected := &messages.Rejected{Rejection: messages.Rejection_REJECTION_INVALID, Field: "query", Detail: err.Error()}
 	var syntax *SyntaxError
 	if errors.As(err, &syntax) {
 		rejected.QueryPosition = int32(syntax.Position)

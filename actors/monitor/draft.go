@@ -20,23 +20,23 @@ const (
 	MaxUsername  = 64  // characters of one
 	MinInterval  = 0.1 // seconds
 	MaxInterval  = 86_400
-	MaxSecret    = 256
 
 	defaultInterval = 1.0
 )
 
 // Fields are those that an owner may set.
-var Fields = []string{"name", "usernames", "poll_interval_seconds", "webhook_url", "webhook_secret", "status"}
+var Fields = []string{"name", "usernames", "poll_interval_seconds", "status"}
 
 // draft returns what stands becomes when change's fields are set, or why it
-// cannot. For a creation stands is nil: a zero interval or status is the default.
+// cannot. For a creation stands is nil, and what is zero and not among fields is
+// the default.
 func draft(stands, change *messages.Monitor, fields []string) (*messages.Monitor, *messages.Rejected) {
 	if stands == nil {
 		change = proto.Clone(change).(*messages.Monitor)
-		if change.GetPollIntervalSeconds() == 0 {
+		if change.GetPollIntervalSeconds() == 0 && !slices.Contains(fields, "poll_interval_seconds") {
 			change.PollIntervalSeconds = defaultInterval
 		}
-		if change.GetStatus() == "" {
+		if change.GetStatus() == "" && !slices.Contains(fields, "status") {
 			change.Status = definition.Active
 		}
 		stands, fields = &messages.Monitor{}, Fields
@@ -63,12 +63,6 @@ func set(m, change *messages.Monitor, field string) (why string) {
 		if s := m.PollIntervalSeconds; math.IsNaN(s) || s < MinInterval || s > MaxInterval {
 			return fmt.Sprintf("must be from %v to %v seconds", MinInterval, MaxInterval)
 		}
-	case "webhook_url":
-		m.WebhookUrl = change.GetWebhookUrl()
-		return actors.WebhookFault(m.WebhookUrl)
-	case "webhook_secret":
-		m.WebhookSecret = change.GetWebhookSecret()
-		return actors.TextFault(m.WebhookSecret, 0, MaxSecret)
 	case "status":
 		if s := change.GetStatus(); s != definition.Active && s != "paused" {
 			return `must be "active" or "paused"`

@@ -55,8 +55,8 @@ func TestDraft(t *testing.T) {
 		"create for an empty name": {change: &messages.Monitor{Name: "n", Usernames: []string{"@"}}, field: "usernames", detail: `"@"`},
 		"create too fast":          {change: &messages.Monitor{Name: "n", Usernames: []string{"a"}, PollIntervalSeconds: 0.05}, field: "poll_interval_seconds", detail: "0.1"},
 		"create inactive":          {change: &messages.Monitor{Name: "n", Usernames: []string{"a"}, Status: "inactive"}, field: "status", detail: "paused"},
-		"create, bad webhook":      {change: &messages.Monitor{Name: "n", Usernames: []string{"a"}, WebhookUrl: "nope"}, field: "webhook_url", detail: "http"},
-		"create, bad secret":       {change: &messages.Monitor{Name: "n", Usernames: []string{"a"}, WebhookSecret: "\x00"}, field: "webhook_secret", detail: "control"},
+		"create, interval of 0":    {change: &messages.Monitor{Name: "n", Usernames: []string{"a"}}, fields: []string{"name", "poll_interval_seconds"}, field: "poll_interval_seconds", detail: "0.1"},
+		"create, empty status":     {change: &messages.Monitor{Name: "n", Usernames: []string{"a"}}, fields: []string{"status"}, field: "status", detail: "paused"},
 		"the ids of those that stay are kept": {
 			stands: stands, change: &messages.Monitor{Usernames: []string{"d", "c", "B"}}, fields: []string{"usernames"},
 			want: with(func(m *messages.Monitor) { m.Usernames, m.AuthorIds = []string{"d", "c", "b"}, []string{"", "3", ""} }),

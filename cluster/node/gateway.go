@@ -41,7 +41,7 @@ func (n *Node) serve() (err error) {
 	owner, err := rest.New(rest.Config{
 		Keys: keys, Throttle: throttle, Proxies: proxies, Queries: queries, Ingest: n.sources.ingest(),
 		Log: n.log.With("part", "rest"), Refusals: refusals, Healthy: n.Healthy, Ready: n.Ready,
-		MaxQuery: n.cfg.QueryCharacters, Timeout: askTimeout,
+		Timeout: askTimeout,
 	})
 	if err != nil {
 		return err
@@ -82,7 +82,7 @@ func (n *Node) operators(keys gateway.Keys, queries rest.Queries, proxies gatewa
 		Token: token, Keys: keys, KeyList: keyList{n.store.Control()}, Feeds: n.sources, Sources: n.sources,
 		Connections: connections{n}, Queries: queries, Checks: checks{n}, Log: n.log.With("part", "admin"),
 		Random: rand.Reader, Gatherer: n.metrics.registry, Proxies: proxies, Refusals: refusals,
-		Plans: slices.Sorted(maps.Keys(plansOf(n.cfg))), MaxQuery: n.cfg.QueryCharacters,
+		Plans: slices.Sorted(maps.Keys(plansOf(n.cfg))),
 	})
 }
 

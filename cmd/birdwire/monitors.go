@@ -29,8 +29,6 @@ func monitorFlags(flags *pflag.FlagSet) *client.MonitorChange {
 	flags.StringSliceVar(&m.Usernames, "usernames", nil, "accounts to watch, with or without @; commas or repeated")
 	optionalSeconds(flags, &m.PollIntervalSeconds, "poll-interval", "for sources that poll; a streaming source delivers at once")
 	optionalText(flags, &m.Status, "status", "active or paused")
-	optionalText(flags, &m.WebhookURL, "webhook-url", `where else its posts go; "" clears it`)
-	optionalText(flags, &m.WebhookSecret, "webhook-secret", "what those are signed with")
 	return m
 }
 
@@ -107,7 +105,7 @@ func (c *cli) monitorsUpdate() *cobra.Command {
 		Short:   "Change what is given of a monitor",
 		Example: example("birdwire monitors update mon-… --usernames ada,grace,linus --status active"),
 		Args:    words("ID"),
-		PreRunE: needOne("name", "usernames", "poll-interval", "status", "webhook-url", "webhook-secret"),
+		PreRunE: needOne("name", "usernames", "poll-interval", "status"),
 	}
 	change := monitorFlags(cmd.Flags())
 	return c.resourceCommand(cmd, func(cmd *cobra.Command, args []string, r *client.Resources, p printer) error {
@@ -138,6 +136,6 @@ func (p printer) monitor(m *client.Monitor) error {
 	return p.value(m, func() error {
 		return p.sheet("id", m.ID, "name", m.Name, "usernames", strings.Join(m.Usernames, " "),
 			"status", m.Status, "reason", text(m.StatusReason), "poll interval", seconds(m.PollIntervalSeconds),
-			"webhook", text(m.WebhookURL), "created", stamp(m.CreatedAt), "updated", stamp(m.UpdatedAt))
+			"created", stamp(m.CreatedAt), "updated", stamp(m.UpdatedAt))
 	})
 }

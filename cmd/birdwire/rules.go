@@ -36,8 +36,6 @@ func ruleFlags(flags *pflag.FlagSet) *client.RuleChange {
 	optionalSeconds(flags, &r.IntervalSeconds, "interval", "for sources that poll; a streaming source delivers at once")
 	flags.Var(countFlag{&r.MaxResultsPerPoll}, "max-results", "posts a poll, for sources that poll (default 20)")
 	optionalText(flags, &r.Status, "status", "active, paused or inactive")
-	optionalText(flags, &r.WebhookURL, "webhook-url", `where else its posts go; "" clears it`)
-	optionalText(flags, &r.WebhookSecret, "webhook-secret", "what those are signed with")
 	return r
 }
 
@@ -139,7 +137,7 @@ func (c *cli) rulesUpdate() *cobra.Command {
 		Short:   "Change what is given of a rule",
 		Example: example("birdwire rules update rule-… --query 'bitcoin OR ethereum' --status active"),
 		Args:    words("ID"),
-		PreRunE: needOne("tag", "query", "interval", "max-results", "status", "webhook-url", "webhook-secret"),
+		PreRunE: needOne("tag", "query", "interval", "max-results", "status"),
 	}
 	change := ruleFlags(cmd.Flags())
 	return c.resourceCommand(cmd, func(cmd *cobra.Command, args []string, r *client.Resources, p printer) error {
@@ -169,6 +167,6 @@ func (c *cli) rulesDelete() *cobra.Command {
 func (p printer) rule(r *client.Rule) error {
 	return p.value(r, func() error {
 		return p.sheet("id", r.ID, "tag", r.Tag, "query", r.Query, "status", r.Status, "reason", text(r.StatusReason),
-			"interval", seconds(r.IntervalSeconds), "webhook", text(r.WebhookURL), "created", stamp(r.CreatedAt), "updated", stamp(r.UpdatedAt))
+			"interval", seconds(r.IntervalSeconds), "created", stamp(r.CreatedAt), "updated", stamp(r.UpdatedAt))
 	})
 }

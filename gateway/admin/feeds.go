@@ -85,6 +85,7 @@ var (
 
 // feedFields returns what sets the fields that were sent.
 func feedFields(f *gateway.Fields) func(*messages.Feed) {
+	f.Only("a feed", "url", "name", "category", "interval_seconds", "source_id", "language")
 	sent := &messages.Feed{
 		Url:        feedURL(f),
 		Name:       f.Label("name", 200),
@@ -136,8 +137,8 @@ func (s *server) createFeed(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	f.Need("url", "name", "category")
 	set := feedFields(f)
+	f.Need("url", "name", "category")
 	if f.Has("category") && strings.TrimSpace(f.String("category")) == "" {
 		f.Fail("category", "must not be empty", "")
 	}

@@ -107,8 +107,8 @@ func (s *server) createKey(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	f.Need("name", "plan")
 	key := keyFields(f, s.cfg.Plans)
+	f.Need("name", "plan")
 	key.State, key.CreatedMs = messages.KeyState_KEY_ACTIVE, s.cfg.Now().UnixMilli()
 	if f.Bad != nil {
 		gateway.WriteInvalid(w, f.Bad)
@@ -202,6 +202,7 @@ func (s *server) updateKey(w http.ResponseWriter, r *http.Request) {
 
 // keyFields are a key's own fields, as far as they were sent.
 func keyFields(f *gateway.Fields, plans []string) *messages.Key {
+	f.Only("a key", "name", "owner", "plan", "scopes", "apis")
 	key := &messages.Key{
 		Name:   f.Label("name", 100),
 		Owner:  f.Text("owner", 0, 200),
@@ -243,6 +244,7 @@ func (s *server) rotateKey(w http.ResponseWriter, r *http.Request) {
 		if !ok {
 			return
 		}
+		f.Only("a rotation", "grace_seconds")
 		if grace = f.Number("grace_seconds", 0, mostGrace, 0); f.Bad != nil {
 			gateway.WriteInvalid(w, f.Bad)
 			return

@@ -38,7 +38,6 @@ type Config struct {
 	Proxies  gateway.Proxies
 	Plans    []string         // names that a key may have; at least one
 	Tiers    []rest.Tier      // default rest.DefaultTiers
-	MaxQuery int              // characters of a rule; default 1,024
 	Timeout  time.Duration    // for one answer of an actor or a port; default 10 s
 	Now      func() time.Time // default time.Now
 }
@@ -49,9 +48,6 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Tiers == nil {
 		c.Tiers = rest.DefaultTiers
-	}
-	if c.MaxQuery <= 0 {
-		c.MaxQuery = 1024
 	}
 	if c.Timeout <= 0 {
 		c.Timeout = 10 * time.Second
@@ -111,7 +107,7 @@ func (s *server) register(mux *http.ServeMux) {
 
 	resources := &rest.Resources{
 		Keys: known{s.cfg.Keys}, Queries: s.cfg.Queries, Log: s.cfg.Log,
-		Tiers: s.cfg.Tiers, MaxQuery: s.cfg.MaxQuery, Timeout: s.cfg.Timeout,
+		Tiers: s.cfg.Tiers, Timeout: s.cfg.Timeout,
 	}
 	resources.Register(mux, "/admin/v1/keys/{key}/monitors", "/admin/v1/keys/{key}/rules",
 		func(w http.ResponseWriter, r *http.Request, _ bool) (string, bool) { return keyOf(w, r) })

@@ -36,9 +36,7 @@ type MonitorChange struct {
 	Name                *string  `json:"name,omitempty"`
 	Usernames           []string `json:"usernames,omitzero"`
 	PollIntervalSeconds *float64 `json:"poll_interval_seconds,omitempty"`
-	Status              *string  `json:"status,omitempty"`      // active | paused
-	WebhookURL          *string  `json:"webhook_url,omitempty"` // "" clears it
-	WebhookSecret       *string  `json:"webhook_secret,omitempty"`
+	Status              *string  `json:"status,omitempty"` // active | paused
 }
 
 // MonitorList is one page.
@@ -71,9 +69,7 @@ type RuleChange struct {
 	Tag               *string  `json:"tag,omitempty"`
 	Query             *string  `json:"query,omitempty"`
 	IntervalSeconds   *float64 `json:"interval_seconds,omitempty"`
-	Status            *string  `json:"status,omitempty"`      // active | paused | inactive
-	WebhookURL        *string  `json:"webhook_url,omitempty"` // "" clears it
-	WebhookSecret     *string  `json:"webhook_secret,omitempty"`
+	Status            *string  `json:"status,omitempty"` // active | paused | inactive
 	MaxResultsPerPoll *int     `json:"max_results_per_poll,omitempty"`
 }
 

@@ -89,8 +89,9 @@ func (s *Resources) backtest(w http.ResponseWriter, r *http.Request, keyID strin
 	if !ok {
 		return
 	}
+	f.Only("a backtest", "query", "since", "interval_seconds")
 	f.Need("query")
-	query, now := f.Text("query", 1, s.MaxQuery), time.Now()
+	query, now := f.String("query"), time.Now()
 	since := sinceField(f, "since", now)
 	tier := tierOf(s.Tiers, f.Number("interval_seconds", 0.1, 86400, defaultInterval))
 	if f.Bad != nil {

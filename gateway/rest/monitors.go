@@ -1,7 +1,6 @@
 package rest
 
 import (
-	"math"
 	"net/http"
 	"time"
 
@@ -17,8 +16,8 @@ type Monitor struct {
 	PollIntervalSeconds     float64  `json:"poll_interval_seconds"`
 	Status                  string   `json:"status"`
 	StatusReason            *string  `json:"status_reason"`
-	WebhookURL              *string  `json:"webhook_url"`
-	WebhookSecretSet        bool     `json:"webhook_secret_set"`
+	WebhookURL              *string  `json:"webhook_url"`        // null: there are no webhooks yet
+	WebhookSecretSet        bool     `json:"webhook_secret_set"` // false
 	EstimatedCreditsPerHour float64  `json:"estimated_credits_per_hour"`
 	PricingTier             string   `json:"pricing_tier"`
 	CreatedAt               string   `json:"created_at"`
@@ -39,30 +38,40 @@ func (s *Resources) showMonitor(m *messages.Monitor) Monitor {
 		ID: m.GetId(), Name: m.GetName(), Usernames: notNil(m.GetUsernames()),
 		PollIntervalSeconds: m.GetPollIntervalSeconds(),
 		Status:              m.GetStatus(), StatusReason: orNull(m.GetStatusReason()),
-		WebhookURL: orNull(m.GetWebhookUrl()), WebhookSecretSet: m.GetWebhookSecret() != "",
 		EstimatedCreditsPerHour: tier.CreditsPerRulePerDay / 24 * float64(len(m.GetUsernames())),
 		PricingTier:             tier.Label,
 		CreatedAt:               stamp(m.GetCreatedMs()), UpdatedAt: stamp(m.GetUpdatedMs()),
 	}
 }
 
-// monitorFields reads what was sent; fields names it, as UpdateMonitor does.
-// What was not sent is left zero: the monitor's actor knows the defaults.
-func monitorFields(f *gateway.Fields) (m *messages.Monitor, fields []string) {
+// monitorFields are those that an owner may set.
+var monitorFields = []string{"name", "usernames", "poll_interval_seconds", "status"}
+
+// readMonitor reads what was sent; fields names it. Only its form is looked at
+// here: what a monitor may be, its actor says.
+func readMonitor(f *gateway.Fields) (m *messages.Monitor, fields []string) {
+	f.Only("a monitor", append(monitorFields[:len(monitorFields):len(monitorFields)], webhookFields...)...)
+	noWebhooks(f)
 	m = &messages.Monitor{
-		Name:                f.Label("name", 100),
-		Usernames:           usernames(f, "usernames"),
-		PollIntervalSeconds: f.Number("poll_interval_seconds", 0.1, math.MaxFloat64, 0),
-		Status:              f.OneOf("status", "active", "paused"),
-		WebhookUrl:          webhook(f, "webhook_url"),
-		WebhookSecret:       f.Text("webhook_secret", 0, 256),
+		Name:                f.String("name"),
+		Usernames:           f.Strings("usernames"),
+		PollIntervalSeconds: f.Float("poll_interval_seconds"),
+		Status:              f.String("status"),
 	}
-	for _, name := range []string{"name", "usernames", "poll_interval_seconds", "status", "webhook_url", "webhook_secret"} {
-		if f.Has(name) || (f.Clears(name) && (name == "webhook_url" || name == "webhook_secret")) {
-			fields = append(fields, name)
+	return m, f.Given(monitorFields...)
+}
+
+// webhookFields are of both monitors and rules.
+var webhookFields = []string{"webhook_url", "webhook_secret"}
+
+// noWebhooks: clients that were written for another server may send the fields
+// empty. One that wants a webhook must hear that it gets none.
+func noWebhooks(f *gateway.Fields) {
+	for _, field := range webhookFields {
+		if f.String(field) != "" {
+			f.Fail(field, "there are no webhooks yet: leave it out, and receive the posts over the WebSocket", "")
 		}
 	}
-	return m, fields
 }
 
 func (s *Resources) createMonitor(w http.ResponseWriter, r *http.Request, keyID string) {
@@ -70,13 +79,13 @@ func (s *Resources) createMonitor(w http.ResponseWriter, r *http.Request, keyID 
 	if !ok {
 		return
 	}
+	m, fields := readMonitor(f)
 	f.Need("name", "usernames")
-	m, _ := monitorFields(f)
 	if f.Bad != nil {
 		gateway.WriteInvalid(w, f.Bad)
 		return
 	}
-	s.tellMonitor(w, r, http.StatusCreated, keyID, &messages.CreateMonitor{KeyId: keyID, Monitor: m})
+	s.tellMonitor(w, r, http.StatusCreated, keyID, &messages.CreateMonitor{KeyId: keyID, Monitor: m, Fields: fields})
 }
 
 // updateMonitor changes the fields that were sent. None sent changes nothing
@@ -86,7 +95,7 @@ func (s *Resources) updateMonitor(w http.ResponseWriter, r *http.Request, keyID 
 	if !ok {
 		return
 	}
-	m, fields := monitorFields(f)
+	m, fields := readMonitor(f)
 	if f.Bad != nil {
 		gateway.WriteInvalid(w, f.Bad)
 		return

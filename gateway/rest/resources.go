@@ -16,12 +16,11 @@ import (
 // reaches them by key, an operator by naming the key: Identify is what
 // differs.
 type Resources struct {
-	Keys     gateway.Keys
-	Queries  Queries
-	Log      *slog.Logger
-	Tiers    []Tier
-	MaxQuery int           // characters of a rule
-	Timeout  time.Duration // for one answer of an actor
+	Keys    gateway.Keys
+	Queries Queries
+	Log     *slog.Logger
+	Tiers   []Tier
+	Timeout time.Duration // for one answer of an actor
 
 	backtests oneEach
 }

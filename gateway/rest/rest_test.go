@@ -1,10 +1,12 @@
 package rest
 
 import (
+	"encoding/json"
 	"errors"
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -56,19 +58,18 @@ func TestShapes(t *testing.T) {
 		name, method, path, body string
 		status                   int
 	}{
-		{"monitor_created", "POST", monitors, `{"name":" Tech Leaders ","usernames":["@ElonMusk","naval","NAVAL"],"poll_interval_seconds":5,"webhook_url":"https://example.com/hook","webhook_secret":"s3cr3t"}`, 201},
+		{"monitor_created", "POST", monitors, `{"name":"Tech Leaders","usernames":["elonmusk","naval"],"poll_interval_seconds":5,"webhook_url":null,"webhook_secret":""}`, 201},
 		{"monitor_updated", "PATCH", monitors + "/mon-1", `{"status":"paused","webhook_url":null}`, 200},
 		{"monitor", "GET", monitors + "/mon-1", "", 200},
 		{"monitor_list", "GET", monitors, "", 200},
 		{"monitor_page", "GET", monitors + "?page=2&page_size=1&status=active", "", 200},
 		{"rule_created", "POST", rules, `{"tag":"bitcoin-mentions","query":"bitcoin <b> -is:retweet"}`, 201},
-		{"rule_updated", "PATCH", rules + "/rule-1", `{"interval_seconds":0.5,"max_results_per_poll":100,"unknown":1}`, 200},
+		{"rule_updated", "PATCH", rules + "/rule-1", `{"interval_seconds":0.5,"max_results_per_poll":100}`, 200},
 		{"rule", "GET", rules + "/rule-1", "", 200},
 		{"rule_list", "GET", rules, "", 200},
 		{"rule_window", "GET", rules + "?limit=5&offset=1&status=inactive", "", 200},
 		{"validate", "POST", rules + "/validate", `{"query":"#python lang:en"}`, 200},
 		{"validate_bad", "POST", rules + "/validate", `{"query":"bad"}`, 200},
-		{"validate_long", "POST", rules + "/validate", `{"query":"` + strings.Repeat("é", 1025) + `"}`, 200},
 		{"rule_logs", "GET", rules + "/rule-1/logs", "", 200},
 		{"logs", "GET", "/v1/twitter/stream/logs", "", 200},
 		{"logs_filtered", "GET", "/v1/twitter/stream/logs?author_username=@ELONMUSK&sort=asc", "", 200},
@@ -125,11 +126,6 @@ func TestLogSelections(t *testing.T) {
 // be wrong, and no command reaches the key's actor.
 func TestInvalid(t *testing.T) {
 	f := start(t, nil)
-	long := strings.Repeat("x", 101)
-	var many []string
-	for range 101 {
-		many = append(many, `"a"`)
-	}
 	for _, c := range []struct{ method, path, body, field string }{
 		{"POST", monitors, ``, "body"},
 		{"POST", monitors, `[]`, "body"},
@@ -138,27 +134,35 @@ func TestInvalid(t *testing.T) {
 		{"POST", monitors, `{} {}`, "body"},
 		{"POST", monitors, `{}`, "name"},
 		{"POST", monitors, `{"name":null,"usernames":["a"]}`, "name"},
-		{"POST", monitors, `{"name":"  ","usernames":["a"]}`, "name"},
-		{"POST", monitors, `{"name":"` + long + `","usernames":["a"]}`, "name"},
 		{"POST", monitors, `{"name":7,"usernames":["a"]}`, "name"},
-		{"POST", monitors, `{"name":"a\u0000b","usernames":["a"]}`, "name"},
 		{"POST", monitors, `{"name":"n"}`, "usernames"},
-		{"POST", monitors, `{"name":"n","usernames":[]}`, "usernames"},
 		{"POST", monitors, `{"name":"n","usernames":"a"}`, "usernames"},
 		{"POST", monitors, `{"name":"n","usernames":[1]}`, "usernames"},
-		{"POST", monitors, `{"name":"n","usernames":["a b"]}`, "usernames"},
-		{"POST", monitors, `{"name":"n","usernames":["@"]}`, "usernames"},
-		{"POST", monitors, `{"name":"n","usernames":["@@a"]}`, "usernames"},
-		{"POST", monitors, `{"name":"n","usernames":["` + long + `"]}`, "usernames"},
-		{"POST", monitors, `{"name":"n","usernames":[` + strings.Join(many, ",") + `]}`, "usernames"},
-		{"POST", monitors, `{"name":"n","usernames":["a"],"poll_interval_seconds":0.05}`, "poll_interval_seconds"},
 		{"POST", monitors, `{"name":"n","usernames":["a"],"poll_interval_seconds":"5"}`, "poll_interval_seconds"},
 		{"POST", monitors, `{"name":"n","usernames":["a"],"poll_interval_seconds":1e999}`, "poll_interval_seconds"},
-		{"POST", monitors, `{"name":"n","usernames":["a"],"status":"error"}`, "status"},
-		{"POST", monitors, `{"name":"n","usernames":["a"],"webhook_url":"ftp://example.com"}`, "webhook_url"},
-		{"POST", monitors, `{"name":"n","usernames":["a"],"webhook_url":"https://"}`, "webhook_url"},
-		{"POST", monitors, `{"name":"n","usernames":["a"],"webhook_secret":"` + strings.Repeat("x", 257) + `"}`, "webhook_secret"},
-		{"PATCH", monitors + "/mon-1", `{"name":""}`, "name"},
+		{"POST", monitors, `{"name":"n","usernames":["a"],"webhook_url":"https://example.com/hook"}`, "webhook_url"},
+		{"POST", monitors, `{"name":"n","usernames":["a"],"webhook_url":"nope"}`, "webhook_url"},
+		{"POST", monitors, `{"name":"n","usernames":["a"],"webhook_url":7}`, "webhook_url"},
+		{"POST", monitors, `{"name":"n","usernames":["a"],"webhook_secret":"s3cr3t"}`, "webhook_secret"},
+		{"PATCH", monitors + "/mon-1", `{"webhook_url":"https://example.com/hook"}`, "webhook_url"},
+		{"PATCH", monitors + "/mon-1", `{"webhook_secret":"s3cr3t","status":"paused"}`, "webhook_secret"},
+		{"POST", rules, `{"tag":"t","query":"a","webhook_url":"https://example.com/hook"}`, "webhook_url"},
+		{"PATCH", rules + "/rule-1", `{"webhook_secret":"s3cr3t"}`, "webhook_secret"},
+		{"POST", monitors, `{"nam":"n","usernames":["a"]}`, "nam"},
+		{"POST", monitors, `{"name":"n","usernames":["a"],"username":"b"}`, "username"},
+		{"POST", monitors, `{"Name":"n","usernames":["a"]}`, "Name"},
+		{"POST", monitors, `{"name":"n","usernames":["a"],"pollIntervalSeconds":null}`, "pollIntervalSeconds"},
+		{"POST", monitors, `{"name":"n","usernames":["a"],"":1}`, ""},
+		{"POST", monitors, `{"name":"n","usernames":["a"],"` + strings.Repeat("x", 100) + `":1}`, strings.Repeat("x", 64) + "…"},
+		{"POST", monitors, `{"name":"n","usernames":["a"],"id":"mon-7"}`, "id"},
+		{"PATCH", monitors + "/mon-1", `{"status":"paused","interval":3}`, "interval"},
+		{"PATCH", monitors + "/mon-1", `{"tag":"t"}`, "tag"},
+		{"POST", rules, `{"tag":"t","query":"a","queries":["b"]}`, "queries"},
+		{"POST", rules, `{"tag":"t","query":"a","usernames":["b"]}`, "usernames"},
+		{"PATCH", rules + "/rule-1", `{"created_at":"2026-03-04T12:00:00Z"}`, "created_at"},
+		{"POST", rules + "/validate", `{"query":"a","tag":"t"}`, "tag"},
+		{"POST", rules + "/backtest", `{"query":"a","until":"1h"}`, "until"},
+		{"POST", rules + "/backtest", `{"qeury":"a"}`, "qeury"},
 		{"GET", monitors + "?page=0", ``, "page"},
 		{"GET", monitors + "?page=x", ``, "page"},
 		{"GET", monitors + "?page_size=1001", ``, "page_size"},
@@ -166,15 +170,7 @@ func TestInvalid(t *testing.T) {
 		{"GET", monitors + "?%zz", ``, "query string"},
 		{"POST", rules, `{"query":"a"}`, "tag"},
 		{"POST", rules, `{"tag":"t"}`, "query"},
-		{"POST", rules, `{"tag":"` + long + `","query":"a"}`, "tag"},
-		{"POST", rules, `{"tag":"t","query":""}`, "query"},
-		{"POST", rules, `{"tag":"t","query":"` + strings.Repeat("é", 1025) + `"}`, "query"},
-		{"POST", rules, `{"tag":"t","query":"a","interval_seconds":86401}`, "interval_seconds"},
-		{"POST", rules, `{"tag":"t","query":"a","interval_seconds":0}`, "interval_seconds"},
-		{"POST", rules, `{"tag":"t","query":"a","max_results_per_poll":0}`, "max_results_per_poll"},
 		{"POST", rules, `{"tag":"t","query":"a","max_results_per_poll":1.5}`, "max_results_per_poll"},
-		{"POST", rules, `{"tag":"t","query":"a","max_results_per_poll":101}`, "max_results_per_poll"},
-		{"POST", rules, `{"tag":"t","query":"a","status":"error"}`, "status"},
 		{"POST", rules + "/validate", `{}`, "query"},
 		{"POST", rules + "/validate", `{"query":5}`, "query"},
 		{"GET", rules + "?limit=0", ``, "limit"},
@@ -384,27 +380,28 @@ func FuzzBody(f *testing.F) {
 	for _, s := range []string{`{"name":"n","usernames":["@A"],"poll_interval_seconds":1e3}`, `{"tag":"t","query":"q","max_results_per_poll":1e1}`, `{"name":{}}`, `[`, `{"status":null}`} {
 		f.Add([]byte(s))
 	}
-	s := &Resources{MaxQuery: 1024}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		b := gateway.ParseFields(data)
 		if b.Bad != nil {
 			return
 		}
-		if m, fields := monitorFields(b); b.Bad == nil {
-			for _, u := range m.Usernames {
-				if !isUsername(u) || u != strings.ToLower(u) {
-					t.Fatalf("username %q", u)
-				}
-			}
-			if len(m.Usernames) > 100 || len([]rune(m.Name)) > 100 || (m.PollIntervalSeconds != 0 && m.PollIntervalSeconds < 0.1) || len(fields) > 6 {
-				t.Fatalf("%v", m)
+		// What is understood is what was sent, and nothing of it is left out.
+		var sent map[string]any
+		if err := json.Unmarshal(data, &sent); err != nil {
+			t.Fatalf("%s was taken, and is no JSON: %v", data, err)
+		}
+		given := 0
+		for name, v := range sent {
+			if v != nil && !slices.Contains(webhookFields, name) {
+				given++
 			}
 		}
+		if m, fields := readMonitor(b); b.Bad == nil && (len(fields) != given || slices.Contains(fields, "name") && m.Name != sent["name"]) {
+			t.Fatalf("%s became %v with %q", data, m, fields)
+		}
 		b.Bad = nil
-		if m, _ := s.ruleFields(b); b.Bad == nil {
-			if len([]rune(m.Query)) > 1024 || m.MaxResultsPerPoll < 0 || m.MaxResultsPerPoll > 100 || m.IntervalSeconds < 0 || m.IntervalSeconds > 86400 {
-				t.Fatalf("%v", m)
-			}
+		if m, fields := readRule(b); b.Bad == nil && (len(fields) != given || slices.Contains(fields, "query") && m.Query != sent["query"]) {
+			t.Fatalf("%s became %v with %q", data, m, fields)
 		}
 	})
 }

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"math"
 	"net/http"
 
 	"github.com/birdwire/birdwire/gateway"
@@ -15,8 +16,8 @@ type Rule struct {
 	IntervalSeconds      float64 `json:"interval_seconds"`
 	Status               string  `json:"status"`
 	StatusReason         *string `json:"status_reason"`
-	WebhookURL           *string `json:"webhook_url"`
-	WebhookSecretSet     bool    `json:"webhook_secret_set"`
+	WebhookURL           *string `json:"webhook_url"`        // null: there are no webhooks yet
+	WebhookSecretSet     bool    `json:"webhook_secret_set"` // false
 	MaxResultsPerPoll    int32   `json:"max_results_per_poll"`
 	CreditsPerRulePerDay float64 `json:"credits_per_rule_per_day"`
 	PricingTier          string  `json:"pricing_tier"`
@@ -37,32 +38,28 @@ func (s *Resources) showRule(m *messages.Rule) Rule {
 	return Rule{
 		ID: m.GetId(), Tag: m.GetTag(), Query: m.GetQuery(), IntervalSeconds: m.GetIntervalSeconds(),
 		Status: m.GetStatus(), StatusReason: orNull(m.GetStatusReason()),
-		WebhookURL: orNull(m.GetWebhookUrl()), WebhookSecretSet: m.GetWebhookSecret() != "",
 		MaxResultsPerPoll:    m.GetMaxResultsPerPoll(),
 		CreditsPerRulePerDay: tier.CreditsPerRulePerDay, PricingTier: tier.Label,
 		CreatedAt: stamp(m.GetCreatedMs()), UpdatedAt: stamp(m.GetUpdatedMs()),
 	}
 }
 
-// ruleFields reads what was sent; fields names it, as UpdateRule does. The
-// query is only measured here: its actor compiles it, and knows the defaults of
-// what was not sent.
-func (s *Resources) ruleFields(f *gateway.Fields) (m *messages.Rule, fields []string) {
+// ruleFields are those that an owner may set.
+var ruleFields = []string{"tag", "query", "interval_seconds", "max_results_per_poll", "status"}
+
+// readRule reads what was sent; fields names it. Only its form is looked at
+// here: what a rule may be, its actor says.
+func readRule(f *gateway.Fields) (m *messages.Rule, fields []string) {
+	f.Only("a filter rule", append(ruleFields[:len(ruleFields):len(ruleFields)], webhookFields...)...)
+	noWebhooks(f)
 	m = &messages.Rule{
-		Tag:               f.Label("tag", 100),
-		Query:             f.Text("query", 1, s.MaxQuery),
-		IntervalSeconds:   f.Number("interval_seconds", 0.1, 86400, 0),
-		Status:            f.OneOf("status", "active", "paused", "inactive"),
-		WebhookUrl:        webhook(f, "webhook_url"),
-		WebhookSecret:     f.Text("webhook_secret", 0, 256),
-		MaxResultsPerPoll: f.Integer("max_results_per_poll", 1, 100, 0),
+		Tag:               f.String("tag"),
+		Query:             f.String("query"),
+		IntervalSeconds:   f.Float("interval_seconds"),
+		MaxResultsPerPoll: f.Integer("max_results_per_poll", math.MinInt32, math.MaxInt32, 0),
+		Status:            f.String("status"),
 	}
-	for _, name := range []string{"tag", "query", "interval_seconds", "status", "webhook_url", "webhook_secret", "max_results_per_poll"} {
-		if f.Has(name) || (f.Clears(name) && (name == "webhook_url" || name == "webhook_secret")) {
-			fields = append(fields, name)
-		}
-	}
-	return m, fields
+	return m, f.Given(ruleFields...)
 }
 
 func (s *Resources) createRule(w http.ResponseWriter, r *http.Request, keyID string) {
@@ -70,13 +67,13 @@ func (s *Resources) createRule(w http.ResponseWriter, r *http.Request, keyID str
 	if !ok {
 		return
 	}
+	m, fields := readRule(f)
 	f.Need("tag", "query")
-	m, _ := s.ruleFields(f)
 	if f.Bad != nil {
 		gateway.WriteInvalid(w, f.Bad)
 		return
 	}
-	s.tellRule(w, r, http.StatusCreated, keyID, &messages.CreateRule{KeyId: keyID, Rule: m})
+	s.tellRule(w, r, http.StatusCreated, keyID, &messages.CreateRule{KeyId: keyID, Rule: m, Fields: fields})
 }
 
 func (s *Resources) updateRule(w http.ResponseWriter, r *http.Request, keyID string) {
@@ -84,7 +81,7 @@ func (s *Resources) updateRule(w http.ResponseWriter, r *http.Request, keyID str
 	if !ok {
 		return
 	}
-	m, fields := s.ruleFields(f)
+	m, fields := readRule(f)
 	if f.Bad != nil {
 		gateway.WriteInvalid(w, f.Bad)
 		return

@@ -26,7 +26,6 @@ type Config struct {
 	Ready   func(context.Context) error
 
 	Tiers     []Tier        // default DefaultTiers
-	MaxQuery  int           // characters of a rule; default 1,024
 	Timeout   time.Duration // for one answer of an actor; default 10 s
 	MaxPush   int64         // bytes of a pushed body, inflated or not; default 16 MiB
 	PushTime  time.Duration // for one pushed body to arrive and be durable; default 2 min
@@ -44,9 +43,6 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Tiers == nil {
 		c.Tiers = DefaultTiers
-	}
-	if c.MaxQuery <= 0 {
-		c.MaxQuery = 1024
 	}
 	if c.Timeout <= 0 {
 		c.Timeout = 10 * time.Second
@@ -90,7 +86,7 @@ func New(cfg Config) (*Server, error) {
 		cfg: cfg,
 		resources: &Resources{
 			Keys: cfg.Keys, Queries: cfg.Queries, Log: cfg.Log,
-			Tiers: cfg.Tiers, MaxQuery: cfg.MaxQuery, Timeout: cfg.Timeout,
+			Tiers: cfg.Tiers, Timeout: cfg.Timeout,
 		},
 		pushes: pushes{all: cfg.Pushes, each: cfg.KeyPushes, of: make(map[string]int)},
 	}, nil

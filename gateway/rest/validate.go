@@ -3,7 +3,6 @@ package rest
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"time"
 
@@ -71,15 +70,11 @@ func (s *Resources) validateQuery(w http.ResponseWriter, r *http.Request, keyID 
 	if !ok {
 		return
 	}
+	f.Only("a validation", "query")
 	f.Need("query")
 	text := f.String("query")
 	if f.Bad != nil {
 		gateway.WriteInvalid(w, f.Bad)
-		return
-	}
-	// Length is an answer here and no refusal: "is this a rule?" was asked.
-	if f.Text("query", 1, s.MaxQuery); f.Bad != nil {
-		gateway.WriteJSON(w, http.StatusOK, validation{Error: fmt.Sprintf("query: %s", f.Bad.Reason)})
 		return
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), s.Timeout)
