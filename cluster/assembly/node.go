@@ -3,6 +3,7 @@ package assembly
 import (
 	"context"
 	"fmt"
+	"math"
 	"sync/atomic"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -46,7 +47,7 @@ type State struct {
 // Load reads what the actors of a node begin with: the log's newest stretch and
 // all monitors and rules. It blocks, so it is for whoever starts the node.
 func Load(ctx context.Context, ports Ports) (*State, error) {
-	state, err := router.Begin(ctx, Log{ports.Store.Journal()}, index.Config{})
+	state, err := router.Begin(ctx, Log{ports.Store.Journal()}, index.Config{Seed: ports.Rand.Uint64N(math.MaxUint64)})
 	if err != nil {
 		return nil, err
 	}
@@ -116,7 +117,7 @@ func (n *Node) Journal() *actor.PID { return n.pid(journalID) }
 // where there are many, and posts must not wait for it.
 func (n *Node) logActors(state *router.State) []spec {
 	p := n.ports
-	journalState, semantic := journal.NewState(state.Window()), state.Fork(index.Config{})
+	journalState, semantic := journal.NewState(state.Window()), state.Fork(index.Config{Seed: p.Rand.Uint64N(math.MaxUint64)})
 	routerCfg := router.Config{
 		Log: n.log, State: state, Clock: p.Clock, Worker: p.Work.Mend, Merge: p.Work.Merge, Props: p.Props,
 		Owners: n, Journal: n.Journal, Logger: p.Logger.With("actor", "router"),

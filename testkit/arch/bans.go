@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// checkBans holds what actors must not do. It needs types: only they tell a
+// checkBans holds what actors, and what makes them of ports, must not do. It needs types: only they tell a
 // map from a slice, and a future's Wait from any other.
 func (h *house) checkBans() ([]Breach, error) {
-	checked, err := typed(h.root, "./actors/...")
+	checked, err := typed(h.root, "./actors/...", "./cluster/assembly/...")
 	if err != nil {
 		return nil, err
 	}

@@ -62,7 +62,7 @@ const actorPackage = "github.com/asynkron/protoactor-go/actor"
 // adapters own sockets and the goroutines that serve them.
 const adapters = "actors/source/*"
 
-// ban is something that no code under actors/ does.
+// ban is something that no code under actors/ does, nor cluster/assembly.
 type ban struct {
 	rule string
 	why  string
@@ -82,6 +82,10 @@ var (
 	banRand = ban{
 		rule: "no global randomness in actors", except: nil,
 		why: "a run is replayed from its seed: take actors.Rand",
+	}
+	banSupervision = ban{
+		rule: "no supervision by wall time in actors", except: nil,
+		why: "the library's own strategies count and wait by the machine's clock: take actors.Budget and actors.Pause",
 	}
 	banLock = ban{
 		rule: "no locks in actors", except: []string{adapters},
@@ -109,6 +113,11 @@ var (
 var bannedFuncs = map[string]*ban{
 	"time.Now": &banTime, "time.Since": &banTime, "time.Until": &banTime, "time.After": &banTime, "time.AfterFunc": &banTime,
 	"time.Sleep": &banTime, "time.Tick": &banTime, "time.NewTimer": &banTime, "time.NewTicker": &banTime,
+	"context.WithTimeout": &banTime, "context.WithTimeoutCause": &banTime, "context.WithDeadline": &banTime, "context.WithDeadlineCause": &banTime,
+	"hash/maphash.MakeSeed": &banRand,
+
+	actorPackage + ".NewExponentialBackoffStrategy": &banSupervision, actorPackage + ".NewRestartingStrategy": &banSupervision,
+	actorPackage + ".DefaultSupervisorStrategy": &banSupervision, actorPackage + ".RestartingSupervisorStrategy": &banSupervision,
 }
 
 // bannedMethods are methods of protoactor's types, by name.

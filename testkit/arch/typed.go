@@ -36,17 +36,17 @@ type listed struct {
 	Error      *struct{ Err string }
 }
 
-// typed type-checks the packages of the module at root that fit the pattern,
+// typed type-checks the packages of the module at root that fit the patterns,
 // on the platform that runs the check.
-func typed(root, pattern string) ([]*typedPackage, error) {
+func typed(root string, patterns ...string) ([]*typedPackage, error) {
 	// The compiler's own export files spare a dependency on go/packages.
-	list := exec.Command("go", "list", "-export", "-deps", "-json=ImportPath,Export,Dir,GoFiles,DepOnly,Error", pattern)
+	list := exec.Command("go", append([]string{"list", "-export", "-deps", "-json=ImportPath,Export,Dir,GoFiles,DepOnly,Error"}, patterns...)...)
 	list.Dir = root
 	var stderr bytes.Buffer
 	list.Stderr = &stderr
 	out, err := list.Output()
 	if err != nil {
-		return nil, fmt.Errorf("type-check %s: go list: %w\n%s", pattern, err, stderr.Bytes())
+		return nil, fmt.Errorf("type-check %v: go list: %w\n%s", patterns, err, stderr.Bytes())
 	}
 	exports := map[string]string{}
 	var wanted []listed
@@ -55,7 +55,7 @@ func typed(root, pattern string) ([]*typedPackage, error) {
 		if err := d.Decode(&p); errors.Is(err, io.EOF) {
 			break
 		} else if err != nil {
-			return nil, fmt.Errorf("type-check %s: read go list: %w", pattern, err)
+			return nil, fmt.Errorf("type-check %v: read go list: %w", patterns, err)
 		}
 		exports[p.ImportPath] = p.Export
 		if !p.DepOnly {

@@ -1,7 +1,8 @@
 package vector
 
 import (
-	"hash/maphash"
+	"crypto/sha256"
+	"encoding/binary"
 	"slices"
 	"unsafe"
 )
@@ -17,10 +18,9 @@ type Set struct {
 	current *Snapshot
 
 	pages    []*page
-	shelves  []*shelf // the owner's side of pages, same indexes
-	open     *shelf   // the one with room for new rows, or nil
-	sparse   *shelf   // the one closed shelf that is at most half live, or nil
-	seed     maphash.Seed
+	shelves  []*shelf          // the owner's side of pages, same indexes
+	open     *shelf            // the one with room for new rows, or nil
+	sparse   *shelf            // the one closed shelf that is at most half live, or nil
 	byVector map[uint64][]*row // by hash of the numbers' bits
 	byID     map[ID][]*row
 }
@@ -46,7 +46,6 @@ func newSet(k kernel) *Set {
 	return &Set{
 		kernel:   k,
 		edition:  1,
-		seed:     maphash.MakeSeed(),
 		byVector: map[uint64][]*row{},
 		byID:     map[ID][]*row{},
 	}
@@ -158,7 +157,10 @@ func (s *Set) writable(h *shelf) *page {
 
 // rowOf finds v or stores it, without an owner yet.
 func (s *Set) rowOf(v []float32) *row {
-	hash := maphash.Bytes(s.seed, bits(v))
+	// A hash that clients cannot foresee collisions of, and that is the same in
+	// every run.
+	sum := sha256.Sum256(bits(v))
+	hash := binary.LittleEndian.Uint64(sum[:])
 	for _, r := range s.byVector[hash] {
 		if string(bits(s.pages[r.shelf.index].row(r.slot))) == string(bits(v)) {
 			return r

@@ -10,8 +10,8 @@ import (
 
 // build makes one segment of everything living in the sources. It only reads
 // them, so it may run at the same time as anything.
-func build(sources []view, common *frequencies) *segment {
-	b := builder{sources: sources, common: common}
+func build(sources []view, common *frequencies, spread uint64) *segment {
+	b := builder{sources: sources, common: common, spread: spread}
 	b.gather()
 	b.anchor()
 	b.order()
@@ -25,6 +25,7 @@ func build(sources []view, common *frequencies) *segment {
 type builder struct {
 	sources []view
 	common  *frequencies
+	spread  uint64
 
 	distinct []origin // each query once
 	claims   []claim  // who owns which of them
@@ -167,7 +168,7 @@ func (b *builder) order() {
 // lay copies the records in their order, each with its owners by id, and what
 // atoms they name.
 func (b *builder) lay() {
-	b.out = &segment{learned: b.common.seen()}
+	b.out = &segment{learned: b.common.seen(), spread: b.spread}
 	s := b.out
 	s.count, s.queries = len(b.distinct), len(b.claims)
 	s.words = make([]uint32, 0, b.words())
@@ -279,7 +280,7 @@ func (b *builder) posting(l lead) posting {
 
 func (s *segment) insert(e slot) {
 	mask := uint64(len(s.table) - 1)
-	i := hashKey(e.key) & mask
+	i := hashKey(e.key, s.spread) & mask
 	for s.table[i].n != 0 {
 		i = (i + 1) & mask
 	}

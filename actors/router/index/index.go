@@ -3,7 +3,6 @@ package index
 import (
 	"errors"
 	"fmt"
-	"hash/maphash"
 	"slices"
 
 	"github.com/birdwire/birdwire/actors/engine/rule"
@@ -24,6 +23,10 @@ type Config struct {
 	// InlineMost is the size up to which segments are merged by Snapshot
 	// itself; default 512. Larger ones are left to Merge.
 	InlineMost int
+	// Seed is chance that clients do not know: with it nobody can choose words
+	// that all fall on one place of a table, or a phrase that is taken for
+	// somebody else's.
+	Seed uint64
 }
 
 func (c Config) withDefaults() Config {
@@ -40,8 +43,8 @@ func (c Config) withDefaults() Config {
 // takes snapshots; snapshots are for everyone.
 type Index struct {
 	cfg      Config
-	seed     maphash.Seed // of the hashes by which atoms of other than one key are known
-	edition  uint64       // grows with each snapshot; tombstones of an older one are copied before they change
+	seeds    seeds
+	edition  uint64 // grows with each snapshot; tombstones of an older one are copied before they change
 	views    []view
 	batch    batch
 	semantic semantic
@@ -52,7 +55,7 @@ type Index struct {
 
 // New is an empty index.
 func New(cfg Config) *Index {
-	x := &Index{cfg: cfg.withDefaults(), seed: maphash.MakeSeed(), edition: 1}
+	x := &Index{cfg: cfg.withDefaults(), seeds: seedsOf(cfg.Seed), edition: 1}
 	x.semantic.init()
 	return x
 }
@@ -66,7 +69,7 @@ func (x *Index) Put(id ID, q *rule.Compiled) error {
 	if q == nil || q.Expr == nil || q.Class == 0 || q.Sample < 1 || q.Sample > 100 {
 		return fmt.Errorf("put query %d: %w: it needs an expression, a class and a sample of 1 to 100", id, ErrQuery)
 	}
-	c := coder{seed: x.seed, semantic: &x.semantic}
+	c := coder{names: &x.seeds.names, semantic: &x.semantic}
 	begin := len(x.batch.words)
 	root, err := c.node(q.Expr, false, 0)
 	if err == nil {
@@ -132,6 +135,7 @@ func (x *Index) Snapshot() *Snapshot {
 		views:  slices.Clone(x.views),
 		lanes:  x.semantic.snapshot(),
 		common: x.common,
+		spread: x.seeds.spread,
 	}
 	x.edition++
 	return x.current
@@ -158,7 +162,7 @@ func (x *Index) seal() {
 		n++
 	}
 	sources = append(sources, x.views[:n]...)
-	out := build(sources, x.common)
+	out := build(sources, x.common, x.seeds.spread)
 	x.views = append(slices.Clone(x.views[n:]), view{segment: out})
 	x.batch = batch{}
 }

@@ -7,14 +7,17 @@ type keys struct {
 	list  []uint64 // each once
 	table []uint64 // open addressing; 0 is free
 	mask  uint64
-	zero  bool // the key 0 is there
+	// spread is the snapshot's.
+	spread uint64
+	zero   bool // the key 0 is there
 	// prints has the bit of each key's fingerprint, and bit 0 for postings that
 	// need nothing.
 	prints [1 << 16 / 64]uint64
 }
 
 // load replaces the keys.
-func (k *keys) load(all []uint64, more int) {
+func (k *keys) load(all []uint64, more int, spread uint64) {
+	k.spread = spread
 	for _, key := range k.list {
 		f := fingerprint(key)
 		k.prints[f>>6] &^= 1 << (f & 63)
@@ -40,7 +43,7 @@ func (k *keys) add(key uint64) {
 		}
 		k.zero = true
 	} else {
-		i := hashKey(key) & k.mask
+		i := hashKey(key, k.spread) & k.mask
 		for k.table[i] != 0 {
 			if k.table[i] == key {
 				return
@@ -58,7 +61,7 @@ func (k *keys) has(key uint64) bool {
 	if key == 0 {
 		return k.zero
 	}
-	for i := hashKey(key) & k.mask; ; i = (i + 1) & k.mask {
+	for i := hashKey(key, k.spread) & k.mask; ; i = (i + 1) & k.mask {
 		switch k.table[i] {
 		case key:
 			return true

@@ -19,6 +19,7 @@ type Snapshot struct {
 	views  []view
 	lanes  []lane
 	common *frequencies
+	spread uint64 // see seeds
 }
 
 // Scratch is what matching needs to write: about 10 KiB, and a bit for each

@@ -8,7 +8,7 @@ import (
 // matcher loads the document's keys.
 func (s *Snapshot) matcher(d *rule.Doc, all []uint64, scratch *Scratch, near []vector.Hit, hits []Hit) matcher {
 	k := &scratch.keys
-	k.load(all, len(near))
+	k.load(all, len(near), s.spread)
 	if s.common != nil {
 		if scratch.observed++; scratch.observed >= observeEach {
 			scratch.observed = 0
@@ -44,7 +44,7 @@ func (m *matcher) segment(v *view) {
 	mask := uint64(len(v.table) - 1)
 	touched := uint32(0)
 	for _, key := range s.keys.list {
-		touched += v.table[hashKey(key)&mask].n
+		touched += v.table[hashKey(key, v.spread)&mask].n
 	}
 	for _, key := range s.keys.list {
 		if off, n := v.lookup(key); n > 0 {

@@ -9,6 +9,7 @@ import "slices"
 type Merge struct {
 	sources []view
 	common  *frequencies
+	spread  uint64
 	out     *segment
 }
 
@@ -40,7 +41,7 @@ func (x *Index) Merge() *Merge {
 		return nil
 	}
 	x.edition++ // the tombstones that the merge has seen stay as they are
-	return &Merge{sources: slices.Clone(sources), common: x.common}
+	return &Merge{sources: slices.Clone(sources), common: x.common, spread: x.seeds.spread}
 }
 
 // due is which of the segments, smallest first, are to become one.
@@ -80,7 +81,7 @@ func (m *Merge) Queries() int {
 }
 
 // Run does the work. Once.
-func (m *Merge) Run() { m.out = build(m.sources, m.common) }
+func (m *Merge) Run() { m.out = build(m.sources, m.common, m.spread) }
 
 // Install makes a merge that has run take effect; what was removed since it
 // was asked for stays removed. False: what it merged is not there any more,

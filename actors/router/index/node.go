@@ -4,10 +4,11 @@ import (
 	"cmp"
 	"encoding/binary"
 	"fmt"
-	"hash/maphash"
 	"math"
 	"math/bits"
 	"slices"
+
+	"github.com/minio/highwayhash"
 
 	"github.com/birdwire/birdwire/actors/engine/rule"
 )
@@ -45,7 +46,7 @@ const (
 
 // coder makes one query's program.
 type coder struct {
-	seed     maphash.Seed
+	names    *[32]byte
 	semantic *semantic
 	atoms    map[uint64]*rule.Atom
 	phrases  map[uint64][]uint64
@@ -175,13 +176,13 @@ func (c *coder) atom(a *rule.Atom, not bool) (*node, error) {
 		var room [1]uint64
 		n.leaf.kind, n.leaf.key = leafKey, a.Keys(room[:0])[0]
 	case isPhrase(a):
-		n.leaf.kind, n.leaf.key = leafPhrase, hashAtom(c.seed, a)
+		n.leaf.kind, n.leaf.key = leafPhrase, hashAtom(c.names, a)
 		if c.phrases == nil {
 			c.phrases = map[uint64][]uint64{}
 		}
 		c.phrases[n.leaf.key] = a.Hashes
 	default:
-		n.leaf.kind, n.leaf.key = leafAtom, hashAtom(c.seed, a)
+		n.leaf.kind, n.leaf.key = leafAtom, hashAtom(c.names, a)
 		if c.atoms == nil {
 			c.atoms = map[uint64]*rule.Atom{}
 		}
@@ -201,17 +202,13 @@ func isPhrase(a *rule.Atom) bool {
 
 // hashAtom names an atom. Keyed, unlike the hashes of tokens: one customer's
 // phrase must not be taken for another's.
-func hashAtom(seed maphash.Seed, a *rule.Atom) uint64 {
-	var h maphash.Hash
-	h.SetSeed(seed)
-	var b [8]byte
-	number := func(n uint64) {
-		binary.LittleEndian.PutUint64(b[:], n)
-		_, _ = h.Write(b[:]) // never fails
-	}
+func hashAtom(key *[32]byte, a *rule.Atom) uint64 {
+	var room [512]byte
+	b := room[:0]
+	number := func(n uint64) { b = binary.LittleEndian.AppendUint64(b, n) }
 	text := func(s string) {
 		number(uint64(len(s)))
-		_, _ = h.WriteString(s) // never fails
+		b = append(b, s...)
 	}
 	for _, n := range []uint64{uint64(a.Kind), uint64(a.N), uint64(a.Lo), uint64(a.Hi), uint64(len(a.Tokens)), uint64(len(a.Hashes))} {
 		number(n)
@@ -226,7 +223,7 @@ func hashAtom(seed maphash.Seed, a *rule.Atom) uint64 {
 	for _, n := range a.Hashes {
 		number(n)
 	}
-	return h.Sum64()
+	return highwayhash.Sum64(b, key[:])
 }
 
 func mix(a, b uint64) uint64 {

@@ -1,9 +1,6 @@
 package index
 
-import (
-	"hash/maphash"
-	"sort"
-)
+import "sort"
 
 // segment is an immutable set of queries and the way to find them.
 type segment struct {
@@ -19,6 +16,7 @@ type segment struct {
 	lowest  ID      // of them
 	highest ID
 	learned uint64 // how many documents had been counted when anchors were chosen
+	spread  uint64 // see seeds
 }
 
 // slot says where a key's postings are; n is 0 where there is no key.
@@ -69,22 +67,12 @@ func (s *segment) find(id ID) (place, bool) {
 // lookup is where a key's postings are.
 func (s *segment) lookup(key uint64) (off, n uint32) {
 	mask := uint64(len(s.table) - 1)
-	for i := hashKey(key) & mask; ; i = (i + 1) & mask {
+	for i := hashKey(key, s.spread) & mask; ; i = (i + 1) & mask {
 		e := &s.table[i]
 		if e.n == 0 || e.key == key {
 			return e.off, e.n
 		}
 	}
-}
-
-// spread differs from process to process: nobody can choose words that all
-// fall on one place of a table.
-var spread = maphash.String(maphash.MakeSeed(), "") | 1
-
-// hashKey spreads keys over a table.
-func hashKey(key uint64) uint64 {
-	h := key * spread
-	return h ^ h>>32
 }
 
 // fingerprint is a key's bit in the document's bitmap; never 0, which means
