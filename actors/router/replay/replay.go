@@ -89,7 +89,7 @@ func Run(ctx context.Context, log Log, r follow.Request) (follow.Result, error) 
 		}
 		if lost, ok := entry.lost(); ok && lost.From <= r.Through {
 			lost.From, lost.To = max(lost.From, from+1), min(lost.To, r.Through)
-			result.Lost = append(result.Lost, lost)
+			result.Lost = addLost(result.Lost, lost)
 		}
 		if entry.Sequence > r.Through.Sequence() {
 			result.Through = r.Through
@@ -112,6 +112,15 @@ func Run(ctx context.Context, log Log, r follow.Request) (follow.Result, error) 
 		}
 	}
 	return result, nil
+}
+
+// addLost makes one of stretches that follow each other.
+func addLost(all []messages.Lost, l messages.Lost) []messages.Lost {
+	if n := len(all); n > 0 && all[n-1].Why == l.Why && all[n-1].To+1 == l.From {
+		all[n-1].To = l.To
+		return all
+	}
+	return append(all, l)
 }
 
 // queries is the small index of one client.
