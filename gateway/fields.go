@@ -216,6 +216,15 @@ func (f *Fields) Float(field string) float64 {
 	return f.Number(field, -math.MaxFloat64, math.MaxFloat64, 0)
 }
 
+// Bool is a truth value; false where absent.
+func (f *Fields) Bool(field string) (b bool) {
+	if f.Has(field) && json.Unmarshal(f.raw[field], &b) != nil {
+		f.Fail(field, "must be true or false", "boolean")
+		return false
+	}
+	return b
+}
+
 // Integer is a whole Number.
 func (f *Fields) Integer(field string, least, most, absent int32) int32 {
 	n := f.Number(field, float64(least), float64(most), float64(absent))

@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/birdwire/birdwire/actors/source/feed"
 	"github.com/birdwire/birdwire/cluster/store"
 	"github.com/birdwire/birdwire/gateway/admin"
 	"github.com/birdwire/birdwire/messages"
@@ -37,6 +38,15 @@ func (s *sources) GetFeed(ctx context.Context, id string) (admin.FeedState, erro
 		return admin.FeedState{}, err
 	}
 	return admin.FeedState{Feed: f, Source: s.describe(id)}, nil
+}
+
+// FeedURL is an address as browsers would ask for it.
+func (s *sources) FeedURL(raw string) (string, error) { return feed.Address(raw) }
+
+// TryFeed reads an address once.
+func (s *sources) TryFeed(ctx context.Context, address string) (admin.Tried, error) {
+	t, err := s.feeds.Try(ctx, address)
+	return admin.Tried(t), err
 }
 
 // CreateFeed writes the record and starts the source.

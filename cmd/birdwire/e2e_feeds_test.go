@@ -31,16 +31,21 @@ func startForFeeds(t *testing.T) *feedServer {
 	return f
 }
 
-// create adds a feed with the command line.
+// create adds a feed with the command line, whether it can be read or not.
 func (f *feedServer) create(name, url string) (id string) {
 	f.t.Helper()
-	out := command(f.t, "", "feeds", "create", "--data", f.dir, "--admin", f.admin, "--url", url, "--name", name,
-		"--category", strings.ToLower(name), "--interval", "1s", "--json")
+	return f.made("--url", url, "--name", name, "--category", strings.ToLower(name), "--force").ID
+}
+
+// made is what feeds create made.
+func (f *feedServer) made(flags ...string) client.Feed {
+	f.t.Helper()
+	out := command(f.t, "", append([]string{"feeds", "create", "--data", f.dir, "--admin", f.admin, "--interval", "1s", "--json"}, flags...)...)
 	var made client.Feed
 	if err := json.Unmarshal([]byte(out), &made); err != nil || made.ID == "" {
 		f.t.Fatalf("feeds create printed %s: %v", out, err)
 	}
-	return made.ID
+	return made
 }
 
 // item is the next item of the feed with this action; those of other feeds,
@@ -231,12 +236,85 @@ func TestFeedsSurviveARestart(t *testing.T) {
 	}
 }
 
+// TestFeedsAreTriedFirst: an address is read before a feed is made of it. Its
+// title is the name where none is given, a page leads to the feed that it
+// names, and what cannot be read is told before anything is made.
+func TestFeedsAreTriedFirst(t *testing.T) {
+	t.Parallel()
+	f := startForFeeds(t)
+	site := publish(t, rss(rssItem("1", "one", "")))
+	page := publish(t, `<!doctype html><html><head><title>A site</title>
+		<link rel="alternate" type="application/rss+xml" title="Comments" href="/comments">
+		<link rel="alternate" type="application/rss+xml" href="`+site.URL+`/rss?a=100%">
+		<link rel="stylesheet" href="/x.css"></head><body>Hello</body></html>`)
+	bare := publish(t, `<!doctype html><html><head><title>A site</title></head><body>Hello</body></html>`)
+	gone := publish(t, rss())
+	gone.edit("", 404)
+
+	made := f.made("--url", page.URL, "--category", "news")
+	if made.Name != "RSS" || made.SourceID != "rss" || made.URL != site.URL+"/rss?a=100%" || made.Tried == nil ||
+		made.Tried.Page != page.URL || made.Tried.Items != 1 || made.Tried.Format != "RSS 2.0" {
+		t.Errorf("made of a page: %+v, %+v", made, made.Tried)
+	}
+	if i := f.item("RSS", "create"); i.Title != "one" || i.Category != "news" {
+		t.Errorf("its item: %+v", i)
+	}
+	for url, why := range map[string]string{
+		bare.URL: "HTML page, and it names no feed", gone.URL: "404 Not Found", "http://127.0.0.1:1/": "connection refused",
+		publish(t, "{}").URL: "not a feed", publish(t, rss(`<item><title>on`)[:120]).URL: "ends before its first item",
+	} {
+		p := run(t, "", "feeds", "create", "--data", f.dir, "--admin", f.admin, "--url", url, "--name", "x", "--category", "news")
+		if code := p.exit(); code != 1 || !strings.Contains(p.notes.String(), why) || !strings.Contains(p.notes.String(), "force") || p.out.String() != "" {
+			t.Errorf("%s: exit code %d, %s%s; want that it says %q", url, code, p.out.String(), p.notes.String(), why)
+		}
+	}
+	if feeds, err := f.operator.Feeds(within(t)); err != nil || len(feeds) != 1 {
+		t.Fatalf("feeds: %+v, %v; want the one that could be read", feeds, err)
+	}
+	forced := f.made("--url", gone.URL, "--name", "Gone", "--category", "news", "--force")
+	if forced.Tried == nil || !strings.Contains(forced.Tried.Error, "404 Not Found") {
+		t.Errorf("by force: %+v, %+v", forced, forced.Tried)
+	}
+	out := command(t, "", "feeds", "create", "--data", f.dir, "--admin", f.admin, "--url", publish(t, rss(rssItem("2", "two", ""))).URL, "--name", "Two", "--category", "news")
+	if !strings.Contains(out, "RSS 2.0, 1 items") {
+		t.Errorf("feeds create says\n%s", out)
+	}
+}
+
+// TestCutFeed: a document that is cut at its end is read as far as it is whole,
+// and feeds list says so.
+func TestCutFeed(t *testing.T) {
+	t.Parallel()
+	f := startForFeeds(t)
+	whole := rss(rssItem("1", "one", ""), rssItem("2", "two", ""))
+	site := publish(t, strings.TrimSuffix(whole, "</item></channel></rss>"))
+	id := f.create("Cut", site.URL)
+	if i := f.item("Cut", "create"); i.Title != "one" {
+		t.Errorf("%+v", i)
+	}
+	f.listed(id, "Cut", "the warning", func(r *client.Feed) bool {
+		return r.Status == "ok" && strings.Contains(r.Warning, "cut off") && r.LastError == "" && r.Events == 1
+	})
+	if table := command(t, "", "feeds", "list", "--data", f.dir, "--admin", f.admin); !strings.Contains(table, "warning: the document is cut off") {
+		t.Errorf("feeds list:\n%s", table)
+	}
+	site.edit(whole, 0)
+	if i := f.item("Cut", "create"); i.Title != "two" {
+		t.Errorf("%+v", i)
+	}
+	f.listed(id, "Cut", "no warning any more", func(r *client.Feed) bool { return r.Warning == "" && r.Events == 2 })
+}
+
 // TestPrivateFeedsAreRefused where the operator has not allowed them.
 func TestPrivateFeedsAreRefused(t *testing.T) {
 	t.Parallel()
 	s := start(t, "")
 	site := publish(t, rss(rssItem("1", "one", "")))
 	f := &feedServer{server: s, t: t}
+	p := run(t, "", "feeds", "create", "--data", s.dir, "--admin", s.admin, "--url", site.URL, "--category", "news")
+	if code := p.exit(); code != 1 || !strings.Contains(p.notes.String(), "--allow-private-feeds") {
+		t.Errorf("exit code %d, %s", code, p.notes.String())
+	}
 	id := f.create("RSS", site.URL)
 	f.listed(id, "RSS", "that private networks are refused", func(r *client.Feed) bool {
 		return strings.Contains(r.LastError, "private") && r.Events == 0

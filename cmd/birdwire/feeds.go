@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"strconv"
 	"time"
 
@@ -17,11 +18,12 @@ func (c *cli) feeds() *cobra.Command {
 		Long: `RSS, Atom and JSON feeds that the server reads, for operators: it needs the
 token that the server keeps in <data>/admin.token, or BIRDWIRE_ADMIN_TOKEN.
 
-A feed that fails is tried again for ever, ever more seldom; 'feeds list' shows
-its last error. Feeds on loopback and private networks are refused unless the
-server was started with --allow-private-feeds.`,
+A new feed is read once before it is made; the address of a page that names its
+feed is enough. A feed that fails later is tried again for ever, ever more
+seldom; 'feeds list' shows its last error. Feeds on loopback and private
+networks are refused unless the server was started with --allow-private-feeds.`,
 		Example: example(`
-			birdwire feeds create --url https://example.com/rss --name Example --category financial_news
+			birdwire feeds create --url https://example.com/rss --category financial_news
 			birdwire feeds list
 			birdwire feeds update feed-mfrggzdfmz --interval 1m`),
 	}, c.feedsCreate(), c.feedsList(), c.feedsShow(), c.feedsUpdate(), c.feedsDelete())
@@ -32,7 +34,7 @@ func feedFlags(flags *pflag.FlagSet) *client.FeedChange {
 	f := new(client.FeedChange)
 	flags.SortFlags = false
 	optionalText(flags, &f.URL, "url", "where it is")
-	optionalText(flags, &f.Name, "name", "its source's name, as clients see it")
+	optionalText(flags, &f.Name, "name", "its source's name, as clients see it; its title where none is given")
 	optionalText(flags, &f.Category, "category", "its articles' category")
 	optionalSeconds(flags, &f.IntervalSeconds, "interval", "how often it is read; its own wishes count too (default 5m)")
 	optionalText(flags, &f.SourceID, "source-id", "its source's id, as clients filter by; made of the name where none is given")
@@ -42,13 +44,17 @@ func feedFlags(flags *pflag.FlagSet) *client.FeedChange {
 
 func (c *cli) feedsCreate() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "create --url URL --name NAME --category CATEGORY",
-		Short:   "Have a feed read from now on",
+		Use:   "create --url URL --category CATEGORY [flags]",
+		Short: "Have a feed read from now on",
+		Long: `Have a feed read from now on. The URL is read at once: where it is an HTML page
+that names its feed, that feed is taken, and where it cannot be read, nothing is
+made.`,
 		Example: example("birdwire feeds create --url https://example.com/rss --name Example --category financial_news --interval 5m"),
 		Args:    words(),
-		PreRunE: need("url", "name", "category"),
+		PreRunE: need("url", "category"),
 	}
 	change := feedFlags(cmd.Flags())
+	cmd.Flags().BoolVar(&change.Force, "force", false, "make it although it cannot be read now")
 	return c.operatorCommand(cmd, func(cmd *cobra.Command, _ []string, a *client.Admin, p printer) error {
 		f, err := a.CreateFeed(cmd.Context(), *change)
 		if err != nil {
@@ -76,7 +82,7 @@ func (c *cli) feedsList() *cobra.Command {
 			for _, f := range feeds {
 				rows = append(rows, []string{
 					f.ID, f.Status, f.Name, f.Category, strconv.FormatInt(f.Events, 10),
-					since(f.LastSuccessAt, now), f.URL, f.LastError,
+					since(f.LastSuccessAt, now), f.URL, trouble(f),
 				})
 			}
 			return p.table("ID STATUS NAME CATEGORY EVENTS READ URL ERROR", rows)
@@ -133,6 +139,29 @@ func (c *cli) feedsDelete() *cobra.Command {
 	})
 }
 
+// trouble is what an operator should look at: the last error of a feed that
+// fails, or a warning of one that does not.
+func trouble(f client.Feed) string {
+	if f.Warning != "" && f.Failures == 0 {
+		return "warning: " + f.Warning
+	}
+	return f.LastError
+}
+
+// found says what a new feed's address held.
+func found(f *client.Feed) string {
+	switch t := f.Tried; {
+	case t == nil:
+		return ""
+	case t.Error != "":
+		return "it cannot be read now: " + t.Error
+	case t.Page != "":
+		return fmt.Sprintf("%s, %d items; the page %s names it", t.Format, t.Items, t.Page)
+	default:
+		return fmt.Sprintf("%s, %d items", t.Format, t.Items)
+	}
+}
+
 func (p printer) feed(f *client.Feed) error {
 	return p.value(f, func() error {
 		now := time.Now()
@@ -146,6 +175,6 @@ func (p printer) feed(f *client.Feed) error {
 		return p.sheet("id", f.ID, "url", f.URL, "name", f.Name, "source id", f.SourceID, "category", f.Category,
 			"language", f.Language, "interval", seconds(f.IntervalSeconds),
 			"status", f.Status, "events", strconv.FormatInt(f.Events, 10), "last read", since(f.LastSuccessAt, now), "next", next,
-			"failures", failures, "last error", f.LastError, "created", stamp(f.CreatedAt))
+			"failures", failures, "last error", f.LastError, "warning", f.Warning, "found", found(f), "created", stamp(f.CreatedAt))
 	})
 }

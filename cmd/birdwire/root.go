@@ -63,7 +63,7 @@ beats the environment, the environment beats the file.`,
 			birdwire serve --dev                          # a server with sample data and keys
 			birdwire tail twitter                         # in a second terminal: what it delivers
 			birdwire keys create --name ada --plan pro
-			birdwire feeds create --url https://example.com/rss --name Example --category financial_news`),
+			birdwire feeds create --url https://example.com/rss --category financial_news`),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}

@@ -164,6 +164,61 @@ func TestLifeOfAFeed(t *testing.T) {
 	}
 }
 
+// A feed is read before it is made: its title is its name, a page leads to the
+// feed that it names, and one that cannot be read is made only by force.
+func TestFeedIsTriedFirst(t *testing.T) {
+	f := start(t, nil)
+	type answer struct {
+		feed
+		Tried tried
+	}
+	f.node.tried = Tried{Title: "World News", Format: "RSS 2.0", Items: 7, Warning: "cut off"}
+	made := decode[answer](t, f.do("POST", "/admin/v1/feeds", `{"url":"https://u:pw@example.com/rss","category":"news"}`), 201)
+	if made.Name != "World News" || made.SourceID != "world-news" ||
+		made.Tried != (tried{URL: "https://u:xxxxx@example.com/rss", Title: "World News", Format: "RSS 2.0", Items: 7, Warning: "cut off"}) {
+		t.Errorf("made of its title: %+v", made)
+	}
+	f.node.tried.URL = "https://example.com/feed.xml"
+	made = decode[answer](t, f.do("POST", "/admin/v1/feeds", `{"url":"https://example.com/","name":"Mine","category":"news"}`), 201)
+	if made.Name != "Mine" || made.URL != "https://example.com/feed.xml" || made.Tried.Page != "https://example.com/" || f.node.feeds[1].Url != made.URL {
+		t.Errorf("made of a page: %+v", made)
+	}
+	if a := f.do("POST", "/admin/v1/feeds", `{"url":"https://example.com/feed.xml","category":"news"}`); a.status != 409 {
+		t.Errorf("the same feed by its own address: %d %s", a.status, a.body)
+	}
+	f.node.tried, f.node.unread = Tried{}, errors.New("fetch: 404 Not Found")
+	for _, body := range []string{`{"url":"https://example.com/2","name":"x","category":"news"}`, `{"url":"https://example.com/2","category":"news","force":false}`} {
+		a := f.do("POST", "/admin/v1/feeds", body)
+		got := decode[struct{ Error, Field, Detail string }](t, a, 422)
+		if got.Error != "feed_unreadable" || got.Field != "url" || !strings.Contains(got.Detail, "404 Not Found") || !strings.Contains(got.Detail, "force") {
+			t.Errorf("%s: %s", body, a.body)
+		}
+	}
+	if len(f.node.feeds) != 2 {
+		t.Fatalf("a feed that cannot be read was made: %v", f.node.feeds)
+	}
+	a := f.do("POST", "/admin/v1/feeds", `{"url":"https://example.com/2","category":"news","force":true}`)
+	if got := decode[struct{ Field string }](t, a, 422); got.Field != "name" {
+		t.Errorf("by force, without a name: %s", a.body)
+	}
+	made = decode[answer](t, f.do("POST", "/admin/v1/feeds", `{"url":"https://example.com/2","name":"x","category":"news","force":true}`), 201)
+	if made.Tried.Error != "fetch: 404 Not Found" || made.URL != "https://example.com/2" {
+		t.Errorf("by force: %+v", made)
+	}
+}
+
+func TestShownURL(t *testing.T) {
+	for in, want := range map[string]string{
+		"https://example.com/100%": "https://example.com/100%", "https://u:p@ss@example.com/a@b": "https://u:xxxxx@example.com/a@b",
+		"https://u@example.com/": "https://u@example.com/", "https://example.com/a:b@c": "https://example.com/a:b@c", "": "",
+		"https://u:pw@example.com?x": "https://u:xxxxx@example.com?x",
+	} {
+		if got := shownURL(in); got != want {
+			t.Errorf("%q is shown as %q, want %q", in, got, want)
+		}
+	}
+}
+
 func TestInvalid(t *testing.T) {
 	f := start(t, nil)
 	for _, c := range []struct{ method, path, body, field string }{
@@ -177,7 +232,8 @@ func TestInvalid(t *testing.T) {
 		{"POST", "/admin/v1/feeds", `{"name":"x","category":"y"}`, "url"},
 		{"POST", "/admin/v1/feeds", `{"url":"ftp://x/","name":"x","category":"y"}`, "url"},
 		{"POST", "/admin/v1/feeds", `{"url":"https://","name":"x","category":"y"}`, "url"},
-		{"POST", "/admin/v1/feeds", `{"url":"https://x/","category":"y"}`, "name"},
+		{"POST", "/admin/v1/feeds", `{"url":"https://x/","category":"y"}`, "name"}, // and the feed has no title
+		{"POST", "/admin/v1/feeds", `{"url":"https://x/","category":"y","force":"yes"}`, "force"},
 		{"POST", "/admin/v1/feeds", `{"url":"https://x/","name":"x"}`, "category"},
 		{"POST", "/admin/v1/feeds", `{"url":"https://x/","name":"x","category":" "}`, "category"},
 		{"POST", "/admin/v1/feeds", `{"url":"https://x/","name":"x","category":"A B"}`, "category"},

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -30,6 +31,8 @@ type node struct {
 	feeds   []*messages.Feed
 	sockets []Connection
 	broken  error         // every port answers it, where set
+	tried   Tried         // what every address holds; its URL is that address where it has none
+	unread  error         // why no feed can be read
 	instead proto.Message // every key answers it, where set
 }
 
@@ -105,6 +108,21 @@ func (n *node) find(id string) (*messages.Feed, error) {
 func (n *node) GetFeed(_ context.Context, id string) (FeedState, error) {
 	f, err := n.find(id)
 	return n.state(f), err
+}
+
+func (n *node) FeedURL(raw string) (string, error) {
+	if u, err := url.Parse(raw); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return "", errors.New("no URL")
+	}
+	return raw, nil
+}
+
+func (n *node) TryFeed(_ context.Context, address string) (Tried, error) {
+	t := n.tried
+	if t.URL == "" {
+		t.URL = address
+	}
+	return t, n.unread
 }
 
 func (n *node) CreateFeed(_ context.Context, f *messages.Feed) error {

@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"regexp"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/birdwire/birdwire/gateway"
@@ -37,8 +37,9 @@ type health struct {
 	LastErrorAt   *string `json:"last_error_at"`
 	LastSuccessAt *string `json:"last_success_at"`
 	NextPollAt    *string `json:"next_poll_at"`
-	Failures      int64   `json:"failures"` // in a row
-	Events        int64   `json:"events"`   // since the source started
+	Warning       string  `json:"warning,omitempty"` // of what was read last, such as a document that was cut off
+	Failures      int64   `json:"failures"`          // in a row
+	Events        int64   `json:"events"`            // since the source started
 	Duplicates    int64   `json:"duplicates"`
 }
 
@@ -46,7 +47,7 @@ func healthOf(m *messages.SourceDescribed) health {
 	h := health{
 		Status: m.GetStatus(), LastError: m.GetLastError(),
 		LastErrorAt: stampOrNull(m.GetLastErrorMs()), LastSuccessAt: stampOrNull(m.GetLastSuccessMs()), NextPollAt: stampOrNull(m.GetNextPollMs()),
-		Failures: m.GetFailures(), Events: m.GetEvents(), Duplicates: m.GetDuplicates(),
+		Warning: m.GetWarning(), Failures: m.GetFailures(), Events: m.GetEvents(), Duplicates: m.GetDuplicates(),
 	}
 	if h.Status == "" {
 		h.Status = "starting"
@@ -64,17 +65,32 @@ func showFeed(f FeedState) feed {
 	}
 }
 
+// shownURL hides the password of an address, of any that browsers take.
 func shownURL(s string) string {
-	if u, err := url.Parse(s); err == nil {
-		return u.Redacted()
+	scheme, rest, ok := strings.Cut(s, "//")
+	if !ok {
+		return s
 	}
-	return ""
+	end := strings.IndexAny(rest, "/?#")
+	if end < 0 {
+		end = len(rest)
+	}
+	at := strings.LastIndexByte(rest[:end], '@')
+	if at < 0 {
+		return s
+	}
+	user, _, password := strings.Cut(rest[:at], ":")
+	if !password {
+		return s
+	}
+	return scheme + "//" + user + ":xxxxx" + rest[at:]
 }
 
 const (
 	defaultPoll = 300    // seconds
 	leastPoll   = 1      // a test's server bears it; a publisher's own limits are kept by the source
 	mostPoll    = 604800 // a week
+	maxName     = 200    // characters
 )
 
 var (
@@ -83,12 +99,13 @@ var (
 	category = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,63}$`)
 )
 
-// feedFields returns what sets the fields that were sent.
-func feedFields(f *gateway.Fields) func(*messages.Feed) {
-	f.Only("a feed", "url", "name", "category", "interval_seconds", "source_id", "language")
+// feedFields returns what sets the fields that were sent. Others than those of a
+// feed, and also, are refused.
+func (s *server) feedFields(f *gateway.Fields, also ...string) func(*messages.Feed) {
+	f.Only("a feed", append([]string{"url", "name", "category", "interval_seconds", "source_id", "language"}, also...)...)
 	sent := &messages.Feed{
-		Url:        feedURL(f),
-		Name:       f.Label("name", 200),
+		Url:        s.feedURL(f),
+		Name:       f.Label("name", maxName),
 		Category:   matching(f, "category", category, "must be lower-case letters, digits, _ and -, at most 64"),
 		IntervalMs: int64(f.Number("interval_seconds", leastPoll, mostPoll, defaultPoll) * 1000),
 		SourceId:   matching(f, "source_id", sourceID, "must be letters, digits and . _ -, at most 64"),
@@ -119,26 +136,43 @@ func matching(f *gateway.Fields, field string, pattern *regexp.Regexp, reason st
 	return s
 }
 
-func feedURL(f *gateway.Fields) string {
-	s := strings.TrimSpace(f.Text("url", 1, 2048))
+func (s *server) feedURL(f *gateway.Fields) string {
+	raw := strings.TrimSpace(f.Text("url", 1, 2048))
 	if !f.Has("url") {
 		return ""
 	}
-	u, err := url.Parse(s)
-	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" {
+	u, err := s.cfg.Feeds.FeedURL(raw)
+	if err != nil {
 		f.Fail("url", "must be an http or https URL", "https://…")
 		return ""
 	}
-	return s
+	return u
 }
 
+// tryTimeout is for both requests of a trial: a page, and the feed it names.
+const tryTimeout = 25 * time.Second
+
+// tried is the answer's part about the trial.
+type tried struct {
+	URL     string `json:"url"`  // of the feed
+	Page    string `json:"page"` // what was sent, where that is a page that names the feed
+	Title   string `json:"title"`
+	Format  string `json:"format"`
+	Items   int    `json:"items"`
+	Warning string `json:"warning"`
+	Error   string `json:"error"` // why it cannot be read; only where it was forced
+}
+
+// createFeed reads the address before it makes anything: a feed that cannot be
+// read is refused, unless force is set, and one without a name takes its title.
 func (s *server) createFeed(w http.ResponseWriter, r *http.Request) {
 	f, ok := gateway.ReadFields(w, r)
 	if !ok {
 		return
 	}
-	set := feedFields(f)
-	f.Need("url", "name", "category")
+	set := s.feedFields(f, "force")
+	force := f.Bool("force")
+	f.Need("url", "category")
 	if f.Has("category") && strings.TrimSpace(f.String("category")) == "" {
 		f.Fail("category", "must not be empty", "")
 	}
@@ -154,6 +188,11 @@ func (s *server) createFeed(w http.ResponseWriter, r *http.Request) {
 	now := s.cfg.Now().UnixMilli()
 	made := &messages.Feed{Id: id, IntervalMs: defaultPoll * 1000, CreatedMs: now, UpdatedMs: now}
 	set(made)
+	trial, bad := s.try(r.Context(), made, force)
+	if bad != nil {
+		gateway.WriteInvalid(w, bad)
+		return
+	}
 	if made.SourceId == "" {
 		made.SourceId = slug(made.Name, id)
 	}
@@ -163,7 +202,52 @@ func (s *server) createFeed(w http.ResponseWriter, r *http.Request) {
 		s.fault(w, r, err)
 		return
 	}
-	gateway.WriteJSON(w, http.StatusCreated, showFeed(FeedState{Feed: made}))
+	gateway.WriteJSON(w, http.StatusCreated, struct {
+		feed
+		Tried tried `json:"tried"`
+	}{showFeed(FeedState{Feed: made}), trial})
+}
+
+// try reads the feed that is about to be made, and completes it by what was
+// read.
+func (s *server) try(ctx context.Context, made *messages.Feed, force bool) (tried, *gateway.Invalid) {
+	ctx, cancel := context.WithTimeout(ctx, tryTimeout)
+	defer cancel()
+	t, err := s.cfg.Feeds.TryFeed(ctx, made.Url)
+	if err != nil && !force {
+		return tried{}, &gateway.Invalid{
+			Short: "feed_unreadable", Field: "url",
+			Reason:   fmt.Sprintf("the feed cannot be read: %v; nothing was made, and force makes it all the same", err),
+			Expected: "a feed that can be read now",
+		}
+	}
+	if err != nil {
+		if made.Name == "" {
+			return tried{}, &gateway.Invalid{Field: "name", Reason: "is required where the feed cannot be read: it has no title to take"}
+		}
+		return tried{URL: shownURL(made.Url), Error: err.Error()}, nil
+	}
+	page := ""
+	if t.URL != made.Url {
+		page = shownURL(made.Url)
+	}
+	made.Url = t.URL
+	if made.Name == "" {
+		made.Name = titleOf(t.Title)
+	}
+	if made.Name == "" {
+		return tried{}, &gateway.Invalid{Field: "name", Reason: "is required: the feed has no title to take"}
+	}
+	return tried{URL: shownURL(t.URL), Page: page, Title: t.Title, Format: t.Format, Items: t.Items, Warning: t.Warning}, nil
+}
+
+// titleOf is a title as a name: as long as names may be.
+func titleOf(title string) string {
+	runes := []rune(strings.TrimSpace(title))
+	if len(runes) > maxName {
+		runes = runes[:maxName]
+	}
+	return strings.TrimSpace(string(runes))
 }
 
 func mintID(random io.Reader) (string, error) {
@@ -220,7 +304,7 @@ func (s *server) updateFeed(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	set := feedFields(f)
+	set := s.feedFields(f)
 	for _, field := range []string{"category", "source_id"} {
 		if f.Has(field) && strings.TrimSpace(f.String(field)) == "" {
 			f.Fail(field, "must not be empty", "")

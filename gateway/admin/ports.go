@@ -28,11 +28,25 @@ type FeedState struct {
 	Source *messages.SourceDescribed // nil: its source has not started
 }
 
+// Tried is what a feed's address holds now.
+type Tried struct {
+	URL     string // of the feed; another than was asked for where that is a page that names it
+	Title   string
+	Format  string // "RSS 2.0"
+	Items   int
+	Warning string // what its operator has to know; "" for nothing
+}
+
 // Feeds are the configured feeds. A change is durable before it is answered,
 // and its source follows it.
 type Feeds interface {
 	ListFeeds(ctx context.Context) ([]FeedState, error) // in order of creation
 	GetFeed(ctx context.Context, id string) (FeedState, error)
+	// FeedURL is an address as it is kept. The error's text says what is wanted.
+	FeedURL(raw string) (string, error)
+	// TryFeed reads an address once and changes nothing. The error says for an
+	// operator why it cannot be read.
+	TryFeed(ctx context.Context, url string) (Tried, error)
 	// CreateFeed takes a feed whole, id included. ErrConflict: its URL is that
 	// of another one.
 	CreateFeed(ctx context.Context, feed *messages.Feed) error

@@ -124,14 +124,26 @@ func (a *Admin) RotateKey(ctx context.Context, id string, grace time.Duration) (
 }
 
 // FeedChange makes a feed or changes one: only what is not nil is sent. A new
-// one needs URL, Name and Category.
+// one needs URL and Category; it is read before it is made.
 type FeedChange struct {
 	URL             *string  `json:"url,omitempty"`
-	Name            *string  `json:"name,omitempty"`
+	Name            *string  `json:"name,omitempty"` // default the feed's title
 	Category        *string  `json:"category,omitempty"`
 	IntervalSeconds *float64 `json:"interval_seconds,omitempty"` // default 300
 	SourceID        *string  `json:"source_id,omitempty"`        // default made of the name
 	Language        *string  `json:"language,omitempty"`         // BCP 47
+	Force           bool     `json:"force,omitempty"`            // make it although it cannot be read now
+}
+
+// FeedTried is what a new feed's address held when it was made.
+type FeedTried struct {
+	URL     string `json:"url"`  // of the feed
+	Page    string `json:"page"` // what was given, where that is a page that names the feed
+	Title   string `json:"title"`
+	Format  string `json:"format"` // such as "RSS 2.0"
+	Items   int    `json:"items"`
+	Warning string `json:"warning"`
+	Error   string `json:"error"` // why it could not be read; only where Force was set
 }
 
 // Health is how a source is.
@@ -141,8 +153,9 @@ type Health struct {
 	LastErrorAt   *time.Time `json:"last_error_at"`
 	LastSuccessAt *time.Time `json:"last_success_at"`
 	NextPollAt    *time.Time `json:"next_poll_at"`
-	Failures      int64      `json:"failures"` // in a row
-	Events        int64      `json:"events"`   // since the source started
+	Warning       string     `json:"warning,omitempty"` // of what was read last, such as a document that was cut off
+	Failures      int64      `json:"failures"`          // in a row
+	Events        int64      `json:"events"`            // since the source started
 	Duplicates    int64      `json:"duplicates"`
 }
 
@@ -158,9 +171,12 @@ type Feed struct {
 	CreatedAt       time.Time `json:"created_at"`
 	UpdatedAt       time.Time `json:"updated_at"`
 	Health
+	Tried *FeedTried `json:"tried,omitempty"` // of a new feed only
 }
 
-// CreateFeed makes a feed; it is read at once.
+// CreateFeed makes a feed. Its address is read first: one that cannot be read is
+// an Error with Short "feed_unreadable", and nothing was made. A page that names
+// its feed stands for that.
 func (a *Admin) CreateFeed(ctx context.Context, f FeedChange) (*Feed, error) {
 	return one[Feed](ctx, a.caller, http.MethodPost, "/admin/v1/feeds", f)
 }
