@@ -52,16 +52,20 @@ type batch struct {
 	dead tombstones
 }
 
-// add takes over the record that was just written after the last one.
-func (b *batch) add(id ID, begin int, c *coder) {
+// add appends the record, with its owner.
+func (b *batch) add(id ID, e *Encoded) {
 	if b.byID == nil {
 		b.byID = map[ID]place{}
 	}
+	begin := len(b.words)
+	b.words = append(b.words, e.words...)
 	at, _ := record(b.words[begin:]).owners()
+	owner := b.words[begin+int(at):]
+	owner[0], owner[1] = uint32(id), uint32(id>>32)
 	b.byID[id] = place((uint32(begin) + at) / 2)
 	b.count++
 	b.queries++
-	for hash, a := range c.atoms {
+	for hash, a := range e.atoms {
 		if b.atoms == nil {
 			b.atoms = map[uint64]*rule.Atom{}
 		}

@@ -7,11 +7,44 @@ import (
 	"github.com/birdwire/birdwire/actors/engine/rule"
 )
 
-// encode appends the record of root, with one owner; on an error words come
-// back unchanged.
-func (c *coder) encode(words []uint32, root *node, q *rule.Compiled, id ID) ([]uint32, error) {
+// Encoder turns queries into what an index holds. It is a value: any number of
+// goroutines may use it, while the index is used and changed.
+type Encoder struct{ names *[32]byte }
+
+// Encoded is a query of one index, ready to be put into it. Immutable; it may
+// be put more than once.
+type Encoded struct {
+	words    []uint32 // the record, with one owner, 0
+	atoms    map[uint64]*rule.Atom
+	meanings []*meaning
+}
+
+// Encode does the work of putting a query that does not need the index: all but
+// some microseconds. ErrQuery where no index can hold it.
+func (e Encoder) Encode(q *rule.Compiled) (*Encoded, error) {
+	if q == nil || q.Expr == nil || q.Class == 0 || q.Sample < 1 || q.Sample > 100 {
+		return nil, fmt.Errorf("%w: it needs an expression, a class and a sample of 1 to 100", ErrQuery)
+	}
+	c := coder{names: e.names}
+	root, err := c.node(q.Expr, false, 0)
+	if err != nil {
+		return nil, err
+	}
+	words, err := c.encode(root, q)
+	if err != nil {
+		return nil, err
+	}
+	return &Encoded{words: words, atoms: c.atoms, meanings: c.meanings}, nil
+}
+
+// Words is how long the query is: what putting it, and every merge that it is
+// part of, costs grows with that. About 25 for a rule.
+func (e *Encoded) Words() int { return len(e.words) }
+
+// encode makes the record of root, with one owner.
+func (c *coder) encode(root *node, q *rule.Compiled) ([]uint32, error) {
 	if root.size > maxLeaves {
-		return words, fmt.Errorf("%w: it has %d terms, %d is the most", ErrQuery, root.size, maxLeaves)
+		return nil, fmt.Errorf("%w: it has %d terms, %d is the most", ErrQuery, root.size, maxLeaves)
 	}
 	header := uint32(root.size) | uint32(q.Class&7)<<13 | uint32(q.Sample)<<16
 	shape := shapeAnd
@@ -28,8 +61,8 @@ func (c *coder) encode(words []uint32, root *node, q *rule.Compiled, id ID) ([]u
 	if len(c.meanings) > 0 {
 		header |= 1 << 25
 	}
-	begin := len(words)
-	w := writer{words: append(words, header, 0), phrases: c.phrases}
+	w := writer{words: make([]uint32, 0, headerWords+leafWords*root.size+8), phrases: c.phrases}
+	w.words = append(w.words, header, 0)
 	if root.size > 0 {
 		w.jump(root, accept, reject)
 	}
@@ -37,13 +70,13 @@ func (c *coder) encode(words []uint32, root *node, q *rule.Compiled, id ID) ([]u
 		w.tree(root)
 		w.flush()
 	}
-	w.tokens(begin)
-	length := len(w.words) - begin
+	w.tokens(0)
+	length := len(w.words)
 	if length > maxWords {
-		return words, fmt.Errorf("%w: it is too long: its compiled form has %d words, %d is the most", ErrQuery, length, maxWords)
+		return nil, fmt.Errorf("%w: it is too long: its compiled form has %d words, %d is the most", ErrQuery, length, maxWords)
 	}
-	w.words[begin+1] = uint32(length)
-	return own(w.words, begin, []ID{id}), nil
+	w.words[1] = uint32(length)
+	return own(w.words, 0, []ID{0}), nil
 }
 
 // own appends the owners of the record that begins at begin and ends the words.

@@ -37,7 +37,7 @@ func TestIndexAgainstEval(t *testing.T) {
 	for seed := range uint64(12) {
 		r := rand.New(rand.NewPCG(seed, 5))
 		w := newWorld(r)
-		x := New(Config{BatchMost: 1 + r.IntN(100), InlineMost: 1 + r.IntN(50)})
+		x := New(Config{BatchMost: 1 + r.IntN(100), InlineMost: 1 + r.IntN(1000)})
 		queries := map[ID]*rule.Compiled{}
 		for range 250 {
 			id := ID(r.IntN(200))
@@ -83,7 +83,7 @@ func TestIndexAgainstEval(t *testing.T) {
 		for id := range queries {
 			x.Remove(id)
 		}
-		if n := len(x.semantic.byContent) + len(x.semantic.sets) + len(x.semantic.byQuery); n != 0 {
+		if n := len(x.semantic.byKey) + len(x.semantic.sets) + len(x.semantic.byQuery); n != 0 {
 			t.Fatalf("seed %d: %d semantic filters are left of no query", seed, n)
 		}
 	}

@@ -62,7 +62,7 @@ func evalLetters(x *rule.Expr, keys []uint64) bool {
 func TestLettersAgainstOracle(t *testing.T) {
 	for seed := range uint64(60) {
 		r := rand.New(rand.NewPCG(seed, 1))
-		x := New(Config{BatchMost: 1 + r.IntN(60), InlineMost: 1 + r.IntN(40)})
+		x := New(Config{BatchMost: 1 + r.IntN(60), InlineMost: 1 + r.IntN(800)})
 		oracle := map[ID]*rule.Compiled{}
 		type kept struct {
 			s    *Snapshot

@@ -31,7 +31,7 @@ func (x *Index) Merge() *Merge {
 	x.common.age()
 	var large []view
 	for _, v := range x.views {
-		if v.queries > x.cfg.InlineMost {
+		if v.size() > x.cfg.InlineMost {
 			large = append(large, v)
 		}
 	}
@@ -50,13 +50,13 @@ func (x *Index) due(large []view) []view {
 	// together: geometric sizes, so each query is rewritten a few times in all.
 	most, total, words := 0, 0, 0
 	for i, v := range large {
-		if words += len(v.words); words > segmentWords {
+		if words += v.size(); words > segmentWords {
 			break
 		}
-		if i > 0 && v.queries <= 3*total {
+		if i > 0 && v.size() <= 3*total {
 			most = i + 1
 		}
-		total += v.live()
+		total += v.wanted()
 	}
 	if most > 0 {
 		return large[:most]

@@ -115,7 +115,7 @@ func TestSplitsIntoSegmentsAnswerAlike(t *testing.T) {
 		t.Fatalf("%d segments, want the one to compare with", n)
 	}
 	for range 8 {
-		x := New(Config{BatchMost: 1 + r.IntN(30), InlineMost: 1 + r.IntN(10)})
+		x := New(Config{BatchMost: 1 + r.IntN(30), InlineMost: 1 + r.IntN(200)})
 		for i, q := range queries {
 			must(t, x.Put(ID(i), q))
 		}
@@ -137,7 +137,7 @@ func TestSplitsIntoSegmentsAnswerAlike(t *testing.T) {
 // Adding and removing again is nothing.
 func TestAddAndRemoveIsIdentity(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 1))
-	x := New(Config{BatchMost: 50, InlineMost: 20})
+	x := New(Config{BatchMost: 50, InlineMost: 400})
 	query := func() *rule.Compiled { return ofPosts(random(r, 3, func() *rule.Expr { return atomOfPosts(r) })) }
 	for i := range ID(200) {
 		must(t, x.Put(i, query()))
@@ -195,7 +195,7 @@ func TestRemovedDuringAMerge(t *testing.T) {
 }
 
 func TestManyOwnersOfOneQuery(t *testing.T) {
-	x := New(Config{})
+	x := New(Config{InlineMost: 1000})
 	const n = 3 * ownersMany
 	for i := range ID(n) {
 		must(t, x.Put(i, ofPosts(rule.True)))
@@ -252,7 +252,7 @@ func TestQueriesThatAreRefused(t *testing.T) {
 	if err := x.Put(1, ofPosts(rule.And(ant, bad))); err == nil {
 		t.Error("a semantic filter of three numbers was taken")
 	}
-	if n := len(x.semantic.byContent) + len(x.semantic.sets); n != 0 {
+	if n := len(x.semantic.byKey) + len(x.semantic.sets); n != 0 {
 		t.Errorf("%d semantic filters left of a refused query", n)
 	}
 	d := new(rule.Doc)

@@ -47,10 +47,9 @@ const (
 // coder makes one query's program.
 type coder struct {
 	names    *[32]byte
-	semantic *semantic
 	atoms    map[uint64]*rule.Atom
 	phrases  map[uint64][]uint64
-	meanings []*meaning // referenced once for each entry
+	meanings []*meaning // named once for each entry
 }
 
 // node is e, or its negation, in normal form.
@@ -166,10 +165,7 @@ func (c *coder) atom(a *rule.Atom, not bool) (*node, error) {
 	n := &node{op: rule.OpAtom, size: 1, leaf: leaf{not: not, prior: priorOf(a.Kind)}}
 	switch {
 	case a.Kind == rule.KindEmbedding:
-		m, err := c.semantic.acquire(a.Embeddings)
-		if err != nil {
-			return nil, err
-		}
+		m := newMeaning(c.names, a.Embeddings)
 		c.meanings = append(c.meanings, m)
 		n.leaf.kind, n.leaf.key = leafMeaning, m.key
 	case a.Exact():

@@ -52,6 +52,17 @@ type view struct {
 // live is how many of the segment's queries are wanted.
 func (v *view) live() int { return v.queries - v.dead.count }
 
+// size is what building the segment again costs, in words.
+func (v *view) size() int { return len(v.words) }
+
+// wanted is about how much of its size would be left then.
+func (v *view) wanted() int {
+	if v.queries == 0 {
+		return 0
+	}
+	return int(int64(v.size()) * int64(v.live()) / int64(v.queries))
+}
+
 // find is where id is, removed or not.
 func (s *segment) find(id ID) (place, bool) {
 	if id < s.lowest || id > s.highest {

@@ -4,8 +4,11 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
+	"fmt"
 	"math"
 	"slices"
+
+	"github.com/minio/highwayhash"
 
 	"github.com/birdwire/birdwire/actors/engine/vector"
 	"github.com/birdwire/birdwire/messages"
@@ -16,46 +19,67 @@ import (
 type meaning struct {
 	key     uint64
 	content [sha256.Size]byte
+	filters []*messages.EmbeddingFilter // until it is in use
 	models  []string
-	users   int // queries being made or held that refer to it, once for each time
+	users   int // queries that refer to it, once for each time
+}
+
+// newMeaning names a filter, and changes nothing. Its key is a keyed hash:
+// nobody can make one filter that takes another's.
+func newMeaning(names *[32]byte, filters []*messages.EmbeddingFilter) *meaning {
+	content := hashFilters(filters)
+	return &meaning{key: highwayhash.Sum64(content[:], names[:]) | 1<<63, content: content, filters: filters}
 }
 
 // semantic is the filters in use, each once, by model.
 type semantic struct {
-	byContent map[[sha256.Size]byte]*meaning
-	byQuery   map[ID][]*meaning
-	sets      map[string]*vector.Set
-	made      uint64
+	byKey   map[uint64]*meaning
+	byQuery map[ID][]*meaning
+	sets    map[string]*vector.Set
 }
 
 func (s *semantic) init() {
-	s.byContent = map[[sha256.Size]byte]*meaning{}
+	s.byKey = map[uint64]*meaning{}
 	s.byQuery = map[ID][]*meaning{}
 	s.sets = map[string]*vector.Set{}
 }
 
-// acquire finds or makes the filter and counts one user of it.
-func (s *semantic) acquire(filters []*messages.EmbeddingFilter) (*meaning, error) {
-	content := hashFilters(filters)
-	if m := s.byContent[content]; m != nil {
+// acquireAll finds or makes the filters and counts one user of each; on an
+// error nothing has changed.
+func (s *semantic) acquireAll(named []*meaning) (meanings []*meaning, err error) {
+	for _, n := range named {
+		m, err := s.acquire(n)
+		if err != nil {
+			s.release(meanings)
+			return nil, err
+		}
+		meanings = append(meanings, m)
+	}
+	return meanings, nil
+}
+
+func (s *semantic) acquire(named *meaning) (*meaning, error) {
+	if m := s.byKey[named.key]; m != nil {
+		if m.content != named.content { // once in 2^63 pairs of filters
+			return nil, fmt.Errorf("%w: its semantic filter has the name of another", ErrQuery)
+		}
 		m.users++
 		return m, nil
 	}
-	s.made++
-	m := &meaning{key: mix(s.made, 0x9e3779b97f4a7c15) | 1<<63, content: content, users: 1}
-	for _, f := range filters {
+	m := &meaning{key: named.key, content: named.content, users: 1}
+	for _, f := range named.filters {
 		if !slices.Contains(m.models, f.GetEmbeddingModel()) {
 			m.models = append(m.models, f.GetEmbeddingModel())
 		}
 	}
 	for i, model := range m.models {
-		if err := s.add(m, model, filters); err != nil {
+		if err := s.add(m, model, named.filters); err != nil {
 			m.models = m.models[:i+1]
 			s.forget(m)
 			return nil, err
 		}
 	}
-	s.byContent[content] = m
+	s.byKey[m.key] = m
 	return m, nil
 }
 
@@ -107,7 +131,7 @@ func hashFilters(filters []*messages.EmbeddingFilter) (sum [sha256.Size]byte) {
 func (s *semantic) release(meanings []*meaning) {
 	for _, m := range meanings {
 		if m.users--; m.users == 0 {
-			delete(s.byContent, m.content)
+			delete(s.byKey, m.key)
 			s.forget(m)
 		}
 	}

@@ -42,7 +42,7 @@ func follow(t *testing.T, current *atomic.Pointer[version], docs []*rule.Doc, do
 // on until three merges were installed under way.
 func TestAnswersAreThoseOfASnapshot(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 1))
-	x := New(Config{BatchMost: 64, InlineMost: 16})
+	x := New(Config{BatchMost: 64, InlineMost: 300})
 	queries := map[ID]*rule.Compiled{}
 	var current atomic.Pointer[version]
 	publish := func() { current.Store(&version{s: x.Snapshot(), queries: maps.Clone(queries)}) }
@@ -91,7 +91,7 @@ func TestAnswersAreThoseOfASnapshot(t *testing.T) {
 // A merge anchors queries again by what has been common since.
 func TestMergeLearnsWhatIsCommon(t *testing.T) {
 	r := rand.New(rand.NewPCG(8, 1))
-	x := New(Config{InlineMost: 10})
+	x := New(Config{InlineMost: 200})
 	const n = frequenciesFrom + 500
 	for i := range ID(n) {
 		// Nobody can tell beforehand which of the two is common.
