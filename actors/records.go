@@ -47,6 +47,15 @@ func MonitorRecord(keyID, id string) string { return MonitorsPrefix(ShardOf(keyI
 // RuleRecord names the record of a rule; of all its key's with id "".
 func RuleRecord(keyID, id string) string { return RulesPrefix(ShardOf(keyID)) + keyID + "." + id }
 
+// PastRecord names the record of a version of a key's monitor or rule that was
+// replaced: messages.Query. PastRecords is where those of a key begin.
+func PastRecord(keyID string, k, version uint32) string {
+	return fmt.Sprintf("%s%d-%d", PastRecords(keyID), k, version)
+}
+
+// PastRecords is where the names of PastRecord begin.
+func PastRecords(keyID string) string { return fmt.Sprintf("past.%04d.%s.", ShardOf(keyID), keyID) }
+
 // ValidID says whether id can be part of a record's name and of an actor's:
 // 1 to 64 of a-z A-Z 0-9 _ and -.
 func ValidID(id string) bool {

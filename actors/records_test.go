@@ -14,6 +14,7 @@ func TestRecordNames(t *testing.T) {
 		"shards.0007":                                             actors.ShardRecord(7),
 		"keys.0915.key-abcdefghij":                                actors.KeyRecord(key),
 		"monitors.0915.key-abcdefghij.mon-1":                      actors.MonitorRecord(key, "mon-1"),
+		"past.0915.key-abcdefghij.12-345":                         actors.PastRecord(key, 12, 345),
 		"rules.0915.key-abcdefghij.":                              actors.RuleRecord(key, ""),
 		actors.RulesPrefix(actors.ShardOf(key)) + key + ".rule-1": actors.RuleRecord(key, "rule-1"),
 	} {

@@ -3163,7 +3163,7 @@ func (x *AskFigures) GetRule() *Rule {
 type AuthorsLearnt struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	MonitorId     string                 `protobuf:"bytes,1,opt,name=monitor_id,json=monitorId,proto3" json:"monitor_id,omitempty"`
-	Ids           map[string]string      `protobuf:"bytes,2,rep,name=ids,proto3" json:"ids,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"` // username -> numeric id
+	Learnt        []*LearntAuthor        `protobuf:"bytes,2,rep,name=learnt,proto3" json:"learnt,omitempty"` // by username
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3205,11 +3205,63 @@ func (x *AuthorsLearnt) GetMonitorId() string {
 	return ""
 }
 
-func (x *AuthorsLearnt) GetIds() map[string]string {
+func (x *AuthorsLearnt) GetLearnt() []*LearntAuthor {
 	if x != nil {
-		return x.Ids
+		return x.Learnt
 	}
 	return nil
+}
+
+type LearntAuthor struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Username      string                 `protobuf:"bytes,1,opt,name=username,proto3" json:"username,omitempty"`
+	Id            string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"` // numeric
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LearntAuthor) Reset() {
+	*x = LearntAuthor{}
+	mi := &file_messages_key_proto_msgTypes[53]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LearntAuthor) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LearntAuthor) ProtoMessage() {}
+
+func (x *LearntAuthor) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_key_proto_msgTypes[53]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LearntAuthor.ProtoReflect.Descriptor instead.
+func (*LearntAuthor) Descriptor() ([]byte, []int) {
+	return file_messages_key_proto_rawDescGZIP(), []int{53}
+}
+
+func (x *LearntAuthor) GetUsername() string {
+	if x != nil {
+		return x.Username
+	}
+	return ""
+}
+
+func (x *LearntAuthor) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
 }
 
 // Retire asks a child to hand its figures over, for it is to be stopped.
@@ -3222,7 +3274,7 @@ type Retire struct {
 
 func (x *Retire) Reset() {
 	*x = Retire{}
-	mi := &file_messages_key_proto_msgTypes[53]
+	mi := &file_messages_key_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3234,7 +3286,7 @@ func (x *Retire) String() string {
 func (*Retire) ProtoMessage() {}
 
 func (x *Retire) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[53]
+	mi := &file_messages_key_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3247,7 +3299,7 @@ func (x *Retire) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Retire.ProtoReflect.Descriptor instead.
 func (*Retire) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{53}
+	return file_messages_key_proto_rawDescGZIP(), []int{54}
 }
 
 type Retired struct {
@@ -3260,7 +3312,7 @@ type Retired struct {
 
 func (x *Retired) Reset() {
 	*x = Retired{}
-	mi := &file_messages_key_proto_msgTypes[54]
+	mi := &file_messages_key_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3272,7 +3324,7 @@ func (x *Retired) String() string {
 func (*Retired) ProtoMessage() {}
 
 func (x *Retired) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[54]
+	mi := &file_messages_key_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3285,7 +3337,7 @@ func (x *Retired) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Retired.ProtoReflect.Descriptor instead.
 func (*Retired) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{54}
+	return file_messages_key_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *Retired) GetId() string {
@@ -3312,7 +3364,7 @@ type ListBilling struct {
 
 func (x *ListBilling) Reset() {
 	*x = ListBilling{}
-	mi := &file_messages_key_proto_msgTypes[55]
+	mi := &file_messages_key_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3324,7 +3376,7 @@ func (x *ListBilling) String() string {
 func (*ListBilling) ProtoMessage() {}
 
 func (x *ListBilling) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[55]
+	mi := &file_messages_key_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3337,7 +3389,7 @@ func (x *ListBilling) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBilling.ProtoReflect.Descriptor instead.
 func (*ListBilling) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{55}
+	return file_messages_key_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *ListBilling) GetKeyId() string {
@@ -3358,7 +3410,7 @@ type BillingListed struct {
 
 func (x *BillingListed) Reset() {
 	*x = BillingListed{}
-	mi := &file_messages_key_proto_msgTypes[56]
+	mi := &file_messages_key_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3370,7 +3422,7 @@ func (x *BillingListed) String() string {
 func (*BillingListed) ProtoMessage() {}
 
 func (x *BillingListed) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[56]
+	mi := &file_messages_key_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3383,7 +3435,7 @@ func (x *BillingListed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BillingListed.ProtoReflect.Descriptor instead.
 func (*BillingListed) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{56}
+	return file_messages_key_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *BillingListed) GetMonth() string {
@@ -3421,7 +3473,7 @@ type AskQueries struct {
 
 func (x *AskQueries) Reset() {
 	*x = AskQueries{}
-	mi := &file_messages_key_proto_msgTypes[57]
+	mi := &file_messages_key_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3433,7 +3485,7 @@ func (x *AskQueries) String() string {
 func (*AskQueries) ProtoMessage() {}
 
 func (x *AskQueries) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[57]
+	mi := &file_messages_key_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3446,7 +3498,7 @@ func (x *AskQueries) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AskQueries.ProtoReflect.Descriptor instead.
 func (*AskQueries) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{57}
+	return file_messages_key_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *AskQueries) GetKeyId() string {
@@ -3492,7 +3544,7 @@ type Queries struct {
 
 func (x *Queries) Reset() {
 	*x = Queries{}
-	mi := &file_messages_key_proto_msgTypes[58]
+	mi := &file_messages_key_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3504,7 +3556,7 @@ func (x *Queries) String() string {
 func (*Queries) ProtoMessage() {}
 
 func (x *Queries) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[58]
+	mi := &file_messages_key_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3517,7 +3569,7 @@ func (x *Queries) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Queries.ProtoReflect.Descriptor instead.
 func (*Queries) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{58}
+	return file_messages_key_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *Queries) GetQueries() []*Query {
@@ -3763,14 +3815,14 @@ const file_messages_key_proto_rawDesc = "" +
 	"\n" +
 	"AskFigures\x12.\n" +
 	"\amonitor\x18\x01 \x01(\v2\x14.birdwire.v1.MonitorR\amonitor\x12%\n" +
-	"\x04rule\x18\x02 \x01(\v2\x11.birdwire.v1.RuleR\x04rule\"\x9d\x01\n" +
+	"\x04rule\x18\x02 \x01(\v2\x11.birdwire.v1.RuleR\x04rule\"a\n" +
 	"\rAuthorsLearnt\x12\x1d\n" +
 	"\n" +
-	"monitor_id\x18\x01 \x01(\tR\tmonitorId\x125\n" +
-	"\x03ids\x18\x02 \x03(\v2#.birdwire.v1.AuthorsLearnt.IdsEntryR\x03ids\x1a6\n" +
-	"\bIdsEntry\x12\x10\n" +
-	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\b\n" +
+	"monitor_id\x18\x01 \x01(\tR\tmonitorId\x121\n" +
+	"\x06learnt\x18\x02 \x03(\v2\x19.birdwire.v1.LearntAuthorR\x06learnt\":\n" +
+	"\fLearntAuthor\x12\x1a\n" +
+	"\busername\x18\x01 \x01(\tR\busername\x12\x0e\n" +
+	"\x02id\x18\x02 \x01(\tR\x02id\"\b\n" +
 	"\x06Retire\"I\n" +
 	"\aRetired\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12.\n" +
@@ -3881,13 +3933,13 @@ var file_messages_key_proto_goTypes = []any{
 	(*CountHits)(nil),        // 52: birdwire.v1.CountHits
 	(*AskFigures)(nil),       // 53: birdwire.v1.AskFigures
 	(*AuthorsLearnt)(nil),    // 54: birdwire.v1.AuthorsLearnt
-	(*Retire)(nil),           // 55: birdwire.v1.Retire
-	(*Retired)(nil),          // 56: birdwire.v1.Retired
-	(*ListBilling)(nil),      // 57: birdwire.v1.ListBilling
-	(*BillingListed)(nil),    // 58: birdwire.v1.BillingListed
-	(*AskQueries)(nil),       // 59: birdwire.v1.AskQueries
-	(*Queries)(nil),          // 60: birdwire.v1.Queries
-	nil,                      // 61: birdwire.v1.AuthorsLearnt.IdsEntry
+	(*LearntAuthor)(nil),     // 55: birdwire.v1.LearntAuthor
+	(*Retire)(nil),           // 56: birdwire.v1.Retire
+	(*Retired)(nil),          // 57: birdwire.v1.Retired
+	(*ListBilling)(nil),      // 58: birdwire.v1.ListBilling
+	(*BillingListed)(nil),    // 59: birdwire.v1.BillingListed
+	(*AskQueries)(nil),       // 60: birdwire.v1.AskQueries
+	(*Queries)(nil),          // 61: birdwire.v1.Queries
 	(Api)(0),                 // 62: birdwire.v1.Api
 	(*Key)(nil),              // 63: birdwire.v1.Key
 	(*Slot)(nil),             // 64: birdwire.v1.Slot
@@ -3936,7 +3988,7 @@ var file_messages_key_proto_depIdxs = []int32{
 	67, // 35: birdwire.v1.CountHits.events:type_name -> birdwire.v1.Event
 	65, // 36: birdwire.v1.AskFigures.monitor:type_name -> birdwire.v1.Monitor
 	66, // 37: birdwire.v1.AskFigures.rule:type_name -> birdwire.v1.Rule
-	61, // 38: birdwire.v1.AuthorsLearnt.ids:type_name -> birdwire.v1.AuthorsLearnt.IdsEntry
+	55, // 38: birdwire.v1.AuthorsLearnt.learnt:type_name -> birdwire.v1.LearntAuthor
 	44, // 39: birdwire.v1.Retired.figures:type_name -> birdwire.v1.Figures
 	69, // 40: birdwire.v1.Queries.queries:type_name -> birdwire.v1.Query
 	41, // [41:41] is the sub-list for method output_type

@@ -138,6 +138,7 @@ type Key struct {
 	NextK         uint32                 `protobuf:"varint,11,opt,name=next_k,json=nextK,proto3" json:"next_k,omitempty"`                  // the next number of a rule or monitor; never reused
 	FormerHash    []byte                 `protobuf:"bytes,12,opt,name=former_hash,json=formerHash,proto3" json:"former_hash,omitempty"`    // of the secret before the last rotation, taken until former_until_ms
 	FormerUntilMs int64                  `protobuf:"varint,13,opt,name=former_until_ms,json=formerUntilMs,proto3" json:"former_until_ms,omitempty"`
+	PastSince     uint64                 `protobuf:"varint,14,opt,name=past_since,json=pastSince,proto3" json:"past_since,omitempty"` // versions of monitors and rules that held at or before it are not kept
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -259,6 +260,13 @@ func (x *Key) GetFormerHash() []byte {
 func (x *Key) GetFormerUntilMs() int64 {
 	if x != nil {
 		return x.FormerUntilMs
+	}
+	return 0
+}
+
+func (x *Key) GetPastSince() uint64 {
+	if x != nil {
+		return x.PastSince
 	}
 	return 0
 }
@@ -1019,7 +1027,7 @@ var File_messages_record_proto protoreflect.FileDescriptor
 
 const file_messages_record_proto_rawDesc = "" +
 	"\n" +
-	"\x15messages/record.proto\x12\vbirdwire.v1\x1a\x16messages/article.proto\"\x80\x03\n" +
+	"\x15messages/record.proto\x12\vbirdwire.v1\x1a\x16messages/article.proto\"\x9f\x03\n" +
 	"\x03Key\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x14\n" +
@@ -1038,7 +1046,9 @@ const file_messages_record_proto_rawDesc = "" +
 	"\x06next_k\x18\v \x01(\rR\x05nextK\x12\x1f\n" +
 	"\vformer_hash\x18\f \x01(\fR\n" +
 	"formerHash\x12&\n" +
-	"\x0fformer_until_ms\x18\r \x01(\x03R\rformerUntilMs\"z\n" +
+	"\x0fformer_until_ms\x18\r \x01(\x03R\rformerUntilMs\x12\x1d\n" +
+	"\n" +
+	"past_since\x18\x0e \x01(\x04R\tpastSince\"z\n" +
 	"\x05Shard\x12\x12\n" +
 	"\x04term\x18\x01 \x01(\x04R\x04term\x12\x12\n" +
 	"\x04node\x18\x02 \x01(\tR\x04node\x12 \n" +

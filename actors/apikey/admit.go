@@ -32,15 +32,15 @@ var noHash [32]byte
 
 // verify is nil for the credential of an active key.
 func (k *key) verify(c *messages.Credential) *messages.Refused {
-	now := same(k.record.GetSecretHash(), c)
-	former := same(k.record.GetFormerHash(), c) && k.cfg.Clock.Now().UnixMilli() < k.record.GetFormerUntilMs()
+	now := same(k.changes.Key.GetSecretHash(), c)
+	former := same(k.changes.Key.GetFormerHash(), c) && k.cfg.Clock.Now().UnixMilli() < k.changes.Key.GetFormerUntilMs()
 	if !now && !former {
 		return refused(messages.Refusal_REFUSAL_UNKNOWN_KEY, "the key is not one that is known here")
 	}
 	if !k.live() {
 		return refused(messages.Refusal_REFUSAL_REVOKED, "the key has been revoked")
 	}
-	k.lastUsed = max(k.lastUsed, k.cfg.Clock.Now().Truncate(time.Minute).UnixMilli())
+	k.changes.Used(k.cfg.Clock.Now().Truncate(time.Minute).UnixMilli())
 	return nil
 }
 
@@ -70,19 +70,19 @@ func (k *key) admissible(m *messages.Admit) *messages.Refused {
 // mayUse is nil where the key's own fields and its plan allow connections to
 // the API.
 func (k *key) mayUse(api messages.Api) *messages.Refused {
-	if apis := k.record.GetApis(); len(apis) > 0 && !slices.Contains(apis, api) {
+	if apis := k.changes.Key.GetApis(); len(apis) > 0 && !slices.Contains(apis, api) {
 		return refused(messages.Refusal_REFUSAL_SCOPE, "the key is not for this API")
 	}
 	if !k.has(scopeConnect) {
 		return refused(messages.Refusal_REFUSAL_SCOPE, "the key lacks the scope "+scopeConnect)
 	}
-	plan, ok := k.cfg.Plans[k.record.GetPlan()]
+	plan, ok := k.cfg.Plans[k.changes.Key.GetPlan()]
 	if !ok {
-		k.log.Error("the key's plan is not configured", "plan", k.record.GetPlan())
-		return refused(messages.Refusal_REFUSAL_PLAN, fmt.Sprintf("the plan %q is not offered any more", k.record.GetPlan()))
+		k.log.Error("the key's plan is not configured", "plan", k.changes.Key.GetPlan())
+		return refused(messages.Refusal_REFUSAL_PLAN, fmt.Sprintf("the plan %q is not offered any more", k.changes.Key.GetPlan()))
 	}
 	if plan.Connections[api] <= 0 {
-		return refused(messages.Refusal_REFUSAL_PLAN, fmt.Sprintf("the plan %q has no such connections", k.record.GetPlan()))
+		return refused(messages.Refusal_REFUSAL_PLAN, fmt.Sprintf("the plan %q has no such connections", k.changes.Key.GetPlan()))
 	}
 	return nil
 }
@@ -93,7 +93,7 @@ func refused(why messages.Refusal, detail string) *messages.Refused {
 
 // has says whether the key has the scope; who may write may read.
 func (k *key) has(scope string) bool {
-	scopes := k.record.GetScopes()
+	scopes := k.changes.Key.GetScopes()
 	if slices.Contains(scopes, scope) {
 		return true
 	}
@@ -136,7 +136,7 @@ func (k *key) slotTaken(ctx actor.Context, m *messages.SlotTaken) {
 		k.takenAt[m.GetConnectionId()] = k.cfg.Clock.Elapsed()
 	}
 	ctx.Send(a.sender, &messages.Admitted{
-		KeyId: k.id, Plan: k.record.GetPlan(), Pro: k.plan().Pro, Metered: k.metered(a.slot.GetApi()),
+		KeyId: k.id, Plan: k.changes.Key.GetPlan(), Pro: k.plan().Pro, Metered: k.metered(a.slot.GetApi()),
 	})
 }
 

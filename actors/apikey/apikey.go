@@ -14,14 +14,13 @@
 // query that brings the parser down brings down one rule's actor, and the
 // order of deliveries and of numbers is decided in one place.
 //
-//	create:  draft (child) > number (store) > live (router) > durable (store) > answer
-//	update:  draft (child) > live (router) > durable (store) > answer
-//	delete:  durable (store) > answer; the router hears of it
+// What can be decided without an actor is in engines: change (how what the key
+// has becomes something else), definitions (which version decides which event),
+// stream (order, numbers, who is told), credit (what is spent).
 //
-// A new rule is live before it is durable, because the position from which it
-// is live is part of its record: a replay must deliver neither less nor more.
-// A crash in between leaves a query in the router that no record explains; it
-// is removed when it first matches.
+// What the router matches while a change that decides on it is not durable is
+// held at the gate: it is delivered, or not, once the change has happened or
+// failed. So nobody is delivered what a replay would not deliver.
 //
 // Invariant: Deliveries leave in order of (position, k), and one message is
 // shared by all connections. Term and number name it; both begin anew, higher,
@@ -36,13 +35,17 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/birdwire/birdwire/actors"
+	"github.com/birdwire/birdwire/actors/apikey/change"
 	"github.com/birdwire/birdwire/actors/apikey/credit"
 	"github.com/birdwire/birdwire/actors/apikey/stream"
+	"github.com/birdwire/birdwire/actors/engine/hold"
 	"github.com/birdwire/birdwire/messages"
 )
 
@@ -52,14 +55,16 @@ type key struct {
 	behavior actor.Behavior
 	log      *slog.Logger
 	self     *actor.PID
-	backoff  time.Duration  // of the store, 0 while it answers
-	held     []held         // while starting; at most cfg.HeldMost
-	usedAt   actors.Instant // when a message last came
+	timers   actors.Timers
+	store    hold.Backoff
+	held     hold.Queue[held] // while starting
+	usedAt   actors.Instant   // when a message last came
+	ending   bool             // its children end with it
 
-	record   *messages.Key // nil: there is no such key
-	revision uint64
-	nextK    uint32 // below record.NextK: reserved and free
-	lastUsed int64  // to the minute; later than the record's where unwritten
+	changes *change.Machine
+	tickets map[uint64]*actor.PID // who waits for a change; at most cfg.QueueMost and one
+	ticket  uint64                // of the newest
+	gate    hold.Queue[any]       // Matched and Through after something undecided
 
 	slots     []*messages.Slot      // of the key's connections, in order of taking
 	admitting map[string]*admission // by connection id
@@ -68,17 +73,12 @@ type key struct {
 	takenAt   map[string]actors.Instant // when the slot of a connection was first known here
 	requests  bucket
 
-	standing standings
-	byPID    map[string]*standing // of children, by actor id
-	spawned  uint64               // names children
+	parts   parts
+	byPID   map[string]*part // of children, by actor id
+	spawned uint64           // names children
 
-	operation *operation
-	queue     []*operation // at most cfg.QueueMost
-	token     uint64       // of the newest question of an operation
-
-	stream     stream.Stream
-	stopAsking func()         // ends the timer of what the router was asked
-	hitAt      actors.Instant // when something last matched
+	stream stream.Stream
+	hitAt  actors.Instant // when something last matched
 
 	purse  *credit.Purse // nil: there is no such key
 	ledger ledger
@@ -91,32 +91,30 @@ type held struct {
 	sender  *actor.PID
 }
 
+// answerable says whether somebody waits for an answer, which may be a refusal.
+func (h held) answerable() bool { return h.sender != nil && actors.Unavailable(h.message, "") != nil }
+
 // Props describes the key with the id. Its parent must be the key's shard.
 func Props(cfg Config, id string) *actor.Props {
 	cfg = cfg.withDefaults()
 	return cfg.Props("apikey", func() actor.Actor {
 		k := &key{
 			cfg: cfg, id: id, behavior: actor.NewBehavior(), log: cfg.Logger.With("key", id),
-			admitting: map[string]*admission{}, watched: map[string]string{}, probedAt: map[messages.Api]actors.Instant{}, takenAt: map[string]actors.Instant{},
-			byPID: map[string]*standing{}, token: cfg.Rand.Uint64N(1 << 62),
+			timers: actors.NewTimers(cfg.Clock), store: hold.Store(),
+			held: hold.Queue[held]{Most: cfg.HeldBytes}, gate: hold.Queue[any]{Most: cfg.GateBytes},
+			tickets: map[uint64]*actor.PID{}, admitting: map[string]*admission{}, watched: map[string]string{},
+			probedAt: map[messages.Api]actors.Instant{}, takenAt: map[string]actors.Instant{}, byPID: map[string]*part{},
 		}
-		k.standing.init()
-		k.ledger.asking = map[string]*actor.PID{}
+		k.changes = change.New(k.changeConfig())
+		k.parts.init()
+		k.ledger.asking, k.ledger.backoff = map[string]*actor.PID{}, hold.Store()
 		k.behavior.Become(k.starting)
 		return k
 	}, nil) // HandleFailure is the strategy
 }
 
 // Messages to itself name the instance: those of one that failed are dropped.
-type (
-	workAgain struct {
-		of      *key
-		by      actors.Worker
-		timeout time.Duration
-		work    func(ctx context.Context) any
-	}
-	idleTime struct{ of *key }
-)
+type idleTime struct{ of *key }
 
 func (k *key) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
@@ -124,12 +122,14 @@ func (k *key) Receive(ctx actor.Context) {
 		k.self = ctx.Self()
 		k.usedAt = k.cfg.Clock.Elapsed()
 		ctx.Request(ctx.Parent(), &messages.AskKey{KeyId: k.id})
-	case *actor.Stopping, *actor.Stopped, *actor.Restarting:
+	case *actor.Stopping, *actor.Restarting:
+		k.giveUp(ctx)
+	case *actor.Stopped:
 	case *actors.WorkPanicked:
 		panic(fmt.Sprintf("work of key %s panicked: %v", k.id, m.Reason))
-	case *workAgain:
-		if m.of == k {
-			k.workBy(ctx, m.by, m.timeout, m.work)
+	case *actors.WorkAgain:
+		if m.Of == k {
+			m.Again(k.cfg.Clock, ctx.Self())
 		}
 	default:
 		k.behavior.Receive(ctx)
@@ -157,15 +157,28 @@ func (k *key) running(ctx actor.Context) {
 		k.credited(ctx, m)
 	case *creditAgain:
 		k.creditAgain(ctx, m)
-	case *written, *loaded, *awaitOver, *childFailed, *reloadTime,
-		*messages.MonitorDrafted, *messages.RuleDrafted, *messages.QueriesPut:
-		k.answered(ctx)
+	case *messages.MonitorDrafted, *messages.RuleDrafted, *messages.QueriesPut:
+		k.do(ctx, k.changes.Answer(m))
+	case *answered:
+		if m.of == k {
+			k.do(ctx, k.changes.Answer(m.answer))
+		}
 	case *slotsTime:
 		k.checkSlots(ctx, m)
 	case *askAgain:
 		k.askAgain(ctx, m)
 	case *remembered:
 		k.remembered(ctx, m)
+	case *loaded:
+		k.reloaded(ctx, m)
+	case *logFirst:
+		k.logFirst(ctx, m)
+	case *expireTime:
+		if m.of == k {
+			k.expire(ctx)
+		}
+	case *messages.AuthorsLearnt:
+		k.change(ctx, m)
 	default:
 		k.usedAt = k.cfg.Clock.Elapsed()
 		k.serve(ctx)
@@ -191,21 +204,70 @@ func (k *key) serve(ctx actor.Context) {
 		k.release(ctx, m.GetConnectionId())
 	case *messages.Authorize:
 		k.authorize(ctx, m)
-	case *messages.CreateKey, *messages.RevokeKey, *messages.RotateKey, *messages.UpdateKey, *messages.DescribeKey, *messages.ListBilling:
-		k.serveKey(ctx)
 	default:
-		k.serveStanding(ctx)
+		k.serveRecords(ctx)
 	}
 }
 
+// serveRecords answers what concerns the key, its monitors and its rules.
+func (k *key) serveRecords(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case *messages.CreateKey, *messages.RevokeKey, *messages.RotateKey, *messages.UpdateKey,
+		*messages.CreateMonitor, *messages.UpdateMonitor, *messages.DeleteMonitor,
+		*messages.CreateRule, *messages.UpdateRule, *messages.DeleteRule:
+		k.change(ctx, m)
+	case *messages.DescribeKey, *messages.ListBilling:
+		k.tell(ctx, k.changes.Key != nil)
+	case *messages.GetMonitor, *messages.GetRule, *messages.ListMonitors, *messages.ListRules, *messages.ListDeliveries:
+		k.tell(ctx, k.live())
+	}
+}
+
+// tell answers what changes nothing.
+func (k *key) tell(ctx actor.Context, there bool) {
+	if !there {
+		k.respond(ctx, noKey())
+		return
+	}
+	set := k.changes.Set
+	switch m := ctx.Message().(type) {
+	case *messages.DescribeKey:
+		k.respond(ctx, k.described())
+	case *messages.ListBilling:
+		month, used := k.usage()
+		k.respond(ctx, &messages.BillingListed{Month: month, CreditsUsed: used, CreditsLimit: k.plan().Credits})
+	case *messages.GetMonitor:
+		k.get(ctx, m.GetMonitorId(), false)
+	case *messages.GetRule:
+		k.get(ctx, m.GetRuleId(), true)
+	case *messages.ListMonitors:
+		all := set.Monitors(m.GetStatus())
+		k.respond(ctx, &messages.MonitorsListed{Monitors: page(all, m.GetOffset(), m.GetLimit()), Total: int32(len(all))})
+	case *messages.ListRules:
+		all := set.Rules(m.GetStatus())
+		k.respond(ctx, &messages.RulesListed{Rules: page(all, m.GetOffset(), m.GetLimit()), Total: int32(len(all))})
+	case *messages.ListDeliveries:
+		k.listDeliveries(ctx, m)
+	}
+}
+
+// page is n of all from offset on; n 0 is all of them.
+func page[T any](all []T, offset, n int32) []T {
+	from := min(max(int(offset), 0), len(all))
+	to := len(all)
+	if n > 0 {
+		to = min(from+int(n), len(all))
+	}
+	return all[from:to]
+}
+
 // live says that there is such a key and it is not revoked.
-func (k *key) live() bool { return k.record.GetState() == messages.KeyState_KEY_ACTIVE }
+func (k *key) live() bool { return k.changes.Live() }
 
-func (k *key) plan() Plan { return k.cfg.Plans[k.record.GetPlan()] }
+func (k *key) plan() Plan { return k.cfg.Plans[k.changes.Key.GetPlan()] }
 
-// unavailable answers the present message, if it has an answer.
-func (k *key) unavailable(ctx actor.Context, detail string) {
-	if answer := actors.Unavailable(ctx.Message(), detail); answer != nil && ctx.Sender() != nil {
+func (k *key) respond(ctx actor.Context, answer any) {
+	if ctx.Sender() != nil {
 		ctx.Respond(answer)
 	}
 }
@@ -216,19 +278,34 @@ func (k *key) work(ctx actor.Context, timeout time.Duration, work func(ctx conte
 }
 
 func (k *key) workBy(ctx actor.Context, by actors.Worker, timeout time.Duration, work func(ctx context.Context) any) {
-	if !by.Do(ctx.Self(), timeout, work) {
-		k.cfg.Clock.After(workRetry, ctx.Self(), &workAgain{k, by, timeout, work})
+	actors.Work(k.cfg.Clock, by, ctx.Self(), k, timeout, work)
+}
+
+// giveUp is for an actor that stops or begins again: whoever waits is told, and
+// no timer outlives it.
+func (k *key) giveUp(ctx actor.Context) {
+	k.ending = true
+	k.timers.Stop()
+	k.do(ctx, k.changes.GiveUp())
+	for _, h := range k.held.Take() {
+		k.refuse(ctx, h, detailMoving)
+	}
+	for _, id := range slices.Sorted(maps.Keys(k.admitting)) {
+		ctx.Send(k.admitting[id].sender, &messages.Refused{
+			Refusal: messages.Refusal_REFUSAL_OVERLOAD, RetryAfterMs: overloadRetry.Milliseconds(), Detail: detailMoving,
+		})
+	}
+}
+
+// refuse answers a message that is not served now, if it has an answer.
+func (k *key) refuse(ctx actor.Context, h held, detail string) {
+	if answer := actors.Unavailable(h.message, detail); answer != nil && h.sender != nil {
+		ctx.Send(h.sender, answer)
 	}
 }
 
 const (
-	workRetry    = 50 * time.Millisecond
-	backoffFirst = 100 * time.Millisecond
-	backoffMost  = 5 * time.Second
+	detailStarting = "the key's records are being read: try again"
+	detailStore    = "the store does not answer: try again"
+	detailMoving   = "the key is moving: try again"
 )
-
-// failed is how long to wait after one more failure of the store.
-func (k *key) failed() time.Duration {
-	k.backoff = min(max(2*k.backoff, backoffFirst), backoffMost)
-	return k.backoff
-}

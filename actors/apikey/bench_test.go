@@ -25,7 +25,7 @@ func BenchmarkMatched(b *testing.B) {
 				hits[i] = &messages.Hit{Position: r.router.position, K: []uint32{1, 2}, Version: r.router.versions([]uint32{1, 2}), Event: &messages.Event{}}
 			}
 			r.router.number++
-			r.tell(&messages.Matched{KeyId: keyID, Number: r.router.number, Hits: hits})
+			r.tell(&messages.Matched{KeyId: keyID, Term: r.router.term, Number: r.router.number, Hits: hits})
 			for _, p := range r.conns {
 				p.Messages()
 			}

@@ -36,6 +36,13 @@ type History interface {
 	Newest(ctx context.Context, queries []*messages.Query, most int) ([]*messages.Delivery, error)
 }
 
+// Log says what the log holds. Called inside a Worker only.
+type Log interface {
+	// Bounds are the positions of the first event that is held and of the last
+	// one that was ever written; first is after last where the log is empty.
+	Bounds(ctx context.Context) (first, last messages.Position, err error)
+}
+
 // Plan is what a key's owner has booked.
 type Plan struct {
 	Credits     int64                // a month; 0: unlimited, and nothing is metered
@@ -66,7 +73,9 @@ const scopeConnect = "ws:connect"
 type Config struct {
 	Records    actors.Records
 	Counters   Counters
-	History    History // nil: the record of deliveries begins with the actor
+	History    History      // nil: the record of deliveries begins with the actor
+	Log        Log          // nil: versions of monitors and rules are kept for ever
+	Lease      actors.Lease // default: always live
 	Clock      actors.Clock
 	Rand       actors.Rand
 	Worker     actors.Worker
@@ -76,7 +85,7 @@ type Config struct {
 	Monitor    func(id string, figures *messages.Figures) *actor.Props
 	Rule       func(id string, figures *messages.Figures) *actor.Props
 	Connection func(slot *messages.Slot) *actor.PID // of the connection that holds it, on any node; nil: not known
-	Count      func(metric string)                  // child_restarted, child_stopped, matched_lost, record_corrupt, write_unknown
+	Count      func(metric string)                  // child_restarted, child_stopped, matched_lost, matched_stray, matched_unleased, gate_full, record_corrupt, write_unknown
 	Logger     *slog.Logger
 
 	Plans   map[string]Plan       // default DefaultPlans
@@ -86,7 +95,8 @@ type Config struct {
 	MonitorsMost   int           // a key, default 50
 	RulesMost      int           // a key, default 50
 	LogMost        int           // deliveries remembered of each monitor and rule, default 1,000
-	HeldMost       int           // messages held while starting, default 1,024; past it they are refused
+	HeldBytes      int           // of messages held while starting, default 1 MiB; past it they are refused
+	GateBytes      int           // of what the router says while a change is not durable, default 4 MiB; past it connections read the log
 	QueueMost      int           // changes waiting for one under way, default 64; past it they are refused
 	StoreTimeout   time.Duration // default 10 s
 	HistoryTimeout time.Duration // default 20 s
@@ -114,7 +124,8 @@ func (c Config) withDefaults() Config {
 	number(&c.MonitorsMost, 50)
 	number(&c.RulesMost, 50)
 	number(&c.LogMost, 1000)
-	number(&c.HeldMost, 1024)
+	number(&c.HeldBytes, 1<<20)
+	number(&c.GateBytes, 4<<20)
 	number(&c.QueueMost, 64)
 	number(&c.RestartsMost, 5)
 	duration(&c.StoreTimeout, 10*time.Second)
@@ -126,6 +137,9 @@ func (c Config) withDefaults() Config {
 	duration(&c.SlotGrace, 30*time.Second)
 	duration(&c.RestartsWithin, 10*time.Second)
 	duration(&c.CoolDown, 5*time.Second)
+	if c.Lease == nil {
+		c.Lease = actors.AlwaysLive{}
+	}
 	if c.Reader == nil {
 		c.Reader = c.Worker
 	}

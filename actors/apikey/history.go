@@ -89,7 +89,7 @@ type remembered struct {
 }
 
 func (k *key) listDeliveries(ctx actor.Context, m *messages.ListDeliveries) {
-	if m.GetMonitorId() != "" && k.standing.byID[m.GetMonitorId()] == nil {
+	if m.GetMonitorId() != "" && k.parts.byID[m.GetMonitorId()] == nil {
 		k.respond(ctx, rejected(messages.Rejection_REJECTION_NOT_FOUND, "id", "there is no such monitor or filter rule"))
 		return
 	}
@@ -102,20 +102,12 @@ func (k *key) listDeliveries(ctx actor.Context, m *messages.ListDeliveries) {
 		return
 	}
 	k.history.reading = true
-	source, queries, most := k.cfg.History, k.pastQueries(), k.cfg.LogMost
+	source, queries, most := k.cfg.History, k.changes.Set.Queries(0, 0), k.cfg.LogMost
 	k.workBy(ctx, k.cfg.Reader, k.cfg.HistoryTimeout, func(work context.Context) any {
 		r := &remembered{of: k}
 		r.found, r.err = source.Newest(work, queries, most)
 		return r
 	})
-}
-
-// pastQueries are those of paused ones too: what they matched is on record.
-func (k *key) pastQueries() (all []*messages.Query) {
-	for _, s := range k.standing.sorted {
-		all = append(all, s.pastQuery())
-	}
-	return all
 }
 
 func (k *key) remembered(ctx actor.Context, r *remembered) {
@@ -146,8 +138,8 @@ func (k *key) remember(found []*messages.Delivery) {
 			older[d.GetK()] = append(older[d.GetK()], logged{delivery: d, at: at, status: statusUnknown})
 		}
 	}
-	for _, s := range k.standing.sorted {
-		if own := older[s.k()]; len(own) > 0 {
+	for _, s := range k.parts.sorted {
+		if own := older[s.entry.K()]; len(own) > 0 {
 			s.log.extend(own)
 		}
 	}
@@ -157,8 +149,8 @@ func (k *key) remember(found []*messages.Delivery) {
 func (k *key) deliveries(m *messages.ListDeliveries) *messages.DeliveriesListed {
 	var rings []*ring
 	listed := &messages.DeliveriesListed{}
-	for _, s := range k.standing.sorted {
-		if m.GetMonitorId() == "" || s.id() == m.GetMonitorId() {
+	for _, s := range k.parts.sorted {
+		if m.GetMonitorId() == "" || s.id == m.GetMonitorId() {
 			rings = append(rings, &s.log)
 			listed.Total += int32(s.log.len())
 		}

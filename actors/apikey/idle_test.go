@@ -10,6 +10,7 @@ import (
 
 	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/actors/apikey"
+	"github.com/birdwire/birdwire/actors/engine/hold"
 	"github.com/birdwire/birdwire/messages"
 	"github.com/birdwire/birdwire/testkit"
 )
@@ -235,7 +236,7 @@ func TestACorruptRuleIsLeftOut(t *testing.T) {
 
 func TestHeldMessagesAreBounded(t *testing.T) {
 	testkit.Run(t, func(k *testkit.Kit) {
-		r := newRig(t, k, func(c *apikey.Config) { c.HeldMost = 2 }).create()
+		r := newRig(t, k, func(c *apikey.Config) { c.HeldBytes = 2 * hold.Size(&messages.DescribeKey{KeyId: keyID}) }).create()
 		k.Advance(10 * time.Minute)
 		k.Worker.Hold()
 		r.client.Messages()

@@ -8,6 +8,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/birdwire/birdwire/actors/apikey/credit"
+	"github.com/birdwire/birdwire/actors/engine/hold"
 	"github.com/birdwire/birdwire/messages"
 )
 
@@ -15,7 +16,7 @@ import (
 // under way, the same one until its outcome is certain.
 type ledger struct {
 	operation *credit.Operation
-	backoff   time.Duration
+	backoff   hold.Backoff
 	ticking   bool                  // a secondTime is on its way
 	asking    map[string]*actor.PID // by connection id
 }
@@ -136,16 +137,17 @@ func (k *key) credited(ctx actor.Context, c *credited) {
 	case errors.Is(c.err, ErrExhausted):
 		k.purse.Refused(o)
 	case c.err != nil:
-		k.ledger.backoff = min(max(2*k.ledger.backoff, backoffFirst), backoffMost)
-		k.log.Warn("an operation on the key's credits failed; it is done again", "operation", o.ID, "in", k.ledger.backoff, "error", c.err)
-		k.cfg.Clock.After(k.ledger.backoff, ctx.Self(), &creditAgain{k, o})
+		wait := k.ledger.backoff.Failed()
+		k.log.Warn("an operation on the key's credits failed; it is done again", "operation", o.ID, "in", wait, "error", c.err)
+		k.cfg.Clock.After(wait, ctx.Self(), &creditAgain{k, o})
 		return
 	case o.Settle != nil:
 		k.purse.Settled(o)
 	default:
 		k.purse.Reserved(c.grant)
 	}
-	k.ledger.operation, k.ledger.backoff = nil, 0
+	k.ledger.operation = nil
+	k.ledger.backoff.Succeeded()
 	k.credit(ctx)
 }
 

@@ -189,7 +189,7 @@ func (r *rig) matchPost(p *messages.Post, k ...uint32) {
 	r.t.Helper()
 	r.router.position++
 	r.router.number++
-	r.tell(&messages.Matched{KeyId: keyID, Number: r.router.number, Hits: []*messages.Hit{{
+	r.tell(&messages.Matched{KeyId: keyID, Term: r.router.term, Number: r.router.number, Hits: []*messages.Hit{{
 		Position: r.router.position, K: k, Version: r.router.versions(k), Event: &messages.Event{Id: p.GetId(), Body: &messages.Event_Post{Post: p}},
 	}}})
 }
@@ -233,6 +233,7 @@ type router struct {
 	queries  map[name]*messages.Query
 	position uint64
 	number   uint64
+	term     uint64 // of who put last
 	puts     int
 	drops    int
 	mute     bool
@@ -273,6 +274,7 @@ func (r *router) Receive(ctx actor.Context) {
 		m(ctx)
 	case *messages.PutQueries:
 		r.puts++
+		r.term = m.GetTerm()
 		answer := &messages.QueriesPut{Position: r.position, Id: m.GetId(), KeyId: m.GetKeyId()}
 		if m.GetAll() {
 			clear(r.queries)

@@ -3,6 +3,8 @@ package apikey
 import (
 	"github.com/asynkron/protoactor-go/actor"
 
+	"github.com/birdwire/birdwire/actors"
+	"github.com/birdwire/birdwire/actors/apikey/definitions"
 	"github.com/birdwire/birdwire/actors/apikey/stream"
 	"github.com/birdwire/birdwire/messages"
 )
@@ -12,8 +14,15 @@ type askAgain struct{ of *key }
 
 // matched turns one frame's hits into one message to all connections.
 func (k *key) matched(ctx actor.Context, m *messages.Matched) {
-	if !k.live() {
+	switch {
+	case actors.ShardTerm(m.GetTerm()) != actors.ShardTerm(k.stream.Term()):
+		k.cfg.Count("matched_stray") // it was put by an owner before, or by one after
+		return
+	case !k.live():
 		ctx.Send(k.cfg.Router, &messages.DropKey{KeyId: k.id, Term: k.stream.Term()})
+		return
+	case !k.cfg.Lease.Live():
+		k.cfg.Count("matched_unleased") // the stream sees that one is missing, once there is a lease again
 		return
 	}
 	hits, out := k.stream.Matched(m)
@@ -32,38 +41,48 @@ func (k *key) matched(ctx actor.Context, m *messages.Matched) {
 	k.count(ctx, touched)
 }
 
-// deliveriesOf also returns the standings that were hit, with the events in
-// s.hits, and the numbers of queries that should not have matched: those of
-// rules deleted or paused, whose removal the router has not heard of or lost.
-func (k *key) deliveriesOf(hits []*messages.Hit) (ds []*messages.Delivery, touched []*standing, stale []*messages.QueryName) {
-	connected := k.stream.Joined()
+// deliveriesOf also returns the parts that were hit, with the events in hits,
+// and the versions that the router should not have any more: their removal was
+// lost, or is on its way.
+func (k *key) deliveriesOf(hits []*messages.Hit) (ds []*messages.Delivery, touched []*part, stale []*messages.QueryName) {
 	now := k.cfg.Clock.Now()
+	set, status := k.changes.Set, statusOf(k.stream.Joined())
 	for _, hit := range hits {
-		p := messages.Position(hit.GetPosition())
 		k.hitAt = k.cfg.Clock.Elapsed()
-		k.history.begins(p)
-		last := uint32(0)
+		k.history.begins(messages.Position(hit.GetPosition()))
 		for i, number := range hit.GetK() {
-			name := &messages.QueryName{K: number, Version: hit.GetVersion()[i]}
-			s := k.standing.byK[number]
-			if s == nil || s.at(name.GetVersion()) == nil {
-				stale = append(stale, name)
+			version := hit.GetVersion()[i]
+			origin, verdict := set.Decide(number, version, hit.GetPosition())
+			if verdict == definitions.Stale {
+				stale = append(stale, &messages.QueryName{K: number, Version: version})
+			}
+			if verdict != definitions.Deliver {
 				continue
 			}
-			if p <= messages.Position(s.definition().After()) || number == last {
-				continue
-			}
-			last = number
-			d := &messages.Delivery{Position: hit.GetPosition(), K: number, Event: hit.GetEvent(), Origin: s.at(name.GetVersion()).origin}
+			d := &messages.Delivery{Position: hit.GetPosition(), K: number, Event: hit.GetEvent(), Origin: origin}
 			ds = append(ds, d)
-			s.log.add(logged{delivery: d, at: now, status: statusOf(connected)})
-			if len(s.hits) == 0 {
-				touched = append(touched, s)
+			p := k.parts.byK[number]
+			if p == nil {
+				continue // it was deleted since
 			}
-			s.hits = append(s.hits, hit.GetEvent())
+			p.log.add(logged{delivery: d, at: now, status: status})
+			if len(p.hits) == 0 {
+				touched = append(touched, p)
+			}
+			p.hits = append(p.hits, hit.GetEvent())
 		}
 	}
 	return ds, touched, stale
+}
+
+// through is the router's word on how far it is. A router that is not past the
+// newest change, as one may be on the node that a key has moved to, is asked
+// again: whoever joins before has the rest from the log, where the versions that
+// held are known.
+func (k *key) through(ctx actor.Context, m *messages.Through) {
+	if m.GetPosition() >= k.changes.Set.Newest() {
+		k.follow(ctx, k.stream.Through(m))
+	}
 }
 
 // join registers the connection after the router's answer, so that it begins
@@ -71,7 +90,7 @@ func (k *key) deliveriesOf(hits []*messages.Hit) (ds []*messages.Delivery, touch
 func (k *key) join(ctx actor.Context, m *messages.Join) {
 	at := actor.NewPID(m.GetConnection().GetAddress(), m.GetConnection().GetId())
 	switch {
-	case k.record != nil && !k.live():
+	case k.changes.Key != nil && !k.live():
 		ctx.Send(at, &messages.End{Reason: messages.EndReason_END_REVOKED, Detail: "the key has been revoked"})
 	case k.slotOf(m.GetConnectionId()) == nil:
 		k.respond(ctx, &messages.JoinRefused{Join: m.GetJoin(), Detail: "the connection has no slot of the key: connect again"})
@@ -89,10 +108,8 @@ func (k *key) askAgain(ctx actor.Context, m *askAgain) {
 // serveStream answers what concerns the stream.
 func (k *key) serveStream(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
-	case *messages.Matched:
-		k.matched(ctx, m)
-	case *messages.Through:
-		k.follow(ctx, k.stream.Through(m))
+	case *messages.Matched, *messages.Through:
+		k.routed(ctx, m)
 	case *messages.AskThrough:
 		k.follow(ctx, k.stream.AskThrough(m, ctx.Sender()))
 	case *messages.Join:
@@ -119,20 +136,27 @@ func (k *key) follow(ctx actor.Context, out []stream.Output) {
 		case stream.Tell:
 			k.tellFollower(ctx, o.To, o.Message)
 		case stream.TellQueries:
-			k.tellFollower(ctx, o.To, &messages.Queries{Ask: o.Ask.GetAsk(), Position: uint64(o.Position), Queries: k.queries()})
+			k.tellFollower(ctx, o.To, k.queries(o))
 		case stream.AskRouter:
 			k.tellRouter(ctx, &messages.AskThrough{KeyId: k.id})
-			k.stopAsking = k.cfg.Clock.After(k.cfg.AnswerWithin, ctx.Self(), &askAgain{k})
+			k.timers.Set(askAgain{}, k.cfg.AnswerWithin, k.self, &askAgain{k})
 		case stream.Answered:
-			if k.stopAsking != nil {
-				k.stopAsking()
-				k.stopAsking = nil
-			}
+			k.timers.Cancel(askAgain{})
 		case stream.LostMatched:
 			k.cfg.Count("matched_lost")
 			k.log.Warn("a message of the router was lost; the key's connections read the log", "seen", o.Seen, "sent", o.Sent)
 		}
 	}
+}
+
+// queries are those that decide the events of a replay, as far as the router's
+// word reaches.
+func (k *key) queries(o stream.TellQueries) *messages.Queries {
+	answer := &messages.Queries{Ask: o.Ask.GetAsk(), Position: uint64(o.Position), Since: k.changes.Set.Since()}
+	if k.live() {
+		answer.Queries = k.changes.Set.Queries(o.Ask.GetFrom(), uint64(o.Position))
+	}
+	return answer
 }
 
 // tellFollower sends to a connection that has asked; it may have ended since.

@@ -65,7 +65,7 @@ func TestRepeatedAndForeignHitsAreDropped(t *testing.T) {
 		a := r.rule("A", "a")
 		p, _ := r.join("c1")
 		hit := func(number, position uint64, ks ...uint32) {
-			r.tell(&messages.Matched{KeyId: keyID, Number: number, Hits: []*messages.Hit{{Position: position, K: ks, Version: r.router.versions(ks), Event: &messages.Event{}}}})
+			r.tell(&messages.Matched{KeyId: keyID, Term: r.router.term, Number: number, Hits: []*messages.Hit{{Position: position, K: ks, Version: r.router.versions(ks), Event: &messages.Event{}}}})
 		}
 		hit(1, 101, a.GetK())
 		testkit.Expect[*messages.Deliveries](p)
@@ -92,7 +92,7 @@ func TestARuleDeliversNothingBeforeItsCreation(t *testing.T) {
 		p.Messages()
 		r.rejoin(p, "c1")
 		r.router.position = 98
-		r.tell(&messages.Matched{KeyId: keyID, Number: 1, Hits: []*messages.Hit{{Position: 100, K: []uint32{a.GetK()}, Version: []uint32{a.GetVersion()}, Event: &messages.Event{}}}})
+		r.tell(&messages.Matched{KeyId: keyID, Term: r.router.term, Number: 1, Hits: []*messages.Hit{{Position: 100, K: []uint32{a.GetK()}, Version: []uint32{a.GetVersion()}, Event: &messages.Event{}}}})
 		p.ExpectNoMessage(0)
 	})
 }
@@ -228,10 +228,21 @@ func TestAskQueries(t *testing.T) {
 	testkit.Run(t, func(k *testkit.Kit) {
 		r := newRig(t, k).create()
 		m, a, b := r.monitor("M", "nasa"), r.rule("A", "a"), r.rule("B", "b")
+		r.router.position = 110
 		ask[*messages.RuleStands](r, &messages.UpdateRule{KeyId: keyID, Rule: &messages.Rule{Id: a.GetId(), Status: "paused"}, Fields: []string{"status"}})
-		got := ask[*messages.Queries](r, &messages.AskQueries{KeyId: keyID}).GetQueries()
+		r.router.position = 120
+		answer := ask[*messages.Queries](r, &messages.AskQueries{KeyId: keyID, Ask: 7, From: 110, Through: 130})
+		got := answer.GetQueries()
 		if len(got) != 2 || got[0].GetK() != m.GetK() || got[0].GetMonitor().GetUsernames()[0] != "nasa" ||
-			got[1].GetK() != b.GetK() || got[1].GetRule() != "b" || got[1].GetAfter() != 100 || got[1].GetOrigin().GetName() != "B" {
+			got[1].GetK() != b.GetK() || got[1].GetRule() != "b" || got[1].GetAfter() != 100 || got[1].GetUntil() != 0 || got[1].GetOrigin().GetName() != "B" {
+			t.Errorf("queries %v", got)
+		}
+		if answer.GetAsk() != 7 || answer.GetPosition() != 120 || answer.GetSince() != 0 {
+			t.Errorf("answer %v", answer)
+		}
+		// The rule that is paused decided what came before.
+		got = ask[*messages.Queries](r, &messages.AskQueries{KeyId: keyID, From: 109, Through: 130}).GetQueries()
+		if len(got) != 3 || got[0].GetK() != a.GetK() || got[0].GetAfter() != 100 || got[0].GetUntil() != 110 {
 			t.Errorf("queries %v", got)
 		}
 	})
@@ -250,7 +261,7 @@ func TestOrderInEveryOrder(t *testing.T) {
 			k.Tell(r.cfg.Router, act(func(ctx actor.Context) {
 				r.router.position++
 				r.router.number++
-				ctx.Send(r.shard, &messages.Matched{KeyId: keyID, Number: r.router.number, Hits: []*messages.Hit{
+				ctx.Send(r.shard, &messages.Matched{KeyId: keyID, Term: r.router.term, Number: r.router.number, Hits: []*messages.Hit{
 					{Position: r.router.position, K: []uint32{a.GetK()}, Version: []uint32{a.GetVersion()}, Event: &messages.Event{}},
 				}})
 			}))

@@ -11,6 +11,7 @@
 package monitor
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -112,7 +113,11 @@ func (m *monitor) tell(ctx actor.Context) {
 	if len(m.learnt) == 0 {
 		return
 	}
-	ctx.Send(ctx.Parent(), &messages.AuthorsLearnt{MonitorId: m.id, Ids: m.learnt})
+	told := &messages.AuthorsLearnt{MonitorId: m.id}
+	for _, username := range slices.Sorted(maps.Keys(m.learnt)) {
+		told.Learnt = append(told.Learnt, &messages.LearntAuthor{Username: username, Id: m.learnt[username]})
+	}
+	ctx.Send(ctx.Parent(), told)
 	m.learnt = map[string]string{}
 }
 

@@ -9,6 +9,16 @@ import (
 	"github.com/birdwire/birdwire/messages"
 )
 
+// bounds are the log's as keys take them.
+type bounds struct{ log Log }
+
+var _ apikey.Log = bounds{}
+
+func (b bounds) Bounds(ctx context.Context) (first, last messages.Position, err error) {
+	from, to, err := b.log.Bounds(ctx)
+	return messages.At(from, 0), messages.EndOf(to), err
+}
+
 // historyFrames is how far back the record of deliveries is looked for after a
 // key's actor starts: what a few seconds read.
 const historyFrames = 4096

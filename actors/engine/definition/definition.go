@@ -25,6 +25,9 @@ type Definition struct {
 	Rule    *messages.Rule
 }
 
+// Nothing says that it is neither.
+func (d Definition) Nothing() bool { return d == Definition{} }
+
 // IsRule says which of the two it is.
 func (d Definition) IsRule() bool { return d.Rule != nil }
 
@@ -51,6 +54,14 @@ func (d Definition) Version() uint32 {
 		return d.Rule.GetVersion()
 	}
 	return d.Monitor.GetVersion()
+}
+
+// Created is the position of the last event before it was created.
+func (d Definition) Created() uint64 {
+	if d.Rule != nil {
+		return d.Rule.GetCreatedPosition()
+	}
+	return d.Monitor.GetCreatedPosition()
 }
 
 // After is the position of the last event that this version does not decide.
@@ -95,6 +106,52 @@ func (d Definition) Query() *messages.Query {
 	}
 	q.Want = &messages.Query_Monitor{Monitor: want}
 	return q
+}
+
+// SetVersion, like every setter below, changes a definition that nobody has
+// seen yet.
+func (d Definition) SetVersion(version uint32, after uint64) {
+	if d.Rule != nil {
+		d.Rule.Version, d.Rule.After = version, after
+		return
+	}
+	d.Monitor.Version, d.Monitor.After = version, after
+}
+
+// New is a definition that has nothing but its id.
+func New(rule bool, id string) Definition {
+	if rule {
+		return Definition{Rule: &messages.Rule{Id: id}}
+	}
+	return Definition{Monitor: &messages.Monitor{Id: id}}
+}
+
+// SetNumber gives a definition that is being created its id, its number and its
+// time, in Unix milliseconds.
+func (d Definition) SetNumber(id string, k uint32, ms int64) {
+	if d.Rule != nil {
+		d.Rule.Id, d.Rule.K, d.Rule.CreatedMs, d.Rule.UpdatedMs = id, k, ms, ms
+		return
+	}
+	d.Monitor.Id, d.Monitor.K, d.Monitor.CreatedMs, d.Monitor.UpdatedMs = id, k, ms, ms
+}
+
+// SetUpdated says when it was changed, in Unix milliseconds.
+func (d Definition) SetUpdated(ms int64) {
+	if d.Rule != nil {
+		d.Rule.UpdatedMs = ms
+		return
+	}
+	d.Monitor.UpdatedMs = ms
+}
+
+// SetCreated says from where on it matches at all.
+func (d Definition) SetCreated(position uint64) {
+	if d.Rule != nil {
+		d.Rule.CreatedPosition = position
+		return
+	}
+	d.Monitor.CreatedPosition = position
 }
 
 // Clone is a copy that may be changed until it is shown to anybody.

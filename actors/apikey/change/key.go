@@ -1,0 +1,262 @@
+package change
+
+import (
+	"fmt"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/birdwire/birdwire/actors/apikey/definitions"
+	"github.com/birdwire/birdwire/actors/engine/definition"
+	"github.com/birdwire/birdwire/messages"
+)
+
+// hashLength is of a secret's SHA-256, in bytes.
+const hashLength = 32
+
+// graceMost bounds how long a former secret is taken after a rotation.
+const graceMost = 90 * 24 * time.Hour
+
+// StoredDefinition is a monitor or rule as it was read.
+type StoredDefinition = definitions.Stored
+
+// take makes what was read the truth.
+func (m *Machine) take(l *Loaded) {
+	m.Key, m.revision = l.Key, l.Revision
+	m.nextK = max(m.Key.GetNextK(), 1)
+	m.Set.Load(l.Stored, l.Past, m.Key.GetPastSince(), l.End)
+	m.emit(Changed{})
+	m.emit(Decided{})
+	if m.Key != nil && !m.Live() && (len(l.Stored) > 0 || len(l.Past) > 0) {
+		m.next(m.purge)
+	}
+}
+
+func (m *Machine) createKey(c *messages.CreateKey) {
+	if m.Key != nil {
+		m.end(rejected(messages.Rejection_REJECTION_CONFLICT, "id", "there is such a key already"))
+		return
+	}
+	given := c.GetKey()
+	if why := m.fault(given); why != nil {
+		m.end(why)
+		return
+	}
+	key := &messages.Key{
+		Id: m.cfg.KeyID, Name: given.GetName(), Owner: given.GetOwner(), Plan: given.GetPlan(), Scopes: given.GetScopes(), Apis: given.GetApis(),
+		SecretHash: given.GetSecretHash(), State: messages.KeyState_KEY_ACTIVE, CreatedMs: m.cfg.Now(), NextK: 1,
+	}
+	m.storeKey(key, 0, func(err error) {
+		if err != nil {
+			m.fail(err)
+			return
+		}
+		m.nextK = key.GetNextK()
+		m.emit(Made{})
+		m.describe()
+	})
+}
+
+func (m *Machine) fault(key *messages.Key) *messages.Rejected {
+	if len(key.GetSecretHash()) != hashLength {
+		return rejected(messages.Rejection_REJECTION_INVALID, "secret_hash", "must be a SHA-256")
+	}
+	return m.cfg.Fault(key)
+}
+
+// describe ends the operation with how the key is.
+func (m *Machine) describe() {
+	if m.running.ticket != 0 {
+		m.emit(Describe{m.running.ticket})
+	}
+	m.end(nil)
+}
+
+// writeKey changes the key's own record.
+func (m *Machine) writeKey(change func(*messages.Key), then func(err error)) {
+	key := proto.Clone(m.Key).(*messages.Key)
+	key.LastUsedMs = max(key.GetLastUsedMs(), m.lastUsed)
+	change(key)
+	m.storeKey(key, m.revision, then)
+}
+
+func (m *Machine) storeKey(key *messages.Key, revision uint64, then func(err error)) {
+	data, err := proto.Marshal(key)
+	if err != nil {
+		then(&failure{err: fmt.Errorf("encode key: %w", err), nothing: true})
+		return
+	}
+	m.store([]Write{{Kind: OfKey, Data: data, Revision: revision}}, func(revision uint64, err error) {
+		if err == nil {
+			m.Key, m.revision = key, revision
+		}
+		then(err)
+	})
+}
+
+func (m *Machine) writeUsed() {
+	if _, written := m.LastUsed(); m.Key == nil || written {
+		m.end(nil)
+		return
+	}
+	m.writeKey(func(*messages.Key) {}, m.endBy)
+}
+
+// endBy ends an operation that nobody waits for.
+func (m *Machine) endBy(err error) {
+	if err != nil {
+		m.fail(err)
+		return
+	}
+	m.end(nil)
+}
+
+// revoke ends the key for good and its connections with it.
+func (m *Machine) revoke() {
+	switch {
+	case m.Key == nil:
+		m.end(noKey())
+		return
+	case !m.Live():
+		m.describe()
+		return
+	}
+	m.writeKey(func(k *messages.Key) { k.State = messages.KeyState_KEY_REVOKED }, func(err error) {
+		if err != nil {
+			m.fail(err)
+			return
+		}
+		m.emit(Drop{})
+		m.emit(Revoked{})
+		m.next(m.purge)
+		m.describe()
+	})
+}
+
+// purge deletes what a revoked key had: nobody can ask for it any more. What
+// cannot be deleted now is deleted after the next reading.
+func (m *Machine) purge() {
+	var writes []Write
+	for _, e := range m.Set.All() {
+		writes = append(writes, Write{Kind: kindOf(e.Definition), ID: e.ID(), Revision: e.Revision})
+		m.emit(Gone{e.ID()})
+	}
+	writes = append(writes, deletions(m.Set.Past())...)
+	m.Set.Load(nil, nil, 0, 0)
+	m.store(writes, func(_ uint64, err error) {
+		if err != nil {
+			m.emit(Report{Text: "deleting what a revoked key had failed; it is done again when the key is next read", Err: err})
+		}
+		m.end(nil)
+	})
+}
+
+// rewrite changes the record of an active key, and describes it.
+func (m *Machine) rewrite(change func(*messages.Key), then func()) {
+	switch {
+	case m.Key == nil:
+		m.end(noKey())
+		return
+	case !m.Live():
+		m.end(rejected(messages.Rejection_REJECTION_CONFLICT, "state", "the key has been revoked"))
+		return
+	}
+	m.writeKey(change, func(err error) {
+		if err != nil {
+			m.fail(err)
+			return
+		}
+		then()
+		m.describe()
+	})
+}
+
+// rotate exchanges the secret; connections stay.
+func (m *Machine) rotate(c *messages.RotateKey) {
+	grace := time.Duration(c.GetGraceMs()) * time.Millisecond
+	switch {
+	case len(c.GetSecretHash()) != hashLength:
+		m.end(rejected(messages.Rejection_REJECTION_INVALID, "secret_hash", "must be a SHA-256"))
+		return
+	case c.GetGraceMs() < 0 || c.GetGraceMs() > graceMost.Milliseconds():
+		m.end(rejected(messages.Rejection_REJECTION_INVALID, "grace_seconds", fmt.Sprintf("must be from 0 to %d", int(graceMost.Seconds()))))
+		return
+	}
+	m.rewrite(func(k *messages.Key) {
+		k.FormerHash, k.FormerUntilMs = nil, 0
+		if grace > 0 {
+			k.FormerHash, k.FormerUntilMs = k.GetSecretHash(), m.cfg.Now()+grace.Milliseconds()
+		}
+		k.SecretHash = c.GetSecretHash()
+	}, func() {})
+}
+
+// updateKey changes the fields that the command names.
+func (m *Machine) updateKey(c *messages.UpdateKey) {
+	if m.Key == nil {
+		m.end(noKey())
+		return
+	}
+	to := proto.Clone(m.Key).(*messages.Key)
+	for _, field := range c.GetFields() {
+		switch field {
+		case "name":
+			to.Name = c.GetKey().GetName()
+		case "owner":
+			to.Owner = c.GetKey().GetOwner()
+		case "plan":
+			to.Plan = c.GetKey().GetPlan()
+		case "scopes":
+			to.Scopes = c.GetKey().GetScopes()
+		case "apis":
+			to.Apis = c.GetKey().GetApis()
+		default:
+			m.end(rejected(messages.Rejection_REJECTION_INVALID, field, "cannot be changed"))
+			return
+		}
+	}
+	if why := m.cfg.Fault(to); why != nil {
+		m.end(why)
+		return
+	}
+	m.rewrite(func(k *messages.Key) {
+		k.Name, k.Owner, k.Plan, k.Scopes, k.Apis = to.GetName(), to.GetOwner(), to.GetPlan(), to.GetScopes(), to.GetApis()
+	}, func() { m.emit(Narrowed{}) })
+}
+
+// numbersAtOnce is how many of a key's numbers one write reserves. Those not
+// used when the actor stops are skipped: a number is never used twice, and a
+// creation seldom costs two writes.
+const numbersAtOnce = 8
+
+// takeNumber goes on with a number that was never used.
+func (m *Machine) takeNumber(then func(k uint32, err error)) {
+	take := func() {
+		k := m.nextK
+		m.nextK++
+		then(k, nil)
+	}
+	if m.nextK < m.Key.GetNextK() {
+		take()
+		return
+	}
+	m.nextK = max(m.Key.GetNextK(), 1)
+	m.writeKey(func(k *messages.Key) { k.NextK = m.nextK + numbersAtOnce }, func(err error) {
+		if err != nil {
+			then(0, err)
+			return
+		}
+		take()
+	})
+}
+
+func noKey() *messages.Rejected {
+	return rejected(messages.Rejection_REJECTION_NOT_FOUND, "id", "there is no such key")
+}
+
+func kindOf(d definition.Definition) Kind {
+	if d.IsRule() {
+		return OfRule
+	}
+	return OfMonitor
+}

@@ -1,0 +1,136 @@
+package change_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/birdwire/birdwire/messages"
+)
+
+// command is a random change of a random rule.
+func (w *world) command() any {
+	rules := w.m.Set.All()
+	tag := fmt.Sprint("tag-", w.next())
+	if len(rules) == 0 || w.r.IntN(4) == 0 {
+		return &messages.CreateRule{Rule: &messages.Rule{Tag: tag, Query: tag}}
+	}
+	id := rules[w.r.IntN(len(rules))].ID()
+	switch w.r.IntN(6) {
+	case 0:
+		return &messages.DeleteRule{RuleId: id}
+	case 1:
+		return &messages.UpdateRule{Rule: &messages.Rule{Id: id, Tag: tag}, Fields: []string{"tag"}}
+	case 2:
+		return &messages.UpdateRule{Rule: &messages.Rule{Id: id, Query: tag}, Fields: []string{"query"}}
+	case 3:
+		return &messages.UpdateRule{Rule: &messages.Rule{Id: id, IntervalSeconds: float64(w.next())}, Fields: []string{"interval_seconds"}}
+	case 4:
+		return &messages.UpdateRule{Rule: &messages.Rule{Id: id, Status: "paused"}, Fields: []string{"status"}}
+	default:
+		return &messages.UpdateRule{Rule: &messages.Rule{Id: id, Status: "active"}, Fields: []string{"status"}}
+	}
+}
+
+// rest lets everything under way come to its end.
+func (w *world) rest() {
+	w.faults = false
+	for range 10_000 {
+		if len(w.inbox)+len(w.messages) == 0 && (w.timer == 0 || w.m.Idle()) {
+			return
+		}
+		for len(w.inbox) > 0 {
+			w.receive()
+		}
+		if len(w.messages) > 0 {
+			w.route()
+		} else if len(w.inbox) == 0 {
+			w.silence()
+		}
+	}
+	w.t.Fatal("it does not come to rest")
+}
+
+// TestLiveIsWhatAReplayGives makes changes while events flow, with messages
+// lost and doubled, writes that fail with any outcome, and keys that die at any
+// moment; and then asks whether what was delivered live is what a replay by the
+// versions that are kept would have delivered.
+func TestLiveIsWhatAReplayGives(t *testing.T) {
+	for seed := range uint64(2000) {
+		w := newWorld(t, seed)
+		w.start()
+		w.rest()
+		w.faults = seed%4 > 0
+		ticket, from := uint64(0), w.handled
+		compare := func(what string, through uint64) {
+			t.Helper()
+			want := w.replay(from, through)
+			got := slices.Clone(w.live)
+			slices.SortStableFunc(got, func(a, b string) int { return comparePositions(a, b) })
+			if !slices.Equal(got, want) {
+				t.Fatalf("seed %d, %s: live in (%d,%d]\n%q, a replay gives\n%q", seed, what, from, through, got, want)
+			}
+		}
+		for range 150 {
+			if w.m.Idle() && len(w.held) > 0 {
+				t.Fatalf("seed %d: nothing is under way, and %d hits are held", seed, len(w.held))
+			}
+			switch n := w.r.IntN(20); {
+			case n < 4:
+				w.event()
+			case n < 9:
+				w.receive()
+			case n < 14:
+				w.route()
+			case n < 15:
+				w.silence()
+			case n < 19:
+				if w.m.Idle() || w.r.IntN(4) == 0 {
+					ticket++
+					w.do(w.m.Do(ticket, w.command()))
+				}
+			case w.r.IntN(6) == 0: // the key dies, and starts
+				died := w.handled
+				w.start()
+				compare("after a death", died)
+				from, w.live = w.handled, nil
+			}
+		}
+		w.rest()
+		if !w.m.Idle() || len(w.held) > 0 {
+			t.Fatalf("seed %d: %d hits are held for ever", seed, len(w.held))
+		}
+		compare("at the end", w.handled)
+		// And whatever is to match does, and nothing else.
+		for range 3 {
+			w.event()
+			w.rest()
+		}
+		before := w.handled
+		w.live = nil
+		w.event()
+		w.rest()
+		want := w.replay(before, w.handled)
+		if !slices.Equal(w.live, want) || len(want) != len(w.m.Set.InForce()) {
+			t.Fatalf("seed %d: the last event is delivered as %q, want %q", seed, w.live, want)
+		}
+		for _, q := range w.m.Set.InForce() {
+			if has := w.queries[name{q.GetK(), q.GetVersion()}]; has.GetRule() != q.GetRule() {
+				t.Fatalf("seed %d: the router has %v, want %v", seed, has, q)
+			}
+		}
+		if len(w.queries) != len(want) {
+			t.Fatalf("seed %d: the router has %d queries, want %d", seed, len(w.queries), len(want))
+		}
+	}
+}
+
+func comparePositions(a, b string) int {
+	var p, q, j, k int
+	fmt.Sscanf(a, "%d.%d", &p, &j)
+	fmt.Sscanf(b, "%d.%d", &q, &k)
+	if p != q {
+		return p - q
+	}
+	return j - k
+}

@@ -1,0 +1,314 @@
+package change_test
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/birdwire/birdwire/actors/apikey/change"
+	"github.com/birdwire/birdwire/actors/apikey/definitions"
+	"github.com/birdwire/birdwire/actors/engine/definition"
+	"github.com/birdwire/birdwire/messages"
+)
+
+// world is all that a machine talks to, in memory: a child that takes what it
+// is given, a router that may not have heard or answered, a store that may fail
+// with any outcome, and a key that may die at any moment.
+type world struct {
+	t *testing.T
+	r *rand.Rand
+	m *change.Machine
+
+	inbox    []any  // answers on their way to the machine, and hits, in order
+	messages []any  // puts on their way to the router
+	timer    uint64 // the token of the one timer; 0: none
+
+	// router
+	position uint64
+	queries  map[name]*messages.Query
+
+	// store
+	key      *messages.Key
+	revision uint64
+	stored   map[string]definitions.Stored
+	past     map[name]*messages.Query
+	counter  uint64 // of revisions and ids
+
+	held      []hit    // undecided
+	handled   uint64   // everything at or before it was decided
+	live      []string // what was delivered, as position.k name
+	replies   map[uint64]proto.Message
+	faults    bool
+	ends      []change.Kind // kinds of what was written, in order
+	replyless map[uint64]bool
+}
+
+type name struct{ k, version uint32 }
+
+type hit struct {
+	position uint64
+	names    []name
+}
+
+func newWorld(t *testing.T, seed uint64) *world {
+	w := &world{
+		t: t, r: rand.New(rand.NewPCG(seed, 2)), position: 10, queries: map[name]*messages.Query{},
+		stored: map[string]definitions.Stored{}, past: map[name]*messages.Query{}, replies: map[uint64]proto.Message{},
+		key: &messages.Key{Id: "key-1", State: messages.KeyState_KEY_ACTIVE, NextK: 1}, counter: 100,
+	}
+	w.revision = w.next()
+	return w
+}
+
+func (w *world) next() uint64 {
+	w.counter++
+	return w.counter
+}
+
+func (w *world) config() change.Config {
+	return change.Config{
+		KeyID: "key-1", MonitorsMost: 50, RulesMost: 50, QueueMost: 64, AnswerWithin: 1, FirstToken: w.next() << 20,
+		NewID:   func(rule bool) string { return fmt.Sprint("id-", w.next()) },
+		Now:     func() int64 { return 1 },
+		Handled: func() uint64 { return w.handled },
+		Fault:   func(*messages.Key) *messages.Rejected { return nil },
+		Credits: func() *messages.Rejected { return nil },
+	}
+}
+
+// start is a key's actor that starts: whatever was on its way to the one before
+// is lost, and the router has what it has.
+func (w *world) start() {
+	w.m = change.New(w.config())
+	w.inbox, w.held, w.timer = nil, nil, 0
+	w.handled = w.position // its connections join again, and read the log up to here
+	l := w.load(0)
+	w.do(w.m.Start(l))
+}
+
+func (w *world) load(token uint64) *change.Loaded {
+	l := &change.Loaded{Token: token, Key: w.key, Revision: w.revision}
+	for _, s := range w.stored {
+		l.Stored = append(l.Stored, definitions.Stored{Definition: s.Clone(), Revision: s.Revision})
+	}
+	for _, q := range w.past {
+		l.Past = append(l.Past, q)
+	}
+	slices.SortFunc(l.Stored, func(a, b definitions.Stored) int { return cmp.Compare(a.K(), b.K()) })
+	return l
+}
+
+func (w *world) do(effects []change.Effect) {
+	for _, e := range effects {
+		switch e := e.(type) {
+		case change.Draft:
+			w.inbox = append(w.inbox, w.draft(e))
+		case change.Put:
+			w.messages = append(w.messages, e.Message)
+		case change.Store:
+			w.inbox = append(w.inbox, w.write(e))
+		case change.Load:
+			l := w.load(e.Token)
+			if w.faults && w.r.IntN(3) == 0 {
+				l = &change.Loaded{Token: e.Token, Err: errors.New("down")}
+			}
+			w.inbox = append(w.inbox, l)
+		case change.Wait:
+			w.timer = e.Token
+		case change.Reply:
+			w.replies[e.Ticket] = e.Message
+		case change.Show:
+			w.replies[e.Ticket] = &messages.RuleStands{Rule: w.m.Set.ByID(e.ID).Rule}
+		case change.Describe:
+			w.replies[e.Ticket] = &messages.KeyDescribed{}
+		case change.Decided:
+			w.decide()
+		case change.Drop:
+			clear(w.queries)
+		}
+	}
+}
+
+func (w *world) draft(e change.Draft) any {
+	d := e.Message.(*messages.DraftRule)
+	to := &messages.Rule{Status: "active"}
+	if d.GetStands() != nil {
+		to = proto.Clone(d.GetStands()).(*messages.Rule)
+	}
+	proto.Merge(to, d.GetChange())
+	return &messages.RuleDrafted{Id: d.GetId(), Rule: to}
+}
+
+// write does what it is asked for, or fails: nothing, all, or some of it.
+func (w *world) write(e change.Store) change.Stored {
+	done, known := len(e.Writes), true
+	if w.faults && w.r.IntN(3) == 0 {
+		done = w.r.IntN(len(e.Writes) + 1)
+		known = done < len(e.Writes) && w.r.IntN(2) == 0
+	}
+	answer := change.Stored{Token: e.Token}
+	for _, write := range e.Writes[:done] {
+		answer.Revision = w.writeOne(write)
+	}
+	if done < len(e.Writes) || !known {
+		answer = change.Stored{Token: e.Token, Err: errors.New("fault"), Nothing: known}
+	}
+	return answer
+}
+
+func (w *world) writeOne(write change.Write) uint64 {
+	w.ends = append(w.ends, write.Kind)
+	switch write.Kind {
+	case change.OfKey:
+		w.key = &messages.Key{}
+		if err := proto.Unmarshal(write.Data, w.key); err != nil {
+			w.t.Fatal(err)
+		}
+		w.revision = w.next()
+		return w.revision
+	case change.OfPast:
+		n := name{write.Past.GetK(), write.Past.GetVersion()}
+		delete(w.past, n)
+		if write.Data != nil {
+			w.past[n] = write.Past
+		}
+	default:
+		if w.stored[write.ID].Revision != write.Revision {
+			w.t.Fatalf("%s is written under revision %d, it is at %d", write.ID, write.Revision, w.stored[write.ID].Revision)
+		}
+		delete(w.stored, write.ID)
+		if write.Data != nil {
+			d, err := definition.Unmarshal(write.Kind == change.OfRule, write.Data)
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			w.stored[write.ID] = definitions.Stored{Definition: d, Revision: w.next()}
+		}
+		return w.stored[write.ID].Revision
+	}
+	return w.next()
+}
+
+// route has the router take its next message; its answer may get lost.
+func (w *world) route() {
+	if len(w.messages) == 0 {
+		return
+	}
+	put := w.messages[0].(*messages.PutQueries)
+	w.messages = w.messages[1:]
+	if w.faults && w.r.IntN(6) == 0 {
+		return // lost
+	}
+	if put.GetAll() {
+		clear(w.queries)
+	}
+	for _, q := range put.GetPut() {
+		n := name{q.GetK(), q.GetVersion()}
+		if w.queries[n] == nil {
+			w.queries[n] = q
+		}
+	}
+	for _, q := range put.GetRemove() {
+		delete(w.queries, name{q.GetK(), q.GetVersion()})
+	}
+	if put.GetId() != 0 && (!w.faults || w.r.IntN(6) > 0) {
+		answer := &messages.QueriesPut{Id: put.GetId(), Position: w.position}
+		if w.faults && w.r.IntN(4) == 0 { // late: hits from after it overtake it
+			for range 1 + w.r.IntN(3) {
+				w.event()
+			}
+		}
+		w.inbox = append(w.inbox, answer)
+	}
+}
+
+// event is one that every query matches.
+func (w *world) event() {
+	w.position++
+	h := hit{position: w.position}
+	for n := range w.queries {
+		h.names = append(h.names, n)
+	}
+	slices.SortFunc(h.names, func(a, b name) int { return cmp.Or(cmp.Compare(a.k, b.k), cmp.Compare(a.version, b.version)) })
+	w.inbox = append(w.inbox, h)
+}
+
+// receive has the machine take its next answer, or the key a hit.
+func (w *world) receive() {
+	if len(w.inbox) == 0 {
+		return
+	}
+	next := w.inbox[0]
+	w.inbox = w.inbox[1:]
+	if h, ok := next.(hit); ok {
+		w.hit(h)
+		return
+	}
+	w.do(w.m.Answer(next))
+	if w.faults && w.r.IntN(6) == 0 {
+		w.do(w.m.Answer(next)) // it came twice
+	}
+}
+
+func (w *world) silence() {
+	if token := w.timer; token != 0 {
+		w.timer = 0
+		w.do(w.m.Answer(change.Silent{Token: token}))
+	}
+}
+
+// hit decides, or holds: what comes after something undecided waits for it.
+func (w *world) hit(h hit) {
+	if len(w.held) > 0 || slices.ContainsFunc(h.names, func(n name) bool {
+		_, v := w.m.Set.Decide(n.k, n.version, h.position)
+		return v == definitions.Undecided
+	}) {
+		w.held = append(w.held, h)
+		return
+	}
+	w.handled = h.position
+	last := uint32(0)
+	for _, n := range h.names {
+		origin, v := w.m.Set.Decide(n.k, n.version, h.position)
+		switch v {
+		case definitions.Deliver:
+			if n.k == last {
+				w.t.Fatalf("%d is delivered twice to %d", h.position, n.k)
+			}
+			last = n.k
+			w.live = append(w.live, fmt.Sprintf("%d.%d %s", h.position, n.k, origin.GetName()))
+		case definitions.Stale:
+			w.messages = append(w.messages, &messages.PutQueries{Remove: []*messages.QueryName{{K: n.k, Version: n.version}}})
+		}
+	}
+}
+
+func (w *world) decide() {
+	held := w.held
+	w.held = nil
+	for _, h := range held {
+		w.hit(h)
+	}
+}
+
+// replay is what the versions that the key says it had would have matched of
+// the events in (from, through].
+func (w *world) replay(from, through uint64) (all []string) {
+	queries := w.m.Set.Queries(from, through)
+	for p := from + 1; p <= through; p++ {
+		var at []string
+		for _, q := range queries {
+			if p > q.GetAfter() && (q.GetUntil() == 0 || p <= q.GetUntil()) {
+				at = append(at, fmt.Sprintf("%d.%d %s", p, q.GetK(), q.GetOrigin().GetName()))
+			}
+		}
+		slices.SortFunc(at, comparePositions)
+		all = append(all, at...)
+	}
+	return all
+}

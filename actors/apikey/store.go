@@ -1,0 +1,188 @@
+package apikey
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/birdwire/birdwire/actors"
+	"github.com/birdwire/birdwire/actors/apikey/change"
+	"github.com/birdwire/birdwire/actors/engine/definition"
+	"github.com/birdwire/birdwire/messages"
+)
+
+// This file is what the key asks the store for, in Workers.
+
+// errStale: another writer has written the record.
+var errStale = errors.New("the record was written by another owner")
+
+// errLease: this node may not write any more.
+var errLease = errors.New("the node's lease is not live")
+
+func (k *key) storeRecords(ctx actor.Context, e change.Store) {
+	records, id, lease := k.cfg.Records, k.id, k.cfg.Lease
+	k.work(ctx, k.cfg.StoreTimeout, func(work context.Context) any {
+		stored := change.Stored{Token: e.Token}
+		for i, w := range e.Writes {
+			if !lease.Live() {
+				stored.Err, stored.Nothing = errLease, true
+				break
+			}
+			if stored.Revision, stored.Err = write(work, records, id, w); stored.Err != nil {
+				last := i == len(e.Writes)-1
+				stored.Nothing = !last || errors.Is(stored.Err, actors.ErrFull)
+				break
+			}
+		}
+		return &answered{k, stored}
+	})
+}
+
+// write asks three times: the same write either happens once, or meets its own
+// earlier self.
+func write(ctx context.Context, records actors.Records, keyID string, w change.Write) (uint64, error) {
+	name := recordName(keyID, w)
+	err := actors.ErrAmbiguous
+	for range 3 {
+		revision := w.Revision
+		if w.Kind == change.OfPast {
+			// Written once, or again after a crash before what replaced it was: what
+			// is there counts for nothing.
+			if _, revision, err = records.Get(ctx, name); err != nil && !errors.Is(err, actors.ErrNotFound) {
+				continue
+			}
+			if errors.Is(err, actors.ErrNotFound) && w.Data == nil {
+				return 0, nil
+			}
+		}
+		var wrote uint64
+		if w.Data == nil {
+			err = records.Delete(ctx, name, revision)
+		} else {
+			wrote, err = records.CAS(ctx, name, w.Data, revision)
+		}
+		switch {
+		case err == nil:
+			return wrote, nil
+		case errors.Is(err, actors.ErrFull):
+			return 0, fmt.Errorf("write %s: %w", name, err)
+		case w.Kind == change.OfPast:
+		case errors.Is(err, actors.ErrConflict), errors.Is(err, actors.ErrNotFound):
+			if wrote, err = own(ctx, records, name, w.Data); err == nil || errors.Is(err, errStale) {
+				return wrote, err
+			}
+		}
+	}
+	return 0, fmt.Errorf("write %s: %w: %w", name, actors.ErrAmbiguous, err)
+}
+
+// own finds out whether what is there is what was to be written.
+func own(ctx context.Context, records actors.Records, name string, data []byte) (uint64, error) {
+	there, revision, err := records.Get(ctx, name)
+	switch {
+	case errors.Is(err, actors.ErrNotFound) && data == nil:
+		return 0, nil
+	case errors.Is(err, actors.ErrNotFound):
+		return 0, errStale
+	case err != nil:
+		return 0, err
+	case data != nil && bytes.Equal(there, data):
+		return revision, nil
+	}
+	return 0, errStale
+}
+
+func recordName(keyID string, w change.Write) string {
+	switch w.Kind {
+	case change.OfMonitor:
+		return actors.MonitorRecord(keyID, w.ID)
+	case change.OfRule:
+		return actors.RuleRecord(keyID, w.ID)
+	case change.OfPast:
+		return actors.PastRecord(keyID, w.Past.GetK(), w.Past.GetVersion())
+	}
+	return actors.KeyRecord(keyID)
+}
+
+// loaded is a worker's answer: all that the store has of the key.
+type loaded struct {
+	change.Loaded
+	of      *key
+	corrupt []string
+	ledger  *messages.Ledger
+	month   string
+}
+
+func (k *key) loadRecords(ctx actor.Context, l *loaded) {
+	cfg, id := k.cfg, k.id
+	l.month = month(cfg.Clock.Now())
+	k.work(ctx, cfg.StoreTimeout, func(work context.Context) any {
+		l.Err = l.read(work, cfg, id)
+		return l
+	})
+}
+
+func (l *loaded) read(ctx context.Context, cfg Config, id string) error {
+	data, revision, err := cfg.Records.Get(ctx, actors.KeyRecord(id))
+	if errors.Is(err, actors.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("load key: %w", err)
+	}
+	record := &messages.Key{}
+	if err := proto.Unmarshal(data, record); err != nil {
+		return fmt.Errorf("load key: its record is corrupt: %w", err)
+	}
+	for _, list := range []struct {
+		prefix string
+		take   func(actors.Record) error
+	}{
+		{actors.MonitorRecord(id, ""), func(r actors.Record) error { return l.define(false, r) }},
+		{actors.RuleRecord(id, ""), func(r actors.Record) error { return l.define(true, r) }},
+		{actors.PastRecords(id), l.remember},
+	} {
+		records, err := cfg.Records.List(ctx, list.prefix)
+		if err != nil {
+			return fmt.Errorf("load key: list %s: %w", list.prefix, err)
+		}
+		for _, r := range records {
+			if list.take(r) != nil {
+				l.corrupt = append(l.corrupt, r.Key)
+			}
+		}
+	}
+	if cfg.Log != nil {
+		_, last, err := cfg.Log.Bounds(ctx) // after the records: what they name is in the log by then
+		if err != nil {
+			return fmt.Errorf("load key: the log's end: %w", err)
+		}
+		l.End = uint64(last)
+	}
+	if l.ledger, err = cfg.Counters.Usage(ctx, id, l.month); err != nil {
+		return fmt.Errorf("load key: usage of %s: %w", l.month, err)
+	}
+	l.Key, l.Revision = record, revision
+	return nil
+}
+
+func (l *loaded) define(rule bool, r actors.Record) error {
+	d, err := definition.Unmarshal(rule, r.Data)
+	if err == nil {
+		l.Stored = append(l.Stored, change.StoredDefinition{Definition: d, Revision: r.Revision})
+	}
+	return err
+}
+
+func (l *loaded) remember(r actors.Record) error {
+	q := &messages.Query{}
+	err := proto.Unmarshal(r.Data, q)
+	if err == nil {
+		l.Past = append(l.Past, q)
+	}
+	return err
+}
