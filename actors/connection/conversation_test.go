@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/birdwire/birdwire/actors/engine/follow"
+	"github.com/birdwire/birdwire/actors/router/replay"
 	"github.com/birdwire/birdwire/messages"
 	"github.com/birdwire/birdwire/testkit"
 )
@@ -247,7 +248,7 @@ func TestASubscribeIsNotRevertedByARestartOfTheRouter(t *testing.T) {
 // shard drops the question for the key's queries, and it is asked again.
 func TestAResumeOutlastsAKeyThatCoolsDown(t *testing.T) {
 	testkit.Run(t, func(k *testkit.Kit) {
-		w := beginWorld(&world{t: t, k: k, log: &worldLog{}, rules: []string{"moon"}, asker: k.Probe(), restarts: 1})
+		w := beginWorld(&world{t: t, k: k, log: &worldLog{memory: replay.NewVoids()}, rules: []string{"moon"}, asker: k.Probe(), restarts: 1})
 		c := w.connect(messages.Api_API_TWITTER, nil)
 		w.append(w.event(true, 0, "moon"))
 		k.Tell(c.pid, &messages.End{Reason: messages.EndReason_END_EVICTED})

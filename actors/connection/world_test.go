@@ -61,6 +61,7 @@ type worldLog struct {
 	first  uint64
 	fail   int // readings
 	found  int // at most, a reading; 0: as asked
+	memory *replay.Voids
 }
 
 func (l *worldLog) Bounds(context.Context) (first, last uint64, err error) {
@@ -80,7 +81,7 @@ func (l *worldLog) Replay(ctx context.Context, r follow.Request) (follow.Result,
 	if l.found > 0 {
 		r.Found = min(r.Found, l.found)
 	}
-	return replay.Run(ctx, l, r)
+	return replay.Run(ctx, l, l.memory, r)
 }
 
 type worldReading struct {
@@ -106,7 +107,7 @@ func (r *worldReading) Close() error { return nil }
 // beginning.
 func newWorld(t *testing.T, k *testkit.Kit, rules ...string) *world {
 	t.Helper()
-	return beginWorld(&world{t: t, k: k, log: &worldLog{}, rules: rules, asker: k.Probe()})
+	return beginWorld(&world{t: t, k: k, log: &worldLog{memory: replay.NewVoids()}, rules: rules, asker: k.Probe()})
 }
 
 func beginWorld(w *world) *world {

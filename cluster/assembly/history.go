@@ -42,7 +42,7 @@ func (h history) Newest(ctx context.Context, queries []*messages.Query, most int
 	request.VoidsSince = request.From()
 	newest := newestOf{most: most, byQuery: map[uint32]int{}}
 	for request.From() < request.Through {
-		result, err := replay.Run(ctx, h.log, request)
+		result, err := replay.Run(ctx, h.log, nil, request)
 		if ctx.Err() != nil {
 			break
 		}

@@ -116,11 +116,15 @@ func (f *frames) Close() error {
 	return f.cursor.Close()
 }
 
-// replays is the log as connections read it.
-type replays struct{ log Log }
+// replays is the log as connections read it. What one of them finds out about
+// repeats, the others are spared.
+type replays struct {
+	log    Log
+	memory replay.Memory
+}
 
 var _ connection.Replays = replays{}
 
 func (r replays) Replay(ctx context.Context, q follow.Request) (follow.Result, error) {
-	return replay.Run(ctx, r.log, q)
+	return replay.Run(ctx, r.log, r.memory, q)
 }

@@ -68,7 +68,7 @@ func Start(ports Ports, cfg Config, state *State, active func()) (*Node, error) 
 	}
 	n.connections = connection.Props(connection.Config{
 		Router: n.pid(routerID), Semantic: n.pid(semanticID), Owners: n, Clock: ports.Clock, Rand: ports.Rand,
-		Reads: ports.Work.readFor, Props: ports.Props, Replays: replays{n.log}, Logger: ports.Logger.With("actor", "connection"),
+		Reads: ports.Work.readFor, Props: ports.Props, Replays: replays{n.log, ports.Repeats}, Logger: ports.Logger.With("actor", "connection"),
 	}).Configure(actor.WithGuardian(stopOnFailure))
 	ports.System.EventStream.Subscribe(n.lost)
 	s := &supervisor{

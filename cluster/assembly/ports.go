@@ -11,6 +11,7 @@ import (
 	"github.com/birdwire/birdwire/actors/engine/rule"
 	"github.com/birdwire/birdwire/actors/journal"
 	"github.com/birdwire/birdwire/actors/router"
+	"github.com/birdwire/birdwire/actors/router/replay"
 	"github.com/birdwire/birdwire/cluster/store"
 )
 
@@ -26,6 +27,9 @@ type Ports struct {
 	Work   Work
 	Store  store.Store
 	Lease  actors.Lease // nil: always live, as of a node that shares with nobody
+	// Repeats is what replays have found out about the log. It is used inside
+	// workers, several at once where Work.Read runs several at once.
+	Repeats replay.Memory
 
 	Logger  *slog.Logger
 	Observe Observe

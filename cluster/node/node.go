@@ -22,6 +22,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"github.com/birdwire/birdwire/actors/router/replay"
 	"github.com/birdwire/birdwire/cluster/assembly"
 	"github.com/birdwire/birdwire/cluster/runtime"
 	"github.com/birdwire/birdwire/cluster/store"
@@ -172,7 +173,7 @@ func (n *Node) spawn(ctx context.Context) error {
 	n.records, n.polling = pool("records", 16, 65_536), pool("poll", 32, 65_536)
 	ports := assembly.Ports{
 		Node: n.cfg.Name, Incarnation: n.incarnation, System: n.system.ActorSystem, Props: n.system.Props,
-		Clock: n.clock, Rand: n.rand, Store: n.store, Logger: n.log, Failed: n.fail,
+		Clock: n.clock, Rand: n.rand, Store: n.store, Logger: n.log, Failed: n.fail, Repeats: &repeats{voids: replay.NewVoids()},
 		Work: assembly.Work{
 			Append: pool("append", 2, 16), Mend: pool("mend", 2, 16), Merge: pool("merge", 1, 16),
 			Read: reading, ReadFor: reading.For, Records: n.records, Poll: n.polling,

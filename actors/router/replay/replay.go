@@ -52,8 +52,9 @@ func (e Entry) lost() (messages.Lost, bool) {
 	return l, e.Frame == nil && e.Loss != messages.NotLost
 }
 
-// Run does one request.
-func Run(ctx context.Context, log Log, r follow.Request) (follow.Result, error) {
+// Run does one request. memory may be nil: then what repeats before the
+// router's own memory is found out for this request alone.
+func Run(ctx context.Context, log Log, memory Memory, r follow.Request) (follow.Result, error) {
 	queries, err := newQueries(r.Queries, true)
 	if err != nil {
 		return follow.Result{}, err
@@ -67,11 +68,21 @@ func Run(ctx context.Context, log Log, r follow.Request) (follow.Result, error) 
 	if from > 0 && begin < first {
 		return follow.Result{}, &follow.TrimmedError{First: messages.At(first, 0)}
 	}
-	voids, err := newVoids(ctx, log, r, first)
-	if err != nil {
-		return follow.Result{}, err
-	}
 	start := max(begin, first, 1)
+	voids := voids{since: r.VoidsSince, after: r.Voids}
+	if from < r.VoidsSince {
+		if memory == nil {
+			memory = NewVoids()
+		}
+		var through uint64
+		voids.before, through, err = learn(ctx, log, memory, start, min(r.Through, r.VoidsSince).Sequence(), first)
+		if err != nil {
+			return follow.Result{}, err
+		}
+		if messages.EndOf(through) < r.VoidsSince {
+			r.Through = min(r.Through, messages.EndOf(through))
+		}
+	}
 	frames, err := log.Read(ctx, start)
 	if err != nil {
 		return follow.Result{}, fmt.Errorf("replay: read from %d: %w", start, err)
@@ -97,7 +108,7 @@ func Run(ctx context.Context, log Log, r follow.Request) (follow.Result, error) 
 		}
 		for i, e := range entry.Frame.GetEvents() {
 			p := messages.At(entry.Sequence, i)
-			if voids.repeat(p, e.GetId()) || p <= from || p > r.Through {
+			if voids.repeat(p) || p <= from || p > r.Through {
 				continue
 			}
 			found := len(result.Deliveries)
@@ -168,38 +179,6 @@ func (q *queries) deliver(ds []*messages.Delivery, p messages.Position, e *messa
 		})
 	}
 	return ds
-}
-
-// voids knows which positions are repeats: from the router's memory, and
-// before that from the log itself, whose window is read first.
-type voids struct {
-	known  []uint64
-	since  messages.Position
-	window *repeat.Window
-}
-
-func newVoids(ctx context.Context, log Log, r follow.Request, first uint64) (*voids, error) {
-	v := &voids{known: r.Voids, since: r.VoidsSince}
-	if r.From() >= r.VoidsSince {
-		return v, nil
-	}
-	window, err := WindowBefore(ctx, log, (r.From() + 1).Sequence(), first)
-	if err != nil {
-		return nil, err
-	}
-	v.window = window
-	return v, nil
-}
-
-func (v *voids) repeat(p messages.Position, id string) bool {
-	if v.window != nil {
-		said := v.window.Add(id)
-		if p <= v.since {
-			return said
-		}
-	}
-	_, found := slices.BinarySearch(v.known, uint64(p))
-	return found
 }
 
 // WindowBefore reads the repeat window as it stands before the frame at

@@ -67,8 +67,9 @@ func names(ds []*messages.Delivery) (list []string) {
 // all reads in stretches, as a connection does.
 func all(t *testing.T, log replay.Log, r follow.Request) (ds []*messages.Delivery) {
 	t.Helper()
+	memory := replay.NewVoids()
 	for r.From() < r.Through {
-		result, err := replay.Run(context.Background(), log, r)
+		result, err := replay.Run(context.Background(), log, memory, r)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -178,7 +179,7 @@ func TestRepeatsFromTheLogAndFromTheRouter(t *testing.T) {
 func TestTrimmed(t *testing.T) {
 	log := &plainLog{first: 10, frames: []*messages.Frame{{Events: []*messages.Event{post("a", "moon")}}}}
 	run := func(from messages.Position) error {
-		_, err := replay.Run(context.Background(), log, follow.Request{Queries: rules("moon"), After: follow.End(from), Through: messages.EndOf(10), Frames: 1, Found: 1})
+		_, err := replay.Run(context.Background(), log, nil, follow.Request{Queries: rules("moon"), After: follow.End(from), Through: messages.EndOf(10), Frames: 1, Found: 1})
 		return err
 	}
 	var trimmed *follow.TrimmedError
@@ -223,7 +224,7 @@ func TestReplayTellsWhatIsLost(t *testing.T) {
 	}
 	request := follow.Request{Queries: rules("moon"), After: follow.End(messages.At(10, 1)), Through: messages.EndOf(15), Frames: 100, Found: 100}
 	request.VoidsSince = request.From()
-	got, err := replay.Run(context.Background(), log, request)
+	got, err := replay.Run(context.Background(), log, nil, request)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -237,7 +238,7 @@ func TestReplayTellsWhatIsLost(t *testing.T) {
 	// A client in the middle of what is gone is told of what it did not have.
 	request.After, request.Through = follow.End(messages.At(11, 7)), messages.At(11, 9)
 	request.VoidsSince = request.From()
-	got, err = replay.Run(context.Background(), log, request)
+	got, err = replay.Run(context.Background(), log, nil, request)
 	if want := []messages.Lost{{From: messages.At(11, 8), To: messages.At(11, 9), Why: messages.Damaged}}; err != nil || !slices.Equal(got.Lost, want) {
 		t.Errorf("lost %v, %v; want %v", got.Lost, err, want)
 	}
