@@ -21,7 +21,7 @@ type Config struct {
 	// one Snapshot has to build.
 	BatchMost int
 	// InlineMost is the size up to which segments are merged by Snapshot
-	// itself, in words of 4 bytes; default 16,384, about 600 rules. Larger ones
+	// itself, in words of 4 bytes; default 8,192, about 300 rules. Larger ones
 	// are left to Merge. It is not a number of queries: one may be as long as
 	// a thousand others.
 	InlineMost int
@@ -36,7 +36,7 @@ func (c Config) withDefaults() Config {
 		c.BatchMost = 8192
 	}
 	if c.InlineMost <= 0 {
-		c.InlineMost = 1 << 14
+		c.InlineMost = 1 << 13
 	}
 	return c
 }
