@@ -19,7 +19,7 @@ import (
 // or of a form of which there are few. Whoever adds a label adds it here, and
 // has to say what keeps clients, keys, feeds and operators from naming it.
 var labelValues = map[string]*regexp.Regexp{
-	"api":       oneOf("twitter", "newsrank", "kite"),
+	"api":       oneOf("twitter", "twitter-sdk", "newsrank", "kite"),
 	"method":    oneOf("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE", "OTHER"),
 	"status":    regexp.MustCompile(`^[1-5]\d\d$`),
 	"route":     regexp.MustCompile(`^(|(GET |POST |PATCH |DELETE )?/[a-z0-9/_{}.-]*)$`), // as the code has it, placeholders and all

@@ -94,12 +94,18 @@ func New(cfg Config) (*Server, error) {
 
 const stream = "/v1/twitter/stream"
 
+// prefix is where the owner's paths are a second time, for the vendor's Node
+// library, whose base URL says which dialect its stream speaks.
+const prefix = "/sdk"
+
 // Register adds every path to mux.
 func (s *Server) Register(mux *http.ServeMux) {
-	s.resources.Register(mux, stream+"/monitors", stream+"/filter-rules", s.owner)
-	mux.HandleFunc("GET "+stream+"/logs", s.resources.guard(s.owner, false, s.resources.listLogs))
-	mux.HandleFunc("GET "+stream+"/billing-logs", s.resources.guard(s.owner, false, s.resources.listBilling))
-	mux.HandleFunc("GET "+stream+"/filter-rules-pricing", s.resources.guard(s.owner, false, s.resources.pricing))
+	for _, stream := range []string{stream, prefix + stream} {
+		s.resources.Register(mux, stream+"/monitors", stream+"/filter-rules", s.owner)
+		mux.HandleFunc("GET "+stream+"/logs", s.resources.guard(s.owner, false, s.resources.listLogs))
+		mux.HandleFunc("GET "+stream+"/billing-logs", s.resources.guard(s.owner, false, s.resources.listBilling))
+		mux.HandleFunc("GET "+stream+"/filter-rules-pricing", s.resources.guard(s.owner, false, s.resources.pricing))
+	}
 
 	mux.HandleFunc("POST /v1/ingest/posts", s.push(Ingest.Posts))
 	mux.HandleFunc("POST /v1/ingest/articles", s.push(Ingest.Articles))

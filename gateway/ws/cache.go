@@ -23,10 +23,10 @@ const bucketWays = 4
 
 type bucket [bucketWays]atomic.Pointer[shared]
 
-// form is everything besides the event that frames of one API may differ in.
+// form is everything besides the event that frames may differ in.
 type form struct {
 	epoch      string // of the log: a position means nothing without it
-	api        messages.Api
+	dialect    uint8  // of the API's route
 	cursors    bool
 	embeddings bool
 }
@@ -98,7 +98,7 @@ func sameOrigin(a, b *messages.Origin) bool {
 
 func (c *cache) hash(d *messages.Delivery, f form) uint64 {
 	const golden = 0x9e3779b97f4a7c15
-	h := d.GetPosition()*golden ^ uint64(d.GetK())<<32 ^ uint64(f.api)
+	h := d.GetPosition()*golden ^ uint64(d.GetK())<<32 ^ uint64(f.dialect)
 	if f.cursors {
 		h ^= 1 << 8
 	}

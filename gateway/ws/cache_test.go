@@ -21,7 +21,7 @@ func post(position uint64, k uint32, origin, name string) *messages.Delivery {
 
 func TestCacheSharesOneEncodingOfEachForm(t *testing.T) {
 	c := newCache(1024)
-	base := form{epoch: "e", api: messages.Api_API_TWITTER}
+	base := form{epoch: "e"}
 	resuming, embedding, later := base, base, base
 	resuming.cursors, embedding.embeddings, later.epoch = true, true, "f"
 	ranked := func() *messages.Delivery {

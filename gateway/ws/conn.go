@@ -95,8 +95,12 @@ func (c *Conn) Cursor(position messages.Position) {
 	c.control(textFrame(func(b []byte) []byte { return dialect.AppendCursorFrame(b, at) }))
 }
 
-// Ping sends a WebSocket ping; the pong ends the Silence.
-func (c *Conn) Ping() { c.control(pingFrame) }
+// Ping sends a WebSocket ping, whose pong ends the Silence, and the API's own
+// where it has one.
+func (c *Conn) Ping() {
+	c.control(pingFrame)
+	c.control(textFrame(func(b []byte) []byte { return c.route.codec.Ping(b, time.Now()) }))
+}
 
 // Silence is how long ago the client last sent a frame of any kind; at first,
 // how long ago it connected.
@@ -119,7 +123,7 @@ var begun = time.Now()
 // a slow consumer. An empty queue takes a batch of up to eight times the
 // bound, since a batch says nothing about how fast the client reads.
 func (c *Conn) Deliver(ds []*messages.Delivery, cursors, embeddings bool) bool {
-	f := form{epoch: c.server.cfg.Epoch(), api: c.route.api, cursors: cursors, embeddings: embeddings}
+	f := form{epoch: c.server.cfg.Epoch(), dialect: c.route.dialect, cursors: cursors, embeddings: embeddings}
 	var few [16][]byte
 	frames, size := few[:0], 0
 	for _, d := range ds {

@@ -560,3 +560,44 @@ func TestDrainCutsOffThoseThatDoNotAnswer(t *testing.T) {
 	}
 	s.end(t)
 }
+
+// The vendor's Node library is served in its own dialect beside the published
+// one: the same deliveries, in other frames, and pings of its own.
+func TestSDKDialect(t *testing.T) {
+	h := newHouse(t)
+	sdk, sdkSession := h.open(t, "/sdk"+paths[tw])
+	published, session := h.open(t, paths[tw])
+	if sdkSession.API != tw || sdkSession.Admitted.GetKeyId() != session.Admitted.GetKeyId() {
+		t.Errorf("started %+v", sdkSession.Start)
+	}
+	ds := tweets(1, 1, 2)
+	for _, s := range []*ws.Conn{sdkSession.Socket, session.Socket} {
+		s.Connected()
+		s.Deliver(ds, false, false)
+		s.Ping()
+	}
+	sdk.expect(fmt.Sprintf(`{"type":"connected","connection_id":%q,"api_key_id":%q}`, sdkSession.ConnectionID, session.Admitted.GetKeyId()))
+	sdk.expect(`{"type":"tweet","monitor_id":"rule-1","tweet_id":"00000001","author_username":"a","tweet_published_at":"1970-01-01T00:00:00.001Z",` +
+		`"detected_at":"1970-01-01T00:00:00.001Z","latency_ms":0,"tweet":{"id":"00000001","text":"xx","created_at":"","user_id":"","username":"a","user_name":"",` +
+		`"favorite_count":0,"retweet_count":0,"reply_count":0,"media":[],"urls":[],"hashtags":[]}}`)
+	if first, _, err := sdk.read(); err != nil || first != 0x89 {
+		t.Fatalf("%#x, %v; want a WebSocket ping", first, err)
+	}
+	if _, payload, err := sdk.read(); err != nil || !strings.HasPrefix(string(payload), `{"type":"ping","timestamp":"20`) {
+		t.Fatalf("%s, %v; want a ping", payload, err)
+	}
+	sdk.text(`{"type":"pong"}`)
+	sdk.alive("after a pong")
+
+	published.expect(fmt.Sprintf(`{"type":"connected","connection_id":%q,"api_key_id":%q}`, session.ConnectionID, session.Admitted.GetKeyId()))
+	if _, payload, err := published.read(); err != nil || !strings.HasPrefix(string(payload), `{"type":"new_tweet","source":"filter_rule",`) {
+		t.Fatalf("%s, %v; want the published frame", payload, err)
+	}
+	if first, _, err := published.read(); err != nil || first != 0x89 {
+		t.Fatalf("%#x, %v; want a WebSocket ping", first, err)
+	}
+	published.alive("and nothing more")
+	bad := h.dial(t, "/sdk/v1/twitter/stream?api_key=bad")
+	bad.expect(`{"type":"error","code":4001,"message":"Invalid or missing API key"}`)
+	bad.expectClose(4001)
+}

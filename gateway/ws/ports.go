@@ -2,6 +2,7 @@ package ws
 
 import (
 	"context"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -46,6 +47,8 @@ type codec interface {
 	Connected(b []byte, connectionID, keyID string) []byte
 	Subscribed(b []byte, s *messages.ClientSubscribed) []byte
 	Pong(b []byte) []byte
+	// Ping is the server's own, where the API has one beside WebSocket's.
+	Ping(b []byte, now time.Time) []byte
 	Error(b []byte, text string) []byte
 	Event(b []byte, d *messages.Delivery, form dialect.Form) []byte
 	End(reason messages.EndReason, detail string) dialect.Ending

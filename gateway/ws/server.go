@@ -15,15 +15,17 @@ import (
 	"github.com/birdwire/birdwire/gateway/dialect/kite"
 	"github.com/birdwire/birdwire/gateway/dialect/newsrank"
 	"github.com/birdwire/birdwire/gateway/dialect/twitter"
+	"github.com/birdwire/birdwire/gateway/dialect/twittersdk"
 	"github.com/birdwire/birdwire/messages"
 )
 
 // Paths are where the APIs' clients connect; a mux routes them to a Server.
-var Paths = []string{"/v1/twitter/stream", "/ws", "/v1/news/stream", "/api/ws"}
+var Paths = []string{"/v1/twitter/stream", "/ws", "/v1/news/stream", "/api/ws", "/sdk/v1/twitter/stream"}
 
-// route is one API as it is served.
+// route is one API as it is served, in one dialect.
 type route struct {
 	api      messages.Api
+	dialect  uint8  // which of the server's routes it is
 	name     string // in logs and metrics
 	codec    codec
 	key      func(*http.Request) string // the key as presented, "" where none was
@@ -80,8 +82,12 @@ func New(cfg Config, keys gateway.Keys, sessions Sessions) (*Server, error) {
 	tw := s.route(messages.Api_API_TWITTER, "twitter", twitter.Codec{}, twitterKey, readLimitOther)
 	news := s.route(messages.Api_API_NEWSRANK, "newsrank", newsrank.Codec{Model: cfg.EmbeddingModel}, queryKey("token"), readLimitNews)
 	ki := s.route(messages.Api_API_KITE, "kite", kite.Codec{}, kiteKey, readLimitOther)
-	s.apis = []*route{tw, news, ki}
-	s.routes = map[string]*route{Paths[0]: tw, Paths[1]: news, Paths[2]: news, Paths[3]: ki}
+	sdk := s.route(messages.Api_API_TWITTER, "twitter-sdk", twittersdk.Codec{}, twitterKey, readLimitOther)
+	s.apis = []*route{tw, news, ki, sdk}
+	for i, r := range s.apis {
+		r.dialect = uint8(i)
+	}
+	s.routes = map[string]*route{Paths[0]: tw, Paths[1]: news, Paths[2]: news, Paths[3]: ki, Paths[4]: sdk}
 	for range cfg.Flushers {
 		f := newFlusher()
 		s.flushers = append(s.flushers, f)

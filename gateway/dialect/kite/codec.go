@@ -4,6 +4,7 @@ package kite
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/birdwire/birdwire/gateway/dialect"
 	"github.com/birdwire/birdwire/messages"
@@ -36,6 +37,9 @@ func (Codec) Subscribed(b []byte, s *messages.ClientSubscribed) []byte {
 
 // Pong appends the answer to a ping message.
 func (Codec) Pong(b []byte) []byte { return append(b, `{"type":"pong"}`...) }
+
+// Ping appends nothing: the API has WebSocket's pings alone.
+func (Codec) Ping(b []byte, _ time.Time) []byte { return b }
 
 // Error appends an error frame.
 func (Codec) Error(b []byte, text string) []byte {

@@ -5,6 +5,7 @@ package newsrank
 import (
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/birdwire/birdwire/gateway/dialect"
 	"github.com/birdwire/birdwire/messages"
@@ -41,6 +42,9 @@ func (c Codec) Subscribed(b []byte, s *messages.ClientSubscribed) []byte {
 
 // Pong appends nothing: the API has no such frame.
 func (Codec) Pong(b []byte) []byte { return b }
+
+// Ping appends nothing: the API has WebSocket's pings alone.
+func (Codec) Ping(b []byte, _ time.Time) []byte { return b }
 
 // Error appends an error frame.
 func (Codec) Error(b []byte, text string) []byte {

@@ -6,6 +6,7 @@ package twitter
 import (
 	"net/http"
 	"strconv"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -48,6 +49,9 @@ func (Codec) Subscribed(b []byte, _ *messages.ClientSubscribed) []byte { return 
 
 // Pong appends nothing: the API has no such frame.
 func (Codec) Pong(b []byte) []byte { return b }
+
+// Ping appends nothing: the API has WebSocket's pings alone.
+func (Codec) Ping(b []byte, _ time.Time) []byte { return b }
 
 // Error appends an error frame after which the connection stays open.
 func (Codec) Error(b []byte, text string) []byte { return appendError(b, errorNotice, text) }
