@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/cookiejar"
 	neturl "net/url"
@@ -51,14 +52,9 @@ func (r *Reader) fetch(ctx context.Context, target string, m mark, room *hold) (
 	if err != nil {
 		return nil, fmt.Errorf("make request: %w", err)
 	}
-	client := &http.Client{
-		Transport:     r.transport,
-		Jar:           jar,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
 	permanent, moved := true, ""
 	for range maxRedirects + 1 {
-		resp, err := r.ask(ctx, client, to, m)
+		resp, err := r.ask(ctx, jar, to, m)
 		if err != nil {
 			return nil, fmt.Errorf("fetch: %w", bare(err))
 		}
@@ -82,12 +78,26 @@ func (r *Reader) fetch(ctx context.Context, target string, m mark, room *hold) (
 	return nil, fmt.Errorf("fetch: more than %d redirects", maxRedirects)
 }
 
-func (r *Reader) ask(ctx context.Context, client *http.Client, to *weburl.URL, m mark) (*http.Response, error) {
+// ask makes one request. It does without http.Client, which refuses every
+// response that leads to an address it cannot parse.
+func (r *Reader) ask(ctx context.Context, jar http.CookieJar, to *weburl.URL, m mark) (*http.Response, error) {
 	req := (&http.Request{Method: http.MethodGet, URL: to.Request(), Header: http.Header{}}).WithContext(ctx)
 	req.Header.Set("User-Agent", r.cfg.UserAgent)
 	req.Header.Set("Accept", accept)
 	m.condition(req.Header)
-	return client.Do(req)
+	if user := req.URL.User; user != nil {
+		password, _ := user.Password()
+		req.SetBasicAuth(user.Username(), password)
+	}
+	for _, c := range jar.Cookies(req.URL) {
+		req.AddCookie(c)
+	}
+	resp, err := r.transport.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	jar.SetCookies(req.URL, resp.Cookies())
+	return resp, nil
 }
 
 // redirected is where the response sends its reader; nil for nowhere.
@@ -178,14 +188,16 @@ func readBody(body io.Reader, most int64, room *hold) ([]byte, error) {
 	}
 }
 
-// bare unwraps what net/http wraps errors in: the method and the whole URL.
+// bare says in plain words that time was up, and unwraps what would show an
+// address.
 func bare(err error) error {
 	var u *neturl.Error
 	for errors.As(err, &u) {
-		if u.Timeout() {
-			return errors.New("timed out")
-		}
 		err = u.Err
+	}
+	var timed net.Error
+	if errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timed) && timed.Timeout() {
+		return errors.New("timed out")
 	}
 	return err
 }

@@ -3,6 +3,7 @@ package feed
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/birdwire/birdwire/actors/engine/weburl"
@@ -35,7 +36,8 @@ type scope struct {
 	open     []opened
 	count    map[string]int
 	bindings []binding
-	root     string // the namespace of the root
+	root     string   // the namespace of the root
+	own      []string // namespaces in which there are items and the like without a prefix
 	elements int
 	document *weburl.URL
 }
@@ -65,6 +67,9 @@ func (s *scope) enter(t markup.Token) (*element, error) {
 		return nil, fmt.Errorf("%w: more than %d", errElements, maxElements)
 	case len(s.open) >= maxDepth:
 		return nil, fmt.Errorf("%w: more than %d", errDepth, maxDepth)
+	}
+	if prefix == "" && isFrame[name] {
+		s.owns()
 	}
 	e.family = s.family(prefix)
 	e.opaque = isText(e)
@@ -134,6 +139,20 @@ func (s *scope) closes(t markup.Token) int {
 	return 0
 }
 
+// isFrame are the elements that make a feed one.
+var isFrame = map[string]bool{"rss": true, "feed": true, "channel": true, "item": true, "entry": true}
+
+// maxOwn namespaces are taken for the feed's own.
+const maxOwn = 8
+
+// owns takes the namespace of what has no prefix for the feed's own.
+func (s *scope) owns() {
+	space, _ := s.space("")
+	if len(s.own) < maxOwn && !slices.Contains(s.own, space) {
+		s.own = append(s.own, space)
+	}
+}
+
 // family is what an element of this prefix belongs to. Without a prefix it is
 // of the feed's own vocabulary, whatever namespace that claims to be, unless it
 // clearly is another's.
@@ -143,7 +162,7 @@ func (s *scope) family(prefix string) family {
 		s.root = space
 		return familyCore
 	}
-	if space == s.root && (bound || prefix == "") {
+	if space == s.root && (bound || prefix == "") || prefix == "" && slices.Contains(s.own, space) {
 		return familyCore
 	}
 	known := familyOf(space)

@@ -21,9 +21,10 @@ func (r *xmlReader) subtree(t markup.Token) (e *element, whole bool, err error) 
 			b.end(len(b.parts), t.Start)
 			return e, false, nil
 		case markup.OpenTag, markup.EmptyTag:
-			if b.isNextItem(t) {
+			n := b.endedBy(t)
+			b.end(n, t.Start)
+			if len(b.parts) == 0 {
 				r.again = &t
-				b.end(len(b.parts), t.Start)
 				return e, true, nil
 			}
 			if err := b.add(t); err != nil {
@@ -96,18 +97,26 @@ func (b *branch) end(n, at int) {
 	b.r.leave(n)
 }
 
-// isNextItem: an item never holds another one.
-func (b *branch) isNextItem(t markup.Token) bool {
-	innermost := b.parts[len(b.parts)-1].e
-	if innermost == nil || innermost.opaque {
-		return false
-	}
+// endedBy is how many of the open elements a start tag ends: all of them where
+// it begins the next item, as an item never holds another one; a title whose
+// end is missing where it begins something that no title has.
+func (b *branch) endedBy(t markup.Token) int {
 	prefix, name, _ := splitName(t.Name)
-	if name != "item" && name != "entry" {
-		return false
+	if name == "item" || name == "entry" {
+		if f := b.r.family(prefix); f == familyCore || f == familyAtom || prefix == "" {
+			return len(b.parts)
+		}
 	}
-	f := b.r.family(prefix)
-	return f == familyCore || f == familyAtom
+	innermost := b.parts[len(b.parts)-1].e
+	if innermost != nil && innermost.name == "title" && prefix == "" && notInTitle[name] {
+		return 1
+	}
+	return 0
+}
+
+var notInTitle = map[string]bool{
+	"link": true, "description": true, "guid": true, "pubdate": true, "id": true, "updated": true, "published": true,
+	"summary": true, "content": true, "author": true, "category": true, "enclosure": true, "language": true,
 }
 
 // isVoid are HTML's elements that have no end tag.

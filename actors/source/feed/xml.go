@@ -130,7 +130,7 @@ func formatName(root *element, space string) string {
 func (r *xmlReader) under(t markup.Token) error {
 	prefix, name, _ := splitName(t.Name)
 	f := r.family(prefix)
-	own := f == familyCore || f == familyAtom
+	own := f == familyCore || f == familyAtom || prefix == "" && isFrame[name]
 	switch {
 	case own && (name == "item" || name == "entry"):
 		return r.item(t)
