@@ -1,7 +1,6 @@
 package push
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -28,8 +27,6 @@ func newDecoder() *decoder { return &decoder{jx: jx.GetDecoder()} }
 
 func (d *decoder) release() { jx.PutDecoder(d.jx) }
 
-const maxDepth = 32
-
 // fieldError is about one field of the value, named as in the JSON.
 type fieldError struct{ field, text string }
 
@@ -39,13 +36,11 @@ func wrong(field, format string, args ...any) error {
 	return &fieldError{field, fmt.Sprintf(format, args...)}
 }
 
-// object decodes data, which must be one object and nothing else.
+// object decodes data, which must be one object and nothing else. How deep it
+// nests jx bounds: what is not read has no other cost.
 func (d *decoder) object(data []byte, field func(d *jx.Decoder, key []byte) error) error {
 	if !utf8.Valid(data) {
 		return errors.New("not valid UTF-8")
-	}
-	if deep(data) {
-		return fmt.Errorf("nested deeper than %d", maxDepth)
 	}
 	d.jx.ResetBytes(data)
 	if kind := d.jx.Next(); kind != jx.Object {
@@ -58,30 +53,6 @@ func (d *decoder) object(data []byte, field func(d *jx.Decoder, key []byte) erro
 		return errors.New("invalid JSON: text after the object")
 	}
 	return nil
-}
-
-// deep is exact only where there are brackets enough for it to matter.
-func deep(data []byte) bool {
-	if bytes.Count(data, []byte("{"))+bytes.Count(data, []byte("[")) <= maxDepth {
-		return false
-	}
-	depth, quoted := 0, false
-	for i := 0; i < len(data); i++ {
-		switch c := data[i]; {
-		case quoted && c == '\\':
-			i++
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == '{' || c == '[':
-			if depth++; depth > maxDepth {
-				return true
-			}
-		case c == '}' || c == ']':
-			depth--
-		}
-	}
-	return false
 }
 
 // plain keeps what a person needs of a decoding error: our own field errors,
