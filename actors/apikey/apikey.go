@@ -157,6 +157,8 @@ func (k *key) running(ctx actor.Context) {
 		k.credited(ctx, m)
 	case *creditAgain:
 		k.creditAgain(ctx, m)
+	case *monthRead:
+		k.monthRead(ctx, m)
 	case *messages.MonitorDrafted, *messages.RuleDrafted, *messages.QueriesPut:
 		k.do(ctx, k.changes.Answer(m))
 	case *answered:
@@ -232,10 +234,14 @@ func (k *key) tell(ctx actor.Context, there bool) {
 	set := k.changes.Set
 	switch m := ctx.Message().(type) {
 	case *messages.DescribeKey:
-		k.respond(ctx, k.described())
+		if k.knowsMonth(ctx) {
+			k.respond(ctx, k.described())
+		}
 	case *messages.ListBilling:
-		month, used := k.usage()
-		k.respond(ctx, &messages.BillingListed{Month: month, CreditsUsed: used, CreditsLimit: k.plan().Credits})
+		if k.knowsMonth(ctx) {
+			month, used := k.usage()
+			k.respond(ctx, &messages.BillingListed{Month: month, CreditsUsed: used, CreditsLimit: k.plan().Credits})
+		}
 	case *messages.GetMonitor:
 		k.get(ctx, m.GetMonitorId(), false)
 	case *messages.GetRule:

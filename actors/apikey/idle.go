@@ -11,7 +11,7 @@ import (
 func (k *key) idle() bool {
 	return len(k.slots) == 0 && len(k.admitting) == 0 && k.stream.Idle() &&
 		k.changes.Idle() && k.gate.Len() == 0 &&
-		(k.purse == nil || k.purse.Clear()) && k.ledger.operation == nil &&
+		(k.purse == nil || k.purse.Clear()) && k.ledger.operation == nil && !k.ledger.reading &&
 		len(k.byPID) == 0 && !k.history.reading &&
 		k.writtenUsed() &&
 		(!k.parts.remembers() || k.cfg.Clock.Elapsed()-k.hitAt >= k.cfg.LogKeep)

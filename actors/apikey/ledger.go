@@ -19,7 +19,13 @@ type ledger struct {
 	backoff   hold.Backoff
 	ticking   bool                  // a secondTime is on its way
 	asking    map[string]*actor.PID // by connection id
+	reading   bool                  // the store is asked what the month was charged
+	curious   []held                // wait for that; at most curiousMost
 }
+
+// curiousMost is how many may wait to be told what a key has used; past it they
+// are told to ask again.
+const curiousMost = 64
 
 type (
 	secondTime struct{ of *key }
@@ -29,6 +35,13 @@ type (
 		operation *credit.Operation
 		grant     *messages.Grant
 		err       error
+	}
+	// monthRead is a worker's answer.
+	monthRead struct {
+		of     *key
+		month  string
+		ledger *messages.Ledger
+		err    error
 	}
 	creditAgain struct {
 		of        *key
@@ -154,5 +167,51 @@ func (k *key) credited(ctx actor.Context, c *credited) {
 func (k *key) creditAgain(ctx actor.Context, m *creditAgain) {
 	if m.of == k && m.operation == k.ledger.operation {
 		k.runCredit(ctx, m.operation)
+	}
+}
+
+// knowsMonth says whether the key knows what the present month has cost. After
+// a step of the clock it may not: then the ledger is read, and the message
+// waits for it.
+func (k *key) knowsMonth(ctx actor.Context) bool {
+	k.purse.Turn(month(k.cfg.Clock.Now()))
+	if !k.purse.Unread() {
+		return true
+	}
+	h := held{ctx.Message(), ctx.Sender()}
+	if len(k.ledger.curious) >= curiousMost {
+		k.refuse(ctx, h, detailStore)
+		return false
+	}
+	k.ledger.curious = append(k.ledger.curious, h)
+	if k.ledger.reading {
+		return false
+	}
+	k.ledger.reading = true
+	counters, id, read := k.cfg.Counters, k.id, &monthRead{of: k, month: k.purse.Month()}
+	k.work(ctx, k.cfg.StoreTimeout, func(work context.Context) any {
+		read.ledger, read.err = counters.Usage(work, id, read.month)
+		return read
+	})
+	return false
+}
+
+func (k *key) monthRead(ctx actor.Context, m *monthRead) {
+	if m.of != k {
+		return
+	}
+	k.ledger.reading = false
+	curious := k.ledger.curious
+	k.ledger.curious = nil
+	if m.err != nil {
+		k.log.Warn("what the month was charged cannot be read", "month", m.month, "error", m.err)
+		for _, h := range curious {
+			k.refuse(ctx, h, detailStore)
+		}
+		return
+	}
+	k.purse.Read(m.month, m.ledger.GetCharged())
+	for _, h := range curious {
+		ctx.Receive(&actor.MessageEnvelope{Message: h.message, Sender: h.sender})
 	}
 }

@@ -106,6 +106,62 @@ func TestAQuotaIsSpentAndThenRefused(t *testing.T) {
 	})
 }
 
+// A step of the clock back into a month, and forward again, shows what each of
+// them has cost, as the ledger has it.
+func TestAStepOfTheClockToAMonthThatWas(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		r := newRig(t, k, plan(100_000)).create()
+		s := r.spender("c1")
+		deliver := func(n int64) {
+			t.Helper()
+			for n > 0 {
+				r.askCredit(s, 64)
+				k.Advance(100 * time.Millisecond)
+				s.hear()
+				n -= s.spend(n)
+			}
+			r.tell(&messages.ReportCredit{KeyId: keyID, ConnectionId: s.id, Used: s.used, Returned: s.balance})
+			s.used, s.balance = 0, 0
+			k.Advance(5 * time.Second) // it is settled
+		}
+		want := func(month string, used int64) {
+			t.Helper()
+			if got := ask[*messages.BillingListed](r, &messages.ListBilling{KeyId: keyID}); got.GetCreditsUsed() != used || got.GetMonth() != month {
+				t.Errorf("billing %v, want %d in %s", got, used, month)
+			}
+			if got := ask[*messages.KeyDescribed](r, &messages.DescribeKey{KeyId: keyID}); got.GetCreditsUsed() != used || got.GetMonth() != month {
+				t.Errorf("described %v, want %d in %s", got, used, month)
+			}
+		}
+		const month = 28 * 24 * time.Hour
+		deliver(300)
+		want("2026-03", 300)
+		k.Clock.Step(month)
+		want("2026-04", 0)
+		deliver(100)
+		want("2026-04", 100)
+		k.Clock.Step(-month)
+		want("2026-03", 300)
+		deliver(50)
+		want("2026-03", 350)
+		k.Clock.Step(month)
+		want("2026-04", 100)
+		k.Clock.Step(-3 * month)
+		want("2026-01", 0)
+		k.Clock.Step(2 * month)
+		deliver(7) // before anybody looks
+		want("2026-03", 357)
+
+		// A ledger that cannot be read is no ledger of 0.
+		k.Clock.Step(month)
+		r.ledger.fail = []error{errors.New("down")}
+		if got := r.rejected(&messages.ListBilling{KeyId: keyID}); got.GetRejection() != messages.Rejection_REJECTION_UNAVAILABLE {
+			t.Errorf("with the store down: %v", got)
+		}
+		want("2026-04", 100)
+	})
+}
+
 func TestExhaustedSaysSo(t *testing.T) {
 	testkit.Run(t, func(k *testkit.Kit) {
 		r := newRig(t, k, plan(10)).create()

@@ -31,7 +31,7 @@ func (k *key) starting(ctx actor.Context) {
 		}
 	case *messages.StopIfIdle, *messages.QueriesPut, *messages.SlotTaken, *messages.SlotRefused, *messages.Retired,
 		*messages.AuthorsLearnt, *messages.MonitorDrafted, *messages.RuleDrafted, *actor.Terminated,
-		*answered, *secondTime, *credited, *creditAgain, *idleTime, *askAgain, *slotsTime, *remembered, *logFirst, *expireTime:
+		*answered, *secondTime, *credited, *creditAgain, *monthRead, *idleTime, *askAgain, *slotsTime, *remembered, *logFirst, *expireTime:
 		// answers to an instance before, which knew what they meant
 	default:
 		if h := (held{m, ctx.Sender()}); !k.held.Add(h, hold.Size(m)) {

@@ -35,7 +35,12 @@ type Purse struct {
 	id    string // begins the ids of operations
 	limit int64  // of the month's ledger; 0: none
 	month string
-	next  uint64
+	// newest is the latest month that this purse has been in. After a step of
+	// the clock it may be in one that is not newer, of which the ledger knows
+	// more than the purse does: unread, until Read says it.
+	newest string
+	unread bool
+	next   uint64
 
 	grants []*messages.Grant // open, oldest first; at most grantsMost and one
 	// used is what was reported and is not settled, spent from the oldest grant
@@ -80,7 +85,7 @@ type Answer struct {
 // is what the ledger may be charged (0: no limit), charged what it is already.
 func New(id string, limit int64, month string, charged int64) *Purse {
 	return &Purse{
-		id: id, limit: limit, month: month, base: charged,
+		id: id, limit: limit, month: month, newest: month, base: charged,
 		exhausted: limit > 0 && charged >= limit, handed: map[string]int64{},
 	}
 }
@@ -164,11 +169,31 @@ func (p *Purse) available() int64 {
 	return max(sum, 0)
 }
 
-// Turn says which month it is: with a new one the quota begins anew.
+// Turn says which month it is: with a new one the quota begins again.
 func (p *Purse) Turn(month string) {
-	if month != p.month {
-		p.month, p.base, p.spent, p.exhausted = month, 0, 0, false
+	if month == p.month {
+		return
 	}
+	p.month, p.base, p.spent, p.exhausted = month, 0, 0, false
+	p.unread = month <= p.newest
+	p.newest = max(month, p.newest)
+}
+
+// Unread says that Used does not count what the month cost before: see Read.
+func (p *Purse) Unread() bool { return p.unread }
+
+// Read takes what the ledger says was charged in the month.
+func (p *Purse) Read(month string, charged int64) {
+	if month != p.month || !p.unread {
+		return
+	}
+	p.unread = false
+	for _, g := range p.grants {
+		if g.GetMonth() == month {
+			charged -= g.GetSize()
+		}
+	}
+	p.base = max(0, charged-max(0, p.spent-p.used)) // what was settled since is in spent
 }
 
 // Tick is one second gone by.
