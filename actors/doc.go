@@ -4,6 +4,7 @@
 //
 // # The actor map
 //
+//	upstreams   one per node: keeps the feeds, starts a source for each
 //	source      one per upstream: reads it, asks the item table, offers events
 //	journal     one per node: group commit; one frame in flight
 //	router      one per node: frames in order, matched, handed on; a second one
@@ -16,9 +17,11 @@
 //
 // # The supervision tree
 //
-//	node ── source (each)            restart with backoff; resumes at its mark
-//	     ── journal, router          restart; past the budget the node stops
-//	     ── shard ── apikey          restart the one; rebuilt from the store
+//	node ── upstreams                restart; past the budget again after a pause
+//	     │   ── source (each)        restart after a pause; resumes at its mark
+//	     ── journal, router, desk    restart; past the budget the node stops
+//	     ── shard                    restart; past the budget again after a pause
+//	     │   ── apikey               restart the one; rebuilt from the store
 //	     │            ── monitor     restart the one
 //	     │            ── filterrule  restart the one
 //	     ── connection (each)        stop: the client resumes by cursor

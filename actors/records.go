@@ -56,6 +56,20 @@ func PastRecord(keyID string, k, version uint32) string {
 // PastRecords is where the names of PastRecord begin.
 func PastRecords(keyID string) string { return fmt.Sprintf("past.%04d.%s.", ShardOf(keyID), keyID) }
 
+// FeedsPrefix is where the records of feeds begin.
+const FeedsPrefix = "feeds."
+
+// FeedRecord names the record of a feed: messages.Feed.
+func FeedRecord(id string) string { return FeedsPrefix + id }
+
+// ClaimRecord names the record of a feed's address, given as a hash:
+// messages.Claim.
+func ClaimRecord(hash string) string { return "feedurls." + hash }
+
+// MarkRecord names the record of how far a source has read: what its adapter
+// made of it.
+func MarkRecord(sourceID string) string { return "marks." + sourceID }
+
 // ValidID says whether id can be part of a record's name and of an actor's:
 // 1 to 64 of a-z A-Z 0-9 _ and -.
 func ValidID(id string) bool {

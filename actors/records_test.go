@@ -11,11 +11,14 @@ import (
 func TestRecordNames(t *testing.T) {
 	const key = "key-abcdefghij"
 	for want, got := range map[string]string{
-		"shards.0007":                                             actors.ShardRecord(7),
-		"keys.0915.key-abcdefghij":                                actors.KeyRecord(key),
-		"monitors.0915.key-abcdefghij.mon-1":                      actors.MonitorRecord(key, "mon-1"),
-		"past.0915.key-abcdefghij.12-345":                         actors.PastRecord(key, 12, 345),
-		"rules.0915.key-abcdefghij.":                              actors.RuleRecord(key, ""),
+		"shards.0007":                        actors.ShardRecord(7),
+		"keys.0915.key-abcdefghij":           actors.KeyRecord(key),
+		"monitors.0915.key-abcdefghij.mon-1": actors.MonitorRecord(key, "mon-1"),
+		"past.0915.key-abcdefghij.12-345":    actors.PastRecord(key, 12, 345),
+		"feeds.feed-1":                       actors.FeedRecord("feed-1"),
+		"feedurls.00ff":                      actors.ClaimRecord("00ff"),
+		"marks.feed-1":                       actors.MarkRecord("feed-1"),
+		"rules.0915.key-abcdefghij.":         actors.RuleRecord(key, ""),
 		actors.RulesPrefix(actors.ShardOf(key)) + key + ".rule-1": actors.RuleRecord(key, "rule-1"),
 	} {
 		if got != want {

@@ -709,16 +709,19 @@ func (x *Rule) GetAfter() uint64 {
 
 // Feed is one configured upstream feed.
 type Feed struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Url           string                 `protobuf:"bytes,2,opt,name=url,proto3" json:"url,omitempty"`
-	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
-	Category      string                 `protobuf:"bytes,4,opt,name=category,proto3" json:"category,omitempty"`
-	IntervalMs    int64                  `protobuf:"varint,5,opt,name=interval_ms,json=intervalMs,proto3" json:"interval_ms,omitempty"`
-	SourceId      string                 `protobuf:"bytes,6,opt,name=source_id,json=sourceId,proto3" json:"source_id,omitempty"`
-	Language      string                 `protobuf:"bytes,7,opt,name=language,proto3" json:"language,omitempty"`
-	CreatedMs     int64                  `protobuf:"varint,8,opt,name=created_ms,json=createdMs,proto3" json:"created_ms,omitempty"`
-	UpdatedMs     int64                  `protobuf:"varint,9,opt,name=updated_ms,json=updatedMs,proto3" json:"updated_ms,omitempty"`
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	Id         string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Url        string                 `protobuf:"bytes,2,opt,name=url,proto3" json:"url,omitempty"`
+	Name       string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	Category   string                 `protobuf:"bytes,4,opt,name=category,proto3" json:"category,omitempty"`
+	IntervalMs int64                  `protobuf:"varint,5,opt,name=interval_ms,json=intervalMs,proto3" json:"interval_ms,omitempty"`
+	SourceId   string                 `protobuf:"bytes,6,opt,name=source_id,json=sourceId,proto3" json:"source_id,omitempty"`
+	Language   string                 `protobuf:"bytes,7,opt,name=language,proto3" json:"language,omitempty"`
+	CreatedMs  int64                  `protobuf:"varint,8,opt,name=created_ms,json=createdMs,proto3" json:"created_ms,omitempty"`
+	UpdatedMs  int64                  `protobuf:"varint,9,opt,name=updated_ms,json=updatedMs,proto3" json:"updated_ms,omitempty"`
+	// The address that a change under way is about to give it, else "". A feed
+	// with this alone and no url is not made yet.
+	Claiming      string `protobuf:"bytes,10,opt,name=claiming,proto3" json:"claiming,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -816,6 +819,59 @@ func (x *Feed) GetUpdatedMs() int64 {
 	return 0
 }
 
+func (x *Feed) GetClaiming() string {
+	if x != nil {
+		return x.Claiming
+	}
+	return ""
+}
+
+// Claim says whose address it is: of feeds.<feed_id>, if that has the address
+// or is claiming it. Any other claim is left over and may be replaced.
+type Claim struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	FeedId        string                 `protobuf:"bytes,1,opt,name=feed_id,json=feedId,proto3" json:"feed_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Claim) Reset() {
+	*x = Claim{}
+	mi := &file_messages_record_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Claim) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Claim) ProtoMessage() {}
+
+func (x *Claim) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_record_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Claim.ProtoReflect.Descriptor instead.
+func (*Claim) Descriptor() ([]byte, []int) {
+	return file_messages_record_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Claim) GetFeedId() string {
+	if x != nil {
+		return x.FeedId
+	}
+	return ""
+}
+
 // Item is the last known state of one article, by identity.
 type Item struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -830,7 +886,7 @@ type Item struct {
 
 func (x *Item) Reset() {
 	*x = Item{}
-	mi := &file_messages_record_proto_msgTypes[6]
+	mi := &file_messages_record_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -842,7 +898,7 @@ func (x *Item) String() string {
 func (*Item) ProtoMessage() {}
 
 func (x *Item) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_record_proto_msgTypes[6]
+	mi := &file_messages_record_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -855,7 +911,7 @@ func (x *Item) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Item.ProtoReflect.Descriptor instead.
 func (*Item) Descriptor() ([]byte, []int) {
-	return file_messages_record_proto_rawDescGZIP(), []int{6}
+	return file_messages_record_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Item) GetIdentity() string {
@@ -905,7 +961,7 @@ type Ledger struct {
 
 func (x *Ledger) Reset() {
 	*x = Ledger{}
-	mi := &file_messages_record_proto_msgTypes[7]
+	mi := &file_messages_record_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -917,7 +973,7 @@ func (x *Ledger) String() string {
 func (*Ledger) ProtoMessage() {}
 
 func (x *Ledger) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_record_proto_msgTypes[7]
+	mi := &file_messages_record_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -930,7 +986,7 @@ func (x *Ledger) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ledger.ProtoReflect.Descriptor instead.
 func (*Ledger) Descriptor() ([]byte, []int) {
-	return file_messages_record_proto_rawDescGZIP(), []int{7}
+	return file_messages_record_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Ledger) GetCharged() int64 {
@@ -967,7 +1023,7 @@ type Grant struct {
 
 func (x *Grant) Reset() {
 	*x = Grant{}
-	mi := &file_messages_record_proto_msgTypes[8]
+	mi := &file_messages_record_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -979,7 +1035,7 @@ func (x *Grant) String() string {
 func (*Grant) ProtoMessage() {}
 
 func (x *Grant) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_record_proto_msgTypes[8]
+	mi := &file_messages_record_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -992,7 +1048,7 @@ func (x *Grant) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Grant.ProtoReflect.Descriptor instead.
 func (*Grant) Descriptor() ([]byte, []int) {
-	return file_messages_record_proto_rawDescGZIP(), []int{8}
+	return file_messages_record_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Grant) GetKeyId() string {
@@ -1097,7 +1153,7 @@ const file_messages_record_proto_rawDesc = "" +
 	"\x10created_position\x18\r \x01(\x04R\x0fcreatedPosition\x12\x18\n" +
 	"\aversion\x18\x0e \x01(\rR\aversion\x12\x14\n" +
 	"\x05after\x18\x0f \x01(\x04R\x05afterJ\x04\b\b\x10\tJ\x04\b\t\x10\n" +
-	"\"\xf0\x01\n" +
+	"\"\x8c\x02\n" +
 	"\x04Feed\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x10\n" +
 	"\x03url\x18\x02 \x01(\tR\x03url\x12\x12\n" +
@@ -1110,7 +1166,11 @@ const file_messages_record_proto_rawDesc = "" +
 	"\n" +
 	"created_ms\x18\b \x01(\x03R\tcreatedMs\x12\x1d\n" +
 	"\n" +
-	"updated_ms\x18\t \x01(\x03R\tupdatedMs\"\xab\x01\n" +
+	"updated_ms\x18\t \x01(\x03R\tupdatedMs\x12\x1a\n" +
+	"\bclaiming\x18\n" +
+	" \x01(\tR\bclaiming\" \n" +
+	"\x05Claim\x12\x17\n" +
+	"\afeed_id\x18\x01 \x01(\tR\x06feedId\"\xab\x01\n" +
 	"\x04Item\x12\x1a\n" +
 	"\bidentity\x18\x01 \x01(\tR\bidentity\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\rR\brevision\x12!\n" +
@@ -1150,7 +1210,7 @@ func file_messages_record_proto_rawDescGZIP() []byte {
 }
 
 var file_messages_record_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_messages_record_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_messages_record_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_messages_record_proto_goTypes = []any{
 	(Api)(0),        // 0: birdwire.v1.Api
 	(KeyState)(0),   // 1: birdwire.v1.KeyState
@@ -1160,18 +1220,19 @@ var file_messages_record_proto_goTypes = []any{
 	(*Monitor)(nil), // 5: birdwire.v1.Monitor
 	(*Rule)(nil),    // 6: birdwire.v1.Rule
 	(*Feed)(nil),    // 7: birdwire.v1.Feed
-	(*Item)(nil),    // 8: birdwire.v1.Item
-	(*Ledger)(nil),  // 9: birdwire.v1.Ledger
-	(*Grant)(nil),   // 10: birdwire.v1.Grant
-	(*Article)(nil), // 11: birdwire.v1.Article
+	(*Claim)(nil),   // 8: birdwire.v1.Claim
+	(*Item)(nil),    // 9: birdwire.v1.Item
+	(*Ledger)(nil),  // 10: birdwire.v1.Ledger
+	(*Grant)(nil),   // 11: birdwire.v1.Grant
+	(*Article)(nil), // 12: birdwire.v1.Article
 }
 var file_messages_record_proto_depIdxs = []int32{
 	0,  // 0: birdwire.v1.Key.apis:type_name -> birdwire.v1.Api
 	1,  // 1: birdwire.v1.Key.state:type_name -> birdwire.v1.KeyState
 	4,  // 2: birdwire.v1.Shard.slots:type_name -> birdwire.v1.Slot
 	0,  // 3: birdwire.v1.Slot.api:type_name -> birdwire.v1.Api
-	11, // 4: birdwire.v1.Item.article:type_name -> birdwire.v1.Article
-	10, // 5: birdwire.v1.Ledger.open:type_name -> birdwire.v1.Grant
+	12, // 4: birdwire.v1.Item.article:type_name -> birdwire.v1.Article
+	11, // 5: birdwire.v1.Ledger.open:type_name -> birdwire.v1.Grant
 	6,  // [6:6] is the sub-list for method output_type
 	6,  // [6:6] is the sub-list for method input_type
 	6,  // [6:6] is the sub-list for extension type_name
@@ -1191,7 +1252,7 @@ func file_messages_record_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_messages_record_proto_rawDesc), len(file_messages_record_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   9,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -190,11 +190,470 @@ func (x *SourceDescribed) GetWarning() string {
 	return ""
 }
 
+// ListSources asks the upstreams how every source of the node is. Answer:
+// SourcesListed, without those that did not say in time.
+type ListSources struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListSources) Reset() {
+	*x = ListSources{}
+	mi := &file_messages_source_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListSources) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListSources) ProtoMessage() {}
+
+func (x *ListSources) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_source_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListSources.ProtoReflect.Descriptor instead.
+func (*ListSources) Descriptor() ([]byte, []int) {
+	return file_messages_source_proto_rawDescGZIP(), []int{2}
+}
+
+type SourcesListed struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Sources       []*SourceDescribed     `protobuf:"bytes,1,rep,name=sources,proto3" json:"sources,omitempty"` // by id
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SourcesListed) Reset() {
+	*x = SourcesListed{}
+	mi := &file_messages_source_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SourcesListed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SourcesListed) ProtoMessage() {}
+
+func (x *SourcesListed) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_source_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SourcesListed.ProtoReflect.Descriptor instead.
+func (*SourcesListed) Descriptor() ([]byte, []int) {
+	return file_messages_source_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *SourcesListed) GetSources() []*SourceDescribed {
+	if x != nil {
+		return x.Sources
+	}
+	return nil
+}
+
+// ListFeeds and GetFeed ask for feeds. Answer: FeedsListed, FeedStands or
+// Rejected.
+type ListFeeds struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListFeeds) Reset() {
+	*x = ListFeeds{}
+	mi := &file_messages_source_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListFeeds) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListFeeds) ProtoMessage() {}
+
+func (x *ListFeeds) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_source_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListFeeds.ProtoReflect.Descriptor instead.
+func (*ListFeeds) Descriptor() ([]byte, []int) {
+	return file_messages_source_proto_rawDescGZIP(), []int{4}
+}
+
+type GetFeed struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetFeed) Reset() {
+	*x = GetFeed{}
+	mi := &file_messages_source_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetFeed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetFeed) ProtoMessage() {}
+
+func (x *GetFeed) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_source_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetFeed.ProtoReflect.Descriptor instead.
+func (*GetFeed) Descriptor() ([]byte, []int) {
+	return file_messages_source_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *GetFeed) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+type FeedsListed struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Feeds         []*FeedStands          `protobuf:"bytes,1,rep,name=feeds,proto3" json:"feeds,omitempty"` // in order of creation
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FeedsListed) Reset() {
+	*x = FeedsListed{}
+	mi := &file_messages_source_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FeedsListed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FeedsListed) ProtoMessage() {}
+
+func (x *FeedsListed) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_source_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FeedsListed.ProtoReflect.Descriptor instead.
+func (*FeedsListed) Descriptor() ([]byte, []int) {
+	return file_messages_source_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *FeedsListed) GetFeeds() []*FeedStands {
+	if x != nil {
+		return x.Feeds
+	}
+	return nil
+}
+
+type FeedStands struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Feed          *Feed                  `protobuf:"bytes,1,opt,name=feed,proto3" json:"feed,omitempty"`
+	Revision      uint64                 `protobuf:"varint,2,opt,name=revision,proto3" json:"revision,omitempty"` // of its record
+	Source        *SourceDescribed       `protobuf:"bytes,3,opt,name=source,proto3" json:"source,omitempty"`      // absent: it has not started, or did not say in time
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FeedStands) Reset() {
+	*x = FeedStands{}
+	mi := &file_messages_source_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FeedStands) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FeedStands) ProtoMessage() {}
+
+func (x *FeedStands) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_source_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FeedStands.ProtoReflect.Descriptor instead.
+func (*FeedStands) Descriptor() ([]byte, []int) {
+	return file_messages_source_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *FeedStands) GetFeed() *Feed {
+	if x != nil {
+		return x.Feed
+	}
+	return nil
+}
+
+func (x *FeedStands) GetRevision() uint64 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+func (x *FeedStands) GetSource() *SourceDescribed {
+	if x != nil {
+		return x.Source
+	}
+	return nil
+}
+
+// CreateFeed makes a feed, id included, and starts its source. Answer:
+// FeedStands or Rejected: CONFLICT where another has its id or its address.
+type CreateFeed struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Feed          *Feed                  `protobuf:"bytes,1,opt,name=feed,proto3" json:"feed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreateFeed) Reset() {
+	*x = CreateFeed{}
+	mi := &file_messages_source_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreateFeed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreateFeed) ProtoMessage() {}
+
+func (x *CreateFeed) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_source_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreateFeed.ProtoReflect.Descriptor instead.
+func (*CreateFeed) Descriptor() ([]byte, []int) {
+	return file_messages_source_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *CreateFeed) GetFeed() *Feed {
+	if x != nil {
+		return x.Feed
+	}
+	return nil
+}
+
+// UpdateFeed replaces a feed and starts its source again. Answer: FeedStands or
+// Rejected: CONFLICT of the field "url" where another has the address, of no
+// field where the revision is not the present one.
+type UpdateFeed struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Feed          *Feed                  `protobuf:"bytes,1,opt,name=feed,proto3" json:"feed,omitempty"`
+	Revision      uint64                 `protobuf:"varint,2,opt,name=revision,proto3" json:"revision,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateFeed) Reset() {
+	*x = UpdateFeed{}
+	mi := &file_messages_source_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateFeed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateFeed) ProtoMessage() {}
+
+func (x *UpdateFeed) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_source_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateFeed.ProtoReflect.Descriptor instead.
+func (*UpdateFeed) Descriptor() ([]byte, []int) {
+	return file_messages_source_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *UpdateFeed) GetFeed() *Feed {
+	if x != nil {
+		return x.Feed
+	}
+	return nil
+}
+
+func (x *UpdateFeed) GetRevision() uint64 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+// DeleteFeed ends the source and forgets the feed; what was read stays. Answer:
+// FeedDeleted or Rejected.
+type DeleteFeed struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteFeed) Reset() {
+	*x = DeleteFeed{}
+	mi := &file_messages_source_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteFeed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteFeed) ProtoMessage() {}
+
+func (x *DeleteFeed) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_source_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteFeed.ProtoReflect.Descriptor instead.
+func (*DeleteFeed) Descriptor() ([]byte, []int) {
+	return file_messages_source_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *DeleteFeed) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+type FeedDeleted struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FeedDeleted) Reset() {
+	*x = FeedDeleted{}
+	mi := &file_messages_source_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FeedDeleted) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FeedDeleted) ProtoMessage() {}
+
+func (x *FeedDeleted) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_source_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FeedDeleted.ProtoReflect.Descriptor instead.
+func (*FeedDeleted) Descriptor() ([]byte, []int) {
+	return file_messages_source_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *FeedDeleted) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
 var File_messages_source_proto protoreflect.FileDescriptor
 
 const file_messages_source_proto_rawDesc = "" +
 	"\n" +
-	"\x15messages/source.proto\x12\vbirdwire.v1\"\x10\n" +
+	"\x15messages/source.proto\x12\vbirdwire.v1\x1a\x15messages/record.proto\"\x10\n" +
 	"\x0eDescribeSource\"\xda\x02\n" +
 	"\x0fSourceDescribed\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
@@ -213,7 +672,32 @@ const file_messages_source_proto_rawDesc = "" +
 	" \x01(\x03R\n" +
 	"duplicates\x12\x10\n" +
 	"\x03url\x18\v \x01(\tR\x03url\x12\x18\n" +
-	"\awarning\x18\f \x01(\tR\awarningB'Z%github.com/birdwire/birdwire/messagesb\x06proto3"
+	"\awarning\x18\f \x01(\tR\awarning\"\r\n" +
+	"\vListSources\"G\n" +
+	"\rSourcesListed\x126\n" +
+	"\asources\x18\x01 \x03(\v2\x1c.birdwire.v1.SourceDescribedR\asources\"\v\n" +
+	"\tListFeeds\"\x19\n" +
+	"\aGetFeed\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"<\n" +
+	"\vFeedsListed\x12-\n" +
+	"\x05feeds\x18\x01 \x03(\v2\x17.birdwire.v1.FeedStandsR\x05feeds\"\x85\x01\n" +
+	"\n" +
+	"FeedStands\x12%\n" +
+	"\x04feed\x18\x01 \x01(\v2\x11.birdwire.v1.FeedR\x04feed\x12\x1a\n" +
+	"\brevision\x18\x02 \x01(\x04R\brevision\x124\n" +
+	"\x06source\x18\x03 \x01(\v2\x1c.birdwire.v1.SourceDescribedR\x06source\"3\n" +
+	"\n" +
+	"CreateFeed\x12%\n" +
+	"\x04feed\x18\x01 \x01(\v2\x11.birdwire.v1.FeedR\x04feed\"O\n" +
+	"\n" +
+	"UpdateFeed\x12%\n" +
+	"\x04feed\x18\x01 \x01(\v2\x11.birdwire.v1.FeedR\x04feed\x12\x1a\n" +
+	"\brevision\x18\x02 \x01(\x04R\brevision\"\x1c\n" +
+	"\n" +
+	"DeleteFeed\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"\x1d\n" +
+	"\vFeedDeleted\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02idB'Z%github.com/birdwire/birdwire/messagesb\x06proto3"
 
 var (
 	file_messages_source_proto_rawDescOnce sync.Once
@@ -227,17 +711,34 @@ func file_messages_source_proto_rawDescGZIP() []byte {
 	return file_messages_source_proto_rawDescData
 }
 
-var file_messages_source_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_messages_source_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_messages_source_proto_goTypes = []any{
 	(*DescribeSource)(nil),  // 0: birdwire.v1.DescribeSource
 	(*SourceDescribed)(nil), // 1: birdwire.v1.SourceDescribed
+	(*ListSources)(nil),     // 2: birdwire.v1.ListSources
+	(*SourcesListed)(nil),   // 3: birdwire.v1.SourcesListed
+	(*ListFeeds)(nil),       // 4: birdwire.v1.ListFeeds
+	(*GetFeed)(nil),         // 5: birdwire.v1.GetFeed
+	(*FeedsListed)(nil),     // 6: birdwire.v1.FeedsListed
+	(*FeedStands)(nil),      // 7: birdwire.v1.FeedStands
+	(*CreateFeed)(nil),      // 8: birdwire.v1.CreateFeed
+	(*UpdateFeed)(nil),      // 9: birdwire.v1.UpdateFeed
+	(*DeleteFeed)(nil),      // 10: birdwire.v1.DeleteFeed
+	(*FeedDeleted)(nil),     // 11: birdwire.v1.FeedDeleted
+	(*Feed)(nil),            // 12: birdwire.v1.Feed
 }
 var file_messages_source_proto_depIdxs = []int32{
-	0, // [0:0] is the sub-list for method output_type
-	0, // [0:0] is the sub-list for method input_type
-	0, // [0:0] is the sub-list for extension type_name
-	0, // [0:0] is the sub-list for extension extendee
-	0, // [0:0] is the sub-list for field type_name
+	1,  // 0: birdwire.v1.SourcesListed.sources:type_name -> birdwire.v1.SourceDescribed
+	7,  // 1: birdwire.v1.FeedsListed.feeds:type_name -> birdwire.v1.FeedStands
+	12, // 2: birdwire.v1.FeedStands.feed:type_name -> birdwire.v1.Feed
+	1,  // 3: birdwire.v1.FeedStands.source:type_name -> birdwire.v1.SourceDescribed
+	12, // 4: birdwire.v1.CreateFeed.feed:type_name -> birdwire.v1.Feed
+	12, // 5: birdwire.v1.UpdateFeed.feed:type_name -> birdwire.v1.Feed
+	6,  // [6:6] is the sub-list for method output_type
+	6,  // [6:6] is the sub-list for method input_type
+	6,  // [6:6] is the sub-list for extension type_name
+	6,  // [6:6] is the sub-list for extension extendee
+	0,  // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_messages_source_proto_init() }
@@ -245,13 +746,14 @@ func file_messages_source_proto_init() {
 	if File_messages_source_proto != nil {
 		return
 	}
+	file_messages_record_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_messages_source_proto_rawDesc), len(file_messages_source_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   2,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -148,15 +148,14 @@ func (c Config) Validate() error {
 var errPorts = errors.New("a port is missing")
 
 const (
-	minInterval   = 50 * time.Millisecond
-	poolRetry     = 100 * time.Millisecond // the worker pool's queue was full
-	backoffFirst  = 10 * time.Second       // the second try; the first where the interval is shorter
-	maxAfter      = 24 * time.Hour         // no upstream is left alone for longer
-	refusedMost   = 30 * time.Second       // an offer that was refused is made again after it at the latest
-	spreadMost    = 10 * time.Second       // first polls after a restart are spread over it
-	maxLooks      = 8                      // at one draft, while others write the same identity
-	tableTries    = 4                      // of one read or write of the table
-	tableRetry    = 250 * time.Millisecond // doubles
-	MaxOffer      = 256                    // events in one offer
-	markRecordKey = "marks."
+	minInterval  = 50 * time.Millisecond
+	poolRetry    = 100 * time.Millisecond // the worker pool's queue was full
+	backoffFirst = 10 * time.Second       // the second try; the first where the interval is shorter
+	maxAfter     = 24 * time.Hour         // no upstream is left alone for longer
+	refusedMost  = 30 * time.Second       // an offer that was refused is made again after it at the latest
+	spreadMost   = 10 * time.Second       // first polls after a restart are spread over it
+	maxLooks     = 8                      // at one draft, while others write the same identity
+	tableTries   = 4                      // of one read or write of the table
+	tableRetry   = 250 * time.Millisecond // doubles
+	MaxOffer     = 256                    // events in one offer
 )

@@ -143,7 +143,7 @@ func (s *source) Receive(ctx actor.Context) {
 // and a record that cannot be read now cannot be written later either.
 func (s *source) readMark(ctx actor.Context) {
 	s.state = starting
-	step, records, key := s.begun(), s.cfg.Records, markRecordKey+s.cfg.ID
+	step, records, key := s.begun(), s.cfg.Records, actors.MarkRecord(s.cfg.ID)
 	if !s.cfg.Worker.Do(ctx.Self(), s.cfg.TableTimeout, func(c context.Context) any {
 		mark, revision, err := records.Get(c, key)
 		if errors.Is(err, actors.ErrNotFound) {
@@ -276,7 +276,7 @@ func (s *source) saveMark(ctx actor.Context) {
 		return
 	}
 	s.mark = s.next
-	step, records, key := s.begun(), s.cfg.Records, markRecordKey+s.cfg.ID
+	step, records, key := s.begun(), s.cfg.Records, actors.MarkRecord(s.cfg.ID)
 	mark, revision := s.mark, s.revision
 	s.state = marking
 	if !s.cfg.Worker.Do(ctx.Self(), s.cfg.TableTimeout, func(c context.Context) any {

@@ -69,7 +69,7 @@ func (n *Node) shardConfig(stored map[int][]actors.Record) shard.Config {
 			return records, records != nil
 		},
 		Dormant: func(number int) bool { return preloaded[number] == nil },
-		Active:  func(number int) { p.System.Root.Send(supervisor, &shardActive{number}) },
+		Active:  func(number int) { p.System.Root.Send(supervisor, &ready{number}) },
 		Count:   p.Observe.Keys, Logger: p.Logger.With("actor", "shard"),
 	}
 }

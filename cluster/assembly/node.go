@@ -25,6 +25,8 @@ const (
 	journalID        = supervisorID + "/journal"
 	shardPrefix      = supervisorID + "/shard/"
 	deskID           = supervisorID + "/desk"
+	upstreamsID      = supervisorID + "/upstreams"
+	pushID           = "push"
 	connectionPrefix = "connection/" // it has no parent: who starts it must have its PID at once
 )
 
@@ -73,10 +75,12 @@ func Start(ports Ports, cfg Config, state *State, active func()) (*Node, error) 
 	ports.System.EventStream.Subscribe(n.lost)
 	s := &supervisor{
 		clock: ports.Clock, log: ports.Logger, failed: ports.Failed, cancel: func() {},
-		children: map[string]*child{}, active: active, awaited: map[int]bool{},
+		children: map[string]*child{}, active: active, awaited: map[int]bool{upstreamsReady: true},
 	}
 	s.specs = append(s.specs, n.logActors(state.router)...)
-	s.specs = append(s.specs, spec{"desk", groupQuestions, vital, n.deskProps()})
+	s.specs = append(s.specs,
+		spec{"desk", groupQuestions, vital, n.deskProps()},
+		spec{"upstreams", groupUpstreams, lasting, n.upstreamsProps()})
 	cfgShard := n.shardConfig(state.stored)
 	for number := range n.shards {
 		if _, queries := state.stored[number]; queries {
@@ -111,6 +115,13 @@ func (n *Node) Owner(keyID string) *actor.PID { return n.shards[actors.ShardOf(k
 
 // Journal is the actor that takes offers.
 func (n *Node) Journal() *actor.PID { return n.pid(journalID) }
+
+// Upstreams is the actor that keeps the feeds, and Push the source of what is
+// pushed.
+func (n *Node) Upstreams() *actor.PID { return n.pid(upstreamsID) }
+
+// Push takes messages.Offer.
+func (n *Node) Push() *actor.PID { return n.pid(upstreamsID + "/" + pushID) }
 
 // logActors are the journal and the routers. The second router serves the
 // subscriptions with semantic filters: comparing vectors takes milliseconds

@@ -12,7 +12,9 @@ import (
 	"github.com/birdwire/birdwire/actors/journal"
 	"github.com/birdwire/birdwire/actors/router"
 	"github.com/birdwire/birdwire/actors/router/replay"
+	"github.com/birdwire/birdwire/actors/source"
 	"github.com/birdwire/birdwire/cluster/store"
+	"github.com/birdwire/birdwire/messages"
 )
 
 // Ports are all that a node's actors take from their world.
@@ -26,7 +28,10 @@ type Ports struct {
 	Rand   actors.Rand
 	Work   Work
 	Store  store.Store
-	Lease  actors.Lease // nil: always live, as of a node that shares with nobody
+	// Feed makes what reads a feed, or says why it can have none.
+	Feed   func(*messages.Feed) (source.Adapter, error)
+	Sample source.Adapter // nil: no sample is read
+	Lease  actors.Lease   // nil: always live, as of a node that shares with nobody
 	// Repeats is what replays have found out about the log. It is used inside
 	// workers, several at once where Work.Read runs several at once.
 	Repeats replay.Memory
@@ -65,7 +70,8 @@ type Observe struct {
 	Journal  func(journal.Observation)
 	Router   func(router.Observation)
 	Semantic func(router.Observation) // of the second router
-	Keys     func(event string)       // keys and shards: restarts, stops, what could not be read
+	Source   func(source.Observation)
+	Keys     func(event string) // keys and shards: restarts, stops, what could not be read
 	// How far each router is behind, several times a second; may be nil.
 	RouterLag, SemanticLag func(lag time.Duration)
 }

@@ -39,6 +39,7 @@ type group uint8
 
 const (
 	groupConnections group = iota
+	groupUpstreams
 	groupQuestions
 	groupShards
 	groupJournal
@@ -71,7 +72,7 @@ type supervisor struct {
 	specs  []spec
 	active func() // called once awaited is empty; nil after it
 
-	awaited  map[int]bool      // shards that the start waits for
+	awaited  map[int]bool      // what the start waits for, as ready has it
 	children map[string]*child // by the actor's id
 	left     [groups + 1]int   // of children, by group
 	stopping *stop             // nil while running
@@ -99,10 +100,10 @@ type (
 	}
 	// stop ends everything. done is told once, from the supervisor's last turn.
 	stop struct{ done func(error) }
-	// shardActive tells that a shard serves.
-	shardActive struct{ number int }
-	startTime   struct{ id string }
-	groupLate   struct{ group group }
+	// ready tells that an actor serves: a shard, by its number, or upstreams.
+	ready     struct{ number int }
+	startTime struct{ id string }
+	groupLate struct{ group group }
 )
 
 func (s *supervisor) Receive(ctx actor.Context) {
@@ -114,9 +115,8 @@ func (s *supervisor) Receive(ctx actor.Context) {
 				pause: actors.Pause{First: pauseFirst, Most: pauseMost},
 			})
 		}
-		s.shardActive(-1)
-	case *shardActive:
-		s.shardActive(m.number)
+	case *ready:
+		s.ready(m.number)
 	case *watch:
 		s.watch(ctx, m)
 	case *startTime:
@@ -156,7 +156,7 @@ func (s *supervisor) forget(c *child) {
 	s.left[c.group]--
 }
 
-func (s *supervisor) shardActive(number int) {
+func (s *supervisor) ready(number int) {
 	delete(s.awaited, number)
 	if len(s.awaited) == 0 && s.active != nil {
 		s.active()

@@ -39,7 +39,7 @@ func (n *Node) serve() (err error) {
 	n.metrics.registry.MustRegister(n.doors)
 	queries := newQueries(assembly.Log{Journal: n.store.Journal()}, n.cfg.limits(), 1)
 	owner, err := rest.New(rest.Config{
-		Keys: keys, Throttle: throttle, Proxies: proxies, Queries: queries, Ingest: n.sources.ingest(),
+		Keys: keys, Throttle: throttle, Proxies: proxies, Queries: queries, Ingest: n.ingest(),
 		Log: n.log.With("part", "rest"), Refusals: refusals, Healthy: n.Healthy, Ready: n.Ready,
 		Timeout: askTimeout,
 	})
@@ -79,7 +79,7 @@ func (n *Node) operators(keys gateway.Keys, queries rest.Queries, proxies gatewa
 		return nil, err
 	}
 	return admin.New(admin.Config{
-		Token: token, Keys: keys, KeyList: keyList{n.store.Control()}, Feeds: n.sources, Sources: n.sources,
+		Token: token, Keys: keys, KeyList: keyList{n.store.Control()}, Feeds: sources{n}, Sources: sources{n},
 		Connections: connections{n}, Queries: queries, Checks: checks{n}, Log: n.log.With("part", "admin"),
 		Random: rand.Reader, Gatherer: n.metrics.registry, Proxies: proxies, Refusals: refusals,
 		Plans: slices.Sorted(maps.Keys(plansOf(n.cfg))),

@@ -7,7 +7,6 @@ import (
 	"io"
 	"time"
 
-	"github.com/asynkron/protoactor-go/actor"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/birdwire/birdwire/actors/source/push"
@@ -21,16 +20,13 @@ const offerTimeout = 30 * time.Second
 
 // intake is the push source of this node as the push adapter asks it. The
 // request is sent before Offer returns, so offers keep their order.
-type intake struct {
-	actors *assembly.Node
-	pid    *actor.PID
-}
+type intake struct{ actors *assembly.Node }
 
 var _ push.Intake = intake{}
 
 func (i intake) Offer(ctx context.Context, offer *messages.Offer) func() (proto.Message, error) {
 	answer := begin(offerTimeout, func(within time.Duration, answer func(proto.Message, error)) {
-		i.actors.Ask(i.pid, offer, within, answer)
+		i.actors.Ask(i.actors.Push(), offer, within, answer)
 	})
 	return func() (proto.Message, error) { return answer(context.WithoutCancel(ctx)) }
 }

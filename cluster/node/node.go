@@ -23,6 +23,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/birdwire/birdwire/actors/router/replay"
+	"github.com/birdwire/birdwire/actors/source/feed"
 	"github.com/birdwire/birdwire/cluster/assembly"
 	"github.com/birdwire/birdwire/cluster/runtime"
 	"github.com/birdwire/birdwire/cluster/store"
@@ -47,9 +48,9 @@ type Node struct {
 	records, polling *runtime.Pool
 	behind           progress
 
-	actors  *assembly.Node
-	sources *sources
-	doors   *ws.Server
+	actors *assembly.Node
+	feeds  *feed.Reader // shared by all feeds: its limits are per host
+	doors  *ws.Server
 
 	public, admin                 *http.Server
 	publicListener, adminListener net.Listener
@@ -171,15 +172,21 @@ func (n *Node) spawn(ctx context.Context) error {
 	reading := n.system.NewSharedPool("read", readings)
 	n.pools = append(n.pools, reading)
 	n.records, n.polling = pool("records", 16, 65_536), pool("poll", 32, 65_536)
+	n.feeds = feed.NewReader(feed.ReaderConfig{AllowPrivate: n.cfg.AllowPrivateFeeds, Now: time.Now})
+	sample, err := n.openSample()
+	if err != nil {
+		return err
+	}
 	ports := assembly.Ports{
 		Node: n.cfg.Name, Incarnation: n.incarnation, System: n.system.ActorSystem, Props: n.system.Props,
 		Clock: n.clock, Rand: n.rand, Store: n.store, Logger: n.log, Failed: n.fail, Repeats: &repeats{voids: replay.NewVoids()},
+		Feed: n.openFeed, Sample: sample,
 		Work: assembly.Work{
 			Append: pool("append", 2, 16), Mend: pool("mend", 2, 16), Merge: pool("merge", 1, 16),
 			Read: reading, ReadFor: reading.For, Records: n.records, Poll: n.polling,
 		},
 		Observe: assembly.Observe{
-			Journal: n.metrics.appended, Router: n.metrics.handled, Semantic: n.metrics.compared, Keys: n.metrics.keyed,
+			Journal: n.metrics.appended, Router: n.metrics.handled, Semantic: n.metrics.compared, Source: n.metrics.read, Keys: n.metrics.keyed,
 			RouterLag: n.routerLag, SemanticLag: func(lag time.Duration) { n.metrics.laneBehind.Set(lag.Seconds()) },
 		},
 	}
@@ -200,7 +207,7 @@ func (n *Node) spawn(ctx context.Context) error {
 	case <-ctx.Done():
 		return fmt.Errorf("the monitors and rules are not live yet: %w", ctx.Err())
 	}
-	return n.startSources(ctx)
+	return nil
 }
 
 // readings are how what clients cause to be read of the log is shared between
@@ -258,10 +265,9 @@ func (n *Node) close(ctx context.Context) error {
 	n.ready.Store(false)
 	errs := []error{n.doors.Drain(ctx, n.cfg.Drain), n.endRequests(ctx)}
 	n.serving.Wait()
-	// Behind the requests: one of the sources answers the pushes under way.
-	n.sources.stop()
 	n.records.Settle(2 * time.Second) // slots given back, credits settled
 	n.stopActors()
+	n.feeds.Close()
 	return errors.Join(append(errs, n.store.Close())...)
 }
 
@@ -292,9 +298,6 @@ func (n *Node) abandon() {
 		if l != nil {
 			l.Close()
 		}
-	}
-	if n.sources != nil {
-		n.sources.stop()
 	}
 	n.serving.Wait()
 	if n.system != nil {

@@ -50,7 +50,8 @@ func shed(message any) bool {
 		*messages.CreateKey, *messages.RevokeKey, *messages.RotateKey, *messages.UpdateKey, *messages.DescribeKey,
 		*messages.CreateMonitor, *messages.UpdateMonitor, *messages.DeleteMonitor, *messages.GetMonitor, *messages.ListMonitors,
 		*messages.CreateRule, *messages.UpdateRule, *messages.DeleteRule, *messages.GetRule, *messages.ListRules,
-		*messages.ListDeliveries, *messages.ListBilling, *messages.DescribeSource:
+		*messages.ListDeliveries, *messages.ListBilling, *messages.DescribeSource, *messages.ListSources,
+		*messages.ListFeeds, *messages.GetFeed, *messages.CreateFeed, *messages.UpdateFeed, *messages.DeleteFeed:
 		return true
 	}
 	return false

@@ -72,6 +72,9 @@ func kindOf(id string) string {
 			return kind
 		}
 	}
+	if strings.HasPrefix(id, "node/upstreams/") {
+		return "source"
+	}
 	kind, _, _ := strings.Cut(strings.TrimPrefix(id, "node/"), "/")
 	return kind
 }

@@ -1,0 +1,126 @@
+package upstreams
+
+import (
+	"context"
+	"errors"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/birdwire/birdwire/actors"
+	"github.com/birdwire/birdwire/messages"
+)
+
+// take does the request now, or when those before it are done.
+func (u *upstreams) take(ctx actor.Context, r *request) {
+	if len(u.queue) == u.cfg.QueueMost {
+		u.answer(ctx, r, &messages.Rejected{Rejection: messages.Rejection_REJECTION_UNAVAILABLE, Detail: "too many changes of feeds are under way: try again"})
+		return
+	}
+	u.queue = append(u.queue, r)
+	u.next(ctx)
+}
+
+func (u *upstreams) next(ctx actor.Context) {
+	if !u.loaded || u.now != nil || len(u.queue) == 0 {
+		return
+	}
+	u.now, u.queue = u.queue[0], u.queue[1:]
+	if m, ok := u.now.message.(*messages.DeleteFeed); ok && u.sources.endFeed(ctx, m.GetId()) {
+		return // the record is deleted once nobody can write the source's mark any more
+	}
+	u.work(ctx)
+}
+
+// work does what needs the store.
+func (u *upstreams) work(ctx actor.Context) {
+	r, registry := u.now, u.registry
+	began := u.cfg.Worker.Do(ctx.Self(), u.cfg.StoreTimeout, func(c context.Context) any {
+		d := &workDone{of: u, request: r}
+		var s stands
+		switch m := r.message.(type) {
+		case *messages.ListFeeds:
+			d.stands, d.err = registry.list(c)
+			return d
+		case *messages.GetFeed:
+			s, d.err = registry.get(c, m.GetId())
+		case *messages.CreateFeed:
+			s, d.err = registry.create(c, m.GetFeed())
+		case *messages.UpdateFeed:
+			s, d.err = registry.update(c, m.GetFeed(), m.GetRevision())
+		case *messages.DeleteFeed:
+			d.err = registry.remove(c, m.GetId())
+		}
+		d.stands = []stands{s}
+		return d
+	})
+	if !began {
+		u.later(ctx, workRetry, &workTime{u})
+	}
+}
+
+// workDone follows the change and answers.
+func (u *upstreams) workDone(ctx actor.Context, d *workDone) {
+	r := u.now
+	u.now = nil
+	defer u.next(ctx)
+	if d.err != nil {
+		u.failed(ctx, r, d.err)
+		return
+	}
+	switch m := r.message.(type) {
+	case *messages.DeleteFeed:
+		u.sources.forget(m.GetId())
+		u.answer(ctx, r, &messages.FeedDeleted{Id: m.GetId()})
+	case *messages.CreateFeed, *messages.UpdateFeed:
+		s := d.stands[0]
+		u.startFeed(ctx, s.feed)
+		u.answer(ctx, r, &messages.FeedStands{Feed: s.feed, Revision: s.revision})
+	case *messages.GetFeed:
+		if !d.stands[0].made() {
+			u.failed(ctx, r, actors.ErrNotFound)
+			return
+		}
+		u.listFeeds(ctx, r, d.stands)
+	case *messages.ListFeeds:
+		u.listFeeds(ctx, r, d.stands)
+	}
+}
+
+func (u *upstreams) failed(ctx actor.Context, r *request, err error) {
+	if m, ok := r.message.(*messages.DeleteFeed); ok {
+		if errors.Is(err, actors.ErrNotFound) {
+			u.sources.forget(m.GetId())
+		} else {
+			u.sources.again(ctx, m.GetId()) // it was ended for this
+		}
+	}
+	rejected := &messages.Rejected{Rejection: messages.Rejection_REJECTION_UNAVAILABLE, Detail: err.Error()}
+	var taken *takenError
+	switch {
+	case errors.As(err, &taken):
+		rejected.Rejection, rejected.Field, rejected.Detail = messages.Rejection_REJECTION_CONFLICT, "url", taken.Error()
+	case errors.Is(err, actors.ErrNotFound):
+		rejected.Rejection = messages.Rejection_REJECTION_NOT_FOUND
+	case errors.Is(err, actors.ErrConflict):
+		rejected.Rejection = messages.Rejection_REJECTION_CONFLICT
+	}
+	u.answer(ctx, r, rejected)
+}
+
+func (u *upstreams) answer(ctx actor.Context, r *request, m proto.Message) {
+	if r.sender != nil {
+		ctx.Send(r.sender, m)
+	}
+}
+
+// ended goes on with what waited for a source's end.
+func (u *upstreams) ended(ctx actor.Context, pid *actor.PID) {
+	id := u.sources.ended(ctx, pid)
+	if u.now == nil {
+		return
+	}
+	if m, ok := u.now.message.(*messages.DeleteFeed); ok && m.GetId() == id {
+		u.work(ctx)
+	}
+}
