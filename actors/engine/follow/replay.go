@@ -72,6 +72,17 @@ func (t *turn) queriesKnown(m *messages.Queries) {
 		return
 	}
 	w.until = messages.Position(m.GetPosition())
+	if since := messages.Position(m.GetSince()); t.place.before(since) {
+		// What decided these events is not kept, so nobody can say which of them
+		// were the subscriber's.
+		t.accept()
+		t.emit(Lost{messages.Lost{From: t.place.Position + 1, To: since, Why: messages.Trimmed}})
+		t.place = End(since)
+		if !t.place.before(w.until) {
+			t.proceed()
+			return
+		}
+	}
 	if !t.place.before(w.until) {
 		w.pause = min(max(2*w.pause, pauseFirst), time.Second)
 		t.open(forQueries, w.pause) // the owner is not there yet

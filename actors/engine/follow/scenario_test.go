@@ -29,7 +29,7 @@ var rewrite = flag.Bool("rewrite", false, "write what the follower does into the
 //	left #JOIN at=P number=N [term=T]
 //	rejoin [#JOIN] [term=T]
 //	voids #ASK through=P [since=P] [P …]
-//	queries #ASK through=P
+//	queries #ASK through=P [since=P]
 //	read #READING through=P [P[.K] …] [lost=P-P]
 //	read-failed #READING log|busy|trimmed=P|query
 //	moved, taken, prove, fired #TIMER, quit
@@ -150,7 +150,7 @@ func happen(t *testing.T, f *follow.Follower, cfg *follow.Config, newest map[str
 		}
 		in = m
 	case "queries":
-		in = &messages.Queries{Ask: a.id, Position: a.position("through"), Queries: []*messages.Query{{K: 1}}}
+		in = &messages.Queries{Ask: a.id, Position: a.position("through"), Since: a.position("since"), Queries: []*messages.Query{{K: 1}}}
 	case "read":
 		r := follow.Result{Through: messages.Position(a.position("through")), Deliveries: a.deliveries(a.words)}
 		if l := a.text["lost"]; l != "" {
