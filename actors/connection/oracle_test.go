@@ -19,6 +19,7 @@ type unit struct {
 	k        uint32
 	words    []string
 	near     int
+	name     string // "": whatever it is called
 }
 
 // units are all that might be sent to clients of the API, in order.
@@ -32,6 +33,8 @@ func (w *world) units(api messages.Api) (all []unit) {
 			had[e.GetId()] = true
 			u := unit{position: messages.At(uint64(i+1), n)}
 			switch {
+			case api == messages.Api_API_TWITTER && w.versions != nil:
+				all = append(all, w.versioned(u, e)...)
 			case api == messages.Api_API_TWITTER && e.GetPost() != nil:
 				for k, word := range w.rules {
 					if slices.Contains(strings.Fields(e.GetPost().GetText()), word) {
@@ -48,6 +51,19 @@ func (w *world) units(api messages.Api) (all []unit) {
 			}
 		}
 	}
+	return all
+}
+
+// versioned are what the key's rules, as they were then, want of the event.
+func (w *world) versioned(u unit, e *messages.Event) (all []unit) {
+	for _, q := range w.versions {
+		in := uint64(u.position) > q.GetAfter() && (q.GetUntil() == 0 || uint64(u.position) <= q.GetUntil())
+		if in && slices.Contains(strings.Fields(e.GetPost().GetText()), q.GetRule()) {
+			u.k, u.name = q.GetK(), q.GetOrigin().GetName()
+			all = append(all, u)
+		}
+	}
+	slices.SortFunc(all, func(a, b unit) int { return int(a.k) - int(b.k) })
 	return all
 }
 
@@ -118,7 +134,7 @@ func (c *client) check() string {
 			if wrong := pass(before, what); wrong != "" {
 				return wrong
 			}
-			if next == len(all) || all[next].position != s.position || all[next].k != s.k {
+			if next == len(all) || all[next].position != s.position || all[next].k != s.k || all[next].name != "" && all[next].name != s.name {
 				return what + " is nothing that could be sent"
 			}
 			// The answers before it are all before it: it is the last one's.

@@ -51,8 +51,9 @@ type world struct {
 	ids      int
 	rules    []string // the key's, by number from 1
 	articles int
-	reads    int // that clients begin with: see client.reads
-	restarts int // of a key, before it cools down; 0: as many as usual
+	reads    int               // that clients begin with: see client.reads
+	restarts int               // of a key, before it cools down; 0: as many as usual
+	versions []*messages.Query // of the key's rules, where they change: then these say what was wanted
 }
 
 // worldLog is a log in memory.
@@ -112,7 +113,7 @@ func newWorld(t *testing.T, k *testkit.Kit, rules ...string) *world {
 
 func beginWorld(w *world) *world {
 	t, k := w.t, w.k
-	w.faults = &faults{k: k}
+	w.faults = &faults{k: k, names: conversationNames}
 	w.faults.pid = k.Spawn("faults", func() actor.Actor { return w.faults })
 	w.parent = k.Supervisor(actor.NewOneForOneStrategy(0, 0, func(any) actor.Directive { return actor.StopDirective }))
 	state, err := router.Begin(t.Context(), w.log, index.Config{})
@@ -286,6 +287,7 @@ type seen struct {
 	cursor   bool
 	answer   *filters
 	opened   bool
+	name     string // that the event carries
 	text     string
 }
 
@@ -389,7 +391,7 @@ func (c *client) Cursor(p messages.Position) {
 func (c *client) Deliver(ds []*messages.Delivery, _, _ bool) bool {
 	for _, d := range ds {
 		c.begun, c.cursor = true, follow.Place{Position: messages.Position(d.GetPosition()), K: d.GetK()}
-		c.see(seen{position: messages.Position(d.GetPosition()), k: d.GetK()})
+		c.see(seen{position: messages.Position(d.GetPosition()), k: d.GetK(), name: d.GetOrigin().GetName()})
 		if c.reads > 0 {
 			c.pending += 32 << 10
 		}
@@ -416,6 +418,7 @@ type faults struct {
 	k     *testkit.Kit
 	pid   *actor.PID
 	count map[string]int // of each kind of message that arrived anywhere
+	names []string       // of messages that may come to harm; conversationNames where nothing else is said
 	harm  func(message string, n int) harm
 	crash func(kind, message string, n int) bool
 	did   []string
@@ -468,7 +471,7 @@ func (f *faults) receive(kind string, next actor.ReceiverFunc, ctx actor.Receive
 	if r := reflect.TypeOf(e.Message); r != nil && r.Kind() == reflect.Pointer {
 		name = r.Elem().Name()
 	}
-	if f.harm == nil && f.crash == nil || !slices.Contains(conversationNames, name) {
+	if f.harm == nil && f.crash == nil || !slices.Contains(f.names, name) {
 		next(ctx, e)
 		return
 	}
@@ -499,7 +502,7 @@ func (f *faults) receive(kind string, next actor.ReceiverFunc, ctx actor.Receive
 
 // crashed fails the actor where it is to.
 func (f *faults) crashed(kind, doing string, message any) {
-	if f.crash == nil || reflect.TypeOf(message).Kind() != reflect.Pointer || !slices.Contains(conversationNames, nameOf(message)) {
+	if f.crash == nil || reflect.TypeOf(message).Kind() != reflect.Pointer || !slices.Contains(f.names, nameOf(message)) {
 		return
 	}
 	what := kind + " " + doing + nameOf(message)
