@@ -1,7 +1,6 @@
 package feed
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"mime"
@@ -26,7 +25,7 @@ const maxDecoded = 32 << 20
 // header, unless it only names the default that servers add to everything, then
 // the XML declaration, wherever it stands. What is left is Windows-1252, of
 // which every byte means something.
-func toUTF8(body []byte, contentType string) ([]byte, error) {
+func toUTF8(body, contentType string) (string, error) {
 	if enc, bom := byBOM(body); enc != nil {
 		return decode(enc, body[bom:])
 	}
@@ -34,13 +33,13 @@ func toUTF8(body []byte, contentType string) ([]byte, error) {
 		return decode(enc, body)
 	}
 	body, marked := withoutBOM(body)
-	plain := utf8.Valid(body)
+	plain := utf8.ValidString(body)
 	if plain && !isASCII(body) {
 		return body, nil
 	}
 	whole, broken := countUTF8(body)
 	if !plain && (marked && whole > broken || whole > 20*broken) {
-		return bytes.ToValidUTF8(body, []byte("\uFFFD")), nil // a broken byte in a document of many characters
+		return strings.ToValidUTF8(body, "\uFFFD"), nil // a broken byte in a document of many characters
 	}
 	for _, name := range declared(body, contentType) {
 		enc, canonical := charset.Lookup(name)
@@ -56,7 +55,7 @@ func toUTF8(body []byte, contentType string) ([]byte, error) {
 	case plain:
 		return body, nil
 	case whole > broken:
-		return bytes.ToValidUTF8(body, []byte("\uFFFD")), nil
+		return strings.ToValidUTF8(body, "\uFFFD"), nil
 	}
 	return decode(charmap.Windows1252, body)
 }
@@ -64,18 +63,18 @@ func toUTF8(body []byte, contentType string) ([]byte, error) {
 // byBOM knows UTF-16 and UTF-32 by their marks. A mark that what follows does
 // not agree with was put there by an editor: markup has a zero byte in each of
 // its characters then.
-func byBOM(b []byte) (encoding.Encoding, int) {
-	zeros := bytes.IndexByte(b[:min(len(b), 64)], 0) >= 0
+func byBOM(b string) (encoding.Encoding, int) {
+	zeros := strings.IndexByte(b[:min(len(b), 64)], 0) >= 0
 	switch {
 	case !zeros:
 		return nil, 0
-	case bytes.HasPrefix(b, []byte{0xff, 0xfe, 0, 0}):
+	case strings.HasPrefix(b, "\xff\xfe\x00\x00"):
 		return utf32.UTF32(utf32.LittleEndian, utf32.IgnoreBOM), 4
-	case bytes.HasPrefix(b, []byte{0, 0, 0xfe, 0xff}):
+	case strings.HasPrefix(b, "\x00\x00\xfe\xff"):
 		return utf32.UTF32(utf32.BigEndian, utf32.IgnoreBOM), 4
-	case bytes.HasPrefix(b, []byte{0xff, 0xfe}):
+	case strings.HasPrefix(b, "\xff\xfe"):
 		return unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM), 2
-	case bytes.HasPrefix(b, []byte{0xfe, 0xff}):
+	case strings.HasPrefix(b, "\xfe\xff"):
 		return unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM), 2
 	}
 	return nil, 0
@@ -83,12 +82,12 @@ func byBOM(b []byte) (encoding.Encoding, int) {
 
 // withoutBOM drops marks of any kind, and the spaces that servers put before
 // them. marked says that one was UTF-8's.
-func withoutBOM(b []byte) (rest []byte, marked bool) {
+func withoutBOM(b string) (rest string, marked bool) {
 	for {
-		trimmed := bytes.TrimLeft(b, " \t\r\n")
+		trimmed := strings.TrimLeft(b, " \t\r\n")
 		found := false
-		for _, mark := range [][]byte{{0xef, 0xbb, 0xbf}, {0xff, 0xfe}, {0xfe, 0xff}} {
-			if bytes.HasPrefix(trimmed, mark) {
+		for _, mark := range []string{"\xef\xbb\xbf", "\xff\xfe", "\xfe\xff"} {
+			if strings.HasPrefix(trimmed, mark) {
 				b, found, marked = trimmed[len(mark):], true, marked || len(mark) == 3
 			}
 		}
@@ -100,7 +99,7 @@ func withoutBOM(b []byte) (rest []byte, marked bool) {
 
 // byZeros knows UTF-16 without a mark by the zero halves of its first two
 // characters, which are ASCII in every feed.
-func byZeros(b []byte) encoding.Encoding {
+func byZeros(b string) encoding.Encoding {
 	switch {
 	case len(b) < 4:
 		return nil
@@ -115,13 +114,13 @@ func byZeros(b []byte) encoding.Encoding {
 var xmlEncoding = regexp.MustCompile(`^<\?xml[^>]*?\sencoding\s*=\s*["']?([A-Za-z0-9._:-]+)`)
 
 // declared are the names that header and document give, likelier first.
-func declared(body []byte, contentType string) []string {
+func declared(body, contentType string) []string {
 	var header, document string
 	if _, params, err := mime.ParseMediaType(contentType); err == nil {
 		header = strings.ToLower(params["charset"])
 	}
-	if m := xmlEncoding.FindSubmatch(declaration(body[:min(len(body), 8<<10)])); m != nil {
-		document = string(m[1])
+	if m := xmlEncoding.FindStringSubmatch(declaration(body[:min(len(body), 8<<10)])); m != nil {
+		document = m[1]
 	}
 	switch header {
 	case "iso-8859-1", "us-ascii", "windows-1252", "latin1":
@@ -132,19 +131,19 @@ func declared(body []byte, contentType string) []string {
 
 // declaration begins with the first "<?xml " that is in no comment: a server's
 // warnings and blank lines may come before it.
-func declaration(b []byte) []byte {
+func declaration(b string) string {
 	for {
-		at := bytes.Index(b, []byte("<?xml "))
+		at := strings.Index(b, "<?xml ")
 		if at < 0 {
-			return nil
+			return ""
 		}
-		comment := bytes.Index(b[:at], []byte("<!--"))
+		comment := strings.Index(b[:at], "<!--")
 		if comment < 0 {
 			return b[at:]
 		}
-		end := bytes.Index(b[comment:], []byte("-->"))
+		end := strings.Index(b[comment:], "-->")
 		if end < 0 {
-			return nil
+			return ""
 		}
 		b = b[comment+end:]
 	}
@@ -152,20 +151,22 @@ func declaration(b []byte) []byte {
 
 // decode never fails for what is in b: what an encoding has no character for
 // becomes U+FFFD.
-func decode(enc encoding.Encoding, b []byte) ([]byte, error) {
-	out, err := io.ReadAll(io.LimitReader(enc.NewDecoder().Reader(bytes.NewReader(b)), maxDecoded+1))
-	if len(out) > maxDecoded {
-		return nil, fmt.Errorf("%w: more than %d bytes in UTF-8", errTooLarge, maxDecoded)
+func decode(enc encoding.Encoding, b string) (string, error) {
+	var out strings.Builder
+	out.Grow(min(len(b)*5/4, maxDecoded))
+	n, err := io.Copy(&out, io.LimitReader(enc.NewDecoder().Reader(strings.NewReader(b)), maxDecoded+1))
+	if n > maxDecoded {
+		return "", fmt.Errorf("%w: more than %d bytes in UTF-8", errTooLarge, maxDecoded)
 	}
 	if err != nil {
-		out = append(out, "\uFFFD"...)
+		out.WriteString("\uFFFD")
 	}
-	return bytes.ToValidUTF8(out, []byte("\uFFFD")), nil
+	return strings.ToValidUTF8(out.String(), "\uFFFD"), nil
 }
 
-func isASCII(b []byte) bool {
-	for _, c := range b {
-		if c >= utf8.RuneSelf {
+func isASCII(b string) bool {
+	for i := range len(b) {
+		if b[i] >= utf8.RuneSelf {
 			return false
 		}
 	}
@@ -175,13 +176,13 @@ func isASCII(b []byte) bool {
 // countUTF8 counts the characters beyond ASCII, and the bytes that are part of
 // none. It tells a UTF-8 document with a broken byte, cut in the middle of a
 // character say, from one in another encoding.
-func countUTF8(b []byte) (whole, broken int) {
+func countUTF8(b string) (whole, broken int) {
 	for i := 0; i < len(b); {
 		if b[i] < utf8.RuneSelf {
 			i++
 			continue
 		}
-		r, size := utf8.DecodeRune(b[i:])
+		r, size := utf8.DecodeRuneInString(b[i:])
 		if r == utf8.RuneError && size == 1 {
 			broken++
 		} else {

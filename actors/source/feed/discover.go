@@ -1,7 +1,6 @@
 package feed
 
 import (
-	"bytes"
 	"strings"
 
 	nethtml "golang.org/x/net/html"
@@ -18,7 +17,7 @@ var feedTypes = map[string]int{
 
 // discover is the feed that an HTML page names as its own, the first of the
 // likeliest; nil where it names none. A feed of comments is less likely meant.
-func discover(page []byte, contentType string, at *weburl.URL) *weburl.URL {
+func discover(page, contentType string, at *weburl.URL) *weburl.URL {
 	const maxPage = 2 << 20 // what names a feed is in the head
 	decoded, err := toUTF8(page[:min(len(page), maxPage)], contentType)
 	if err != nil {
@@ -26,7 +25,7 @@ func discover(page []byte, contentType string, at *weburl.URL) *weburl.URL {
 	}
 	var found *weburl.URL
 	rank := 0
-	z := nethtml.NewTokenizer(bytes.NewReader(decoded))
+	z := nethtml.NewTokenizer(strings.NewReader(decoded))
 	for {
 		kind := z.Next()
 		if kind == nethtml.ErrorToken {

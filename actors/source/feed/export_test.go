@@ -45,7 +45,7 @@ func DraftsWarned(body []byte, contentType string) ([]*messages.Event, string, e
 	if err != nil {
 		return nil, "", err
 	}
-	doc, err := parse(body, contentType, base)
+	doc, err := parse(string(body), contentType, base)
 	if err != nil {
 		return nil, "", err
 	}

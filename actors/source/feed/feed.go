@@ -3,7 +3,6 @@ package feed
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net/http"
@@ -131,13 +130,14 @@ func statusError(status int) error {
 // warning is asked for again without conditions, as the next copy may be whole.
 func (f *Feed) document(resp *response, m *mark, now time.Time) ([]*messages.Event, time.Duration, error) {
 	after := maxAge(resp.header)
-	sum := sha256.Sum256(resp.body)
-	same := bytes.Equal(sum[:], m.Body)
+	sum := sumOf(resp.body)
+	same := bytes.Equal(sum, m.Body)
 	var drafts []*messages.Event
 	if !same {
-		doc, err := parse(resp.body, resp.header.Get("Content-Type"), resp.url)
+		body := resp.body
+		resp.body = "" // what is decoded may be a copy, and this is then not needed
+		doc, err := parse(body, resp.header.Get("Content-Type"), resp.url)
 		if err == nil {
-			resp.body = nil
 			drafts = f.drafts(doc, resp.url)
 			err = doc.fault(len(drafts))
 		}
@@ -152,7 +152,7 @@ func (f *Feed) document(resp *response, m *mark, now time.Time) ([]*messages.Eve
 	if m.Warning != "" {
 		m.ETag, m.LastModified = "", ""
 	}
-	m.Body = sum[:]
+	m.Body = sum
 	if resp.moved != "" && len(resp.moved) <= maxURL {
 		m.Moved = resp.moved
 	}

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -31,7 +32,7 @@ type response struct {
 	header http.Header
 	url    *weburl.URL // of the document, after redirects
 	moved  string      // where the feed permanently went, "" where it did not
-	body   []byte      // of a 200 only
+	body   string      // of a 200 only
 }
 
 var (
@@ -158,34 +159,70 @@ func (r *Reader) take(resp *http.Response, from *weburl.URL, moved string, room 
 
 // readBody reads at most most bytes. The transport has undone gzip where the
 // server said so; a file that was stored compressed is told by its first bytes.
-func readBody(body io.Reader, most int64, room *hold) ([]byte, error) {
+func readBody(body io.Reader, most int64, room *hold) (string, error) {
 	br := bufio.NewReader(body)
 	var r io.Reader = br
 	if magic, _ := br.Peek(2); bytes.Equal(magic, []byte{0x1f, 0x8b}) {
 		z, err := gzip.NewReader(br)
 		if err != nil {
-			return nil, fmt.Errorf("gzip: %w", err)
+			return "", fmt.Errorf("gzip: %w", err)
 		}
 		r = z
 	}
-	var data []byte
-	chunk := make([]byte, 64<<10)
+	// In pieces: a slice that grows leaves several times its size behind.
+	var pieces [][]byte
+	size, chunk := 0, 16<<10
 	for {
-		n, err := r.Read(chunk)
-		if int64(len(data)+n) > most {
-			return nil, fmt.Errorf("%w: more than %d bytes", errTooLarge, most)
+		piece, err := fill(r, make([]byte, chunk))
+		if size += len(piece); int64(size) > most {
+			return "", fmt.Errorf("%w: more than %d bytes", errTooLarge, most)
 		}
-		if busy := room.grow(len(data) + n); busy != nil {
-			return nil, busy
+		if busy := room.grow(size); busy != nil {
+			return "", busy
 		}
-		data = append(data, chunk[:n]...)
+		pieces = append(pieces, piece)
 		switch {
 		case err == io.EOF:
-			return data, nil
+			return joinedPieces(pieces, size), nil
 		case err != nil:
-			return nil, err
+			return "", err
+		}
+		chunk = min(2*chunk, 1<<20)
+	}
+}
+
+// fill reads until the piece is full or there is no more. io.ReadFull would
+// make one error of the end and of a connection that broke.
+func fill(r io.Reader, piece []byte) ([]byte, error) {
+	n := 0
+	for n < len(piece) {
+		m, err := r.Read(piece[n:])
+		n += m
+		if err != nil {
+			return piece[:n], err
 		}
 	}
+	return piece, nil
+}
+
+func joinedPieces(pieces [][]byte, size int) string {
+	var b strings.Builder
+	b.Grow(size)
+	for _, p := range pieces {
+		b.Write(p)
+	}
+	return b.String()
+}
+
+// sumOf is the SHA-256 of a document, without a copy of it.
+func sumOf(s string) []byte {
+	h := sha256.New()
+	for len(s) > 0 {
+		n := min(len(s), 64<<10)
+		h.Write([]byte(s[:n])) // a hash's Write never fails
+		s = s[n:]
+	}
+	return h.Sum(nil)
 }
 
 // bare says in plain words that time was up, and unwraps what would show an

@@ -12,7 +12,7 @@ var errPanic = errors.New("the parser panicked")
 
 // parse reads a document whose own address is base. A panic is an error of this
 // document: nothing of it is kept, and the parsers have no state.
-func parse(body []byte, contentType string, base *weburl.URL) (doc *document, err error) {
+func parse(body, contentType string, base *weburl.URL) (doc *document, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			doc, err = nil, fmt.Errorf("%w: %v", errPanic, r)
@@ -22,7 +22,7 @@ func parse(body []byte, contentType string, base *weburl.URL) (doc *document, er
 	if err != nil {
 		return nil, err
 	}
-	s := strings.TrimLeft(string(decoded), " \t\r\n\uFEFF\x00")
+	s := strings.TrimLeft(decoded, " \t\r\n\uFEFF\x00")
 	if strings.HasPrefix(s, "{") {
 		return readJSON(s)
 	}
