@@ -23,8 +23,9 @@ var domainBytes = bytesIn("")
 
 // domain reads the host at s[i:]: labels, the last of which begins with a
 // top-level name, as many as there are. end is -1 where there is none. Dots
-// before seen are part of no other host that begins in these labels.
-func domain(s string, i int) (end, seen int) {
+// before seen are part of no other host that begins in these labels. scheme:
+// it is after one.
+func domain(s string, i int, scheme bool) (end, seen int) {
 	end = -1
 	for {
 		first, last, plain := true, false, true
@@ -48,7 +49,7 @@ func domain(s string, i int) (end, seen int) {
 			return end, j
 		}
 		if plain { // the label before the top-level name has no '_'
-			if e := tld(s, j+1); e >= 0 {
+			if e := tld(s, j+1, scheme); e >= 0 {
 				end = e
 			}
 		}
@@ -117,12 +118,12 @@ func (b *Buffer) bare(s string, dot int) {
 	if from == dot {
 		return
 	}
-	end, seen := domain(s, from)
+	end, seen := domain(s, from, false)
 	if u := strings.LastIndexByte(s[from:dot], '_'); end < 0 && u >= 0 {
 		// A later beginning of the label has no '_' and may be one, though the
 		// '_' before it then says that it does not count.
 		if from = b.opening(s, from+u+1, dot); from < dot {
-			end, seen = domain(s, from)
+			end, seen = domain(s, from, false)
 		}
 	}
 	b.seen.dots = max(b.seen.dots, seen)
@@ -179,7 +180,7 @@ func asciiDomain(s string, i, end int) (start, stop int) {
 				break
 			}
 			i++
-			if e := tld(s[:end], i); e >= 0 {
+			if e := tld(s[:end], i, false); e >= 0 {
 				stop = e
 			}
 		}

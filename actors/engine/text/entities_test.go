@@ -113,6 +113,10 @@ func TestEntities(t *testing.T) {
 			{"/https://example.com =https://example.com \"https://example.com\" :https://example.com", "https://example.com https://example.com https://example.com https://example.com"},
 			{"https://" + strings.Repeat("a", 64) + ".com https://" + strings.Repeat("a", 63) + ".com", "https://" + strings.Repeat("a", 63) + ".com"},
 		},
+		"urls of names kept for tests": {
+			{"https://a.example/x http://www.test. HTTPS://A.EXAMPLE https://a.examples https://example", "https://a.example/x http://www.test HTTPS://A.EXAMPLE"},
+			{"a.example main.test https://a.invalid", ""},
+		},
 		"urls of X's shortener": {
 			{"https://t.co/abc's http://t.co/abc; http://t.co/abc-d http://t.co/abc/d", "https://t.co/abc http://t.co/abc http://t.co/abc http://t.co/abc"},
 			{"https://t.co/abc?amp=1 https://t.co/abc?a=b#c. https://t.co/abc.?a", "https://t.co/abc?amp=1 https://t.co/abc?a=b#c https://t.co/abc"},

@@ -225,6 +225,12 @@ var oTLDs, oTLDLongest = func() (map[string]bool, int) {
 	return set, longest
 }()
 
+// oReserved is ours: names for tests, after a scheme.
+func oReserved(s []rune, i int, k func(int) bool) bool {
+	ends := notBefore(one(either(oAlnum, in("@+-"))))
+	return seq(alt(lit("example"), lit("test")), ends)(s, i, k)
+}
+
 func oTLD(s []rune, i int, k func(int) bool) bool {
 	ends := func(j int) bool { return j == len(s) || !oAlnum(s[j]) && !strings.ContainsRune("@+-", s[j]) }
 	best := -1
@@ -243,7 +249,7 @@ func oracleURLs(s []rune) (out []found) {
 	label := func(inner string) pat {
 		return seq(opt(seq(one(oDomain), star(one(either(oDomain, in(inner)))))), one(oDomain), lit("."))
 	}
-	host := seq(star(label("_-")), label("-"), oTLD)
+	host := func(tld pat) pat { return seq(star(label("_-")), label("-"), tld) }
 	path := one(oPath)
 	deep := seq(lit("("), plus(path), lit(")"))
 	brackets := seq(lit("("), alt(seq(plus(path), lit(")")), seq(star(path), deep, star(path), lit(")"))))
@@ -252,7 +258,7 @@ func oracleURLs(s []rune) (out []found) {
 
 	var before, scheme, domain, tail, url span
 	p := seq(mark(&before, alt(begin, one(not(either(oAlnum, in("@＠$#＃"), oInvalid))))),
-		mark(&url, seq(opt(mark(&scheme, alt(lit("http://"), lit("https://")))), mark(&domain, host),
+		mark(&url, seq(alt(seq(mark(&scheme, alt(lit("http://"), lit("https://"))), mark(&domain, host(alt(oTLD, oReserved)))), mark(&domain, host(oTLD))),
 			opt(seq(lit(":"), plus(one(ranges('0', '9'))))), opt(mark(&tail, seq(lit("/"), star(pathPart)))), opt(query))))
 	ascii := seq(plus(seq(plus(one(either(oAlnum, in("-_"), oLatin))), lit("."))), oTLD)
 	every(p, s, func() { scheme, tail = span{}, span{} }, func(int) {

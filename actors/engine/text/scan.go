@@ -23,19 +23,28 @@ type scan struct {
 // Scan is Tokenize without the tokens.
 func Scan(s string, b *Buffer) {
 	b.reset(s)
-	for i := 0; i < len(s); i++ {
-		switch c := s[i]; bytesOf[c] {
+	for i := range len(s) {
+		if !signBytes[s[i]] {
+			continue
+		}
+		switch bytesOf[s[i]] {
 		case byteSign:
 			b.sign(s, i)
 		case byteDot:
 			b.dot(s, i)
-		case byteBeyond:
-			if c == wideLead {
-				b.wide(s, i)
-			}
+		default:
+			b.wide(s, i)
 		}
 	}
 }
+
+// signBytes are those at which something is looked for.
+var signBytes = func() (t [256]bool) {
+	for c := range t {
+		t[c] = bytesOf[c] == byteSign || bytesOf[c] == byteDot || c == wideLead
+	}
+	return t
+}()
 
 // wideLead is the first byte of the wide forms of '#' and '@'.
 const wideLead = 0xef

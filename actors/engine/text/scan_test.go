@@ -8,7 +8,7 @@ import (
 
 // pieces is what texts are made of whose entities are hard to tell.
 var pieces = strings.Split("#|@|$|.|:|/|//|://|http://|https://|HTTP://|www.|t.co|t.co/|com|co|jp|co.jp|example|example.com|"+
-	"みんな|рф|中国|xn--p1ai|日|本|です|。|、|「|」|한|국|é|e\u0301|ñ|İ|ß|я|ш|_|-|–|·|・|〜|゛|\u05f4|་|\u200c|\u200d|\ufe0f|\ufe0e|\u20e3|"+
+	"みんな|рф|中国|xn--p1ai|日|本|test|.example|です|。|、|「|」|한|국|é|e\u0301|ñ|İ|ß|я|ш|_|-|–|·|・|〜|゛|\u05f4|་|\u200c|\u200d|\ufe0f|\ufe0e|\u20e3|"+
 	"\u200f|\u2066|\u2069|\u00a0|\u3000| |\n|\t|＃|＠|＄|a|b|Z|1|9|23|٣|(|)|((|))|[|]|{|}|'|\"|“|”|…|!|?|?a=b|&|&amp;|%|*|+|,|;|=|~|<|>|\\|^|`|"+
 	"rt|RT|RT:|user|name_1|list-name|/list|AAPL|BRK.B|TSLA|ABCDEFG|😀|✌️|👨‍👩‍👧|🇩🇪|〃|々|ー|\ufeff|\ufffd|²|Ⅷ|\U00020021|\U00016f04|verm\u00f6gensberatung|"+
 	"aaaaaaaaaaaaaaaaaaaa|"+strings.Repeat("x", 64), "|")

@@ -44,7 +44,7 @@ func TestTopLevelNames(t *testing.T) {
 		if _, icann := publicsuffix.PublicSuffix("a." + name); !icann {
 			t.Errorf("%q is no top-level name any more: choose another for this test", name)
 		}
-		if s := "a." + name; tld(s, 2) != len(s) {
+		if s := "a." + name; tld(s, 2, false) != len(s) {
 			t.Errorf("%q is missing", name)
 		}
 	}

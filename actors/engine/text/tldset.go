@@ -65,10 +65,17 @@ var otherTLDs = func() map[rune][]string {
 	return set
 }()
 
+// isReserved: a name that RFC 2606 keeps for examples and tests. After a scheme
+// it is meant as an address by whoever writes it, and products are tried with
+// such; without one "main.test" is a file.
+func isReserved(word string) bool {
+	return len(word) == 7 && strings.EqualFold(word, "example") || len(word) == 4 && strings.EqualFold(word, "test")
+}
+
 // tld is where the top-level name at s[i:] ends; -1 where there is none. A name
 // in ASCII is whole; one in other letters may have others after it, since such
 // text has no spaces: "みんなです".
-func tld(s string, i int) int {
+func tld(s string, i int, scheme bool) int {
 	if len(s)-i > 4 && strings.EqualFold(s[i:i+4], "xn--") {
 		end := i + 4
 		for end < len(s) && (bytesOf[s[end]] == byteWord || s[end] == '-') {
@@ -90,10 +97,10 @@ func tld(s string, i int) int {
 	if end == i || !endsTLD(s, end) {
 		return -1
 	}
-	if !isTLD(s[i:end]) {
-		return -1
+	if isTLD(s[i:end]) || scheme && isReserved(s[i:end]) {
+		return end
 	}
-	return end
+	return -1
 }
 
 func otherTLD(s string, i int) int {

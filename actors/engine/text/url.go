@@ -31,7 +31,7 @@ func (b *Buffer) address(s string, from, host int) {
 	if from < b.seen.urls || !b.opensURL(s, from) {
 		return
 	}
-	stop, _ := domain(s, host)
+	stop, _ := domain(s, host, true)
 	if stop < 0 {
 		return
 	}

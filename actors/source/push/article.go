@@ -54,9 +54,9 @@ func articleField(d *jx.Decoder, a *messages.Article, key []byte) (err error) {
 	case "title":
 		a.Title, err = headline(d, "title", 1000)
 	case "description":
-		a.Description, err = text(d, "description", 10_000)
+		a.Description, err = prose(d, "description", 10_000)
 	case "content":
-		a.Content, err = text(d, "content", 100_000)
+		a.Content, err = prose(d, "content", 100_000)
 	case "published_at":
 		a.PublishedMs, err = instant(d, "published_at")
 	case "source":
@@ -126,11 +126,21 @@ func rareField(d *jx.Decoder, a *messages.Article, key string) (err error) {
 
 // headline is one line, whatever it was pushed as.
 func headline(d *jx.Decoder, field string, most int) (string, error) {
-	s, err := text(d, field, most)
+	s, err := prose(d, field, most)
 	return strings.Join(strings.Fields(s), " "), err
 }
 
-func ticker(s string) string { return strings.ToUpper(strings.TrimLeft(s, "$")) }
+func ticker(s string) string { return upper(strings.TrimLeft(s, "$＄")) }
+
+// upper leaves letters beyond ASCII: the capital of a dotless i is an I.
+func upper(s string) string {
+	return strings.Map(func(r rune) rune {
+		if 'a' <= r && r <= 'z' {
+			return r - 'a' + 'A'
+		}
+		return r
+	}, s)
+}
 
 // rate keeps the digits as they were sent: a rate's trailing zeros say how
 // exact it is.

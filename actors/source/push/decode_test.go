@@ -198,7 +198,6 @@ func TestArticleRefusals(t *testing.T) {
 		{articleJSON(`,"entities":[9007199254740992]`), "entities: 9007199254740992 is not below 2^53"},
 		{articleJSON(`,"content":"` + strings.Repeat("字", 90_000) + `"`), "content: the article has 270"},
 		{articleJSON(`,"title":"` + strings.Repeat("x", 1001) + `"`), "title: 1001 characters, at most 1000"},
-		{articleJSON(`,"author":"a\u0000b"`), "author: control character at 1"},
 	} {
 		if _, err := push.ParseArticle([]byte(c.body)); err == nil || !strings.HasPrefix(err.Error(), c.want) {
 			t.Errorf("got %v, want %q", err, c.want)

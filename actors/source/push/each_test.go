@@ -25,7 +25,7 @@ func TestEachPost(t *testing.T) {
 		"array":   {"[" + one("1") + ",\n" + one("2") + "]", []string{"1: 1 [a]", "2: 2 [a]"}},
 		"object":  {strings.ReplaceAll(one("1"), ",", ",\n"), []string{"1: 1 [a]"}},
 		"nothing": {" \n", nil},
-		"no JSON": {"id,text\n1,hello\n", []string{"1: want an object, got something else", "2: want an object, got a number"}},
+		"no JSON": {"id,text\n1,hello\n", []string{`1: not JSON: "id" at character 1`, `2: not JSON: "," at character 2, after the end of the value: one line holds one`}},
 	} {
 		var got []string
 		err := push.EachPost(strings.NewReader(c.body), func(line int, p *messages.Post, wrong error) error {

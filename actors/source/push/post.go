@@ -46,8 +46,8 @@ func (d *decoder) post(data []byte) (*messages.Post, error) {
 		return nil, wrong("author.username", "missing")
 	}
 	p.CreatedMs = createdMs(p.GetId(), p.GetCreatedMs())
-	derive(p)
-	if len(data) > maxEvent/2 { // what is derived is at most the text once more
+	d.derive(p)
+	if len(data) > maxEvent/4 { // what is derived is less than the text once more, an address at most three times its length
 		if n := proto.Size(p); n > maxEvent {
 			return nil, wrong("text", "the post has %d bytes, at most %d fit", n, maxEvent)
 		}
@@ -60,7 +60,7 @@ func postField(d *jx.Decoder, p *messages.Post, key []byte) (err error) {
 	case "id":
 		p.Id, err = id(d, "id", maxID)
 	case "text":
-		p.Text, err = text(d, "text", maxText)
+		p.Text, err = escaped(d, "text", maxText)
 	case "created_at":
 		p.CreatedMs, err = instant(d, "created_at")
 	case "lang":
@@ -108,7 +108,7 @@ func author(d *jx.Decoder) (*messages.Author, error) {
 		case "username":
 			a.Username, err = username(d, "author.username")
 		case "name":
-			a.Name, err = label(d, "author.name", maxName)
+			a.Name, err = escapedLabel(d, "author.name", maxName)
 		case "verified":
 			a.Verified, err = boolean(d, "author.verified")
 		case "followers_count":
@@ -120,9 +120,9 @@ func author(d *jx.Decoder) (*messages.Author, error) {
 		case "listed_count":
 			a.ListedCount, err = count(d, "author.listed_count")
 		case "description":
-			a.Description, err = text(d, "author.description", 2000)
+			a.Description, err = escaped(d, "author.description", 2000)
 		case "location":
-			a.Location, err = label(d, "author.location", maxName)
+			a.Location, err = escapedLabel(d, "author.location", maxName)
 		default:
 			err = d.Skip()
 		}
@@ -138,7 +138,7 @@ func author(d *jx.Decoder) (*messages.Author, error) {
 // have dots and whole domains in theirs.
 func username(d *jx.Decoder, field string) (string, error) {
 	s, err := id(d, field, 256)
-	return strings.TrimLeft(s, "@"), err
+	return strings.TrimLeft(s, "@＠"), err
 }
 
 func reference(d *jx.Decoder, field string) (*messages.PostRef, error) {
@@ -150,7 +150,7 @@ func reference(d *jx.Decoder, field string) (*messages.PostRef, error) {
 		case "username":
 			r.Username, err = username(d, field+".username")
 		case "text":
-			r.Text, err = text(d, field+".text", maxText)
+			r.Text, err = escaped(d, field+".text", maxText)
 		case "author_id":
 			r.AuthorId, err = id(d, field+".author_id", maxID)
 		default:
@@ -179,13 +179,13 @@ func links(d *jx.Decoder) ([]*messages.Link, error) {
 		ok, err := sub(d, "urls", func(d *jx.Decoder, key []byte) (err error) {
 			switch string(key) {
 			case "url":
-				l.Url, err = link(d, "urls.url")
+				l.Url, err = writtenLink(d, "urls.url")
 			case "expanded_url":
-				l.ExpandedUrl, err = link(d, "urls.expanded_url")
+				l.ExpandedUrl, err = writtenLink(d, "urls.expanded_url")
 			case "title":
-				l.Title, err = text(d, "urls.title", 1000)
+				l.Title, err = escaped(d, "urls.title", 1000)
 			case "description":
-				l.Description, err = text(d, "urls.description", 5000)
+				l.Description, err = escaped(d, "urls.description", 5000)
 			default:
 				err = d.Skip()
 			}
@@ -234,10 +234,10 @@ func place(d *jx.Decoder) (*messages.Place, error) {
 		case "id":
 			p.Id, err = id(d, "place.id", maxID)
 		case "name":
-			p.Name, err = label(d, "place.name", maxName)
+			p.Name, err = escapedLabel(d, "place.name", maxName)
 		case "country_code":
 			p.CountryCode, err = label(d, "place.country_code", 2)
-			p.CountryCode = strings.ToUpper(p.CountryCode)
+			p.CountryCode = upper(p.CountryCode)
 		case "bbox":
 			p.Bbox, err = box(d)
 		default:

@@ -79,6 +79,12 @@ func (s *splitter) detect() error {
 			return err
 		}
 	}
+	for len(s.buf)-s.pos < 2 && s.more() {
+	}
+	if what := otherForm(s.buf[s.pos:]); what != "" {
+		s.form, s.done = lines, true
+		return bad("%s", what)
+	}
 	switch s.buf[s.pos] {
 	case '[':
 		s.form, s.pos = array, s.pos+1
@@ -112,6 +118,18 @@ func (s *splitter) detect() error {
 	}
 	s.form = objects
 	return nil
+}
+
+// otherForm says of a body that is no text of ours what it is, and what to do.
+func otherForm(b []byte) string {
+	switch {
+	case bytes.HasPrefix(b, []byte{0x1f, 0x8b}):
+		return "the body is gzip: send it with Content-Encoding: gzip"
+	case bytes.HasPrefix(b, []byte{0xff, 0xfe}), bytes.HasPrefix(b, []byte{0xfe, 0xff}),
+		bytes.HasPrefix(b, []byte{'{', 0}), bytes.HasPrefix(b, []byte{0, '{'}), bytes.HasPrefix(b, []byte{'[', 0}), bytes.HasPrefix(b, []byte{0, '['}):
+		return "the body is UTF-16: send UTF-8"
+	}
+	return ""
 }
 
 func (s *splitter) nextLine() ([]byte, int, error) {

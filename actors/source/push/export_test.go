@@ -1,0 +1,4 @@
+package push
+
+// Whole is for tests.
+var Whole = whole
