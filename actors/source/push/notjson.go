@@ -34,6 +34,9 @@ func notJSON(data []byte) error {
 	if err := json.Unmarshal(data, &all); !errors.As(err, &syntax) {
 		return nil
 	}
+	if strings.Contains(syntax.Error(), "depth") {
+		return errors.New("nested too deep")
+	}
 	at := int(syntax.Offset) - 1
 	if at < 0 || at >= len(data) || strings.Contains(syntax.Error(), "unexpected end") {
 		return errors.New("not JSON: ends inside a value")
