@@ -1,7 +1,10 @@
 package testkit
 
 import (
+	"cmp"
 	"container/heap"
+	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -74,6 +77,21 @@ func (c *Clock) Timers() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return len(c.timers)
+}
+
+// Pending are those timers, the next one first: what they send, to whom, and
+// in how long.
+func (c *Clock) Pending() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	left := slices.SortedFunc(slices.Values(c.timers), func(a, b *timer) int {
+		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.number, b.number))
+	})
+	list := make([]string, len(left))
+	for i, t := range left {
+		list[i] = fmt.Sprintf("%T to %s in %v", t.message, t.to.GetId(), t.at-c.now)
+	}
+	return list
 }
 
 // Next is how long it is until the next timer; false when there is none.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -180,6 +181,22 @@ func (k *Kit) Await(what string, done func() bool) {
 			k.TB.Fatalf("testkit: waited ten seconds in vain for %s", what)
 		}
 	}
+}
+
+// Actors are the ids of all actors that there are, sorted, probes too.
+func (k *Kit) Actors() []string {
+	k.TB.Helper()
+	k.Settle()
+	var ids []string
+	for _, part := range k.System.ProcessRegistry.LocalPIDs.LocalPIDs {
+		for id, process := range part.Items() {
+			if _, ok := process.(*actor.ActorProcess); ok {
+				ids = append(ids, id)
+			}
+		}
+	}
+	slices.Sort(ids)
+	return ids
 }
 
 // Panics returns what actors have panicked with since it was last asked, and

@@ -116,7 +116,7 @@ func (k *key) credit(ctx actor.Context) {
 	}
 	if !k.ledger.ticking && !(k.purse.Clear() && k.ledger.operation == nil) {
 		k.ledger.ticking = true
-		k.cfg.Clock.After(time.Second, ctx.Self(), &secondTime{k})
+		k.timers.Set(secondTime{}, time.Second, ctx.Self(), &secondTime{k})
 	}
 }
 
@@ -152,7 +152,7 @@ func (k *key) credited(ctx actor.Context, c *credited) {
 	case c.err != nil:
 		wait := k.ledger.backoff.Failed()
 		k.log.Warn("an operation on the key's credits failed; it is done again", "operation", o.ID, "in", wait, "error", c.err)
-		k.cfg.Clock.After(wait, ctx.Self(), &creditAgain{k, o})
+		k.timers.Set(creditAgain{}, wait, ctx.Self(), &creditAgain{k, o})
 		return
 	case o.Settle != nil:
 		k.purse.Settled(o)

@@ -107,20 +107,21 @@ type journal struct {
 	cfg   Config
 	queue queue
 
-	parts   []part    // of the frame in flight
-	sizes   []uint32  // of its events; nil where an instance before this one made it
-	since   time.Time // when it was made
+	parts   []part         // of the frame in flight
+	sizes   []uint32       // of its events; nil where an instance before this one made it
+	since   actors.Instant // when it was made
 	retry   time.Duration
 	busy    bool             // a worker has the frame in flight
 	slow    map[string]lease // routers that are behind, by address and id: nothing new is taken while there are any
 	wanting bool             // a retry timer runs
+	timers  actors.Timers
 }
 
 // Props describes one journal.
 func Props(cfg Config) *actor.Props {
 	cfg = cfg.withDefaults()
 	return cfg.Props("journal", func() actor.Actor {
-		return &journal{cfg: cfg, queue: queue{maxEvents: cfg.MaxEvents, maxBytes: cfg.MaxBytes}, slow: map[string]lease{}}
+		return &journal{cfg: cfg, queue: queue{maxEvents: cfg.MaxEvents, maxBytes: cfg.MaxBytes}, slow: map[string]lease{}, timers: actors.NewTimers(cfg.Clock)}
 	}, actor.NewOneForOneStrategy(0, 0, actor.DefaultDecider))
 }
 
@@ -138,6 +139,8 @@ func (j *journal) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *actor.Started:
 		j.started(ctx)
+	case *actor.Stopping, *actor.Restarting:
+		j.timers.Stop()
 	case *messages.Offer:
 		j.offered(ctx, m)
 	case *appended:
@@ -198,7 +201,7 @@ func (j *journal) fill(ctx actor.Context) {
 		j.cfg.State.inFlight = &messages.Frame{
 			Node: j.cfg.Node, Incarnation: j.cfg.Incarnation, Number: j.cfg.State.number, Events: events,
 		}
-		j.since, j.retry = j.cfg.Clock.Now(), retryFirst
+		j.since, j.retry = j.cfg.Clock.Elapsed(), retryFirst
 		j.write(ctx)
 	}
 }
@@ -228,7 +231,7 @@ func (j *journal) appended(ctx actor.Context, m *appended) {
 		j.failed(ctx, m.err)
 		return
 	}
-	now := j.cfg.Clock.Now()
+	now := j.cfg.Clock.Elapsed()
 	j.busy = false
 	j.cfg.State.inFlight = nil
 	for i, e := range frame.GetEvents() {
@@ -239,7 +242,7 @@ func (j *journal) appended(ctx actor.Context, m *appended) {
 		ctx.Send(router, shown)
 	}
 	duplicates := j.settle(ctx, m.sequence)
-	j.cfg.Observe(Observation{Events: len(frame.GetEvents()), Duplicates: duplicates, Took: now.Sub(j.since)})
+	j.cfg.Observe(Observation{Events: len(frame.GetEvents()), Duplicates: duplicates, Took: now - j.since})
 	j.fill(ctx)
 }
 
@@ -299,7 +302,7 @@ func (j *journal) later(ctx actor.Context) {
 	if j.retry == 0 {
 		j.retry = retryFirst
 	}
-	j.cfg.Clock.After(j.retry, ctx.Self(), &retryNow{})
+	j.timers.Set(retryNow{}, j.retry, ctx.Self(), &retryNow{})
 	j.retry = min(2*j.retry, retryMost)
 }
 

@@ -44,6 +44,7 @@ type monitor struct {
 	cfg     Config
 	id      string
 	figures *messages.Figures
+	timers  actors.Timers
 	learnt  map[string]string // username -> id, not told yet; at most one for each of 100 usernames
 }
 
@@ -53,7 +54,7 @@ func Props(cfg Config, id string, figures *messages.Figures) *actor.Props {
 	return cfg.Props("monitor", func() actor.Actor {
 		own := &messages.Figures{}
 		proto.Merge(own, figures)
-		return &monitor{cfg: cfg, id: id, figures: own, learnt: map[string]string{}}
+		return &monitor{cfg: cfg, id: id, figures: own, learnt: map[string]string{}, timers: actors.NewTimers(cfg.Clock)}
 	}, nil)
 }
 
@@ -70,6 +71,8 @@ func (m *monitor) Receive(ctx actor.Context) {
 		ctx.Respond(&messages.MonitorStands{Monitor: msg.GetMonitor(), Figures: m.snapshot()})
 	case *learnTime:
 		m.tell(ctx)
+	case *actor.Stopping, *actor.Restarting:
+		m.timers.Stop()
 	case *messages.Retire:
 		m.tell(ctx)
 		ctx.Request(ctx.Sender(), &messages.Retired{Id: m.id, Figures: m.snapshot()})
@@ -104,7 +107,7 @@ func (m *monitor) learn(ctx actor.Context, stands *messages.Monitor, author *mes
 		return
 	}
 	if len(m.learnt) == 0 {
-		m.cfg.Clock.After(m.cfg.LearnAfter, ctx.Self(), &learnTime{})
+		m.timers.Set(learnTime{}, m.cfg.LearnAfter, ctx.Self(), &learnTime{})
 	}
 	m.learnt[username] = author.GetId()
 }

@@ -130,7 +130,7 @@ func (r *router) awaitHole(ctx actor.Context) {
 		return
 	}
 	r.waiting = true
-	r.cfg.Clock.After(r.cfg.HoleWait, ctx.Self(), &holeOver{r.buffer.upTo})
+	r.timers.Set(holeOver{}, r.cfg.HoleWait, ctx.Self(), &holeOver{r.buffer.upTo})
 }
 
 func (r *router) holeOver(ctx actor.Context, m *holeOver) {
@@ -145,7 +145,7 @@ func (r *router) holeOver(ctx actor.Context, m *holeOver) {
 }
 
 func (r *router) tail(ctx actor.Context) {
-	r.cfg.Clock.After(r.cfg.TailEvery, ctx.Self(), &tailTime{})
+	r.timers.Set(tailTime{}, r.cfg.TailEvery, ctx.Self(), &tailTime{})
 	r.read(ctx)
 	r.keepPace(ctx)
 	r.cfg.Lagging(r.pace.lag(r.state.next, r.cfg.Clock.Elapsed()))

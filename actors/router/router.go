@@ -110,6 +110,7 @@ type router struct {
 	dispatch dispatch
 	buffer   buffer
 	pace     pace
+	timers   actors.Timers
 	seen     Observation // of the frame being handled
 	waiting  bool        // a hole's timer runs
 	reading  bool        // a worker reads the log
@@ -124,7 +125,7 @@ type router struct {
 func Props(cfg Config) *actor.Props {
 	cfg = cfg.withDefaults()
 	return cfg.Props("router", func() actor.Actor {
-		return &router{cfg: cfg, state: cfg.State}
+		return &router{cfg: cfg, state: cfg.State, timers: actors.NewTimers(cfg.Clock)}
 	}, actor.NewOneForOneStrategy(0, 0, actor.DefaultDecider))
 }
 
@@ -151,6 +152,8 @@ func (r *router) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *actor.Started:
 		r.started(ctx)
+	case *actor.Stopping, *actor.Restarting:
+		r.timers.Stop()
 	case *messages.FrameAppended:
 		r.appended(ctx, m)
 	case *holeOver:

@@ -38,6 +38,7 @@ type intake struct {
 	sent    map[uint64]*ask // at the journal, by the id they carry there
 	order   []uint64        // of sent, oldest first; the answered ones are skipped
 	sweeps  bool            // the sweep's timer runs
+	timers  actors.Timers
 	lane    appender
 	current []*ask // in the lane
 	waiting []*ask // for the lane, in order of arrival
@@ -49,7 +50,7 @@ type ask struct {
 	id     uint64
 	events []*messages.Event
 	bytes  int
-	expire time.Time // of those sent to the journal
+	expire actors.Instant // of those sent to the journal
 }
 
 // sweep looks for offers that the journal never answered.
@@ -71,7 +72,7 @@ func PushProps(cfg Config) *actor.Props {
 }
 
 func newIntake(cfg Config) *intake {
-	i := &intake{cfg: cfg, ids: newIDs(cfg.Rand), sent: make(map[uint64]*ask)}
+	i := &intake{cfg: cfg, ids: newIDs(cfg.Rand), sent: make(map[uint64]*ask), timers: actors.NewTimers(cfg.Clock)}
 	i.lane = appender{cfg: &i.cfg, ids: i.ids, dated: true, aliases: true, done: i.laneDone}
 	return i
 }
@@ -113,7 +114,7 @@ func (i *intake) offered(ctx actor.Context, m *messages.Offer) {
 		a.bytes = int(bytesOf(a.events))
 	}
 	n := len(a.events)
-	now := i.cfg.Clock.Now()
+	now := i.cfg.Clock.Elapsed()
 	switch {
 	case n == 0:
 		i.respond(ctx, a, &messages.Appended{Id: a.id})
@@ -134,13 +135,13 @@ func (i *intake) offered(ctx actor.Context, m *messages.Offer) {
 		}
 	}
 	id := i.ids.next()
-	a.expire = now.Add(i.cfg.OfferTimeout)
+	a.expire = now + i.cfg.OfferTimeout
 	i.sent[id] = a
 	i.order = append(i.order, id)
 	ctx.Request(i.cfg.Journal, &messages.Offer{Id: id, Events: a.events, Bytes: uint64(a.bytes)})
 	if !i.sweeps {
 		i.sweeps = true
-		i.cfg.Clock.After(i.cfg.OfferTimeout, ctx.Self(), &sweep{})
+		i.timers.Set(sweep{}, i.cfg.OfferTimeout, ctx.Self(), &sweep{})
 	}
 }
 
@@ -172,15 +173,15 @@ func (i *intake) appended(ctx actor.Context, a *ask, m *messages.Appended) {
 // again, the log knows it.
 func (i *intake) sweep(ctx actor.Context) {
 	i.sweeps = false
-	now := i.cfg.Clock.Now()
-	for len(i.order) > 0 && !i.sent[i.order[0]].expire.After(now) {
+	now := i.cfg.Clock.Elapsed()
+	for len(i.order) > 0 && i.sent[i.order[0]].expire <= now {
 		a := i.answered(i.order[0])
 		i.failed(&messages.OfferRefused{Detail: noAnswer})
 		i.refuse(ctx, a, messages.RefuseReason_REFUSE_STOPPING, refuseTable, noAnswer)
 	}
 	if len(i.order) > 0 {
 		i.sweeps = true
-		i.cfg.Clock.After(i.sent[i.order[0]].expire.Sub(now), ctx.Self(), &sweep{})
+		i.timers.Set(sweep{}, i.sent[i.order[0]].expire-now, ctx.Self(), &sweep{})
 	}
 }
 
@@ -282,6 +283,7 @@ func (i *intake) respond(ctx actor.Context, a *ask, m *messages.Appended) {
 // stop tells everybody who waits, so that they need not wait in vain.
 func (i *intake) stop(ctx actor.Context) {
 	i.lane.stop()
+	i.timers.Stop()
 	asks := append(append([]*ask(nil), i.current...), i.waiting...)
 	for _, id := range i.order {
 		if a := i.sent[id]; a != nil {

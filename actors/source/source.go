@@ -183,9 +183,9 @@ func (s *source) due(ctx actor.Context) {
 func (s *source) poll(ctx actor.Context) {
 	step, adapter, mark, clock := s.begun(), s.cfg.Adapter, s.mark, s.cfg.Clock
 	if !s.cfg.Polls.Do(ctx.Self(), s.cfg.PollTimeout, func(c context.Context) any {
-		began := clock.Now()
+		began := clock.Elapsed()
 		drafts, next, after, err := adapter.Poll(c, mark)
-		return &polled{step: step, drafts: drafts, next: next, after: after, took: clock.Now().Sub(began), err: err}
+		return &polled{step: step, drafts: drafts, next: next, after: after, took: clock.Elapsed() - began, err: err}
 	}) {
 		s.later(ctx, jitter(s.cfg.Rand, poolRetry))
 		return

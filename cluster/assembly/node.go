@@ -14,6 +14,7 @@ import (
 	"github.com/birdwire/birdwire/actors/router"
 	"github.com/birdwire/birdwire/actors/router/index"
 	"github.com/birdwire/birdwire/actors/shard"
+	"github.com/birdwire/birdwire/messages"
 )
 
 // The ids of a node's actors. A shard's ends with its number, a connection's
@@ -64,6 +65,7 @@ func Load(ctx context.Context, ports Ports) (*State, error) {
 // every monitor and rule is live: what is accepted from then on is matched by
 // all of them.
 func Start(ports Ports, cfg Config, state *State, active func()) (*Node, error) {
+	ports.Observe = ports.Observe.withDefaults()
 	n := &Node{ports: ports, cfg: cfg, log: Log{ports.Store.Journal()}}
 	for number := range n.shards {
 		n.shards[number] = n.pid(fmt.Sprint(shardPrefix, number))
@@ -79,14 +81,17 @@ func Start(ports Ports, cfg Config, state *State, active func()) (*Node, error) 
 	}
 	s.specs = append(s.specs, n.logActors(state.router)...)
 	s.specs = append(s.specs,
-		spec{"desk", groupQuestions, vital, n.deskProps()},
-		spec{"upstreams", groupUpstreams, lasting, n.upstreamsProps()})
+		spec{name: "desk", group: groupQuestions, care: vital, props: n.deskProps()},
+		spec{name: "upstreams", group: groupUpstreams, care: lasting, props: n.upstreamsProps()})
 	cfgShard := n.shardConfig(state.stored)
 	for number := range n.shards {
 		if _, queries := state.stored[number]; queries {
 			s.awaited[number] = true
 		}
-		s.specs = append(s.specs, spec{fmt.Sprint("shard/", number), groupShards, lasting, shard.Props(cfgShard, number)})
+		s.specs = append(s.specs, spec{
+			name: fmt.Sprint("shard/", number), group: groupShards, care: lasting, props: shard.Props(cfgShard, number),
+			farewell: &messages.Deactivate{Shard: uint32(number)},
+		})
 	}
 	props := ports.Props("node", func() actor.Actor { return s }, nil).Configure(actor.WithGuardian(stopOnFailure))
 	if _, err := ports.System.Root.SpawnNamed(props, supervisorID); err != nil {
@@ -140,9 +145,9 @@ func (n *Node) logActors(state *router.State) []spec {
 	semanticCfg.Logger = p.Logger.With("actor", "router-semantic")
 	routers := []*actor.PID{n.pid(routerID), n.pid(semanticID)}
 	return []spec{
-		{"router", groupRouters, vital, router.Props(routerCfg)},
-		{"router-semantic", groupRouters, vital, router.Props(semanticCfg)},
-		{"journal", groupJournal, vital, journal.Props(journal.Config{
+		{name: "router", group: groupRouters, care: vital, props: router.Props(routerCfg)},
+		{name: "router-semantic", group: groupRouters, care: vital, props: router.Props(semanticCfg)},
+		{name: "journal", group: groupJournal, care: vital, props: journal.Props(journal.Config{
 			Node: p.Node, Incarnation: p.Incarnation, Log: n.log, State: journalState,
 			Clock: p.Clock, Worker: p.Work.Append, Props: p.Props,
 			Routers: func() []*actor.PID { return routers },

@@ -65,7 +65,7 @@ func (w Work) readFor(keyID string) actors.Worker {
 }
 
 // Observe is told what happens, for metrics. None of them may block; all are
-// called from many goroutines.
+// called from many goroutines. nil: nobody wants to know.
 type Observe struct {
 	Journal  func(journal.Observation)
 	Router   func(router.Observation)
@@ -74,6 +74,25 @@ type Observe struct {
 	Keys     func(event string) // keys and shards: restarts, stops, what could not be read
 	// How far each router is behind, several times a second; may be nil.
 	RouterLag, SemanticLag func(lag time.Duration)
+}
+
+func (o Observe) withDefaults() Observe {
+	if o.Journal == nil {
+		o.Journal = func(journal.Observation) {}
+	}
+	if o.Router == nil {
+		o.Router = func(router.Observation) {}
+	}
+	if o.Semantic == nil {
+		o.Semantic = func(router.Observation) {}
+	}
+	if o.Source == nil {
+		o.Source = func(source.Observation) {}
+	}
+	if o.Keys == nil {
+		o.Keys = func(string) {}
+	}
+	return o
 }
 
 // Config is what an operator decides of a node's actors. Zero values are

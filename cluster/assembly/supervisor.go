@@ -8,8 +8,10 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/birdwire/birdwire/actors"
+	"github.com/birdwire/birdwire/messages"
 )
 
 // care is what a failure of an actor means to its node.
@@ -31,6 +33,9 @@ type spec struct {
 	group group
 	care  care
 	props *actor.Props
+	// farewell asks the actor to give up what it owns before it is stopped; it
+	// answers messages.Deactivated. nil: it is stopped at once.
+	farewell proto.Message
 }
 
 // group is when an actor is stopped: one group after the other, in this order,
@@ -127,6 +132,10 @@ func (s *supervisor) Receive(ctx actor.Context) {
 		s.terminated(ctx, m.Who)
 	case *stop:
 		s.stop(ctx, m)
+	case *messages.Deactivated:
+		if c := s.children[fmt.Sprint(shardPrefix, m.GetShard())]; c != nil && s.stopping != nil {
+			ctx.Stop(c.pid)
+		}
 	case *groupLate:
 		s.groupLate(ctx, m)
 	case *actor.Stopped:
@@ -176,7 +185,11 @@ func (s *supervisor) watch(ctx actor.Context, m *watch) {
 // HandleFailure restarts the one actor that failed, or stops it.
 func (s *supervisor) HandleFailure(system *actor.ActorSystem, supervisor actor.Supervisor, pid *actor.PID, _ *actor.RestartStatistics, reason, _ any) {
 	c := s.children[pid.GetId()]
-	if c == nil || !c.budget.Apply(s.clock.Elapsed(), system, supervisor, pid, reason) {
+	if c == nil || s.stopping != nil {
+		supervisor.StopChildren(pid)
+		return
+	}
+	if !c.budget.Apply(s.clock.Elapsed(), system, supervisor, pid, reason) {
 		return
 	}
 	if c.care == vital {
@@ -221,7 +234,11 @@ func (s *supervisor) stopGroup(ctx actor.Context) {
 		s.cancel = s.clock.After(groupTime, ctx.Self(), &groupLate{s.group})
 	}
 	for _, id := range slices.Sorted(maps.Keys(s.children)) {
-		if c := s.children[id]; c.group == s.group {
+		switch c := s.children[id]; {
+		case c.group != s.group:
+		case c.farewell != nil:
+			ctx.Request(c.pid, c.farewell)
+		default:
 			ctx.Stop(c.pid)
 		}
 	}
@@ -249,7 +266,9 @@ func (s *supervisor) goOn(ctx actor.Context) {
 	}
 }
 
-// groupLate gives up on what does not end: the process goes on ending.
+// groupLate gives up on what does not end: the process goes on ending. An actor
+// that could not give up what it owns is stopped as if its process had died,
+// which its next owner takes.
 func (s *supervisor) groupLate(ctx actor.Context, m *groupLate) {
 	if s.group != m.group {
 		return
@@ -257,6 +276,7 @@ func (s *supervisor) groupLate(ctx actor.Context, m *groupLate) {
 	for _, id := range slices.Sorted(maps.Keys(s.children)) {
 		if c := s.children[id]; c.group == s.group {
 			s.late = append(s.late, id)
+			ctx.Stop(c.pid)
 		}
 	}
 	s.goOn(ctx)
