@@ -64,6 +64,25 @@ var familyOfPrefix = map[string]family{
 	"itunes": familyITunes, "cb": familyBank, "rdf": familyRDF, "xhtml": familyXHTML, "html": familyXHTML,
 }
 
+// vocabulary is what is read of the families whose prefixes everybody knows.
+var vocabulary = func() map[family]map[string]bool {
+	all := map[family]map[string]bool{}
+	for f, names := range map[family]string{
+		familyDC:      "title description abstract date issued created available modified creator author subject language",
+		familyContent: "encoded",
+		familyMedia:   "title description thumbnail keywords credit player status content group",
+		familyITunes:  "title summary subtitle author image keywords",
+		familyBank: "speech statistics exchangerate news paper event person nameaswritten givenname surname role jobtitle affiliation institutionabbrev " +
+			"institution institutionname simpletitle occurrencedate venue location locationaswritten observation value basecurrency targetcurrency",
+	} {
+		all[f] = map[string]bool{}
+		for name := range strings.FieldsSeq(names) {
+			all[f][name] = true
+		}
+	}
+	return all
+}()
+
 // familyOf knows a namespace; familyOther is what it has not heard of.
 func familyOf(space string) family {
 	space = normalSpace(space)

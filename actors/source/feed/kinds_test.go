@@ -202,6 +202,16 @@ func TestNamespaces(t *testing.T) {
 			}
 		}
 	}
+	// A prefix that everybody knows, with the namespace of something else.
+	for _, space := range []string{"http://purl.org/dc/elements/1.1/", "http://www.w3.org/2005/Atom", "http://search.yahoo.com/mrss/", "http://purl.org/rss/1.0/", "http://purl.org/rss/1.0/modules/slash/", "http://www.w3.org/1999/xhtml"} {
+		for _, root := range []string{`<rss version="2.0"`, `<rss version="2.0" xmlns="` + space + `"`} {
+			a := only(t, root+` xmlns:media="`+space+`" xmlns:dc="`+space+`" xmlns:content="`+space+`"><channel><title>T</title><item><title>t</title>`+
+				`<content:encoded>&lt;p&gt;words</content:encoded><dc:creator>Ada</dc:creator><dc:date>2026-03-04</dc:date><media:thumbnail url="https://a.example/1.jpg"/></item></channel></rss>`)
+			if a.GetContent() != "words" || a.GetAuthor() != "Ada" || a.GetPublishedMs() == 0 || a.GetImageUrl() == "" {
+				t.Errorf("%s: %v", space, a)
+			}
+		}
+	}
 	for _, space := range []string{"http://www.cbwiki.net/wiki/index.php/Specification_1.1", "https://www.cbwiki.net/wiki/index.php/Specification_1.2/", "http://cbwiki.net/wiki/index.php/specification_1.2", "http://unheard.example/cb"} {
 		a := only(t, `<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns="http://purl.org/rss/1.0/" xmlns:cb="`+space+`"><item><title>t</title><cb:speech><cb:person><cb:nameAsWritten>Ada</cb:nameAsWritten></cb:person></cb:speech></item></rdf:RDF>`)
 		if a.GetArticleType() != "speech" || a.GetSpeaker() != "Ada" {
@@ -520,7 +530,7 @@ func TestCutDocuments(t *testing.T) {
 		}
 	}
 	_, warning, err := feed.DraftsWarned([]byte(rssOf(one+`<item><title> </title><foo>x</foo></item>`)), "")
-	if err != nil || !strings.Contains(warning, "1 of its items have no title") {
+	if err != nil || !strings.Contains(warning, "of its items 1 show nothing") {
 		t.Errorf("an item that shows nothing: %q, %v", warning, err)
 	}
 }

@@ -60,7 +60,7 @@ func (d *document) warning() string {
 		all = append(all, "the document is so large that only its newest items were read")
 	}
 	if n := d.unreadable - d.blank; n > 0 {
-		all = append(all, fmt.Sprintf("%d of its items have no title, text, link or picture and were left out", n))
+		all = append(all, fmt.Sprintf("of its items %d show nothing (no title, text, link or picture) and were left out", n))
 	}
 	return strings.Join(all, "; ")
 }

@@ -71,7 +71,7 @@ func (s *scope) enter(t markup.Token) (*element, error) {
 	if prefix == "" && isFrame[name] {
 		s.owns()
 	}
-	e.family = s.family(prefix)
+	e.family = s.family(prefix, name)
 	e.opaque = isText(e)
 	s.open = append(s.open, opened{name: qualified, bindings: before, base: e.base})
 	s.count[qualified]++
@@ -153,14 +153,19 @@ func (s *scope) owns() {
 	}
 }
 
-// family is what an element of this prefix belongs to. Without a prefix it is
-// of the feed's own vocabulary, whatever namespace that claims to be, unless it
-// clearly is another's.
-func (s *scope) family(prefix string) family {
+// family is what an element of this prefix and name belongs to. Without a
+// prefix it is of the feed's own vocabulary, whatever namespace that claims to
+// be, unless it clearly is another's. A prefix that everybody uses for one
+// vocabulary means that, where it has the element: prefixes are typed by hand,
+// and namespaces are pasted.
+func (s *scope) family(prefix, name string) family {
 	space, bound := s.space(prefix)
 	if len(s.open) == 0 {
 		s.root = space
 		return familyCore
+	}
+	if usual := familyOfPrefix[prefix]; vocabulary[usual][name] {
+		return usual
 	}
 	if space == s.root && (bound || prefix == "") || prefix == "" && slices.Contains(s.own, space) {
 		return familyCore

@@ -103,7 +103,7 @@ func (b *branch) end(n, at int) {
 func (b *branch) endedBy(t markup.Token) int {
 	prefix, name, _ := splitName(t.Name)
 	if name == "item" || name == "entry" {
-		if f := b.r.family(prefix); f == familyCore || f == familyAtom || prefix == "" {
+		if f := b.r.family(prefix, name); f == familyCore || f == familyAtom || prefix == "" {
 			return len(b.parts)
 		}
 	}

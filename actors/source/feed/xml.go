@@ -129,7 +129,7 @@ func formatName(root *element, space string) string {
 // under reads an element below the root that is not in an item.
 func (r *xmlReader) under(t markup.Token) error {
 	prefix, name, _ := splitName(t.Name)
-	f := r.family(prefix)
+	f := r.family(prefix, name)
 	own := f == familyCore || f == familyAtom || prefix == "" && isFrame[name]
 	switch {
 	case own && (name == "item" || name == "entry"):
