@@ -10,6 +10,7 @@ import (
 
 	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/actors/engine/definition"
+	"github.com/birdwire/birdwire/actors/engine/text"
 	"github.com/birdwire/birdwire/messages"
 )
 
@@ -80,7 +81,7 @@ func set(m, change *messages.Monitor, field string) (why string) {
 func setUsernames(m *messages.Monitor, given []string) (why string) {
 	usernames := make([]string, 0, len(given))
 	for _, g := range given {
-		u := strings.ToLower(strings.TrimPrefix(strings.TrimSpace(g), "@"))
+		u := text.FoldName(strings.TrimPrefix(strings.TrimSpace(g), "@"))
 		if !validUsername(u) {
 			return fmt.Sprintf("%.80q is not a username: up to %d letters, digits, '_', '.' and '-'", g, MaxUsername)
 		}

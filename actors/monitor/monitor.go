@@ -20,6 +20,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/birdwire/birdwire/actors"
+	"github.com/birdwire/birdwire/actors/engine/text"
 	"github.com/birdwire/birdwire/messages"
 )
 
@@ -98,7 +99,7 @@ func (m *monitor) learn(ctx actor.Context, stands *messages.Monitor, author *mes
 	if !numeric(author.GetId()) {
 		return
 	}
-	username := strings.ToLower(strings.TrimPrefix(author.GetUsername(), "@"))
+	username := text.FoldName(strings.TrimPrefix(author.GetUsername(), "@"))
 	i := slices.Index(stands.GetUsernames(), username)
 	if i < 0 || i < len(stands.GetAuthorIds()) && stands.GetAuthorIds()[i] != "" {
 		return

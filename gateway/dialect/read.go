@@ -130,9 +130,30 @@ func Tickers(raw json.RawMessage, field string) ([]string, error) {
 		return nil, err
 	}
 	for i, s := range list {
-		list[i] = strings.ToUpper(strings.TrimLeft(s, "$"))
+		list[i] = UpperASCII(strings.TrimLeft(s, "$"))
 	}
 	return Tidy(list, field)
+}
+
+// UpperASCII leaves letters beyond ASCII: the capital of a dotless i is an I,
+// and another ticker.
+func UpperASCII(s string) string {
+	return strings.Map(func(r rune) rune {
+		if 'a' <= r && r <= 'z' {
+			return r - 'a' + 'A'
+		}
+		return r
+	}, s)
+}
+
+// LowerASCII likewise: usernames have no other capitals.
+func LowerASCII(s string) string {
+	return strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			return r - 'A' + 'a'
+		}
+		return r
+	}, s)
 }
 
 // Clip shortens a client's own word for use in an error text.

@@ -82,9 +82,25 @@ func (s selection) takes(d *messages.DeliveryLogged) bool {
 	if d.GetOrigin().GetKind() == messages.OriginKind_ORIGIN_RULE {
 		kind = "filter_rule"
 	}
-	return (s.author == "" || strings.EqualFold(d.GetEvent().GetPost().GetAuthor().GetUsername(), s.author)) &&
+	return (s.author == "" || sameName(d.GetEvent().GetPost().GetAuthor().GetUsername(), s.author)) &&
 		(s.status == "" || shownStatus(d.Status) == s.status) &&
 		(s.source == "" || kind == s.source)
+}
+
+// sameName compares usernames without the case of ASCII alone.
+func sameName(a, b string) bool {
+	lower := func(c byte) byte {
+		if 'A' <= c && c <= 'Z' {
+			return c | 0x20
+		}
+		return c
+	}
+	for i := range min(len(a), len(b)) {
+		if lower(a[i]) != lower(b[i]) {
+			return false
+		}
+	}
+	return len(a) == len(b)
 }
 
 func selected(p *gateway.Parameters) selection {

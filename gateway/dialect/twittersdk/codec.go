@@ -7,7 +7,6 @@ package twittersdk
 
 import (
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/birdwire/birdwire/gateway/dialect"
@@ -43,7 +42,7 @@ func (Codec) Event(b []byte, d *messages.Delivery, form dialect.Form) []byte {
 	b = append(b, `,"tweet_id":`...)
 	b = dialect.AppendString(b, post.GetId())
 	b = append(b, `,"author_username":`...)
-	b = dialect.AppendString(b, strings.ToLower(post.GetAuthor().GetUsername()))
+	b = dialect.AppendString(b, dialect.LowerASCII(post.GetAuthor().GetUsername()))
 	b = append(b, `,"tweet_published_at":`...)
 	b = dialect.AppendTime(b, detected-latency, isoTime)
 	b = append(b, `,"detected_at":`...)
