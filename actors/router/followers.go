@@ -25,7 +25,10 @@ func (r *router) join(ctx actor.Context, m *messages.Join) {
 		return
 	}
 	if sub == nil || m.GetJoin() != sub.join || m.GetJoin() == 0 {
-		pid := actor.NewPID(m.GetConnection().GetAddress(), m.GetConnection().GetId())
+		pid := ctx.Sender() // shared with its actor: one of our own for each would be 180 bytes
+		if ref := m.GetConnection(); pid == nil || pid.GetAddress() != ref.GetAddress() || pid.GetId() != ref.GetId() {
+			pid = actor.NewPID(ref.GetAddress(), ref.GetId())
+		}
 		if err := r.state.subscriptions.subscribe(r.state.index, m.GetConnectionId(), pid, m.GetQuery()); err != nil {
 			ctx.Respond(&messages.JoinRefused{Detail: err.Error(), Join: m.GetJoin()})
 			return
