@@ -24,7 +24,7 @@ func TestDigest(t *testing.T) {
 			if got := log.String(); got != strings.Join(append(want, ""), "\n") {
 				t.Errorf("the log holds\n%swant\n%s", got, strings.Join(want, "\n"))
 			}
-			log.b.Reset()
+			log.reset()
 		}
 		a := netip.MustParseAddr("192.0.2.1")
 		d.Note("refused", a, "why", "one")

@@ -42,6 +42,12 @@ func (j *journalLog) String() string {
 	return j.b.String()
 }
 
+func (j *journalLog) reset() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.b.Reset()
+}
+
 // serve starts a server as a node does and returns its address.
 func serve(t *testing.T, cfg Config, h http.Handler) string {
 	t.Helper()

@@ -193,6 +193,9 @@ func TestSlowClient(t *testing.T) {
 		frames++
 	}
 	_ = slow.Close() // at last
+	if n := strings.Count(s.notes.String(), `level=INFO msg="slow consumer closed"`); n != 1 {
+		t.Errorf("the log tells %d times of the slow client", n)
+	}
 	eventually(t, func() string {
 		connections, err := s.operator.Connections(within(t), k.ID, "")
 		if err != nil || len(connections) != 1 {

@@ -24,10 +24,12 @@ func (s *Server) owner(w http.ResponseWriter, r *http.Request, write bool) (keyI
 		return "", false
 	}
 	if len(key.Apis) > 0 && !slices.Contains(key.Apis, messages.Api_API_TWITTER) {
+		s.refused(r, "the API key is not for this API")
 		gateway.WriteError(w, http.StatusForbidden, "forbidden", "this API key is not for the twitter API")
 		return "", false
 	}
 	if !write && !slices.Contains(key.Scopes, gateway.ScopeRules) && !slices.Contains(key.Scopes, gateway.ScopeRead) {
+		s.refused(r, refusedWords[messages.Refusal_REFUSAL_SCOPE])
 		forbidden(w, gateway.ScopeRead)
 		return "", false
 	}
