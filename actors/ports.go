@@ -82,7 +82,7 @@ type Props func(kind string, produce actor.Producer, children actor.SupervisorSt
 type Records interface {
 	// Get: ErrNotFound where there is none.
 	Get(ctx context.Context, key string) (data []byte, revision uint64, err error)
-	// CAS writes where revision stands (0: there is none) and returns the new
+	// CAS writes where the revision is that of the record (0: there is none) and returns the new
 	// one; ErrConflict otherwise.
 	CAS(ctx context.Context, key string, data []byte, revision uint64) (uint64, error)
 	Delete(ctx context.Context, key string, revision uint64) error
@@ -100,7 +100,7 @@ type Record struct {
 var (
 	// ErrNotFound: there is no such record.
 	ErrNotFound = errors.New("not found")
-	// ErrConflict: another revision stands; read again.
+	// ErrConflict: it has another revision; read again.
 	ErrConflict = errors.New("revision conflict")
 	// ErrFull: the disk's reserve is reached; nothing was written.
 	ErrFull = errors.New("disk nearly full")

@@ -6,7 +6,7 @@ import (
 	"github.com/birdwire/birdwire/messages"
 )
 
-// Shards is how many shards the keys of a cluster are parted into. It stands in
+// Shards is how many shards the keys of a cluster are parted into. It is in
 // the names of records, so it never changes.
 const Shards = 1024
 

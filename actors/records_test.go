@@ -7,7 +7,7 @@ import (
 	"github.com/birdwire/birdwire/actors"
 )
 
-// The names of records must never change: what stands in stores would be lost.
+// The names of records must never change: what is in stores would be lost.
 func TestRecordNames(t *testing.T) {
 	const key = "key-abcdefghij"
 	for want, got := range map[string]string{

@@ -1119,7 +1119,7 @@ func (x *KeyIdle) GetAsked() uint64 {
 	return 0
 }
 
-// StopIfIdle asks back, behind all that the shard has handed on: KeyIdle
+// StopIfIdle asks back, after all that the shard has handed on: KeyIdle
 // again, or nothing when something came in between.
 type StopIfIdle struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1173,8 +1173,8 @@ func (x *StopIfIdle) GetNumber() uint64 {
 	return 0
 }
 
-// AskKey is a key's actor asking its shard how things stand, at every start.
-// Answer: KeyStands.
+// AskKey is a key's actor asking its shard under which term it starts, every time.
+// Answer: KeyOwned.
 type AskKey struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	KeyId         string                 `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
@@ -1219,30 +1219,29 @@ func (x *AskKey) GetKeyId() string {
 	return ""
 }
 
-type KeyStands struct {
+type KeyOwned struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	KeyId         string                 `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
-	Term          uint64                 `protobuf:"varint,2,opt,name=term,proto3" json:"term,omitempty"`   // of this start: greater than any before
-	Slots         []*Slot                `protobuf:"bytes,3,rep,name=slots,proto3" json:"slots,omitempty"`  // that the key's connections hold
-	Again         bool                   `protobuf:"varint,4,opt,name=again,proto3" json:"again,omitempty"` // the actor failed: the router may hold other queries than the records
+	Term          uint64                 `protobuf:"varint,2,opt,name=term,proto3" json:"term,omitempty"`  // of this start: greater than any before
+	Slots         []*Slot                `protobuf:"bytes,3,rep,name=slots,proto3" json:"slots,omitempty"` // that the key's connections hold
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *KeyStands) Reset() {
-	*x = KeyStands{}
+func (x *KeyOwned) Reset() {
+	*x = KeyOwned{}
 	mi := &file_messages_key_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *KeyStands) String() string {
+func (x *KeyOwned) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*KeyStands) ProtoMessage() {}
+func (*KeyOwned) ProtoMessage() {}
 
-func (x *KeyStands) ProtoReflect() protoreflect.Message {
+func (x *KeyOwned) ProtoReflect() protoreflect.Message {
 	mi := &file_messages_key_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -1254,37 +1253,30 @@ func (x *KeyStands) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use KeyStands.ProtoReflect.Descriptor instead.
-func (*KeyStands) Descriptor() ([]byte, []int) {
+// Deprecated: Use KeyOwned.ProtoReflect.Descriptor instead.
+func (*KeyOwned) Descriptor() ([]byte, []int) {
 	return file_messages_key_proto_rawDescGZIP(), []int{19}
 }
 
-func (x *KeyStands) GetKeyId() string {
+func (x *KeyOwned) GetKeyId() string {
 	if x != nil {
 		return x.KeyId
 	}
 	return ""
 }
 
-func (x *KeyStands) GetTerm() uint64 {
+func (x *KeyOwned) GetTerm() uint64 {
 	if x != nil {
 		return x.Term
 	}
 	return 0
 }
 
-func (x *KeyStands) GetSlots() []*Slot {
+func (x *KeyOwned) GetSlots() []*Slot {
 	if x != nil {
 		return x.Slots
 	}
 	return nil
-}
-
-func (x *KeyStands) GetAgain() bool {
-	if x != nil {
-		return x.Again
-	}
-	return false
 }
 
 // NotOwner answers a message whose receiver does not own the key, or does not
@@ -1674,7 +1666,7 @@ func (x *Rejected) GetExpected() string {
 	return ""
 }
 
-// CreateMonitor ... ListMonitors. Answer: MonitorStands, MonitorsListed,
+// CreateMonitor ... ListMonitors. Answer: MonitorShown, MonitorsListed,
 // Deleted or Rejected. For an update, fields names what to change.
 type CreateMonitor struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1968,7 +1960,7 @@ func (x *ListMonitors) GetLimit() int32 {
 	return 0
 }
 
-type MonitorStands struct {
+type MonitorShown struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Monitor       *Monitor               `protobuf:"bytes,1,opt,name=monitor,proto3" json:"monitor,omitempty"`
 	Figures       *Figures               `protobuf:"bytes,2,opt,name=figures,proto3" json:"figures,omitempty"`
@@ -1976,20 +1968,20 @@ type MonitorStands struct {
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *MonitorStands) Reset() {
-	*x = MonitorStands{}
+func (x *MonitorShown) Reset() {
+	*x = MonitorShown{}
 	mi := &file_messages_key_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *MonitorStands) String() string {
+func (x *MonitorShown) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*MonitorStands) ProtoMessage() {}
+func (*MonitorShown) ProtoMessage() {}
 
-func (x *MonitorStands) ProtoReflect() protoreflect.Message {
+func (x *MonitorShown) ProtoReflect() protoreflect.Message {
 	mi := &file_messages_key_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -2001,19 +1993,19 @@ func (x *MonitorStands) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use MonitorStands.ProtoReflect.Descriptor instead.
-func (*MonitorStands) Descriptor() ([]byte, []int) {
+// Deprecated: Use MonitorShown.ProtoReflect.Descriptor instead.
+func (*MonitorShown) Descriptor() ([]byte, []int) {
 	return file_messages_key_proto_rawDescGZIP(), []int{32}
 }
 
-func (x *MonitorStands) GetMonitor() *Monitor {
+func (x *MonitorShown) GetMonitor() *Monitor {
 	if x != nil {
 		return x.Monitor
 	}
 	return nil
 }
 
-func (x *MonitorStands) GetFigures() *Figures {
+func (x *MonitorShown) GetFigures() *Figures {
 	if x != nil {
 		return x.Figures
 	}
@@ -2408,7 +2400,7 @@ func (x *ListRules) GetLimit() int32 {
 	return 0
 }
 
-type RuleStands struct {
+type RuleShown struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Rule          *Rule                  `protobuf:"bytes,1,opt,name=rule,proto3" json:"rule,omitempty"`
 	Figures       *Figures               `protobuf:"bytes,2,opt,name=figures,proto3" json:"figures,omitempty"`
@@ -2416,20 +2408,20 @@ type RuleStands struct {
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *RuleStands) Reset() {
-	*x = RuleStands{}
+func (x *RuleShown) Reset() {
+	*x = RuleShown{}
 	mi := &file_messages_key_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *RuleStands) String() string {
+func (x *RuleShown) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*RuleStands) ProtoMessage() {}
+func (*RuleShown) ProtoMessage() {}
 
-func (x *RuleStands) ProtoReflect() protoreflect.Message {
+func (x *RuleShown) ProtoReflect() protoreflect.Message {
 	mi := &file_messages_key_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -2441,19 +2433,19 @@ func (x *RuleStands) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use RuleStands.ProtoReflect.Descriptor instead.
-func (*RuleStands) Descriptor() ([]byte, []int) {
+// Deprecated: Use RuleShown.ProtoReflect.Descriptor instead.
+func (*RuleShown) Descriptor() ([]byte, []int) {
 	return file_messages_key_proto_rawDescGZIP(), []int{40}
 }
 
-func (x *RuleStands) GetRule() *Rule {
+func (x *RuleShown) GetRule() *Rule {
 	if x != nil {
 		return x.Rule
 	}
 	return nil
 }
 
-func (x *RuleStands) GetFigures() *Figures {
+func (x *RuleShown) GetFigures() *Figures {
 	if x != nil {
 		return x.Figures
 	}
@@ -2780,11 +2772,11 @@ func (x *DeliveriesListed) GetTotal() int32 {
 }
 
 // DraftMonitor, DraftRule ask a child what its definition becomes under a
-// change; for a creation, stands is unset. Answer: MonitorDrafted, RuleDrafted.
+// change; for a creation, present is unset. Answer: MonitorDrafted, RuleDrafted.
 type DraftMonitor struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"` // the asker's own, comes back
-	Stands        *Monitor               `protobuf:"bytes,2,opt,name=stands,proto3" json:"stands,omitempty"`
+	Present       *Monitor               `protobuf:"bytes,2,opt,name=present,proto3" json:"present,omitempty"`
 	Change        *Monitor               `protobuf:"bytes,3,opt,name=change,proto3" json:"change,omitempty"`
 	Fields        []string               `protobuf:"bytes,4,rep,name=fields,proto3" json:"fields,omitempty"` // of the change; for a creation those that were given
 	unknownFields protoimpl.UnknownFields
@@ -2828,9 +2820,9 @@ func (x *DraftMonitor) GetId() uint64 {
 	return 0
 }
 
-func (x *DraftMonitor) GetStands() *Monitor {
+func (x *DraftMonitor) GetPresent() *Monitor {
 	if x != nil {
-		return x.Stands
+		return x.Present
 	}
 	return nil
 }
@@ -2912,7 +2904,7 @@ func (x *MonitorDrafted) GetRejected() *Rejected {
 type DraftRule struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
-	Stands        *Rule                  `protobuf:"bytes,2,opt,name=stands,proto3" json:"stands,omitempty"`
+	Present       *Rule                  `protobuf:"bytes,2,opt,name=present,proto3" json:"present,omitempty"`
 	Change        *Rule                  `protobuf:"bytes,3,opt,name=change,proto3" json:"change,omitempty"`
 	Fields        []string               `protobuf:"bytes,4,rep,name=fields,proto3" json:"fields,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -2956,9 +2948,9 @@ func (x *DraftRule) GetId() uint64 {
 	return 0
 }
 
-func (x *DraftRule) GetStands() *Rule {
+func (x *DraftRule) GetPresent() *Rule {
 	if x != nil {
-		return x.Stands
+		return x.Present
 	}
 	return nil
 }
@@ -3040,7 +3032,7 @@ func (x *RuleDrafted) GetRejected() *Rejected {
 // CountHits tells a child what one frame meant to it. No answer.
 type CountHits struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Monitor       *Monitor               `protobuf:"bytes,1,opt,name=monitor,proto3" json:"monitor,omitempty"` // as it stands; unset towards a rule
+	Monitor       *Monitor               `protobuf:"bytes,1,opt,name=monitor,proto3" json:"monitor,omitempty"` // as it is now; unset towards a rule
 	Events        []*Event               `protobuf:"bytes,2,rep,name=events,proto3" json:"events,omitempty"`
 	Delivered     bool                   `protobuf:"varint,3,opt,name=delivered,proto3" json:"delivered,omitempty"` // to a connection at least
 	AtMs          int64                  `protobuf:"varint,4,opt,name=at_ms,json=atMs,proto3" json:"at_ms,omitempty"`
@@ -3106,10 +3098,10 @@ func (x *CountHits) GetAtMs() int64 {
 	return 0
 }
 
-// AskFigures has a child answer the sender: MonitorStands or RuleStands.
+// AskFigures has a child answer the sender: MonitorShown or RuleShown.
 type AskFigures struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Monitor       *Monitor               `protobuf:"bytes,1,opt,name=monitor,proto3" json:"monitor,omitempty"` // as it stands; one of the two
+	Monitor       *Monitor               `protobuf:"bytes,1,opt,name=monitor,proto3" json:"monitor,omitempty"` // as it is now; one of the two
 	Rule          *Rule                  `protobuf:"bytes,2,opt,name=rule,proto3" json:"rule,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -3678,12 +3670,11 @@ const file_messages_key_proto_rawDesc = "" +
 	"\x06key_id\x18\x01 \x01(\tR\x05keyId\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\x04R\x06number\"\x1f\n" +
 	"\x06AskKey\x12\x15\n" +
-	"\x06key_id\x18\x01 \x01(\tR\x05keyId\"u\n" +
-	"\tKeyStands\x12\x15\n" +
+	"\x06key_id\x18\x01 \x01(\tR\x05keyId\"^\n" +
+	"\bKeyOwned\x12\x15\n" +
 	"\x06key_id\x18\x01 \x01(\tR\x05keyId\x12\x12\n" +
 	"\x04term\x18\x02 \x01(\x04R\x04term\x12'\n" +
-	"\x05slots\x18\x03 \x03(\v2\x11.birdwire.v1.SlotR\x05slots\x12\x14\n" +
-	"\x05again\x18\x04 \x01(\bR\x05again\"K\n" +
+	"\x05slots\x18\x03 \x03(\v2\x11.birdwire.v1.SlotR\x05slots\"K\n" +
 	"\bNotOwner\x12\x15\n" +
 	"\x06key_id\x18\x01 \x01(\tR\x05keyId\x12\x14\n" +
 	"\x05shard\x18\x02 \x01(\rR\x05shard\x12\x12\n" +
@@ -3729,8 +3720,8 @@ const file_messages_key_proto_rawDesc = "" +
 	"\x06key_id\x18\x01 \x01(\tR\x05keyId\x12\x16\n" +
 	"\x06status\x18\x02 \x01(\tR\x06status\x12\x16\n" +
 	"\x06offset\x18\x03 \x01(\x05R\x06offset\x12\x14\n" +
-	"\x05limit\x18\x04 \x01(\x05R\x05limit\"o\n" +
-	"\rMonitorStands\x12.\n" +
+	"\x05limit\x18\x04 \x01(\x05R\x05limit\"n\n" +
+	"\fMonitorShown\x12.\n" +
 	"\amonitor\x18\x01 \x01(\v2\x14.birdwire.v1.MonitorR\amonitor\x12.\n" +
 	"\afigures\x18\x02 \x01(\v2\x14.birdwire.v1.FiguresR\afigures\"X\n" +
 	"\x0eMonitorsListed\x120\n" +
@@ -3759,9 +3750,8 @@ const file_messages_key_proto_rawDesc = "" +
 	"\x06key_id\x18\x01 \x01(\tR\x05keyId\x12\x16\n" +
 	"\x06status\x18\x02 \x01(\tR\x06status\x12\x16\n" +
 	"\x06offset\x18\x03 \x01(\x05R\x06offset\x12\x14\n" +
-	"\x05limit\x18\x04 \x01(\x05R\x05limit\"c\n" +
-	"\n" +
-	"RuleStands\x12%\n" +
+	"\x05limit\x18\x04 \x01(\x05R\x05limit\"b\n" +
+	"\tRuleShown\x12%\n" +
 	"\x04rule\x18\x01 \x01(\v2\x11.birdwire.v1.RuleR\x04rule\x12.\n" +
 	"\afigures\x18\x02 \x01(\v2\x14.birdwire.v1.FiguresR\afigures\"L\n" +
 	"\vRulesListed\x12'\n" +
@@ -3788,19 +3778,19 @@ const file_messages_key_proto_rawDesc = "" +
 	"\n" +
 	"deliveries\x18\x01 \x03(\v2\x1b.birdwire.v1.DeliveryLoggedR\n" +
 	"deliveries\x12\x14\n" +
-	"\x05total\x18\x02 \x01(\x05R\x05total\"\x92\x01\n" +
+	"\x05total\x18\x02 \x01(\x05R\x05total\"\x94\x01\n" +
 	"\fDraftMonitor\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\x04R\x02id\x12,\n" +
-	"\x06stands\x18\x02 \x01(\v2\x14.birdwire.v1.MonitorR\x06stands\x12,\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12.\n" +
+	"\apresent\x18\x02 \x01(\v2\x14.birdwire.v1.MonitorR\apresent\x12,\n" +
 	"\x06change\x18\x03 \x01(\v2\x14.birdwire.v1.MonitorR\x06change\x12\x16\n" +
 	"\x06fields\x18\x04 \x03(\tR\x06fields\"\x83\x01\n" +
 	"\x0eMonitorDrafted\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12.\n" +
 	"\amonitor\x18\x02 \x01(\v2\x14.birdwire.v1.MonitorR\amonitor\x121\n" +
-	"\brejected\x18\x03 \x01(\v2\x15.birdwire.v1.RejectedR\brejected\"\x89\x01\n" +
+	"\brejected\x18\x03 \x01(\v2\x15.birdwire.v1.RejectedR\brejected\"\x8b\x01\n" +
 	"\tDraftRule\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\x04R\x02id\x12)\n" +
-	"\x06stands\x18\x02 \x01(\v2\x11.birdwire.v1.RuleR\x06stands\x12)\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12+\n" +
+	"\apresent\x18\x02 \x01(\v2\x11.birdwire.v1.RuleR\apresent\x12)\n" +
 	"\x06change\x18\x03 \x01(\v2\x11.birdwire.v1.RuleR\x06change\x12\x16\n" +
 	"\x06fields\x18\x04 \x03(\tR\x06fields\"w\n" +
 	"\vRuleDrafted\x12\x0e\n" +
@@ -3899,7 +3889,7 @@ var file_messages_key_proto_goTypes = []any{
 	(*KeyIdle)(nil),          // 18: birdwire.v1.KeyIdle
 	(*StopIfIdle)(nil),       // 19: birdwire.v1.StopIfIdle
 	(*AskKey)(nil),           // 20: birdwire.v1.AskKey
-	(*KeyStands)(nil),        // 21: birdwire.v1.KeyStands
+	(*KeyOwned)(nil),         // 21: birdwire.v1.KeyOwned
 	(*NotOwner)(nil),         // 22: birdwire.v1.NotOwner
 	(*Activate)(nil),         // 23: birdwire.v1.Activate
 	(*Activated)(nil),        // 24: birdwire.v1.Activated
@@ -3912,7 +3902,7 @@ var file_messages_key_proto_goTypes = []any{
 	(*DeleteMonitor)(nil),    // 31: birdwire.v1.DeleteMonitor
 	(*GetMonitor)(nil),       // 32: birdwire.v1.GetMonitor
 	(*ListMonitors)(nil),     // 33: birdwire.v1.ListMonitors
-	(*MonitorStands)(nil),    // 34: birdwire.v1.MonitorStands
+	(*MonitorShown)(nil),     // 34: birdwire.v1.MonitorShown
 	(*MonitorsListed)(nil),   // 35: birdwire.v1.MonitorsListed
 	(*Deleted)(nil),          // 36: birdwire.v1.Deleted
 	(*CreateRule)(nil),       // 37: birdwire.v1.CreateRule
@@ -3920,7 +3910,7 @@ var file_messages_key_proto_goTypes = []any{
 	(*DeleteRule)(nil),       // 39: birdwire.v1.DeleteRule
 	(*GetRule)(nil),          // 40: birdwire.v1.GetRule
 	(*ListRules)(nil),        // 41: birdwire.v1.ListRules
-	(*RuleStands)(nil),       // 42: birdwire.v1.RuleStands
+	(*RuleShown)(nil),        // 42: birdwire.v1.RuleShown
 	(*RulesListed)(nil),      // 43: birdwire.v1.RulesListed
 	(*Figures)(nil),          // 44: birdwire.v1.Figures
 	(*ListDeliveries)(nil),   // 45: birdwire.v1.ListDeliveries
@@ -3961,26 +3951,26 @@ var file_messages_key_proto_depIdxs = []int32{
 	63, // 8: birdwire.v1.KeyDescribed.key:type_name -> birdwire.v1.Key
 	64, // 9: birdwire.v1.KeyDescribed.slots:type_name -> birdwire.v1.Slot
 	64, // 10: birdwire.v1.TakeSlot.slot:type_name -> birdwire.v1.Slot
-	64, // 11: birdwire.v1.KeyStands.slots:type_name -> birdwire.v1.Slot
+	64, // 11: birdwire.v1.KeyOwned.slots:type_name -> birdwire.v1.Slot
 	1,  // 12: birdwire.v1.Rejected.rejection:type_name -> birdwire.v1.Rejection
 	65, // 13: birdwire.v1.CreateMonitor.monitor:type_name -> birdwire.v1.Monitor
 	65, // 14: birdwire.v1.UpdateMonitor.monitor:type_name -> birdwire.v1.Monitor
-	65, // 15: birdwire.v1.MonitorStands.monitor:type_name -> birdwire.v1.Monitor
-	44, // 16: birdwire.v1.MonitorStands.figures:type_name -> birdwire.v1.Figures
+	65, // 15: birdwire.v1.MonitorShown.monitor:type_name -> birdwire.v1.Monitor
+	44, // 16: birdwire.v1.MonitorShown.figures:type_name -> birdwire.v1.Figures
 	65, // 17: birdwire.v1.MonitorsListed.monitors:type_name -> birdwire.v1.Monitor
 	66, // 18: birdwire.v1.CreateRule.rule:type_name -> birdwire.v1.Rule
 	66, // 19: birdwire.v1.UpdateRule.rule:type_name -> birdwire.v1.Rule
-	66, // 20: birdwire.v1.RuleStands.rule:type_name -> birdwire.v1.Rule
-	44, // 21: birdwire.v1.RuleStands.figures:type_name -> birdwire.v1.Figures
+	66, // 20: birdwire.v1.RuleShown.rule:type_name -> birdwire.v1.Rule
+	44, // 21: birdwire.v1.RuleShown.figures:type_name -> birdwire.v1.Figures
 	66, // 22: birdwire.v1.RulesListed.rules:type_name -> birdwire.v1.Rule
 	67, // 23: birdwire.v1.DeliveryLogged.event:type_name -> birdwire.v1.Event
 	68, // 24: birdwire.v1.DeliveryLogged.origin:type_name -> birdwire.v1.Origin
 	46, // 25: birdwire.v1.DeliveriesListed.deliveries:type_name -> birdwire.v1.DeliveryLogged
-	65, // 26: birdwire.v1.DraftMonitor.stands:type_name -> birdwire.v1.Monitor
+	65, // 26: birdwire.v1.DraftMonitor.present:type_name -> birdwire.v1.Monitor
 	65, // 27: birdwire.v1.DraftMonitor.change:type_name -> birdwire.v1.Monitor
 	65, // 28: birdwire.v1.MonitorDrafted.monitor:type_name -> birdwire.v1.Monitor
 	28, // 29: birdwire.v1.MonitorDrafted.rejected:type_name -> birdwire.v1.Rejected
-	66, // 30: birdwire.v1.DraftRule.stands:type_name -> birdwire.v1.Rule
+	66, // 30: birdwire.v1.DraftRule.present:type_name -> birdwire.v1.Rule
 	66, // 31: birdwire.v1.DraftRule.change:type_name -> birdwire.v1.Rule
 	66, // 32: birdwire.v1.RuleDrafted.rule:type_name -> birdwire.v1.Rule
 	28, // 33: birdwire.v1.RuleDrafted.rejected:type_name -> birdwire.v1.Rejected

@@ -431,7 +431,7 @@ func (x *Left) GetNumber() uint64 {
 	return 0
 }
 
-// Rejoin tells a follower that its owner began anew, or does not know it: it
+// Rejoin tells a follower that its owner began again, or does not know it: it
 // joins again from where it is.
 type Rejoin struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -485,7 +485,7 @@ func (x *Rejoin) GetTerm() uint64 {
 	return 0
 }
 
-// PutQueries changes which standing queries a key has in this router, all at
+// PutQueries changes which queries a key has in this router, all at
 // one position of the log. Putting a query that is there changes nothing, and
 // removing one that is not there neither, so that a message may come twice.
 // Answer: QueriesPut, or NotOwner where a later term has asked.

@@ -123,7 +123,7 @@ func (k *key) admit(ctx actor.Context, m *messages.Admit) {
 func (k *key) slotTaken(ctx actor.Context, m *messages.SlotTaken) {
 	a := k.admitting[m.GetConnectionId()]
 	if a == nil {
-		return // released meanwhile, and so given back behind it
+		return // released meanwhile, and so given back after it
 	}
 	delete(k.admitting, m.GetConnectionId())
 	if !k.live() { // revoked meanwhile

@@ -162,7 +162,7 @@ func TestRevokedWhileAdmitting(t *testing.T) {
 		s := &messages.Shard{}
 		r.stored(actors.ShardRecord(actors.ShardOf(keyID)), s)
 		if len(s.GetSlots()) != 0 {
-			t.Errorf("left behind: %v", s.GetSlots())
+			t.Errorf("left: %v", s.GetSlots())
 		}
 	})
 }

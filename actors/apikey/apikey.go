@@ -23,7 +23,7 @@
 // failed. So nobody is delivered what a replay would not deliver.
 //
 // Invariant: Deliveries leave in order of (position, k), and one message is
-// shared by all connections. Term and number name it; both begin anew, higher,
+// shared by all connections. Term and number name it; both begin again, higher,
 // with every start of the actor, and connections are told to join again.
 //
 // Nothing needs the actor when it has no connection, nothing under way and

@@ -25,7 +25,7 @@ func TestCreatedMeansLiveAndDurable(t *testing.T) {
 	testkit.Run(t, func(k *testkit.Kit) {
 		r := newRig(t, k).create()
 		r.router.position = 4242
-		got := ask[*messages.RuleStands](r, &messages.CreateRule{KeyId: keyID, Rule: &messages.Rule{Tag: "t", Query: "q"}})
+		got := ask[*messages.RuleShown](r, &messages.CreateRule{KeyId: keyID, Rule: &messages.Rule{Tag: "t", Query: "q"}})
 		rule := got.GetRule()
 		if !regexp.MustCompile(`^rule-[a-z2-7]{16}$`).MatchString(rule.GetId()) || rule.GetK() != 1 || rule.GetStatus() != "active" ||
 			rule.GetCreatedMs() != testkit.Start.Add(5*time.Millisecond).UnixMilli() || rule.GetUpdatedMs() != rule.GetCreatedMs() || rule.GetCreatedPosition() != 4242 {
@@ -91,9 +91,9 @@ func TestTagsAreUnique(t *testing.T) {
 		if got := r.rejected(create); got.GetRejection() != messages.Rejection_REJECTION_CONFLICT {
 			t.Errorf("rejected %v", got)
 		}
-		ask[*messages.RuleStands](r, updateRule(a.GetId(), &messages.Rule{Tag: "A", Query: "y"}, "tag", "query")) // its own
+		ask[*messages.RuleShown](r, updateRule(a.GetId(), &messages.Rule{Tag: "A", Query: "y"}, "tag", "query")) // its own
 		ask[*messages.Deleted](r, &messages.DeleteRule{KeyId: keyID, RuleId: a.GetId()})
-		ask[*messages.RuleStands](r, create)
+		ask[*messages.RuleShown](r, create)
 
 		// Of two at once, one.
 		other := k.Probe()
@@ -101,7 +101,7 @@ func TestTagsAreUnique(t *testing.T) {
 		for _, p := range []*testkit.Probe{r.client, other} {
 			p.Request(r.shard, &messages.CreateRule{KeyId: keyID, Rule: &messages.Rule{Tag: "Z", Query: "z"}})
 		}
-		testkit.Expect[*messages.RuleStands](r.client)
+		testkit.Expect[*messages.RuleShown](r.client)
 		testkit.Expect[*messages.Rejected](other)
 	})
 }
@@ -115,40 +115,40 @@ func TestUpdates(t *testing.T) {
 		r.router.position = 500
 
 		// A new query is live at once; where the rule began stays.
-		got := ask[*messages.RuleStands](r, updateRule(a.GetId(), &messages.Rule{Query: "b"}, "query")).GetRule()
+		got := ask[*messages.RuleShown](r, updateRule(a.GetId(), &messages.Rule{Query: "b"}, "query")).GetRule()
 		if got.GetQuery() != "b" || got.GetCreatedPosition() != 100 || got.GetUpdatedMs() <= a.GetUpdatedMs() || r.router.query(1).GetRule() != "b" {
 			t.Errorf("updated %v, router %v", got, r.router.queries)
 		}
 		// Another name needs no router, and shows in the next delivery.
 		puts := r.router.puts
-		ask[*messages.RuleStands](r, updateRule(a.GetId(), &messages.Rule{IntervalSeconds: 7}, "interval_seconds"))
+		ask[*messages.RuleShown](r, updateRule(a.GetId(), &messages.Rule{IntervalSeconds: 7}, "interval_seconds"))
 		if r.router.puts != puts {
 			t.Error("the router was told of an interval")
 		}
-		ask[*messages.RuleStands](r, updateRule(a.GetId(), &messages.Rule{Tag: "new"}, "tag"))
+		ask[*messages.RuleShown](r, updateRule(a.GetId(), &messages.Rule{Tag: "new"}, "tag"))
 		r.match("1", 1)
 		if d := testkit.Expect[*messages.Deliveries](p); d.GetDeliveries()[0].GetOrigin().GetName() != "new" {
 			t.Errorf("deliveries %v", d)
 		}
 		// A paused rule is not matched, and delivers nothing if it is all the same.
-		ask[*messages.RuleStands](r, updateRule(a.GetId(), &messages.Rule{Status: "paused"}, "status"))
+		ask[*messages.RuleShown](r, updateRule(a.GetId(), &messages.Rule{Status: "paused"}, "status"))
 		if len(r.router.queries) != 0 {
 			t.Errorf("router has %v", r.router.queries)
 		}
 		r.match("2", 1)
 		p.ExpectNoMessage(0)
-		ask[*messages.RuleStands](r, updateRule(a.GetId(), &messages.Rule{Status: "active"}, "status"))
+		ask[*messages.RuleShown](r, updateRule(a.GetId(), &messages.Rule{Status: "active"}, "status"))
 		r.match("3", 1)
 		testkit.Expect[*messages.Deliveries](p)
 
 		stored := &messages.Rule{}
 		r.stored(actors.RuleRecord(keyID, a.GetId()), stored)
-		want := ask[*messages.RuleStands](r, &messages.GetRule{KeyId: keyID, RuleId: a.GetId()}).GetRule()
+		want := ask[*messages.RuleShown](r, &messages.GetRule{KeyId: keyID, RuleId: a.GetId()}).GetRule()
 		if !proto.Equal(stored, want) || stored.GetTag() != "new" || stored.GetIntervalSeconds() != 7 {
 			t.Errorf("stored %v, shown %v", stored, want)
 		}
 		calls := k.Records.Calls(testkit.CAS)
-		ask[*messages.RuleStands](r, updateRule(a.GetId(), &messages.Rule{Tag: "new"}, "tag"))
+		ask[*messages.RuleShown](r, updateRule(a.GetId(), &messages.Rule{Tag: "new"}, "tag"))
 		if k.Records.Calls(testkit.CAS) != calls {
 			t.Error("nothing changed, and was written")
 		}
@@ -168,7 +168,7 @@ func TestDeletionIsAtOnce(t *testing.T) {
 			t.Errorf("deliveries %v", d)
 		}
 		if r.has(actors.RuleRecord(keyID, a.GetId())) || r.router.query(a.GetK()) != nil {
-			t.Error("left behind")
+			t.Error("left")
 		}
 		r.rejected(&messages.DeleteRule{KeyId: keyID, RuleId: a.GetId()})
 	})
@@ -208,7 +208,7 @@ func TestLists(t *testing.T) {
 			r.monitor(fmt.Sprint("m", i), "nasa")
 		}
 		third := ask[*messages.RulesListed](r, &messages.ListRules{KeyId: keyID}).GetRules()[2]
-		ask[*messages.RuleStands](r, updateRule(third.GetId(), &messages.Rule{Status: "paused"}, "status"))
+		ask[*messages.RuleShown](r, updateRule(third.GetId(), &messages.Rule{Status: "paused"}, "status"))
 		tags := func(m *messages.ListRules) string {
 			m.KeyId = keyID
 			l := ask[*messages.RulesListed](r, m)
@@ -339,11 +339,11 @@ func TestAFailedUpdateChangesNothing(t *testing.T) {
 				m.Rule.Id = a.GetId()
 				r.rejected(m)
 				k.Advance(10 * time.Second)
-				got := ask[*messages.RuleStands](r, &messages.GetRule{KeyId: keyID, RuleId: a.GetId()}).GetRule()
+				got := ask[*messages.RuleShown](r, &messages.GetRule{KeyId: keyID, RuleId: a.GetId()}).GetRule()
 				if !proto.Equal(got, a) || r.router.query(a.GetK()).GetRule() != "a" {
-					t.Errorf("stands %v, router %v", got, r.router.queries)
+					t.Errorf("shown %v, router %v", got, r.router.queries)
 				}
-				ask[*messages.RuleStands](r, m) // and now it works
+				ask[*messages.RuleShown](r, m) // and now it works
 			})
 		})
 	}
@@ -402,7 +402,7 @@ func TestASilentRouterMakesAChangeUnavailable(t *testing.T) {
 		testkit.Expect[*messages.Rejected](r.client)
 		r.router.mute = false
 		k.Advance(2 * time.Second)
-		if got := testkit.Expect[*messages.RuleStands](r.client).GetRule(); len(r.router.queries) != 1 || r.router.query(got.GetK()) == nil {
+		if got := testkit.Expect[*messages.RuleShown](r.client).GetRule(); len(r.router.queries) != 1 || r.router.query(got.GetK()) == nil {
 			t.Errorf("rule %v, router %v", got, r.router.queries)
 		}
 	})

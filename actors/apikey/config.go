@@ -21,7 +21,7 @@ type Counters interface {
 	// Settle closes the grant: used of it was spent, the rest is given back. A
 	// closed grant changes nothing.
 	Settle(ctx context.Context, grant *messages.Grant, used int64) error
-	// Usage is the ledger as it stands; empty when nothing was charged.
+	// Usage is the ledger as it is; empty when nothing was charged.
 	Usage(ctx context.Context, keyID, month string) (*messages.Ledger, error)
 }
 

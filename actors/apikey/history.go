@@ -36,7 +36,7 @@ type logged struct {
 type ring struct {
 	most int
 	all  []logged
-	next int // where the oldest stands once full
+	next int // where the oldest is once full
 }
 
 func (r *ring) len() int { return len(r.all) }

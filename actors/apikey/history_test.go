@@ -74,8 +74,8 @@ func TestTheRecordOutlivesTheActor(t *testing.T) {
 		r := newRig(t, k, func(c *apikey.Config) { c.History, c.LogMost, c.Logger = l, 3, nil }).create()
 		a := r.rule("A", "a")
 		r.rule("B", "b")
-		ask[*messages.RuleStands](r, updateRule(a.GetId(), &messages.Rule{Status: "paused"}, "status"))
-		ask[*messages.RuleStands](r, updateRule(a.GetId(), &messages.Rule{Status: "active"}, "status"))
+		ask[*messages.RuleShown](r, updateRule(a.GetId(), &messages.Rule{Status: "paused"}, "status"))
+		ask[*messages.RuleShown](r, updateRule(a.GetId(), &messages.Rule{Status: "active"}, "status"))
 		for position := uint64(101); position <= 105; position++ {
 			for number := range uint32(2) {
 				l.found = append(l.found, &messages.Delivery{Position: position, K: number + 1, Event: &messages.Event{Id: fmt.Sprint(position - 100), DetectedMs: 1}})

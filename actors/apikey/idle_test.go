@@ -130,9 +130,9 @@ func TestFiguresSurviveTheirChild(t *testing.T) {
 		p.Messages()
 		r.match("4", a.GetK())
 		at := k.Clock.Now()
-		got := ask[*messages.RuleStands](r, &messages.GetRule{KeyId: keyID, RuleId: a.GetId()})
+		got := ask[*messages.RuleShown](r, &messages.GetRule{KeyId: keyID, RuleId: a.GetId()})
 		if want := (&messages.Figures{Matched: 4, Delivered: 3, LastMatchMs: at.UnixMilli()}); !proto.Equal(got.GetFigures(), want) || !proto.Equal(got.GetRule(), a) {
-			t.Errorf("stands %v, want %v", got, want)
+			t.Errorf("shown %v, want %v", got, want)
 		}
 		if starts != 3 {
 			t.Errorf("%d starts", starts)
@@ -153,7 +153,7 @@ func TestNoHitIsLostWhileAChildRetires(t *testing.T) {
 			r.match("x", a.GetK())
 			hits++
 		}
-		got := ask[*messages.RuleStands](r, &messages.GetRule{KeyId: keyID, RuleId: a.GetId()})
+		got := ask[*messages.RuleShown](r, &messages.GetRule{KeyId: keyID, RuleId: a.GetId()})
 		if got.GetFigures().GetMatched() != hits {
 			t.Errorf("counted %d of %d", got.GetFigures().GetMatched(), hits)
 		}
@@ -181,13 +181,13 @@ func TestAFailureInOneRuleIsItsOwn(t *testing.T) {
 		if d := p.Messages(); len(d) != 2 || len(d[1].(*messages.Deliveries).GetDeliveries()) != 2 {
 			t.Errorf("deliveries %v", d)
 		}
-		ask[*messages.RuleStands](r, &messages.GetRule{KeyId: keyID, RuleId: a.GetId()})
-		got := ask[*messages.RuleStands](r, &messages.GetRule{KeyId: keyID, RuleId: b.GetId()})
+		ask[*messages.RuleShown](r, &messages.GetRule{KeyId: keyID, RuleId: a.GetId()})
+		got := ask[*messages.RuleShown](r, &messages.GetRule{KeyId: keyID, RuleId: b.GetId()})
 		if got.GetFigures().GetMatched() != 2 {
 			t.Errorf("the other's figures %v", got)
 		}
 		k.Advance(5 * time.Second)
-		ask[*messages.RuleStands](r, updateRule(a.GetId(), &messages.Rule{Query: "fine"}, "query"))
+		ask[*messages.RuleShown](r, updateRule(a.GetId(), &messages.Rule{Query: "fine"}, "query"))
 
 		create := r.rejected(&messages.CreateRule{KeyId: keyID, Rule: &messages.Rule{Tag: "C", Query: "panic"}})
 		if create.GetRejection() != messages.Rejection_REJECTION_UNAVAILABLE || len(k.Panics()) != 1 {
@@ -263,6 +263,6 @@ func TestAFullWorkerPoolDelays(t *testing.T) {
 		r.client.ExpectNoMessage(time.Second)
 		k.Worker.Refuse(false)
 		k.Advance(100 * time.Millisecond)
-		testkit.Expect[*messages.RuleStands](r.client)
+		testkit.Expect[*messages.RuleShown](r.client)
 	})
 }

@@ -297,7 +297,7 @@ func TestCreditInvariants(t *testing.T) {
 	})
 }
 
-// spenderIfAdmitted is the connection anew, or one that never gets anything.
+// spenderIfAdmitted is the connection again, or one that never gets anything.
 func (r *rig) spenderIfAdmitted(id string) *spender {
 	r.client.Messages()
 	p := r.k.Probe()

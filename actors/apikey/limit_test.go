@@ -13,7 +13,7 @@ import (
 
 // TestConnectionsNeverPassTheLimit has clients come and go in every order, with
 // answers lost, the key and the shard failing, and gateways that give up: no
-// more are ever admitted than the plan allows, and none stay behind.
+// more are ever admitted than the plan allows, and none are left.
 func TestConnectionsNeverPassTheLimit(t *testing.T) {
 	const limit = 5
 	testkit.RunSeeds(t, 30, func(t *testing.T, k *testkit.Kit) {
@@ -96,7 +96,7 @@ func TestConnectionsNeverPassTheLimit(t *testing.T) {
 		k.Advance(time.Minute) // what a failing shard had heard and not written is found out
 		r.stored(actors.ShardRecord(actors.ShardOf(keyID)), s)
 		if len(s.GetSlots()) != 0 {
-			t.Errorf("left behind: %v", s.GetSlots())
+			t.Errorf("left: %v", s.GetSlots())
 		}
 	})
 }

@@ -34,9 +34,9 @@ type part struct {
 // shown is the answer that shows it.
 func (p *part) shown() any {
 	if p.rule {
-		return &messages.RuleStands{Rule: p.entry.Rule, Figures: p.figures}
+		return &messages.RuleShown{Rule: p.entry.Rule, Figures: p.figures}
 	}
-	return &messages.MonitorStands{Monitor: p.entry.Monitor, Figures: p.figures}
+	return &messages.MonitorShown{Monitor: p.entry.Monitor, Figures: p.figures}
 }
 
 // parts are those of a key.
@@ -82,7 +82,7 @@ func (t *parts) remembers() bool {
 	return slices.ContainsFunc(t.sorted, func(p *part) bool { return p.log.len() > 0 })
 }
 
-// followSet has the parts be those of the set, which was read anew.
+// followSet has the parts be those of the set, which was read again.
 func (k *key) followSet(ctx actor.Context) {
 	for _, p := range slices.Clone(k.parts.sorted) {
 		if k.changes.Set.ByID(p.id) == nil {

@@ -39,7 +39,7 @@ func (k *key) endSlots(ctx actor.Context, which func(*messages.Slot) bool, end *
 	}
 }
 
-// described is how the key stands. The record inside is a copy.
+// described is how the key is. The record inside is a copy.
 func (k *key) described() *messages.KeyDescribed {
 	month, used := k.usage()
 	return &messages.KeyDescribed{

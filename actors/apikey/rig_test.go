@@ -171,12 +171,12 @@ func (r *rig) disconnect(api messages.Api, connection string) {
 
 func (r *rig) rule(tag, query string) *messages.Rule {
 	r.t.Helper()
-	return ask[*messages.RuleStands](r, &messages.CreateRule{KeyId: keyID, Rule: &messages.Rule{Tag: tag, Query: query}}).GetRule()
+	return ask[*messages.RuleShown](r, &messages.CreateRule{KeyId: keyID, Rule: &messages.Rule{Tag: tag, Query: query}}).GetRule()
 }
 
 func (r *rig) monitor(name string, usernames ...string) *messages.Monitor {
 	r.t.Helper()
-	return ask[*messages.MonitorStands](r, &messages.CreateMonitor{KeyId: keyID, Monitor: &messages.Monitor{Name: name, Usernames: usernames}}).GetMonitor()
+	return ask[*messages.MonitorShown](r, &messages.CreateMonitor{KeyId: keyID, Monitor: &messages.Monitor{Name: name, Usernames: usernames}}).GetMonitor()
 }
 
 // match has the router find the post for the queries k.

@@ -15,7 +15,7 @@ import (
 // starting is before shard and store have answered.
 func (k *key) starting(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
-	case *messages.KeyStands:
+	case *messages.KeyOwned:
 		k.stream, k.slots = stream.New(m.GetTerm()), slices.Clone(m.GetSlots())
 		for _, slot := range k.slots {
 			k.takenAt[slot.GetConnectionId()] = k.cfg.Clock.Elapsed()

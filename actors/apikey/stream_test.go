@@ -182,7 +182,7 @@ func TestASilentRouterIsAskedAgain(t *testing.T) {
 	})
 }
 
-// After a failure the key begins anew: its connections join again, under a
+// After a failure the key begins again: its connections join again, under a
 // higher term, and the router holds what the records say.
 func TestARestartBringsConnectionsBack(t *testing.T) {
 	testkit.Run(t, func(k *testkit.Kit) {
@@ -229,7 +229,7 @@ func TestAskQueries(t *testing.T) {
 		r := newRig(t, k).create()
 		m, a, b := r.monitor("M", "nasa"), r.rule("A", "a"), r.rule("B", "b")
 		r.router.position = 110
-		ask[*messages.RuleStands](r, &messages.UpdateRule{KeyId: keyID, Rule: &messages.Rule{Id: a.GetId(), Status: "paused"}, Fields: []string{"status"}})
+		ask[*messages.RuleShown](r, &messages.UpdateRule{KeyId: keyID, Rule: &messages.Rule{Id: a.GetId(), Status: "paused"}, Fields: []string{"status"}})
 		r.router.position = 120
 		answer := ask[*messages.Queries](r, &messages.AskQueries{KeyId: keyID, Ask: 7, From: 110, Through: 130})
 		got := answer.GetQueries()

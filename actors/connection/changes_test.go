@@ -84,7 +84,7 @@ func (o *owner) hear() {
 	o.w.t.Helper()
 	end := messages.EndOf(uint64(len(o.w.log.frames)))
 	for _, m := range o.asker.Messages() {
-		if s, ok := m.(*messages.RuleStands); ok {
+		if s, ok := m.(*messages.RuleShown); ok {
 			o.rules[s.GetRule().GetId()] = s.GetRule()
 			if after := messages.Position(s.GetRule().GetAfter()); after > end {
 				o.w.t.Errorf("a change is answered that takes effect after %d, and the log ends at %d", after, end)

@@ -28,11 +28,11 @@ const (
 // Fields are those that an owner may set.
 var Fields = []string{"tag", "query", "interval_seconds", "max_results_per_poll", "status"}
 
-// draft returns what stands becomes when change's fields are set, or why it
-// cannot. For a creation stands is nil, and what is zero and not among fields is
+// draft returns what present becomes when change's fields are set, or why it
+// cannot. For a creation present is nil, and what is zero and not among fields is
 // the default.
-func draft(parse func(string) error, stands, change *messages.Rule, fields []string) (*messages.Rule, *messages.Rejected) {
-	if stands == nil {
+func draft(parse func(string) error, present, change *messages.Rule, fields []string) (*messages.Rule, *messages.Rejected) {
+	if present == nil {
 		change = proto.Clone(change).(*messages.Rule)
 		if change.GetIntervalSeconds() == 0 && !slices.Contains(fields, "interval_seconds") {
 			change.IntervalSeconds = defaultInterval
@@ -43,9 +43,9 @@ func draft(parse func(string) error, stands, change *messages.Rule, fields []str
 		if change.GetStatus() == "" && !slices.Contains(fields, "status") {
 			change.Status = definition.Active
 		}
-		stands, fields = &messages.Rule{}, Fields
+		present, fields = &messages.Rule{}, Fields
 	}
-	r := proto.Clone(stands).(*messages.Rule)
+	r := proto.Clone(present).(*messages.Rule)
 	for _, field := range fields {
 		if rejected := set(parse, r, change, field); rejected != nil {
 			return nil, rejected

@@ -2,7 +2,7 @@
 // rule becomes under a change, whether its query is one, and keeps its figures.
 //
 // It is its key's child and talks to nobody else. Every message to it carries
-// the rule as it stands, so the actor holds nothing that a restart could make
+// the rule as it is, so the actor holds nothing that a restart could make
 // stale; a restart loses what it has counted since it was started, and nothing
 // else. It never matches: the router's index does so on its behalf. It never
 // writes: its key makes a change durable and live.
@@ -27,7 +27,7 @@ type Config struct {
 // SyntaxError says where a query is refused and what would be accepted.
 type SyntaxError struct {
 	Position int    // characters from 0
-	Expected string // what could stand there
+	Expected string // what could be there
 	Text     string // the whole of it, for a person
 }
 
@@ -51,7 +51,7 @@ func Props(cfg Config, id string, figures *messages.Figures) *actor.Props {
 func (r *rule) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *messages.DraftRule:
-		drafted, rejected := draft(r.cfg.Parse, m.GetStands(), m.GetChange(), m.GetFields())
+		drafted, rejected := draft(r.cfg.Parse, m.GetPresent(), m.GetChange(), m.GetFields())
 		ctx.Respond(&messages.RuleDrafted{Id: m.GetId(), Rule: drafted, Rejected: rejected})
 	case *messages.CountHits:
 		n := int64(len(m.GetEvents()))
@@ -61,7 +61,7 @@ func (r *rule) Receive(ctx actor.Context) {
 		}
 		r.figures.LastMatchMs = m.GetAtMs()
 	case *messages.AskFigures:
-		ctx.Respond(&messages.RuleStands{Rule: m.GetRule(), Figures: r.snapshot()})
+		ctx.Respond(&messages.RuleShown{Rule: m.GetRule(), Figures: r.snapshot()})
 	case *messages.Retire:
 		ctx.Request(ctx.Sender(), &messages.Retired{Id: r.id, Figures: r.snapshot()})
 	}

@@ -31,21 +31,21 @@ func spawn(k *testkit.Kit, parent *testkit.Probe, figures *messages.Figures) *ac
 }
 
 func TestDraft(t *testing.T) {
-	stands := &messages.Rule{
+	present := &messages.Rule{
 		Id: "rule-1", K: 4, Tag: "t", Query: "q", IntervalSeconds: 2, MaxResultsPerPoll: 5,
 		Status: "active", CreatedMs: 7, CreatedPosition: 9,
 	}
 	with := func(change func(r *messages.Rule)) *messages.Rule {
-		r := proto.Clone(stands).(*messages.Rule)
+		r := proto.Clone(present).(*messages.Rule)
 		change(r)
 		return r
 	}
 	long := strings.Repeat("ä", 100)
 	for name, c := range map[string]struct {
-		stands, change *messages.Rule
-		fields         []string
-		want           *messages.Rule
-		field, detail  string
+		present, change *messages.Rule
+		fields          []string
+		want            *messages.Rule
+		field, detail   string
 	}{
 		"create with defaults": {
 			change: &messages.Rule{Tag: " t ", Query: "q"},
@@ -72,18 +72,18 @@ func TestDraft(t *testing.T) {
 		"create with too many":         {change: &messages.Rule{Tag: "t", Query: "q", MaxResultsPerPoll: 101}, field: "max_results_per_poll", detail: "100"},
 		"create with a slow poll":      {change: &messages.Rule{Tag: "t", Query: "q", IntervalSeconds: 86_401}, field: "interval_seconds", detail: "86400"},
 		"create with no number":        {change: &messages.Rule{Tag: "t", Query: "q", IntervalSeconds: math.NaN()}, field: "interval_seconds", detail: "0.1"},
-		"update one field":             {stands: stands, change: &messages.Rule{Tag: "u"}, fields: []string{"tag"}, want: with(func(r *messages.Rule) { r.Tag = "u" })},
-		"update nothing":               {stands: stands, change: &messages.Rule{Tag: "u"}, want: stands},
-		"update to zero":               {stands: stands, change: &messages.Rule{}, fields: []string{"interval_seconds"}, field: "interval_seconds", detail: "0.1"},
-		"update of a webhook":          {stands: stands, change: &messages.Rule{}, fields: []string{"webhook_url"}, field: "webhook_url", detail: "not a field"},
-		"update to inactive":           {stands: stands, change: &messages.Rule{Status: "inactive"}, fields: []string{"status"}, want: with(func(r *messages.Rule) { r.Status = "inactive" })},
-		"update of a field unknown":    {stands: stands, change: &messages.Rule{}, fields: []string{"id"}, field: "id", detail: "not a field"},
-		"a new query mends an error":   {stands: with(func(r *messages.Rule) { r.Status, r.StatusReason = "error", "x" }), change: &messages.Rule{Query: "n"}, fields: []string{"query"}, want: with(func(r *messages.Rule) { r.Query = "n" })},
+		"update one field":             {present: present, change: &messages.Rule{Tag: "u"}, fields: []string{"tag"}, want: with(func(r *messages.Rule) { r.Tag = "u" })},
+		"update nothing":               {present: present, change: &messages.Rule{Tag: "u"}, want: present},
+		"update to zero":               {present: present, change: &messages.Rule{}, fields: []string{"interval_seconds"}, field: "interval_seconds", detail: "0.1"},
+		"update of a webhook":          {present: present, change: &messages.Rule{}, fields: []string{"webhook_url"}, field: "webhook_url", detail: "not a field"},
+		"update to inactive":           {present: present, change: &messages.Rule{Status: "inactive"}, fields: []string{"status"}, want: with(func(r *messages.Rule) { r.Status = "inactive" })},
+		"update of a field unknown":    {present: present, change: &messages.Rule{}, fields: []string{"id"}, field: "id", detail: "not a field"},
+		"a new query mends an error":   {present: with(func(r *messages.Rule) { r.Status, r.StatusReason = "error", "x" }), change: &messages.Rule{Query: "n"}, fields: []string{"query"}, want: with(func(r *messages.Rule) { r.Query = "n" })},
 	} {
 		t.Run(name, func(t *testing.T) {
 			testkit.Run(t, func(k *testkit.Kit) {
 				p := k.Probe()
-				p.Request(spawn(k, p, nil), &messages.DraftRule{Id: 5, Stands: c.stands, Change: c.change, Fields: c.fields})
+				p.Request(spawn(k, p, nil), &messages.DraftRule{Id: 5, Present: c.present, Change: c.change, Fields: c.fields})
 				got := testkit.Expect[*messages.RuleDrafted](p)
 				if got.GetId() != 5 || !proto.Equal(got.GetRule(), c.want) {
 					t.Errorf("got %v, want %v", got, c.want)
@@ -119,10 +119,10 @@ func TestFiguresGrowAndAreHandedOver(t *testing.T) {
 		p.Send(pid, &messages.CountHits{Events: events, Delivered: true, AtMs: 2})
 		p.Send(pid, &messages.CountHits{Events: events[:1], AtMs: 3})
 		want := &messages.Figures{Matched: 13, Delivered: 3, LastMatchMs: 3}
-		stands := &messages.Rule{Id: "rule-1", Tag: "t"}
-		p.Request(pid, &messages.AskFigures{Rule: stands})
-		if got := testkit.Expect[*messages.RuleStands](p); !proto.Equal(got.GetFigures(), want) || !proto.Equal(got.GetRule(), stands) {
-			t.Errorf("stands %v", got)
+		present := &messages.Rule{Id: "rule-1", Tag: "t"}
+		p.Request(pid, &messages.AskFigures{Rule: present})
+		if got := testkit.Expect[*messages.RuleShown](p); !proto.Equal(got.GetFigures(), want) || !proto.Equal(got.GetRule(), present) {
+			t.Errorf("present %v", got)
 		}
 		p.Request(pid, &messages.Retire{})
 		if got := testkit.Expect[*messages.Retired](p); got.GetId() != "rule-1" || !proto.Equal(got.GetFigures(), want) {
@@ -141,7 +141,7 @@ func TestPanicLosesOnlyTheCountSinceStart(t *testing.T) {
 			t.Error("did not panic")
 		}
 		p.Request(pid, &messages.AskFigures{})
-		if got := testkit.Expect[*messages.RuleStands](p).GetFigures(); got.GetMatched() != 10 {
+		if got := testkit.Expect[*messages.RuleShown](p).GetFigures(); got.GetMatched() != 10 {
 			t.Errorf("got %v", got)
 		}
 	})

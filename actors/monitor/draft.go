@@ -28,11 +28,11 @@ const (
 // Fields are those that an owner may set.
 var Fields = []string{"name", "usernames", "poll_interval_seconds", "status"}
 
-// draft returns what stands becomes when change's fields are set, or why it
-// cannot. For a creation stands is nil, and what is zero and not among fields is
+// draft returns what present becomes when change's fields are set, or why it
+// cannot. For a creation present is nil, and what is zero and not among fields is
 // the default.
-func draft(stands, change *messages.Monitor, fields []string) (*messages.Monitor, *messages.Rejected) {
-	if stands == nil {
+func draft(present, change *messages.Monitor, fields []string) (*messages.Monitor, *messages.Rejected) {
+	if present == nil {
 		change = proto.Clone(change).(*messages.Monitor)
 		if change.GetPollIntervalSeconds() == 0 && !slices.Contains(fields, "poll_interval_seconds") {
 			change.PollIntervalSeconds = defaultInterval
@@ -40,9 +40,9 @@ func draft(stands, change *messages.Monitor, fields []string) (*messages.Monitor
 		if change.GetStatus() == "" && !slices.Contains(fields, "status") {
 			change.Status = definition.Active
 		}
-		stands, fields = &messages.Monitor{}, Fields
+		present, fields = &messages.Monitor{}, Fields
 	}
-	m := proto.Clone(stands).(*messages.Monitor)
+	m := proto.Clone(present).(*messages.Monitor)
 	for _, field := range fields {
 		if why := set(m, change, field); why != "" {
 			return nil, &messages.Rejected{Rejection: messages.Rejection_REJECTION_INVALID, Field: field, Detail: why}

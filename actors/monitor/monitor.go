@@ -4,7 +4,7 @@
 // watched still.
 //
 // It is its key's child and talks to nobody else. Every message to it carries
-// the monitor as it stands, so the actor holds nothing that a restart could
+// the monitor as it is, so the actor holds nothing that a restart could
 // make stale; a restart loses what it has counted since it was started, and
 // nothing else. It never matches: the router's index does so on its behalf. It
 // never writes: its key makes a change durable and live.
@@ -64,12 +64,12 @@ type learnTime struct{}
 func (m *monitor) Receive(ctx actor.Context) {
 	switch msg := ctx.Message().(type) {
 	case *messages.DraftMonitor:
-		drafted, rejected := draft(msg.GetStands(), msg.GetChange(), msg.GetFields())
+		drafted, rejected := draft(msg.GetPresent(), msg.GetChange(), msg.GetFields())
 		ctx.Respond(&messages.MonitorDrafted{Id: msg.GetId(), Monitor: drafted, Rejected: rejected})
 	case *messages.CountHits:
 		m.count(ctx, msg)
 	case *messages.AskFigures:
-		ctx.Respond(&messages.MonitorStands{Monitor: msg.GetMonitor(), Figures: m.snapshot()})
+		ctx.Respond(&messages.MonitorShown{Monitor: msg.GetMonitor(), Figures: m.snapshot()})
 	case *learnTime:
 		m.tell(ctx)
 	case *actor.Stopping, *actor.Restarting:
@@ -92,16 +92,16 @@ func (m *monitor) count(ctx actor.Context, c *messages.CountHits) {
 	}
 }
 
-// learn remembers the id behind a watched username. The first one learnt
+// learn remembers the id of a watched username. The first one learnt
 // stays: when an account is renamed and another takes its old name, the monitor
 // goes on watching the account and matches the other by name alone.
-func (m *monitor) learn(ctx actor.Context, stands *messages.Monitor, author *messages.Author) {
+func (m *monitor) learn(ctx actor.Context, present *messages.Monitor, author *messages.Author) {
 	if !numeric(author.GetId()) {
 		return
 	}
 	username := text.FoldName(strings.TrimPrefix(author.GetUsername(), "@"))
-	i := slices.Index(stands.GetUsernames(), username)
-	if i < 0 || i < len(stands.GetAuthorIds()) && stands.GetAuthorIds()[i] != "" {
+	i := slices.Index(present.GetUsernames(), username)
+	if i < 0 || i < len(present.GetAuthorIds()) && present.GetAuthorIds()[i] != "" {
 		return
 	}
 	if _, ok := m.learnt[username]; ok {

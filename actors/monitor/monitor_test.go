@@ -28,20 +28,20 @@ func many(n int) []string {
 }
 
 func TestDraft(t *testing.T) {
-	stands := &messages.Monitor{
+	present := &messages.Monitor{
 		Id: "mon-1", K: 4, Name: "n", Usernames: []string{"a", "b", "c"}, AuthorIds: []string{"1", "", "3"},
 		PollIntervalSeconds: 2, Status: "paused", StatusReason: "why",
 	}
 	with := func(change func(m *messages.Monitor)) *messages.Monitor {
-		m := proto.Clone(stands).(*messages.Monitor)
+		m := proto.Clone(present).(*messages.Monitor)
 		change(m)
 		return m
 	}
 	for name, c := range map[string]struct {
-		stands, change *messages.Monitor
-		fields         []string
-		want           *messages.Monitor
-		field, detail  string
+		present, change *messages.Monitor
+		fields          []string
+		want            *messages.Monitor
+		field, detail   string
 	}{
 		"create normalises": {
 			change: &messages.Monitor{Name: " Tech ", Usernames: []string{"@ElonMusk", " nasa ", "elonmusk", "a.b-c_9"}},
@@ -61,27 +61,27 @@ func TestDraft(t *testing.T) {
 		"create, interval of 0":       {change: &messages.Monitor{Name: "n", Usernames: []string{"a"}}, fields: []string{"name", "poll_interval_seconds"}, field: "poll_interval_seconds", detail: "0.1"},
 		"create, empty status":        {change: &messages.Monitor{Name: "n", Usernames: []string{"a"}}, fields: []string{"status"}, field: "status", detail: "paused"},
 		"the ids of those that stay are kept": {
-			stands: stands, change: &messages.Monitor{Usernames: []string{"d", "c", "B"}}, fields: []string{"usernames"},
+			present: present, change: &messages.Monitor{Usernames: []string{"d", "c", "B"}}, fields: []string{"usernames"},
 			want: with(func(m *messages.Monitor) { m.Usernames, m.AuthorIds = []string{"d", "c", "b"}, []string{"", "3", ""} }),
 		},
 		"no id is left": {
-			stands: stands, change: &messages.Monitor{Usernames: []string{"b"}}, fields: []string{"usernames"},
+			present: present, change: &messages.Monitor{Usernames: []string{"b"}}, fields: []string{"usernames"},
 			want: with(func(m *messages.Monitor) { m.Usernames, m.AuthorIds = []string{"b"}, nil }),
 		},
 		"activate": {
-			stands: stands, change: &messages.Monitor{Status: "active"}, fields: []string{"status"},
+			present: present, change: &messages.Monitor{Status: "active"}, fields: []string{"status"},
 			want: with(func(m *messages.Monitor) { m.Status, m.StatusReason = "active", "" }),
 		},
 		"the same status keeps its reason": {
-			stands: stands, change: &messages.Monitor{Status: "paused", Name: "m"}, fields: []string{"status", "name"},
+			present: present, change: &messages.Monitor{Status: "paused", Name: "m"}, fields: []string{"status", "name"},
 			want: with(func(m *messages.Monitor) { m.Name = "m" }),
 		},
-		"a field unknown": {stands: stands, change: &messages.Monitor{}, fields: []string{"k"}, field: "k", detail: "not a field"},
+		"a field unknown": {present: present, change: &messages.Monitor{}, fields: []string{"k"}, field: "k", detail: "not a field"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			testkit.Run(t, func(k *testkit.Kit) {
 				p := k.Probe()
-				p.Request(spawn(k, p, nil), &messages.DraftMonitor{Id: 5, Stands: c.stands, Change: c.change, Fields: c.fields})
+				p.Request(spawn(k, p, nil), &messages.DraftMonitor{Id: 5, Present: c.present, Change: c.change, Fields: c.fields})
 				got := testkit.Expect[*messages.MonitorDrafted](p)
 				if got.GetId() != 5 || !proto.Equal(got.GetMonitor(), c.want) {
 					t.Errorf("got %v, want %v", got, c.want)
@@ -110,9 +110,9 @@ func TestLearnsTheIDsOfWatchedAccounts(t *testing.T) {
 	testkit.Run(t, func(k *testkit.Kit) {
 		p := k.Probe()
 		pid := spawn(k, p, nil)
-		stands := &messages.Monitor{Id: "mon-1", Usernames: []string{"a", "b", "c"}, AuthorIds: []string{"", "", "3"}}
+		present := &messages.Monitor{Id: "mon-1", Usernames: []string{"a", "b", "c"}, AuthorIds: []string{"", "", "3"}}
 		count := func(events ...*messages.Event) {
-			p.Send(pid, &messages.CountHits{Monitor: stands, Events: events, AtMs: 1})
+			p.Send(pid, &messages.CountHits{Monitor: present, Events: events, AtMs: 1})
 		}
 		count(post("A", "1"), post("stranger", "9"), post("b", "not-a-number"), post("c", "4"), post("a", "2"), &messages.Event{})
 		p.ExpectNoMessage(4 * time.Second)
@@ -140,11 +140,11 @@ func TestFigures(t *testing.T) {
 		p := k.Probe()
 		pid := spawn(k, p, &messages.Figures{Matched: 5, Delivered: 5, LastMatchMs: 1})
 		p.Send(pid, &messages.CountHits{Monitor: &messages.Monitor{}, Events: []*messages.Event{{}, {}}, Delivered: true, AtMs: 7})
-		stands := &messages.Monitor{Id: "mon-1"}
-		p.Request(pid, &messages.AskFigures{Monitor: stands})
-		got := testkit.Expect[*messages.MonitorStands](p)
-		if !proto.Equal(got.GetFigures(), &messages.Figures{Matched: 7, Delivered: 7, LastMatchMs: 7}) || got.GetMonitor() != stands {
-			t.Errorf("stands %v", got)
+		present := &messages.Monitor{Id: "mon-1"}
+		p.Request(pid, &messages.AskFigures{Monitor: present})
+		got := testkit.Expect[*messages.MonitorShown](p)
+		if !proto.Equal(got.GetFigures(), &messages.Figures{Matched: 7, Delivered: 7, LastMatchMs: 7}) || got.GetMonitor() != present {
+			t.Errorf("present %v", got)
 		}
 	})
 }

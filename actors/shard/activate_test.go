@@ -29,8 +29,8 @@ func TestActivationTakesTheEpochAndFreesTheDead(t *testing.T) {
 			t.Errorf("record %v, want %v", got, want)
 		}
 		// A key with connections starts by itself, and is told of them.
-		if got := testkit.Expect[*got](r.seen).message.(*messages.KeyStands); len(got.GetSlots()) != 2 || got.GetTerm()>>32 != 42 || got.GetAgain() {
-			t.Errorf("stands %v", got)
+		if got := testkit.Expect[*got](r.seen).message.(*messages.KeyOwned); len(got.GetSlots()) != 2 || got.GetTerm()>>32 != 42 {
+			t.Errorf("owned %v", got)
 		}
 	})
 }
@@ -174,7 +174,7 @@ func TestHeldQueueIsBounded(t *testing.T) {
 		testkit.Expect[*messages.JoinRefused](client)
 		k.Worker.Release()
 		client.ExpectNoMessage(time.Second)
-		if got := r.answers(); !slices.Equal(got, []string{"*messages.Admit", "*messages.Authorize", "stands 0"}) {
+		if got := r.answers(); !slices.Equal(got, []string{"*messages.Admit", "*messages.Authorize", "owned 0"}) {
 			t.Errorf("handed on: %v", got)
 		}
 	})
@@ -207,9 +207,9 @@ func TestARestartIsAnActivation(t *testing.T) {
 			t.Errorf("record %v", got)
 		}
 		after := testkit.FishFor(r.seen, func(g *got) bool {
-			s, ok := g.message.(*messages.KeyStands)
+			s, ok := g.message.(*messages.KeyOwned)
 			return ok && len(s.GetSlots()) == 1
-		}).message.(*messages.KeyStands)
+		}).message.(*messages.KeyOwned)
 		if after.GetTerm() <= before.GetTerm() {
 			t.Errorf("term %d after %d", after.GetTerm(), before.GetTerm())
 		}

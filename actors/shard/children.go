@@ -15,7 +15,6 @@ type child struct {
 	keyID   string
 	pid     *actor.PID
 	budget  actors.Budget
-	starts  int    // how often it has asked how things stand
 	asked   uint64 // the StopIfIdle under way; 0 once anything was handed on since
 	stopped bool   // its budget is spent
 }
@@ -119,23 +118,21 @@ func (s *shard) start(ctx actor.Context, keyID string) (detail string) {
 	return ""
 }
 
-// stands answers a key that starts.
-func (s *shard) stands(ctx actor.Context, m *messages.AskKey) {
+// owned answers a key that starts.
+func (s *shard) owned(ctx actor.Context, m *messages.AskKey) {
 	c := s.children[m.GetKeyId()]
 	if c == nil || ctx.Sender() == nil || !c.pid.Equal(ctx.Sender()) {
 		return // one that is being stopped
 	}
-	c.starts++
 	s.starts++
-	s.tell(ctx, c.pid, &messages.KeyStands{
+	s.tell(ctx, c.pid, &messages.KeyOwned{
 		KeyId: c.keyID,
 		Term:  s.term<<32 | s.starts,
 		Slots: s.slots.of(c.keyID),
-		Again: c.starts > 1 || s.cooling[c.keyID] != nil,
 	})
 }
 
-// idle stops a key that is still idle behind everything that was handed on:
+// idle stops a key that is still idle after everything that was handed on:
 // then its mailbox holds nothing, and nothing is lost.
 func (s *shard) idle(ctx actor.Context, m *messages.KeyIdle) {
 	c := s.children[m.GetKeyId()]

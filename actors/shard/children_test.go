@@ -135,7 +135,7 @@ func TestAGuessedKeyStartsNone(t *testing.T) {
 		client.Request(r.pid, &messages.Admit{Credential: &messages.Credential{KeyId: otherKey}})
 		client.Request(r.pid, &messages.CreateKey{Key: &messages.Key{Id: keyID}})
 		client.Request(r.pid, &messages.Authorize{Credential: &messages.Credential{KeyId: keyID}})
-		if got := r.answers(); !slices.Equal(got, []string{"*messages.Admit", "*messages.CreateKey", "*messages.Authorize", "stands 0", "stands 0"}) {
+		if got := r.answers(); !slices.Equal(got, []string{"*messages.Admit", "*messages.CreateKey", "*messages.Authorize", "owned 0", "owned 0"}) {
 			t.Errorf("handed on: %v", got)
 		}
 	})
@@ -174,7 +174,7 @@ func TestAnIdleKeyStopsAndStartsAnew(t *testing.T) {
 		first := r.running(keyID)
 		r.goIdle(keyID)
 		second := r.running(keyID)
-		if second.GetTerm() <= first.GetTerm() || second.GetAgain() {
+		if second.GetTerm() <= first.GetTerm() {
 			t.Errorf("first %v, second %v", first, second)
 		}
 		if r.counts["key_stopped"] != 0 {
@@ -218,8 +218,8 @@ func TestAFailureRestartsThatKeyAlone(t *testing.T) {
 			t.Fatal("did not fail")
 		}
 		again := testkit.Expect[*got](r.seen)
-		stands, ok := again.message.(*messages.KeyStands)
-		if !ok || again.keyID != keyID || !stands.GetAgain() || stands.GetTerm() <= max(first.GetTerm(), other.GetTerm()) {
+		owned, ok := again.message.(*messages.KeyOwned)
+		if !ok || again.keyID != keyID || owned.GetTerm() <= max(first.GetTerm(), other.GetTerm()) {
 			t.Errorf("got %+v", again)
 		}
 		r.seen.ExpectNoMessage(time.Minute)
@@ -255,8 +255,8 @@ func TestAKeyThatFailsTooOftenCoolsDown(t *testing.T) {
 			}
 			r.seen.ExpectNoMessage(cool - time.Millisecond)
 			k.Advance(time.Millisecond) // it has a connection, so it starts by itself
-			if stands := testkit.Expect[*got](r.seen).message.(*messages.KeyStands); !stands.GetAgain() || len(stands.GetSlots()) != 1 {
-				t.Errorf("stands %v", stands)
+			if owned := testkit.Expect[*got](r.seen).message.(*messages.KeyOwned); len(owned.GetSlots()) != 1 {
+				t.Errorf("owned %v", owned)
 			}
 			k.Advance(10 * time.Second)
 		}

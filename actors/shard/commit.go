@@ -15,7 +15,7 @@ import (
 
 // take counts the slot and has it written; committed answers.
 //
-// It counts what should stand, not what does: a slot given back makes room for
+// It counts what should be there, not what is: a slot given back makes room for
 // another at once, since the write that holds the new one no longer holds the
 // old one.
 func (s *shard) take(ctx actor.Context, m *messages.TakeSlot) {
@@ -80,11 +80,11 @@ func (s *shard) commitDue(ctx actor.Context, m *commitTime) {
 	}
 }
 
-// committed is a worker's answer: written, or what stands instead, or err.
+// committed is a worker's answer: written, or what is there instead, or err.
 type committed struct {
 	of       *shard
 	revision uint64
-	stands   *messages.Shard // another revision than the one written against
+	there    *messages.Shard // another revision than the one written against
 	err      error
 }
 
@@ -123,17 +123,17 @@ func write(ctx context.Context, records actors.Records, name string, record *mes
 	return &committed{err: fmt.Errorf("write %s: %w", name, actors.ErrAmbiguous)}
 }
 
-// reread finds what stands. A record that is gone was nobody's to delete: it
+// reread finds what is there. A record that is gone was nobody's to delete: it
 // reads as term 0, which is not ours.
 func reread(ctx context.Context, records actors.Records, name string) *committed {
-	c := &committed{stands: &messages.Shard{}}
+	c := &committed{there: &messages.Shard{}}
 	var data []byte
 	if data, c.revision, c.err = records.Get(ctx, name); errors.Is(c.err, actors.ErrNotFound) {
 		c.err = nil
 		return c
 	}
 	if c.err == nil {
-		c.err = proto.Unmarshal(data, c.stands)
+		c.err = proto.Unmarshal(data, c.there)
 	}
 	return c
 }
@@ -147,16 +147,16 @@ func (s *shard) committed(ctx actor.Context, c *committed) {
 	case c.err != nil:
 		s.commitFailed(ctx, c.err)
 		return
-	case c.stands == nil:
+	case c.there == nil:
 		for _, e := range s.batch {
 			s.durable(ctx, e)
 		}
 		s.batch = nil
-	case c.stands.GetTerm() != s.term:
-		s.stepDown(ctx, c.stands)
+	case c.there.GetTerm() != s.term:
+		s.stepDown(ctx, c.there)
 		return
 	default:
-		s.adopt(ctx, c.stands)
+		s.adopt(ctx, c.there)
 	}
 	s.revision = c.revision
 	s.store.Succeeded()
@@ -167,9 +167,9 @@ func (s *shard) committed(ctx actor.Context, c *committed) {
 
 // adopt: an earlier write of this term, thought lost, had happened. What it
 // holds is durable; the rest is written again.
-func (s *shard) adopt(ctx actor.Context, stands *messages.Shard) {
+func (s *shard) adopt(ctx actor.Context, record *messages.Shard) {
 	there := map[string]bool{}
-	for _, slot := range stands.GetSlots() {
+	for _, slot := range record.GetSlots() {
 		there[slot.GetConnectionId()] = true
 	}
 	batch := s.batch
@@ -184,7 +184,7 @@ func (s *shard) adopt(ctx actor.Context, stands *messages.Shard) {
 	s.dirty = true
 }
 
-// commitFailed refuses those that waited. Their slots may stand in the record
+// commitFailed refuses those that waited. Their slots may be in the record
 // all the same, so it is written again until it is known to hold none of them.
 func (s *shard) commitFailed(ctx actor.Context, err error) {
 	wait := s.store.Failed()
@@ -199,7 +199,7 @@ func (s *shard) commitFailed(ctx actor.Context, err error) {
 	s.changed(ctx, wait)
 }
 
-// durable: the entry stands in the record, unless it was freed meanwhile.
+// durable: the entry is in the record, unless it was freed meanwhile.
 func (s *shard) durable(ctx actor.Context, e *entry) {
 	if e.gone {
 		s.refuseSlot(ctx, e, "the connection has ended")

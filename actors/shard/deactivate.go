@@ -220,7 +220,7 @@ func (s *shard) lastWrite(ctx actor.Context, c *committed) {
 	}
 	s.writing = false
 	switch {
-	case c.err == nil && c.stands == nil, c.err == nil && c.stands.GetTerm() == s.term:
+	case c.err == nil && c.there == nil, c.err == nil && c.there.GetTerm() == s.term:
 		s.revision = c.revision
 	case c.err == nil:
 		s.leave.released = true // by another owner
@@ -250,7 +250,7 @@ func (s *shard) released(ctx actor.Context, r *released) {
 		s.log.Warn("releasing the shard's record failed; it is written again", "in", wait, "error", r.err)
 		s.leaveAfter(ctx, wait)
 		return
-	case r.stands != nil && r.stands.GetTerm() == s.term && r.stands.GetNode() != "":
+	case r.there != nil && r.there.GetTerm() == s.term && r.there.GetNode() != "":
 		s.revision = r.revision // an earlier write, thought lost, had happened
 	default:
 		s.leave.released = true

@@ -130,9 +130,9 @@ func TestAShardThatIsGivenUp(t *testing.T) {
 		if got := testkit.Expect[*messages.Activated](mover); got.GetTerm() != 2 {
 			t.Errorf("activated %v", got)
 		}
-		stands := testkit.FishFor(r.seen, func(g *got) bool { _, ok := g.message.(*messages.KeyStands); return ok }).message.(*messages.KeyStands)
-		if stands.GetTerm() <= first.GetTerm() || len(stands.GetSlots()) != 1 {
-			t.Errorf("the key stands at %v, before it at %v", stands, first)
+		owned := testkit.FishFor(r.seen, func(g *got) bool { _, ok := g.message.(*messages.KeyOwned); return ok }).message.(*messages.KeyOwned)
+		if owned.GetTerm() <= first.GetTerm() || len(owned.GetSlots()) != 1 {
+			t.Errorf("the key owned at %v, before it at %v", owned, first)
 		}
 		if got := r.record(); got.GetNode() != "n1" || got.GetTerm() != 2 || !connections(got)["c1"] {
 			t.Errorf("record %v", got)

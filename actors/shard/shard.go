@@ -178,7 +178,7 @@ func (s *shard) active(ctx actor.Context) {
 	case *messages.FreeSlot:
 		s.free(ctx, m.GetConnectionId())
 	case *messages.AskKey:
-		s.stands(ctx, m)
+		s.owned(ctx, m)
 	case *messages.KeyIdle:
 		s.idle(ctx, m)
 	case *commitTime:

@@ -113,11 +113,11 @@ func (r *rig) do(keyID string, f act) {
 	r.k.Settle()
 }
 
-// running starts the key by a message and returns how it was told to stand.
-func (r *rig) running(keyID string) *messages.KeyStands {
+// running starts the key by a message and returns under which term.
+func (r *rig) running(keyID string) *messages.KeyOwned {
 	r.t.Helper()
 	r.k.Tell(r.pid, &messages.Matched{KeyId: keyID})
-	return testkit.FishFor(r.seen, func(g *got) bool { _, ok := g.message.(*messages.KeyStands); return ok }).message.(*messages.KeyStands)
+	return testkit.FishFor(r.seen, func(g *got) bool { _, ok := g.message.(*messages.KeyOwned); return ok }).message.(*messages.KeyOwned)
 }
 
 func slot(key, connection string) *messages.Slot {
@@ -163,8 +163,8 @@ func (r *rig) answers() (all []string) {
 				why = "retry "
 			}
 			all = append(all, why+m.GetConnectionId())
-		case *messages.KeyStands:
-			all = append(all, fmt.Sprintf("stands %d", len(m.GetSlots())))
+		case *messages.KeyOwned:
+			all = append(all, fmt.Sprintf("owned %d", len(m.GetSlots())))
 		case *messages.Matched:
 		default:
 			all = append(all, fmt.Sprintf("%T", m))
@@ -173,7 +173,7 @@ func (r *rig) answers() (all []string) {
 	return all
 }
 
-// record is what stands in the store.
+// record is what is in the store.
 func (r *rig) record() *messages.Shard {
 	r.t.Helper()
 	return readShard(r.t, r.k)

@@ -18,7 +18,7 @@ type entry struct {
 	gone    bool       // freed
 }
 
-// slots are those that should stand in the record.
+// slots are those that should be in the record.
 type slots struct {
 	all          []*entry // no order
 	byConnection map[string]*entry

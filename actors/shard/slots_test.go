@@ -199,8 +199,8 @@ func TestLimitIsExact(t *testing.T) {
 				switch m := m.(*got).message.(type) {
 				case *messages.SlotTaken:
 					held[m.GetConnectionId()] = true
-				case *messages.KeyStands:
-					// A key begins from what stands: slots whose answer was lost are
+				case *messages.KeyOwned:
+					// A key begins from what is in the record: slots whose answer was lost are
 					// given back, as the gateway does when it has waited in vain.
 					for _, s := range m.GetSlots() {
 						if !held[s.GetConnectionId()] {
@@ -249,7 +249,7 @@ func TestLimitIsExact(t *testing.T) {
 		}
 		k.Advance(10 * time.Minute) // every fault has been met
 		if got := r.record(); len(got.GetSlots()) != 0 {
-			t.Errorf("left behind: %v", got.GetSlots())
+			t.Errorf("left: %v", got.GetSlots())
 		}
 	})
 }
@@ -315,7 +315,7 @@ func TestALateWriteAdmitsNobodyElse(t *testing.T) {
 		r.want("retry c2")
 		k.Advance(time.Minute)
 		if got := r.record(); len(got.GetSlots()) != 0 {
-			t.Errorf("left behind: %v", got.GetSlots())
+			t.Errorf("left: %v", got.GetSlots())
 		}
 	})
 }

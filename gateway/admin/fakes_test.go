@@ -69,7 +69,7 @@ func (n *node) Ask(_ context.Context, keyID string, command proto.Message) (prot
 			k.ProtoReflect().Set(d, m.Key.ProtoReflect().Get(d))
 		}
 	case *messages.CreateMonitor:
-		return &messages.MonitorStands{Monitor: m.Monitor}, nil
+		return &messages.MonitorShown{Monitor: m.Monitor}, nil
 	case *messages.ListRules:
 		return &messages.RulesListed{}, nil
 	case *messages.DeleteRule:

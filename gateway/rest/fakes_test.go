@@ -72,18 +72,18 @@ func (k *keyring) answer(command proto.Message) (proto.Message, error) {
 		made.Id, made.CreatedMs, made.UpdatedMs = fmt.Sprintf("mon-%d", len(k.monitors)+1), 1772625600000, 1772625600999
 		made.Status, made.PollIntervalSeconds = orElse(made.Status, "active"), max(made.PollIntervalSeconds, 1)
 		k.monitors = append(k.monitors, made)
-		return &messages.MonitorStands{Monitor: made}, nil
+		return &messages.MonitorShown{Monitor: made}, nil
 	case *messages.UpdateMonitor:
 		for i, old := range k.monitors {
 			if old.Id == m.Monitor.Id {
 				k.monitors[i] = merged(old, m.Monitor, m.Fields)
-				return &messages.MonitorStands{Monitor: k.monitors[i]}, nil
+				return &messages.MonitorShown{Monitor: k.monitors[i]}, nil
 			}
 		}
 	case *messages.GetMonitor:
 		for _, one := range k.monitors {
 			if one.Id == m.MonitorId {
-				return &messages.MonitorStands{Monitor: one}, nil
+				return &messages.MonitorShown{Monitor: one}, nil
 			}
 		}
 	case *messages.DeleteMonitor:
@@ -101,18 +101,18 @@ func (k *keyring) answer(command proto.Message) (proto.Message, error) {
 		made.Id, made.CreatedMs, made.UpdatedMs = fmt.Sprintf("rule-%d", len(k.rules)+1), 1772625600000, 1772625600999
 		made.Status, made.IntervalSeconds, made.MaxResultsPerPoll = orElse(made.Status, "active"), max(made.IntervalSeconds, 1), max(made.MaxResultsPerPoll, 20)
 		k.rules = append(k.rules, made)
-		return &messages.RuleStands{Rule: made}, nil
+		return &messages.RuleShown{Rule: made}, nil
 	case *messages.UpdateRule:
 		for i, old := range k.rules {
 			if old.Id == m.Rule.Id {
 				k.rules[i] = merged(old, m.Rule, m.Fields)
-				return &messages.RuleStands{Rule: k.rules[i]}, nil
+				return &messages.RuleShown{Rule: k.rules[i]}, nil
 			}
 		}
 	case *messages.GetRule:
 		for _, one := range k.rules {
 			if one.Id == m.RuleId {
-				return &messages.RuleStands{Rule: one}, nil
+				return &messages.RuleShown{Rule: one}, nil
 			}
 		}
 	case *messages.DeleteRule:

@@ -87,7 +87,7 @@ func (s *Resources) ask(w http.ResponseWriter, r *http.Request, keyID string, co
 func (s *Resources) tellMonitor(w http.ResponseWriter, r *http.Request, status int, keyID string, command proto.Message) {
 	switch m := s.ask(w, r, keyID, command).(type) {
 	case nil:
-	case *messages.MonitorStands:
+	case *messages.MonitorShown:
 		gateway.WriteJSON(w, status, s.showMonitor(m.Monitor))
 	default:
 		s.unexpected(w, r, command, m)
@@ -97,7 +97,7 @@ func (s *Resources) tellMonitor(w http.ResponseWriter, r *http.Request, status i
 func (s *Resources) tellRule(w http.ResponseWriter, r *http.Request, status int, keyID string, command proto.Message) {
 	switch m := s.ask(w, r, keyID, command).(type) {
 	case nil:
-	case *messages.RuleStands:
+	case *messages.RuleShown:
 		gateway.WriteJSON(w, status, s.showRule(m.Rule))
 	default:
 		s.unexpected(w, r, command, m)

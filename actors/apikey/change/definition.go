@@ -115,10 +115,10 @@ func (m *Machine) draft(id string, present, asked definition.Definition, fields 
 		then(to.Clone(), nil)
 	})
 	if asked.IsRule() {
-		m.emit(Draft{token, id, true, &messages.DraftRule{Id: token, Stands: present.Rule, Change: asked.Rule, Fields: fields}})
+		m.emit(Draft{token, id, true, &messages.DraftRule{Id: token, Present: present.Rule, Change: asked.Rule, Fields: fields}})
 		return
 	}
-	m.emit(Draft{token, id, false, &messages.DraftMonitor{Id: token, Stands: present.Monitor, Change: asked.Monitor, Fields: fields}})
+	m.emit(Draft{token, id, false, &messages.DraftMonitor{Id: token, Present: present.Monitor, Change: asked.Monitor, Fields: fields}})
 }
 
 // taken says that another rule has the tag.

@@ -53,7 +53,7 @@ type (
 	Decided struct{}
 	// Gone: there is no monitor or rule with the id, or it never came to be.
 	Gone struct{ ID string }
-	// Changed: the whole set was read anew.
+	// Changed: the whole set was read again.
 	Changed struct{}
 	// Drop: the router is to have no query of the key.
 	Drop struct{}

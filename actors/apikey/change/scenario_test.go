@@ -242,8 +242,8 @@ func (p *player) drafted(words []string) any {
 			return &messages.RuleDrafted{Id: d.GetId(), Rejected: why}
 		}
 		to := &messages.Rule{Status: "active"}
-		if d.GetStands() != nil {
-			to = proto.Clone(d.GetStands()).(*messages.Rule)
+		if d.GetPresent() != nil {
+			to = proto.Clone(d.GetPresent()).(*messages.Rule)
 		}
 		proto.Merge(to, d.GetChange())
 		return &messages.RuleDrafted{Id: d.GetId(), Rule: to}

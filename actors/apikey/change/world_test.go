@@ -123,7 +123,7 @@ func (w *world) do(effects []change.Effect) {
 		case change.Reply:
 			w.replies[e.Ticket] = e.Message
 		case change.Show:
-			w.replies[e.Ticket] = &messages.RuleStands{Rule: w.m.Set.ByID(e.ID).Rule}
+			w.replies[e.Ticket] = &messages.RuleShown{Rule: w.m.Set.ByID(e.ID).Rule}
 		case change.Describe:
 			w.replies[e.Ticket] = &messages.KeyDescribed{}
 		case change.Decided:
@@ -137,8 +137,8 @@ func (w *world) do(effects []change.Effect) {
 func (w *world) draft(e change.Draft) any {
 	d := e.Message.(*messages.DraftRule)
 	to := &messages.Rule{Status: "active"}
-	if d.GetStands() != nil {
-		to = proto.Clone(d.GetStands()).(*messages.Rule)
+	if d.GetPresent() != nil {
+		to = proto.Clone(d.GetPresent()).(*messages.Rule)
 	}
 	proto.Merge(to, d.GetChange())
 	return &messages.RuleDrafted{Id: d.GetId(), Rule: to}
