@@ -32,7 +32,7 @@ func (c *connection) do(ctx actor.Context, out []follow.Output) {
 		case follow.Accepted:
 			c.put(ctx, item{accepted: o.Subscription})
 		case follow.Refused:
-			c.begun.Socket.Error(o.Detail)
+			c.refused(ctx, &messages.ClientInvalid{Error: o.Detail})
 		case follow.Reached:
 			c.reached(o)
 		case follow.Trimmed:

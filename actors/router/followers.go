@@ -1,9 +1,11 @@
 package router
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -17,30 +19,90 @@ import (
 // number of what it was sent before. So a message that was lost is noticed with
 // the next one, or with Through, and those who want the same still share one.
 
-// join takes a follower's filters from the next frame on. One that comes again
+// join takes a follower's filters from the next event on. One that comes again
 // is answered again; one that was overtaken by a later one is not answered.
 func (r *router) join(ctx actor.Context, m *messages.Join) {
 	sub := r.state.subscriptions.connections[m.GetConnectionId()]
 	if sub != nil && m.GetJoin() < sub.join {
 		return
 	}
-	if sub == nil || m.GetJoin() != sub.join || m.GetJoin() == 0 {
-		pid := ctx.Sender() // shared with its actor: one of our own for each would be 180 bytes
-		if ref := m.GetConnection(); pid == nil || pid.GetAddress() != ref.GetAddress() || pid.GetId() != ref.GetId() {
-			pid = actor.NewPID(ref.GetAddress(), ref.GetId())
-		}
-		if err := r.state.subscriptions.subscribe(r.state.index, m.GetConnectionId(), pid, m.GetQuery()); err != nil {
-			ctx.Respond(&messages.JoinRefused{Detail: err.Error(), Join: m.GetJoin()})
-			return
-		}
-		if sub == nil {
-			sub = r.state.subscriptions.connections[m.GetConnectionId()]
-			sub.newest = uint64(r.state.through())
-		}
-		sub.join = m.GetJoin()
+	if sub != nil && m.GetJoin() != 0 && (m.GetJoin() == sub.join || m.GetQuery() != nil && m.GetQuery() == sub.query) {
+		sub.join = m.GetJoin() // asked for again, or joined again with what it has
+		ctx.Respond(r.joinedOf(sub))
+		return
 	}
-	ctx.Respond(&messages.Joined{Position: uint64(r.state.through()), Number: sub.newest, Join: sub.join})
+	if !r.overtakes(ctx, m) {
+		return
+	}
+	if wait, detail := r.afford(sub, m); wait > 0 {
+		ctx.Respond(&messages.JoinRefused{
+			Join: m.GetJoin(), Again: sub == nil, Detail: detail, RetryAfterMs: wait.Milliseconds() + 1,
+		})
+		return
+	}
+	r.submit(ctx, &change{
+		line: "connection/" + m.GetConnectionId(), sender: ctx.Sender(), join: m, queries: []*messages.Query{m.GetQuery()},
+	})
+}
+
+// overtakes forgets the Joins of the connection that are on their way and not
+// wanted any more. False: the one on its way is this one, or a later one.
+func (r *router) overtakes(ctx actor.Context, m *messages.Join) bool {
+	line := "connection/" + m.GetConnectionId()
+	for _, c := range r.lines[line] {
+		if m.GetJoin() != 0 && m.GetJoin() <= c.join.GetJoin() {
+			return false
+		}
+	}
+	r.drop(ctx, line, func(*change) bool { return true })
+	return true
+}
+
+// afford pays for a Join out of the connection's budget and its key's, or says
+// how long to wait. A connection that has subscribed keeps what it has; one
+// that has nothing yet waits.
+func (r *router) afford(sub *subscriber, m *messages.Join) (wait time.Duration, detail string) {
+	cost, now := float64(joinCost+termsOf(m.GetQuery())), r.cfg.Clock.Elapsed()
+	if sub != nil {
+		if wait := sub.budget.take(cost, connectionBurst, connectionRate, now); wait > 0 {
+			return wait, fmt.Sprintf("too many or too large subscriptions on this connection: try again in %.1f s", wait.Seconds())
+		}
+	}
+	if m.GetKeyId() == "" {
+		return 0, ""
+	}
+	if wait := r.budgets.of(m.GetKeyId(), now).take(cost, keyBurst, keyRate, now); wait > 0 {
+		if sub != nil {
+			sub.budget.giveBack(cost)
+		}
+		return wait, fmt.Sprintf("too many or too large subscriptions with this key: try again in %.1f s", wait.Seconds())
+	}
+	return 0, ""
+}
+
+// joins commits a Join: from here on its query decides what the connection is
+// sent, and the one before it does not.
+func (r *router) joins(ctx actor.Context, c *change) {
+	m := c.join
+	if detail := c.prepared[0].refused; detail != "" {
+		r.answer(ctx, c, &messages.JoinRefused{Detail: detail, Join: m.GetJoin()})
+		return
+	}
+	pid := c.sender // shared with its actor: one of our own for each would be 180 bytes
+	if ref := m.GetConnection(); pid == nil || pid.GetAddress() != ref.GetAddress() || pid.GetId() != ref.GetId() {
+		pid = actor.NewPID(ref.GetAddress(), ref.GetId())
+	}
+	sub, first := r.state.subscriptions.subscribe(r.state.index, m, pid, c.ids[0])
+	delete(r.state.unowned, c.ids[0])
+	if first {
+		sub.newest = uint64(r.state.through())
+	}
+	r.answer(ctx, c, r.joinedOf(sub))
 	r.merge(ctx)
+}
+
+func (r *router) joinedOf(sub *subscriber) *messages.Joined {
+	return &messages.Joined{Position: uint64(r.state.through()), Number: sub.newest, Join: sub.join}
 }
 
 // leave forgets a follower, unless it has joined again since. It says so
@@ -48,6 +110,9 @@ func (r *router) join(ctx actor.Context, m *messages.Join) {
 // more memory than they have.
 func (r *router) leave(ctx actor.Context, m *messages.Leave) {
 	left := &messages.Left{Join: m.GetJoin()}
+	r.drop(ctx, "connection/"+m.GetConnectionId(), func(c *change) bool {
+		return m.GetJoin() == 0 || m.GetJoin() >= c.join.GetJoin()
+	})
 	sub := r.state.subscriptions.connections[m.GetConnectionId()]
 	if sub != nil && (m.GetJoin() == 0 || m.GetJoin() >= sub.join) {
 		if m.GetJoin() == sub.join {

@@ -34,11 +34,14 @@ import (
 
 // Config is what a router takes from its node.
 type Config struct {
-	Log     replay.Log // called inside a Worker only
-	State   *State
-	Clock   actors.Clock
-	Worker  actors.Worker // reads the log: a pool that nothing else fills
-	Merge   actors.Worker // merges parts of the index; default Worker
+	Log    replay.Log // called inside a Worker only
+	State  *State
+	Clock  actors.Clock
+	Worker actors.Worker // reads the log: a pool that nothing else fills
+	Merge  actors.Worker // merges parts of the index; default Worker
+	// Compile compiles what a key's clients ask for, so that no key keeps
+	// others waiting; default Worker.
+	Compile func(keyID string) actors.Worker
 	Props   actors.Props
 	Owners  actors.Owners     // where keys are told Matched
 	Journal func() *actor.PID // told to slow down; nil or returning nil: nobody is
@@ -64,7 +67,7 @@ type Observation struct {
 	Lag                               time.Duration // from first heard of to handed on
 	FromLog                           bool          // mended: it had not come by message
 	Skipped                           uint64        // sequences that are gone for good
-	Panics                            int           // events skipped because matching them panicked
+	Panics                            int           // events or requests that failed; Sequence 0: it was a request
 }
 
 func (c Config) withDefaults() Config {
@@ -89,6 +92,9 @@ func (c Config) withDefaults() Config {
 	count(&c.TurnEvents, 512)
 	if c.Merge == nil {
 		c.Merge = c.Worker
+	}
+	if c.Compile == nil {
+		c.Compile = func(string) actors.Worker { return c.Worker }
 	}
 	if c.Journal == nil {
 		c.Journal = func() *actor.PID { return nil }
@@ -118,6 +124,10 @@ type router struct {
 	going    bool        // a goOn is on its way
 	merging  bool        // a worker merges parts of the index
 
+	lines   map[string][]*change // changes of what is asked for, by whose they are
+	staging []*change            // those that are compiled, and put
+	budgets budgets
+
 	complained actors.Instant // when the log was last said to be unreadable
 }
 
@@ -125,7 +135,10 @@ type router struct {
 func Props(cfg Config) *actor.Props {
 	cfg = cfg.withDefaults()
 	return cfg.Props("router", func() actor.Actor {
-		return &router{cfg: cfg, state: cfg.State, timers: actors.NewTimers(cfg.Clock)}
+		return &router{
+			cfg: cfg, state: cfg.State, timers: actors.NewTimers(cfg.Clock),
+			lines: map[string][]*change{}, budgets: budgets{},
+		}
 	}, actor.NewOneForOneStrategy(0, 0, actor.DefaultDecider))
 }
 
@@ -170,6 +183,19 @@ func (r *router) Receive(ctx actor.Context) {
 		r.readBack(ctx, &readBack{err: fmt.Errorf("work panicked: %v", m.Reason)})
 	case *merged:
 		r.merged(ctx, m)
+	case *compiled:
+		if line := r.lines[m.change.line]; len(line) > 0 && line[0] == m.change { // else it was asked for before a restart
+			r.compiled(ctx, m)
+		}
+	default:
+		r.try(fmt.Sprintf("%T", m), func() { r.request(ctx, m) })
+	}
+}
+
+// request serves whoever asks for something. A failure is the request's own:
+// what is not answered is asked again, or refused by whoever waits.
+func (r *router) request(ctx actor.Context, message any) {
+	switch m := message.(type) {
 	case *messages.Join:
 		r.join(ctx, m)
 	case *messages.Leave:
@@ -177,7 +203,7 @@ func (r *router) Receive(ctx actor.Context) {
 	case *messages.PutQueries:
 		r.put(ctx, m)
 	case *messages.DropKey:
-		r.state.subscriptions.dropKey(r.state.index, m.GetKeyId(), m.GetTerm())
+		r.dropKey(ctx, m)
 	case *messages.DropShard:
 		r.dropShard(ctx, m)
 	case *messages.AskThrough:
@@ -196,6 +222,10 @@ func (r *router) started(ctx actor.Context) {
 	}
 	r.buffer = buffer{frames: map[uint64]*held{}, upTo: r.state.next}
 	r.pace.end = r.state.next - 1
+	for id := range r.state.unowned { // of changes that are asked for again
+		r.state.index.Remove(id)
+	}
+	clear(r.state.unowned)
 	r.tail(ctx)
 }
 
@@ -203,6 +233,7 @@ func (r *router) started(ctx actor.Context) {
 // already, so it cannot be handled again here: everyone reads it from the log.
 func (r *router) recovered(ctx actor.Context) {
 	r.cfg.Logger.Error("handling a frame failed; all who listen read it from the log", "sequence", r.state.trying)
+	r.buffer.remove(r.state.trying)
 	r.state.next, r.state.done, r.state.trying = r.state.trying+1, 0, 0
 	r.missed(ctx, r.state.next-1)
 }

@@ -27,7 +27,8 @@ type State struct {
 
 	index         *index.Index
 	subscriptions subscriptions
-	trying        uint64 // the sequence being handled; a panic in it leaves it set
+	unowned       map[index.ID]bool // put for changes that are not committed yet
+	trying        uint64            // the sequence being handled; a panic in it leaves it set
 }
 
 // Begin reads the newest stretch of the log, so that the first live event is
@@ -38,7 +39,7 @@ func Begin(ctx context.Context, log replay.Log, cfg index.Config) (*State, error
 	if err != nil {
 		return nil, fmt.Errorf("begin router: bounds: %w", err)
 	}
-	s := &State{next: last + 1, index: index.New(cfg), subscriptions: newSubscriptions()}
+	s := &State{next: last + 1, index: index.New(cfg), subscriptions: newSubscriptions(), unowned: map[index.ID]bool{}}
 	from, err := twoWindowsBefore(ctx, log, last+1, first)
 	if err != nil {
 		return nil, err
@@ -114,7 +115,7 @@ func each(ctx context.Context, log replay.Log, from, end uint64, do func(uint64,
 func (s *State) Fork(cfg index.Config) *State {
 	return &State{
 		next: s.next, window: s.window.Clone(), voids: voids{since: s.voids.since, positions: slices.Clone(s.voids.positions)},
-		index: index.New(cfg), subscriptions: newSubscriptions(),
+		index: index.New(cfg), subscriptions: newSubscriptions(), unowned: map[index.ID]bool{},
 	}
 }
 

@@ -1,14 +1,12 @@
 package router
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/birdwire/birdwire/actors"
-	"github.com/birdwire/birdwire/actors/engine/rule"
 	"github.com/birdwire/birdwire/actors/router/index"
 	"github.com/birdwire/birdwire/messages"
 )
@@ -35,9 +33,11 @@ type queryName struct{ k, version uint32 }
 // subscriber is a connection on this node. The fields below pid gather what
 // one frame means to it, so that it is told once a frame.
 type subscriber struct {
-	id  string
-	pid *actor.PID
-	at  index.ID
+	id     string
+	pid    *actor.PID
+	at     index.ID
+	query  *messages.Query // as it was asked for
+	budget bucket          // of its changes
 
 	join   uint64 // number of the join in force
 	newest uint64 // number of the newest Deliveries sent to it: the position up to which it tells
@@ -73,27 +73,25 @@ func newSubscriptions() subscriptions {
 	}
 }
 
-// subscribe puts or replaces a connection's query.
-func (s *subscriptions) subscribe(x *index.Index, connection string, pid *actor.PID, q *messages.Query) error {
-	compiled, err := rule.Compile(q)
-	if err != nil {
-		return fmt.Errorf("subscribe: %w", err)
-	}
-	at := s.next
-	if err := x.Put(at, compiled); err != nil {
-		return fmt.Errorf("subscribe: %w", err)
-	}
+// newID is one that no query ever had.
+func (s *subscriptions) newID() index.ID {
 	s.next++
-	sub := s.connections[connection]
-	if sub == nil {
-		sub = &subscriber{id: connection}
-		s.connections[connection] = sub
+	return s.next - 1
+}
+
+// subscribe gives the query that was put as at to the connection, in the place
+// of the one it had. first: it had none.
+func (s *subscriptions) subscribe(x *index.Index, m *messages.Join, pid *actor.PID, at index.ID) (sub *subscriber, first bool) {
+	sub = s.connections[m.GetConnectionId()]
+	if first = sub == nil; first {
+		sub = &subscriber{id: m.GetConnectionId()}
+		s.connections[sub.id] = sub
 	} else {
 		s.drop(x, sub.at)
 	}
-	sub.pid, sub.at = pid, at
+	sub.pid, sub.at, sub.query, sub.join = pid, at, m.GetQuery(), m.GetJoin()
 	s.owners[at] = owner{subscriber: sub}
-	return nil
+	return sub, first
 }
 
 // leave forgets a connection.
@@ -126,26 +124,19 @@ func (s *subscriptions) everyKey() (all []*keyed) {
 	return all
 }
 
-// put changes a key's queries. Those that do not compile are returned and left
-// out: they were accepted by a newer version of the language. newest is not 0
-// where a later owner of the key has spoken: then nothing was changed.
-func (s *subscriptions) put(x *index.Index, m *messages.PutQueries) (refused []*messages.QueryRefused, newest uint64) {
-	key, newest := s.keyOf(m.GetKeyId(), m.GetTerm())
-	if newest != 0 {
-		return nil, newest
-	}
+// put changes a key's queries, all at once: at[i] is what m.Put[i] was put as,
+// noID where the key has it already or it was refused.
+func (s *subscriptions) put(x *index.Index, key *keyed, m *messages.PutQueries, at []index.ID) {
 	wanted := map[queryName]bool{}
-	for _, q := range m.GetPut() {
-		name := queryName{q.GetK(), q.GetVersion()}
+	for i, q := range m.GetPut() {
+		name := nameOf(q)
 		wanted[name] = true
-		if _, there := key.queries[name]; there {
+		if at[i] == noID {
 			continue
 		}
-		if err := s.putOne(x, key, name, q); err != nil {
-			refused = append(refused, &messages.QueryRefused{
-				Query: &messages.QueryName{K: name.k, Version: name.version}, Detail: err.Error(),
-			})
-		}
+		s.remove(x, key, name) // where one message names a query twice
+		key.queries[name] = at[i]
+		s.owners[at[i]] = owner{key: key, query: name}
 	}
 	for _, r := range m.GetRemove() {
 		s.remove(x, key, queryName{r.GetK(), r.GetVersion()})
@@ -157,7 +148,20 @@ func (s *subscriptions) put(x *index.Index, m *messages.PutQueries) (refused []*
 			}
 		}
 	}
-	return refused, 0
+}
+
+func nameOf(q *messages.Query) queryName { return queryName{q.GetK(), q.GetVersion()} }
+
+// newer is the newest term of the key that is known, where it is later than
+// term; else 0.
+func (s *subscriptions) newer(keyID string, term uint64) uint64 {
+	if shard := s.shard(keyID); shard != nil && shard.dropped != 0 && actors.ShardTerm(term) <= shard.dropped {
+		return actors.KeyTerm(shard.dropped, 0)
+	}
+	if key := s.key(keyID); key != nil && term < key.term {
+		return key.term
+	}
+	return 0
 }
 
 // keyOf is the key, made where it is new, or the newest term when that is later.
@@ -182,20 +186,6 @@ func (s *subscriptions) keyOf(keyID string, term uint64) (key *keyed, newest uin
 	}
 	key.term = term
 	return key, 0
-}
-
-func (s *subscriptions) putOne(x *index.Index, key *keyed, name queryName, q *messages.Query) error {
-	compiled, err := rule.Compile(q)
-	if err != nil {
-		return err
-	}
-	if err := x.Put(s.next, compiled); err != nil {
-		return err
-	}
-	key.queries[name] = s.next
-	s.owners[s.next] = owner{key: key, query: name}
-	s.next++
-	return nil
 }
 
 func (s *subscriptions) remove(x *index.Index, key *keyed, name queryName) {

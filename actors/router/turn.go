@@ -69,25 +69,31 @@ func (r *router) goOn(ctx actor.Context) {
 func (r *router) takeTurn(ctx actor.Context) {
 	r.going = false
 	t := r.newTurn()
-	for {
-		h := r.buffer.frames[r.state.next]
-		switch {
-		case h == nil:
-			r.readOn(ctx)
-			return
-		case h.frame == nil:
+	for h := r.buffer.frames[r.state.next]; h != nil; h = r.buffer.frames[r.state.next] {
+		if h.frame == nil {
 			r.skip(ctx, h)
-		default:
-			r.handle(ctx, h, &t)
+		} else {
+			r.handleSafely(ctx, h, &t)
 		}
 		r.readOn(ctx)
 		if t.events <= 0 || t.clock.Elapsed() >= t.until {
 			break
 		}
 	}
-	if r.buffer.frames[r.state.next] != nil {
+	r.readOn(ctx)
+	more := r.stage(ctx)
+	if !r.going && (more || r.buffer.frames[r.state.next] != nil) {
 		r.going = true
 		ctx.Send(ctx.Self(), &goOn{})
+	}
+}
+
+// handleSafely keeps the failure of one frame to that frame.
+func (r *router) handleSafely(ctx actor.Context, h *held, t *turn) {
+	if refused := r.try("a frame", func() { r.handle(ctx, h, t) }); refused != "" {
+		t.events = 0
+		r.dispatch, r.seen = dispatch{}, Observation{}
+		r.recovered(ctx)
 	}
 }
 

@@ -135,7 +135,7 @@ func (n *Node) logActors(state *router.State) []spec {
 	p := n.ports
 	journalState, semantic := journal.NewState(state.Window()), state.Fork(index.Config{Seed: p.Rand.Uint64N(math.MaxUint64)})
 	routerCfg := router.Config{
-		Log: n.log, State: state, Clock: p.Clock, Worker: p.Work.Mend, Merge: p.Work.Merge, Props: p.Props,
+		Log: n.log, State: state, Clock: p.Clock, Worker: p.Work.Mend, Merge: p.Work.Merge, Compile: p.Work.Compile, Props: p.Props,
 		Owners: n, Journal: n.Journal, Logger: p.Logger.With("actor", "router"),
 		Observe: p.Observe.Router, Lagging: p.Observe.RouterLag,
 	}

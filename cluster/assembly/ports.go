@@ -53,6 +53,8 @@ type Work struct {
 	// Read itself.
 	ReadFor func(keyID string) actors.Worker
 	Mend    actors.Worker // the log, for the routers: what did not come by message
+	// Compile compiles what a key's clients ask for: keys take turns.
+	Compile func(keyID string) actors.Worker
 	Merge   actors.Worker // parts of the routers' indexes made one: seconds of work where there are a million rules
 	Poll    actors.Worker // upstreams
 }

@@ -88,7 +88,7 @@ func newMetrics() *metrics {
 	m.routed = counter("router_deliveries_total", "Deliveries handed to this node's connections by the router.")
 	m.mended = counter("router_frames_from_log_total", "Frames read from the log because they had not come by message.")
 	m.skipped = counter("router_frames_skipped_total", "Frames gone from the log for good.")
-	m.matchPanics = counter("router_match_panics_total", "Events skipped because matching them failed.")
+	m.matchPanics = counter("router_match_panics_total", "Events and requests that the router failed on and passed over.")
 	m.lag = seconds("router_lag_seconds", "From a frame's coming to its being handed on.")
 	m.laneLag = seconds("router_semantic_lag_seconds", "From a frame's coming to its being handed on to semantic filters.")
 	gauge := func(name, help string) prometheus.Gauge {
@@ -147,6 +147,10 @@ func (m *metrics) read(o source.Observation) {
 // compared is what the semantic router did. It takes the same events as the
 // other one, so only what is its own is counted.
 func (m *metrics) compared(o router.Observation) {
+	if o.Sequence == 0 {
+		m.matchPanics.Add(float64(o.Panics))
+		return
+	}
 	m.hits.Add(float64(o.Hits))
 	m.routed.Add(float64(o.Deliveries))
 	m.matchPanics.Add(float64(o.Panics))
@@ -156,6 +160,10 @@ func (m *metrics) compared(o router.Observation) {
 }
 
 func (m *metrics) handled(o router.Observation) {
+	if o.Sequence == 0 {
+		m.matchPanics.Add(float64(o.Panics))
+		return
+	}
 	m.position.Set(float64(o.Sequence))
 	m.routedEvents.Add(float64(o.Events))
 	m.repeats.Add(float64(o.Repeats))

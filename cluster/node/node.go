@@ -170,7 +170,8 @@ func (n *Node) spawn(ctx context.Context) error {
 		return p
 	}
 	reading := n.system.NewSharedPool("read", readings)
-	n.pools = append(n.pools, reading)
+	compiling := n.system.NewSharedPool("compile", compilings)
+	n.pools = append(n.pools, reading, compiling)
 	n.records, n.polling = pool("records", 16, 65_536), pool("poll", 32, 65_536)
 	n.feeds = feed.NewReader(feed.ReaderConfig{AllowPrivate: n.cfg.AllowPrivateFeeds, Now: time.Now})
 	sample, err := n.openSample()
@@ -182,7 +183,7 @@ func (n *Node) spawn(ctx context.Context) error {
 		Clock: n.clock, Rand: n.rand, Store: n.store, Logger: n.log, Failed: n.fail, Repeats: &repeats{voids: replay.NewVoids()},
 		Feed: n.openFeed, Sample: sample,
 		Work: assembly.Work{
-			Append: pool("append", 2, 16), Mend: pool("mend", 2, 16), Merge: pool("merge", 1, 16),
+			Append: pool("append", 2, 16), Mend: pool("mend", 2, 16), Merge: pool("merge", 1, 16), Compile: compiling.For,
 			Read: reading, ReadFor: reading.For, Records: n.records, Poll: n.polling,
 		},
 		Observe: assembly.Observe{
@@ -215,6 +216,10 @@ func (n *Node) spawn(ctx context.Context) error {
 // of a key that starts. One that comes back with many connections at once waits
 // for itself.
 var readings = runtime.Share{Places: 4, PlacesEach: 2, Waiting: 65_536, WaitingEach: 256}
+
+// compilings are how compiling subscriptions and rules is shared between keys.
+// One core is enough for what their budgets let them ask for.
+var compilings = runtime.Share{Places: 1, PlacesEach: 1, Waiting: 65_536, WaitingEach: 256}
 
 // fail says once that the node cannot go on. From then on it is not ready.
 func (n *Node) fail(err error) {

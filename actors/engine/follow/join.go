@@ -84,6 +84,10 @@ func (t *turn) refused(m *messages.JoinRefused) {
 	case !change && (t.state != joining || w.await != forJoined || m.GetJoin() != t.join):
 	case m.GetAgain():
 		w.detail = m.GetDetail() // the timer asks again
+		if after := time.Duration(m.GetRetryAfterMs()) * time.Millisecond; after > 0 {
+			w.silent = 0 // it has said when
+			t.open(w.await, min(after, t.cfg.Silence/2))
+		}
 	case change:
 		t.emit(Refused{t.pop(), m.GetDetail()})
 		w.next, w.silent = 0, 0

@@ -23,7 +23,7 @@ var rewrite = flag.Bool("rewrite", false, "write what the follower does into the
 //	new [at=P[.K]] [option=value …]     a new follower; the first line
 //	subscribe NAME [lane=N] [queries]   queries: the owner has them
 //	joined #JOIN at=P number=N [term=T]
-//	join-refused #JOIN [again] TEXT
+//	join-refused #JOIN [again] [retry=MS] TEXT
 //	deliver #JOIN N after=N [term=T] P[.K] …
 //	through #JOIN at=P number=N [term=T]
 //	left #JOIN at=P number=N [term=T]
@@ -126,7 +126,7 @@ func happen(t *testing.T, f *follow.Follower, cfg *follow.Config, newest map[str
 	case "joined":
 		in = &messages.Joined{Join: a.id, Position: a.position("at"), Number: a.number("number"), Term: a.number("term")}
 	case "join-refused":
-		in = &messages.JoinRefused{Join: a.id, Again: a.has("again"), Detail: strings.Join(a.words, " ")}
+		in = &messages.JoinRefused{Join: a.id, Again: a.has("again"), RetryAfterMs: int64(a.number("retry")), Detail: strings.Join(a.words, " ")}
 	case "deliver":
 		number, err := strconv.ParseUint(a.words[0], 10, 64)
 		if err != nil {
