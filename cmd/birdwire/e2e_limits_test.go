@@ -145,3 +145,27 @@ func TestCreditsToTheLast(t *testing.T) {
 		t.Fatalf("billing: %+v, %v; want 11 of 10", used, err)
 	}
 }
+
+// TestStrangersTakeNoPlaces: clients without a key that hold on to the sockets
+// on which they are refused take none of the node's connections.
+func TestStrangersTakeNoPlaces(t *testing.T) {
+	t.Parallel()
+	s := start(t, "", "--limits-connections", "3")
+	k := s.key(t, "pro")
+	for n := range 50 {
+		path := "/v1/twitter/stream"
+		if n%2 == 1 {
+			path = twitterPath + "bw_aaaaaaaaaa_" + fmt.Sprintf("%043d", n)
+		}
+		if n%3 == 2 {
+			path = "/sdk" + path
+		}
+		s.handshake(t, path) // upgraded and told why, or over HTTP; held either way
+	}
+	for range 3 {
+		s.dial(t, kitePath+k.Key).expect(kiteConnected)
+	}
+	if r := s.refused(t, kitePath+k.Key, http.StatusServiceUnavailable); r.header.Get("Retry-After") == "" {
+		t.Error("a full node says 503 without Retry-After")
+	}
+}

@@ -45,16 +45,16 @@ func closing(code uint16, reason string) []byte {
 // everyClient runs what on a client of each API, without compression and with.
 func everyClient(t *testing.T, h *house, what func(t *testing.T, c *client, deflated bool)) {
 	t.Helper()
-	for _, api := range []messages.Api{tw, news, kite} {
+	for _, path := range []string{paths[tw], paths[news], paths[kite], "/sdk" + paths[tw]} {
 		for _, extension := range []string{"", "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits"} {
 			headers := []string{extension}
 			if extension == "" {
 				headers = nil
 			}
-			c, s := h.open(t, paths[api], headers...)
+			c, s := h.open(t, path, headers...)
 			agreed := c.answer.Header.Get("Sec-WebSocket-Extensions") != ""
 			if agreed != (extension != "") {
-				t.Fatalf("%v: compression agreed to: %v", api, agreed)
+				t.Fatalf("%s: compression agreed to: %v", path, agreed)
 			}
 			what(t, c, agreed)
 			_ = c.Close()
