@@ -13,7 +13,8 @@
 //	apikey      one per key in use: admits, spends credits, keeps order
 //	monitor     a child of its key: the accounts it watches
 //	filterrule  a child of its key: the query it compiles
-//	connection  one per socket: filters, cursor, credit
+//	connection  one per socket: what its client asks for, credit; how it reads the
+//	            log and then listens is the engine follow's
 //
 // # The supervision tree
 //
@@ -39,7 +40,9 @@
 // Back travel only acknowledgements, credit and admission:
 //
 //	gateway    Admit ─▶ shard ─▶ apikey  TakeSlot ▶ shard  Admitted ▶ gateway
-//	connection Join ──▶ router or apikey  Joined ▶ connection
+//	connection Join, Leave, AskThrough ──▶ router or apikey  Joined, Left, Through ▶ connection
+//	connection AskVoids ▶ router          VoidsKnown ▶ connection  (to read the log)
+//	connection AskQueries ▶ apikey        Queries ▶ connection
 //	connection AskCredit ─▶ apikey        CreditGranted ▶ connection
 //
 // A message that carries a key_id and is sent to a shard is handed on to that

@@ -25,7 +25,7 @@ func (t *turn) sendJoin() {
 	t.emit(Join{t.current().Lane, t.join, t.current().Query, t.place.Position})
 }
 
-// again joins once more: the owner has begun anew, or does not know the follower.
+// again joins once more: the owner has started again, or does not know the follower.
 func (t *turn) again() {
 	if t.state == leaving {
 		t.leftLane()
@@ -137,7 +137,7 @@ func (t *turn) leftLane() {
 	t.startJoin()
 }
 
-// rejoin: the owner has begun anew and does not know the join.
+// rejoin: the owner has started again and does not know the join.
 func (t *turn) rejoin(m *messages.Rejoin) {
 	switch {
 	case t.join == 0 || m.GetJoin() != 0 && m.GetJoin() != t.join:

@@ -7,11 +7,11 @@ import (
 type verdict uint8
 
 const (
-	next    verdict = iota // the next of its numbering
-	old                    // had already, or of an owner that was replaced
-	missing                // one before it was lost
-	anew                   // of an owner that has begun anew
-	foreign                // of a join that is not followed
+	next      verdict = iota // the next of its numbering
+	old                      // had already, or of an owner that was replaced
+	missing                  // one before it was lost
+	restarted                // of an owner that has started again
+	foreign                  // of a join that is not followed
 )
 
 // judge says what a message is to the stream that is followed.
@@ -23,7 +23,7 @@ func (f *Follower) judge(m *messages.Deliveries) verdict {
 		if m.GetTerm() < f.term {
 			return old
 		}
-		return anew
+		return restarted
 	case m.GetNumber() <= f.number:
 		return old
 	case m.GetPrevious() != f.number:
@@ -41,7 +41,7 @@ func (t *turn) deliveries(m *messages.Deliveries) {
 	case v == old:
 	case v == foreign:
 		t.abandoned(m)
-	case v == anew || v == missing && len(m.GetDeliveries()) == 0:
+	case v == restarted || v == missing && len(m.GetDeliveries()) == 0:
 		t.again()
 	case t.state == leaving && v == missing:
 		t.way.broken = true

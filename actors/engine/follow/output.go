@@ -16,7 +16,7 @@ type Subscription struct {
 	Tag   any             // the subscriber's own
 }
 
-// What Step takes, beside these messages: Joined, JoinRefused, Left, Through,
+// What Step takes, and these messages too: Joined, JoinRefused, Left, Through,
 // Deliveries, Rejoin, VoidsKnown, Queries.
 type (
 	// Subscribe: the subscriber asks for something; the first one starts the

@@ -68,7 +68,7 @@ type backtest struct {
 	tally   Tally
 }
 
-// begin finds the first frame, and reads what stands before it for repeats. Of
+// begin finds the first frame, and reads what is before it for repeats. Of
 // the newest frames only repeats among themselves are found: they are a
 // sample, and not worth reading the window for.
 func (b *backtest) begin(ctx context.Context) (err error) {
@@ -134,7 +134,7 @@ func detectedAt(ctx context.Context, log Log, sequence uint64) (int64, error) {
 }
 
 // read goes through the frames. A reading that retention has overtaken begins
-// anew where the log now begins.
+// again where the log now begins.
 func (b *backtest) read(ctx context.Context) error {
 	for b.tally.At < b.tally.Last {
 		err := b.stretch(ctx)

@@ -104,7 +104,7 @@ func TestBacktestCountsAsAWalkOverEverything(t *testing.T) {
 	}
 }
 
-// What stood before the beginning makes a repeat of what stands after it.
+// What was before the beginning makes a repeat of what is after it.
 func TestBacktestKnowsRepeatsOfWhatCameBefore(t *testing.T) {
 	log := &plainLog{first: 1}
 	for i := range int64(40) {

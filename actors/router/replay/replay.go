@@ -181,7 +181,7 @@ func (q *queries) deliver(ds []*messages.Delivery, p messages.Position, e *messa
 	return ds
 }
 
-// WindowBefore reads the repeat window as it stands before the frame at
+// WindowBefore reads the repeat window as it is before the frame at
 // sequence. Frames hold 1 to 256 events, so how far back the window reaches is
 // found by doubling.
 func WindowBefore(ctx context.Context, log Log, sequence, first uint64) (*repeat.Window, error) {
