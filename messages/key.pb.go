@@ -1173,6 +1173,44 @@ func (x *StopIfIdle) GetNumber() uint64 {
 	return 0
 }
 
+// EndKey has a key's actor settle what it owes the ledger and then stop: its
+// shard is being given up.
+type EndKey struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EndKey) Reset() {
+	*x = EndKey{}
+	mi := &file_messages_key_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EndKey) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EndKey) ProtoMessage() {}
+
+func (x *EndKey) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_key_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EndKey.ProtoReflect.Descriptor instead.
+func (*EndKey) Descriptor() ([]byte, []int) {
+	return file_messages_key_proto_rawDescGZIP(), []int{18}
+}
+
 // AskKey is a key's actor asking its shard under which term it starts, every time.
 // Answer: KeyOwned.
 type AskKey struct {
@@ -1184,7 +1222,7 @@ type AskKey struct {
 
 func (x *AskKey) Reset() {
 	*x = AskKey{}
-	mi := &file_messages_key_proto_msgTypes[18]
+	mi := &file_messages_key_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1196,7 +1234,7 @@ func (x *AskKey) String() string {
 func (*AskKey) ProtoMessage() {}
 
 func (x *AskKey) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[18]
+	mi := &file_messages_key_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1209,7 +1247,7 @@ func (x *AskKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AskKey.ProtoReflect.Descriptor instead.
 func (*AskKey) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{18}
+	return file_messages_key_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *AskKey) GetKeyId() string {
@@ -1230,7 +1268,7 @@ type KeyOwned struct {
 
 func (x *KeyOwned) Reset() {
 	*x = KeyOwned{}
-	mi := &file_messages_key_proto_msgTypes[19]
+	mi := &file_messages_key_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1242,7 +1280,7 @@ func (x *KeyOwned) String() string {
 func (*KeyOwned) ProtoMessage() {}
 
 func (x *KeyOwned) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[19]
+	mi := &file_messages_key_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1255,7 +1293,7 @@ func (x *KeyOwned) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KeyOwned.ProtoReflect.Descriptor instead.
 func (*KeyOwned) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{19}
+	return file_messages_key_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *KeyOwned) GetKeyId() string {
@@ -1293,7 +1331,7 @@ type NotOwner struct {
 
 func (x *NotOwner) Reset() {
 	*x = NotOwner{}
-	mi := &file_messages_key_proto_msgTypes[20]
+	mi := &file_messages_key_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1305,7 +1343,7 @@ func (x *NotOwner) String() string {
 func (*NotOwner) ProtoMessage() {}
 
 func (x *NotOwner) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[20]
+	mi := &file_messages_key_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1318,7 +1356,7 @@ func (x *NotOwner) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NotOwner.ProtoReflect.Descriptor instead.
 func (*NotOwner) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{20}
+	return file_messages_key_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *NotOwner) GetKeyId() string {
@@ -1354,7 +1392,7 @@ type Activate struct {
 
 func (x *Activate) Reset() {
 	*x = Activate{}
-	mi := &file_messages_key_proto_msgTypes[21]
+	mi := &file_messages_key_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1366,7 +1404,7 @@ func (x *Activate) String() string {
 func (*Activate) ProtoMessage() {}
 
 func (x *Activate) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[21]
+	mi := &file_messages_key_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1379,7 +1417,7 @@ func (x *Activate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Activate.ProtoReflect.Descriptor instead.
 func (*Activate) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{21}
+	return file_messages_key_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Activate) GetShard() uint32 {
@@ -1399,7 +1437,7 @@ type Activated struct {
 
 func (x *Activated) Reset() {
 	*x = Activated{}
-	mi := &file_messages_key_proto_msgTypes[22]
+	mi := &file_messages_key_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1411,7 +1449,7 @@ func (x *Activated) String() string {
 func (*Activated) ProtoMessage() {}
 
 func (x *Activated) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[22]
+	mi := &file_messages_key_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1424,7 +1462,7 @@ func (x *Activated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Activated.ProtoReflect.Descriptor instead.
 func (*Activated) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{22}
+	return file_messages_key_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Activated) GetShard() uint32 {
@@ -1450,7 +1488,7 @@ type Deactivate struct {
 
 func (x *Deactivate) Reset() {
 	*x = Deactivate{}
-	mi := &file_messages_key_proto_msgTypes[23]
+	mi := &file_messages_key_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1462,7 +1500,7 @@ func (x *Deactivate) String() string {
 func (*Deactivate) ProtoMessage() {}
 
 func (x *Deactivate) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[23]
+	mi := &file_messages_key_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1475,7 +1513,7 @@ func (x *Deactivate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Deactivate.ProtoReflect.Descriptor instead.
 func (*Deactivate) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{23}
+	return file_messages_key_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Deactivate) GetShard() uint32 {
@@ -1495,7 +1533,7 @@ type Deactivated struct {
 
 func (x *Deactivated) Reset() {
 	*x = Deactivated{}
-	mi := &file_messages_key_proto_msgTypes[24]
+	mi := &file_messages_key_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1507,7 +1545,7 @@ func (x *Deactivated) String() string {
 func (*Deactivated) ProtoMessage() {}
 
 func (x *Deactivated) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[24]
+	mi := &file_messages_key_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1520,7 +1558,7 @@ func (x *Deactivated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Deactivated.ProtoReflect.Descriptor instead.
 func (*Deactivated) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{24}
+	return file_messages_key_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Deactivated) GetShard() uint32 {
@@ -1548,7 +1586,7 @@ type FreeSlot struct {
 
 func (x *FreeSlot) Reset() {
 	*x = FreeSlot{}
-	mi := &file_messages_key_proto_msgTypes[25]
+	mi := &file_messages_key_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1560,7 +1598,7 @@ func (x *FreeSlot) String() string {
 func (*FreeSlot) ProtoMessage() {}
 
 func (x *FreeSlot) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[25]
+	mi := &file_messages_key_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1573,7 +1611,7 @@ func (x *FreeSlot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FreeSlot.ProtoReflect.Descriptor instead.
 func (*FreeSlot) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{25}
+	return file_messages_key_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *FreeSlot) GetKeyId() string {
@@ -1603,7 +1641,7 @@ type Rejected struct {
 
 func (x *Rejected) Reset() {
 	*x = Rejected{}
-	mi := &file_messages_key_proto_msgTypes[26]
+	mi := &file_messages_key_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1615,7 +1653,7 @@ func (x *Rejected) String() string {
 func (*Rejected) ProtoMessage() {}
 
 func (x *Rejected) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[26]
+	mi := &file_messages_key_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1628,7 +1666,7 @@ func (x *Rejected) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rejected.ProtoReflect.Descriptor instead.
 func (*Rejected) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{26}
+	return file_messages_key_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *Rejected) GetRejection() Rejection {
@@ -1679,7 +1717,7 @@ type CreateMonitor struct {
 
 func (x *CreateMonitor) Reset() {
 	*x = CreateMonitor{}
-	mi := &file_messages_key_proto_msgTypes[27]
+	mi := &file_messages_key_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1691,7 +1729,7 @@ func (x *CreateMonitor) String() string {
 func (*CreateMonitor) ProtoMessage() {}
 
 func (x *CreateMonitor) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[27]
+	mi := &file_messages_key_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1704,7 +1742,7 @@ func (x *CreateMonitor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateMonitor.ProtoReflect.Descriptor instead.
 func (*CreateMonitor) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{27}
+	return file_messages_key_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *CreateMonitor) GetKeyId() string {
@@ -1739,7 +1777,7 @@ type UpdateMonitor struct {
 
 func (x *UpdateMonitor) Reset() {
 	*x = UpdateMonitor{}
-	mi := &file_messages_key_proto_msgTypes[28]
+	mi := &file_messages_key_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1751,7 +1789,7 @@ func (x *UpdateMonitor) String() string {
 func (*UpdateMonitor) ProtoMessage() {}
 
 func (x *UpdateMonitor) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[28]
+	mi := &file_messages_key_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1764,7 +1802,7 @@ func (x *UpdateMonitor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateMonitor.ProtoReflect.Descriptor instead.
 func (*UpdateMonitor) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{28}
+	return file_messages_key_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *UpdateMonitor) GetKeyId() string {
@@ -1798,7 +1836,7 @@ type DeleteMonitor struct {
 
 func (x *DeleteMonitor) Reset() {
 	*x = DeleteMonitor{}
-	mi := &file_messages_key_proto_msgTypes[29]
+	mi := &file_messages_key_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1810,7 +1848,7 @@ func (x *DeleteMonitor) String() string {
 func (*DeleteMonitor) ProtoMessage() {}
 
 func (x *DeleteMonitor) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[29]
+	mi := &file_messages_key_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1823,7 +1861,7 @@ func (x *DeleteMonitor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteMonitor.ProtoReflect.Descriptor instead.
 func (*DeleteMonitor) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{29}
+	return file_messages_key_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *DeleteMonitor) GetKeyId() string {
@@ -1850,7 +1888,7 @@ type GetMonitor struct {
 
 func (x *GetMonitor) Reset() {
 	*x = GetMonitor{}
-	mi := &file_messages_key_proto_msgTypes[30]
+	mi := &file_messages_key_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1862,7 +1900,7 @@ func (x *GetMonitor) String() string {
 func (*GetMonitor) ProtoMessage() {}
 
 func (x *GetMonitor) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[30]
+	mi := &file_messages_key_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1875,7 +1913,7 @@ func (x *GetMonitor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetMonitor.ProtoReflect.Descriptor instead.
 func (*GetMonitor) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{30}
+	return file_messages_key_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *GetMonitor) GetKeyId() string {
@@ -1904,7 +1942,7 @@ type ListMonitors struct {
 
 func (x *ListMonitors) Reset() {
 	*x = ListMonitors{}
-	mi := &file_messages_key_proto_msgTypes[31]
+	mi := &file_messages_key_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1916,7 +1954,7 @@ func (x *ListMonitors) String() string {
 func (*ListMonitors) ProtoMessage() {}
 
 func (x *ListMonitors) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[31]
+	mi := &file_messages_key_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1929,7 +1967,7 @@ func (x *ListMonitors) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMonitors.ProtoReflect.Descriptor instead.
 func (*ListMonitors) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{31}
+	return file_messages_key_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ListMonitors) GetKeyId() string {
@@ -1970,7 +2008,7 @@ type MonitorShown struct {
 
 func (x *MonitorShown) Reset() {
 	*x = MonitorShown{}
-	mi := &file_messages_key_proto_msgTypes[32]
+	mi := &file_messages_key_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1982,7 +2020,7 @@ func (x *MonitorShown) String() string {
 func (*MonitorShown) ProtoMessage() {}
 
 func (x *MonitorShown) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[32]
+	mi := &file_messages_key_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1995,7 +2033,7 @@ func (x *MonitorShown) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MonitorShown.ProtoReflect.Descriptor instead.
 func (*MonitorShown) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{32}
+	return file_messages_key_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *MonitorShown) GetMonitor() *Monitor {
@@ -2022,7 +2060,7 @@ type MonitorsListed struct {
 
 func (x *MonitorsListed) Reset() {
 	*x = MonitorsListed{}
-	mi := &file_messages_key_proto_msgTypes[33]
+	mi := &file_messages_key_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2034,7 +2072,7 @@ func (x *MonitorsListed) String() string {
 func (*MonitorsListed) ProtoMessage() {}
 
 func (x *MonitorsListed) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[33]
+	mi := &file_messages_key_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2047,7 +2085,7 @@ func (x *MonitorsListed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MonitorsListed.ProtoReflect.Descriptor instead.
 func (*MonitorsListed) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{33}
+	return file_messages_key_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *MonitorsListed) GetMonitors() []*Monitor {
@@ -2073,7 +2111,7 @@ type Deleted struct {
 
 func (x *Deleted) Reset() {
 	*x = Deleted{}
-	mi := &file_messages_key_proto_msgTypes[34]
+	mi := &file_messages_key_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2085,7 +2123,7 @@ func (x *Deleted) String() string {
 func (*Deleted) ProtoMessage() {}
 
 func (x *Deleted) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[34]
+	mi := &file_messages_key_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2098,7 +2136,7 @@ func (x *Deleted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Deleted.ProtoReflect.Descriptor instead.
 func (*Deleted) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{34}
+	return file_messages_key_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Deleted) GetId() string {
@@ -2119,7 +2157,7 @@ type CreateRule struct {
 
 func (x *CreateRule) Reset() {
 	*x = CreateRule{}
-	mi := &file_messages_key_proto_msgTypes[35]
+	mi := &file_messages_key_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2131,7 +2169,7 @@ func (x *CreateRule) String() string {
 func (*CreateRule) ProtoMessage() {}
 
 func (x *CreateRule) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[35]
+	mi := &file_messages_key_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2144,7 +2182,7 @@ func (x *CreateRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateRule.ProtoReflect.Descriptor instead.
 func (*CreateRule) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{35}
+	return file_messages_key_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *CreateRule) GetKeyId() string {
@@ -2179,7 +2217,7 @@ type UpdateRule struct {
 
 func (x *UpdateRule) Reset() {
 	*x = UpdateRule{}
-	mi := &file_messages_key_proto_msgTypes[36]
+	mi := &file_messages_key_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2191,7 +2229,7 @@ func (x *UpdateRule) String() string {
 func (*UpdateRule) ProtoMessage() {}
 
 func (x *UpdateRule) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[36]
+	mi := &file_messages_key_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2204,7 +2242,7 @@ func (x *UpdateRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateRule.ProtoReflect.Descriptor instead.
 func (*UpdateRule) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{36}
+	return file_messages_key_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *UpdateRule) GetKeyId() string {
@@ -2238,7 +2276,7 @@ type DeleteRule struct {
 
 func (x *DeleteRule) Reset() {
 	*x = DeleteRule{}
-	mi := &file_messages_key_proto_msgTypes[37]
+	mi := &file_messages_key_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2250,7 +2288,7 @@ func (x *DeleteRule) String() string {
 func (*DeleteRule) ProtoMessage() {}
 
 func (x *DeleteRule) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[37]
+	mi := &file_messages_key_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2263,7 +2301,7 @@ func (x *DeleteRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteRule.ProtoReflect.Descriptor instead.
 func (*DeleteRule) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{37}
+	return file_messages_key_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *DeleteRule) GetKeyId() string {
@@ -2290,7 +2328,7 @@ type GetRule struct {
 
 func (x *GetRule) Reset() {
 	*x = GetRule{}
-	mi := &file_messages_key_proto_msgTypes[38]
+	mi := &file_messages_key_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2302,7 +2340,7 @@ func (x *GetRule) String() string {
 func (*GetRule) ProtoMessage() {}
 
 func (x *GetRule) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[38]
+	mi := &file_messages_key_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2315,7 +2353,7 @@ func (x *GetRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRule.ProtoReflect.Descriptor instead.
 func (*GetRule) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{38}
+	return file_messages_key_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *GetRule) GetKeyId() string {
@@ -2344,7 +2382,7 @@ type ListRules struct {
 
 func (x *ListRules) Reset() {
 	*x = ListRules{}
-	mi := &file_messages_key_proto_msgTypes[39]
+	mi := &file_messages_key_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2356,7 +2394,7 @@ func (x *ListRules) String() string {
 func (*ListRules) ProtoMessage() {}
 
 func (x *ListRules) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[39]
+	mi := &file_messages_key_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2369,7 +2407,7 @@ func (x *ListRules) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRules.ProtoReflect.Descriptor instead.
 func (*ListRules) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{39}
+	return file_messages_key_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *ListRules) GetKeyId() string {
@@ -2410,7 +2448,7 @@ type RuleShown struct {
 
 func (x *RuleShown) Reset() {
 	*x = RuleShown{}
-	mi := &file_messages_key_proto_msgTypes[40]
+	mi := &file_messages_key_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2422,7 +2460,7 @@ func (x *RuleShown) String() string {
 func (*RuleShown) ProtoMessage() {}
 
 func (x *RuleShown) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[40]
+	mi := &file_messages_key_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2435,7 +2473,7 @@ func (x *RuleShown) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RuleShown.ProtoReflect.Descriptor instead.
 func (*RuleShown) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{40}
+	return file_messages_key_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *RuleShown) GetRule() *Rule {
@@ -2462,7 +2500,7 @@ type RulesListed struct {
 
 func (x *RulesListed) Reset() {
 	*x = RulesListed{}
-	mi := &file_messages_key_proto_msgTypes[41]
+	mi := &file_messages_key_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2474,7 +2512,7 @@ func (x *RulesListed) String() string {
 func (*RulesListed) ProtoMessage() {}
 
 func (x *RulesListed) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[41]
+	mi := &file_messages_key_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2487,7 +2525,7 @@ func (x *RulesListed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RulesListed.ProtoReflect.Descriptor instead.
 func (*RulesListed) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{41}
+	return file_messages_key_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *RulesListed) GetRules() []*Rule {
@@ -2516,7 +2554,7 @@ type Figures struct {
 
 func (x *Figures) Reset() {
 	*x = Figures{}
-	mi := &file_messages_key_proto_msgTypes[42]
+	mi := &file_messages_key_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2528,7 +2566,7 @@ func (x *Figures) String() string {
 func (*Figures) ProtoMessage() {}
 
 func (x *Figures) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[42]
+	mi := &file_messages_key_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2541,7 +2579,7 @@ func (x *Figures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Figures.ProtoReflect.Descriptor instead.
 func (*Figures) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{42}
+	return file_messages_key_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *Figures) GetMatched() int64 {
@@ -2579,7 +2617,7 @@ type ListDeliveries struct {
 
 func (x *ListDeliveries) Reset() {
 	*x = ListDeliveries{}
-	mi := &file_messages_key_proto_msgTypes[43]
+	mi := &file_messages_key_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2591,7 +2629,7 @@ func (x *ListDeliveries) String() string {
 func (*ListDeliveries) ProtoMessage() {}
 
 func (x *ListDeliveries) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[43]
+	mi := &file_messages_key_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2604,7 +2642,7 @@ func (x *ListDeliveries) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDeliveries.ProtoReflect.Descriptor instead.
 func (*ListDeliveries) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{43}
+	return file_messages_key_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *ListDeliveries) GetKeyId() string {
@@ -2649,7 +2687,7 @@ type DeliveryLogged struct {
 
 func (x *DeliveryLogged) Reset() {
 	*x = DeliveryLogged{}
-	mi := &file_messages_key_proto_msgTypes[44]
+	mi := &file_messages_key_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2661,7 +2699,7 @@ func (x *DeliveryLogged) String() string {
 func (*DeliveryLogged) ProtoMessage() {}
 
 func (x *DeliveryLogged) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[44]
+	mi := &file_messages_key_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2674,7 +2712,7 @@ func (x *DeliveryLogged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliveryLogged.ProtoReflect.Descriptor instead.
 func (*DeliveryLogged) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{44}
+	return file_messages_key_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *DeliveryLogged) GetPosition() uint64 {
@@ -2729,7 +2767,7 @@ type DeliveriesListed struct {
 
 func (x *DeliveriesListed) Reset() {
 	*x = DeliveriesListed{}
-	mi := &file_messages_key_proto_msgTypes[45]
+	mi := &file_messages_key_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2741,7 +2779,7 @@ func (x *DeliveriesListed) String() string {
 func (*DeliveriesListed) ProtoMessage() {}
 
 func (x *DeliveriesListed) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[45]
+	mi := &file_messages_key_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2754,7 +2792,7 @@ func (x *DeliveriesListed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliveriesListed.ProtoReflect.Descriptor instead.
 func (*DeliveriesListed) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{45}
+	return file_messages_key_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *DeliveriesListed) GetDeliveries() []*DeliveryLogged {
@@ -2785,7 +2823,7 @@ type DraftMonitor struct {
 
 func (x *DraftMonitor) Reset() {
 	*x = DraftMonitor{}
-	mi := &file_messages_key_proto_msgTypes[46]
+	mi := &file_messages_key_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2797,7 +2835,7 @@ func (x *DraftMonitor) String() string {
 func (*DraftMonitor) ProtoMessage() {}
 
 func (x *DraftMonitor) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[46]
+	mi := &file_messages_key_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2810,7 +2848,7 @@ func (x *DraftMonitor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DraftMonitor.ProtoReflect.Descriptor instead.
 func (*DraftMonitor) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{46}
+	return file_messages_key_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *DraftMonitor) GetId() uint64 {
@@ -2852,7 +2890,7 @@ type MonitorDrafted struct {
 
 func (x *MonitorDrafted) Reset() {
 	*x = MonitorDrafted{}
-	mi := &file_messages_key_proto_msgTypes[47]
+	mi := &file_messages_key_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2864,7 +2902,7 @@ func (x *MonitorDrafted) String() string {
 func (*MonitorDrafted) ProtoMessage() {}
 
 func (x *MonitorDrafted) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[47]
+	mi := &file_messages_key_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2877,7 +2915,7 @@ func (x *MonitorDrafted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MonitorDrafted.ProtoReflect.Descriptor instead.
 func (*MonitorDrafted) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{47}
+	return file_messages_key_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *MonitorDrafted) GetId() uint64 {
@@ -2913,7 +2951,7 @@ type DraftRule struct {
 
 func (x *DraftRule) Reset() {
 	*x = DraftRule{}
-	mi := &file_messages_key_proto_msgTypes[48]
+	mi := &file_messages_key_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2925,7 +2963,7 @@ func (x *DraftRule) String() string {
 func (*DraftRule) ProtoMessage() {}
 
 func (x *DraftRule) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[48]
+	mi := &file_messages_key_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2938,7 +2976,7 @@ func (x *DraftRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DraftRule.ProtoReflect.Descriptor instead.
 func (*DraftRule) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{48}
+	return file_messages_key_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *DraftRule) GetId() uint64 {
@@ -2980,7 +3018,7 @@ type RuleDrafted struct {
 
 func (x *RuleDrafted) Reset() {
 	*x = RuleDrafted{}
-	mi := &file_messages_key_proto_msgTypes[49]
+	mi := &file_messages_key_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2992,7 +3030,7 @@ func (x *RuleDrafted) String() string {
 func (*RuleDrafted) ProtoMessage() {}
 
 func (x *RuleDrafted) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[49]
+	mi := &file_messages_key_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3005,7 +3043,7 @@ func (x *RuleDrafted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RuleDrafted.ProtoReflect.Descriptor instead.
 func (*RuleDrafted) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{49}
+	return file_messages_key_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *RuleDrafted) GetId() uint64 {
@@ -3042,7 +3080,7 @@ type CountHits struct {
 
 func (x *CountHits) Reset() {
 	*x = CountHits{}
-	mi := &file_messages_key_proto_msgTypes[50]
+	mi := &file_messages_key_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3054,7 +3092,7 @@ func (x *CountHits) String() string {
 func (*CountHits) ProtoMessage() {}
 
 func (x *CountHits) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[50]
+	mi := &file_messages_key_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3067,7 +3105,7 @@ func (x *CountHits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CountHits.ProtoReflect.Descriptor instead.
 func (*CountHits) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{50}
+	return file_messages_key_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *CountHits) GetMonitor() *Monitor {
@@ -3109,7 +3147,7 @@ type AskFigures struct {
 
 func (x *AskFigures) Reset() {
 	*x = AskFigures{}
-	mi := &file_messages_key_proto_msgTypes[51]
+	mi := &file_messages_key_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3121,7 +3159,7 @@ func (x *AskFigures) String() string {
 func (*AskFigures) ProtoMessage() {}
 
 func (x *AskFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[51]
+	mi := &file_messages_key_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3134,7 +3172,7 @@ func (x *AskFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AskFigures.ProtoReflect.Descriptor instead.
 func (*AskFigures) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{51}
+	return file_messages_key_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *AskFigures) GetMonitor() *Monitor {
@@ -3162,7 +3200,7 @@ type AuthorsLearnt struct {
 
 func (x *AuthorsLearnt) Reset() {
 	*x = AuthorsLearnt{}
-	mi := &file_messages_key_proto_msgTypes[52]
+	mi := &file_messages_key_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3174,7 +3212,7 @@ func (x *AuthorsLearnt) String() string {
 func (*AuthorsLearnt) ProtoMessage() {}
 
 func (x *AuthorsLearnt) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[52]
+	mi := &file_messages_key_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3187,7 +3225,7 @@ func (x *AuthorsLearnt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuthorsLearnt.ProtoReflect.Descriptor instead.
 func (*AuthorsLearnt) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{52}
+	return file_messages_key_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *AuthorsLearnt) GetMonitorId() string {
@@ -3214,7 +3252,7 @@ type LearntAuthor struct {
 
 func (x *LearntAuthor) Reset() {
 	*x = LearntAuthor{}
-	mi := &file_messages_key_proto_msgTypes[53]
+	mi := &file_messages_key_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3226,7 +3264,7 @@ func (x *LearntAuthor) String() string {
 func (*LearntAuthor) ProtoMessage() {}
 
 func (x *LearntAuthor) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[53]
+	mi := &file_messages_key_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3239,7 +3277,7 @@ func (x *LearntAuthor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LearntAuthor.ProtoReflect.Descriptor instead.
 func (*LearntAuthor) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{53}
+	return file_messages_key_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *LearntAuthor) GetUsername() string {
@@ -3266,7 +3304,7 @@ type Retire struct {
 
 func (x *Retire) Reset() {
 	*x = Retire{}
-	mi := &file_messages_key_proto_msgTypes[54]
+	mi := &file_messages_key_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3278,7 +3316,7 @@ func (x *Retire) String() string {
 func (*Retire) ProtoMessage() {}
 
 func (x *Retire) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[54]
+	mi := &file_messages_key_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3291,7 +3329,7 @@ func (x *Retire) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Retire.ProtoReflect.Descriptor instead.
 func (*Retire) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{54}
+	return file_messages_key_proto_rawDescGZIP(), []int{55}
 }
 
 type Retired struct {
@@ -3304,7 +3342,7 @@ type Retired struct {
 
 func (x *Retired) Reset() {
 	*x = Retired{}
-	mi := &file_messages_key_proto_msgTypes[55]
+	mi := &file_messages_key_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3316,7 +3354,7 @@ func (x *Retired) String() string {
 func (*Retired) ProtoMessage() {}
 
 func (x *Retired) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[55]
+	mi := &file_messages_key_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3329,7 +3367,7 @@ func (x *Retired) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Retired.ProtoReflect.Descriptor instead.
 func (*Retired) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{55}
+	return file_messages_key_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *Retired) GetId() string {
@@ -3356,7 +3394,7 @@ type ListBilling struct {
 
 func (x *ListBilling) Reset() {
 	*x = ListBilling{}
-	mi := &file_messages_key_proto_msgTypes[56]
+	mi := &file_messages_key_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3368,7 +3406,7 @@ func (x *ListBilling) String() string {
 func (*ListBilling) ProtoMessage() {}
 
 func (x *ListBilling) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[56]
+	mi := &file_messages_key_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3381,7 +3419,7 @@ func (x *ListBilling) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBilling.ProtoReflect.Descriptor instead.
 func (*ListBilling) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{56}
+	return file_messages_key_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *ListBilling) GetKeyId() string {
@@ -3402,7 +3440,7 @@ type BillingListed struct {
 
 func (x *BillingListed) Reset() {
 	*x = BillingListed{}
-	mi := &file_messages_key_proto_msgTypes[57]
+	mi := &file_messages_key_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3414,7 +3452,7 @@ func (x *BillingListed) String() string {
 func (*BillingListed) ProtoMessage() {}
 
 func (x *BillingListed) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[57]
+	mi := &file_messages_key_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3427,7 +3465,7 @@ func (x *BillingListed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BillingListed.ProtoReflect.Descriptor instead.
 func (*BillingListed) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{57}
+	return file_messages_key_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *BillingListed) GetMonth() string {
@@ -3465,7 +3503,7 @@ type AskQueries struct {
 
 func (x *AskQueries) Reset() {
 	*x = AskQueries{}
-	mi := &file_messages_key_proto_msgTypes[58]
+	mi := &file_messages_key_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3477,7 +3515,7 @@ func (x *AskQueries) String() string {
 func (*AskQueries) ProtoMessage() {}
 
 func (x *AskQueries) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[58]
+	mi := &file_messages_key_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3490,7 +3528,7 @@ func (x *AskQueries) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AskQueries.ProtoReflect.Descriptor instead.
 func (*AskQueries) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{58}
+	return file_messages_key_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *AskQueries) GetKeyId() string {
@@ -3536,7 +3574,7 @@ type Queries struct {
 
 func (x *Queries) Reset() {
 	*x = Queries{}
-	mi := &file_messages_key_proto_msgTypes[59]
+	mi := &file_messages_key_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3548,7 +3586,7 @@ func (x *Queries) String() string {
 func (*Queries) ProtoMessage() {}
 
 func (x *Queries) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[59]
+	mi := &file_messages_key_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3561,7 +3599,7 @@ func (x *Queries) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Queries.ProtoReflect.Descriptor instead.
 func (*Queries) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{59}
+	return file_messages_key_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *Queries) GetQueries() []*Query {
@@ -3668,7 +3706,8 @@ const file_messages_key_proto_rawDesc = "" +
 	"\n" +
 	"StopIfIdle\x12\x15\n" +
 	"\x06key_id\x18\x01 \x01(\tR\x05keyId\x12\x16\n" +
-	"\x06number\x18\x02 \x01(\x04R\x06number\"\x1f\n" +
+	"\x06number\x18\x02 \x01(\x04R\x06number\"\b\n" +
+	"\x06EndKey\"\x1f\n" +
 	"\x06AskKey\x12\x15\n" +
 	"\x06key_id\x18\x01 \x01(\tR\x05keyId\"^\n" +
 	"\bKeyOwned\x12\x15\n" +
@@ -3866,7 +3905,7 @@ func file_messages_key_proto_rawDescGZIP() []byte {
 }
 
 var file_messages_key_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_messages_key_proto_msgTypes = make([]protoimpl.MessageInfo, 60)
+var file_messages_key_proto_msgTypes = make([]protoimpl.MessageInfo, 61)
 var file_messages_key_proto_goTypes = []any{
 	(Refusal)(0),             // 0: birdwire.v1.Refusal
 	(Rejection)(0),           // 1: birdwire.v1.Rejection
@@ -3888,99 +3927,100 @@ var file_messages_key_proto_goTypes = []any{
 	(*SlotRefused)(nil),      // 17: birdwire.v1.SlotRefused
 	(*KeyIdle)(nil),          // 18: birdwire.v1.KeyIdle
 	(*StopIfIdle)(nil),       // 19: birdwire.v1.StopIfIdle
-	(*AskKey)(nil),           // 20: birdwire.v1.AskKey
-	(*KeyOwned)(nil),         // 21: birdwire.v1.KeyOwned
-	(*NotOwner)(nil),         // 22: birdwire.v1.NotOwner
-	(*Activate)(nil),         // 23: birdwire.v1.Activate
-	(*Activated)(nil),        // 24: birdwire.v1.Activated
-	(*Deactivate)(nil),       // 25: birdwire.v1.Deactivate
-	(*Deactivated)(nil),      // 26: birdwire.v1.Deactivated
-	(*FreeSlot)(nil),         // 27: birdwire.v1.FreeSlot
-	(*Rejected)(nil),         // 28: birdwire.v1.Rejected
-	(*CreateMonitor)(nil),    // 29: birdwire.v1.CreateMonitor
-	(*UpdateMonitor)(nil),    // 30: birdwire.v1.UpdateMonitor
-	(*DeleteMonitor)(nil),    // 31: birdwire.v1.DeleteMonitor
-	(*GetMonitor)(nil),       // 32: birdwire.v1.GetMonitor
-	(*ListMonitors)(nil),     // 33: birdwire.v1.ListMonitors
-	(*MonitorShown)(nil),     // 34: birdwire.v1.MonitorShown
-	(*MonitorsListed)(nil),   // 35: birdwire.v1.MonitorsListed
-	(*Deleted)(nil),          // 36: birdwire.v1.Deleted
-	(*CreateRule)(nil),       // 37: birdwire.v1.CreateRule
-	(*UpdateRule)(nil),       // 38: birdwire.v1.UpdateRule
-	(*DeleteRule)(nil),       // 39: birdwire.v1.DeleteRule
-	(*GetRule)(nil),          // 40: birdwire.v1.GetRule
-	(*ListRules)(nil),        // 41: birdwire.v1.ListRules
-	(*RuleShown)(nil),        // 42: birdwire.v1.RuleShown
-	(*RulesListed)(nil),      // 43: birdwire.v1.RulesListed
-	(*Figures)(nil),          // 44: birdwire.v1.Figures
-	(*ListDeliveries)(nil),   // 45: birdwire.v1.ListDeliveries
-	(*DeliveryLogged)(nil),   // 46: birdwire.v1.DeliveryLogged
-	(*DeliveriesListed)(nil), // 47: birdwire.v1.DeliveriesListed
-	(*DraftMonitor)(nil),     // 48: birdwire.v1.DraftMonitor
-	(*MonitorDrafted)(nil),   // 49: birdwire.v1.MonitorDrafted
-	(*DraftRule)(nil),        // 50: birdwire.v1.DraftRule
-	(*RuleDrafted)(nil),      // 51: birdwire.v1.RuleDrafted
-	(*CountHits)(nil),        // 52: birdwire.v1.CountHits
-	(*AskFigures)(nil),       // 53: birdwire.v1.AskFigures
-	(*AuthorsLearnt)(nil),    // 54: birdwire.v1.AuthorsLearnt
-	(*LearntAuthor)(nil),     // 55: birdwire.v1.LearntAuthor
-	(*Retire)(nil),           // 56: birdwire.v1.Retire
-	(*Retired)(nil),          // 57: birdwire.v1.Retired
-	(*ListBilling)(nil),      // 58: birdwire.v1.ListBilling
-	(*BillingListed)(nil),    // 59: birdwire.v1.BillingListed
-	(*AskQueries)(nil),       // 60: birdwire.v1.AskQueries
-	(*Queries)(nil),          // 61: birdwire.v1.Queries
-	(Api)(0),                 // 62: birdwire.v1.Api
-	(*Key)(nil),              // 63: birdwire.v1.Key
-	(*Slot)(nil),             // 64: birdwire.v1.Slot
-	(*Monitor)(nil),          // 65: birdwire.v1.Monitor
-	(*Rule)(nil),             // 66: birdwire.v1.Rule
-	(*Event)(nil),            // 67: birdwire.v1.Event
-	(*Origin)(nil),           // 68: birdwire.v1.Origin
-	(*Query)(nil),            // 69: birdwire.v1.Query
+	(*EndKey)(nil),           // 20: birdwire.v1.EndKey
+	(*AskKey)(nil),           // 21: birdwire.v1.AskKey
+	(*KeyOwned)(nil),         // 22: birdwire.v1.KeyOwned
+	(*NotOwner)(nil),         // 23: birdwire.v1.NotOwner
+	(*Activate)(nil),         // 24: birdwire.v1.Activate
+	(*Activated)(nil),        // 25: birdwire.v1.Activated
+	(*Deactivate)(nil),       // 26: birdwire.v1.Deactivate
+	(*Deactivated)(nil),      // 27: birdwire.v1.Deactivated
+	(*FreeSlot)(nil),         // 28: birdwire.v1.FreeSlot
+	(*Rejected)(nil),         // 29: birdwire.v1.Rejected
+	(*CreateMonitor)(nil),    // 30: birdwire.v1.CreateMonitor
+	(*UpdateMonitor)(nil),    // 31: birdwire.v1.UpdateMonitor
+	(*DeleteMonitor)(nil),    // 32: birdwire.v1.DeleteMonitor
+	(*GetMonitor)(nil),       // 33: birdwire.v1.GetMonitor
+	(*ListMonitors)(nil),     // 34: birdwire.v1.ListMonitors
+	(*MonitorShown)(nil),     // 35: birdwire.v1.MonitorShown
+	(*MonitorsListed)(nil),   // 36: birdwire.v1.MonitorsListed
+	(*Deleted)(nil),          // 37: birdwire.v1.Deleted
+	(*CreateRule)(nil),       // 38: birdwire.v1.CreateRule
+	(*UpdateRule)(nil),       // 39: birdwire.v1.UpdateRule
+	(*DeleteRule)(nil),       // 40: birdwire.v1.DeleteRule
+	(*GetRule)(nil),          // 41: birdwire.v1.GetRule
+	(*ListRules)(nil),        // 42: birdwire.v1.ListRules
+	(*RuleShown)(nil),        // 43: birdwire.v1.RuleShown
+	(*RulesListed)(nil),      // 44: birdwire.v1.RulesListed
+	(*Figures)(nil),          // 45: birdwire.v1.Figures
+	(*ListDeliveries)(nil),   // 46: birdwire.v1.ListDeliveries
+	(*DeliveryLogged)(nil),   // 47: birdwire.v1.DeliveryLogged
+	(*DeliveriesListed)(nil), // 48: birdwire.v1.DeliveriesListed
+	(*DraftMonitor)(nil),     // 49: birdwire.v1.DraftMonitor
+	(*MonitorDrafted)(nil),   // 50: birdwire.v1.MonitorDrafted
+	(*DraftRule)(nil),        // 51: birdwire.v1.DraftRule
+	(*RuleDrafted)(nil),      // 52: birdwire.v1.RuleDrafted
+	(*CountHits)(nil),        // 53: birdwire.v1.CountHits
+	(*AskFigures)(nil),       // 54: birdwire.v1.AskFigures
+	(*AuthorsLearnt)(nil),    // 55: birdwire.v1.AuthorsLearnt
+	(*LearntAuthor)(nil),     // 56: birdwire.v1.LearntAuthor
+	(*Retire)(nil),           // 57: birdwire.v1.Retire
+	(*Retired)(nil),          // 58: birdwire.v1.Retired
+	(*ListBilling)(nil),      // 59: birdwire.v1.ListBilling
+	(*BillingListed)(nil),    // 60: birdwire.v1.BillingListed
+	(*AskQueries)(nil),       // 61: birdwire.v1.AskQueries
+	(*Queries)(nil),          // 62: birdwire.v1.Queries
+	(Api)(0),                 // 63: birdwire.v1.Api
+	(*Key)(nil),              // 64: birdwire.v1.Key
+	(*Slot)(nil),             // 65: birdwire.v1.Slot
+	(*Monitor)(nil),          // 66: birdwire.v1.Monitor
+	(*Rule)(nil),             // 67: birdwire.v1.Rule
+	(*Event)(nil),            // 68: birdwire.v1.Event
+	(*Origin)(nil),           // 69: birdwire.v1.Origin
+	(*Query)(nil),            // 70: birdwire.v1.Query
 }
 var file_messages_key_proto_depIdxs = []int32{
 	2,  // 0: birdwire.v1.Admit.credential:type_name -> birdwire.v1.Credential
-	62, // 1: birdwire.v1.Admit.api:type_name -> birdwire.v1.Api
+	63, // 1: birdwire.v1.Admit.api:type_name -> birdwire.v1.Api
 	0,  // 2: birdwire.v1.Refused.refusal:type_name -> birdwire.v1.Refusal
-	62, // 3: birdwire.v1.Release.api:type_name -> birdwire.v1.Api
+	63, // 3: birdwire.v1.Release.api:type_name -> birdwire.v1.Api
 	2,  // 4: birdwire.v1.Authorize.credential:type_name -> birdwire.v1.Credential
-	63, // 5: birdwire.v1.Authorized.key:type_name -> birdwire.v1.Key
-	63, // 6: birdwire.v1.CreateKey.key:type_name -> birdwire.v1.Key
-	63, // 7: birdwire.v1.UpdateKey.key:type_name -> birdwire.v1.Key
-	63, // 8: birdwire.v1.KeyDescribed.key:type_name -> birdwire.v1.Key
-	64, // 9: birdwire.v1.KeyDescribed.slots:type_name -> birdwire.v1.Slot
-	64, // 10: birdwire.v1.TakeSlot.slot:type_name -> birdwire.v1.Slot
-	64, // 11: birdwire.v1.KeyOwned.slots:type_name -> birdwire.v1.Slot
+	64, // 5: birdwire.v1.Authorized.key:type_name -> birdwire.v1.Key
+	64, // 6: birdwire.v1.CreateKey.key:type_name -> birdwire.v1.Key
+	64, // 7: birdwire.v1.UpdateKey.key:type_name -> birdwire.v1.Key
+	64, // 8: birdwire.v1.KeyDescribed.key:type_name -> birdwire.v1.Key
+	65, // 9: birdwire.v1.KeyDescribed.slots:type_name -> birdwire.v1.Slot
+	65, // 10: birdwire.v1.TakeSlot.slot:type_name -> birdwire.v1.Slot
+	65, // 11: birdwire.v1.KeyOwned.slots:type_name -> birdwire.v1.Slot
 	1,  // 12: birdwire.v1.Rejected.rejection:type_name -> birdwire.v1.Rejection
-	65, // 13: birdwire.v1.CreateMonitor.monitor:type_name -> birdwire.v1.Monitor
-	65, // 14: birdwire.v1.UpdateMonitor.monitor:type_name -> birdwire.v1.Monitor
-	65, // 15: birdwire.v1.MonitorShown.monitor:type_name -> birdwire.v1.Monitor
-	44, // 16: birdwire.v1.MonitorShown.figures:type_name -> birdwire.v1.Figures
-	65, // 17: birdwire.v1.MonitorsListed.monitors:type_name -> birdwire.v1.Monitor
-	66, // 18: birdwire.v1.CreateRule.rule:type_name -> birdwire.v1.Rule
-	66, // 19: birdwire.v1.UpdateRule.rule:type_name -> birdwire.v1.Rule
-	66, // 20: birdwire.v1.RuleShown.rule:type_name -> birdwire.v1.Rule
-	44, // 21: birdwire.v1.RuleShown.figures:type_name -> birdwire.v1.Figures
-	66, // 22: birdwire.v1.RulesListed.rules:type_name -> birdwire.v1.Rule
-	67, // 23: birdwire.v1.DeliveryLogged.event:type_name -> birdwire.v1.Event
-	68, // 24: birdwire.v1.DeliveryLogged.origin:type_name -> birdwire.v1.Origin
-	46, // 25: birdwire.v1.DeliveriesListed.deliveries:type_name -> birdwire.v1.DeliveryLogged
-	65, // 26: birdwire.v1.DraftMonitor.present:type_name -> birdwire.v1.Monitor
-	65, // 27: birdwire.v1.DraftMonitor.change:type_name -> birdwire.v1.Monitor
-	65, // 28: birdwire.v1.MonitorDrafted.monitor:type_name -> birdwire.v1.Monitor
-	28, // 29: birdwire.v1.MonitorDrafted.rejected:type_name -> birdwire.v1.Rejected
-	66, // 30: birdwire.v1.DraftRule.present:type_name -> birdwire.v1.Rule
-	66, // 31: birdwire.v1.DraftRule.change:type_name -> birdwire.v1.Rule
-	66, // 32: birdwire.v1.RuleDrafted.rule:type_name -> birdwire.v1.Rule
-	28, // 33: birdwire.v1.RuleDrafted.rejected:type_name -> birdwire.v1.Rejected
-	65, // 34: birdwire.v1.CountHits.monitor:type_name -> birdwire.v1.Monitor
-	67, // 35: birdwire.v1.CountHits.events:type_name -> birdwire.v1.Event
-	65, // 36: birdwire.v1.AskFigures.monitor:type_name -> birdwire.v1.Monitor
-	66, // 37: birdwire.v1.AskFigures.rule:type_name -> birdwire.v1.Rule
-	55, // 38: birdwire.v1.AuthorsLearnt.learnt:type_name -> birdwire.v1.LearntAuthor
-	44, // 39: birdwire.v1.Retired.figures:type_name -> birdwire.v1.Figures
-	69, // 40: birdwire.v1.Queries.queries:type_name -> birdwire.v1.Query
+	66, // 13: birdwire.v1.CreateMonitor.monitor:type_name -> birdwire.v1.Monitor
+	66, // 14: birdwire.v1.UpdateMonitor.monitor:type_name -> birdwire.v1.Monitor
+	66, // 15: birdwire.v1.MonitorShown.monitor:type_name -> birdwire.v1.Monitor
+	45, // 16: birdwire.v1.MonitorShown.figures:type_name -> birdwire.v1.Figures
+	66, // 17: birdwire.v1.MonitorsListed.monitors:type_name -> birdwire.v1.Monitor
+	67, // 18: birdwire.v1.CreateRule.rule:type_name -> birdwire.v1.Rule
+	67, // 19: birdwire.v1.UpdateRule.rule:type_name -> birdwire.v1.Rule
+	67, // 20: birdwire.v1.RuleShown.rule:type_name -> birdwire.v1.Rule
+	45, // 21: birdwire.v1.RuleShown.figures:type_name -> birdwire.v1.Figures
+	67, // 22: birdwire.v1.RulesListed.rules:type_name -> birdwire.v1.Rule
+	68, // 23: birdwire.v1.DeliveryLogged.event:type_name -> birdwire.v1.Event
+	69, // 24: birdwire.v1.DeliveryLogged.origin:type_name -> birdwire.v1.Origin
+	47, // 25: birdwire.v1.DeliveriesListed.deliveries:type_name -> birdwire.v1.DeliveryLogged
+	66, // 26: birdwire.v1.DraftMonitor.present:type_name -> birdwire.v1.Monitor
+	66, // 27: birdwire.v1.DraftMonitor.change:type_name -> birdwire.v1.Monitor
+	66, // 28: birdwire.v1.MonitorDrafted.monitor:type_name -> birdwire.v1.Monitor
+	29, // 29: birdwire.v1.MonitorDrafted.rejected:type_name -> birdwire.v1.Rejected
+	67, // 30: birdwire.v1.DraftRule.present:type_name -> birdwire.v1.Rule
+	67, // 31: birdwire.v1.DraftRule.change:type_name -> birdwire.v1.Rule
+	67, // 32: birdwire.v1.RuleDrafted.rule:type_name -> birdwire.v1.Rule
+	29, // 33: birdwire.v1.RuleDrafted.rejected:type_name -> birdwire.v1.Rejected
+	66, // 34: birdwire.v1.CountHits.monitor:type_name -> birdwire.v1.Monitor
+	68, // 35: birdwire.v1.CountHits.events:type_name -> birdwire.v1.Event
+	66, // 36: birdwire.v1.AskFigures.monitor:type_name -> birdwire.v1.Monitor
+	67, // 37: birdwire.v1.AskFigures.rule:type_name -> birdwire.v1.Rule
+	56, // 38: birdwire.v1.AuthorsLearnt.learnt:type_name -> birdwire.v1.LearntAuthor
+	45, // 39: birdwire.v1.Retired.figures:type_name -> birdwire.v1.Figures
+	70, // 40: birdwire.v1.Queries.queries:type_name -> birdwire.v1.Query
 	41, // [41:41] is the sub-list for method output_type
 	41, // [41:41] is the sub-list for method input_type
 	41, // [41:41] is the sub-list for extension type_name
@@ -4003,7 +4043,7 @@ func file_messages_key_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_messages_key_proto_rawDesc), len(file_messages_key_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   60,
+			NumMessages:   61,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -125,6 +125,8 @@ func (k *key) Receive(ctx actor.Context) {
 	case *actor.Stopping, *actor.Restarting:
 		k.giveUp(ctx)
 	case *actor.Stopped:
+	case *messages.EndKey:
+		k.end(ctx)
 	case *actors.WorkPanicked:
 		panic(fmt.Sprintf("work of key %s panicked: %v", k.id, m.Reason))
 	case *actors.WorkAgain:

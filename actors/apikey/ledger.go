@@ -17,6 +17,7 @@ import (
 type ledger struct {
 	operation *credit.Operation
 	backoff   hold.Backoff
+	ended     bool                  // it is settled, and then the actor stops
 	ticking   bool                  // a secondTime is on its way
 	asking    map[string]*actor.PID // by connection id
 	reading   bool                  // the store is asked what the month was charged
@@ -62,8 +63,8 @@ func (k *key) exhausted() bool {
 }
 
 func (k *key) askCredit(ctx actor.Context, m *messages.AskCredit) {
-	if ctx.Sender() == nil {
-		return
+	if ctx.Sender() == nil || k.ledger.ended {
+		return // it asks again, whoever owns the key then
 	}
 	if k.purse == nil {
 		ctx.Respond(&messages.CreditExhausted{})
@@ -114,10 +115,26 @@ func (k *key) credit(ctx actor.Context) {
 			k.runCredit(ctx, o)
 		}
 	}
+	if k.ledger.ended && k.ledger.operation == nil {
+		ctx.Stop(ctx.Self())
+		return
+	}
 	if !k.ledger.ticking && !(k.purse.Clear() && k.ledger.operation == nil) {
 		k.ledger.ticking = true
 		k.timers.Set(secondTime{}, time.Second, ctx.Self(), &secondTime{k})
 	}
+}
+
+// end settles what is open and then stops the actor: its grants would stay
+// charged whole.
+func (k *key) end(ctx actor.Context) {
+	k.ledger.ended = true
+	if k.purse == nil {
+		ctx.Stop(ctx.Self())
+		return
+	}
+	k.purse.End()
+	k.credit(ctx)
 }
 
 func (k *key) second(ctx actor.Context, m *secondTime) {

@@ -202,6 +202,36 @@ func TestSettledWhenAllHaveGone(t *testing.T) {
 	})
 }
 
+// A key that ends charges what was delivered and nothing else, also where the
+// store fails at first.
+func TestAKeyThatEndsSettles(t *testing.T) {
+	for failures := range 3 {
+		testkit.Run(t, func(k *testkit.Kit) {
+			r := newRig(t, k).create()
+			gone, open := r.spender("c1"), r.spender("c2")
+			for _, s := range []*spender{gone, open} {
+				r.askCredit(s, 64)
+				s.hear()
+				s.spend(5)
+			}
+			r.endSpender(gone)
+			for range failures {
+				r.ledger.fail = append(r.ledger.fail, actors.ErrAmbiguous)
+			}
+			ends := r.key
+			k.Tell(ends, &messages.EndKey{})
+			k.Advance(time.Second)
+			if _, there := k.System.ProcessRegistry.GetLocal(ends.GetId()); there {
+				t.Fatal("it still runs")
+			}
+			// What the open connection holds and did not report may have been used.
+			if got := r.ledger.charged(); got != 5+64 {
+				t.Errorf("charged %d, want 69", got)
+			}
+		})
+	}
+}
+
 func TestUnlimitedPlansAreNotMetered(t *testing.T) {
 	testkit.Run(t, func(k *testkit.Kit) {
 		r := newRig(t, k, plan(0)).create()

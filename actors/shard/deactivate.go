@@ -64,16 +64,26 @@ func (s *shard) stepDown(ctx actor.Context, other *messages.Shard) {
 	s.cfg.Count("shard_fenced")
 	s.wanted = false
 	s.stopServing(ctx)
+	s.stopKeys(ctx)
 	s.newest = max(s.newest, other.GetTerm())
 	s.leave = leave{begun: true, found: true, released: true}
 	s.behavior.Become(s.leaving)
 	s.drop(ctx)
 }
 
-// deactivate gives the shard up: its queries leave the router, its keys stop,
-// and then its record is released.
+// keysTime is how long keys may take to settle what they owe.
+const keysTime = 5 * time.Second
+
+type keysLate struct{ of *shard }
+
+// deactivate gives the shard up: its queries leave the router, its keys settle
+// and stop, and then its record is released.
 func (s *shard) deactivate(ctx actor.Context) {
 	s.stopServing(ctx)
+	for _, id := range slices.Sorted(maps.Keys(s.children)) {
+		ctx.Send(s.children[id].pid, &messages.EndKey{})
+	}
+	s.timers.Set(keysLate{}, keysTime, ctx.Self(), &keysLate{s})
 	// An instance that has taken no term may follow one that had, and failed:
 	// the record says so.
 	s.leave = leave{begun: true, found: s.term != 0}
@@ -85,7 +95,14 @@ func (s *shard) deactivate(ctx actor.Context) {
 	s.find(ctx)
 }
 
-// stopServing refuses who waits and stops the keys.
+// stopKeys stops those that are left, whatever they owe.
+func (s *shard) stopKeys(ctx actor.Context) {
+	for _, id := range slices.Sorted(maps.Keys(s.children)) {
+		ctx.Stop(s.children[id].pid)
+	}
+}
+
+// stopServing refuses who waits.
 func (s *shard) stopServing(ctx actor.Context) {
 	s.timers.Stop()
 	s.timed, s.dirty, s.puts, s.left = false, false, nil, 0
@@ -99,9 +116,6 @@ func (s *shard) stopServing(ctx actor.Context) {
 		}
 	}
 	s.batch, s.fresh = nil, nil
-	for _, id := range slices.Sorted(maps.Keys(s.children)) {
-		ctx.Stop(s.children[id].pid)
-	}
 	clear(s.cooling)
 }
 
@@ -127,6 +141,10 @@ func (s *shard) leaving(ctx actor.Context) {
 		s.released(ctx, m)
 	case *leaveTime:
 		s.leaveDue(ctx, m)
+	case *keysLate:
+		if m.of == s {
+			s.stopKeys(ctx)
+		}
 	case *messages.TakeSlot:
 		s.answer(ctx, &messages.SlotRefused{ConnectionId: m.GetSlot().GetConnectionId(), Detail: detailMoved, Retry: true})
 	case *messages.FreeSlot: // its connection has ended: the record need not keep it

@@ -86,6 +86,27 @@ func TestAShardWhosePlaceIsElsewhereOwnsNothing(t *testing.T) {
 	})
 }
 
+// A key that cannot settle what it owes, because the store does not answer, does
+// not keep the shard.
+func TestAShardDoesNotWaitForKeysForEver(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		r := newRig(t, k).start()
+		r.owing = true
+		r.running(keyID)
+		r.answers()
+		r.seen.Watch(r.stubs[keyID])
+		mover := k.Probe()
+		mover.Request(r.pid, &messages.Deactivate{})
+		r.routes()
+		k.Advance(5*time.Second - 1)
+		r.routes()
+		mover.ExpectNoMessage(0)
+		k.Advance(1)
+		testkit.FishFor(r.seen, func(*actor.Terminated) bool { return true })
+		testkit.Expect[*messages.Deactivated](mover)
+	})
+}
+
 func TestAShardThatIsGivenUp(t *testing.T) {
 	testkit.Run(t, func(k *testkit.Kit) {
 		put(t, k, actors.KeyRecord(keyID), &messages.Key{Id: keyID, State: messages.KeyState_KEY_ACTIVE})

@@ -40,6 +40,7 @@ type rig struct {
 	seen   *testkit.Probe // what the stubs got
 	stubs  map[string]*actor.PID
 	counts map[string]int
+	owing  bool // the stubs cannot settle
 }
 
 // got is what a stub received.
@@ -86,6 +87,10 @@ func (r *rig) key(keyID string) *actor.Props {
 			case *messages.Release: // as the key does
 				ctx.Send(r.seen.PID(), &got{keyID, m, ctx.Sender()})
 				ctx.Send(ctx.Parent(), &messages.FreeSlot{KeyId: keyID, ConnectionId: m.GetConnectionId()})
+			case *messages.EndKey:
+				if !r.owing {
+					ctx.Stop(ctx.Self())
+				}
 			case *messages.DescribeKey:
 				panic("described")
 			default:

@@ -34,8 +34,12 @@ type node struct {
 }
 
 func newNode(t testing.TB, k *testkit.Kit) *node {
-	n := &node{Kit: k, t: t}
-	n.disk = memory.NewDisk(memory.Config{Now: k.Clock.Now})
+	return nodeOn(t, k, memory.NewDisk(memory.Config{Now: k.Clock.Now}), 1)
+}
+
+// nodeOn starts the process on a disk for the nth time.
+func nodeOn(t testing.TB, k *testkit.Kit, disk *memory.Disk, starts uint64) *node {
+	n := &node{Kit: k, t: t, disk: disk, starts: starts - 1}
 	n.start()
 	return n
 }
@@ -46,7 +50,7 @@ func (n *node) start() {
 	n.starts++
 	n.store = n.disk.Open(nil)
 	ports := assembly.Ports{
-		Node: testkit.Address, Incarnation: n.starts, System: n.System, Props: n.Props, Clock: n.Clock, Rand: n.Rand,
+		Node: testkit.Address, Incarnation: n.starts, System: n.System, Props: n.props, Clock: n.Clock, Rand: n.Rand,
 		Work:  assembly.Work{Append: n.Worker, Records: n.Worker, Read: n.Worker, Mend: n.Worker, Merge: n.Worker, Poll: n.Worker},
 		Store: n.store, Repeats: replay.NewVoids(), Logger: n.Log, Failed: func(err error) { n.failed = append(n.failed, err) },
 	}
@@ -233,9 +237,48 @@ func (n *node) offer(e *messages.Event) {
 	}
 }
 
-// kill has an actor of the node fail.
+// fault is a message that has whoever handles it fail.
+type fault struct{}
+
+// props are those of actors that a fault reaches.
+func (n *node) props(kind string, produce actor.Producer, children actor.SupervisorStrategy) *actor.Props {
+	return n.Props(kind, produce, children).Configure(actor.WithReceiverMiddleware(func(next actor.ReceiverFunc) actor.ReceiverFunc {
+		return func(ctx actor.ReceiverContext, m *actor.MessageEnvelope) {
+			if _, ok := m.Message.(fault); ok {
+				panic("a fault")
+			}
+			next(ctx, m)
+		}
+	}))
+}
+
+// fail has the one actor fail whose id begins so, and returns its id.
+func (n *node) fail(prefix string) string {
+	n.t.Helper()
+	ids := slices.DeleteFunc(n.left(), func(id string) bool { return !strings.HasPrefix(id, prefix) })
+	if len(ids) == 0 {
+		n.t.Fatalf("no actor is called %s…", prefix)
+	}
+	n.Tell(actor.NewPID(testkit.Address, ids[0]), fault{})
+	if panics := n.Panics(); len(panics) != 1 {
+		n.t.Fatalf("%s: %d failures", ids[0], len(panics))
+	}
+	return ids[0]
+}
+
+// ledger is what the test's key has spent this month.
+func (n *node) ledger() *messages.Ledger {
+	n.t.Helper()
+	l, err := n.store.Counters().Usage(n.t.Context(), keyID, n.Clock.Now().UTC().Format("2006-01"))
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	return l
+}
+
+// kill has an actor fail that may not be there any more.
 func (n *node) kill(id string) {
 	n.t.Helper()
-	n.Tell(actor.NewPID(testkit.Address, id), &actors.WorkPanicked{Reason: "a test"})
+	n.Tell(actor.NewPID(testkit.Address, id), fault{})
 	n.Settle()
 }

@@ -179,6 +179,16 @@ func (p *Purse) Turn(month string) {
 	p.newest = max(month, p.newest)
 }
 
+// End is the end of the purse: what connections hold counts as used, nobody is
+// handed any more, and everything is settled.
+func (p *Purse) End() {
+	for connection, held := range p.handed {
+		p.use(connection, held)
+	}
+	p.waiting = nil
+	p.due = true
+}
+
 // Unread says that Used does not count what the month cost before: see Read.
 func (p *Purse) Unread() bool { return p.unread }
 
