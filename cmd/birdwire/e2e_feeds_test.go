@@ -276,7 +276,7 @@ func TestFeedsAreTriedFirst(t *testing.T) {
 		t.Errorf("by force: %+v, %+v", forced, forced.Tried)
 	}
 	out := command(t, "", "feeds", "create", "--data", f.dir, "--admin", f.admin, "--url", publish(t, rss(rssItem("2", "two", ""))).URL, "--name", "Two", "--category", "news")
-	if !strings.Contains(out, "RSS 2.0, 1 items") {
+	if !strings.Contains(out, "RSS 2.0, 1 item") {
 		t.Errorf("feeds create says\n%s", out)
 	}
 }

@@ -156,10 +156,17 @@ func found(f *client.Feed) string {
 	case t.Error != "":
 		return "it cannot be read now: " + t.Error
 	case t.Page != "":
-		return fmt.Sprintf("%s, %d items; the page %s names it", t.Format, t.Items, t.Page)
+		return fmt.Sprintf("%s, %s; the page %s names it", t.Format, items(t.Items), t.Page)
 	default:
-		return fmt.Sprintf("%s, %d items", t.Format, t.Items)
+		return fmt.Sprintf("%s, %s", t.Format, items(t.Items))
 	}
+}
+
+func items(n int) string {
+	if n == 1 {
+		return "1 item"
+	}
+	return fmt.Sprintf("%d items", n)
 }
 
 func (p printer) feed(f *client.Feed) error {

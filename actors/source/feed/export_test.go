@@ -30,6 +30,18 @@ var (
 	IsPublic = isPublic
 )
 
+// Discover is the feed that a page at https://site.example/a/ names.
+func Discover(page string) string {
+	at, err := weburl.Parse("https://site.example/a/")
+	if err != nil {
+		return err.Error()
+	}
+	if u := discover(page, "", at); u != nil {
+		return u.String()
+	}
+	return ""
+}
+
 // ErrPanic is what a panic of the parser is reported as.
 var ErrPanic = errPanic
 

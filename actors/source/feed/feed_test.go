@@ -72,6 +72,14 @@ func newSite(t *testing.T, cfg feed.ReaderConfig, handler http.HandlerFunc) *sit
 	return s
 }
 
+// reader is another reader, which has asked nobody yet.
+func (s *site) reader(t *testing.T) *feed.Reader {
+	t.Helper()
+	r := feed.NewReader(feed.ReaderConfig{AllowPrivate: true, Now: s.clock.Now})
+	t.Cleanup(r.Close)
+	return r
+}
+
 func (s *site) poll() ([]*messages.Event, time.Duration, error) {
 	s.t.Helper()
 	drafts, next, after, err := s.feed.Poll(s.t.Context(), s.mark)

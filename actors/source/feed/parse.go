@@ -38,9 +38,9 @@ func (d *document) fault(read int) error {
 	case d.cut:
 		return fmt.Errorf("parse %s: the document ends before its first item does", d.format)
 	case d.unreadable > 0:
-		return fmt.Errorf("parse %s: none of its %d items has a title, a text, a link or a picture", d.format, d.unreadable)
+		return fmt.Errorf("parse %s: none of its %s has a title, a text, a link or a picture", d.format, items(d.unreadable))
 	case d.listed > 0:
-		return fmt.Errorf("parse %s: it names %d items and has none of them", d.format, d.listed)
+		return fmt.Errorf("parse %s: it names %s and has none of them", d.format, items(d.listed))
 	case d.foreign != "":
 		return fmt.Errorf("parse %s: it has no items, but %q, which neither RSS nor Atom has", d.format, line(d.foreign, 40))
 	case !d.known:
@@ -54,7 +54,7 @@ func (d *document) fault(read int) error {
 func (d *document) warning() string {
 	var all []string
 	if d.cut {
-		all = append(all, fmt.Sprintf("the document is cut off or broken at its end; what is whole of it was read (%d items)", len(d.entries)))
+		all = append(all, fmt.Sprintf("the document is cut off or broken at its end; what is whole of it was read (%s)", items(len(d.entries))))
 	}
 	if d.more {
 		all = append(all, "the document is so large that only its newest items were read")
@@ -63,4 +63,11 @@ func (d *document) warning() string {
 		all = append(all, fmt.Sprintf("of its items %d show nothing (no title, text, link or picture) and were left out", n))
 	}
 	return strings.Join(all, "; ")
+}
+
+func items(n int) string {
+	if n == 1 {
+		return "1 item"
+	}
+	return fmt.Sprintf("%d items", n)
 }

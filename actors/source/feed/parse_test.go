@@ -20,6 +20,7 @@ import (
 	"google.golang.org/protobuf/encoding/prototext"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/birdwire/birdwire/actors/engine/weburl"
 	"github.com/birdwire/birdwire/actors/source/feed"
 	"github.com/birdwire/birdwire/messages"
 )
@@ -270,6 +271,8 @@ func FuzzParse(f *testing.F) {
 		}
 	}
 	f.Add([]byte(rssOf(rssItem("a"))), "text/xml; charset=utf-16")
+	f.Add([]byte(rssOf(`<item><title>a &lt;b&gt;<link>\\ü%</link><media:group><media:content url=x/></media:group><item>`)), "")
+	f.Add([]byte(`<feed xml:base="//x"><entry xml:base="y"><content type="xhtml"><a:div><![CDATA[<]]></a:div></content>`), "")
 	f.Fuzz(func(t *testing.T, body []byte, contentType string) {
 		began := time.Now()
 		drafts, err := feed.Drafts(body, contentType)
@@ -285,6 +288,15 @@ func FuzzParse(f *testing.F) {
 			}
 			if _, err := proto.Marshal(d); err != nil {
 				t.Error(err)
+			}
+			a := d.GetArticle().GetArticle()
+			for _, u := range []string{a.GetUrl(), a.GetImageUrl(), a.GetVideoUrl()} {
+				if kept, err := weburl.Link(u); u != "" && (err != nil || kept != u) {
+					t.Errorf("%q is no address to open: %q, %v", u, kept, err)
+				}
+			}
+			if d.GetArticle().GetAction() != messages.ArticleAction_ARTICLE_DELETED && a.GetTitle() == "" {
+				t.Errorf("an article without a title: %v", a)
 			}
 		}
 	})

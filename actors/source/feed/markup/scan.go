@@ -35,9 +35,8 @@ type Token struct {
 
 // Scanner reads one document. The zero value is none: use Scan.
 type Scanner struct {
-	s   string
-	at  int
-	cut bool
+	s  string
+	at int
 	// Ends that were looked for up to the document's end and are not there: a
 	// second search would make reading a hostile document quadratic.
 	noDeclarationEnd, noInstructionEnd bool
@@ -45,10 +44,6 @@ type Scanner struct {
 
 // Scan reads s, which is valid UTF-8.
 func Scan(s string) *Scanner { return &Scanner{s: s} }
-
-// Cut says whether the document ended inside a tag, a comment or the like. What
-// is cut is not handed out.
-func (z *Scanner) Cut() bool { return z.cut }
 
 // Next is the next token; End for ever at the end.
 func (z *Scanner) Next() Token {
@@ -126,7 +121,8 @@ func (z *Scanner) pass(rest string, from int, mark string) {
 	z.over()
 }
 
-func (z *Scanner) over() { z.at, z.cut = len(z.s), true }
+// over ends a document that was cut inside something, which is not handed out.
+func (z *Scanner) over() { z.at = len(z.s) }
 
 func (z *Scanner) literal(rest string) (Token, bool) {
 	const open, shut = len("<![CDATA["), "]]>"
