@@ -165,7 +165,7 @@ func (k *key) running(ctx actor.Context) {
 		k.do(ctx, k.changes.Answer(m))
 	case *answered:
 		if m.of == k {
-			k.do(ctx, k.changes.Answer(m.answer))
+			k.answered(ctx, m)
 		}
 	case *slotsTime:
 		k.checkSlots(ctx, m)

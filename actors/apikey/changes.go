@@ -6,6 +6,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/actors/apikey/change"
 	"github.com/birdwire/birdwire/messages"
 )
@@ -16,6 +17,16 @@ import (
 type answered struct {
 	of     *key
 	answer any
+	newer  uint64 // the shard's term in the store, where another owner has taken it
+}
+
+// answered brings an answer to the machine. Where it shows that the shard has
+// another owner, the shard is told: it notices by itself only when it writes.
+func (k *key) answered(ctx actor.Context, a *answered) {
+	if a.newer != 0 {
+		ctx.Send(ctx.Parent(), &messages.NotOwner{KeyId: k.id, Term: actors.KeyTerm(a.newer, 0)})
+	}
+	k.do(ctx, k.changes.Answer(a.answer))
 }
 
 // changeTimer names the machine's one timer.
@@ -65,7 +76,7 @@ func (k *key) do(ctx actor.Context, effects []change.Effect) {
 		case change.Wait:
 			k.timers.Cancel(changeTimer{})
 			if e.For > 0 {
-				k.timers.Set(changeTimer{}, e.For, k.self, &answered{k, change.Silent{Token: e.Token}})
+				k.timers.Set(changeTimer{}, e.For, k.self, &answered{of: k, answer: change.Silent{Token: e.Token}})
 			}
 		case change.Decided:
 			k.followSet(ctx)
@@ -124,7 +135,7 @@ func (k *key) draft(ctx actor.Context, e change.Draft) {
 		p = k.parts.add(e.ID, e.Rule, k.cfg.LogMost)
 	}
 	if !k.tellChild(ctx, p, e.Message, ctx.Self()) {
-		ctx.Send(k.self, &answered{k, change.Failed{Token: e.Token}})
+		ctx.Send(k.self, &answered{of: k, answer: change.Failed{Token: e.Token}})
 		return
 	}
 	p.token = e.Token

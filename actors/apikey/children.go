@@ -100,7 +100,7 @@ func (k *key) HandleFailure(system *actor.ActorSystem, supervisor actor.Supervis
 	k.cfg.Count("child_restarted")
 	k.log.Error("a monitor's or rule's actor failed", "id", s.id, "restarted", !stopped, "reason", reason)
 	if s.token != 0 { // the change that has asked it, if it is under way still, fails with it
-		system.Root.Send(k.self, &answered{k, change.Failed{Token: s.token}})
+		system.Root.Send(k.self, &answered{of: k, answer: change.Failed{Token: s.token}})
 	}
 }
 

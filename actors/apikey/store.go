@@ -24,9 +24,13 @@ var errStale = errors.New("the record was written by another owner")
 var errLease = errors.New("the node's lease is not live")
 
 func (k *key) storeRecords(ctx actor.Context, e change.Store) {
-	records, id, lease := k.cfg.Records, k.id, k.cfg.Lease
+	records, id, lease, term := k.cfg.Records, k.id, k.cfg.Lease, actors.ShardTerm(k.stream.Term())
 	k.work(ctx, k.cfg.StoreTimeout, func(work context.Context) any {
 		stored := change.Stored{Token: e.Token}
+		if newer, err := owned(work, records, id, term); err != nil {
+			stored.Err, stored.Nothing = err, true
+			return &answered{k, stored, newer}
+		}
 		for i, w := range e.Writes {
 			if !lease.Live() {
 				stored.Err, stored.Nothing = errLease, true
@@ -38,8 +42,27 @@ func (k *key) storeRecords(ctx actor.Context, e change.Store) {
 				break
 			}
 		}
-		return &answered{k, stored}
+		return &answered{of: k, answer: stored}
 	})
+}
+
+// owned finds out whether the shard's record still names the term that the key
+// writes under, or a newer one: an owner that was replaced must not change what
+// its successor has read.
+func owned(ctx context.Context, records actors.Records, keyID string, term uint64) (newer uint64, err error) {
+	name := actors.ShardRecord(actors.ShardOf(keyID))
+	data, _, err := records.Get(ctx, name)
+	if err != nil {
+		return 0, fmt.Errorf("write records of a key: read %s: %w", name, err)
+	}
+	shard := &messages.Shard{}
+	if err := proto.Unmarshal(data, shard); err != nil {
+		return 0, fmt.Errorf("write records of a key: read %s: %w", name, err)
+	}
+	if shard.GetTerm() != term {
+		return shard.GetTerm(), fmt.Errorf("write records of a key: %w: the shard's term is %d, ours was %d", errStale, shard.GetTerm(), term)
+	}
+	return 0, nil
 }
 
 // write asks three times: the same write either happens once, or meets its own

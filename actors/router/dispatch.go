@@ -73,9 +73,8 @@ func (d *dispatch) hitKey(o owner, p messages.Position, e *messages.Event) {
 		return
 	}
 	o.key.bytes += uint64(d.sizes[p.Index()])
-	o.key.hits = append(o.key.hits, &messages.Hit{
-		Position: uint64(p), Event: e, K: []uint32{o.query.k}, Version: []uint32{o.query.version},
-	})
+	one := [2]uint32{o.query.k, o.query.version} // most events hit one query of a key: one allocation for both
+	o.key.hits = append(o.key.hits, &messages.Hit{Position: uint64(p), Event: e, K: one[:1:1], Version: one[1:]})
 }
 
 func (d *dispatch) hitConnection(s *subscriber, p messages.Position, e *messages.Event, hit match.Hit) {
