@@ -80,13 +80,16 @@ type Props func(kind string, produce actor.Producer, children actor.SupervisorSt
 // Records is the control store as actors see it: small records by key, each
 // with the revision to write it with. Called inside a Worker only.
 type Records interface {
-	// Get: ErrNotFound where there is none.
+	// Get: ErrNotFound where there is none, ErrDamaged where there was one.
 	Get(ctx context.Context, key string) (data []byte, revision uint64, err error)
 	// CAS writes where the revision is that of the record (0: there is none) and returns the new
 	// one; ErrConflict otherwise.
 	CAS(ctx context.Context, key string, data []byte, revision uint64) (uint64, error)
 	Delete(ctx context.Context, key string, revision uint64) error
-	// List is every record under the prefix, by key.
+	// Mend writes a record in the place of one that is damaged, and returns its
+	// revision: for those that can be made anew. ErrConflict where it is not.
+	Mend(ctx context.Context, key string, data []byte) (uint64, error)
+	// List is every record under the prefix, by key, and those that are damaged.
 	List(ctx context.Context, prefix string) ([]Record, error)
 }
 
@@ -95,6 +98,7 @@ type Record struct {
 	Key      string
 	Data     []byte
 	Revision uint64
+	Damaged  bool // it was there and is lost: it has a Key and nothing else
 }
 
 var (
@@ -102,6 +106,8 @@ var (
 	ErrNotFound = errors.New("not found")
 	// ErrConflict: it has another revision; read again.
 	ErrConflict = errors.New("revision conflict")
+	// ErrDamaged: the record was there, and the disk does not give it back.
+	ErrDamaged = errors.New("damaged")
 	// ErrFull: the disk's reserve is reached; nothing was written.
 	ErrFull = errors.New("disk nearly full")
 	// ErrAmbiguous: it may have happened.

@@ -19,6 +19,7 @@ const (
 	CAS    Op = "cas"
 	Delete Op = "delete"
 	List   Op = "list"
+	Mend   Op = "mend"
 )
 
 // Fault makes one call fail. Inject it again for the next.
@@ -36,6 +37,7 @@ type Fault struct {
 type Records struct {
 	mu       sync.Mutex // protects all fields below
 	records  map[string]actors.Record
+	damaged  map[string]bool
 	revision uint64
 	faults   []Fault
 	down     error
@@ -45,7 +47,7 @@ type Records struct {
 var _ actors.Records = (*Records)(nil)
 
 func newRecords() *Records {
-	return &Records{records: map[string]actors.Record{}, calls: map[Op]int{}}
+	return &Records{records: map[string]actors.Record{}, damaged: map[string]bool{}, calls: map[Op]int{}}
 }
 
 // Inject has the next call that f fits fail; several are met in order.
@@ -60,6 +62,14 @@ func (r *Records) Down(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.down = err
+}
+
+// Damage makes the record unreadable, also one that is not there: the store
+// knows that it was.
+func (r *Records) Damage(key string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.damaged[key] = true
 }
 
 // Put writes as another writer would, whatever stands, and returns the
@@ -92,6 +102,9 @@ func (r *Records) Get(ctx context.Context, key string) ([]byte, uint64, error) {
 		return nil, 0, err
 	}
 	record, ok := r.records[key]
+	if r.damaged[key] {
+		return nil, 0, actors.ErrDamaged
+	}
 	if !ok {
 		return nil, 0, actors.ErrNotFound
 	}
@@ -105,6 +118,9 @@ func (r *Records) CAS(ctx context.Context, key string, data []byte, revision uin
 	commit, err := r.meet(ctx, CAS, key)
 	if err != nil && !commit {
 		return 0, err
+	}
+	if r.damaged[key] {
+		return 0, actors.ErrDamaged
 	}
 	if r.records[key].Revision != revision {
 		return 0, actors.ErrConflict
@@ -124,11 +140,29 @@ func (r *Records) Delete(ctx context.Context, key string, revision uint64) error
 	if err != nil && !commit {
 		return err
 	}
+	if r.damaged[key] {
+		return actors.ErrDamaged
+	}
 	if r.records[key].Revision != revision {
 		return actors.ErrConflict
 	}
 	delete(r.records, key)
 	return err
+}
+
+// Mend is actors.Records.
+func (r *Records) Mend(ctx context.Context, key string, data []byte) (uint64, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	commit, err := r.meet(ctx, Mend, key)
+	if err != nil && !commit {
+		return 0, err
+	}
+	if !r.damaged[key] {
+		return 0, actors.ErrConflict
+	}
+	delete(r.damaged, key)
+	return r.write(key, data), err
 }
 
 // List is actors.Records.
@@ -167,8 +201,13 @@ func (r *Records) write(key string, data []byte) uint64 {
 
 func (r *Records) under(prefix string) []actors.Record {
 	var found []actors.Record
-	for key, record := range r.records {
+	for key := range r.damaged {
 		if strings.HasPrefix(key, prefix) {
+			found = append(found, actors.Record{Key: key, Damaged: true})
+		}
+	}
+	for key, record := range r.records {
+		if strings.HasPrefix(key, prefix) && !r.damaged[key] {
 			record.Data = bytes.Clone(record.Data)
 			found = append(found, record)
 		}

@@ -314,6 +314,5 @@ func (k *key) refuse(ctx actor.Context, h held, detail string) {
 
 const (
 	detailStarting = "the key's records are being read: try again"
-	detailStore    = "the store does not answer: try again"
 	detailMoving   = "the key is moving: try again"
 )

@@ -7,6 +7,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/actors/apikey/credit"
 	"github.com/birdwire/birdwire/actors/engine/hold"
 	"github.com/birdwire/birdwire/messages"
@@ -197,7 +198,7 @@ func (k *key) knowsMonth(ctx actor.Context) bool {
 	}
 	h := held{ctx.Message(), ctx.Sender()}
 	if len(k.ledger.curious) >= curiousMost {
-		k.refuse(ctx, h, detailStore)
+		k.refuse(ctx, h, actors.StoreDetail(nil))
 		return false
 	}
 	k.ledger.curious = append(k.ledger.curious, h)
@@ -223,7 +224,7 @@ func (k *key) monthRead(ctx actor.Context, m *monthRead) {
 	if m.err != nil {
 		k.log.Warn("what the month was charged cannot be read", "month", m.month, "error", m.err)
 		for _, h := range curious {
-			k.refuse(ctx, h, detailStore)
+			k.refuse(ctx, h, actors.StoreDetail(m.err))
 		}
 		return
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/actors/apikey/credit"
 	"github.com/birdwire/birdwire/actors/apikey/stream"
 	"github.com/birdwire/birdwire/actors/engine/hold"
@@ -49,7 +50,7 @@ func (k *key) started(ctx actor.Context, l *loaded) {
 		k.log.Warn("reading the key's records failed; they are read again", "in", wait, "error", l.Err)
 		k.timers.Set(reloadTime{}, wait, ctx.Self(), &reloadTime{k})
 		k.held.Keep(func(h held) bool { // those that nobody waits for are kept
-			k.refuse(ctx, h, detailStore)
+			k.refuse(ctx, h, actors.StoreDetail(l.Err))
 			return !h.answerable()
 		})
 		return

@@ -159,7 +159,7 @@ func (l *loaded) read(ctx context.Context, cfg Config, id string) error {
 	}
 	record := &messages.Key{}
 	if err := proto.Unmarshal(data, record); err != nil {
-		return fmt.Errorf("load key: its record is corrupt: %w", err)
+		return fmt.Errorf("load key: its record is corrupt: %w: %w", actors.ErrDamaged, err)
 	}
 	for _, list := range []struct {
 		prefix string
@@ -174,7 +174,7 @@ func (l *loaded) read(ctx context.Context, cfg Config, id string) error {
 			return fmt.Errorf("load key: list %s: %w", list.prefix, err)
 		}
 		for _, r := range records {
-			if list.take(r) != nil {
+			if r.Damaged || list.take(r) != nil {
 				l.corrupt = append(l.corrupt, r.Key)
 			}
 		}

@@ -63,14 +63,22 @@ func (s *shard) load(ctx actor.Context) {
 func takeTerm(ctx context.Context, cfg Config, number int) (*messages.Shard, uint64, error) {
 	name := actors.ShardRecord(number)
 	data, revision, err := cfg.Records.Get(ctx, name)
-	if err != nil && !errors.Is(err, actors.ErrNotFound) {
+	damaged := errors.Is(err, actors.ErrDamaged)
+	if err != nil && !damaged && !errors.Is(err, actors.ErrNotFound) {
 		return nil, 0, fmt.Errorf("take shard %d: %w", number, err)
 	}
 	var old messages.Shard
-	if err := proto.Unmarshal(data, &old); err != nil {
-		return nil, 0, fmt.Errorf("take shard %d: record %s is corrupt: %w", number, name, err)
+	unread := proto.Unmarshal(data, &old) != nil
+	if unread {
+		old.Reset()
 	}
 	record := &messages.Shard{Term: old.GetTerm() + 1, Node: cfg.Node, Incarnation: cfg.Incarnation}
+	if damaged || unread {
+		// What it said is lost: who was connected comes again and asks for slots.
+		record.Term = termAfterDamage(cfg.Incarnation)
+		cfg.Count("record_corrupt")
+		cfg.Logger.Error("the record of a shard is damaged and is written anew: nothing is lost but who was connected", "record", name, "term", record.Term)
+	}
 	for _, slot := range old.GetSlots() {
 		if !cfg.Dead(slot) {
 			record.Slots = append(record.Slots, slot)
@@ -79,10 +87,22 @@ func takeTerm(ctx context.Context, cfg Config, number int) (*messages.Shard, uin
 	if data, err = proto.Marshal(record); err != nil {
 		return nil, 0, fmt.Errorf("take shard %d: %w", number, err)
 	}
-	if revision, err = cfg.Records.CAS(ctx, name, data, revision); err != nil {
+	if damaged {
+		revision, err = cfg.Records.Mend(ctx, name, data)
+	} else {
+		revision, err = cfg.Records.CAS(ctx, name, data, revision)
+	}
+	if err != nil {
 		return nil, 0, fmt.Errorf("take shard %d: %w", number, err)
 	}
 	return record, revision, nil
+}
+
+// termAfterDamage is above every term that a damaged record can have had: a
+// shard is taken far fewer times than this in one run of a node.
+func termAfterDamage(incarnation uint64) uint64 {
+	const takenMost, termMost = 1 << 10, 1 << 30
+	return min(incarnation, termMost/takenMost) * takenMost
 }
 
 // readQueries reads the active monitors and rules of active keys.
@@ -128,6 +148,9 @@ func readQueries(ctx context.Context, cfg Config, number int, a *activated) erro
 // neither for one that is not active.
 func read(r actors.Record, prefixes []string) (*messages.Key, *messages.Query, error) {
 	key := &messages.Key{}
+	if r.Damaged {
+		return nil, nil, actors.ErrDamaged
+	}
 	if strings.HasPrefix(r.Key, prefixes[0]) {
 		return key, nil, proto.Unmarshal(r.Data, key)
 	}

@@ -190,7 +190,7 @@ func (s *shard) commitFailed(ctx actor.Context, err error) {
 	wait := s.store.Failed()
 	s.log.Warn("writing the shard's record failed; it is written again", "in", wait, "error", err)
 	for _, e := range s.batch {
-		s.refuseSlot(ctx, e, detailStore)
+		s.refuseSlot(ctx, e, actors.StoreDetail(err))
 		if !e.gone {
 			s.slots.remove(e)
 		}

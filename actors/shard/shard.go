@@ -228,7 +228,6 @@ const (
 	detailActivating = "the key's shard is starting: try again"
 	detailCooling    = "the key's actor failed and is being restarted: try again"
 	detailFull       = "too many keys are in use: try again"
-	detailStore      = "the store does not answer: try again"
 )
 
 // notOwner answers whoever sent something for a key that is not served here.

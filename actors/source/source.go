@@ -140,13 +140,14 @@ func (s *source) Receive(ctx actor.Context) {
 }
 
 // readMark never gives up: without the mark everything would be read again,
-// and a record that cannot be read now cannot be written later either.
+// and a record that cannot be read now cannot be written later either. One that
+// is damaged will not come back: then everything is read again.
 func (s *source) readMark(ctx actor.Context) {
 	s.state = starting
 	step, records, key := s.begun(), s.cfg.Records, actors.MarkRecord(s.cfg.ID)
 	if !s.cfg.Worker.Do(ctx.Self(), s.cfg.TableTimeout, func(c context.Context) any {
 		mark, revision, err := records.Get(c, key)
-		if errors.Is(err, actors.ErrNotFound) {
+		if errors.Is(err, actors.ErrNotFound) || errors.Is(err, actors.ErrDamaged) {
 			return &markRead{step: step}
 		}
 		return &markRead{step: step, mark: mark, revision: revision, err: err}
@@ -281,6 +282,9 @@ func (s *source) saveMark(ctx actor.Context) {
 	s.state = marking
 	if !s.cfg.Worker.Do(ctx.Self(), s.cfg.TableTimeout, func(c context.Context) any {
 		written, err := records.CAS(c, key, mark, revision)
+		if errors.Is(err, actors.ErrDamaged) { // what it said is lost, and only saves reading
+			written, err = records.Mend(c, key, mark)
+		}
 		if errors.Is(err, actors.ErrConflict) {
 			// Another node holds this source too. Neither mark is wrong: the
 			// later one saves reading.

@@ -54,16 +54,19 @@ func (r registry) get(ctx context.Context, id string) (stands, error) {
 		return stands{}, fmt.Errorf("feed %q: %w", id, actors.ErrNotFound)
 	}
 	data, revision, err := r.records.Get(ctx, actors.FeedRecord(id))
-	if err != nil {
+	if err != nil && !errors.Is(err, actors.ErrDamaged) {
 		return stands{}, fmt.Errorf("feed %s: %w", id, err)
 	}
-	return read(id, data, revision), nil
+	return read(id, data, revision, err), nil
 }
 
-func read(id string, data []byte, revision uint64) stands {
+func read(id string, data []byte, revision uint64, damaged error) stands {
 	feed := new(messages.Feed)
-	if err := proto.Unmarshal(data, feed); err != nil {
-		return stands{&messages.Feed{Id: id}, revision, fmt.Errorf("its record is damaged: delete the feed and make it again: %w", err)}
+	if damaged == nil {
+		damaged = proto.Unmarshal(data, feed)
+	}
+	if damaged != nil {
+		return stands{&messages.Feed{Id: id}, revision, fmt.Errorf("its record is damaged: delete the feed and make it again: %w", damaged)}
 	}
 	return stands{feed: feed, revision: revision}
 }
@@ -77,7 +80,11 @@ func (r registry) list(ctx context.Context) ([]stands, error) {
 	}
 	all := make([]stands, len(records))
 	for i, record := range records {
-		all[i] = read(strings.TrimPrefix(record.Key, actors.FeedsPrefix), record.Data, record.Revision)
+		var damaged error
+		if record.Damaged {
+			damaged = actors.ErrDamaged
+		}
+		all[i] = read(strings.TrimPrefix(record.Key, actors.FeedsPrefix), record.Data, record.Revision, damaged)
 	}
 	slices.SortStableFunc(all, func(a, b stands) int { return cmp.Compare(a.feed.GetCreatedMs(), b.feed.GetCreatedMs()) })
 	return all, nil
@@ -166,7 +173,13 @@ func (r registry) remove(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	if err := r.records.Delete(ctx, actors.FeedRecord(id), s.revision); err != nil {
+	name := actors.FeedRecord(id)
+	if errors.Is(s.damaged, actors.ErrDamaged) { // the store deletes only what it can read
+		if s.revision, err = r.records.Mend(ctx, name, nil); err != nil {
+			return fmt.Errorf("delete feed %s: %w", id, err)
+		}
+	}
+	if err := r.records.Delete(ctx, name, s.revision); err != nil {
 		return fmt.Errorf("delete feed %s: %w", id, err)
 	}
 	var left error // under an address that is not known the claim counts for nothing
@@ -181,7 +194,7 @@ func (r registry) forgetMark(ctx context.Context, id string) error {
 	if err == nil {
 		err = r.records.Delete(ctx, actors.MarkRecord(id), revision)
 	}
-	return unless(err, actors.ErrNotFound)
+	return unless(err, actors.ErrNotFound, actors.ErrDamaged)
 }
 
 // claim has the address named as the feed's. The record is written also where
@@ -207,6 +220,9 @@ func (r registry) claim(ctx context.Context, url, id string) error {
 			}
 		}
 		_, err = r.records.CAS(ctx, name, data, revision)
+		if errors.Is(err, actors.ErrDamaged) {
+			_, err = r.records.Mend(ctx, name, data)
+		}
 		if err == nil {
 			return nil
 		}
@@ -222,7 +238,7 @@ func (r registry) claim(ctx context.Context, url, id string) error {
 func (r registry) holder(ctx context.Context, name string) (id string, revision uint64, err error) {
 	data, revision, err := r.records.Get(ctx, name)
 	if err != nil {
-		return "", 0, unless(err, actors.ErrNotFound)
+		return "", 0, unless(err, actors.ErrNotFound, actors.ErrDamaged)
 	}
 	claim := new(messages.Claim)
 	if err := proto.Unmarshal(data, claim); err != nil {

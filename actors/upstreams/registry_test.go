@@ -88,6 +88,10 @@ func (c calls) Delete(_ context.Context, key string, revision uint64) error {
 	return nil
 }
 
+func (c calls) Mend(context.Context, string, []byte) (uint64, error) {
+	return 0, actors.ErrConflict // nothing here is damaged
+}
+
 func (c calls) List(_ context.Context, prefix string) ([]actors.Record, error) {
 	if err := c.wait(prefix, true); err != nil {
 		return nil, err

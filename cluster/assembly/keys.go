@@ -39,7 +39,7 @@ func storedQueries(ctx context.Context, control store.Control) (map[int][]actors
 			if _, ok := stored[i]; !ok && prefix == "keys." {
 				continue
 			}
-			stored[i] = append(stored[i], actors.Record{Key: v.Key, Data: v.Data, Revision: v.Revision})
+			stored[i] = append(stored[i], actors.Record(v))
 		}
 	}
 	return stored, nil

@@ -20,6 +20,7 @@ func portError(err error) error {
 		{store.ErrNotFound, actors.ErrNotFound},
 		{store.ErrConflict, actors.ErrConflict},
 		{store.ErrFull, actors.ErrFull},
+		{store.ErrCorrupt, actors.ErrDamaged},
 		{store.ErrAmbiguous, actors.ErrAmbiguous},
 	} {
 		if errors.Is(err, word.theirs) {
@@ -51,6 +52,12 @@ func (r Records) Delete(ctx context.Context, key string, revision uint64) error 
 	return portError(r.Control.Delete(ctx, key, revision))
 }
 
+// Mend is actors.Records.
+func (r Records) Mend(ctx context.Context, key string, data []byte) (uint64, error) {
+	revision, err := r.Control.Mend(ctx, key, data)
+	return revision, portError(err)
+}
+
 // List is actors.Records.
 func (r Records) List(ctx context.Context, prefix string) ([]actors.Record, error) {
 	values, err := r.Control.List(ctx, prefix)
@@ -59,7 +66,7 @@ func (r Records) List(ctx context.Context, prefix string) ([]actors.Record, erro
 	}
 	list := make([]actors.Record, len(values))
 	for i, v := range values {
-		list[i] = actors.Record{Key: v.Key, Data: v.Data, Revision: v.Revision}
+		list[i] = actors.Record(v)
 	}
 	return list, nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"slices"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 
@@ -45,6 +46,10 @@ func (l keyList) ListKeys(ctx context.Context) ([]*messages.Key, error) {
 	list := make([]*messages.Key, 0, len(values))
 	for _, v := range values {
 		key := new(messages.Key)
+		if v.Damaged {
+			list = append(list, &messages.Key{Id: v.Key[strings.LastIndexByte(v.Key, '.')+1:], Name: "(its record is damaged: see the node's health)"})
+			continue
+		}
 		if err := proto.Unmarshal(v.Data, key); err != nil {
 			return nil, fmt.Errorf("list keys: record %s: %w", v.Key, err)
 		}

@@ -40,7 +40,7 @@ func (n *Node) serve() (err error) {
 	queries := newQueries(assembly.Log{Journal: n.store.Journal()}, n.cfg.limits(), 1)
 	owner, err := rest.New(rest.Config{
 		Keys: keys, Throttle: throttle, Proxies: proxies, Queries: queries, Ingest: n.ingest(),
-		Log: n.log.With("part", "rest"), Refusals: refusals, Healthy: n.Healthy, Ready: n.Ready,
+		Log: n.log.With("part", "rest"), Refusals: refusals, Healthy: n.Alive, Ready: n.Ready,
 		Timeout: askTimeout,
 	})
 	if err != nil {
@@ -124,7 +124,7 @@ type checks struct{ n *Node }
 
 var _ admin.Checks = checks{}
 
-func (c checks) Alive(ctx context.Context) error { return c.n.Healthy(ctx) }
+func (c checks) Alive(ctx context.Context) error { return c.n.Alive(ctx) }
 func (c checks) Ready(ctx context.Context) error { return c.n.Ready(ctx) }
 
 func (c checks) Look(ctx context.Context) admin.State {
@@ -140,6 +140,10 @@ func (c checks) Look(ctx context.Context) admin.State {
 		state.Checks = append(state.Checks, check)
 	}
 	add("store", "", n.store.Healthy(ctx))
+	add("disk", "", n.store.Room())
+	for _, d := range n.store.Damage() {
+		add("damage", "", errors.New(d.String()))
+	}
 	first, last, err := n.store.Journal().Bounds(ctx)
 	add("log", fmt.Sprintf("frames %d to %d", first, last), err)
 	add("connections", fmt.Sprintf("%d open", n.doors.Connections()), nil)

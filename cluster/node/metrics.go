@@ -13,6 +13,7 @@ import (
 	"github.com/birdwire/birdwire/actors/journal"
 	"github.com/birdwire/birdwire/actors/router"
 	"github.com/birdwire/birdwire/actors/source"
+	"github.com/birdwire/birdwire/cluster/store"
 )
 
 // metrics are the node's own figures, on a registry of its own: two nodes in
@@ -102,6 +103,22 @@ func newMetrics() *metrics {
 	m.registry.MustRegister(collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
+}
+
+// store shows what is wrong with the disk under the log.
+func (m *metrics) store(s store.Store) {
+	gauge := func(name, help string, value func() float64) {
+		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "birdwire", Name: name, Help: help}, value))
+	}
+	gauge("store_damage", "What is known to be damaged or lost of what was acknowledged; the node's health names it.", func() float64 {
+		return float64(len(s.Damage()))
+	})
+	gauge("store_full", "1 while the disk has reached its reserve and ingest is refused.", func() float64 {
+		if s.Room() != nil {
+			return 1
+		}
+		return 0
+	})
 }
 
 func (m *metrics) supervised(kind, _ string, directive actor.Directive, _ any) {

@@ -135,26 +135,46 @@ func (n *Node) open(ctx context.Context) error {
 		return err
 	}
 	n.store = s
-	n.incarnation, err = beginIncarnation(ctx, s.Control(), n.cfg.Name)
-	return err
+	n.metrics.store(s)
+	n.incarnation, err = beginIncarnation(ctx, s, n.cfg.Name)
+	if err != nil {
+		return fmt.Errorf("begin incarnation of %s: %w", n.cfg.Name, err)
+	}
+	return nil
 }
 
 // beginIncarnation counts this start of the node. A clock would do until one
-// is set back: then two frames could have the same name.
-func beginIncarnation(ctx context.Context, control store.Control, name string) (uint64, error) {
-	key := "nodes." + name
+// is set back: then two frames could have the same name. It is above what the
+// log has too, so that a record that was lost does not have the node fenced by
+// its own past.
+func beginIncarnation(ctx context.Context, s store.Store, name string) (uint64, error) {
+	control, key := s.Control(), "nodes."+name
+	tail, err := s.Journal().Tail(ctx, name)
+	if err != nil {
+		return 0, err
+	}
 	v, err := control.Get(ctx, key)
+	if errors.Is(err, store.ErrCorrupt) {
+		if v.Revision, err = control.Mend(ctx, key, nil); err != nil {
+			return 0, err
+		}
+		if tail.Incarnation == 0 {
+			// Nothing says how often the node has started. There were more writes
+			// than starts.
+			tail.Incarnation = v.Revision
+		}
+	}
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return 0, fmt.Errorf("begin incarnation of %s: %w", name, err)
+		return 0, err
 	}
-	var before uint64
+	incarnation := tail.Incarnation + 1
 	if len(v.Data) == 8 {
-		before = binary.BigEndian.Uint64(v.Data)
+		incarnation = max(incarnation, binary.BigEndian.Uint64(v.Data)+1)
 	}
-	if _, err := control.CAS(ctx, key, binary.BigEndian.AppendUint64(nil, before+1), v.Revision); err != nil {
-		return 0, fmt.Errorf("begin incarnation of %s: %w", name, err)
+	if _, err := control.CAS(ctx, key, binary.BigEndian.AppendUint64(nil, incarnation), v.Revision); err != nil {
+		return 0, err
 	}
-	return before + 1, nil
+	return incarnation, nil
 }
 
 // spawn makes what the actors run on, and starts them.
@@ -239,12 +259,18 @@ func (n *Node) Listen() string { return n.publicListener.Addr().String() }
 // Admin is the operators' address.
 func (n *Node) Admin() string { return n.adminListener.Addr().String() }
 
-// Healthy is nil while the node can do its work.
-func (n *Node) Healthy(ctx context.Context) error {
-	return n.store.Healthy(ctx)
+// Alive is nil while the process is worth keeping: what is wrong with it may
+// end with another one. A full disk does not.
+func (n *Node) Alive(ctx context.Context) error {
+	if err := n.store.Healthy(ctx); !errors.Is(err, store.ErrFull) {
+		return err
+	}
+	return nil
 }
 
-// Ready is nil when traffic should come here.
+// Ready is nil when traffic should come here: the store reads, and takes the
+// small writes without which no client is admitted. With a disk at its reserve
+// it does; ingest alone is refused then.
 func (n *Node) Ready(ctx context.Context) error {
 	if !n.ready.Load() {
 		return errors.New("starting or stopping")
@@ -255,7 +281,7 @@ func (n *Node) Ready(ctx context.Context) error {
 	if err := n.behind.check(n.clock.Elapsed()); err != nil {
 		return err
 	}
-	return n.Healthy(ctx)
+	return n.store.Healthy(ctx)
 }
 
 // Close drains: no new connection, those there are closed with 1012 over the

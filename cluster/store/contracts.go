@@ -26,6 +26,10 @@ type Journal interface {
 	// Epoch changes when history was lost or replaced: 8 to 16 letters and
 	// digits. Cursors of another epoch mean nothing.
 	Epoch() string
+	// Tail names the last frame of the node in the log; zero where there is
+	// none, or where it cannot be read. A frame that does not come after it is
+	// fenced.
+	Tail(ctx context.Context, node string) (Name, error)
 }
 
 // Cursor reads the log in order. It is for one goroutine.
@@ -71,15 +75,19 @@ func (r SkipReason) String() string {
 	return "never written"
 }
 
-// Value is a control record as it stands.
+// Value is a control record as it is.
 type Value struct {
 	Key      string
 	Data     []byte
 	Revision uint64
+	// Damaged, in what List and Watch return: the record was acknowledged and is
+	// lost or cannot be read. It has a Key and nothing else.
+	Damaged bool
 }
 
 // Control holds small records by key. Keys are dot-separated tokens of
-// [A-Za-z0-9_-]; a prefix ends at a dot.
+// [A-Za-z0-9_-]; a prefix ends at a dot. A record that is damaged costs itself:
+// it answers ErrCorrupt to Get, CAS and Delete, and all others are served.
 type Control interface {
 	Get(ctx context.Context, key string) (Value, error)
 	// CAS writes if revision is the one that stands (0: there is none, or it
@@ -88,7 +96,12 @@ type Control interface {
 	// Delete removes if revision is the one that stands: ErrConflict where
 	// another does, ErrNotFound where none does.
 	Delete(ctx context.Context, key string, revision uint64) error
-	// List returns all records under prefix ("keys."; "" is all), by key.
+	// Mend writes a record in the place of one that is damaged, and returns its
+	// revision: for records that can be made anew from elsewhere. ErrConflict
+	// where the record is not damaged.
+	Mend(ctx context.Context, key string, data []byte) (uint64, error)
+	// List returns all records under prefix ("keys."; "" is all), by key, and
+	// those that are damaged as such.
 	List(ctx context.Context, prefix string) ([]Value, error)
 	// Watch emits what stands under prefix, then Synced, then what changes,
 	// until ctx ends, when the channel is closed. Revisions of a key grow; of
@@ -155,6 +168,25 @@ type Snapshots interface {
 	Latest(ctx context.Context, id string) (at messages.Position, r io.ReadCloser, err error)
 }
 
+// Damage is one thing that was found damaged or gone, of what was acknowledged.
+type Damage struct {
+	Stream string // journal, control, items or snapshots; "store": what the store notes beside them
+	File   string // under the store's folder; "" where it is not one file
+	Lost   string // "frames 17 to 19", "record rules.0007.ab.3"; "": nothing
+	Advice string // what to do
+}
+
+func (d Damage) String() string {
+	where, lost := d.Stream, "nothing is lost"
+	if d.File != "" {
+		where += " (" + d.File + ")"
+	}
+	if d.Lost != "" {
+		lost = "lost: " + d.Lost
+	}
+	return where + ": " + lost + ". " + d.Advice
+}
+
 // Store is everything one node keeps.
 type Store interface {
 	Journal() Journal
@@ -162,7 +194,16 @@ type Store interface {
 	Counters() Counters
 	Items() Items
 	Snapshots() Snapshots
-	// Healthy is nil while writes can be expected to succeed; else it says why not.
+	// Healthy is nil while reads and the small writes of control records go
+	// through; else it says why they do not. It answers at once, also where the
+	// disk does not answer at all.
 	Healthy(ctx context.Context) error
+	// Room is nil while frames, items and snapshots are taken, and ErrFull where
+	// the disk has reached its reserve: all else is served then. It answers at
+	// once.
+	Room() error
+	// Damage is what is known to be damaged, since the store was opened or not
+	// yet accepted by an operator. What is served beside it is whole.
+	Damage() []Damage
 	Close() error
 }

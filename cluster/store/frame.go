@@ -61,14 +61,8 @@ func EncodeFrame(f *messages.Frame) ([]byte, error) {
 // bytes are damaged or were never a frame, and says so apart where a newer
 // version wrote them.
 func DecodeFrame(b []byte) (*messages.Frame, error) {
-	switch {
-	case len(b) < frameHeader:
-		return nil, fmt.Errorf("decode frame: %w: %d bytes, a header is %d", ErrCorrupt, len(b), frameHeader)
-	case len(b) > MaxFrameBytes:
-		return nil, fmt.Errorf("decode frame: %w: %d bytes, at most %d", ErrCorrupt, len(b), MaxFrameBytes)
-	}
-	if have, want := frameSum(b), binary.LittleEndian.Uint32(b[1:]); have != want {
-		return nil, fmt.Errorf("decode frame: %w: checksum %08x, written as %08x", ErrCorrupt, have, want)
+	if err := CheckFrame(b); err != nil {
+		return nil, fmt.Errorf("decode frame: %w", err)
 	}
 	if b[0] != frameVersion {
 		return nil, fmt.Errorf("decode frame: version %d, this program reads %d: a newer one wrote it", b[0], frameVersion)
@@ -81,6 +75,21 @@ func DecodeFrame(b []byte) (*messages.Frame, error) {
 		return nil, fmt.Errorf("decode frame: %w: %w", ErrCorrupt, err)
 	}
 	return f, nil
+}
+
+// CheckFrame is nil for the bytes that EncodeFrame made, and ErrCorrupt where
+// they are damaged. It decodes nothing.
+func CheckFrame(b []byte) error {
+	switch {
+	case len(b) < frameHeader:
+		return fmt.Errorf("%w: %d bytes, a header is %d", ErrCorrupt, len(b), frameHeader)
+	case len(b) > MaxFrameBytes:
+		return fmt.Errorf("%w: %d bytes, at most %d", ErrCorrupt, len(b), MaxFrameBytes)
+	}
+	if have, want := frameSum(b), binary.LittleEndian.Uint32(b[1:]); have != want {
+		return fmt.Errorf("%w: checksum %08x, written as %08x", ErrCorrupt, have, want)
+	}
+	return nil
 }
 
 func checkFrame(f *messages.Frame) error {

@@ -51,6 +51,7 @@ const (
 	JournalRead     Op = "journal.read"
 	JournalNext     Op = "journal.next"
 	JournalBounds   Op = "journal.bounds"
+	JournalTail     Op = "journal.tail"
 	ControlGet      Op = "control.get"
 	ControlCAS      Op = "control.cas"
 	ControlDelete   Op = "control.delete"

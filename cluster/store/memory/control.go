@@ -21,6 +21,9 @@ func (c control) Get(ctx context.Context, key string) (store.Value, error) {
 	}
 	defer c.disk.mu.Unlock()
 	v, ok := c.disk.records[key]
+	if c.disk.damaged[key] {
+		return store.Value{}, fmt.Errorf("get %s: %w", key, store.ErrCorrupt)
+	}
 	if !ok {
 		return store.Value{}, fmt.Errorf("get %s: %w", key, store.ErrNotFound)
 	}
@@ -38,9 +41,17 @@ func (c control) CAS(ctx context.Context, key string, data []byte, revision uint
 	}
 	defer c.disk.mu.Unlock()
 	d := c.disk
+	if d.damaged[key] {
+		return 0, fmt.Errorf("write %s at revision %d: %w", key, revision, store.ErrCorrupt)
+	}
 	if have := d.records[key].Revision; have != revision {
 		return 0, fmt.Errorf("write %s at revision %d: %w: it is %d", key, revision, store.ErrConflict, have)
 	}
+	return d.put(key, data, fault)
+}
+
+// put writes the record. Holding mu.
+func (d *Disk) put(key string, data []byte, fault Fault) (uint64, error) {
 	d.written++
 	v := store.Value{Key: key, Data: bytes.Clone(data), Revision: d.written}
 	d.records[key] = v
@@ -49,6 +60,23 @@ func (c control) CAS(ctx context.Context, key string, data []byte, revision uint
 		return 0, err
 	}
 	return v.Revision, nil
+}
+
+func (c control) Mend(ctx context.Context, key string, data []byte) (uint64, error) {
+	if err := store.CheckKey(key); err != nil {
+		return 0, err
+	}
+	fault, err := c.beginWrite(ctx, ControlCAS, key)
+	if err != nil {
+		return 0, err
+	}
+	defer c.disk.mu.Unlock()
+	d := c.disk
+	if !d.damaged[key] {
+		return 0, fmt.Errorf("mend %s: %w: it is not damaged", key, store.ErrConflict)
+	}
+	delete(d.damaged, key)
+	return d.put(key, data, fault)
 }
 
 func (c control) Delete(ctx context.Context, key string, revision uint64) error {
@@ -62,6 +90,8 @@ func (c control) Delete(ctx context.Context, key string, revision uint64) error 
 	defer c.disk.mu.Unlock()
 	d := c.disk
 	switch have, ok := d.records[key]; {
+	case d.damaged[key]:
+		return fmt.Errorf("delete %s at revision %d: %w", key, revision, store.ErrCorrupt)
 	case !ok:
 		return fmt.Errorf("delete %s: %w", key, store.ErrNotFound)
 	case have.Revision != revision:
@@ -87,8 +117,13 @@ func (c control) List(ctx context.Context, prefix string) ([]store.Value, error)
 // list copies what stands under prefix, by key. Holding mu.
 func (d *Disk) list(prefix string) []store.Value {
 	var values []store.Value
-	for key, v := range d.records {
+	for key := range d.damaged {
 		if strings.HasPrefix(key, prefix) {
+			values = append(values, store.Value{Key: key, Damaged: true})
+		}
+	}
+	for key, v := range d.records {
+		if strings.HasPrefix(key, prefix) && !d.damaged[key] {
 			v.Data = bytes.Clone(v.Data)
 			values = append(values, v)
 		}

@@ -16,13 +16,14 @@ type Disk struct {
 	mu sync.Mutex // protects all that follows, and the handles' watches
 
 	epoch   string
-	full    bool
+	space   Space
 	frames  []written       // in order; sequences grow, with holes where frames were skipped
 	burnt   map[uint64]bool // sequences of holes at which nothing was ever acknowledged
 	last    uint64          // sequence, also of a log that holds nothing any more
 	tails   map[string]tail // by node: its last frame
 	records map[string]store.Value
-	written uint64 // the last revision given, of records and items
+	damaged map[string]bool // records that cannot be read; each is in records too, where its revision was known
+	written uint64          // the last revision given, of records and items
 	items   map[string]itemRecord
 	shots   map[string][]snapshot // by id, in the order they came; the newest two
 	watches []*watch
@@ -48,16 +49,52 @@ func NewDisk(cfg Config) *Disk {
 		burnt:   map[uint64]bool{},
 		tails:   map[string]tail{},
 		records: map[string]store.Value{},
+		damaged: map[string]bool{},
 		items:   map[string]itemRecord{},
 		shots:   map[string][]snapshot{},
 	}
 }
 
-// SetFull makes every write answer store.ErrFull, or ends that.
-func (d *Disk) SetFull(full bool) {
+// Space is how much a disk has left.
+type Space int
+
+const (
+	Plenty    Space = iota
+	AtReserve       // frames, items and snapshots are refused with store.ErrFull
+	None            // every write is
+)
+
+// SetSpace says how much the disk has left from now on.
+func (d *Disk) SetSpace(space Space) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.full = full
+	d.space = space
+}
+
+// DamageRecord makes the control record unreadable, or takes it away as a lost
+// block does: the store knows that there was one.
+func (d *Disk) DamageRecord(key string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.damaged[key] = true
+}
+
+// Accept takes every damaged record away, as an operator does who goes on
+// without them.
+func (d *Disk) Accept() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for key := range d.damaged {
+		delete(d.records, key)
+	}
+	clear(d.damaged)
+}
+
+// LoseItem forgets an article's state, as a damaged disk does.
+func (d *Disk) LoseItem(identity string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.items, identity)
 }
 
 // SetEpoch gives the log another epoch: cursors and snapshots of the old one

@@ -150,7 +150,7 @@ func TestTornSnapshot(t *testing.T) {
 
 func TestFull(t *testing.T) {
 	s := memory.New(memory.Config{})
-	s.Disk().SetFull(true)
+	s.Disk().SetSpace(memory.None)
 	for what, err := range map[string]error{
 		"append":  second(s.Journal().Append(ctx, storetest.Frame("a", 1, 1, 1))),
 		"write":   second(s.Control().CAS(ctx, "k", nil, 0)),
@@ -163,7 +163,7 @@ func TestFull(t *testing.T) {
 			t.Errorf("%s on a full disk: %v", what, err)
 		}
 	}
-	s.Disk().SetFull(false)
+	s.Disk().SetSpace(memory.Plenty)
 	if _, err := s.Journal().Append(ctx, storetest.Frame("a", 1, 1, 1)); err != nil {
 		t.Fatal(err)
 	}

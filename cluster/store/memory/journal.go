@@ -71,6 +71,14 @@ func (j journal) Epoch() string {
 	return j.disk.epoch
 }
 
+func (j journal) Tail(ctx context.Context, node string) (store.Name, error) {
+	if _, err := j.begin(ctx, JournalTail, node); err != nil {
+		return store.Name{}, err
+	}
+	defer j.disk.mu.Unlock()
+	return j.disk.tails[node].name, nil
+}
+
 func (j journal) Read(ctx context.Context, from uint64) (store.Cursor, error) {
 	if _, err := j.begin(ctx, JournalRead, strconv.FormatUint(from, 10)); err != nil {
 		return nil, err

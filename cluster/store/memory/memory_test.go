@@ -18,6 +18,10 @@ func TestStore(t *testing.T) {
 			return s.(*memory.Store).Disk().Open(nil)
 		},
 		Trim: func(_ *testing.T, s store.Store, first uint64) { s.(*memory.Store).Disk().Trim(first) },
+		Damage: func(_ *testing.T, s store.Store, key string) store.Store {
+			s.(*memory.Store).Disk().DamageRecord(key)
+			return s
+		},
 		Skip: func(_ *testing.T, s store.Store, from, to uint64, why store.SkipReason) {
 			s.(*memory.Store).Disk().Skip(from, to, why)
 		},

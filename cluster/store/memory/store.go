@@ -3,6 +3,8 @@ package memory
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/birdwire/birdwire/cluster/store"
 )
@@ -56,10 +58,41 @@ func (s *Store) Healthy(ctx context.Context) error {
 		return err
 	}
 	defer s.disk.mu.Unlock()
-	if s.disk.full {
+	if s.disk.space == None {
 		return store.ErrFull
 	}
 	return nil
+}
+
+// Room is nil or store.ErrFull.
+func (s *Store) Room() error {
+	s.disk.mu.Lock()
+	defer s.disk.mu.Unlock()
+	if s.disk.space != Plenty {
+		return store.ErrFull
+	}
+	return nil
+}
+
+// Damage names the damaged records and the frames that are gone.
+func (s *Store) Damage() (all []store.Damage) {
+	d := s.disk
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, key := range slices.Sorted(maps.Keys(d.damaged)) {
+		all = append(all, store.Damage{Stream: "control", Lost: "record " + key, Advice: "accept the loss"})
+	}
+	next := d.first()
+	for _, w := range append(slices.Clone(d.frames), written{sequence: d.last + 1}) {
+		for next < w.sequence {
+			gone := d.gone(next, w.sequence-1)
+			if next = gone.To + 1; gone.Reason == store.Damaged {
+				all = append(all, store.Damage{Stream: "journal", Lost: fmt.Sprintf("frames %d to %d", gone.From, gone.To), Advice: "readers are told"})
+			}
+		}
+		next = w.sequence + 1
+	}
+	return all
 }
 
 // Close closes the handle's watches; every later call answers store.ErrClosed.
@@ -112,7 +145,7 @@ func (s *Store) begin(ctx context.Context, op Op, key string) (Fault, error) {
 // beginWrite is begin for what needs space.
 func (s *Store) beginWrite(ctx context.Context, op Op, key string) (Fault, error) {
 	fault, err := s.begin(ctx, op, key)
-	if err == nil && s.disk.full {
+	if err == nil && (s.disk.space == None || s.disk.space == AtReserve && op != ControlCAS && op != ControlDelete) {
 		s.disk.mu.Unlock()
 		err = fmt.Errorf("%s %q: %w", op, key, store.ErrFull)
 	}

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	nc "github.com/nats-io/nats.go"
@@ -19,10 +17,13 @@ import (
 // one leaves a word of it in its place.
 type control struct {
 	store *Store
-	// deletedFor is how long that word stands: long enough for every watcher
+	// deletedFor is how long that word is there: long enough for every watcher
 	// to have heard it. Without an end, every key that ever was would stay.
 	deletedFor time.Duration
 	behind     int // changes that may wait for one watcher
+	// stalled is how long a list may come no further before it is completed
+	// record by record.
+	stalled time.Duration
 }
 
 // Headers and values of the key-value convention, which watchers read.
@@ -31,6 +32,12 @@ const (
 	operationPurge  = "PURGE"
 	markerHeader    = "Nats-Marker-Reason" // the server's own word for what it expired
 )
+
+func isDeleted(h nc.Header) bool {
+	return h.Get(operationHeader) != "" || h.Get(markerHeader) != ""
+}
+
+func isNotFound(err error) bool { return errors.Is(err, store.ErrNotFound) }
 
 func (c *control) Get(ctx context.Context, key string) (store.Value, error) {
 	v, deleted, err := c.last(ctx, key)
@@ -48,48 +55,114 @@ func (c *control) last(ctx context.Context, key string) (v store.Value, deleted 
 	if err := store.CheckKey(key); err != nil {
 		return v, false, err
 	}
+	if c.store.records.isClosed(key) {
+		return v, false, fmt.Errorf("%w: the record is lost or cannot be read", store.ErrCorrupt)
+	}
+	v, deleted, err = c.read(ctx, key)
+	switch {
+	case isNotFound(err):
+		err = c.broken(ctx, key)
+	case err == nil && deleted:
+		c.store.notedDeleted(key, v.Revision)
+	case err == nil && !c.store.records.must(key):
+		c.store.noted(key, v.Revision) // written, and the answer was lost
+	}
+	return v, deleted, err
+}
+
+func (c *control) read(ctx context.Context, key string) (v store.Value, deleted bool, err error) {
 	sess, err := c.store.session(ctx)
 	if err != nil {
 		return v, false, err
 	}
-	m, err := sess.records.GetLastMsgForSubject(ctx, controlSubject+key)
+	m, err := sess.message(ctx, controlStream, lastOf(controlSubject+key))
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return v, false, store.ErrNotFound
 	}
 	if err != nil {
 		return v, false, c.store.unread(err)
 	}
-	return store.Value{Key: key, Data: m.Data, Revision: m.Sequence},
-		m.Header.Get(operationHeader) != "" || m.Header.Get(markerHeader) != "", nil
+	v = store.Value{Key: key, Revision: m.Sequence}
+	if isDeleted(m.Header) {
+		return v, true, nil
+	}
+	if v.Data, err = c.store.unseal(controlStream, key, m.Data); err != nil {
+		c.store.quarantine(key)
+	}
+	return v, false, err
 }
 
 func (c *control) CAS(ctx context.Context, key string, data []byte, revision uint64) (uint64, error) {
 	if err := store.CheckKey(key); err != nil {
 		return 0, err
 	}
-	m := nc.NewMsg(controlSubject + key)
-	m.Data = data
-	next, err := c.write(ctx, m, revision)
-	if revision == 0 && errors.Is(err, store.ErrConflict) {
-		// There may be the word of a deletion, which stands for nothing.
-		v, deleted, lastErr := c.last(ctx, key)
-		if lastErr == nil && deleted {
-			next, err = c.write(ctx, m, v.Revision)
-		}
-	}
+	next, err := c.cas(ctx, key, data, revision)
 	if err != nil {
 		return 0, fmt.Errorf("write %s at revision %d: %w", key, revision, err)
 	}
 	return next, nil
 }
 
-func (c *control) write(ctx context.Context, m *nc.Msg, revision uint64) (uint64, error) {
+func (c *control) cas(ctx context.Context, key string, data []byte, revision uint64) (uint64, error) {
+	if c.store.records.isClosed(key) {
+		return 0, fmt.Errorf("%w: the record is lost or cannot be read", store.ErrCorrupt)
+	}
+	next, err := c.write(ctx, key, data, revision)
+	if revision == 0 && errors.Is(err, store.ErrConflict) {
+		// There may be the word of a deletion, which stands for nothing.
+		v, deleted, lastErr := c.last(ctx, key)
+		if errors.Is(lastErr, store.ErrCorrupt) {
+			return 0, lastErr
+		}
+		if lastErr == nil && deleted {
+			next, err = c.write(ctx, key, data, v.Revision)
+		}
+	}
+	return next, err
+}
+
+func (c *control) write(ctx context.Context, key string, data []byte, revision uint64) (uint64, error) {
+	m := nc.NewMsg(controlSubject + key)
+	m.Data = store.Seal(key, data)
 	expect(m, revision)
-	ack, err := c.store.publish(ctx, m)
+	ack, err := c.store.publish(ctx, m, small)
 	if err != nil {
+		c.store.uncertain(key, err)
 		return 0, err
 	}
-	c.store.marks.advance(markControl, ack.Sequence)
+	c.store.noted(key, ack.Sequence)
+	return ack.Sequence, nil
+}
+
+func (c *control) Mend(ctx context.Context, key string, data []byte) (uint64, error) {
+	next, err := c.mend(ctx, key, data)
+	if err != nil {
+		return 0, fmt.Errorf("mend %s: %w", key, err)
+	}
+	return next, nil
+}
+
+// mend writes over whatever the server has under that key, which may be an
+// older version, something damaged or nothing.
+func (c *control) mend(ctx context.Context, key string, data []byte) (uint64, error) {
+	if err := store.CheckKey(key); err != nil {
+		return 0, err
+	}
+	if !c.store.records.isClosed(key) {
+		return 0, fmt.Errorf("%w: it is not damaged", store.ErrConflict)
+	}
+	m := nc.NewMsg(controlSubject + key)
+	m.Data = store.Seal(key, data)
+	ack, err := c.store.publish(ctx, m, small)
+	if err != nil {
+		c.store.uncertain(key, err)
+		return 0, err
+	}
+	c.store.noted(key, ack.Sequence)
+	c.store.records.reopen(key)
+	lost := c.store.recordLost(key)
+	c.store.reports.drop(func(d store.Damage) bool { return d == lost })
+	c.store.cfg.Logger.Warn("a damaged record was written anew", "record", key)
 	return ack.Sequence, nil
 }
 
@@ -103,11 +176,12 @@ func (c *control) Delete(ctx context.Context, key string, revision uint64) error
 		// Asked before: the condition below would let revision 0 pass as "none".
 		err = store.ErrConflict
 	default:
-		m := nc.NewMsg(controlSubject + key)
-		m.Header.Set(operationHeader, operationPurge)
-		m.Header.Set(jetstream.MsgRollup, jetstream.MsgRollupSubject)
-		m.Header.Set(jetstream.MsgTTLHeader, strconv.Itoa(max(1, int(c.deletedFor.Seconds()))))
-		_, err = c.write(ctx, m, revision)
+		var ack acknowledged
+		if ack, err = c.store.publish(ctx, c.deletion(key, revision), small); err != nil {
+			c.store.uncertain(key, err)
+		} else {
+			c.store.notedDeleted(key, ack.Sequence)
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("delete %s at revision %d: %w", key, revision, err)
@@ -115,40 +189,47 @@ func (c *control) Delete(ctx context.Context, key string, revision uint64) error
 	return nil
 }
 
-func (c *control) List(ctx context.Context, prefix string) ([]store.Value, error) {
-	values, err := c.list(ctx, prefix)
-	if err != nil {
-		return nil, fmt.Errorf("list %q: %w", prefix, err)
-	}
-	return values, nil
+func (c *control) deletion(key string, revision uint64) *nc.Msg {
+	m := nc.NewMsg(controlSubject + key)
+	m.Header.Set(operationHeader, operationPurge)
+	m.Header.Set(jetstream.MsgRollup, jetstream.MsgRollupSubject)
+	m.Header.Set(jetstream.MsgTTLHeader, strconv.Itoa(max(1, int(c.deletedFor.Seconds()))))
+	expect(m, revision)
+	return m
 }
 
-func (c *control) list(ctx context.Context, prefix string) ([]store.Value, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	changes, err := c.watch(ctx, prefix)
-	if err != nil {
-		return nil, err
+// purge deletes on a session that is being opened.
+func (c *control) purge(ctx context.Context, sess *session, key string, revision uint64) error {
+	answer, err := sess.publish(ctx, c.deletion(key, revision))
+	if err == nil {
+		_, err = readAck(answer)
 	}
-	var values []store.Value
-	for change := range changes {
-		if !change.Synced {
-			values = append(values, change.Value)
-			continue
-		}
-		slices.SortFunc(values, func(a, b store.Value) int {
-			if by := strings.Compare(a.Key, b.Key); by != 0 {
-				return by
-			}
-			return int(b.Revision) - int(a.Revision)
-		})
-		// One that changed while it was listed came twice: the newest counts.
-		return slices.CompactFunc(values, func(a, b store.Value) bool { return a.Key == b.Key }), nil
+	return err
+}
+
+// noted is told of a write that was acknowledged.
+func (s *Store) noted(key string, sequence uint64) {
+	s.marks.advance(markControl, sequence)
+	s.records.wrote(key)
+	s.controlList.note(s.cfg.Now().Unix(), noted{key, sequence, false})
+}
+
+// notedDeleted is told of a deletion, its own or one whose answer was lost.
+func (s *Store) notedDeleted(key string, sequence uint64) {
+	s.marks.advance(markControl, sequence)
+	if s.records.must(key) {
+		s.records.deleted(key)
+		s.controlList.note(s.cfg.Now().Unix(), noted{key, sequence, true})
 	}
-	if err := ctx.Err(); err != nil {
-		return nil, err
+}
+
+// unseal is the data of a record. Those of a stream from before records were
+// sealed may be without.
+func (s *Store) unseal(stream, name string, b []byte) ([]byte, error) {
+	if !store.Sealed(b) && !s.sealed[stream] {
+		return b, nil
 	}
-	return nil, errors.New("the embedded server was stopped")
+	return store.Unseal(name, b)
 }
 
 // unread is what a failed read means, after the mender was told of those that

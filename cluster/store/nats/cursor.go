@@ -16,7 +16,7 @@ import (
 // thousands that do so at once, cost little; they grow as one reads on.
 //
 // A batch was preferred over a consumer: it leaves nothing in the server
-// between two calls, and a cursor that waits at the end costs one subscription.
+// between two calls, and a cursor that waits at the end costs nothing.
 const (
 	firstBatch = 64 << 10 // bytes; at most one message more
 	lastBatch  = 1 << 20  // longer ones make appends wait for a noticeable time
@@ -34,16 +34,15 @@ type cursor struct {
 	err   error    // stands for good: the cursor was trimmed or closed
 
 	batch int    // bytes to ask for
-	blank uint64 // the log's last sequence when it first said that next is not there
+	seek  uint64 // where to ask from, where that is past next: what is before it cannot be read
+	blank uint64 // the log's last sequence when it first said that there is nothing from there on
 
-	sess    *session // the one that in is subscribed on
-	in      chan *nc.Msg
-	sub     *nc.Subscription
-	asked   request   // the batch that is on its way; zero: none is
-	partial []*nc.Msg // what came of it so far
+	sess   *session // the one that was asked last
+	asked  request  // of the batch that is on its way
+	answer *answer  // nil: none is
 }
 
-// stored is a frame as it stands in the log.
+// stored is a frame as it is in the log.
 type stored struct {
 	sequence uint64
 	data     []byte
@@ -93,7 +92,7 @@ func (c *cursor) entry(ctx context.Context) (store.Entry, error) {
 	}
 	c.got = c.got[1:]
 	if err != nil {
-		return c.unreadable(err), nil
+		return c.skip(m.sequence), nil
 	}
 	c.next++
 	return store.Entry{Sequence: m.sequence, Frame: frame}, nil
@@ -115,47 +114,51 @@ func (c *cursor) gap(ctx context.Context, found uint64) (store.Entry, error) {
 		c.err = &store.TrimmedError{First: first}
 		return store.Entry{}, c.err
 	}
-	gone := c.store.holes.reason(span{From: c.next, To: found - 1})
-	c.next = gone.To + 1
-	if gone.Reason == store.Damaged {
-		c.store.cfg.Logger.Error("frames of the journal are lost and are skipped", "from", gone.From, "to", gone.To)
-	}
-	return store.Entry{Sequence: gone.From, Skipped: gone}, nil
+	return c.skip(found - 1), nil
 }
 
-// unreadable gives up one frame: the one replica there is holds it damaged.
-func (c *cursor) unreadable(why error) store.Entry {
-	c.store.cfg.Logger.Error("a frame of the journal is damaged and is skipped", "sequence", c.next, "error", why)
-	c.next++
-	return store.Entry{Sequence: c.next - 1, Skipped: &store.Skipped{From: c.next - 1, To: c.next - 1, Reason: store.Damaged}}
+// skip gives up the frames from next to last, or the first of them that are
+// gone for one reason: the one replica there is does not have them, or has them
+// damaged.
+func (c *cursor) skip(last uint64) store.Entry {
+	gone, accepted := c.store.holes.reason(span{From: c.next, To: last})
+	c.next = gone.To + 1
+	if gone.Reason == store.Damaged && !accepted {
+		c.store.framesLost(gone.From, gone.To)
+	}
+	return store.Entry{Sequence: gone.From, Skipped: gone}
 }
 
 // fill receives the batch that is on its way, asking for it first, and asks for
 // the one after it. It returns io.EOF at the log's end, Skipped where the
 // server cannot read what it holds, and nothing where got is not empty now.
 func (c *cursor) fill(ctx context.Context) (store.Entry, error) {
-	if err := c.attach(ctx); err != nil {
+	sess, err := c.store.session(ctx)
+	if err != nil {
 		return store.Entry{}, err
 	}
-	if c.asked.batch == 0 {
-		if err := c.ask(request{from: c.next, batch: c.batch}); err != nil {
+	if c.sess != sess {
+		c.drop()
+		c.sess = sess
+	}
+	if c.answer == nil {
+		if err := c.ask(ctx, request{from: max(c.next, c.seek), batch: c.batch}, false); err != nil {
 			return store.Entry{}, err
 		}
 	}
-	end, err := c.receive(ctx)
+	came, end, err := c.receive(ctx)
 	if err != nil {
 		return store.Entry{}, err
 	}
 	switch end.status {
 	case statusEnd:
-		if len(c.partial) > 0 {
-			return store.Entry{}, c.take(end)
+		if len(came) > 0 {
+			return store.Entry{}, c.take(ctx, came, end)
 		}
 		return c.nothing(ctx)
 	case statusNotFound:
 		return c.nothing(ctx)
 	}
-	c.asked = request{}
 	c.store.suspected()
 	return store.Entry{}, fmt.Errorf("the embedded server answered %s", end.status)
 }
@@ -164,11 +167,10 @@ func (c *cursor) fill(ctx context.Context) (store.Entry, error) {
 // was more. Asked without headers, which are half of the cost of a small frame,
 // the messages say no sequences; they follow from each other where the batch
 // ends where it would without a gap, and else it is asked for again with them.
-func (c *cursor) take(end batchEnd) error {
-	came, asked := c.partial, c.asked
-	c.partial, c.asked = nil, request{}
+func (c *cursor) take(ctx context.Context, came []*nc.Msg, end batchEnd) error {
+	asked := c.asked
 	if !asked.headers && end.last != asked.from+uint64(len(came))-1 {
-		return c.ask(request{from: asked.from, batch: asked.batch, headers: true})
+		return c.ask(ctx, request{from: asked.from, batch: asked.batch, headers: true}, false)
 	}
 	got := make([]stored, len(came))
 	for i, m := range came {
@@ -189,15 +191,18 @@ func (c *cursor) take(end batchEnd) error {
 	if end.pending <= uint64(len(came)) {
 		return nil
 	}
-	return c.ask(request{from: got[len(got)-1].sequence + 1, batch: c.batch})
+	// Where this fails it is asked for again, with the next call.
+	_ = c.ask(ctx, request{from: got[len(got)-1].sequence + 1, batch: c.batch}, true)
+	return nil
 }
 
-// nothing decides what it means that the server has nothing at next: the log's
-// end, or a frame that it has and cannot read. Between its answer and ours one
-// may have been appended, so only the second answer counts, about a sequence
-// that stood before it was asked.
+// nothing decides what it means that the server has nothing at or after where
+// it was asked: the log's end, or frames that it has and cannot read. Between
+// its answer and ours one may have been appended, so only the second answer
+// counts, about a sequence that was there before it was asked. It goes on one
+// by one: a block that cannot be read hides those after it.
 func (c *cursor) nothing(ctx context.Context) (store.Entry, error) {
-	c.asked = request{}
+	at := max(c.next, c.seek)
 	first, last, err := c.sess.bounds(ctx)
 	switch {
 	case err != nil:
@@ -205,21 +210,25 @@ func (c *cursor) nothing(ctx context.Context) (store.Entry, error) {
 	case first > c.next:
 		c.err = &store.TrimmedError{First: first}
 		return store.Entry{}, c.err
-	case last < c.next:
+	case last < at && at > c.next:
+		return c.skip(at - 1), nil
+	case last < at:
 		c.blank, c.batch = 0, firstBatch
 		return store.Entry{}, io.EOF
-	case c.blank < c.next:
+	case c.blank < at:
 		c.blank = last
 		return store.Entry{}, nil // asked again
 	}
-	if err := c.sess.sick(); err != nil {
+	if err := c.store.sick(c.sess); err != nil {
 		return store.Entry{}, fmt.Errorf("the embedded server: %w", err)
 	}
-	return c.unreadable(errors.New("the server holds it and does not read it")), nil
+	c.seek = at + 1
+	return store.Entry{}, nil
 }
 
 func (c *cursor) Close() error {
 	c.err = store.ErrClosed
-	c.got, c.partial = nil, nil
-	return c.detach()
+	c.got = nil
+	c.drop()
+	return nil
 }

@@ -1,198 +1,56 @@
 package nats
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
-
-	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/birdwire/birdwire/cluster/store"
 )
 
 // Files of the folder that are about damage.
 const (
-	damageFile = "damage"      // what was found; written here
+	damageFile = "damage"      // what was found gone from a log that the server has mended since; written here
 	acceptFile = "accept-loss" // made by an operator to go on with what is left; removed here
-	lostFolder = "lost"        // what an accepted loss put aside
+	lostFolder = "lost"        // damaged files as they were, before they were mended
 )
 
-// openSession starts a session over the folder, and refuses one in which
-// something that was acknowledged is gone. The server itself repairs by
-// leaving out and says nothing, so the question is asked here, at every start.
-func (s *Store) openSession(ctx context.Context) (*session, error) {
-	accepted, err := s.refused()
-	if err != nil {
-		return nil, err
+// refused is an error while the folder is marked as damaged and the operator
+// has not accepted the loss: the server has mended itself by then, and a second
+// look would find nothing.
+func (s *Store) refused() (accepted, lost bool, err error) {
+	b, err := os.ReadFile(filepath.Join(s.cfg.Dir, damageFile))
+	lost = err == nil
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return false, false, err
 	}
-	sess, err := s.start(ctx, accepted)
-	if err != nil {
-		return nil, err
+	if _, err := os.Stat(filepath.Join(s.cfg.Dir, acceptFile)); err == nil {
+		return true, lost, nil
 	}
-	if err := s.admit(ctx, sess, accepted); err != nil {
-		sess.stop()
-		return nil, err
+	if lost {
+		return false, true, s.damaged(string(b))
 	}
-	return sess, nil
+	return false, false, nil
 }
 
-// admit is nil for a session that has everything that was acknowledged, or
-// whose loss was accepted.
-func (s *Store) admit(ctx context.Context, sess *session, accepted bool) error {
-	found, holes, err := s.inspect(ctx, sess)
-	if err != nil {
-		return err
-	}
-	if len(found) > 0 && !accepted {
-		return s.refuse(found)
-	}
-	if err := s.keepHoles(holes); err != nil || !accepted {
-		return err
-	}
-	s.cfg.Logger.Warn("going on without what was lost, under a new epoch", "lost", found)
-	if err := sess.renewEpoch(ctx); err != nil {
-		return err
-	}
-	return s.settleMarks(ctx, sess)
+// refuse marks the folder as damaged.
+func (s *Store) refuse(found []string) error {
+	text := strings.Join(found, "; ")
+	err := writeSynced(filepath.Join(s.cfg.Dir, damageFile), []byte(text))
+	return errors.Join(s.damaged(text), err)
 }
 
-// start runs the server and makes missing streams, after it was asked for what
-// it could not recover: a stream made over the files of a lost one would hide
-// that. Where the loss is accepted, such files are put aside first.
-func (s *Store) start(ctx context.Context, accepted bool) (*session, error) {
-	sess, err := startSession(s.cfg, s.suspected)
-	if err != nil {
-		return nil, err
-	}
-	lost, err := s.unrecovered(ctx, sess)
-	if err != nil {
-		sess.stop()
-		return nil, err
-	}
-	if len(lost) > 0 {
-		sess.stop()
-		if !accepted {
-			return nil, s.refuse([]string{"the files of " + strings.Join(lost, ", ") + " cannot be read"})
-		}
-		if err := s.putAside(lost); err != nil {
-			return nil, err
-		}
-		return s.start(ctx, accepted)
-	}
-	if err := sess.ensureStreams(ctx, s.cfg); err != nil {
-		sess.stop()
-		return nil, err
-	}
-	if sess.made.journal {
-		if last := s.marks.get(markJournal); last > 0 {
-			s.cfg.Logger.Warn("the journal's files were taken away: it begins anew, under a new epoch", "last_sequence_before", last)
-		}
-		s.marks.reset(markJournal, 0)
-		if sess.made.records { // the whole folder's, on purpose
-			s.marks.reset(markControl, 0)
-		}
-	}
-	return sess, nil
+func (s *Store) damaged(what string) error {
+	return fmt.Errorf("%w: lost: %s. Put a backup of the whole folder %s in its place; or, to go on without what was lost, create the file %s and start again (clients' cursors then end)",
+		store.ErrCorrupt, what, s.cfg.Dir, filepath.Join(s.cfg.Dir, acceptFile))
 }
 
-// unrecovered are the streams that have files and do not run.
-func (s *Store) unrecovered(ctx context.Context, sess *session) (names []string, err error) {
-	entries, err := os.ReadDir(s.streamsDir())
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil // a first start
-	}
-	if err != nil {
-		return nil, err
-	}
-	js, err := jetstream.New(sess.reads)
-	if err != nil {
-		return nil, err
-	}
-	running := map[string]bool{}
-	list := js.StreamNames(ctx)
-	for name := range list.Name() {
-		running[name] = true
-	}
-	for _, e := range entries {
-		// A name with a dot in front is one that the server is deleting.
-		if e.IsDir() && !running[e.Name()] && !strings.HasPrefix(e.Name(), ".") {
-			names = append(names, e.Name())
-		}
-	}
-	return names, list.Err()
-}
-
-func (s *Store) streamsDir() string {
-	return filepath.Join(s.cfg.Dir, "jetstream", "$G", "streams")
-}
-
-func (s *Store) putAside(streams []string) error {
-	dir := filepath.Join(s.cfg.Dir, lostFolder, s.cfg.Now().UTC().Format("20060102T150405.000000000"))
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	for _, name := range streams {
-		if err := os.Rename(filepath.Join(s.streamsDir(), name), filepath.Join(dir, name)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// inspect says what was acknowledged and is gone, and which holes of the
-// journal were there or never acknowledged.
-//
-// A hole above the mark is of a write that failed: its sequence is burnt, and
-// its frame was asked for again and stands elsewhere. A hole below it that was
-// not known is a frame that was promised.
-func (s *Store) inspect(ctx context.Context, sess *session) (found []string, holes []span, err error) {
-	info, err := sess.journal.Info(ctx, jetstream.WithDeletedDetails(true))
-	if err != nil {
-		return nil, nil, wrap(journalStream, err)
-	}
-	known, err := s.readHoles()
-	if err != nil {
-		return nil, nil, err
-	}
-	s.holes.set(known)
-	mark := s.marks.get(markJournal)
-	if last := info.State.LastSeq; last < mark {
-		found = append(found, fmt.Sprintf("frames %d to %d at the end of the journal", last+1, mark))
-	}
-	// The server names sequence 0 of a log that is still empty.
-	gone := slices.DeleteFunc(info.State.Deleted, func(n uint64) bool { return n < max(info.State.FirstSeq, 1) })
-	for _, gap := range spans(gone) {
-		for _, part := range split(gap, known, mark) {
-			if part.Lost && !slices.ContainsFunc(known, func(k span) bool { return k.Lost && k.From <= part.From && part.To <= k.To }) {
-				found = append(found, fmt.Sprintf("frames %d to %d of the journal", part.From, part.To))
-			}
-			holes = append(holes, part)
-		}
-	}
-	records, err := sess.records.Info(ctx)
-	if err != nil {
-		return nil, nil, wrap(controlStream, err)
-	}
-	if last, mark := records.State.LastSeq, s.marks.get(markControl); last < mark {
-		found = append(found, fmt.Sprintf("control records of revisions %d to %d", last+1, mark))
-	}
-	return found, holes, nil
-}
-
-// settleMarks makes the loss the new truth and takes the operator's word away,
-// last: a crash on the way asks for it again.
-func (s *Store) settleMarks(ctx context.Context, sess *session) error {
-	info, err := sess.journal.Info(ctx)
-	if err != nil {
-		return wrap(journalStream, err)
-	}
-	s.marks.reset(markJournal, info.State.LastSeq)
-	s.marks.reset(markControl, 0)
+// accept takes the operator's word away, last: a crash on the way asks for it
+// again.
+func (s *Store) accept() error {
 	for _, name := range []string{damageFile, acceptFile} {
 		if err := os.Remove(filepath.Join(s.cfg.Dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
@@ -201,30 +59,48 @@ func (s *Store) settleMarks(ctx context.Context, sess *session) error {
 	return nil
 }
 
-// refused is an error while the folder is marked as damaged and the operator
-// has not accepted the loss: the server has mended itself by then, and a second
-// look would find nothing.
-func (s *Store) refused() (accepted bool, err error) {
-	if _, err := os.Stat(filepath.Join(s.cfg.Dir, acceptFile)); err == nil {
-		return true, nil
-	}
-	b, err := os.ReadFile(filepath.Join(s.cfg.Dir, damageFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	return false, s.damaged(string(b))
+// aside is a new folder's name for what is damaged.
+func (s *Store) aside(stream string) string {
+	return filepath.Join(s.cfg.Dir, lostFolder, s.cfg.Now().UTC().Format("20060102T150405.000000000"), stream)
 }
 
-func (s *Store) refuse(found []string) error {
-	text := strings.Join(found, "; ")
-	err := writeSynced(filepath.Join(s.cfg.Dir, damageFile), []byte(text))
-	return errors.Join(s.damaged(text), err)
+// putAside moves whole streams away.
+func (s *Store) putAside(streams []string) error {
+	for _, name := range streams {
+		dir := s.aside(name)
+		if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
+			return err
+		}
+		if err := os.Rename(streamDir(s.cfg.Dir, name), dir); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-func (s *Store) damaged(what string) error {
-	return fmt.Errorf("%w: lost: %s. Put a backup of the whole folder in its place; or, to go on without what was lost, create the file %s and start again (clients' cursors then end)",
-		store.ErrCorrupt, what, filepath.Join(s.cfg.Dir, acceptFile))
+// framesLost says that frames of the journal were acknowledged and are gone.
+// Stretches that touch are one.
+func (s *Store) framesLost(from, to uint64) {
+	s.lostMu.Lock()
+	defer s.lostMu.Unlock()
+	grown := span{From: from, To: to, Lost: true}
+	kept := s.lost[:0:0]
+	for _, l := range s.lost {
+		switch {
+		case l.From <= from && to <= l.To:
+			return // it is known
+		case l.To+1 < grown.From || grown.To+1 < l.From:
+			kept = append(kept, l)
+		default:
+			grown.From, grown.To = min(grown.From, l.From), max(grown.To, l.To)
+		}
+	}
+	s.lost = append(kept, grown)
+	s.reports.drop(func(d store.Damage) bool { return d.Stream == journalStream && d.File == "" })
+	for _, l := range s.lost {
+		d := store.Damage{Stream: journalStream, Lost: spansText([]span{l}), Advice: "clients that read over it are told; a backup of the whole folder may hold it"}
+		if s.reports.add(d) && l == grown {
+			s.cfg.Logger.Error("damage in the store", "stream", d.Stream, "lost", d.Lost, "advice", d.Advice)
+		}
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"hash/crc32"
 	"io"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	nc "github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -39,9 +41,9 @@ func appendTo(t *testing.T, s *Store, number uint64) {
 	}
 }
 
-// block is the journal's one file of messages, and index what the server keeps
+// blockFile is the journal's one file of messages, and index what the server keeps
 // to find its way in it after it was stopped in peace.
-func block(t *testing.T, dir string) string {
+func blockFile(t *testing.T, dir string) string {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, "jetstream", "$G", "streams", journalStream, "msgs", "*.blk"))
 	if err != nil || len(files) != 1 {
@@ -113,22 +115,19 @@ func readAll(t *testing.T, s *Store) (all []int) {
 func TestDamageRefused(t *testing.T) {
 	for name, damage := range map[string]func(t *testing.T, dir string){
 		"a bit in the middle, after a crash": func(t *testing.T, dir string) {
-			edit(t, block(t, dir), flipIn("test/a/1/4/3"))
+			edit(t, blockFile(t, dir), flipIn("test/a/1/4/3"))
 			if err := os.Remove(index(dir)); err != nil {
 				t.Fatal(err)
 			}
 		},
 		"the end cut off": func(t *testing.T, dir string) {
-			edit(t, block(t, dir), func(b []byte) []byte { return b[:len(b)/2] })
+			edit(t, blockFile(t, dir), func(b []byte) []byte { return b[:len(b)/2] })
 		},
 		"the end cut off, after a crash": func(t *testing.T, dir string) {
-			edit(t, block(t, dir), func(b []byte) []byte { return b[:len(b)/2] })
+			edit(t, blockFile(t, dir), func(b []byte) []byte { return b[:len(b)/2] })
 			if err := os.Remove(index(dir)); err != nil {
 				t.Fatal(err)
 			}
-		},
-		"the description of the stream": func(t *testing.T, dir string) {
-			edit(t, filepath.Join(dir, "jetstream", "$G", "streams", journalStream, "meta.inf"), func(b []byte) []byte { return b[:len(b)/2] })
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -151,7 +150,7 @@ func TestDamageAccepted(t *testing.T) {
 	appendTo(t, s, 11)
 	closeStore(t, s)
 
-	edit(t, block(t, dir), flipIn("test/a/1/4/3"))
+	edit(t, blockFile(t, dir), flipIn("test/a/1/4/3"))
 	if err := os.Remove(index(dir)); err != nil {
 		t.Fatal(err)
 	}
@@ -167,8 +166,11 @@ func TestDamageAccepted(t *testing.T) {
 		if after == before {
 			t.Fatalf("round %d: epoch %s as before the loss", round, after)
 		}
-		if all := readAll(t, s); !slices.Equal(all, []int{1, 2, 3, 4}[:3+round]) {
-			t.Fatalf("round %d: read %v, want what stood before the damage and what came since", round, all)
+		if all := readAll(t, s); !slices.Equal(all, []int{1, 2, 3, -4, 5, 6, 7, 8, 9, 10, 11, 12}[:11+round]) {
+			t.Fatalf("round %d: read %v, want all but the damaged one and what came since", round, all)
+		}
+		if d := s.Damage(); round == 1 && len(d) > 0 {
+			t.Errorf("damage %v, want that it is accepted for good", d)
 		}
 		if _, err := s.Journal().Append(context.Background(), storetest.Frame("a", uint64(2+round), 1, 1)); err != nil {
 			t.Fatalf("round %d: append: %v", round, err)
@@ -182,7 +184,7 @@ func TestDamageAccepted(t *testing.T) {
 // there is, and nothing else is lost with it.
 func TestUnreadableFrameIsSkipped(t *testing.T) {
 	dir := written(t, 10)
-	edit(t, block(t, dir), flipIn("test/a/1/4/3"))
+	edit(t, blockFile(t, dir), flipIn("test/a/1/4/3"))
 	s := open(t, Config{Dir: dir})
 	if got, want := readAll(t, s), []int{1, 2, 3, -4, 5, 6, 7, 8, 9, 10}; !slices.Equal(got, want) {
 		t.Fatalf("read %v, want %v", got, want)
@@ -204,7 +206,7 @@ func TestNewerFrameStopsReaders(t *testing.T) {
 	m := nc.NewMsg(journalSubject + "a")
 	m.Data = data
 	m.Header.Set(jetstream.MsgIDHeader, "a/1/2")
-	if _, err := s.publish(ctx, m); err != nil {
+	if _, err := s.publish(ctx, m, large); err != nil {
 		t.Fatal(err)
 	}
 	c, err := s.Journal().Read(ctx, 2)
@@ -219,10 +221,47 @@ func TestNewerFrameStopsReaders(t *testing.T) {
 	}
 }
 
+// A stream's description that is damaged or gone is written again from a copy,
+// and said.
+func TestDescriptionsAreRestored(t *testing.T) {
+	for _, name := range []string{metaFile, metaSum} {
+		for what, damage := range map[string]func(t *testing.T, path string){
+			"flipped": func(t *testing.T, path string) { edit(t, path, func(b []byte) []byte { b[5] ^= 1; return b }) },
+			"empty":   func(t *testing.T, path string) { edit(t, path, func([]byte) []byte { return nil }) },
+			"deleted": func(t *testing.T, path string) {
+				if err := os.Remove(path); err != nil {
+					t.Fatal(err)
+				}
+			},
+		} {
+			dir := written(t, 3)
+			for _, stream := range allStreams {
+				damage(t, filepath.Join(streamDir(dir, stream), name))
+			}
+			s := open(t, Config{Dir: dir})
+			if all := readAll(t, s); len(all) != 3 {
+				t.Errorf("%s %s: read %v, want all three", name, what, all)
+			}
+			if d := s.Damage(); len(d) != len(allStreams) || d[0].Lost != "" || !strings.Contains(fmt.Sprint(d), metaFile) {
+				t.Errorf("%s %s: damage %v, want a word of each stream and nothing lost", name, what, d)
+			}
+			closeStore(t, s)
+			s = open(t, Config{Dir: dir})
+			if d := s.Damage(); len(d) > 0 {
+				t.Errorf("%s %s: damage %v the next time, want none", name, what, d)
+			}
+		}
+	}
+}
+
 func TestLostDescriptionPutAside(t *testing.T) {
 	dir := written(t, 3)
 	meta := filepath.Join(dir, "jetstream", "$G", "streams", journalStream, "meta.inf")
 	edit(t, meta, func([]byte) []byte { return []byte("{") })
+	edit(t, filepath.Join(dir, copyFolder, journalStream), func(b []byte) []byte { return b[1:] })
+	if err := openError(t, dir); !errors.Is(err, store.ErrCorrupt) || !strings.Contains(err.Error(), "journal") {
+		t.Fatalf("open: %v, want that the journal cannot be read", err)
+	}
 	if err := os.WriteFile(filepath.Join(dir, acceptFile), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -248,11 +287,22 @@ func TestFilesTakenAway(t *testing.T) {
 	if err := os.RemoveAll(filepath.Join(dir, "jetstream")); err != nil {
 		t.Fatal(err)
 	}
+	for range 2 {
+		if err := openError(t, dir); !errors.Is(err, store.ErrCorrupt) || !strings.Contains(err.Error(), "frames 1 to 3") || !strings.Contains(err.Error(), "all 1 control records") {
+			t.Fatalf("open: %v, want what is lost", err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, acceptFile), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	s = open(t, Config{Dir: dir})
 	if after := s.Journal().Epoch(); after == before {
 		t.Fatalf("epoch %s as before", after)
 	}
 	appendTo(t, s, 1)
+	if _, err := s.Control().Get(context.Background(), "k"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("a record that was given up: %v, want none", err)
+	}
 }
 
 // The records alone do not go on purpose: keys and credits would be forgotten.
@@ -262,7 +312,7 @@ func TestRecordsTakenAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	closeStore(t, s)
-	if err := os.RemoveAll(filepath.Join(s.streamsDir(), controlStream)); err != nil {
+	if err := os.RemoveAll(filepath.Join(streamsDir(s.cfg.Dir), controlStream)); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {
@@ -272,14 +322,18 @@ func TestRecordsTakenAway(t *testing.T) {
 	}
 }
 
-// Sequences are not given twice, even where every frame was taken away: that
-// is what a log looks like whose frames all grew too old.
+// A log whose only block is gone looks like one whose frames all grew too old.
+// It is told from that by the time they were written. Sequences are not given
+// twice either way.
 func TestBlockTakenAway(t *testing.T) {
 	dir := written(t, 10)
-	if err := os.Remove(block(t, dir)); err != nil {
+	if err := os.Remove(blockFile(t, dir)); err != nil {
 		t.Fatal(err)
 	}
-	s := open(t, Config{Dir: dir})
+	if err := openError(t, dir); !errors.Is(err, store.ErrCorrupt) || !strings.Contains(err.Error(), "frames 1 to 10") {
+		t.Fatalf("open: %v, want which frames are lost", err)
+	}
+	s := open(t, Config{Dir: dir, Now: func() time.Time { return time.Now().Add(25 * time.Hour) }})
 	appendTo(t, s, 11)
 	if _, err := s.Journal().Read(context.Background(), 5); !errors.As(err, new(*store.TrimmedError)) {
 		t.Fatalf("read from 5: %v, want trimmed", err)
@@ -305,7 +359,7 @@ func TestHoleInTheMiddle(t *testing.T) {
 	if err := os.Remove(index(dir)); err != nil {
 		t.Fatal(err)
 	}
-	if err := openError(t, dir); !errors.Is(err, store.ErrCorrupt) || !strings.Contains(err.Error(), "frames 4 to") {
+	if err := openError(t, dir); !errors.Is(err, store.ErrCorrupt) || !strings.Contains(err.Error(), "frame 4 of the journal") || !strings.Contains(err.Error(), "1.blk") {
 		t.Fatalf("open: %v, want which frames are lost", err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, acceptFile), nil, 0o600); err != nil {

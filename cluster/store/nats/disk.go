@@ -1,6 +1,7 @@
 package nats
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -12,15 +13,29 @@ import (
 // look takes, far shorter than a reserve takes to fill.
 const pollFree = time.Second
 
+// lookMost is how long a look is waited for. A disk that hangs is no reason to
+// hang with it: what was known last counts until it answers.
+const lookMost = time.Second
+
+// kind is how much a write takes. The reserve is there so that small ones go
+// on, which everything that is served needs.
+type kind int
+
+const (
+	small kind = iota // a control record; down to a floor far below the reserve
+	large             // frames, items, snapshots; down to the reserve
+)
+
 // disk refuses writes while the reserve is touched. The server's own answer to
 // a full disk is to close the stream for good, so the reserve is kept in front.
 type disk struct {
 	cfg Config
 
-	mu     sync.Mutex // protects what follows
-	asked  time.Time
-	full   error // nil, or ErrFull with figures
-	silent bool  // the last look failed; said once
+	mu      sync.Mutex // protects what follows
+	asked   time.Time
+	looking chan struct{}    // closed when the look under way is over; nil: none is
+	full    [large + 1]error // by kind: nil, or ErrFull with figures
+	silent  bool             // the last look failed; said once
 }
 
 // look makes the next call of room ask the disk, however short ago it was.
@@ -32,34 +47,81 @@ func (d *disk) look() {
 
 // room is nil, or wraps store.ErrFull. A disk that cannot be asked counts as
 // having room: the write itself will tell.
-func (d *disk) room() error {
+func (d *disk) room(k kind) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	now := d.cfg.Now()
-	if age := now.Sub(d.asked); !d.asked.IsZero() && 0 <= age && age < pollFree {
-		return d.full
+	if age := now.Sub(d.asked); d.looking == nil && (d.asked.IsZero() || age < 0 || age >= pollFree) {
+		d.asked = now
+		d.looking = make(chan struct{})
+		go d.ask(d.looking) // ends when the system answers
+		looking := d.looking
+		d.mu.Unlock()
+		patience := time.NewTimer(lookMost)
+		select {
+		case <-looking:
+		case <-patience.C:
+		}
+		patience.Stop()
+		d.mu.Lock()
 	}
-	d.asked = now
+	return d.full[k]
+}
+
+// known is room as it was at the last look: it asks nobody.
+func (d *disk) known(k kind) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.full[k]
+}
+
+func (d *disk) ask(over chan struct{}) {
 	free, total, err := d.cfg.FreeSpace(d.cfg.Dir)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	defer close(over)
+	d.looking = nil
+	was := d.full
+	d.full = [large + 1]error{}
 	if err != nil {
 		if !d.silent {
 			d.cfg.Logger.Warn("free space unknown: writes are not held back by the reserve", "dir", d.cfg.Dir, "error", err)
 		}
-		d.silent, d.full = true, nil
-		return nil
+		d.silent = true
+		return
 	}
 	d.silent = false
-	was := d.full
-	d.full = nil
-	if reserve := d.cfg.ReserveBytes(total); free < reserve {
-		d.full = fmt.Errorf("%w: %d MiB free in %s, %d MiB are kept in reserve: free some space or shorten the retention",
-			store.ErrFull, free>>20, d.cfg.Dir, reserve>>20)
+	reserve := d.cfg.ReserveBytes(total)
+	for k, least := range []uint64{small: floorOf(reserve), large: reserve} {
+		if free < least {
+			d.full[k] = fmt.Errorf("%w: %d MiB free in %s, %d MiB are kept in reserve: free some space or shorten the retention",
+				store.ErrFull, free>>20, d.cfg.Dir, reserve>>20)
+		}
 	}
-	switch {
-	case was == nil && d.full != nil:
-		d.cfg.Logger.Error("writes stopped", "error", d.full)
-	case was != nil && d.full == nil:
-		d.cfg.Logger.Info("writes resumed: there is space again", "dir", d.cfg.Dir, "free_mib", free>>20)
+	d.say(was, free)
+}
+
+func (d *disk) say(was [large + 1]error, free uint64) {
+	switch log := d.cfg.Logger; {
+	case was[small] == nil && d.full[small] != nil:
+		log.Error("the disk is full: nothing is written any more, and no client can connect", "error", d.full[small])
+	case was[large] == nil && d.full[large] != nil:
+		log.Error("ingest stopped: the disk has reached its reserve; clients are served", "error", d.full[large])
+	case was[large] != nil && d.full[large] == nil:
+		log.Info("ingest goes on: there is space again", "dir", d.cfg.Dir, "free_mib", free>>20)
 	}
-	return d.full
+}
+
+// floorOf is what is left where even small writes stop: enough for the server
+// to close its files.
+func floorOf(reserve uint64) uint64 { return min(reserve/8, 16<<20) }
+
+// Room is nil, or store.ErrFull with figures, while ingest is refused for want
+// of space.
+func (s *Store) Room() error {
+	err := s.disk.known(large)
+	if errors.Is(err, store.ErrFull) {
+		return err
+	}
+	return nil
 }

@@ -57,14 +57,21 @@ func (h *holes) known() []span {
 }
 
 // reason is the first part of the gap that is gone for one reason. What is in
-// no hole that was known before has been lost since.
-func (h *holes) reason(gap span) *store.Skipped {
-	part := split(gap, h.known(), math.MaxUint64)[0]
+// no hole that was known before has been lost since. accepted: an operator knows
+// that it is lost.
+func (h *holes) reason(gap span) (_ *store.Skipped, accepted bool) {
+	known := h.known()
+	part := split(gap, known, math.MaxUint64)[0]
 	s := &store.Skipped{From: part.From, To: part.To}
 	if part.Lost {
 		s.Reason = store.Damaged
 	}
-	return s
+	return s, isLost(known, part)
+}
+
+// isLost says whether all of the part is known to be lost.
+func isLost(known []span, part span) bool {
+	return slices.ContainsFunc(known, func(k span) bool { return k.Lost && k.From <= part.From && part.To <= k.To })
 }
 
 // split parts a gap by what is known of it. Where nothing is, it is lost up to

@@ -29,7 +29,16 @@ func TestSplit(t *testing.T) {
 	}
 	h := new(holes)
 	h.set(known)
-	if got := *h.reason(span{From: 5, To: 9}); got != (store.Skipped{From: 5, To: 6, Reason: store.NeverWritten}) {
-		t.Errorf("the first part: %+v", got)
+	got, accepted := h.reason(span{From: 5, To: 9})
+	if *got != (store.Skipped{From: 5, To: 6, Reason: store.NeverWritten}) || accepted {
+		t.Errorf("the first part: %+v, accepted %v", got, accepted)
+	}
+	got, accepted = h.reason(span{From: 8, To: 9})
+	if *got != (store.Skipped{From: 8, To: 9, Reason: store.Damaged}) || !accepted {
+		t.Errorf("what was accepted: %+v, accepted %v", got, accepted)
+	}
+	got, accepted = h.reason(span{From: 30, To: 31})
+	if *got != (store.Skipped{From: 30, To: 31, Reason: store.Damaged}) || accepted {
+		t.Errorf("what is new: %+v, accepted %v", got, accepted)
 	}
 }

@@ -84,20 +84,81 @@ func (t *items) get(ctx context.Context, identities []string, states []store.Ite
 	}
 	ctx, cancel := context.WithTimeout(ctx, opTimeout)
 	defer cancel()
-	return sess.collect(ctx, directGet+itemsStream, request, len(subjects), func(m *nc.Msg) error {
+	err = sess.collect(ctx, directGet+itemsStream, request, batchBytes, func(m *nc.Msg) error {
 		revision, err := sequenceOf(m)
 		if err != nil {
 			return err
 		}
 		for _, i := range places[m.Header.Get(jetstream.SubjectHeader)] {
 			item := new(messages.Item)
-			if err := proto.Unmarshal(m.Data, item); err != nil {
-				return fmt.Errorf("item %q: %w: %w", identities[i], store.ErrCorrupt, err)
+			data, err := t.store.unseal(itemsStream, itemSubject(identities[i]), m.Data)
+			if err == nil {
+				err = proto.Unmarshal(data, item)
+			}
+			if err != nil {
+				return fmt.Errorf("%w: %w", store.ErrCorrupt, err)
 			}
 			states[i] = store.ItemState{Item: item, Revision: revision}
 		}
 		return nil
 	})
+	if errors.Is(err, store.ErrCorrupt) {
+		return t.without(ctx, sess, identities, states)
+	}
+	return err
+}
+
+// without reads articles of which some are damaged one by one. A damaged state
+// is forgotten: its article counts as never seen, and comes from its source
+// again.
+func (t *items) without(ctx context.Context, sess *session, identities []string, states []store.ItemState) error {
+	for i, identity := range identities {
+		subject := itemSubject(identity)
+		states[i] = store.ItemState{}
+		m, err := sess.message(ctx, itemsStream, lastOf(subject))
+		if err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
+			return err
+		}
+		if err == nil {
+			item := new(messages.Item)
+			data, unsealErr := t.store.unseal(itemsStream, subject, m.Data)
+			if unsealErr == nil && proto.Unmarshal(data, item) == nil {
+				states[i] = store.ItemState{Item: item, Revision: m.Sequence}
+				continue
+			}
+		}
+		if err := t.forget(ctx, sess, subject); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// forget takes away what the server has under the subject and cannot read.
+func (t *items) forget(ctx context.Context, sess *session, subject string) error {
+	has, err := sess.names(ctx, itemsStream, subject)
+	if err != nil || !has[subject] {
+		return err
+	}
+	l, err := sess.link(lookups)
+	if err != nil {
+		return err
+	}
+	handle, err := l.stream(ctx, itemsStream)
+	if err != nil {
+		return err
+	}
+	info, err := sess.info(ctx, itemsStream)
+	if err != nil {
+		return err
+	}
+	if err := handle.Purge(ctx, jetstream.WithPurgeSubject(subject)); err != nil {
+		return err
+	}
+	name, _ := recordName(itemsStream, subject)
+	t.store.itemsList.note(t.store.cfg.Now().Unix(), noted{name, info.State.LastSeq, true})
+	t.store.forgotten(itemsStream, []string{name})
+	return nil
 }
 
 func (t *items) CAS(ctx context.Context, all []*messages.Item, revisions []uint64) ([]error, error) {
@@ -153,6 +214,7 @@ func (t *items) encode(all []*messages.Item, revisions []uint64, each []error) (
 		if err != nil {
 			return nil, fmt.Errorf("write item %q: %w", item.GetIdentity(), err)
 		}
+		data = store.Seal(subject, data)
 		if len(data) > maxItem {
 			each[i] = fmt.Errorf("write item %q: %d bytes, at most %d", item.GetIdentity(), len(data), maxItem)
 			continue
@@ -175,7 +237,7 @@ func (t *items) write(ctx context.Context, batch []itemWrite, each []error) erro
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	if err := t.store.disk.room(); err != nil {
+	if err := t.store.disk.room(large); err != nil {
 		return err
 	}
 	if len(batch) >= batchWorth {
@@ -200,20 +262,37 @@ func (t *items) atomic(ctx context.Context, batch []itemWrite) error {
 	if err != nil {
 		return err
 	}
+	l, err := sess.link(writes)
+	if err != nil {
+		return err
+	}
 	id := nuid.Next()
 	last := len(batch) - 1
 	for i, w := range batch {
 		w.m.Header.Set(batchIDHeader, id)
 		w.m.Header.Set(batchSequenceHeader, strconv.Itoa(i+1))
 		if i < last {
-			if err := sess.writes.PublishMsg(w.m); err != nil {
+			if err := l.conn.PublishMsg(w.m); err != nil {
 				return t.store.unanswered(err)
 			}
 		}
 	}
 	batch[last].m.Header.Set(batchCommitHeader, "1")
-	_, err = t.store.publish(ctx, batch[last].m)
-	return err
+	ack, err := t.store.publish(ctx, batch[last].m, large)
+	if err != nil {
+		return err
+	}
+	written := make([]noted, len(batch))
+	for i, w := range batch { // they follow each other in the stream
+		written[i] = itemNoted(w.m, ack.Sequence-uint64(last-i))
+	}
+	t.store.itemsList.note(t.store.cfg.Now().Unix(), written...)
+	return nil
+}
+
+func itemNoted(m *nc.Msg, sequence uint64) noted {
+	name, _ := recordName(itemsStream, m.Subject)
+	return noted{name, sequence, false}
 }
 
 // oneByOne writes each by itself, all on their way at once.
@@ -222,11 +301,15 @@ func (t *items) oneByOne(ctx context.Context, batch []itemWrite, each []error) e
 	if err != nil {
 		return err
 	}
+	l, err := sess.link(writes)
+	if err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(ctx, opTimeout)
 	defer cancel()
 	in := make(chan *nc.Msg, len(batch))
 	inbox := nc.NewInbox()
-	sub, err := sess.writes.ChanSubscribe(inbox+".*", in)
+	sub, err := l.conn.ChanSubscribe(inbox+".*", in)
 	if err != nil {
 		return fmt.Errorf("subscribe: %w", err)
 	}
@@ -237,10 +320,12 @@ func (t *items) oneByOne(ctx context.Context, batch []itemWrite, each []error) e
 		}
 		w.m.Reply = inbox + "." + strconv.Itoa(i)
 		each[w.place] = store.ErrAmbiguous // until it is answered
-		if err := sess.writes.PublishMsg(w.m); err != nil {
+		if err := l.conn.PublishMsg(w.m); err != nil {
 			return t.store.unanswered(err)
 		}
 	}
+	var written []noted
+	defer func() { t.store.itemsList.note(t.store.cfg.Now().Unix(), written...) }()
 	for range batch {
 		select {
 		case answer := <-in:
@@ -248,11 +333,15 @@ func (t *items) oneByOne(ctx context.Context, batch []itemWrite, each []error) e
 			if err != nil || i >= len(batch) {
 				return fmt.Errorf("%w: answer on %s", store.ErrAmbiguous, answer.Subject)
 			}
-			if _, err := readAck(answer); err != nil {
+			if ack, err := readAck(answer); err != nil {
 				each[batch[i].place] = fmt.Errorf("write item: %w", err)
 			} else {
 				each[batch[i].place] = nil
+				written = append(written, itemNoted(batch[i].m, ack.Sequence))
 			}
+			t.store.health.wrote()
+		case <-l.gone:
+			return nil // as below
 		case <-sess.done:
 			return nil // each says which are unknown
 		case <-ctx.Done():

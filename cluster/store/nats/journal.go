@@ -59,13 +59,18 @@ func (j *journal) Append(ctx context.Context, frame *messages.Frame) (uint64, er
 		return 0, fmt.Errorf("append frame %s: %w", name, err)
 	}
 	j.store.marks.advance(markJournal, sequence)
+	j.store.past.grew(sequence, len(data)+overhead, j.store.cfg.Now())
 	return sequence, nil
 }
+
+// overhead is what the server stores of a frame beside its bytes, about.
+const overhead = 160
 
 // append writes behind the node's tail, or finds the frame where it stands.
 // Holding turn.
 func (j *journal) append(ctx context.Context, name store.Name, data []byte) (uint64, error) {
-	for {
+	unread := uint64(0) // where the node's last frame is, if it cannot be read
+	for range appendTries {
 		last, err := j.tail(ctx, name.Node)
 		if err != nil {
 			return 0, err
@@ -77,24 +82,33 @@ func (j *journal) append(ctx context.Context, name store.Name, data []byte) (uin
 			case -1:
 				return j.find(ctx, name, last)
 			}
+		} else {
+			last.sequence = unread
 		}
 		m := nc.NewMsg(journalSubject + token(name.Node))
 		m.Data = data
 		m.Header.Set(jetstream.MsgIDHeader, name.String())
 		expect(m, last.sequence)
-		ack, err := j.store.publish(ctx, m)
+		ack, err := j.store.publish(ctx, m, large)
 		if err == nil {
 			j.remember(name.Node, tail{name, ack.Sequence})
 			return ack.Sequence, nil
 		}
 		delete(j.tails, name.Node)
-		// The tail moved: retention took it, or somebody else wrote. Only what
-		// stands now decides, and the next try is against that.
-		if !errors.Is(err, store.ErrConflict) {
+		// The tail moved: retention took it, or somebody else wrote. Only what is
+		// there now decides, and the next try is against that. A last frame that is
+		// damaged has no name any more, but the server knows its place.
+		var conflict *conflictError
+		if !errors.As(err, &conflict) {
 			return 0, err
 		}
+		unread = conflict.last
 	}
+	return 0, fmt.Errorf("%w: the log's end kept changing under this node's name: is another process writing as %q?", store.ErrAmbiguous, name.Node)
 }
+
+// appendTries is how often an append is tried against a tail that moves.
+const appendTries = 8
 
 func (j *journal) remember(node string, t tail) {
 	if len(j.tails) >= maxTails {
@@ -113,7 +127,7 @@ func (j *journal) tail(ctx context.Context, node string) (tail, error) {
 	if err != nil {
 		return tail{}, err
 	}
-	t, err := named(sess.journal.GetLastMsgForSubject(ctx, journalSubject+token(node)))
+	t, err := named(sess.message(ctx, journalStream, lastOf(journalSubject+token(node))))
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return tail{}, fmt.Errorf("read the tail back: %w", err)
 	}
@@ -134,7 +148,13 @@ func (j *journal) find(ctx context.Context, name store.Name, last tail) (uint64,
 	low, high := uint64(1), last.sequence // what is sought stands in [low, high)
 	for low < high {
 		middle := low + (high-low)/2
-		t, err := named(sess.journal.GetMsg(ctx, middle, jetstream.WithGetMsgSubject(subject))) // the first at or after it
+		t, err := named(sess.message(ctx, journalStream, func(ctx context.Context, s jetstream.Stream) (*jetstream.RawStreamMsg, error) {
+			return s.GetMsg(ctx, middle, jetstream.WithGetMsgSubject(subject)) // the first at or after it
+		}))
+		if errors.Is(err, store.ErrNotFound) {
+			high = middle // nothing can be read from there on
+			continue
+		}
 		if err != nil {
 			return 0, fmt.Errorf("look for it in the log: %w", err)
 		}
@@ -165,6 +185,18 @@ func named(m *jetstream.RawStreamMsg, err error) (tail, error) {
 	return tail{name, m.Sequence}, nil
 }
 
+func (j *journal) Tail(ctx context.Context, node string) (store.Name, error) {
+	sess, err := j.store.session(ctx)
+	if err != nil {
+		return store.Name{}, fmt.Errorf("last frame of %s: %w", node, err)
+	}
+	t, err := named(sess.message(ctx, journalStream, lastOf(journalSubject+token(node))))
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return store.Name{}, fmt.Errorf("last frame of %s: %w", node, err)
+	}
+	return t.name, nil
+}
+
 func (j *journal) Bounds(ctx context.Context) (first, last uint64, err error) {
 	sess, err := j.store.session(ctx)
 	if err == nil {
@@ -177,7 +209,7 @@ func (j *journal) Bounds(ctx context.Context) (first, last uint64, err error) {
 }
 
 func (s *session) bounds(ctx context.Context) (first, last uint64, err error) {
-	info, err := s.journal.Info(ctx)
+	info, err := s.info(ctx, journalStream)
 	if err != nil {
 		return 0, 0, err
 	}

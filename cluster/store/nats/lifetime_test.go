@@ -130,7 +130,7 @@ func TestDeletedRecordsAreForgotten(t *testing.T) {
 		last = revision + 1
 	}
 	eventually(t, "forgotten", func() bool {
-		info, err := s.sess.records.Info(ctx)
+		info, err := s.sess.info(ctx, controlStream)
 		return err == nil && info.State.Msgs == 0
 	})
 	after, err := s.Control().CAS(ctx, "end", nil, 0)
@@ -162,7 +162,7 @@ func TestDeletedRecordsAreForgotten(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "forgotten", func() bool {
-		info, err := s.sess.records.Info(ctx)
+		info, err := s.sess.info(ctx, controlStream)
 		return err == nil && info.State.Msgs == 0
 	})
 	dir := s.cfg.Dir
@@ -200,7 +200,7 @@ func TestRetentionByBytes(t *testing.T) {
 	if shorter, _, err := s.Journal().Bounds(ctx); err != nil || shorter <= first || shorter > 37 {
 		t.Fatalf("first %d, %v; want about five held", shorter, err)
 	}
-	if got := s.sess.journal.CachedInfo().Config.MaxBytes; got != kept/2 {
+	if got := streamConfig(t, s, journalStream).MaxBytes; got != kept/2 {
 		t.Fatalf("the stream keeps %d bytes, want %d", got, kept/2)
 	}
 }
@@ -237,7 +237,7 @@ func TestSnapshotDamagedLater(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	info, err := s.sess.snapshots.Info(ctx, jetstream.WithSubjectFilter(chunkSubject+">"))
+	info, err := s.sess.info(ctx, snapshotStream, jetstream.WithSubjectFilter(chunkSubject+">"))
 	if err != nil || len(info.State.Subjects) != snapshotSlots {
 		t.Fatalf("uploads: %v, %v; want two", info.State.Subjects, err)
 	}
@@ -247,7 +247,7 @@ func TestSnapshotDamagedLater(t *testing.T) {
 	}
 	for _, h := range heads {
 		if h.Position == 3 {
-			if err := s.sess.snapshots.Purge(ctx, jetstream.WithPurgeSubject(chunkSubject+"id."+h.Upload), jetstream.WithPurgeKeep(1)); err != nil {
+			if err := handle(t, s, snapshotStream).Purge(ctx, jetstream.WithPurgeSubject(chunkSubject+"id."+h.Upload), jetstream.WithPurgeKeep(1)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -279,7 +279,7 @@ func TestConfigRefused(t *testing.T) {
 		"a short window":         {Config{Dir: t.TempDir(), DuplicateWindow: 1}, "duplicate window"},
 		"a short age":            {Config{Dir: t.TempDir(), RetentionAge: 1}, "duplicate window"},
 		"a short age of items":   {Config{Dir: t.TempDir(), ItemsAge: 1}, "items age"},
-		"what the server wants":  {Config{Dir: blocked}, "storage directory is not a directory"},
+		"what the server wants":  {Config{Dir: blocked}, "not a directory"},
 		"a folder inside a file": {Config{Dir: filepath.Join(file, "in")}, "name another"},
 	} {
 		s, err := Open(context.Background(), c.cfg)
@@ -323,11 +323,20 @@ func TestOpenGivenUp(t *testing.T) {
 
 func TestForEver(t *testing.T) {
 	s := open(t, Config{RetentionAge: -1, RetentionBytes: -1, ItemsAge: -1})
-	cfg := s.sess.journal.CachedInfo().Config
-	if cfg.MaxAge != 0 || cfg.MaxBytes != -1 || s.sess.items.CachedInfo().Config.MaxAge != 0 {
+	cfg := streamConfig(t, s, journalStream)
+	if cfg.MaxAge != 0 || cfg.MaxBytes != -1 || streamConfig(t, s, itemsStream).MaxAge != 0 {
 		t.Fatalf("journal keeps %v, %d bytes", cfg.MaxAge, cfg.MaxBytes)
 	}
 	appendTo(t, s, 1)
 }
 
 var _ store.Store = (*Store)(nil)
+
+func streamConfig(t *testing.T, s *Store, stream string) jetstream.StreamConfig {
+	t.Helper()
+	info, err := s.sess.info(context.Background(), stream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Config
+}

@@ -3,27 +3,54 @@ package nats
 import (
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 )
 
 // serverLog brings the server's lines to slog. Its notices are a debugger's
-// reading; its warnings and errors are the operator's. It never sees a
-// message's content.
+// reading; its warnings and errors are the operator's, but for those that only
+// say how it finds its way after a crash. It never sees a message's content.
 type serverLog struct {
 	log *slog.Logger
 	// trouble is called on every error line: the server reports a failed write
 	// nowhere else, and the writer would wait for its deadline.
 	trouble func()
+	// hint is called on lines that speak of damage.
+	hint func()
 
 	mu    sync.Mutex // protects fatal
 	fatal string     // the first line of why it did not start
 }
 
+var (
+	// usual are warnings about the server's own index files, which it makes anew
+	// from the blocks; those we have read ourselves.
+	usual = []string{"state is outdated", "Stream state", "stream state", "TTL state", "scheduling state", "Sourcing state", "Detected skew", "took "}
+	// damage is what its warnings say where it meets some while it runs.
+	damage = []string{"corrupt", "loadBlock error", "Cache lookup", "Partial cache"}
+)
+
+func says(text string, any []string) bool {
+	return slices.ContainsFunc(any, func(s string) bool { return strings.Contains(text, s) })
+}
+
 func (l *serverLog) Noticef(format string, v ...any) { l.log.Debug(line(format, v)) }
-func (l *serverLog) Warnf(format string, v ...any)   { l.log.Warn(line(format, v)) }
 func (l *serverLog) Debugf(string, ...any)           {}
 func (l *serverLog) Tracef(string, ...any)           {}
+
+func (l *serverLog) Warnf(format string, v ...any) {
+	text := line(format, v)
+	switch {
+	case says(text, damage):
+		l.log.Warn(text)
+		l.hint()
+	case says(text, usual):
+		l.log.Debug(text)
+	default:
+		l.log.Warn(text)
+	}
+}
 
 func (l *serverLog) Errorf(format string, v ...any) {
 	l.log.Error(line(format, v))

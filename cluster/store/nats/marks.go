@@ -4,7 +4,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -14,37 +16,75 @@ import (
 // that was acknowledged. The server mends a damaged tail by cutting it off and
 // says nothing; a log that ends before its mark has lost what was promised.
 //
-// A mark is written after every acknowledgement and never synced: it survives
-// the process, not the machine. After a power failure it is a lower bound,
-// which only makes it notice less.
+// A mark is written after every acknowledgement and synced now and then: it
+// survives the process, and after a power failure it is a lower bound, which
+// only makes it notice less.
+//
+//	0           8        16       24
+//	| BWMARKS2  | unused | mark 0 | sum | ... sixteen bytes a mark
 type marks struct {
-	mu   sync.Mutex // protects what follows
-	file *os.File
-	last [markCount]uint64
+	absent  bool   // there was no file
+	damaged string // which of it could not be read; ""
+
+	mu     sync.Mutex // protects what follows
+	file   *os.File
+	last   [markCount]uint64
+	synced bool
 }
 
-// The streams that have one, as their place in the file. Articles' states have
-// none: a lost one is read again from its source.
+// What has a mark, as its place in the file: the last sequence of a stream, and
+// the length of a file of ours that must not have become shorter.
 const (
 	markJournal = iota
 	markControl
+	markControlList
+	markItemsList
+	markSnapshotsList
+	markPast
 	markCount
+
+	marksFile = "marks"
+	marksHead = "BWMARKS2"
+	markSize  = 16
 )
 
 func openMarks(dir string) (*marks, error) {
-	f, err := os.OpenFile(filepath.Join(dir, "marks"), os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
+	path := filepath.Join(dir, marksFile)
+	_, err := os.Stat(path)
+	m := &marks{absent: errors.Is(err, fs.ErrNotExist), synced: true}
+	if m.file, err = os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600); err != nil {
 		return nil, err
 	}
-	m := &marks{file: f}
-	var b [8 * markCount]byte
-	if _, err := f.ReadAt(b[:], 0); err != nil && !errors.Is(err, io.EOF) {
-		return nil, errors.Join(fmt.Errorf("read %s: %w", f.Name(), err), f.Close())
+	b := make([]byte, markSize*(1+markCount))
+	n, err := m.file.ReadAt(b, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, errors.Join(fmt.Errorf("read %s: %w", path, err), m.file.Close())
 	}
-	for i := range m.last {
-		m.last[i] = binary.LittleEndian.Uint64(b[8*i:])
+	switch {
+	case m.absent:
+	case n < len(b) || string(b[:len(marksHead)]) != marksHead:
+		m.damaged = "all of it"
+	default:
+		for i := range m.last {
+			at := b[markSize*(1+i):]
+			sequence := binary.LittleEndian.Uint64(at)
+			if markSum(i, sequence) != binary.LittleEndian.Uint32(at[8:]) {
+				m.damaged += fmt.Sprintf("mark %d; ", i)
+				continue
+			}
+			m.last[i] = sequence
+		}
+	}
+	_, _ = m.file.WriteAt([]byte(marksHead), 0) // as below
+	for i, sequence := range m.last {
+		m.put(i, sequence)
 	}
 	return m, nil
+}
+
+// markSum is over the mark's place too: one never passes for another.
+func markSum(which int, sequence uint64) uint32 {
+	return crc32.Checksum(binary.LittleEndian.AppendUint64([]byte{byte(which)}, sequence), castagnoli)
 }
 
 func (m *marks) get(which int) uint64 {
@@ -72,9 +112,23 @@ func (m *marks) reset(which int, sequence uint64) {
 }
 
 func (m *marks) put(which int, sequence uint64) {
-	m.last[which] = sequence
-	// Eight aligned bytes in one write: never seen half.
-	_, _ = m.file.WriteAt(binary.LittleEndian.AppendUint64(nil, sequence), int64(8*which))
+	m.last[which], m.synced = sequence, false
+	// Sixteen aligned bytes in one write: never seen half.
+	b := binary.LittleEndian.AppendUint64(make([]byte, 0, markSize), sequence)
+	b = binary.LittleEndian.AppendUint32(b, markSum(which, sequence))
+	_, _ = m.file.WriteAt(append(b, 0, 0, 0, 0), int64(markSize*(1+which)))
+}
+
+// sync makes durable what was put.
+func (m *marks) sync() error {
+	m.mu.Lock()
+	synced := m.synced
+	m.synced = true
+	m.mu.Unlock()
+	if synced {
+		return nil
+	}
+	return m.file.Sync()
 }
 
 func (m *marks) close() error {

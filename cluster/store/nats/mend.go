@@ -1,6 +1,7 @@
 package nats
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -11,8 +12,7 @@ import (
 // retryAfter is how long the mender waits between two tries to start a session.
 const retryAfter = time.Second
 
-// mend owns the session after Open, and is the store's one goroutine of its
-// own. It ends with Close.
+// mend owns the session after Open. It ends with Close.
 //
 //	running --suspected, and the server says that it is sick--> stopped
 //	stopped --there is space, and it started--> running
@@ -20,7 +20,8 @@ const retryAfter = time.Second
 // The server keeps a stream's first write error for as long as it runs, so
 // nothing less than another run of it brings the stream back. Disabling and
 // enabling JetStream in the running server was rejected: it saves nothing that
-// takes time, and is a path that only ever runs in an emergency.
+// takes time, and is a path that only ever runs in an emergency. A connection
+// that is lost takes no mending: the next use makes another.
 func (s *Store) mend() {
 	defer close(s.mended)
 	for {
@@ -30,7 +31,7 @@ func (s *Store) mend() {
 			return
 		case <-s.suspect:
 		}
-		sick := s.sess.sick()
+		sick := s.sick(s.sess)
 		if sick == nil {
 			continue
 		}
@@ -42,6 +43,7 @@ func (s *Store) mend() {
 			return
 		}
 		s.cfg.Logger.Info("the embedded store writes again")
+		s.auditSoon()
 	}
 }
 
@@ -55,14 +57,15 @@ func (s *Store) drop(why error) {
 // restart tries until a session runs, or answers false when the store closes.
 func (s *Store) restart() bool {
 	for {
-		err := s.disk.room()
+		err := s.disk.room(small)
 		if err == nil {
 			var sess *session
-			if sess, err = s.openSession(s.life); err == nil && sess.epoch() != s.epoch {
+			if sess, err = s.openAgain(s.life); err == nil && sess.epoch != s.epoch {
 				sess.stop()
 				err = errors.New("the journal is another one than before: restart the process")
 			}
 			if err == nil {
+				s.health.all()
 				s.become(sess, nil)
 				return true
 			}
@@ -77,4 +80,27 @@ func (s *Store) restart() bool {
 		case <-wait.C:
 		}
 	}
+}
+
+// openAgain starts another session of a store that is open. The files are not
+// read first: that takes long where there are many, and everybody waits; an
+// audit reads them afterwards.
+func (s *Store) openAgain(ctx context.Context) (*session, error) {
+	if _, _, err := s.refused(); err != nil {
+		return nil, err
+	}
+	sess, err := s.start(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	if sess.made.records || sess.made.journal {
+		err = fmt.Errorf("%w: the files of the store were taken away while it ran", store.ErrCorrupt)
+	} else {
+		_, err = s.admit(ctx, sess, false)
+	}
+	if err != nil {
+		sess.stop()
+		return nil, err
+	}
+	return sess, nil
 }

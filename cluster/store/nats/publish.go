@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	nc "github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -35,8 +36,8 @@ const (
 // publish writes one message and waits until it is on disk. Its errors:
 // store.ErrConflict where an expected sequence was not the one, ErrFull,
 // ErrClosed, ErrAmbiguous, and others after which nothing was written.
-func (s *Store) publish(ctx context.Context, m *nc.Msg) (acknowledged, error) {
-	if err := s.disk.room(); err != nil {
+func (s *Store) publish(ctx context.Context, m *nc.Msg, what kind) (acknowledged, error) {
+	if err := s.disk.room(what); err != nil {
 		return acknowledged{}, err
 	}
 	sess, err := s.session(ctx)
@@ -45,10 +46,11 @@ func (s *Store) publish(ctx context.Context, m *nc.Msg) (acknowledged, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, opTimeout)
 	defer cancel()
-	answer, err := sess.writes.RequestMsgWithContext(ctx, m)
+	answer, err := sess.publish(ctx, m)
 	if err != nil {
 		return acknowledged{}, s.unanswered(err)
 	}
+	s.health.wrote()
 	return readAck(answer)
 }
 
@@ -59,6 +61,9 @@ func (s *Store) unanswered(err error) error {
 		return err
 	}
 	s.suspected()
+	if errors.Is(err, errUnsent) {
+		return err
+	}
 	if errors.Is(err, nc.ErrNoResponders) {
 		return errors.New("the embedded server takes no writes: nothing was written")
 	}
@@ -77,12 +82,24 @@ func readAck(answer *nc.Msg) (a acknowledged, err error) {
 	}
 	switch a.Error.ErrorCode {
 	case jetstream.JSErrCodeStreamWrongLastSequence, jetstream.JSErrCodeStreamWrongLastSequenceConstant:
-		return a, fmt.Errorf("%w: %s", store.ErrConflict, a.Error.Description)
+		text := a.Error.Description
+		last, _ := strconv.ParseUint(text[strings.LastIndexByte(text, ' ')+1:], 10, 64) // not always said
+		return a, &conflictError{text, last}
 	case codeStorageExceeded, codeResourcesExceeded, codeAccountExceeded:
 		return a, fmt.Errorf("%w: %s", store.ErrFull, a.Error.Description)
 	}
 	return a, fmt.Errorf("%s (%d)", a.Error.Description, a.Error.ErrorCode)
 }
+
+// conflictError is store.ErrConflict with the sequence that the subject's last
+// message has, where the server says it.
+type conflictError struct {
+	text string
+	last uint64
+}
+
+func (e *conflictError) Error() string { return store.ErrConflict.Error() + ": " + e.text }
+func (e *conflictError) Unwrap() error { return store.ErrConflict }
 
 // expect makes the write conditional on the last sequence of its subject.
 func expect(m *nc.Msg, last uint64) {

@@ -1,8 +1,15 @@
 package nats
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 	nc "github.com/nats-io/nats.go"
@@ -17,29 +24,29 @@ const maxPayload = store.MaxFrameBytes + 64<<10
 
 // session is one run of the embedded server with its connections. It is
 // started and stopped whole; done is closed when it stops, and every wait on
-// the session selects on it.
+// the session selects on it. A connection may be lost and made again within it.
 type session struct {
 	server *server.Server
-	// writes and reads are two connections: the server answers in the order of
-	// one connection, and a batch of a replay must not stand before an
-	// acknowledgement.
-	writes, reads *nc.Conn
-	journal       jetstream.Stream                // on reads
-	items         jetstream.Stream                // on reads
-	records       jetstream.Stream                // on reads: the control records
-	control       jetstream.KeyValue              // on reads: the same, to watch
-	snapshots     jetstream.Stream                // on reads
-	made          struct{ journal, records bool } // by this session, for want of any
+	log    *slog.Logger
+	epoch  string                                 // the journal's
+	made   struct{ journal, records, items bool } // by this session, for want of any
+
+	probed  atomic.Bool        // the probe's stream is there
+	linking [duties]sync.Mutex // each protects its link
+	links   [duties]*link
 
 	done chan struct{}
 }
 
-// startSession starts the server on the folder and makes what streams are
-// missing. It checks nothing for damage; trouble is called on the server's
-// error lines until the session is stopped.
-func startSession(cfg Config, trouble func()) (*session, error) {
-	bridge := &serverLog{log: cfg.Logger, trouble: trouble}
-	s := &session{done: make(chan struct{})}
+// startSession starts the server on the folder. It checks nothing for damage
+// and makes no streams; trouble is called on the server's error lines, and hint
+// on those that speak of damage, until the session is stopped.
+func startSession(cfg Config, trouble, hint func()) (*session, error) {
+	if err := clearPassing(cfg.Dir); err != nil {
+		return nil, err
+	}
+	bridge := &serverLog{log: cfg.Logger, trouble: trouble, hint: hint}
+	s := &session{log: cfg.Logger, done: make(chan struct{})}
 	var err error
 	s.server, err = server.NewServer(&server.Options{
 		ServerName:             "birdwire",
@@ -49,6 +56,8 @@ func startSession(cfg Config, trouble func()) (*session, error) {
 		SyncAlways:             true,    // the default syncs every two minutes
 		JetStreamMaxStore:      1 << 62, // the reserve and the streams' own bounds decide
 		MaxPayload:             maxPayload,
+		MaxPending:             pendingMost,
+		WriteDeadline:          time.Minute, // the other side is this process: late is not gone
 		NoSigs:                 true,
 		DisableJetStreamBanner: true,
 	})
@@ -61,10 +70,7 @@ func startSession(cfg Config, trouble func()) (*session, error) {
 		err = errors.New(text)
 	}
 	if err == nil {
-		s.writes, err = s.connect("writes")
-	}
-	if err == nil {
-		s.reads, err = s.connect("reads")
+		_, err = s.link(lookups)
 	}
 	if err != nil {
 		s.stop()
@@ -73,33 +79,91 @@ func startSession(cfg Config, trouble func()) (*session, error) {
 	return s, nil
 }
 
-func (s *session) connect(name string) (*nc.Conn, error) {
-	c, err := nc.Connect("", nc.InProcessServer(s.server), nc.Name(name), nc.NoReconnect(),
-		nc.ErrorHandler(func(*nc.Conn, *nc.Subscription, error) {})) // every reader checks its own sequence
-	if err != nil {
-		return nil, fmt.Errorf("connect to the embedded server: %w", err)
+// pendingMost is what the server lets wait for one connection before it closes
+// it: far more than is ever asked for at once.
+const pendingMost = 1 << 30
+
+// clearPassing takes away what is made anew with every session: the stream that
+// the health check writes to, and the server's notes of watchers that are gone.
+func clearPassing(dir string) error {
+	gone := []string{streamDir(dir, probeStream)}
+	for _, name := range allStreams {
+		gone = append(gone, filepath.Join(streamDir(dir, name), "obs"))
 	}
-	return c, nil
+	for _, path := range gone {
+		if err := os.RemoveAll(path); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // stop ends every wait on the session, then the server, and returns when its
 // goroutines and files are gone.
 func (s *session) stop() {
 	close(s.done)
-	for _, c := range []*nc.Conn{s.writes, s.reads} {
-		if c != nil {
-			c.Close()
+	for d := range duties {
+		s.linking[d].Lock()
+		if l := s.links[d]; l != nil {
+			l.conn.Close()
 		}
+		s.linking[d].Unlock()
 	}
 	s.server.Shutdown()
 	s.server.WaitForShutdown()
 }
 
 // sick is why the server cannot write, or nil. The server knows; it tells a
-// writer nothing and lets it wait.
+// writer nothing and lets it wait. It may take as long as the disk does.
 func (s *session) sick() error {
 	if h := s.server.Healthz(&server.HealthzOptions{}); h.StatusCode != 200 && h.Status != "ok" {
 		return errors.New(h.Error)
 	}
 	return nil
 }
+
+// info is the state of a stream.
+func (s *session) info(ctx context.Context, stream string, opts ...jetstream.StreamInfoOpt) (*jetstream.StreamInfo, error) {
+	l, err := s.link(lookups)
+	if err != nil {
+		return nil, err
+	}
+	handle, err := l.stream(ctx, stream)
+	if err != nil {
+		return nil, err
+	}
+	info, err := handle.Info(ctx, opts...)
+	return info, wrap(stream, err)
+}
+
+// message reads one message of a stream, which get asks for.
+// jetstream.ErrMsgNotFound also where the server holds it and cannot read it.
+func (s *session) message(ctx context.Context, stream string, get func(context.Context, jetstream.Stream) (*jetstream.RawStreamMsg, error)) (*jetstream.RawStreamMsg, error) {
+	l, err := s.link(lookups)
+	if err != nil {
+		return nil, err
+	}
+	handle, err := l.stream(ctx, stream)
+	if err != nil {
+		return nil, err
+	}
+	return get(ctx, handle)
+}
+
+func lastOf(subject string) func(context.Context, jetstream.Stream) (*jetstream.RawStreamMsg, error) {
+	return func(ctx context.Context, s jetstream.Stream) (*jetstream.RawStreamMsg, error) {
+		return s.GetLastMsgForSubject(ctx, subject)
+	}
+}
+
+// publish sends one message and waits for its acknowledgement.
+func (s *session) publish(ctx context.Context, m *nc.Msg) (*nc.Msg, error) {
+	l, err := s.link(writes)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errUnsent, err)
+	}
+	return l.conn.RequestMsgWithContext(ctx, m)
+}
+
+// errUnsent: nothing was handed to the server.
+var errUnsent = errors.New("nothing was written")

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 
 	nc "github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -29,11 +30,10 @@ import (
 type snapshots struct{ store *Store }
 
 const (
-	snapshotStream = "snapshots"
-	headSubject    = "snapshots.head."  // + id . slot
-	chunkSubject   = "snapshots.chunk." // + id . upload
-	snapshotSlots  = 2
-	chunkBytes     = 256 << 10
+	headSubject   = "snapshots.head."  // + id . slot
+	chunkSubject  = "snapshots.chunk." // + id . upload
+	snapshotSlots = 2
+	chunkBytes    = 256 << 10
 )
 
 // head says what one slot holds.
@@ -68,10 +68,13 @@ func (t *snapshots) put(ctx context.Context, id string, at messages.Position, r 
 		return err
 	}
 	m := nc.NewMsg(fmt.Sprintf("%s%s.%d", headSubject, token(id), slot))
-	m.Data = data
-	if _, err := t.store.publish(ctx, m); err != nil {
+	m.Data = store.Seal(m.Subject, data)
+	ack, err := t.store.publish(ctx, m, large)
+	if err != nil {
 		return err
 	}
+	name, _ := recordName(snapshotStream, m.Subject)
+	t.store.snapshotsList.note(t.store.cfg.Now().Unix(), noted{name, ack.Sequence, false})
 	heads[slot] = h
 	if err := t.sweep(ctx, id, heads); err != nil {
 		// It is stored; what is left behind takes space until the next one.
@@ -106,7 +109,7 @@ func (t *snapshots) upload(ctx context.Context, id string, r io.Reader) (head, e
 		if n > 0 {
 			m := nc.NewMsg(subject)
 			m.Data = chunk[:n]
-			if _, err := t.store.publish(ctx, m); err != nil {
+			if _, err := t.store.publish(ctx, m, large); err != nil {
 				return h, err
 			}
 			sum.Write(chunk[:n])
@@ -130,16 +133,24 @@ func (t *snapshots) sweep(ctx context.Context, id string, heads [snapshotSlots]h
 		return err
 	}
 	prefix := chunkSubject + token(id) + "."
-	info, err := sess.snapshots.Info(ctx, jetstream.WithSubjectFilter(prefix+"*"))
+	uploads, err := sess.names(ctx, snapshotStream, prefix+"*")
 	if err != nil {
 		return t.store.unread(err)
 	}
-	for subject := range info.State.Subjects {
+	l, err := sess.link(lookups)
+	if err != nil {
+		return err
+	}
+	handle, err := l.stream(ctx, snapshotStream)
+	if err != nil {
+		return err
+	}
+	for subject := range uploads {
 		named := func(h head) bool { return prefix+h.Upload == subject }
 		if slices.ContainsFunc(heads[:], named) {
 			continue
 		}
-		if err := sess.snapshots.Purge(ctx, jetstream.WithPurgeSubject(subject)); err != nil {
+		if err := handle.Purge(ctx, jetstream.WithPurgeSubject(subject)); err != nil {
 			return t.store.unread(err)
 		}
 	}
@@ -152,15 +163,21 @@ func (t *snapshots) heads(ctx context.Context, id string) (heads [snapshotSlots]
 		return heads, err
 	}
 	for slot := range heads {
-		m, err := sess.snapshots.GetLastMsgForSubject(ctx, fmt.Sprintf("%s%s.%d", headSubject, token(id), slot))
+		subject := fmt.Sprintf("%s%s.%d", headSubject, token(id), slot)
+		m, err := sess.message(ctx, snapshotStream, lastOf(subject))
 		if errors.Is(err, jetstream.ErrMsgNotFound) {
 			continue
 		}
 		if err != nil {
 			return heads, t.store.unread(err)
 		}
-		if err := json.Unmarshal(m.Data, &heads[slot]); err != nil {
+		data, err := t.store.unseal(snapshotStream, subject, m.Data)
+		if err == nil {
+			err = json.Unmarshal(data, &heads[slot])
+		}
+		if err != nil {
 			heads[slot] = head{} // counts as empty, and is written over next
+			t.store.damagedSnapshot(id, "the head in slot "+strconv.Itoa(slot))
 		}
 	}
 	return heads, nil
@@ -183,7 +200,7 @@ func (t *snapshots) Latest(ctx context.Context, id string) (messages.Position, i
 		if err != nil && !errors.Is(err, store.ErrCorrupt) {
 			return 0, nil, fmt.Errorf("latest snapshot of %q: %w", id, err)
 		}
-		t.store.cfg.Logger.Error("a snapshot is damaged: an older one is used", "id", id, "position", uint64(h.Position))
+		t.store.damagedSnapshot(id, fmt.Sprintf("the one at position %d", h.Position))
 	}
 	return 0, nil, fmt.Errorf("latest snapshot of %q: %w", id, store.ErrNotFound)
 }
@@ -229,7 +246,7 @@ func (r *snapshotReader) fetch() error {
 	defer cancel()
 	request := fmt.Appendf(nil, `{"seq":%d,"next_by_subj":%q,"batch":%d}`, r.next, r.subject, min(chunksAtOnce, r.left))
 	before := r.left
-	err = sess.collect(ctx, directGet+snapshotStream, request, chunksAtOnce, func(m *nc.Msg) error {
+	err = sess.collect(ctx, directGet+snapshotStream, request, chunksAtOnce*chunkBytes, func(m *nc.Msg) error {
 		sequence, err := sequenceOf(m)
 		r.got, r.next, r.left = append(r.got, m.Data), sequence+1, r.left-1
 		return err
@@ -243,4 +260,8 @@ func (r *snapshotReader) fetch() error {
 func (r *snapshotReader) Close() error {
 	r.got, r.left = nil, 0
 	return nil
+}
+
+func (s *Store) damagedSnapshot(id, which string) {
+	s.report(store.Damage{Stream: snapshotStream, Lost: "of the snapshots of " + id + " " + which, Advice: "an older one is used, or what it held is computed from the log: nothing need be done"})
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/birdwire/birdwire/cluster/store"
@@ -15,12 +16,23 @@ import (
 // Store is one node's store.Store on an embedded server. It is safe for
 // concurrent use.
 type Store struct {
-	cfg   Config
-	disk  disk
-	lock  *os.File
-	marks *marks
-	holes holes
-	epoch string // the journal's, from opening to closing
+	cfg    Config
+	disk   disk
+	lock   *os.File
+	epoch  string          // the journal's, from opening to closing
+	sealed map[string]bool // by stream: whether all of its records are; from opening on
+
+	// Our own notes, beside the server's files.
+	marks                                 *marks
+	past                                  *past
+	holes                                 holes
+	controlList, itemsList, snapshotsList *list
+
+	reports reports
+	records *records
+	health  *health
+	lostMu  sync.Mutex // protects lost
+	lost    []span     // frames that were found to be lost while the store is open
 
 	journal   *journal
 	control   *control
@@ -30,8 +42,16 @@ type Store struct {
 
 	// suspect wakes the mender: the session may have lost its ability to write.
 	// One word is enough for all who say it.
-	suspect chan struct{}
-	mended  chan struct{} // closed when the mender has returned
+	suspect   chan struct{}
+	mended    chan struct{}  // closed when the mender has returned
+	probes    sync.WaitGroup // the goroutines that probe, audit and look after notes
+	auditing  chan struct{}  // an audit is asked for
+	audited   atomic.Int64   // how many audits are over
+	unseen    []string       // streams that were not read through when the store was opened
+	closing   sync.Once
+	unsureMu  sync.Mutex // protects unsure
+	unsure    map[string]struct{}
+	notesOnce sync.Once
 
 	life context.Context // ends with Close
 	end  context.CancelFunc
@@ -44,52 +64,207 @@ type Store struct {
 
 // Open takes the folder, makes it a store where it is empty, and returns when
 // every contract can be used. Errors: store.ErrLocked, store.ErrCorrupt, each
-// with what to do.
-func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
+// with what to do. It says how far it is where it takes long, and gives up where
+// the disk does not answer.
+func Open(ctx context.Context, cfg Config) (*Store, error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.validate(); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
 	s := &Store{
-		cfg:     cfg,
-		disk:    disk{cfg: cfg},
-		suspect: make(chan struct{}, 1),
-		mended:  make(chan struct{}),
-		changed: make(chan struct{}),
+		cfg: cfg, disk: disk{cfg: cfg}, records: newRecords(), health: newHealth(), sealed: map[string]bool{},
+		suspect: make(chan struct{}, 1), mended: make(chan struct{}), changed: make(chan struct{}),
+		auditing: make(chan struct{}, 1), unsure: map[string]struct{}{},
 	}
 	s.life, s.end = context.WithCancel(context.Background())
 	s.journal = newJournal(s)
-	s.control = &control{store: s, deletedFor: time.Hour, behind: maxBehind}
+	s.control = &control{store: s, deletedFor: time.Hour, behind: maxBehind, stalled: time.Second}
 	s.counters = store.NewCounters(s.control)
 	s.items = newItems(s)
 	s.snapshots = &snapshots{store: s}
+	if err := s.begin(ctx); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
 
-	if s.lock, err = lockDir(cfg.Dir); err != nil {
-		return nil, fmt.Errorf("open store: %w", err)
+// begin opens what the folder holds, on a goroutine of its own: a disk that
+// hangs must not keep whoever waits for it.
+func (s *Store) begin(ctx context.Context) error {
+	var step atomic.Pointer[string]
+	progress := func(what string) { step.Store(&what) }
+	progress("taking the folder")
+	over := make(chan error, 1)
+	go func() { over <- s.open(ctx, progress) }()
+	returned := make(chan struct{})
+	defer close(returned)
+	// What is opened too late is closed again; that is waited for where it takes
+	// no longer than a disk that answers.
+	abandon := func(why error) error {
+		closed := make(chan struct{})
+		go func() {
+			defer close(closed)
+			if <-over == nil {
+				_ = s.Close()
+			}
+		}()
+		patience := time.NewTimer(abandonAfter)
+		defer patience.Stop()
+		select {
+		case <-closed:
+		case <-patience.C:
+		}
+		return fmt.Errorf("open store in %s: %s: %w", s.cfg.Dir, *step.Load(), why)
+	}
+	began, word := time.Now(), time.NewTicker(wordEvery)
+	defer word.Stop()
+	silent := diskAnswers(s.cfg.Dir, returned)
+	for {
+		select {
+		case err := <-over:
+			return err
+		case <-word.C:
+			s.cfg.Logger.Info("the store is being opened", "step", *step.Load(), "since", time.Since(began).Round(time.Second))
+		case <-silent:
+			return abandon(fmt.Errorf("the disk has not answered for %v", stallMost))
+		case <-ctx.Done():
+			return abandon(ctx.Err())
+		}
+	}
+}
+
+const (
+	wordEvery    = 2 * time.Second // how often Open says how far it is
+	abandonAfter = 5 * time.Second
+)
+
+func (s *Store) open(ctx context.Context, progress func(string)) (err error) {
+	if s.lock, err = lockDir(s.cfg.Dir); err != nil {
+		return fmt.Errorf("open store: %w", err)
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, s.marks.close(), closeFile(s.lock))
+			err = errors.Join(err, s.closeNotes(), closeFile(s.lock))
 		}
 	}()
-	if s.marks, err = openMarks(cfg.Dir); err != nil {
-		return nil, fmt.Errorf("open store: %w", err)
+	if err := s.openNotes(); err != nil {
+		return fmt.Errorf("open store: %w", err)
 	}
-	if s.sess, err = s.openSession(ctx); err != nil {
+	_ = s.disk.room(large) // so that it is known
+	if s.sess, err = s.openFirst(ctx, progress); err != nil {
 		// A full disk shows in many ways; said plainly where it may be the cause.
-		return nil, errors.Join(fmt.Errorf("open store in %s: %w", cfg.Dir, err), s.disk.room())
+		return errors.Join(fmt.Errorf("open store in %s: %w", s.cfg.Dir, err), s.disk.known(large))
 	}
-	s.epoch = s.sess.epoch()
+	s.epoch = s.sess.epoch
+	s.health.all()
 	go s.mend()
-	return s, nil
+	s.probes.Add(int(duties) + 2)
+	for d := range duties {
+		go s.probe(d)
+	}
+	go s.tend()
+	go s.auditor(s.unseen)
+	return nil
 }
+
+func (s *Store) openNotes() (err error) {
+	dir := s.cfg.Dir
+	if s.marks, err = openMarks(dir); err != nil {
+		return err
+	}
+	if s.past, err = openPast(dir, retention{s.cfg.RetentionAge, uint64(max(s.cfg.RetentionBytes, 0))}, s.marks); err != nil {
+		return err
+	}
+	if s.controlList, err = openList(dir, controlStream, s.marks, markControlList); err != nil {
+		return err
+	}
+	if s.itemsList, err = openList(dir, itemsStream, s.marks, markItemsList); err != nil {
+		return err
+	}
+	if s.snapshotsList, err = openList(dir, snapshotStream, s.marks, markSnapshotsList); err != nil {
+		return err
+	}
+	s.itemsList.keeps(int64(s.cfg.ItemsAge / time.Second))
+	return nil
+}
+
+func (s *Store) lists() []*list { return []*list{s.controlList, s.itemsList, s.snapshotsList} }
+
+// listOf is the list of a stream, nil for the journal: sequences that have no
+// hole need none.
+func (s *Store) listOf(stream string) *list {
+	for _, l := range s.lists() {
+		if l.stream == stream {
+			return l
+		}
+	}
+	return nil
+}
+
+func (s *Store) closeNotes() error {
+	errs := []error{s.past.close()}
+	for _, l := range s.lists() {
+		errs = append(errs, l.close())
+	}
+	return errors.Join(append(errs, s.marks.close())...) // last: the others note their length
+}
+
+// diskAnswers is closed when one small write has taken too long. It looks until
+// over is closed.
+func diskAnswers(dir string, over <-chan struct{}) <-chan struct{} {
+	silent := make(chan struct{})
+	look := func(answered chan<- struct{}) {
+		defer close(answered)
+		f, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDWR, 0o600)
+		if err != nil {
+			return // whoever opens the store says it better
+		}
+		defer f.Close()
+		if _, err := f.WriteAt([]byte("held while a process runs on this folder\n"), 0); err == nil {
+			_ = f.Sync()
+		}
+	}
+	go func() {
+		for {
+			answered := make(chan struct{})
+			go look(answered) // ends when the disk answers
+			patience := time.NewTimer(stallMost)
+			select {
+			case <-answered:
+			case <-over:
+				patience.Stop()
+				return
+			case <-patience.C:
+				close(silent)
+				return
+			}
+			patience.Reset(lookEvery)
+			select {
+			case <-patience.C:
+			case <-over:
+				patience.Stop()
+				return
+			}
+		}
+	}()
+	return silent
+}
+
+const (
+	// stallMost is how long a disk may take for one small write while the store
+	// is opened, before it is given up; lookEvery is how often that is tried.
+	stallMost = 30 * time.Second
+	lookEvery = 5 * time.Second
+
+	lockName = "lock"
+)
 
 // lockDir makes the folder and takes it for this process.
 func lockDir(dir string) (*os.File, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("%w: make the folder yourself, or name another", err)
 	}
-	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := os.OpenFile(filepath.Join(dir, lockName), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("%w: the folder must be writable for this user", err)
 	}
@@ -109,22 +284,7 @@ func (s *Store) Counters() store.Counters   { return s.counters }
 func (s *Store) Items() store.Items         { return s.items }
 func (s *Store) Snapshots() store.Snapshots { return s.snapshots }
 
-// Healthy is nil, or wraps store.ErrClosed, store.ErrFull, or the server's own
-// word on why it does not write.
-func (s *Store) Healthy(context.Context) error {
-	sess, _, down := s.now()
-	if sess == nil {
-		return down
-	}
-	if err := s.disk.room(); err != nil {
-		return err
-	}
-	if err := sess.sick(); err != nil {
-		s.suspected()
-		return fmt.Errorf("store: %w", err)
-	}
-	return nil
-}
+func (s *Store) acceptPath() string { return filepath.Join(s.cfg.Dir, acceptFile) }
 
 // Close ends what is in flight with store.ErrClosed or store.ErrAmbiguous,
 // closes every watch, and returns when files and goroutines are gone. It may
@@ -132,7 +292,10 @@ func (s *Store) Healthy(context.Context) error {
 func (s *Store) Close() error {
 	s.end()
 	<-s.mended // it stops the session
-	return errors.Join(s.marks.close(), closeFile(s.lock))
+	s.probes.Wait()
+	var err error
+	s.closing.Do(func() { err = errors.Join(s.closeNotes(), s.leaveClean(), closeFile(s.lock)) })
+	return err
 }
 
 // session is the one that runs. While there is none it waits for the next, as

@@ -1,6 +1,7 @@
 package nats
 
 import (
+	"bytes"
 	"context"
 	"log/slog"
 	"testing"
@@ -46,6 +47,41 @@ func closeStore(t *testing.T, s *Store) {
 	}
 }
 
+// flipRecord flips a bit in the newest record of the key.
+func flipRecord(t *testing.T, dir, key string) {
+	t.Helper()
+	files, err := blockFiles(streamDir(dir, controlStream))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("blocks: %v, %v", files, err)
+	}
+	edit(t, files[len(files)-1].path, func(b []byte) []byte {
+		subject := []byte(controlSubject + key)
+		for at := bytes.LastIndex(b, subject); at >= 0; at = bytes.LastIndex(b[:at], subject) {
+			// After the subject come the length of the headers and these.
+			if rest := b[at+len(subject):]; bytes.HasPrefix(rest[4:], []byte("NATS/")) {
+				rest[60] ^= 1
+				return b
+			}
+		}
+		t.Fatalf("no record of %s in %s", key, files[len(files)-1].path)
+		return nil
+	})
+}
+
+// handle is the client library's own of a stream.
+func handle(t *testing.T, s *Store, stream string) jetstream.Stream {
+	t.Helper()
+	l, err := s.sess.link(lookups)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := l.stream(context.Background(), stream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
 func TestStore(t *testing.T) {
 	storetest.Run(t, storetest.Subject{
 		Open: func(t *testing.T) store.Store { return open(t, Config{DuplicateWindow: testWindow}) },
@@ -54,9 +90,16 @@ func TestStore(t *testing.T) {
 			return open(t, Config{Dir: s.(*Store).cfg.Dir, DuplicateWindow: testWindow})
 		},
 		Trim: func(t *testing.T, s store.Store, first uint64) {
-			if err := s.(*Store).sess.journal.Purge(context.Background(), jetstream.WithPurgeSequence(first)); err != nil {
+			if err := handle(t, s.(*Store), journalStream).Purge(context.Background(), jetstream.WithPurgeSequence(first)); err != nil {
 				t.Fatal(err)
 			}
+			s.(*Store).past.sawFirst(first)
+		},
+		Damage: func(t *testing.T, s store.Store, key string) store.Store {
+			dir := s.(*Store).cfg.Dir
+			closeStore(t, s.(*Store))
+			flipRecord(t, dir, key)
+			return open(t, Config{Dir: dir, DuplicateWindow: testWindow})
 		},
 		Window: testWindow,
 	})

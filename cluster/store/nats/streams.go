@@ -20,42 +20,65 @@ const (
 	controlBucket  = "control"
 	controlStream  = "KV_control"
 	controlSubject = "$KV.control." // + the key
+	snapshotStream = "snapshots"
+	probeStream    = "probe"
+	probeSubject   = "probe"
 
 	epochKey = "birdwire-epoch" // in the journal's metadata
+	// formatKey in a stream's metadata says that its records are sealed and
+	// that there is a list of them.
+	formatKey = "birdwire-format"
+	format    = "2"
 )
+
+// allStreams are those that must survive.
+var allStreams = []string{controlStream, journalStream, itemsStream, snapshotStream}
+
+// shown is what an operator calls a stream.
+func shown(stream string) string {
+	if stream == controlStream {
+		return "control"
+	}
+	return stream
+}
 
 // ensureStreams makes what is missing, all at once: each is a few synced
 // files, and a first start is to be quick.
 func (s *session) ensureStreams(ctx context.Context, cfg Config) error {
-	reads, err := jetstream.New(s.reads)
+	l, err := s.link(lookups)
+	if err != nil {
+		return err
+	}
+	js, err := jetstream.New(l.conn)
 	if err != nil {
 		return fmt.Errorf("jetstream: %w", err)
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() (err error) {
-		s.journal, s.made.journal, err = ensureStream(ctx, reads, journalConfig(cfg))
+	g.Go(func() error {
+		journal, made, err := ensureStream(ctx, js, journalConfig(cfg))
+		if err == nil {
+			s.made.journal, s.epoch = made, journal.CachedInfo().Config.Metadata[epochKey]
+		}
 		return err
 	})
 	g.Go(func() (err error) {
-		s.items, _, err = ensureStream(ctx, reads, itemsConfig(cfg))
+		_, s.made.items, err = ensureStream(ctx, js, itemsConfig(cfg))
 		return err
 	})
-	g.Go(func() (err error) {
-		s.control, err = reads.KeyValue(ctx, controlBucket)
+	g.Go(func() error {
+		_, err := js.KeyValue(ctx, controlBucket)
 		if errors.Is(err, jetstream.ErrBucketNotFound) {
 			s.made.records = true
-			s.control, err = reads.CreateKeyValue(ctx, jetstream.KeyValueConfig{
+			_, err = js.CreateKeyValue(ctx, jetstream.KeyValueConfig{
 				Bucket: controlBucket, History: 1, Storage: jetstream.FileStorage,
 				LimitMarkerTTL: time.Second, // lets the word of a deletion have an end
+				Metadata:       map[string]string{formatKey: format},
 			})
-		}
-		if err == nil {
-			s.records, err = reads.Stream(ctx, controlStream)
 		}
 		return wrap("control records", err)
 	})
-	g.Go(func() (err error) {
-		s.snapshots, _, err = ensureStream(ctx, reads, snapshotsConfig)
+	g.Go(func() error {
+		_, _, err := ensureStream(ctx, js, snapshotsConfig())
 		return err
 	})
 	return g.Wait()
@@ -72,7 +95,7 @@ func journalConfig(cfg Config) jetstream.StreamConfig {
 		Duplicates:  cfg.DuplicateWindow,
 		AllowDirect: true,
 		DenyDelete:  true, // a frame goes with its whole past or not at all
-		Metadata:    map[string]string{epochKey: newEpoch()},
+		Metadata:    map[string]string{epochKey: newEpoch(), formatKey: format},
 	}
 }
 
@@ -87,15 +110,41 @@ func itemsConfig(cfg Config) jetstream.StreamConfig {
 		MaxBytes:           -1,
 		AllowDirect:        true,
 		AllowAtomicPublish: true, // one sync for many articles
+		Metadata:           map[string]string{formatKey: format},
 	}
 }
 
-var snapshotsConfig = jetstream.StreamConfig{
-	Name:        snapshotStream,
-	Subjects:    []string{snapshotStream + ".>"},
-	Storage:     jetstream.FileStorage,
-	MaxBytes:    -1,
-	AllowDirect: true,
+func snapshotsConfig() jetstream.StreamConfig {
+	return jetstream.StreamConfig{
+		Name:        snapshotStream,
+		Subjects:    []string{snapshotStream + ".>"},
+		Storage:     jetstream.FileStorage,
+		MaxBytes:    -1,
+		AllowDirect: true,
+		Metadata:    map[string]string{formatKey: format},
+	}
+}
+
+// probeConfig is of the stream that the health check writes to.
+var probeConfig = jetstream.StreamConfig{
+	Name:     probeStream,
+	Subjects: []string{probeSubject},
+	Storage:  jetstream.FileStorage,
+	MaxMsgs:  1,
+	MaxBytes: -1,
+}
+
+// ensureProbe makes the stream that the health check writes to, once a session.
+func (s *session) ensureProbe(ctx context.Context, l *link) error {
+	if s.probed.Load() {
+		return nil
+	}
+	js, err := jetstream.New(l.conn)
+	if err == nil {
+		_, _, err = ensureStream(ctx, js, probeConfig)
+	}
+	s.probed.Store(err == nil)
+	return err
 }
 
 // ensureStream returns the stream as configured, and whether it was made now.
@@ -126,18 +175,27 @@ func ensureStream(ctx context.Context, js jetstream.JetStream, want jetstream.St
 
 // renewEpoch gives the journal another epoch: cursors of the old one end.
 func (s *session) renewEpoch(ctx context.Context) error {
-	js, err := jetstream.New(s.reads)
+	l, err := s.link(lookups)
 	if err != nil {
 		return err
 	}
-	cfg := s.journal.CachedInfo().Config
+	js, err := jetstream.New(l.conn)
+	if err != nil {
+		return err
+	}
+	journal, err := js.Stream(ctx, journalStream)
+	if err != nil {
+		return wrap(journalStream, err)
+	}
+	cfg := journal.CachedInfo().Config
 	cfg.Metadata = maps.Clone(cfg.Metadata)
 	cfg.Metadata[epochKey] = newEpoch()
-	s.journal, err = js.UpdateStream(ctx, cfg)
-	return wrap(journalStream, err)
+	if _, err = js.UpdateStream(ctx, cfg); err != nil {
+		return wrap(journalStream, err)
+	}
+	s.epoch = cfg.Metadata[epochKey]
+	return nil
 }
-
-func (s *session) epoch() string { return s.journal.CachedInfo().Config.Metadata[epochKey] }
 
 // newEpoch is 12 of 32 letters and digits: 60 bits.
 func newEpoch() string { return rand.Text()[:12] }

@@ -9,13 +9,10 @@ import (
 	"github.com/birdwire/birdwire/cluster/store"
 )
 
-// Bounds of what waits for one watcher. Before Synced the server is made to
-// wait; after it, one that falls behind by more than maxBehind is ended, and
-// watches anew: nothing that it was not told of may be kept from it in silence.
-const (
-	maxUnsynced = 1024
-	maxBehind   = 65_536
-)
+// maxBehind is how many changes may wait for one watcher. One that falls
+// further behind is ended, and watches anew: nothing that it was not told of may
+// be kept from it in silence.
+const maxBehind = 65_536
 
 func (c *control) Watch(ctx context.Context, prefix string) (<-chan store.Change, error) {
 	changes, err := c.watch(ctx, prefix)
@@ -25,6 +22,8 @@ func (c *control) Watch(ctx context.Context, prefix string) (<-chan store.Change
 	return changes, nil
 }
 
+// watch lists what there is, and follows what changes since before the list was
+// taken: what is in both is told once.
 func (c *control) watch(ctx context.Context, prefix string) (<-chan store.Change, error) {
 	if err := store.CheckPrefix(prefix); err != nil {
 		return nil, err
@@ -33,57 +32,122 @@ func (c *control) watch(ctx context.Context, prefix string) (<-chan store.Change
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	updates, err := sess.control.Watch(ctx, prefix+">")
+	info, err := sess.info(ctx, controlStream)
 	if err != nil {
-		cancel()
 		return nil, c.store.unread(err)
 	}
-	w := &watch{updates: updates, out: make(chan store.Change), session: sess.done, behind: c.behind}
+	from := info.State.LastSeq
+	ctx, cancel := context.WithCancel(ctx)
+	updates, end, err := c.updates(ctx, sess, prefix, jetstream.ResumeFromRevision(from+1))
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	values, err := c.list(ctx, prefix)
+	if err != nil {
+		end()
+		cancel()
+		return nil, err
+	}
+	w := &watch{
+		control: c, updates: updates, out: make(chan store.Change), stopped: sess.done, behind: c.behind, told: map[string]uint64{},
+	}
+	for _, v := range values {
+		w.waiting = append(w.waiting, store.Change{Value: v})
+		if v.Revision > from {
+			w.told[v.Key] = v.Revision
+		}
+	}
+	w.waiting = append(w.waiting, store.Change{Synced: true})
+	w.behind += len(w.waiting)
 	go func() {
 		defer cancel()
+		defer end()
 		w.run(ctx)
 	}()
 	return w.out, nil
 }
 
+// updates has the server push what it has under prefix and what changes. end
+// lets go of it.
+func (c *control) updates(ctx context.Context, sess *session, prefix string, opts ...jetstream.WatchOpt) (<-chan jetstream.KeyValueEntry, func(), error) {
+	l, err := sess.link(watches)
+	if err != nil {
+		return nil, nil, err
+	}
+	js, err := jetstream.New(l.conn)
+	if err != nil {
+		return nil, nil, err
+	}
+	bucket, err := js.KeyValue(ctx, controlBucket)
+	if err != nil {
+		return nil, nil, c.store.unread(err)
+	}
+	watcher, err := bucket.Watch(ctx, prefix+">", opts...)
+	if err != nil {
+		return nil, nil, c.store.unread(err)
+	}
+	return watcher.Updates(), func() {
+		_ = watcher.Stop() // fails where the connection is gone, and it with that
+		// The client's own goroutine may wait at a full channel, and ends once it
+		// has got rid of what it holds.
+		for range watcher.Updates() {
+		}
+	}, nil
+}
+
+// value is what an update says. ok is false for a record that is damaged, which
+// is closed by that.
+func (c *control) value(entry jetstream.KeyValueEntry) (v store.Value, deleted, ok bool) {
+	v = store.Value{Key: entry.Key(), Revision: entry.Revision()}
+	if entry.Operation() != jetstream.KeyValuePut {
+		return v, true, true
+	}
+	data, err := c.store.unseal(controlStream, v.Key, entry.Value())
+	if err != nil {
+		c.store.quarantine(v.Key)
+		return v, false, false
+	}
+	v.Data = data
+	return v, false, true
+}
+
 // watch carries one watcher's changes. Its goroutine ends with the watcher's
 // context, with the session, or where the watcher is too far behind.
 type watch struct {
-	updates jetstream.KeyWatcher
+	control *control
+	updates <-chan jetstream.KeyValueEntry
 	out     chan store.Change
-	session <-chan struct{}
-	waiting []store.Change // bounds above
-	behind  int            // the second of them
-	synced  bool
+	stopped <-chan struct{}
+	waiting []store.Change
+	behind  int               // how many may wait
+	told    map[string]uint64 // revisions in the list that came after it was begun
 }
 
 func (w *watch) run(ctx context.Context) {
 	defer close(w.out)
-	defer w.release()
 	for {
-		in, out, first := w.updates.Updates(), w.out, store.Change{}
+		out, first := w.out, store.Change{}
 		if len(w.waiting) == 0 {
 			out = nil
 		} else {
 			first = w.waiting[0]
 		}
-		if !w.synced && len(w.waiting) >= maxUnsynced {
-			in = nil
-		}
 		select {
-		case entry, open := <-in:
+		case entry, open := <-w.updates:
 			if !open {
 				return
 			}
-			w.take(entry)
-			if w.synced && len(w.waiting) > w.behind {
+			if entry != nil { // nil: what there was has come; there is a list for that
+				w.take(entry)
+			}
+			if len(w.waiting) > w.behind {
 				return
 			}
 		case out <- first:
 			w.waiting[0] = store.Change{}
 			w.waiting = w.waiting[1:]
-		case <-w.session:
+		case <-w.stopped:
 			return
 		case <-ctx.Done():
 			return
@@ -91,27 +155,11 @@ func (w *watch) run(ctx context.Context) {
 	}
 }
 
-// take queues one update; nil from the client is the end of what stood.
+// take queues one change.
 func (w *watch) take(entry jetstream.KeyValueEntry) {
-	switch {
-	case entry == nil:
-		w.synced = true
-		w.waiting = append(w.waiting, store.Change{Synced: true})
-	case entry.Operation() == jetstream.KeyValuePut:
-		w.waiting = append(w.waiting, store.Change{Value: store.Value{
-			Key: entry.Key(), Data: entry.Value(), Revision: entry.Revision(),
-		}})
-	case w.synced:
-		w.waiting = append(w.waiting, store.Change{Deleted: true, Value: store.Value{
-			Key: entry.Key(), Revision: entry.Revision(),
-		}})
+	v, deleted, ok := w.control.value(entry)
+	if !ok || v.Revision <= w.told[v.Key] {
+		return
 	}
-}
-
-// release lets the client's own goroutine go: it may stand in front of a full
-// channel, and ends once it has got rid of what it holds.
-func (w *watch) release() {
-	_ = w.updates.Stop() // fails where the connection is gone, and it with that
-	for range w.updates.Updates() {
-	}
+	w.waiting = append(w.waiting, store.Change{Value: v, Deleted: deleted})
 }

@@ -25,6 +25,9 @@ type Subject struct {
 	Trim func(t *testing.T, s store.Store, first uint64)
 	// Skip takes frames out of the middle, as the reason says.
 	Skip func(t *testing.T, s store.Store, from, to uint64, why store.SkipReason)
+	// Damage makes a control record unreadable and returns the store, which may
+	// be another on the same data; the suite closes it.
+	Damage func(t *testing.T, s store.Store, key string) store.Store
 	// Window is how long the store itself knows a frame again; 0: for ever.
 	Window time.Duration
 }
@@ -39,6 +42,7 @@ func Run(t *testing.T, subject Subject) {
 		"counters":  counterTests,
 		"items":     itemTests,
 		"snapshots": snapshotTests,
+		"damage":    damageTests,
 		"store":     storeTests,
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,0 +1,250 @@
+package nats
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	nc "github.com/nats-io/nats.go"
+
+	"github.com/birdwire/birdwire/cluster/store"
+)
+
+// Health is that reads and a write went through a short while ago on the very
+// connections in use, whoever caused them. A probe makes sure that there are
+// some to judge by: each duty has a goroutine of its own, so that one that
+// hangs says nothing of the others, and Healthy only looks at when each last
+// succeeded.
+const (
+	probeEvery = 2 * time.Second
+	// staleAfter is how long a duty may be without a success: two probes and
+	// what one may take on a busy disk.
+	staleAfter = 6 * time.Second
+	// sickMost is how long the server may take to say how it is.
+	sickMost = 2 * time.Second
+)
+
+// health is when each duty last succeeded.
+type health struct {
+	began time.Time // times are kept as monotonic nanoseconds since then
+	good  [duties]atomic.Int64
+
+	mu  sync.Mutex    // protects bad
+	bad [duties]error // the last failure; nil: none since the last success
+}
+
+func newHealth() *health { return &health{began: time.Now()} }
+
+func (h *health) succeeded(d duty) {
+	h.good[d].Store(int64(time.Since(h.began)))
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.bad[d] = nil
+}
+
+// wrote is told of every write that was answered, which is many.
+func (h *health) wrote() { h.good[writes].Store(int64(time.Since(h.began))) }
+
+func (h *health) failed(d duty, err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.bad[d] = err
+}
+
+// all begins anew: every duty has just succeeded.
+func (h *health) all() {
+	for d := range duties {
+		h.succeeded(d)
+	}
+}
+
+// err is why the store is not healthy.
+func (h *health) err() error {
+	now := time.Since(h.began)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for d := range duties {
+		if ago := now - time.Duration(h.good[d].Load()); ago > staleAfter {
+			err := h.bad[d]
+			if err == nil {
+				err = errors.New("no answer: the disk may not answer")
+			}
+			return fmt.Errorf("the store's %s have not gone through for %v: %w", d, ago.Round(time.Second), err)
+		}
+	}
+	return nil
+}
+
+// Healthy is nil, or wraps store.ErrClosed, store.ErrFull, or says what has not
+// gone through and since when. It never waits.
+func (s *Store) Healthy(context.Context) error {
+	sess, _, down := s.now()
+	if sess == nil {
+		return down
+	}
+	if err := s.disk.known(small); err != nil {
+		return err
+	}
+	return s.health.err()
+}
+
+// probe keeps one duty's health up to date until the store closes.
+func (s *Store) probe(d duty) {
+	defer s.probes.Done()
+	ticker := time.NewTicker(probeEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-s.life.Done():
+			return
+		case <-ticker.C:
+		}
+		if sess, _, _ := s.now(); sess != nil {
+			s.tryDuty(sess, d)
+		}
+	}
+}
+
+func (s *Store) tryDuty(sess *session, d duty) {
+	ctx, cancel := context.WithTimeout(s.life, opTimeout)
+	defer cancel()
+	err := s.try(ctx, sess, d)
+	if err == nil {
+		s.health.succeeded(d)
+		return
+	}
+	if s.life.Err() == nil && !errors.Is(err, store.ErrFull) {
+		s.health.failed(d, err)
+		s.suspected()
+	}
+}
+
+// try does on a duty's connection what the duty is.
+func (s *Store) try(ctx context.Context, sess *session, d duty) error {
+	l, err := sess.link(d)
+	if err != nil {
+		return err
+	}
+	switch d {
+	case writes:
+		_ = s.disk.room(large) // so that what is known of the disk is new
+		if err := s.disk.room(small); err != nil {
+			return err
+		}
+		if err := sess.ensureProbe(ctx, l); err != nil {
+			return err
+		}
+		answer, err := sess.publish(ctx, nc.NewMsg(probeSubject))
+		if err != nil {
+			return err
+		}
+		_, err = readAck(answer)
+		return err
+	case lookups:
+		_, _, err = sess.bounds(ctx)
+		return err
+	case replays:
+		a, err := l.ask(ctx, directGet+journalStream, request{from: 1, batch: 1}.question(), 1, false)
+		if err != nil {
+			return err
+		}
+		if err := a.wait(ctx, sess.done); err != nil {
+			a.leave()
+			return err
+		}
+		return nil
+	}
+	return l.conn.FlushWithContext(ctx)
+}
+
+// sick is why the session cannot write, or nil. A server that does not say so
+// in time is sick.
+func (s *Store) sick(sess *session) error {
+	said := make(chan error, 1)
+	go func() { said <- sess.sick() }() // ends when the server answers
+	patience := time.NewTimer(sickMost)
+	defer patience.Stop()
+	select {
+	case err := <-said:
+		return err
+	case <-patience.C:
+		return errors.New("the embedded server does not say how it is: the disk may not answer")
+	}
+}
+
+// tend looks after our own notes until the store closes.
+func (s *Store) tend() {
+	defer s.probes.Done()
+	ticker := time.NewTicker(probeEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-s.life.Done():
+			return
+		case <-ticker.C:
+			s.keepNotes()
+		}
+	}
+}
+
+// keepNotes makes them durable, and looks after what is unsure.
+func (s *Store) keepNotes() {
+	var errs []error
+	for _, l := range s.lists() {
+		errs = append(errs, l.sync())
+	}
+	errs = append(errs, s.marks.sync(), s.past.sync())
+	if err := errors.Join(errs...); err != nil && s.life.Err() == nil {
+		s.notesOnce.Do(func() {
+			s.cfg.Logger.Warn("the store's own notes cannot be made durable: after a power failure less may be noticed", "error", err)
+		})
+	}
+	for _, l := range s.lists() {
+		if l.grown() {
+			if err := l.shrink(s.cfg.Now()); err != nil {
+				s.cfg.Logger.Warn("a list of records cannot be written again", "stream", shown(l.stream), "error", err)
+			}
+		}
+	}
+	s.resolve()
+	ctx, cancel := context.WithTimeout(s.life, opTimeout)
+	defer cancel()
+	if first, _, err := s.journal.Bounds(ctx); err == nil {
+		s.past.sawFirst(first)
+	}
+}
+
+// uncertain remembers a record of which it is not known whether a write or
+// deletion happened: the list is to say.
+func (s *Store) uncertain(key string, err error) {
+	if !errors.Is(err, store.ErrAmbiguous) {
+		return
+	}
+	s.unsureMu.Lock()
+	defer s.unsureMu.Unlock()
+	s.unsure[key] = struct{}{}
+}
+
+// resolve reads the unsure records, which notes what it finds.
+func (s *Store) resolve() {
+	s.unsureMu.Lock()
+	keys := make([]string, 0, len(s.unsure))
+	for key := range s.unsure {
+		keys = append(keys, key)
+	}
+	s.unsureMu.Unlock()
+	for _, key := range keys {
+		ctx, cancel := context.WithTimeout(s.life, opTimeout)
+		_, err := s.control.Get(ctx, key)
+		cancel()
+		if err != nil && !isNotFound(err) && !errors.Is(err, store.ErrCorrupt) {
+			return // later
+		}
+		s.unsureMu.Lock()
+		delete(s.unsure, key)
+		s.unsureMu.Unlock()
+	}
+}

@@ -1,0 +1,284 @@
+package nats
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	nc "github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/sync/semaphore"
+
+	"github.com/birdwire/birdwire/cluster/store"
+)
+
+// duty is what a connection to the embedded server is for. Each has its own:
+// the server answers in the order of one connection, and a batch of a replay
+// must not delay an acknowledgement or the look for a key.
+type duty int
+
+const (
+	writes  duty = iota
+	lookups      // records, bounds, items: short answers
+	replays      // batches of the log
+	watches      // what changes, pushed by the server
+	duties
+)
+
+func (d duty) String() string { return [duties]string{"writes", "lookups", "replays", "watches"}[d] }
+
+// inFlightMost bounds the bytes that the server was asked for on one connection
+// and has not handed over. It takes a connection that falls far behind for a
+// slow consumer and closes it.
+const inFlightMost = 16 << 20
+
+// errLost: the connection is gone, and another is made with the next use.
+var errLost = errors.New("the connection to the embedded server was lost")
+
+// link is one connection. It is used until it is lost, which the server may
+// decide, and is never used again then.
+type link struct {
+	conn *nc.Conn
+	gone chan struct{} // closed when the connection is
+	flow *semaphore.Weighted
+
+	inbox string
+
+	mu      sync.Mutex // protects what follows
+	asked   map[string]*answer
+	last    uint64
+	streams map[string]jetstream.Stream
+}
+
+// answer is what comes for one question: some messages, and one that ends it.
+type answer struct {
+	link   *link
+	token  string
+	weight int64
+	single bool // one message is all
+
+	// messages and end belong to the connection until done is closed.
+	messages []*nc.Msg
+	end      *nc.Msg
+	done     chan struct{}
+	left     bool // nobody waits for it any more; protected by link.mu
+}
+
+func (s *session) connect(d duty) (*link, error) {
+	l := &link{
+		gone: make(chan struct{}), flow: semaphore.NewWeighted(inFlightMost),
+		asked: map[string]*answer{}, streams: map[string]jetstream.Stream{},
+	}
+	var err error
+	l.conn, err = nc.Connect("", nc.InProcessServer(s.server), nc.Name(d.String()), nc.NoReconnect(),
+		nc.ClosedHandler(func(*nc.Conn) { close(l.gone) }),
+		nc.ErrorHandler(func(*nc.Conn, *nc.Subscription, error) {})) // every reader checks its own sequence
+	if err != nil {
+		return nil, fmt.Errorf("connect to the embedded server: %w", err)
+	}
+	l.inbox = l.conn.NewInbox()
+	sub, err := l.conn.Subscribe(l.inbox+".*", l.take)
+	if err == nil {
+		err = sub.SetPendingLimits(-1, -1) // what may come was asked for, within bounds
+	}
+	if err != nil {
+		l.conn.Close()
+		return nil, fmt.Errorf("subscribe for answers: %w", err)
+	}
+	return l, nil
+}
+
+// link is the connection of that duty, made again where it was lost.
+func (s *session) link(d duty) (*link, error) {
+	s.linking[d].Lock()
+	defer s.linking[d].Unlock()
+	if l := s.links[d]; l != nil {
+		select {
+		case <-l.gone:
+		default:
+			return l, nil
+		}
+	}
+	select {
+	case <-s.done:
+		return nil, errStopped
+	default:
+	}
+	l, err := s.connect(d)
+	if err != nil {
+		return nil, err
+	}
+	if s.links[d] != nil {
+		s.log.Warn("a connection to the embedded server was lost and is made again", "for", d.String())
+	}
+	s.links[d] = l
+	return l, nil
+}
+
+// stream is the client's handle of a stream, on this connection.
+func (l *link) stream(ctx context.Context, name string) (jetstream.Stream, error) {
+	l.mu.Lock()
+	handle := l.streams[name]
+	l.mu.Unlock()
+	if handle != nil {
+		return handle, nil
+	}
+	js, err := jetstream.New(l.conn)
+	if err == nil {
+		handle, err = js.Stream(ctx, name)
+	}
+	if err != nil {
+		return nil, wrap(name, err)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.streams[name] = handle
+	return handle, nil
+}
+
+// ask sends a question once its weight, in bytes, has room among what is under
+// way. single: its answer is one message.
+func (l *link) ask(ctx context.Context, subject string, question []byte, weight int64, single bool) (*answer, error) {
+	weight = min(weight, inFlightMost)
+	if !l.flow.TryAcquire(weight) {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		waiting := make(chan error, 1)
+		go func() { waiting <- l.flow.Acquire(ctx, weight) }() // ends with this call
+		select {
+		case err := <-waiting:
+			if err != nil {
+				return nil, err
+			}
+		case <-l.gone:
+			return nil, errLost
+		}
+	}
+	return l.send(subject, question, weight, single)
+}
+
+// tryAsk is ask where there is room at once; nil where there is not.
+func (l *link) tryAsk(subject string, question []byte, weight int64, single bool) (*answer, error) {
+	weight = min(weight, inFlightMost)
+	if !l.flow.TryAcquire(weight) {
+		return nil, nil
+	}
+	return l.send(subject, question, weight, single)
+}
+
+func (l *link) send(subject string, question []byte, weight int64, single bool) (*answer, error) {
+	a := &answer{link: l, weight: weight, single: single, done: make(chan struct{})}
+	l.mu.Lock()
+	l.last++
+	a.token = strconv.FormatUint(l.last, 36)
+	l.asked[a.token] = a
+	l.mu.Unlock()
+	if err := l.conn.PublishRequest(subject, l.inbox+"."+a.token, question); err != nil {
+		l.finish(a)
+		return nil, fmt.Errorf("%w: %w", errLost, err)
+	}
+	return a, nil
+}
+
+// take is called with every answer, one after another.
+func (l *link) take(m *nc.Msg) {
+	l.mu.Lock()
+	a := l.asked[m.Subject[strings.LastIndexByte(m.Subject, '.')+1:]]
+	var left bool
+	if a != nil {
+		left = a.left
+	}
+	l.mu.Unlock()
+	if a == nil {
+		return
+	}
+	if ends := len(m.Data) == 0 && m.Header.Get(statusHeader) != ""; !ends {
+		if a.messages = append(a.messages, m); left {
+			a.messages = nil
+		}
+		if !a.single {
+			return
+		}
+	}
+	a.end = m
+	l.finish(a)
+	close(a.done)
+}
+
+func (l *link) finish(a *answer) {
+	l.mu.Lock()
+	delete(l.asked, a.token)
+	l.mu.Unlock()
+	l.flow.Release(a.weight)
+}
+
+// leave says that nobody waits any more. What is still to come keeps its
+// weight until it has come.
+func (a *answer) leave() {
+	a.link.mu.Lock()
+	defer a.link.mu.Unlock()
+	a.left = true
+}
+
+// wait waits for the answer's end. Where ctx ends first it may be waited for
+// again.
+func (a *answer) wait(ctx context.Context, stopped <-chan struct{}) error {
+	select { // what has come is taken, whatever else happened
+	case <-a.done:
+		return nil
+	default:
+	}
+	patience := time.NewTimer(opTimeout)
+	defer patience.Stop()
+	select {
+	case <-a.done:
+		return nil
+	case <-a.link.gone:
+		return errLost
+	case <-stopped:
+		return errStopped
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-patience.C:
+		return fmt.Errorf("%w within %v", errSilent, opTimeout)
+	}
+}
+
+var (
+	errStopped = errors.New("the embedded server was stopped")
+	errSilent  = errors.New("the embedded server gave no answer")
+)
+
+// collect asks a question whose answer is some messages and an end, and gives
+// each message to take.
+func (s *session) collect(ctx context.Context, subject string, question []byte, weight int64, take func(*nc.Msg) error) error {
+	l, err := s.link(lookups)
+	if err != nil {
+		return err
+	}
+	a, err := l.ask(ctx, subject, question, weight, false)
+	if err != nil {
+		return err
+	}
+	if err := a.wait(ctx, s.done); err != nil {
+		a.leave()
+		return err
+	}
+	for _, m := range a.messages {
+		if err := take(m); err != nil {
+			return err
+		}
+	}
+	switch status := a.end.Header.Get(statusHeader); {
+	case status == statusEnd, status == statusNotFound && a.end.Header.Get(descriptionHeader) == noResults:
+		return nil
+	case status == statusNotFound:
+		return fmt.Errorf("%w: the server holds a message and does not read it", store.ErrCorrupt)
+	default:
+		return fmt.Errorf("the embedded server answered %s", status)
+	}
+}
