@@ -64,6 +64,30 @@ func TestARouterThatIsBehindSlowsTheSourcesUntilItIsNot(t *testing.T) {
 	})
 }
 
+// A router without a journal, as that of semantic filters is, slows nobody
+// however late it is, and catches up from the log.
+func TestARouterWithoutAJournalCatchesUpByItself(t *testing.T) {
+	run(t, func(r *rig) {
+		r.alone = true
+		c := r.Probe()
+		r.subscribe(c, "c")
+		r.clock.each = 20 * time.Millisecond // every event
+		for i := range 2000 {
+			r.Tell(r.pid, r.log.append(article(fmt.Sprint(i), "a")))
+		}
+		r.Advance(time.Second)
+		if n := len(got(c)); n != 2000 {
+			t.Errorf("%d of 2,000 came", n)
+		}
+		if down, up := r.slowing(); down+up > 0 {
+			t.Errorf("slowed: %d, %d", down, up)
+		}
+		if r.clock.paused < 10*time.Second {
+			t.Error("it was not late: the test shows nothing")
+		}
+	})
+}
+
 // Neither a step of the wall clock nor a pause with nothing under way is lag,
 // and a pause with a frame under way is over with that frame.
 func TestPausesAndStepsSlowNobodyForLong(t *testing.T) {

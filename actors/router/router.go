@@ -13,8 +13,8 @@
 // Order is log order, and it is the same on every node: the sequence decides,
 // and whether an event is a repeat is a property of the log alone.
 //
-// A change of what is asked for is a message like any other, so it takes effect
-// between two frames: every event is decided wholly by the old or by the new.
+// A change of what is asked for takes effect between two events: every event is
+// decided wholly by the old or by the new.
 //
 // The package knows no JSON, no plan and no credit.
 package router

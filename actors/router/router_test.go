@@ -79,6 +79,7 @@ type rig struct {
 	owner   *testkit.Probe // of every key
 	seen    []router.Observation
 	boom    bool // the next frame's observer fails
+	alone   bool // it has no journal to slow
 	fail    bool // the next look at the log's end does
 }
 
@@ -99,8 +100,13 @@ func (r *rig) start(t *testing.T) {
 	}
 	r.pid = r.SpawnProps("router", router.Props(router.Config{
 		Log: r.log, State: state, Clock: r.clock, Worker: r.Worker, Props: r.Props, Logger: r.Log,
-		Owners:  actors.OwnersFunc(func(string) *actor.PID { return r.owner.PID() }),
-		Journal: func() *actor.PID { return r.journal.PID() },
+		Owners: actors.OwnersFunc(func(string) *actor.PID { return r.owner.PID() }),
+		Journal: func() *actor.PID {
+			if r.alone {
+				return nil
+			}
+			return r.journal.PID()
+		},
 		Lagging: func(time.Duration) {
 			if r.fail {
 				r.fail = false
