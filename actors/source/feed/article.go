@@ -1,6 +1,7 @@
 package feed
 
 import (
+	"encoding/hex"
 	"slices"
 	"strings"
 
@@ -58,7 +59,7 @@ func (f *Feed) drafts(doc *document, base *weburl.URL) []*messages.Event {
 	slices.Reverse(listed)
 	for i, t := range doc.gone {
 		if !buried[i] {
-			gone = append(gone, f.withdrawal("guid|"+t.id, ""))
+			gone = append(gone, f.withdrawal("guid|"+key(t.id), ""))
 		}
 	}
 	return append(gone, listed...)
@@ -108,11 +109,21 @@ func identity(e *entry, title string, shared map[string]bool) string {
 	link := e.link.value.text
 	switch {
 	case e.id != "" && !shared["guid|"+e.id]:
-		return "guid|" + e.id
+		return "guid|" + key(e.id)
 	case link == "" || shared["link|"+link]:
-		return "title|" + link + "|" + title
+		return "title|" + key(link) + "|" + title
 	}
 	return ""
+}
+
+// key is an id as a part of an identity: one that is a text of its own counts
+// by its hash.
+func key(id string) string {
+	const most = 1024
+	if len(id) <= most {
+		return id
+	}
+	return "sha256:" + hex.EncodeToString(sumOf(id))
 }
 
 // article is nil for what has nothing to show: no words, no link, no file.

@@ -90,7 +90,7 @@ func (e *entry) offerLink(rank int, r ref) {
 
 // offerPerson adds to the people of one rank.
 func (e *entry) offerPerson(rank int, name string) {
-	if name = strings.TrimSpace(name); name == "" {
+	if name = clip(strings.TrimSpace(name), maxLoose); name == "" {
 		return
 	}
 	if e.people.rank == rank {

@@ -14,6 +14,8 @@ func loose(s string) string {
 	if !strings.Contains(s, "<") {
 		return markup.Unescape(s)
 	}
+	s = clip(s, maxLoose)
+	last := strings.LastIndexByte(s, '>')
 	lower := strings.ToLower(s)
 	if len(lower) != len(s) { // a letter whose small form is longer: places would differ
 		lower = s
@@ -26,7 +28,7 @@ func loose(s string) string {
 			b.WriteByte(s[i])
 			continue
 		}
-		if !isMarkup(lower, i, closed) {
+		if i > last || !isMarkup(lower, i, closed) {
 			b.WriteString("&lt;")
 			continue
 		}
@@ -39,12 +41,15 @@ func loose(s string) string {
 	return readHTML(b.String()).text
 }
 
+// maxLoose of a text that is no description is read, in bytes.
+const maxLoose = 16 << 10
+
 // isMarkup says whether the '<' at s[i] begins an element that is closed, or
 // the end of one.
 func isMarkup(s string, i int, closed map[string]bool) bool {
 	rest := strings.TrimPrefix(s[i+1:], "/")
 	end := strings.IndexFunc(rest, func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') })
-	if end <= 0 || !strings.ContainsRune(" \t\n\r/>", rune(rest[end])) || !strings.Contains(rest, ">") {
+	if end <= 0 || !strings.ContainsRune(" \t\n\r/>", rune(rest[end])) {
 		return false
 	}
 	name := rest[:end]

@@ -34,6 +34,11 @@ func hostile() map[string]func() string {
 	}
 	const rss, end = `<rss version="2.0"><channel><title>T</title>`, `</channel></rss>`
 	return map[string]func() string{
+		"one author": func() string { return fill(rss+`<item><title>t</title><author>`, "&lt;a ", `</author></item>`+end) },
+		"one id":     func() string { return fill(rss+`<item><title>t</title><guid>`, "x", `</guid></item>`+end) },
+		"one tag": func() string {
+			return fill(rss+`<item><title>t</title><category>`, "&lt;b &lt;/b", `</category></item>`+end)
+		},
 		"one title": func() string { return fill(rss+`<item><title>`, "&lt;b&gt;x", `</title></item>`+end) },
 		"elements of one": func() string {
 			return fill(rss+`<item><title>t</title>`+strings.Repeat("<a b='c'>d</a>", 190_000), "x", `</item>`+end)

@@ -60,10 +60,7 @@ type page struct {
 }
 
 func (t text) page() page {
-	s := t.s
-	if len(s) > maxMarkup {
-		s = strings.ToValidUTF8(s[:maxMarkup], "")
-	}
+	s := clip(t.s, maxMarkup)
 	var p page
 	switch t.as {
 	case asText:
@@ -155,7 +152,7 @@ func source(z *nethtml.Tokenizer) string {
 
 // line is text on one line, cut to most characters.
 func line(s string, most int) string {
-	return cut(joined(fields(s), " "), most)
+	return cut(joined(fields(clip(s, maxMarkup)), " "), most)
 }
 
 // joined is never a part of what the words are parts of: a title would keep its
@@ -186,6 +183,14 @@ func fields(s string) []string {
 	return strings.FieldsFunc(invisible.Replace(s), func(r rune) bool {
 		return unicode.IsSpace(r) || unicode.IsControl(r)
 	})
+}
+
+// clip is s without what exceeds most bytes.
+func clip(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "")
 }
 
 func cut(s string, most int) string {
