@@ -240,7 +240,7 @@ func (f *Follower) Step(in any) []Output {
 
 // Quit is what to tell owners when the subscriber ends. Nobody waits for an answer.
 func (f *Follower) Quit() []Output {
-	if f.join == 0 {
+	if f.join == 0 || f.current() == nil { // the second one after a failure in the middle of a Step
 		return nil
 	}
 	// Whatever was asked for before, and may have been taken, is below.
