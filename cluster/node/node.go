@@ -44,9 +44,8 @@ type Node struct {
 	clock       runtime.Clock
 	rand        *runtime.Random
 
-	pools            []*runtime.Pool // all of them
-	records, polling *runtime.Pool
-	behind           progress
+	pools  []*runtime.Pool // all of them
+	behind progress
 
 	actors *assembly.Node
 	feeds  *feed.Reader // shared by all feeds: its limits are per host
@@ -192,7 +191,6 @@ func (n *Node) spawn(ctx context.Context) error {
 	reading := n.system.NewSharedPool("read", readings)
 	compiling := n.system.NewSharedPool("compile", compilings)
 	n.pools = append(n.pools, reading, compiling)
-	n.records, n.polling = pool("records", 16, 65_536), pool("poll", 32, 65_536)
 	n.feeds = feed.NewReader(feed.ReaderConfig{AllowPrivate: n.cfg.AllowPrivateFeeds, Now: time.Now})
 	sample, err := n.openSample()
 	if err != nil {
@@ -204,7 +202,7 @@ func (n *Node) spawn(ctx context.Context) error {
 		Feed: n.openFeed, Sample: sample,
 		Work: assembly.Work{
 			Append: pool("append", 2, 16), Mend: pool("mend", 2, 16), Merge: pool("merge", 1, 16), Compile: compiling.For,
-			Read: reading, ReadFor: reading.For, Records: n.records, Poll: n.polling,
+			Read: reading, ReadFor: reading.For, Records: pool("records", 16, 65_536), Poll: pool("poll", 32, 65_536),
 		},
 		Observe: assembly.Observe{
 			Journal: n.metrics.appended, Router: n.metrics.handled, Semantic: n.metrics.compared, Source: n.metrics.read, Keys: n.metrics.keyed,
@@ -296,7 +294,7 @@ func (n *Node) close(ctx context.Context) error {
 	n.ready.Store(false)
 	errs := []error{n.doors.Drain(ctx, n.cfg.Drain), n.endRequests(ctx)}
 	n.serving.Wait()
-	n.records.Settle(2 * time.Second) // slots given back, credits settled
+	n.doors.Close()
 	n.stopActors()
 	n.feeds.Close()
 	return errors.Join(append(errs, n.store.Close())...)
@@ -331,8 +329,14 @@ func (n *Node) abandon() {
 		}
 	}
 	n.serving.Wait()
+	if n.doors != nil {
+		n.doors.Close()
+	}
 	if n.system != nil {
 		n.stopActors()
+	}
+	if n.feeds != nil {
+		n.feeds.Close()
 	}
 	if n.store != nil {
 		if err := n.store.Close(); err != nil {

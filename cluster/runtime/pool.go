@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -26,7 +25,6 @@ type Pool struct {
 	end      context.CancelFunc
 	done     sync.WaitGroup
 	panicked func()
-	busy     atomic.Int64 // queued or running
 
 	mu    sync.Mutex // protects line
 	line  *line[job]
@@ -84,7 +82,6 @@ func (p *Pool) add(owner string, j job) bool {
 	if !p.line.add(owner, j) {
 		return false
 	}
-	p.busy.Add(1)
 	p.ready.Signal()
 	return true
 }
@@ -100,7 +97,6 @@ func (p *Pool) run() {
 			p.root.Send(j.to, answer)
 		}
 		p.give(owner)
-		p.busy.Add(-1)
 	}
 }
 
@@ -134,20 +130,6 @@ func (p *Pool) one(j job) (answer any) {
 		}
 	}()
 	return j.work(ctx)
-}
-
-// Settle waits until there has been no work for a while, as when what one
-// answer made its actor ask for has been done too; at most for the time given.
-func (p *Pool) Settle(atMost time.Duration) {
-	const look, quiet = 5 * time.Millisecond, 10
-	ticker := time.NewTicker(look)
-	defer ticker.Stop()
-	for still, looks := 0, int(atMost/look); looks > 0 && still < quiet; looks-- {
-		<-ticker.C
-		if still++; p.busy.Load() > 0 {
-			still = 0
-		}
-	}
 }
 
 // Close ends running work by its context and waits for it.

@@ -43,6 +43,9 @@ func New(cfg Config) *System {
 		actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger {
 			return slog.New(levelled{cfg.Logger.Handler(), slog.LevelError})
 		}),
+		// The library counts dead letters for a log line that nobody sees, on a
+		// goroutine that waits for the interval: past the system's end too.
+		actor.WithDeadLetterThrottleInterval(1),
 	)
 	s.ProcessRegistry.Address = cfg.Name
 	s.EventStream.Subscribe(s.observe)
