@@ -44,6 +44,7 @@ import (
 	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/actors/apikey/change"
 	"github.com/birdwire/birdwire/actors/apikey/credit"
+	"github.com/birdwire/birdwire/actors/apikey/permit"
 	"github.com/birdwire/birdwire/actors/apikey/stream"
 	"github.com/birdwire/birdwire/actors/engine/hold"
 	"github.com/birdwire/birdwire/messages"
@@ -66,12 +67,8 @@ type key struct {
 	ticket  uint64                // of the newest
 	gate    hold.Queue[any]       // Matched and Through after something undecided
 
-	slots     []*messages.Slot      // of the key's connections, in order of taking
-	admitting map[string]*admission // by connection id
-	watched   map[string]string     // actor id -> connection id, of slots that are probed
-	probedAt  map[messages.Api]actors.Instant
-	takenAt   map[string]actors.Instant // when the slot of a connection was first known here
-	requests  bucket
+	guests   guests
+	requests permit.Bucket
 
 	parts   parts
 	byPID   map[string]*part // of children, by actor id
@@ -102,9 +99,9 @@ func Props(cfg Config, id string) *actor.Props {
 			cfg: cfg, id: id, behavior: actor.NewBehavior(), log: cfg.Logger.With("key", id),
 			timers: actors.NewTimers(cfg.Clock), store: hold.Store(),
 			held: hold.Queue[held]{Most: cfg.HeldBytes}, gate: hold.Queue[any]{Most: cfg.GateBytes},
-			tickets: map[uint64]*actor.PID{}, admitting: map[string]*admission{}, watched: map[string]string{},
-			probedAt: map[messages.Api]actors.Instant{}, takenAt: map[string]actors.Instant{}, byPID: map[string]*part{},
+			tickets: map[uint64]*actor.PID{}, byPID: map[string]*part{},
 		}
+		k.guests = newGuests(&k.cfg)
 		k.changes = change.New(k.changeConfig())
 		k.parts.init()
 		k.ledger.asking, k.ledger.backoff = map[string]*actor.PID{}, hold.Store()
@@ -168,7 +165,9 @@ func (k *key) running(ctx actor.Context) {
 			k.answered(ctx, m)
 		}
 	case *slotsTime:
-		k.checkSlots(ctx, m)
+		if m.of == k {
+			k.guests.check(ctx)
+		}
 	case *askAgain:
 		k.askAgain(ctx, m)
 	case *remembered:
@@ -298,10 +297,8 @@ func (k *key) giveUp(ctx actor.Context) {
 	for _, h := range k.held.Take() {
 		k.refuse(ctx, h, detailMoving)
 	}
-	for _, id := range slices.Sorted(maps.Keys(k.admitting)) {
-		ctx.Send(k.admitting[id].sender, &messages.Refused{
-			Refusal: messages.Refusal_REFUSAL_OVERLOAD, RetryAfterMs: overloadRetry.Milliseconds(), Detail: detailMoving,
-		})
+	for _, id := range slices.Sorted(maps.Keys(k.guests.admitting)) {
+		ctx.Send(k.guests.admitting[id].sender, overloaded(detailMoving))
 	}
 }
 

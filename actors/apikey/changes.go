@@ -210,7 +210,7 @@ func noKey() *messages.Rejected {
 
 // keyFault says which field of a key's record is not as it must be, and why.
 func (k *key) keyFault(r *messages.Key) *messages.Rejected {
-	field, why := k.faultIn(r)
+	field, why := faultIn(&k.cfg, r)
 	if why == "" {
 		return nil
 	}

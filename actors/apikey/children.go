@@ -111,7 +111,9 @@ func (k *key) terminated(ctx actor.Context, m *actor.Terminated) {
 		return
 	}
 	if s == nil {
-		k.gone(ctx, m)
+		if connection, ended := k.guests.gone(m); ended {
+			k.release(ctx, connection)
+		}
 		return
 	}
 	delete(k.byPID, m.Who.GetId())

@@ -66,9 +66,6 @@ func DefaultPlans() map[string]Plan {
 	}
 }
 
-// scopeConnect is the one scope that the package itself asks for.
-const scopeConnect = "ws:connect"
-
 // Config is what a key takes from its node.
 type Config struct {
 	Records    actors.Records

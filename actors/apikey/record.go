@@ -25,7 +25,7 @@ func (k *key) endAll(ctx actor.Context) {
 }
 
 func (k *key) endSlots(ctx actor.Context, which func(*messages.Slot) bool, end *messages.End) {
-	for _, slot := range k.slots {
+	for _, slot := range k.guests.slots {
 		if !which(slot) {
 			continue
 		}
@@ -43,7 +43,7 @@ func (k *key) endSlots(ctx actor.Context, which func(*messages.Slot) bool, end *
 func (k *key) described() *messages.KeyDescribed {
 	month, used := k.usage()
 	return &messages.KeyDescribed{
-		Key: k.shown(), Connections: int32(len(k.slots)), Slots: slices.Clone(k.slots),
+		Key: k.shown(), Connections: int32(len(k.guests.slots)), Slots: slices.Clone(k.guests.slots),
 		Month: month, CreditsUsed: used, CreditsLimit: k.plan().Credits,
 	}
 }
@@ -63,18 +63,18 @@ func (k *key) usage() (string, int64) {
 }
 
 // faultIn names the first field of a key that is not as it must be, and why.
-func (k *key) faultIn(r *messages.Key) (field, why string) {
+func faultIn(cfg *Config, r *messages.Key) (field, why string) {
 	if why := actors.TextFault(r.GetName(), 1, maxKeyName); why != "" {
 		return "name", why
 	}
 	if why := actors.TextFault(r.GetOwner(), 0, maxKeyOwner); why != "" {
 		return "owner", why
 	}
-	if _, ok := k.cfg.Plans[r.GetPlan()]; !ok {
+	if _, ok := cfg.Plans[r.GetPlan()]; !ok {
 		return "plan", "is not a plan that is configured here"
 	}
 	for _, s := range r.GetScopes() {
-		if why := actors.TextFault(s, 1, maxKeyName); why != "" || len(k.cfg.Scopes) > 0 && !slices.Contains(k.cfg.Scopes, s) {
+		if why := actors.TextFault(s, 1, maxKeyName); why != "" || len(cfg.Scopes) > 0 && !slices.Contains(cfg.Scopes, s) {
 			return "scopes", "there is no such scope"
 		}
 	}

@@ -2,7 +2,6 @@ package apikey
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -17,10 +16,8 @@ import (
 func (k *key) starting(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *messages.KeyOwned:
-		k.stream, k.slots = stream.New(m.GetTerm()), slices.Clone(m.GetSlots())
-		for _, slot := range k.slots {
-			k.takenAt[slot.GetConnectionId()] = k.cfg.Clock.Elapsed()
-		}
+		k.stream = stream.New(m.GetTerm())
+		k.guests.add(m.GetSlots()...)
 		k.loadRecords(ctx, &loaded{of: k})
 	case *loaded:
 		if m.of == k {
@@ -96,14 +93,14 @@ func (k *key) openPurse(month string, ledger *messages.Ledger) {
 
 // tellConnections brings those that the key had before it began again to it.
 func (k *key) tellConnections(ctx actor.Context) {
-	if len(k.slots) > 0 {
+	if len(k.guests.slots) > 0 {
 		k.timers.Set(slotsTime{}, k.cfg.SlotGrace, ctx.Self(), &slotsTime{k})
 	}
 	if !k.live() {
 		k.endAll(ctx)
 		return
 	}
-	for _, slot := range k.slots {
+	for _, slot := range k.guests.slots {
 		pid := k.cfg.Connection(slot)
 		if pid == nil {
 			continue
