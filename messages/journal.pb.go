@@ -234,6 +234,8 @@ type OfferRefused struct {
 	Reason        RefuseReason           `protobuf:"varint,2,opt,name=reason,proto3,enum=birdwire.v1.RefuseReason" json:"reason,omitempty"`
 	RetryAfterMs  int64                  `protobuf:"varint,3,opt,name=retry_after_ms,json=retryAfterMs,proto3" json:"retry_after_ms,omitempty"`
 	Detail        string                 `protobuf:"bytes,4,opt,name=detail,proto3" json:"detail,omitempty"`
+	Taken         uint32                 `protobuf:"varint,5,opt,name=taken,proto3" json:"taken,omitempty"`                  // this many of the offer's first events are durable all the same
+	Duplicates    []uint32               `protobuf:"varint,6,rep,packed,name=duplicates,proto3" json:"duplicates,omitempty"` // indexes of those among them that the log already held
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -294,6 +296,20 @@ func (x *OfferRefused) GetDetail() string {
 		return x.Detail
 	}
 	return ""
+}
+
+func (x *OfferRefused) GetTaken() uint32 {
+	if x != nil {
+		return x.Taken
+	}
+	return 0
+}
+
+func (x *OfferRefused) GetDuplicates() []uint32 {
+	if x != nil {
+		return x.Duplicates
+	}
+	return nil
 }
 
 // FrameAppended goes from a journal to every router.
@@ -466,12 +482,16 @@ const file_messages_journal_proto_rawDesc = "" +
 	"\n" +
 	"duplicates\x18\x03 \x03(\rR\n" +
 	"duplicates\x12\x12\n" +
-	"\x04held\x18\x04 \x03(\x04R\x04held\"\x8f\x01\n" +
+	"\x04held\x18\x04 \x03(\x04R\x04held\"\xc5\x01\n" +
 	"\fOfferRefused\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x121\n" +
 	"\x06reason\x18\x02 \x01(\x0e2\x19.birdwire.v1.RefuseReasonR\x06reason\x12$\n" +
 	"\x0eretry_after_ms\x18\x03 \x01(\x03R\fretryAfterMs\x12\x16\n" +
-	"\x06detail\x18\x04 \x01(\tR\x06detail\"q\n" +
+	"\x06detail\x18\x04 \x01(\tR\x06detail\x12\x14\n" +
+	"\x05taken\x18\x05 \x01(\rR\x05taken\x12\x1e\n" +
+	"\n" +
+	"duplicates\x18\x06 \x03(\rR\n" +
+	"duplicates\"q\n" +
 	"\rFrameAppended\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x04R\bsequence\x12(\n" +
 	"\x05frame\x18\x02 \x01(\v2\x12.birdwire.v1.FrameR\x05frame\x12\x14\n" +

@@ -3,6 +3,7 @@ package journal
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"google.golang.org/protobuf/proto"
@@ -12,12 +13,28 @@ import (
 
 // This file is what happens to a frame that will not be written.
 
-// giveBack refuses everything that waits: nothing was written. The number is
-// not used again; a gap in the numbers costs nothing.
+// giveBack refuses everything that waits: nothing was written. Of an offer that
+// is longer than a frame the part that frames before this one carried is
+// durable, and said to be. The number is not used again; a gap in the numbers
+// costs nothing.
 func (j *journal) giveBack(ctx actor.Context, why messages.RefuseReason, detail string) {
-	for _, o := range j.takeBack() {
-		j.refuse(ctx, o.from, o.id, why, fullRetry, detail)
+	for _, p := range j.parts {
+		p.offer.back(p)
 	}
+	for _, o := range j.takeBack() {
+		j.refuseRest(ctx, o, why, fullRetry, detail)
+	}
+}
+
+// refuseRest refuses what of the offer is not settled.
+func (j *journal) refuseRest(ctx actor.Context, o *offer, why messages.RefuseReason, after time.Duration, detail string) {
+	if o.from == nil {
+		return
+	}
+	ctx.Send(o.from, &messages.OfferRefused{
+		Id: o.id, Reason: why, RetryAfterMs: after.Milliseconds(), Detail: detail,
+		Taken: uint32(o.next), Duplicates: o.duplicates,
+	})
 }
 
 // takeBack ends the frame in flight and returns every offer that is not settled,
@@ -69,12 +86,12 @@ func (j *journal) unwritable(ctx actor.Context, err error) {
 		begins[p.offer] = p
 	}
 	for _, o := range j.takeBack() {
-		if why, refused := bad[o]; refused {
-			j.refuse(ctx, o.from, o.id, messages.RefuseReason_REFUSE_INVALID, 0, why)
-			continue
-		}
 		if p, begun := begins[o]; begun {
 			o.back(p)
+		}
+		if why, refused := bad[o]; refused {
+			j.refuseRest(ctx, o, messages.RefuseReason_REFUSE_INVALID, 0, why)
+			continue
 		}
 		j.queue.restore(o)
 	}

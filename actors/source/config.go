@@ -81,6 +81,7 @@ type Config struct {
 	OfferTimeout time.Duration // then the same offer is made again, default 30 s
 	BackoffMost  time.Duration // between polls that fail, default 1 h
 	MaxUnacked   int           // push: events taken and not yet answered, default 8,192
+	HoldMost     time.Duration // push: the rest of a body that was taken in part waits for room, default 30 s
 	MaxBytes     int           // push: and bytes of them, default 64 MiB
 }
 
@@ -104,6 +105,7 @@ func (c Config) withDefaults() Config {
 	c.LogTimeout = orDefault(c.LogTimeout, 2*time.Second)
 	c.OfferTimeout = orDefault(c.OfferTimeout, 30*time.Second)
 	c.BackoffMost = orDefault(c.BackoffMost, time.Hour)
+	c.HoldMost = orDefault(c.HoldMost, 30*time.Second)
 	if c.MaxUnacked == 0 {
 		c.MaxUnacked = 8192
 	}

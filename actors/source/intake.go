@@ -2,6 +2,7 @@ package source
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -24,7 +25,8 @@ import (
 //
 // Bounds: cfg.MaxUnacked events and cfg.MaxBytes bytes of them, taken and not
 // answered; past either, offers are refused: the pusher's client is told 429 and
-// keeps what it has.
+// keeps what it has. What continues a body that was taken in part is held
+// instead (hold.go), so that nobody has to send again what was taken.
 //
 // A restart forgets who asked: they time out, push again, and the log and the
 // table know what they hold.
@@ -42,15 +44,31 @@ type intake struct {
 	lane    appender
 	current []*ask // in the lane
 	waiting []*ask // for the lane, in order of arrival
+
+	arrivals uint64
+	held     []*ask          // in order of arrival
+	out      map[uint64]bool // bodies of which an offer is counted: one at a time, so that none overtakes another
+	pause    actors.Instant  // nothing held is tried before it
+	ended    []ended         // bodies that were given up, oldest first
 }
 
 // ask is one Offer on its way.
 type ask struct {
-	from   *actor.PID
-	id     uint64
-	events []*messages.Event
-	bytes  int
-	expire actors.Instant // of those sent to the journal
+	from      *actor.PID
+	id        uint64
+	call      uint64 // the body it is part of; 0: none
+	continues bool   // that was taken in part
+	arrived   uint64 // its place among all
+	events    []*messages.Event
+	bytes     int
+	expire    actors.Instant // of those sent to the journal
+	until     actors.Instant // of those that were held, when they are given up; 0: never held
+
+	// What earlier tries did: events[:taken] are settled and are not offered
+	// again; of the lane's, fates is what is known of each.
+	taken      int
+	duplicates []uint32
+	fates      []fate
 }
 
 // sweep looks for offers that the journal never answered.
@@ -72,7 +90,7 @@ func PushProps(cfg Config) *actor.Props {
 }
 
 func newIntake(cfg Config) *intake {
-	i := &intake{cfg: cfg, ids: newIDs(cfg.Rand), sent: make(map[uint64]*ask), timers: actors.NewTimers(cfg.Clock)}
+	i := &intake{cfg: cfg, ids: newIDs(cfg.Rand), sent: make(map[uint64]*ask), out: make(map[uint64]bool), timers: actors.NewTimers(cfg.Clock)}
 	i.lane = appender{cfg: &i.cfg, ids: i.ids, dated: true, aliases: true, done: i.laneDone}
 	return i
 }
@@ -90,13 +108,14 @@ func (i *intake) Receive(ctx actor.Context) {
 		i.lane.receive(ctx)
 	case *messages.OfferRefused:
 		if a := i.answered(m.GetId()); a != nil {
-			i.failed(m)
-			i.refuse(ctx, a, m.GetReason(), milliseconds(m.GetRetryAfterMs()), m.GetDetail())
+			i.journalRefused(ctx, a, m)
 			return
 		}
 		i.lane.receive(ctx)
 	case *sweep:
 		i.sweep(ctx)
+	case *holdTime:
+		i.pump(ctx)
 	case *actors.WorkPanicked:
 		i.lane.panicked(ctx)
 	case *messages.DescribeSource:
@@ -109,24 +128,41 @@ func (i *intake) Receive(ctx actor.Context) {
 }
 
 func (i *intake) offered(ctx actor.Context, m *messages.Offer) {
-	a := &ask{from: ctx.Sender(), id: m.GetId(), events: m.GetEvents(), bytes: int(m.GetBytes())}
+	i.arrivals++
+	a := &ask{
+		from: ctx.Sender(), id: m.GetId(), call: m.GetCall(), continues: m.GetContinues(), arrived: i.arrivals,
+		events: m.GetEvents(), bytes: int(m.GetBytes()),
+	}
 	if a.bytes <= 0 {
 		a.bytes = int(bytesOf(a.events))
 	}
-	n := len(a.events)
-	now := i.cfg.Clock.Elapsed()
-	switch {
+	switch n := len(a.events); {
 	case n == 0:
 		i.respond(ctx, a, &messages.Appended{Id: a.id})
-		return
 	case n > MaxOffer:
 		i.refused(ctx, a, messages.RefuseReason_REFUSE_TOO_LARGE, 0, "an offer holds at most 256 events")
-		return
-	case i.unacked > 0 && (i.unacked+n > i.cfg.MaxUnacked || i.bytes+a.bytes > i.cfg.MaxBytes):
+	case a.continues && i.hasEnded(a.call):
+		i.refused(ctx, a, messages.RefuseReason_REFUSE_BUSY, refuseSlow, "what comes before it was not taken")
+	case a.continues:
+		i.held = append(i.held, a)
+		i.pump(ctx)
+	case i.waits() || !i.fits(a):
 		i.refused(ctx, a, messages.RefuseReason_REFUSE_BUSY, refuseBusy, "too many events wait for the journal")
-		return
+	default:
+		i.take(ctx, a)
 	}
-	i.unacked, i.bytes = i.unacked+n, i.bytes+a.bytes
+}
+
+// fits: an idle intake takes whatever comes, or it would never be taken.
+func (i *intake) fits(a *ask) bool {
+	return i.unacked == 0 || i.unacked+len(a.events) <= i.cfg.MaxUnacked && i.bytes+a.bytes <= i.cfg.MaxBytes
+}
+
+func (i *intake) take(ctx actor.Context, a *ask) {
+	i.unacked, i.bytes = i.unacked+len(a.events), i.bytes+a.bytes
+	if a.call != 0 {
+		i.out[a.call] = true
+	}
 	for _, e := range a.events {
 		if e.GetPost() == nil {
 			i.waiting = append(i.waiting, a)
@@ -135,10 +171,10 @@ func (i *intake) offered(ctx actor.Context, m *messages.Offer) {
 		}
 	}
 	id := i.ids.next()
-	a.expire = now + i.cfg.OfferTimeout
+	a.expire = i.cfg.Clock.Elapsed() + i.cfg.OfferTimeout
 	i.sent[id] = a
 	i.order = append(i.order, id)
-	ctx.Request(i.cfg.Journal, &messages.Offer{Id: id, Events: a.events, Bytes: uint64(a.bytes)})
+	ctx.Request(i.cfg.Journal, &messages.Offer{Id: id, Events: a.events[a.taken:], Bytes: uint64(a.bytes)})
 	if !i.sweeps {
 		i.sweeps = true
 		i.timers.Set(sweep{}, i.cfg.OfferTimeout, ctx.Self(), &sweep{})
@@ -158,14 +194,45 @@ func (i *intake) answered(id uint64) *ask {
 }
 
 func (i *intake) appended(ctx actor.Context, a *ask, m *messages.Appended) {
-	events, duplicates := len(a.events)-len(m.GetDuplicates()), len(m.GetDuplicates())
-	i.figures.events += int64(events)
-	i.figures.duplicates += int64(duplicates)
-	i.cfg.Observe(Observation{Source: i.cfg.ID, Kind: i.cfg.Kind, Events: events, Duplicates: duplicates})
+	i.took(a, len(a.events)-a.taken, m.GetDuplicates())
+	i.respond(ctx, a, &messages.Appended{Id: a.id, LastPosition: m.GetLastPosition(), Duplicates: a.duplicates})
+	i.release(a)
+	i.pump(ctx)
+}
+
+// took notes that the journal has the next n events of the ask; duplicates are
+// indexes among them.
+func (i *intake) took(a *ask, n int, duplicates []uint32) {
+	i.figures.events += int64(n - len(duplicates))
+	i.figures.duplicates += int64(len(duplicates))
+	i.cfg.Observe(Observation{Source: i.cfg.ID, Kind: i.cfg.Kind, Events: n - len(duplicates), Duplicates: len(duplicates)})
+	for _, d := range duplicates {
+		a.duplicates = append(a.duplicates, uint32(a.taken)+d)
+	}
+	a.taken += n
+}
+
+// release: the ask no longer counts against the bounds.
+func (i *intake) release(a *ask) {
 	i.unacked, i.bytes = i.unacked-len(a.events), i.bytes-a.bytes
-	i.respond(ctx, a, &messages.Appended{
-		Id: a.id, LastPosition: m.GetLastPosition(), Duplicates: m.GetDuplicates(),
-	})
+	delete(i.out, a.call)
+}
+
+// journalRefused holds what belongs to a body that was taken in part, if it is
+// only a matter of time.
+func (i *intake) journalRefused(ctx actor.Context, a *ask, m *messages.OfferRefused) {
+	i.failed(m)
+	if n := int(m.GetTaken()); n > 0 {
+		i.took(a, min(n, len(a.events)-a.taken), m.GetDuplicates())
+	}
+	after := milliseconds(m.GetRetryAfterMs())
+	if m.GetReason() == messages.RefuseReason_REFUSE_BUSY && (a.continues || a.taken > 0) {
+		i.release(a)
+		i.hold(a, after)
+	} else {
+		i.refuse(ctx, a, m.GetReason(), after, m.GetDetail())
+	}
+	i.pump(ctx)
 }
 
 // sweep refuses what the journal has not answered in time: it was restarted,
@@ -179,6 +246,7 @@ func (i *intake) sweep(ctx actor.Context) {
 		i.failed(&messages.OfferRefused{Detail: noAnswer})
 		i.refuse(ctx, a, messages.RefuseReason_REFUSE_STOPPING, refuseTable, noAnswer)
 	}
+	i.pump(ctx)
 	if len(i.order) > 0 {
 		i.sweeps = true
 		i.timers.Set(sweep{}, i.sent[i.order[0]].expire-now, ctx.Self(), &sweep{})
@@ -221,37 +289,70 @@ func (i *intake) laneDone(ctx actor.Context) {
 	i.current = i.current[:0]
 	i.lane.release()
 	i.fillLane(ctx)
+	i.pump(ctx)
 }
 
 // settle answers one ask of the lane. Acknowledged means durable and in the
 // table: an update that comes next must not be taken for the creation.
 func (i *intake) settle(ctx actor.Context, a *ask, fates []fate) {
-	answer := &messages.Appended{Id: a.id}
+	a.know(fates)
+	if i.lane.err != nil {
+		a.taken, a.duplicates = 0, nil // in the log, and the table does not know it
+	}
+	switch failure := i.laneFailure(a); {
+	case slices.Contains(a.fates, unwritable):
+		i.refuse(ctx, a, messages.RefuseReason_REFUSE_INVALID, 0, "an event is larger than a frame may be, or has text that can not be encoded")
+	case failure == nil:
+		i.release(a)
+		i.respond(ctx, a, &messages.Appended{Id: a.id, Duplicates: a.duplicates})
+	case failure.GetReason() == messages.RefuseReason_REFUSE_BUSY && (a.continues || a.taken > 0):
+		i.release(a)
+		i.hold(a, milliseconds(failure.GetRetryAfterMs()))
+	default:
+		i.refuse(ctx, a, failure.GetReason(), milliseconds(failure.GetRetryAfterMs()), failure.GetDetail())
+	}
+}
+
+// laneFailure is why the ask is not settled; nil where it is.
+func (i *intake) laneFailure(a *ask) *messages.OfferRefused {
+	busy := &messages.OfferRefused{Reason: messages.RefuseReason_REFUSE_BUSY, RetryAfterMs: refuseTable.Milliseconds()}
+	switch {
+	case i.lane.err != nil:
+		busy.Detail = i.lane.err.Error()
+		if errors.Is(i.lane.err, actors.ErrFull) {
+			busy.Reason = messages.RefuseReason_REFUSE_DISK_FULL
+		}
+		return busy
+	case slices.Contains(a.fates, unread):
+		busy.Detail = i.lane.logErr.Error()
+		return busy
+	case slices.Contains(a.fates, pending) && i.lane.refusal != nil:
+		return i.lane.refusal
+	}
+	return nil
+}
+
+// know adds what the lane found. What it appended in an earlier try it finds
+// again as nothing new.
+func (a *ask) know(fates []fate) {
+	if a.fates == nil {
+		a.fates = make([]fate, len(a.events))
+	}
+	a.taken, a.duplicates = 0, a.duplicates[:0]
 	for n, f := range fates {
-		switch {
-		case i.lane.err != nil:
-			why := messages.RefuseReason_REFUSE_BUSY
-			if errors.Is(i.lane.err, actors.ErrFull) {
-				why = messages.RefuseReason_REFUSE_DISK_FULL
-			}
-			i.refuse(ctx, a, why, refuseTable, i.lane.err.Error())
-			return
-		case f == pending && i.lane.refusal != nil:
-			r := i.lane.refusal
-			i.refuse(ctx, a, r.GetReason(), milliseconds(r.GetRetryAfterMs()), r.GetDetail())
-			return
-		case f == unwritable:
-			i.refuse(ctx, a, messages.RefuseReason_REFUSE_INVALID, 0, "an event is larger than a frame may be, or has text that can not be encoded")
-			return
-		case f == unread:
-			i.refuse(ctx, a, messages.RefuseReason_REFUSE_BUSY, refuseTable, i.lane.logErr.Error())
-			return
+		if known := a.fates[n]; known == pending || known == unread {
+			a.fates[n] = f
+		}
+		switch f = a.fates[n]; {
 		case f == repeated || f == unchanged:
-			answer.Duplicates = append(answer.Duplicates, uint32(n))
+			a.duplicates = append(a.duplicates, uint32(n))
+			fallthrough
+		case f == appended:
+			if a.taken == n {
+				a.taken++
+			}
 		}
 	}
-	i.unacked, i.bytes = i.unacked-len(a.events), i.bytes-a.bytes
-	i.respond(ctx, a, answer)
 }
 
 func (i *intake) failed(m *messages.OfferRefused) {
@@ -262,16 +363,25 @@ func (i *intake) failed(m *messages.OfferRefused) {
 
 // refuse ends an ask that was counted, refused one that was not.
 func (i *intake) refuse(ctx actor.Context, a *ask, why messages.RefuseReason, after time.Duration, detail string) {
-	i.unacked, i.bytes = i.unacked-len(a.events), i.bytes-a.bytes
+	i.release(a)
+	never := why == messages.RefuseReason_REFUSE_INVALID || why == messages.RefuseReason_REFUSE_TOO_LARGE
+	if !never && (a.continues || a.taken > 0) {
+		i.end(ctx, a.call, why, after, detail)
+	}
 	i.refused(ctx, a, why, after, detail)
 }
 
 func (i *intake) refused(ctx actor.Context, a *ask, why messages.RefuseReason, after time.Duration, detail string) {
-	if a.from != nil {
-		ctx.Send(a.from, &messages.OfferRefused{
-			Id: a.id, Reason: why, RetryAfterMs: after.Milliseconds(), Detail: detail,
-		})
+	if a.from == nil {
+		return
 	}
+	m := &messages.OfferRefused{Id: a.id, Reason: why, RetryAfterMs: after.Milliseconds(), Detail: detail, Taken: uint32(a.taken)}
+	for _, d := range a.duplicates {
+		if int(d) < a.taken {
+			m.Duplicates = append(m.Duplicates, d)
+		}
+	}
+	ctx.Send(a.from, m)
 }
 
 func (i *intake) respond(ctx actor.Context, a *ask, m *messages.Appended) {
@@ -284,21 +394,24 @@ func (i *intake) respond(ctx actor.Context, a *ask, m *messages.Appended) {
 func (i *intake) stop(ctx actor.Context) {
 	i.lane.stop()
 	i.timers.Stop()
-	asks := append(append([]*ask(nil), i.current...), i.waiting...)
+	asks := slices.Concat(i.current, i.waiting, i.held)
 	for _, id := range i.order {
 		if a := i.sent[id]; a != nil {
 			asks = append(asks, a)
 		}
 	}
-	i.sent, i.order, i.current, i.waiting = make(map[uint64]*ask), nil, nil, nil
+	i.sent, i.order, i.current, i.waiting, i.held = make(map[uint64]*ask), nil, nil, nil, nil
 	for _, a := range asks {
-		i.refuse(ctx, a, messages.RefuseReason_REFUSE_STOPPING, refuseSlow, "the node stops or push ingest restarts")
+		i.refused(ctx, a, messages.RefuseReason_REFUSE_STOPPING, refuseSlow, "the node stops or push ingest restarts")
 	}
 }
 
 func (i *intake) describe() *messages.SourceDescribed {
 	status := "ok"
-	if i.figures.failures > 0 {
+	switch {
+	case i.waits():
+		status = "waiting"
+	case i.figures.failures > 0:
 		status = "failing"
 	}
 	return i.figures.described(i.cfg, status)

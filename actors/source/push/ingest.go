@@ -8,8 +8,10 @@
 //
 // Bounds: one value at most MaxValue bytes, MaxBody bytes a body, InFlight
 // offers of at most 256 events unanswered a call: past that the body is read
-// no further, which is the back-pressure that the client's socket feels. A
-// refusal ends the call with what was taken up to then.
+// no further, which is the back-pressure that the client's socket feels. Once a
+// part of a body is durable the rest of it waits for room instead of being
+// refused; where that takes too long, or the node stops, the call ends with what
+// was taken up to then, and the line to go on from.
 //
 // The package never opens a socket, and never decides what is new: the log and
 // the item table do.
@@ -20,6 +22,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -75,6 +78,10 @@ type Result struct {
 	Duplicates int         `json:"duplicates"` // the log or the item table held them already
 	Rejected   []Rejection `json:"rejected"`   // the first 1,000; never nil
 	Unlisted   int         `json:"unlisted"`   // rejected past them
+	// Next is the line, or the element of an array, from which to send again
+	// where not all was taken: what comes before it is accepted, a duplicate or
+	// rejected. 0 where all of the body was seen.
+	Next int `json:"next_line"`
 }
 
 var (
@@ -84,10 +91,11 @@ var (
 	ErrNotFound = errors.New("no such article")
 )
 
-// Backpressure ends a call: what Result does not name as accepted or rejected
-// was not taken, and should be sent again. Sending everything again is safe.
+// Backpressure ends a call: Result says what was done, and from where to send
+// again. Sending everything again is safe for as long as the log knows that it
+// has it, which is for the 131,072 events before.
 type Backpressure struct {
-	Status     int // 429: this client is too fast; 503: the server cannot write
+	Status     int // 429: too fast, and nothing was taken; 503: the server cannot go on
 	RetryAfter time.Duration
 	Detail     string
 	Result     Result
@@ -98,7 +106,10 @@ func (b *Backpressure) Error() string {
 }
 
 // Ingest reads pushed bodies. It is safe for any number of goroutines.
-type Ingest struct{ cfg Config }
+type Ingest struct {
+	cfg   Config
+	calls atomic.Uint64
+}
 
 // New returns an Ingest.
 func New(cfg Config) *Ingest { return &Ingest{cfg: cfg.withDefaults()} }
@@ -152,11 +163,12 @@ func articleDraft(action messages.ArticleAction, a *messages.Article) *messages.
 }
 
 func (i *Ingest) run(ctx context.Context, body io.Reader, decode func(*decoder, []byte) (*messages.Event, error)) (Result, error) {
-	call := &call{ingest: i, result: Result{Rejected: []Rejection{}}}
+	call := &call{ingest: i, id: i.calls.Add(1), result: Result{Rejected: []Rejection{}}}
 	split := splitter{r: body, max: i.cfg.MaxBody}
 	dec := newDecoder()
 	defer dec.release()
 	var failed error
+	next := 0
 	for call.refused == nil {
 		value, line, err := split.next()
 		if errors.Is(err, io.EOF) {
@@ -168,7 +180,7 @@ func (i *Ingest) run(ctx context.Context, body io.Reader, decode func(*decoder, 
 			continue
 		}
 		if err != nil {
-			failed = err
+			failed, next = err, line
 			break
 		}
 		event, err := decode(dec, value)
@@ -186,10 +198,12 @@ func (i *Ingest) run(ctx context.Context, body io.Reader, decode func(*decoder, 
 		call.flush(ctx)
 	}
 	call.settle(0)
-	result := call.result
 	if call.refused != nil {
-		call.refused.Result = result
-		return result, call.refused
+		call.refused.Result = call.result
+		return call.result, call.refused
 	}
-	return result, failed
+	if failed != nil {
+		call.result.Next = next
+	}
+	return call.result, failed
 }

@@ -192,7 +192,7 @@ func TestBackpressure(t *testing.T) {
 	}{
 		{"busy", func(o *messages.Offer) (proto.Message, error) {
 			return &messages.OfferRefused{Id: o.GetId(), Reason: messages.RefuseReason_REFUSE_BUSY, RetryAfterMs: 250, Detail: "busy"}, nil
-		}, 429, 250 * time.Millisecond},
+		}, 503, 250 * time.Millisecond}, // a part was taken
 		{"disk full", func(o *messages.Offer) (proto.Message, error) {
 			return &messages.OfferRefused{Id: o.GetId(), Reason: messages.RefuseReason_REFUSE_DISK_FULL, RetryAfterMs: 5000}, nil
 		}, 503, 5 * time.Second},
@@ -228,20 +228,131 @@ func TestBackpressure(t *testing.T) {
 	}
 }
 
+// Nothing is offered after the first offer before it is answered: refused, it
+// leaves nothing taken and the client is told 429.
+func TestTheFirstOfferIsAlone(t *testing.T) {
+	in := &intake{answer: func(o *messages.Offer) (proto.Message, error) {
+		return &messages.OfferRefused{Id: o.GetId(), Reason: messages.RefuseReason_REFUSE_BUSY, RetryAfterMs: 250, Detail: "busy"}, nil
+	}}
+	var body strings.Builder
+	body.WriteString("nope\n\n{}\n")
+	for n := range 2560 {
+		body.WriteString(postJSON(fmt.Sprint(n)) + "\n")
+	}
+	result, err := newIngest(in).Posts(t.Context(), strings.NewReader(body.String()))
+	var b *push.Backpressure
+	if !errors.As(err, &b) || b.Status != 429 || len(in.offers) != 1 || in.offers[0].GetContinues() {
+		t.Fatalf("%v after %d offers", err, len(in.offers))
+	}
+	if result.Accepted != 0 || result.Next != 4 || rejections(result) != "1: not JSON: \"nope\" at character 1\n3: id: missing" {
+		t.Errorf("%+v", result)
+	}
+}
+
+// Where a body ends early the answer says what was taken, and from where to go
+// on: a client that does so loses nothing and sends nothing twice.
+func TestFromWhereToGoOn(t *testing.T) {
+	pretty := func(id string) string { return strings.ReplaceAll(postJSON(id), ",", ",\n") }
+	for name, c := range map[string]struct {
+		body func(from int) string // from the line or element on
+		all  int
+	}{
+		"lines": {func(from int) string {
+			var b strings.Builder
+			for n := from; n <= 2000; n++ {
+				switch n % 100 {
+				case 7:
+					b.WriteString("\n")
+				case 8:
+					b.WriteString("nope\n")
+				default:
+					b.WriteString(postJSON(fmt.Sprint(n)) + "\n")
+				}
+			}
+			return b.String()
+		}, 2000 - 40},
+		"array": {func(from int) string {
+			var list []string
+			for n := from; n <= 2000; n++ {
+				list = append(list, postJSON(fmt.Sprint(n)))
+			}
+			return "[" + strings.Join(list, ",\n") + "]"
+		}, 2000},
+		"objects": {func(from int) string {
+			var all []string
+			for n := 1; n <= 2000; n++ {
+				all = append(all, strings.Split(pretty(fmt.Sprint(n)), "\n")...)
+			}
+			return strings.Join(all[from-1:], "\n")
+		}, 2000},
+	} {
+		for refuse := range 9 {
+			for _, taken := range []int{0, 1, 100} {
+				seen := map[string]int{}
+				in := &intake{}
+				in.answer = func(o *messages.Offer) (proto.Message, error) {
+					n := len(o.GetEvents())
+					refused := len(in.offers) <= 9 && o.GetId() == uint64(refuse+1)
+					if refused {
+						n = min(taken, n-1)
+					}
+					for _, e := range o.GetEvents()[:n] {
+						seen[e.GetId()]++
+					}
+					if refused {
+						return &messages.OfferRefused{Id: o.GetId(), Reason: messages.RefuseReason_REFUSE_BUSY, Taken: uint32(n)}, nil
+					}
+					if o.GetId() > uint64(refuse+1) && len(in.offers) <= 9 { // what follows is refused as well
+						for _, e := range o.GetEvents()[:n] {
+							seen[e.GetId()]--
+						}
+						return &messages.OfferRefused{Id: o.GetId(), Reason: messages.RefuseReason_REFUSE_BUSY}, nil
+					}
+					return &messages.Appended{Id: o.GetId()}, nil
+				}
+				first, err := newIngest(in).Posts(t.Context(), strings.NewReader(c.body(1)))
+				accepted := first.Accepted
+				var b *push.Backpressure
+				if errors.As(err, &b) {
+					if (b.Status == 429) != (accepted == 0) {
+						t.Errorf("%s, offer %d, %d of it taken: %d with %d accepted", name, refuse+1, taken, b.Status, accepted)
+					}
+					in.offers = make([]*messages.Offer, 100)
+					second, err := newIngest(in).Posts(t.Context(), strings.NewReader(c.body(first.Next)))
+					if err != nil {
+						t.Fatal(err)
+					}
+					accepted += second.Accepted
+				} else if first.Next != 0 {
+					t.Errorf("%s: next line %d of a whole body", name, first.Next)
+				}
+				if accepted != c.all {
+					t.Errorf("%s, offer %d, %d of it taken: %d accepted in all, want %d", name, refuse+1, taken, accepted, c.all)
+				}
+				for id, n := range seen {
+					if n != 1 {
+						t.Fatalf("%s, offer %d, %d of it taken: %s came %d times", name, refuse+1, taken, id, n)
+					}
+				}
+			}
+		}
+	}
+}
+
 func TestBodyTooLargeAndBroken(t *testing.T) {
 	in := &intake{}
 	ingest := push.New(push.Config{Intake: in, MaxBody: 1000, Now: time.Now})
 	body := strings.Repeat(postJSON("a")+"\n", 100)
 	for _, r := range []io.Reader{strings.NewReader(body), iotest.OneByteReader(strings.NewReader(body))} {
 		result, err := ingest.Posts(t.Context(), r)
-		if want := 1000 / (len(body) / 100); !errors.Is(err, push.ErrTooLarge) || result.Accepted != want {
+		if want := 1000 / (len(body) / 100); !errors.Is(err, push.ErrTooLarge) || result.Accepted != want || result.Next != want+1 {
 			t.Errorf("%+v, %v; want %d taken", result, err, want)
 		}
 	}
 	in = &intake{}
 	broken := io.MultiReader(strings.NewReader(postJSON("a")+"\n"+postJSON("b")), iotest.ErrReader(errors.New("reset")))
 	result, err := newIngest(in).Posts(t.Context(), broken)
-	if err == nil || !strings.Contains(err.Error(), "reset") || result.Accepted != 1 {
+	if err == nil || !strings.Contains(err.Error(), "reset") || result.Accepted != 1 || result.Next != 2 {
 		t.Errorf("half a line was taken, or its error lost: %+v, %v", result, err)
 	}
 }
