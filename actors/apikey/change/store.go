@@ -100,7 +100,7 @@ func (m *Machine) change(e *definitions.Entry, routed bool, then func(why *messa
 		}
 		// What was decided on already stays so, and a change never takes effect
 		// before one that was made before it.
-		e.Known(max(position, m.cfg.Handled(), m.Set.Newest()))
+		m.Set.Known(e, max(position, m.cfg.Handled(), m.Set.Newest()))
 		m.write(e, then)
 	})
 }

@@ -1,6 +1,8 @@
 package definitions
 
 import (
+	"slices"
+
 	"google.golang.org/protobuf/proto"
 
 	"github.com/birdwire/birdwire/actors/engine/definition"
@@ -44,9 +46,10 @@ func (e *Entry) begin(to definition.Definition) {
 func (e *Entry) Coming() *messages.Query { return e.coming.query }
 
 // Known says at which position the change takes effect.
-func (e *Entry) Known(position uint64) {
+func (s *Set) Known(e *Entry, position uint64) {
 	c := e.coming
 	c.after, c.known = position, true
+	s.deciding = append(s.deciding, e)
 	if c.to.Nothing() {
 		return
 	}
@@ -82,7 +85,7 @@ func (s *Set) Commit(e *Entry, revision uint64) (former *messages.QueryName) {
 	if q := e.Replaced(); q != nil {
 		s.past.add(q)
 	}
-	e.coming = nil
+	s.decided(e)
 	switch {
 	case c.to.Nothing():
 		s.remove(e)
@@ -104,6 +107,11 @@ func (s *Set) Abort(e *Entry) (tried *messages.QueryName) {
 	if !e.exists() {
 		delete(s.byK, e.coming.to.K())
 	}
-	e.coming = nil
+	s.decided(e)
 	return tried
+}
+
+func (s *Set) decided(e *Entry) {
+	e.coming = nil
+	s.deciding = slices.DeleteFunc(s.deciding, func(o *Entry) bool { return o == e })
 }

@@ -44,9 +44,9 @@ func (s *Set) Decide(k, version uint32, position uint64) (origin *messages.Origi
 // Undecided is the position after which events may be undecided; false where
 // every change has been decided.
 func (s *Set) Undecided() (after uint64, undecided bool) {
-	for _, e := range s.byK {
-		if c := e.coming; c != nil && c.known && (!undecided || c.after < after) {
-			after, undecided = c.after, true
+	for _, e := range s.deciding {
+		if !undecided || e.coming.after < after {
+			after, undecided = e.coming.after, true
 		}
 	}
 	return after, undecided

@@ -35,6 +35,8 @@ type Set struct {
 	byK    map[uint32]*Entry // those that are being created too
 	sorted []*Entry          // by k; without those that are being created
 	past   past
+
+	deciding []*Entry // whose change takes effect at a known position and is not decided
 }
 
 // Entry is one monitor or rule.
@@ -189,6 +191,7 @@ type Stored struct {
 // until the log has grown as far again.
 func (s *Set) Load(stored []Stored, past []*messages.Query, since, end uint64) {
 	there := map[string]bool{}
+	s.deciding = nil
 	for k, e := range s.byK {
 		e.coming = nil
 		if !e.exists() {

@@ -21,14 +21,14 @@ func rule(k uint32, tag, query, status string) definition.Definition {
 // commit makes a change that takes effect at the position.
 func commit(s *definitions.Set, e *definitions.Entry, to definition.Definition, position uint64) *messages.QueryName {
 	if e.Change(to) {
-		e.Known(position)
+		s.Known(e, position)
 	}
 	return s.Commit(e, e.Revision+1)
 }
 
 func create(s *definitions.Set, to definition.Definition, position uint64) *definitions.Entry {
 	e := s.Create(to)
-	e.Known(position)
+	s.Known(e, position)
 	s.Commit(e, 1)
 	return e
 }
@@ -55,7 +55,7 @@ func TestAChangeFromBeginToEnd(t *testing.T) {
 		t.Fatalf("coming %v, all %v", q, s.All())
 	}
 	want(t, s, 1, 1, 50, skip, "") // the router has it, its answer is not here
-	e.Known(100)
+	s.Known(e, 100)
 	want(t, s, 1, 1, 100, skip, "")
 	want(t, s, 1, 1, 101, undecided, "")
 	if after, is := s.Undecided(); !is || after != 100 {
@@ -74,7 +74,7 @@ func TestAChangeFromBeginToEnd(t *testing.T) {
 	}
 	want(t, s, 1, 1, 150, deliver, "first") // until it is known where the change takes effect
 	want(t, s, 1, 2, 150, skip, "")
-	e.Known(200)
+	s.Known(e, 200)
 	want(t, s, 1, 1, 200, deliver, "first")
 	want(t, s, 1, 1, 201, undecided, "")
 	want(t, s, 1, 2, 201, undecided, "")
@@ -125,21 +125,21 @@ func TestAChangeFromBeginToEnd(t *testing.T) {
 func TestAChangeThatFailsLeavesEverything(t *testing.T) {
 	s := definitions.New()
 	e := s.Create(rule(1, "a", "a", "active"))
-	e.Known(10)
+	s.Known(e, 10)
 	if tried := s.Abort(e); tried.GetK() != 1 || tried.GetVersion() != 1 {
 		t.Errorf("tried %v", tried)
 	}
 	want(t, s, 1, 1, 11, stale, "")
 	e = create(s, rule(2, "a", "a", "active"), 20)
 	e.Change(rule(2, "b", "b", "active"))
-	e.Known(30)
+	s.Known(e, 30)
 	if tried := s.Abort(e); tried.GetVersion() != 2 {
 		t.Errorf("tried %v", tried)
 	}
 	want(t, s, 2, 1, 31, deliver, "a")
 	want(t, s, 2, 2, 31, stale, "")
 	e.Change(definition.Definition{})
-	e.Known(40)
+	s.Known(e, 40)
 	want(t, s, 2, 1, 41, undecided, "")
 	if tried := s.Abort(e); tried != nil {
 		t.Errorf("tried %v", tried)
@@ -196,11 +196,11 @@ func TestLoadDecides(t *testing.T) {
 	e := create(s, rule(1, "a", "a", "active"), 10)
 	other := create(s, rule(2, "b", "b", "active"), 10)
 	e.Change(rule(1, "a", "new", "active"))
-	e.Known(20)
+	s.Known(e, 20)
 	other.Change(definition.Definition{})
-	other.Known(21)
+	s.Known(other, 21)
 	third := s.Create(rule(3, "c", "c", "active"))
-	third.Known(22)
+	s.Known(third, 22)
 	// The first change became durable, the deletion and the creation did not;
 	// what they were to replace is void.
 	first := e.To().Clone()
@@ -352,7 +352,7 @@ func TestAgainstAnOracle(t *testing.T) {
 			before := open[k]
 			changes := e.Coming() != nil || before != nil && (to == definition.Definition{} || to.Status() != "active")
 			if changes {
-				e.Known(position)
+				s.Known(e, position)
 			}
 			if r.IntN(4) == 0 {
 				s.Abort(e)
