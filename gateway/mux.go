@@ -5,6 +5,13 @@ import (
 	"net/http"
 )
 
+// Routes takes the paths that a gateway serves: a http.ServeMux, or a list of
+// them.
+type Routes interface {
+	Handle(pattern string, handler http.Handler)
+	HandleFunc(pattern string, handler func(http.ResponseWriter, *http.Request))
+}
+
 // JSONErrors serves mux, with its own plain-text answers (unknown path 404,
 // wrong method 405) as Problems.
 func JSONErrors(mux *http.ServeMux) http.Handler {

@@ -84,8 +84,7 @@ func New(cfg Config) (http.Handler, error) {
 	outer.Handle("/admin/", guarded)
 	outer.Handle("/metrics", guarded)
 	outer.Handle("/debug/pprof/", guarded)
-	outer.HandleFunc("GET /healthz", gateway.Probe(cfg.Timeout, "unhealthy", cfg.Checks.Alive))
-	outer.HandleFunc("GET /readyz", gateway.Probe(cfg.Timeout, "not_ready", cfg.Checks.Ready))
+	s.registerProbes(outer)
 	if cfg.Console != nil {
 		outer.Handle("/", cfg.Console)
 	}
@@ -97,7 +96,14 @@ type server struct {
 	token [sha256.Size]byte
 }
 
-func (s *server) register(mux *http.ServeMux) {
+// registerProbes adds what needs no token.
+func (s *server) registerProbes(mux gateway.Routes) {
+	mux.HandleFunc("GET /healthz", gateway.Probe(s.cfg.Timeout, "unhealthy", s.cfg.Checks.Alive))
+	mux.HandleFunc("GET /readyz", gateway.Probe(s.cfg.Timeout, "not_ready", s.cfg.Checks.Ready))
+}
+
+// register adds what needs the token. README.md lists every path.
+func (s *server) register(mux gateway.Routes) {
 	mux.HandleFunc("POST /admin/v1/keys", s.createKey)
 	mux.HandleFunc("GET /admin/v1/keys", s.listKeys)
 	mux.HandleFunc("GET /admin/v1/keys/{key}", s.showKey)

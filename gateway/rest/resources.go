@@ -31,7 +31,7 @@ type Identify func(w http.ResponseWriter, r *http.Request, write bool) (keyID st
 
 // Register adds the paths under monitors and rules, such as
 // "/v1/twitter/stream/monitors", to mux.
-func (s *Resources) Register(mux *http.ServeMux, monitors, rules string, who Identify) {
+func (s *Resources) Register(mux gateway.Routes, monitors, rules string, who Identify) {
 	mux.HandleFunc("POST "+monitors, s.guard(who, true, s.createMonitor))
 	mux.HandleFunc("GET "+monitors, s.guard(who, false, s.listMonitors))
 	mux.HandleFunc("GET "+monitors+"/{id}", s.guard(who, false, s.getMonitor))
@@ -48,7 +48,7 @@ func (s *Resources) Register(mux *http.ServeMux, monitors, rules string, who Ide
 }
 
 // RegisterQueries adds what can be asked of a query that is no rule yet.
-func (s *Resources) RegisterQueries(mux *http.ServeMux, rules string, who Identify) {
+func (s *Resources) RegisterQueries(mux gateway.Routes, rules string, who Identify) {
 	mux.HandleFunc("POST "+rules+"/validate", s.guard(who, false, s.validateQuery))
 	mux.HandleFunc("POST "+rules+"/backtest", s.guard(who, false, s.backtest))
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net/http"
 	"time"
 
 	"github.com/birdwire/birdwire/gateway"
@@ -98,8 +97,8 @@ const stream = "/v1/twitter/stream"
 // library, whose base URL says which dialect its stream speaks.
 const prefix = "/sdk"
 
-// Register adds every path to mux.
-func (s *Server) Register(mux *http.ServeMux) {
+// Register adds every path to mux. README.md lists them.
+func (s *Server) Register(mux gateway.Routes) {
 	for _, stream := range []string{stream, prefix + stream} {
 		s.resources.Register(mux, stream+"/monitors", stream+"/filter-rules", s.owner)
 		mux.HandleFunc("GET "+stream+"/logs", s.resources.guard(s.owner, false, s.resources.listLogs))

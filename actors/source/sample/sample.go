@@ -50,7 +50,7 @@ type Config struct {
 	Files   fs.FS // every *.jsonl in it, by name, and those in its folders
 	Post    func(line []byte) (*messages.Post, error)
 	Article func(line []byte) (*messages.Article, error)
-	Pace    time.Duration             // between items on average, default 1 s
+	Pace    time.Duration             // between items on average, default 500 ms
 	Now     func() time.Time          // required
 	Rand    func(below uint64) uint64 // uniform in [0, below); required
 }
@@ -75,7 +75,7 @@ var ErrEmpty = errors.New("no posts and no articles in *.jsonl files")
 // whoever plays a file of their own wants to know.
 func New(cfg Config) (*Sample, error) {
 	if cfg.Pace == 0 {
-		cfg.Pace = time.Second
+		cfg.Pace = 500 * time.Millisecond
 	}
 	var names []string
 	err := fs.WalkDir(cfg.Files, ".", func(name string, d fs.DirEntry, err error) error {

@@ -44,7 +44,7 @@ func TestRounds(t *testing.T) {
 	for range 8 {
 		before := mark
 		drafts, next, after, err := r.Poll(t.Context(), mark)
-		if err != nil || len(drafts) != 1 || after < 333*time.Millisecond || after > 1667*time.Millisecond {
+		if err != nil || len(drafts) != 1 || after < 166*time.Millisecond || after > 834*time.Millisecond {
 			t.Fatalf("%v, %v, %v", drafts, after, err)
 		}
 		again, _, _, _ := r.Poll(t.Context(), before)
