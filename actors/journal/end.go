@@ -8,6 +8,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/messages"
 )
 
@@ -96,6 +97,18 @@ func (j *journal) unwritable(ctx actor.Context, err error) {
 		j.queue.restore(o)
 	}
 	j.fill(ctx)
+}
+
+// panicsMost is how often writing one frame may panic before its events are
+// taken to be why.
+const panicsMost = 3
+
+func (j *journal) panicked(ctx actor.Context) {
+	if j.panics++; j.panics < panicsMost || j.cfg.State.inFlight == nil {
+		j.failed(ctx, errPanicked)
+		return
+	}
+	j.failed(ctx, fmt.Errorf("%w: %w, %d times", actors.ErrInvalid, errPanicked, j.panics))
 }
 
 var errPanicked = errors.New("append panicked")

@@ -112,6 +112,8 @@ type journal struct {
 	since   actors.Instant // when it was made
 	retry   time.Duration
 	busy    bool             // a worker has the frame in flight
+	asked   actors.Instant   // it was
+	panics  int              // of writing the frame in flight, in a row
 	slow    map[string]lease // routers that are behind, by address and id: nothing new is taken while there are any
 	wanting bool             // a retry timer runs
 	timers  actors.Timers
@@ -146,7 +148,7 @@ func (j *journal) Receive(ctx actor.Context) {
 	case *appended:
 		j.appended(ctx, m)
 	case *actors.WorkPanicked:
-		j.failed(ctx, errPanicked)
+		j.panicked(ctx)
 	case *retryNow:
 		j.wanting = false
 		j.write(ctx)
@@ -185,6 +187,7 @@ func (j *journal) offered(ctx actor.Context, m *messages.Offer) {
 		return
 	}
 	j.queue.push(&offer{id: m.GetId(), from: ctx.Sender(), events: m.GetEvents(), sizes: sizes}, total)
+	j.askAgain(ctx)
 	j.fill(ctx)
 }
 
@@ -201,7 +204,18 @@ func (j *journal) fill(ctx actor.Context) {
 		j.cfg.State.inFlight = &messages.Frame{
 			Node: j.cfg.Node, Incarnation: j.cfg.Incarnation, Number: j.cfg.State.number, Events: events,
 		}
-		j.since, j.retry = j.cfg.Clock.Elapsed(), retryFirst
+		j.since, j.retry, j.panics = j.cfg.Clock.Elapsed(), retryFirst, 0
+		j.write(ctx)
+	}
+}
+
+// askAgain gives up on a worker that was not heard of again long after its
+// deadline, and writes the same frame under the same name. It is looked at when
+// something is offered: until then nobody waits.
+func (j *journal) askAgain(ctx actor.Context) {
+	if j.busy && j.cfg.Clock.Elapsed()-j.asked > 3*j.cfg.AppendTimeout {
+		j.cfg.Logger.Error("an append was never answered; the same frame is tried again", "frame", j.cfg.State.inFlight.GetNumber())
+		j.busy = false
 		j.write(ctx)
 	}
 }
@@ -213,6 +227,7 @@ func (j *journal) write(ctx actor.Context) {
 		return
 	}
 	log := j.cfg.Log
+	j.asked = j.cfg.Clock.Elapsed()
 	j.busy = j.cfg.Worker.Do(ctx.Self(), j.cfg.AppendTimeout, func(c context.Context) any {
 		sequence, err := log.Append(c, frame)
 		return &appended{number: frame.GetNumber(), sequence: sequence, err: err}

@@ -23,6 +23,7 @@ import (
 type plainLog struct {
 	frames []*messages.Frame
 	fail   []error // of the next appends; errAfter commits first
+	panics int     // of the next appends
 	check  bool    // refuse what cannot be encoded
 }
 
@@ -35,6 +36,10 @@ func (l *plainLog) Append(_ context.Context, f *messages.Frame) (uint64, error) 
 	}
 	if err != nil && !errors.Is(err, errAfter) {
 		return 0, err
+	}
+	if l.panics > 0 {
+		l.panics--
+		panic("a bug in the store")
 	}
 	if l.check {
 		if _, err := proto.Marshal(f); err != nil {
@@ -323,6 +328,41 @@ func TestAFencedJournalStopsAndSaysSo(t *testing.T) {
 		r.Advance(time.Hour)
 		if len(r.fenced) != 1 || !errors.Is(r.fenced[0], actors.ErrFenced) || len(r.log.frames) != 0 || r.Worker.Done() != 1 {
 			t.Fatalf("told %v, %d frames, %d appends", r.fenced, len(r.log.frames), r.Worker.Done())
+		}
+	})
+}
+
+// A log that panics on a frame, or never answers about it, does not stop the
+// frames after it.
+func TestAppendsThatPanicOrAreNeverAnswered(t *testing.T) {
+	run(t, func(r *rig) {
+		r.log.panics = 2
+		r.source.Request(r.journal, offer(1, "a"))
+		r.Advance(time.Second)
+		testkit.Expect[*messages.Appended](r.source) // the third try
+
+		r.log.panics = 3
+		r.source.Request(r.journal, offer(2, "b"))
+		r.source.Request(r.journal, offer(3, "c"))
+		r.Advance(time.Second)
+		if m := testkit.Expect[*messages.OfferRefused](r.source); m.GetId() != 2 || m.GetReason() != messages.RefuseReason_REFUSE_INVALID {
+			t.Errorf("refused %v", m)
+		}
+		testkit.Expect[*messages.Appended](r.source)
+
+		r.Worker.Hold()
+		r.source.Request(r.journal, offer(4, "d"))
+		r.Advance(31 * time.Second)
+		r.source.Request(r.journal, offer(5, "e"))
+		r.Settle()
+		if r.Worker.Held() != 2 {
+			t.Fatalf("%d appends are under way", r.Worker.Held())
+		}
+		r.Worker.Release()
+		testkit.Expect[*messages.Appended](r.source)
+		testkit.Expect[*messages.Appended](r.source)
+		if got := r.log.ids(); !slices.Equal(got, []string{"a", "c", "d", "e"}) {
+			t.Errorf("log holds %v", got)
 		}
 	})
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/actors/engine/rule"
 	"github.com/birdwire/birdwire/actors/router/index"
 	"github.com/birdwire/birdwire/messages"
@@ -37,8 +38,9 @@ type change struct {
 	queries []*messages.Query
 	dropped bool // not wanted any more
 
-	prepared []prepared // one a query, once compiled
-	ids      []index.ID // of prepared, those put so far; noID where there is nothing to put
+	prepared []prepared     // one a query, once compiled
+	asked    actors.Instant // the worker was
+	ids      []index.ID     // of prepared, those put so far; noID where there is nothing to put
 }
 
 const noID = ^index.ID(0)
@@ -93,6 +95,9 @@ func prepareOne(e index.Encoder, q *messages.Query, p *prepared) (panicked any) 
 
 // submit makes the change, now or in its line.
 func (r *router) submit(ctx actor.Context, c *change) {
+	if line := r.lines[c.line]; len(line) > 0 && r.cfg.Clock.Elapsed()-line[0].asked > 2*compileTimeout {
+		r.drop(ctx, c.line, func(other *change) bool { return other == line[0] }) // its worker was not heard of again
+	}
 	line := r.lines[c.line]
 	if len(line) == 0 && costOf(c.queries) <= smallCost {
 		prepared, panicked := prepare(r.state.index.Encoder(), c.queries)
@@ -111,6 +116,7 @@ func (r *router) submit(ctx actor.Context, c *change) {
 // compile has a worker compile the change at the head of its line.
 func (r *router) compile(ctx actor.Context, c *change) {
 	encoder, queries := r.state.index.Encoder(), c.queries
+	c.asked = r.cfg.Clock.Elapsed()
 	if !r.cfg.Compile(c.keyID()).Do(ctx.Self(), compileTimeout, func(context.Context) any {
 		prepared, panicked := prepare(encoder, queries)
 		return &compiled{c, prepared, panicked}

@@ -151,14 +151,17 @@ func (r *router) tail(ctx actor.Context) {
 	r.cfg.Lagging(r.pace.lag(r.state.next, r.cfg.Clock.Elapsed()))
 }
 
-// read asks a worker for what the log holds from the first missing frame on.
+// read asks a worker for what the log holds from the first missing frame on. A
+// worker that was not heard of again long after its deadline is not waited for.
 func (r *router) read(ctx actor.Context) {
 	ahead := r.buffer.upTo > r.state.next // there is something to do meanwhile
-	if r.reading || ahead && (r.buffer.bytes > r.cfg.HeldBytes/2 || len(r.buffer.frames) > r.cfg.HeldMost/2) {
+	now := r.cfg.Clock.Elapsed()
+	if r.reading && now-r.readAt < 2*readTimeout || ahead && (r.buffer.bytes > r.cfg.HeldBytes/2 || len(r.buffer.frames) > r.cfg.HeldMost/2) {
 		return
 	}
 	log, from, most, bytes := r.cfg.Log, r.buffer.upTo, r.cfg.ReadMost, r.cfg.HeldBytes/4
 	known := r.pace.end
+	r.readAt = now
 	r.reading = r.cfg.Worker.Do(ctx.Self(), readTimeout, func(work context.Context) any {
 		back := readLog(work, log, from, most, bytes)
 		back.known = known

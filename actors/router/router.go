@@ -120,9 +120,10 @@ type router struct {
 	seen     Observation // of the frame being handled
 	waiting  bool        // a hole's timer runs
 	reading  bool        // a worker reads the log
-	again    bool        // there is more to be read, as soon as there is room
-	going    bool        // a goOn is on its way
-	merging  bool        // a worker merges parts of the index
+	readAt   actors.Instant
+	again    bool // there is more to be read, as soon as there is room
+	going    bool // a goOn is on its way
+	merging  bool // a worker merges parts of the index
 
 	lines   map[string][]*change // changes of what is asked for, by whose they are
 	staging []*change            // those that are compiled, and put

@@ -31,6 +31,7 @@ type node struct {
 	starts  uint64
 	failed  []error
 	sockets int
+	drop    func(to string, message any) bool // messages that are lost; nil: none
 }
 
 func newNode(t testing.TB, k *testkit.Kit) *node {
@@ -246,6 +247,9 @@ func (n *node) props(kind string, produce actor.Producer, children actor.Supervi
 		return func(ctx actor.ReceiverContext, m *actor.MessageEnvelope) {
 			if _, ok := m.Message.(fault); ok {
 				panic("a fault")
+			}
+			if n.drop != nil && n.drop(ctx.Self().GetId(), m.Message) {
+				return
 			}
 			next(ctx, m)
 		}
