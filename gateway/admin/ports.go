@@ -50,7 +50,7 @@ type Feeds interface {
 	// CreateFeed takes a feed whole, id included. ErrConflict: its URL is that
 	// of another one.
 	CreateFeed(ctx context.Context, feed *messages.Feed) error
-	// UpdateFeed lets change alter a copy of what stands and writes it; change
+	// UpdateFeed lets change alter a copy of what is kept and writes it; change
 	// may be called again where another writer came between.
 	UpdateFeed(ctx context.Context, id string, change func(*messages.Feed)) (FeedState, error)
 	DeleteFeed(ctx context.Context, id string) error

@@ -23,7 +23,7 @@ const maxDecoded = 32 << 20
 // byte order mark that what follows agrees with, then UTF-8 that holds more
 // than ASCII, which no other encoding looks like. Then what is declared: the
 // header, unless it only names the default that servers add to everything, then
-// the XML declaration, wherever it stands. What is left is Windows-1252, of
+// the XML declaration, wherever it is. What is left is Windows-1252, of
 // which every byte means something.
 func toUTF8(body, contentType string) (string, error) {
 	if enc, bom := byBOM(body); enc != nil {

@@ -43,7 +43,7 @@ var special = prefixes(
 )
 
 // embedding are IPv6 ranges that carry an IPv4 address at a fixed place: the
-// gateway behind them would connect to that one.
+// gateway that serves them would connect to that one.
 var embedding = []struct {
 	prefix netip.Prefix
 	at     int

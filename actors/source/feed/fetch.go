@@ -169,7 +169,7 @@ func readBody(body io.Reader, most int64, room *hold) (string, error) {
 		}
 		r = z
 	}
-	// In pieces: a slice that grows leaves several times its size behind.
+	// In pieces: a slice that grows leaves several times its size to the collector.
 	var pieces [][]byte
 	size, chunk := 0, 16<<10
 	for {

@@ -8,7 +8,7 @@ import (
 
 // mark is what a feed remembers between polls and across restarts.
 type mark struct {
-	URL          string `json:"url"`             // as configured; another one begins anew
+	URL          string `json:"url"`             // as configured; with another one all of this is void
 	Moved        string `json:"moved,omitempty"` // where it permanently went
 	ETag         string `json:"etag,omitempty"`
 	LastModified string `json:"last_modified,omitempty"`
@@ -53,7 +53,7 @@ func (m mark) condition(h http.Header) {
 }
 
 // validators takes what the response says of the document. One validator that
-// is missing while the other stands unchanged is kept: some servers and most
+// is missing while the other is unchanged is kept: some servers and most
 // caches in front of them leave one out at times, and dropping it would make
 // every later poll a full download. With a document that changed, a missing
 // one is gone.

@@ -112,7 +112,7 @@ func (z *Scanner) text() Token {
 	return Token{Kind: Text, Text: z.s[from:end], Start: from, Stop: end}
 }
 
-// pass goes behind the next end mark, or to the end of a document that was cut.
+// pass goes past the next end mark, or to the end of a document that was cut.
 func (z *Scanner) pass(rest string, from int, mark string) {
 	if n := strings.Index(rest[from:], mark); n >= 0 {
 		z.at += from + n + len(mark)

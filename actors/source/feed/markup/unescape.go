@@ -34,7 +34,7 @@ func Unescape(s string) string {
 	return Clean(b.String())
 }
 
-// reference is what the beginning of s, a '&', stands for, and how long it is.
+// reference is what the beginning of s, a '&', means, and how long it is.
 func reference(s string) (text string, size int) {
 	end := strings.IndexByte(s[:min(len(s), maxReference)], ';')
 	if end < 2 {

@@ -64,8 +64,8 @@ func fold(s string) string {
 	return strings.TrimSpace(norm.NFC.String(b.String()))
 }
 
-// digit is the ASCII digit of one in another script: each script's ten stand in
-// a row from its zero.
+// digit is the ASCII digit of one in another script: each script's ten follow
+// one another from its zero.
 func digit(r rune) rune {
 	n := rune(0)
 	for n < 9 && unicode.Is(unicode.Nd, r-n-1) {
@@ -134,7 +134,7 @@ func written(s string) (time.Time, bool) {
 	}
 	offset, rest, ok := zone(after)
 	if !ok {
-		// "12:00:00, 4 March 2026 JST" has its zone behind the date.
+		// "12:00:00, 4 March 2026 JST" has its zone after the date.
 		if d, _, tail, found := date(after, c.twelve); found && !hasDigit(before) {
 			if offset, ok = onlyZone(tail); ok {
 				return instant(d, *c, offset)
@@ -142,19 +142,19 @@ func written(s string) (time.Time, bool) {
 		}
 		return time.Time{}, false
 	}
-	if d, left, behind, ok := date(before, c.twelve); ok {
-		if hasDigit(left) || hasDigit(behind) || !filler(rest) {
+	if d, left, tail, ok := date(before, c.twelve); ok {
+		if hasDigit(left) || hasDigit(tail) || !filler(rest) {
 			return time.Time{}, false
 		}
 		return instant(d, *c, offset)
 	}
 	// The year after the time, as C prints it, or the whole date after it.
-	d, left, behind, ok := date(before+" "+rest, c.twelve)
+	d, left, tail, ok := date(before+" "+rest, c.twelve)
 	if !ok || hasDigit(left) {
 		return time.Time{}, false
 	}
-	if named, ok := onlyZone(behind); ok && rest != "" {
-		if strings.TrimSpace(behind) != "" {
+	if named, ok := onlyZone(tail); ok && rest != "" {
+		if strings.TrimSpace(tail) != "" {
 			offset = named
 		}
 		return instant(d, *c, offset)
