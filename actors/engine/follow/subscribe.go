@@ -1,15 +1,28 @@
 package follow
 
-import "fmt"
+import (
+	"fmt"
+
+	"google.golang.org/protobuf/proto"
+)
 
 func (t *turn) subscribe(s *Subscription) {
 	w := t.work()
-	if len(w.pending) == t.cfg.PendingMost {
+	if len(w.pending) == t.cfg.PendingMost || len(w.pending) > 0 && t.pendingBytes(s) > t.cfg.PendingBytes {
 		t.emit(Refused{s, "too many subscribe messages at once: wait for the answers"})
 		return
 	}
 	w.pending = append(w.pending, s)
 	t.consider()
+}
+
+// pendingBytes is what the queries that wait take, with one more.
+func (t *turn) pendingBytes(one *Subscription) int {
+	n := proto.Size(one.Query)
+	for _, s := range t.way.pending {
+		n += proto.Size(s.Query)
+	}
+	return n
 }
 
 // pop takes the next subscription that waits.
