@@ -37,7 +37,7 @@ func (f countingFrames) Next(ctx context.Context) (replay.Entry, error) {
 // A replay from long before the router's memory, in stretches as small as a
 // connection's, reads its part twice and the window before it once.
 func TestTheRepeatWindowIsReadOnceAReplay(t *testing.T) {
-	const frames, window = 3000, repeat.Size / 256
+	const frames, window = 1400, repeat.Size / 256
 	log := &countingLog{plainLog: &plainLog{first: 1}}
 	for f := range frames {
 		frame := &messages.Frame{}
@@ -64,17 +64,17 @@ func TestTheRepeatWindowIsReadOnceAReplay(t *testing.T) {
 		}
 		return found, stretches
 	}
-	found, stretches := run(1000)
-	if found != 1000 || stretches < 250 {
-		t.Fatalf("%d found in %d stretches, want 1,000 in many", found, stretches)
+	found, stretches := run(600)
+	if found != 400 || stretches < 100 {
+		t.Fatalf("%d found in %d stretches, want 400 in many", found, stretches)
 	}
 	// The window is found by doubling, and each reading looks one frame too far.
-	if most := 2*2000 + 2*window + 2*stretches; log.read > most {
-		t.Errorf("%d frames were read for 2,000 in %d stretches, want at most %d", log.read, stretches, most)
+	if most := 2*800 + 2*window + 2*stretches; log.read > most {
+		t.Errorf("%d frames were read for 800 in %d stretches, want at most %d", log.read, stretches, most)
 	}
 	log.read = 0
-	if found, stretches = run(1200); found != 900 || log.read > 1800+2*stretches {
-		t.Errorf("another one found %d and read %d frames for 1,800: what is known is read again", found, log.read)
+	if found, stretches = run(800); found != 300 || log.read > 600+2*stretches {
+		t.Errorf("another one found %d and read %d frames for 600: what is known is read again", found, log.read)
 	}
 }
 
