@@ -88,7 +88,7 @@ func (k *key) through(ctx actor.Context, m *messages.Through) {
 // join registers the connection after the router's answer, so that it begins
 // at the log's head and not where something last matched.
 func (k *key) join(ctx actor.Context, m *messages.Join) {
-	at := actor.NewPID(m.GetConnection().GetAddress(), m.GetConnection().GetId())
+	at := actors.Referred(m.GetConnection(), ctx.Sender())
 	switch {
 	case k.changes.Key != nil && !k.live():
 		ctx.Send(at, &messages.End{Reason: messages.EndReason_END_REVOKED, Detail: "the key has been revoked"})

@@ -9,6 +9,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/messages"
 )
 
@@ -88,11 +89,7 @@ func (r *router) joins(ctx actor.Context, c *change) {
 		r.answer(ctx, c, &messages.JoinRefused{Detail: detail, Join: m.GetJoin()})
 		return
 	}
-	pid := c.sender // shared with its actor: one of our own for each would be 180 bytes
-	if ref := m.GetConnection(); pid == nil || pid.GetAddress() != ref.GetAddress() || pid.GetId() != ref.GetId() {
-		pid = actor.NewPID(ref.GetAddress(), ref.GetId())
-	}
-	sub, first := r.state.subscriptions.subscribe(r.state.index, m, pid, c.ids[0])
+	sub, first := r.state.subscriptions.subscribe(r.state.index, m, actors.Referred(m.GetConnection(), c.sender), c.ids[0])
 	delete(r.state.unowned, c.ids[0])
 	if first {
 		sub.newest = uint64(r.state.through())
