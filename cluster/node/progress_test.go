@@ -1,6 +1,10 @@
 package node
 
 import (
+	"errors"
+	"io"
+	"net/http"
+	"strings"
 	"testing"
 	"time"
 )
@@ -25,5 +29,28 @@ func TestARouterWithoutProgressIsNotReady(t *testing.T) {
 		if err := p.check(now); (err == nil) != c.ready {
 			t.Errorf("%s: %v", c.name, err)
 		}
+	}
+}
+
+// A node that cannot go on, as one that was replaced under its name, says so to
+// whoever sends traffic, and to whoever runs it.
+func TestANodeThatCannotGoOnIsNotReady(t *testing.T) {
+	n := start(t, Config{})
+	if err := n.Ready(t.Context()); err != nil {
+		t.Fatalf("not ready after the start: %v", err)
+	}
+	n.fail(errors.New("another process has taken this node's name over"))
+	n.fail(errors.New("and more, later"))
+	res, err := http.Get("http://" + n.Listen() + "/readyz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil || res.StatusCode != http.StatusServiceUnavailable || !strings.Contains(string(body), "taken this node's name over") {
+		t.Errorf("%d %s, %v", res.StatusCode, body, err)
+	}
+	if err := <-n.Failed(); !strings.Contains(err.Error(), "taken this node's name over") {
+		t.Errorf("failed: %v", err)
 	}
 }
