@@ -15,8 +15,9 @@ import (
 	"github.com/birdwire/birdwire/messages"
 )
 
-// offerTimeout is longer than the journal goes on trying one frame.
-const offerTimeout = 30 * time.Second
+// offerTimeout is longer than the push source holds an offer (30 s) and then
+// waits for the journal's answer (30 s): its own word is always the first.
+const offerTimeout = 75 * time.Second
 
 // intake is the push source of this node as the push adapter asks it. The
 // request is sent before Offer returns, so offers keep their order.
@@ -54,7 +55,7 @@ func (i ingest) DeleteArticle(ctx context.Context, sourceID, id string) (bool, e
 }
 
 func outcome(r push.Result, err error) (rest.Result, error) {
-	result := rest.Result{Accepted: r.Accepted, Duplicates: r.Duplicates, Unlisted: r.Unlisted, Rejected: make([]rest.Rejected, len(r.Rejected))}
+	result := rest.Result{Accepted: r.Accepted, Duplicates: r.Duplicates, Unlisted: r.Unlisted, Next: r.Next, Rejected: make([]rest.Rejected, len(r.Rejected))}
 	for i, rejection := range r.Rejected {
 		result.Rejected[i] = rest.Rejected(rejection)
 	}

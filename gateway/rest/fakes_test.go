@@ -246,6 +246,7 @@ func (i *ingest) DeleteArticle(_ context.Context, source, id string) (bool, erro
 
 type fixture struct {
 	t      *testing.T
+	server *Server
 	cfg    Config
 	keys   *keyring
 	ingest *ingest
@@ -304,6 +305,7 @@ func start(t *testing.T, change func(*Config)) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
+	f.server = s
 	mux := http.NewServeMux()
 	s.Register(mux)
 	server := httptest.NewServer(gateway.JSONErrors(mux))

@@ -36,6 +36,10 @@ type Result struct {
 	Rejected   []Rejected `json:"rejected"`
 	// Unlisted are rejected lines past the first 1,000, which are only counted.
 	Unlisted int `json:"rejected_unlisted,omitempty"`
+	// Next is the line of the body, or the element of an array, from which to
+	// send again; what comes before it is accepted, a duplicate or rejected. 0
+	// where all of the body was seen.
+	Next int `json:"next_line,omitempty"`
 }
 
 // Rejected is one event that was not taken.
@@ -61,8 +65,7 @@ var ErrTooLarge = errors.New("body too large")
 const maxListed = 1000
 
 // ingestProblem is an error beside what was done before it: the client sends
-// only the rest again, or all of it, since what was accepted is then a
-// duplicate.
+// only the rest again.
 type ingestProblem struct {
 	gateway.Problem
 	Result
@@ -74,21 +77,26 @@ func (s *Server) push(take func(Ingest, context.Context, io.Reader) (Result, err
 		if !ok || !acceptable(w, r, s.cfg.MaxPush) {
 			return
 		}
-		if !s.pushes.begin(key.Id) {
-			gateway.WriteRetry(w, http.StatusTooManyRequests, time.Second, "busy", "too many pushes are under way; try again")
+		connection := http.NewResponseController(w)
+		upload, full := s.places.begin(key.Id, s.cfg.Proxies.ClientAddr(r).String(), connection.SetReadDeadline)
+		if upload == nil {
+			w.Header().Set("Connection", "close") // the body may be on its way
+			gateway.WriteRetry(w, http.StatusTooManyRequests, time.Second, "busy", full)
 			return
 		}
-		defer s.pushes.end(key.Id)
-		// The deadline is the connection's: a client that sends a byte a minute
-		// does not keep its place for ever.
-		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(s.cfg.PushTime))
-		ctx, cancel := context.WithTimeout(r.Context(), s.cfg.PushTime)
-		defer cancel()
-		body := newPushed(w, r, s.cfg.MaxPush)
-		result, err := take(s.cfg.Ingest, ctx, body)
+		paced := s.pace(w, r, upload)
+		defer paced.Close()
+		body := newPushed(w, r, paced, s.cfg.MaxPush)
+		result, err := take(s.cfg.Ingest, r.Context(), body)
+		paced.rest()
+		// A body may take longer than the server's own limit for an answer.
+		_ = connection.SetWriteDeadline(time.Now().Add(answerTime))
 		s.tellPushed(w, r, body, result, err)
 	}
 }
+
+// answerTime is for an answer to be taken.
+const answerTime = 30 * time.Second
 
 // acceptable answers what can be refused before a byte of the body is read.
 func acceptable(w http.ResponseWriter, r *http.Request, limit int64) bool {
@@ -149,14 +157,39 @@ func (s *Server) tellPushed(w http.ResponseWriter, r *http.Request, body *pushed
 	switch {
 	case errors.As(body.err, &large), errors.Is(body.err, errInflated), errors.Is(err, ErrTooLarge):
 		tooLarge(w, s.cfg.MaxPush, done)
+	case errors.Is(body.err, errDisplaced), errors.Is(body.err, errNoWork):
+		w.Header().Set("Retry-After", gateway.RetryAfter(time.Second))
+		status, short := http.StatusTooManyRequests, "busy"
+		if done.Accepted+done.Duplicates > 0 {
+			status, short = http.StatusServiceUnavailable, "unavailable"
+		}
+		writeIngestProblem(w, status, short, "the body was not read to its end: "+reason(body.err), done)
+	case errors.Is(body.err, errSlow):
+		writeIngestProblem(w, http.StatusRequestTimeout, "too_slow", fmt.Sprintf(
+			"the body did not arrive in time: it may not stand still for %v, and has to come with %d bytes a second", s.cfg.PushIdle, s.cfg.PushRate), done)
 	case body.err != nil:
 		writeIngestProblem(w, http.StatusBadRequest, "bad_body", "the body could not be read to its end: "+body.reason(), done)
+	case err == nil && done.Accepted+done.Duplicates == 0 && len(done.Rejected) > 0:
+		writeNothingTaken(w, done)
 	case err == nil:
 		gateway.WriteJSON(w, http.StatusAccepted, listed(done))
 	default:
 		status, short, detail := s.fault(w, r, err)
 		writeIngestProblem(w, status, short, detail, done)
 	}
+}
+
+// writeNothingTaken answers a push of which nothing was taken, and nothing will be
+// however often it is sent.
+func writeNothingTaken(w http.ResponseWriter, done Result) {
+	n := len(done.Rejected) + done.Unlisted
+	first := done.Rejected[0]
+	detail := fmt.Sprintf("nothing was taken: line %d: %s", first.Line, first.Error)
+	if n > 1 {
+		detail = fmt.Sprintf("nothing was taken: all %d are rejected, the first of them on line %d: %s", n, first.Line, first.Error)
+	}
+	status := http.StatusUnprocessableEntity
+	gateway.WriteJSON(w, status, ingestProblem{gateway.Problem{Error: "validation_failed", Detail: detail, Status: status}, listed(done)})
 }
 
 // fault is what an error of the port means to the client; where it should
@@ -172,7 +205,7 @@ func (s *Server) fault(w http.ResponseWriter, r *http.Request, err error) (statu
 		return http.StatusServiceUnavailable, "unavailable", busy.Detail
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		w.Header().Set("Retry-After", gateway.RetryAfter(time.Second))
-		return http.StatusServiceUnavailable, "unavailable", "not all was durable in time; send it again: what was taken counts as a duplicate"
+		return http.StatusServiceUnavailable, "unavailable", "not all was durable in time; send the rest again"
 	}
 	s.cfg.Log.Error("ingest failed", "path", r.URL.Path, "error", err)
 	return http.StatusInternalServerError, "internal", "the request failed inside the server; the log says why"

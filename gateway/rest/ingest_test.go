@@ -62,6 +62,35 @@ func TestPushListsAtMostAThousandRejections(t *testing.T) {
 	}
 }
 
+// TestNothingTaken: a push of which every line is rejected is the client's to
+// mend, and is answered with the list.
+func TestNothingTaken(t *testing.T) {
+	f := start(t, nil)
+	for _, c := range []struct {
+		result Result
+		status int
+		detail string
+	}{
+		{Result{Rejected: []Rejected{{Line: 1, Error: "id: missing"}}}, 422, "nothing was taken: line 1: id: missing"},
+		{Result{Rejected: []Rejected{{Line: 2, Error: "a"}, {Line: 3, Error: "b"}}, Unlisted: 5}, 422, "nothing was taken: all 7 are rejected, the first of them on line 2: a"},
+		{Result{Duplicates: 1, Rejected: []Rejected{{Line: 2, Error: "a"}}}, 202, ""},
+		{Result{Accepted: 1, Rejected: []Rejected{{Line: 2, Error: "a"}}}, 202, ""},
+		{Result{}, 202, ""},
+	} {
+		f.ingest.result = c.result
+		a := f.do("POST", posts, "x")
+		var got Result
+		if err := json.Unmarshal([]byte(a.body), &got); err != nil || a.status != c.status || len(got.Rejected) != len(c.result.Rejected) || got.Unlisted != c.result.Unlisted {
+			t.Errorf("%d %s", a.status, a.body)
+		}
+		if c.status == 422 {
+			if p := f.problem(a); p.Detail != c.detail || p.Error != "validation_failed" || a.header.Get("Connection") == "close" {
+				t.Errorf("%+v", p)
+			}
+		}
+	}
+}
+
 // TestPushErrors: whatever ends a push, the answer says what was done before.
 func TestPushErrors(t *testing.T) {
 	f := start(t, func(c *Config) { c.MaxPush = 1000 })
@@ -142,7 +171,7 @@ func TestPushInChunks(t *testing.T) {
 // TestPushThatStops: a client that sends half a body and waits is answered
 // when its time is over.
 func TestPushThatStops(t *testing.T) {
-	f := start(t, func(c *Config) { c.PushTime = 50 * time.Millisecond })
+	f := start(t, func(c *Config) { c.PushIdle = 50 * time.Millisecond })
 	conn, err := net.Dial("tcp", strings.TrimPrefix(f.url, "http://"))
 	if err != nil {
 		t.Fatal(err)
@@ -152,7 +181,7 @@ func TestPushThatStops(t *testing.T) {
 		t.Fatal(err)
 	}
 	answer, err := io.ReadAll(conn)
-	if err != nil || !bytes.HasPrefix(answer, []byte("HTTP/1.1 400 ")) || !bytes.Contains(answer, []byte("did not arrive in time")) {
+	if err != nil || !bytes.HasPrefix(answer, []byte("HTTP/1.1 408 ")) || !bytes.Contains(answer, []byte("did not arrive in time")) {
 		t.Fatalf("%v %s", err, answer)
 	}
 }
@@ -226,7 +255,7 @@ func FuzzPushed(f *testing.F) {
 		if zip {
 			r.Header.Set("Content-Encoding", "gzip")
 		}
-		p := newPushed(nil, r, limit)
+		p := newPushed(nil, r, r.Body, limit)
 		out, err := io.ReadAll(p)
 		if len(out) > limit {
 			t.Fatalf("%d bytes came out", len(out))

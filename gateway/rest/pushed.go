@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"strings"
-	"sync"
 )
 
 // errInflated: a gzip body is larger inside than any body may be.
@@ -21,8 +20,8 @@ type pushed struct {
 	err  error // what ended the body, io.EOF excepted
 }
 
-func newPushed(w http.ResponseWriter, r *http.Request, limit int64) *pushed {
-	p := &pushed{from: http.MaxBytesReader(w, r.Body, limit), left: limit}
+func newPushed(w http.ResponseWriter, r *http.Request, body io.ReadCloser, limit int64) *pushed {
+	p := &pushed{from: http.MaxBytesReader(w, body, limit), left: limit}
 	switch strings.ToLower(r.Header.Get("Content-Encoding")) {
 	case "gzip", "x-gzip":
 		z, err := gzip.NewReader(p.from)
@@ -66,35 +65,5 @@ func (p *pushed) reason() string {
 	case p.zip:
 		return "its gzip is damaged"
 	}
-	return "it did not arrive in time"
-}
-
-// pushes bounds the bodies under way, in all and of one key; past either the
-// client is told 429.
-type pushes struct {
-	all, each int
-
-	mu sync.Mutex // protects what follows
-	n  int
-	of map[string]int
-}
-
-func (p *pushes) begin(keyID string) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.n >= p.all || p.of[keyID] >= p.each {
-		return false
-	}
-	p.n++
-	p.of[keyID]++
-	return true
-}
-
-func (p *pushes) end(keyID string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.n--
-	if p.of[keyID]--; p.of[keyID] == 0 {
-		delete(p.of, keyID)
-	}
+	return "its connection failed"
 }

@@ -24,12 +24,16 @@ type Config struct {
 	Healthy func(context.Context) error
 	Ready   func(context.Context) error
 
-	Tiers     []Tier        // default DefaultTiers
-	Timeout   time.Duration // for one answer of an actor; default 10 s
-	MaxPush   int64         // bytes of a pushed body, inflated or not; default 16 MiB
-	PushTime  time.Duration // for one pushed body to arrive and be durable; default 2 min
-	Pushes    int           // under way at once; default 64
-	KeyPushes int           // of one key; default 8
+	Tiers    []Tier        // default DefaultTiers
+	Timeout  time.Duration // for one answer of an actor; default 10 s
+	MaxPush  int64         // bytes of a pushed body, inflated or not; default 16 MiB
+	PushIdle time.Duration // without a byte of a pushed body, at most; default 10 s
+	PushRate int           // bytes a second of it, at least, with PushIdle of grace; default 4 KiB
+
+	Pushes         int // bodies that are read at once; default 64
+	KeyPushes      int // bodies under way of one key; default 8
+	AddressUploads int // of one address; default 192
+	Uploads        int // in all, those that wait for their clients included; default 256
 }
 
 func (c Config) withDefaults() Config {
@@ -49,16 +53,22 @@ func (c Config) withDefaults() Config {
 	if c.MaxPush <= 0 {
 		c.MaxPush = 16 << 20
 	}
-	if c.PushTime <= 0 {
-		c.PushTime = 2 * time.Minute
+	if c.PushIdle <= 0 {
+		c.PushIdle = 10 * time.Second
 	}
-	if c.Pushes <= 0 {
-		c.Pushes = 64
-	}
-	if c.KeyPushes <= 0 {
-		c.KeyPushes = 8
-	}
+	c.PushRate = orDefault(c.PushRate, 4<<10)
+	c.Pushes = orDefault(c.Pushes, 64)
+	c.KeyPushes = orDefault(c.KeyPushes, 8)
+	c.AddressUploads = orDefault(c.AddressUploads, 192)
+	c.Uploads = orDefault(c.Uploads, 256)
 	return c
+}
+
+func orDefault(n, otherwise int) int {
+	if n <= 0 {
+		return otherwise
+	}
+	return n
 }
 
 func (c Config) validate() error {
@@ -72,7 +82,7 @@ func (c Config) validate() error {
 type Server struct {
 	cfg       Config
 	resources *Resources
-	pushes    pushes
+	places    *places
 }
 
 // New makes a Server.
@@ -87,7 +97,7 @@ func New(cfg Config) (*Server, error) {
 			Keys: cfg.Keys, Queries: cfg.Queries, Log: cfg.Log,
 			Tiers: cfg.Tiers, Timeout: cfg.Timeout,
 		},
-		pushes: pushes{all: cfg.Pushes, each: cfg.KeyPushes, of: make(map[string]int)},
+		places: newPlaces(cfg),
 	}, nil
 }
 

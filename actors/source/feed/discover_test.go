@@ -23,9 +23,13 @@ func TestDiscover(t *testing.T) {
 		{`<link rel="alternate" type="text/xml" href="/x.xml"><link rel="alternate" type="application/rss+xml" href="/feed">`, "https://site.example/feed"},
 		{`<link rel="alternate" type="application/rss+xml" title="Comments" href="/c">`, "https://site.example/c"},
 		{`<link rel="alternate" hreflang="de" href="/de"><link rel="alternate" type="application/json" href="/wp-json/1">`, ""},
-		{`<link rel="alternate stylesheet" type="text/xml" href="/x">`, ""}, {`<link rel="alternate" type="application/rss+xml">`, ""},
-		{`<link rel="alternate" type="application/rss+xml" href="feed:https://x/">`, ""}, {`<!-- <link rel="alternate" type="application/rss+xml" href="/feed"> -->`, ""},
-		{`<script>"<link rel=alternate type=application/rss+xml href=/feed>"</script>`, ""}, {`<p>no links</p>`, ""}, {``, ""},
+		{`<link rel="alternate stylesheet" type="text/xml" href="/x">`, ""},
+		{`<link rel="alternate" type="application/rss+xml">`, ""},
+		{`<link rel="alternate" type="application/rss+xml" href="feed:https://x/">`, ""},
+		{`<!-- <link rel="alternate" type="application/rss+xml" href="/feed"> -->`, ""},
+		{`<script>"<link rel=alternate type=application/rss+xml href=/feed>"</script>`, ""},
+		{`<p>no links</p>`, ""},
+		{``, ""},
 	} {
 		if got := feed.Discover(c.page); got != c.want {
 			t.Errorf("%s: %q, want %q", c.page, got, c.want)
@@ -70,9 +74,16 @@ func TestTry(t *testing.T) {
 		items                    int
 		failure                  string
 	}{
-		{"/rss", "/rss", "T", "RSS 2.0", 2, ""}, {"/atom", "/atom", "A & B", "Atom 0.3", 1, ""}, {"/json", "/json", "T", "JSON Feed 1.1", 0, ""}, {"/page", "/rss", "T", "RSS 2.0", 2, ""},
-		{"/cut", "", "", "", 0, "before its first item"}, {"/page/of/page", "", "", "", 0, "HTML page"}, {"/page/of/nothing", "", "", "", 0, "/gone: fetch: unexpected status: 404"},
-		{"/bare", "", "", "", 0, "names no feed"}, {"/moved", "", "", "", 0, "connection refused"}, {"/nothing", "", "", "", 0, "404 Not Found"},
+		{"/rss", "/rss", "T", "RSS 2.0", 2, ""},
+		{"/atom", "/atom", "A & B", "Atom 0.3", 1, ""},
+		{"/json", "/json", "T", "JSON Feed 1.1", 0, ""},
+		{"/page", "/rss", "T", "RSS 2.0", 2, ""},
+		{"/cut", "", "", "", 0, "before its first item"},
+		{"/page/of/page", "", "", "", 0, "HTML page"},
+		{"/page/of/nothing", "", "", "", 0, "/gone: fetch: unexpected status: 404"},
+		{"/bare", "", "", "", 0, "names no feed"},
+		{"/moved", "", "", "", 0, "connection refused"},
+		{"/nothing", "", "", "", 0, "404 Not Found"},
 	} {
 		got, err := reader.Try(t.Context(), s.server.URL+c.path)
 		if c.failure != "" {
