@@ -20,6 +20,9 @@ type Pushed struct {
 	Rejected   []Rejected `json:"rejected"`
 	// Unlisted are rejected events past the first 1,000, which are only counted.
 	Unlisted int `json:"rejected_unlisted,omitempty"`
+	// Next is, with an error, the line (in an array, the element) from which to
+	// send again: what comes before it is accepted, a duplicate or rejected.
+	Next int `json:"next_line,omitempty"`
 }
 
 // Rejected is one event that was not taken.
@@ -43,7 +46,8 @@ const (
 )
 
 // Push sends one body as it is: a JSON object, an array, or NDJSON, at most 16
-// MiB. An *Error with it says in Pushed what was done.
+// MiB. An *Error says in Pushed what was done, and where the rest begins. Where
+// every event is rejected that is an error too (422, ErrInvalid).
 func (c *Client) Push(ctx context.Context, kind Kind, body io.Reader) (*Pushed, error) {
 	header := http.Header{"Content-Type": {"application/x-ndjson"}}
 	var text bytes.Buffer
@@ -82,8 +86,9 @@ func (c *Client) DeleteArticle(ctx context.Context, id, source string) error {
 
 // Publish sends everything in r, however much: NDJSON, an array, or one
 // object. It goes in batches, and where the server is busy (429, 503) it waits
-// as told and sends the batch again, as long as ctx lasts; what was taken the
-// first time is not counted as a duplicate. Lines in Rejected are those of r.
+// as told and sends what was not taken, as long as ctx lasts; nothing is sent
+// again that the server says it has. Lines in Rejected are those of r; events
+// that are rejected are no error, even if all are.
 // progress is told the sum after each batch; it may be nil. With an error,
 // Pushed is what was done before it.
 func (c *Client) Publish(ctx context.Context, kind Kind, r io.Reader, progress func(Pushed)) (Pushed, error) {
@@ -118,31 +123,79 @@ func (p *Pushed) add(b Pushed, first int) {
 
 // publishBatch sends one until it is taken whole.
 func (c *Client) publishBatch(ctx context.Context, kind Kind, b batch) (Pushed, error) {
-	mine := 0 // accepted by attempts that failed later: the next finds duplicates
+	var sum Pushed
+	mine := 0    // accepted, and sent again all the same: they come back as duplicates
+	settled := 0 // lines of the batch that are not sent again
 	backoff := newBackoff(c.first)
 	for broken := 0; ; {
-		done, err := c.Push(ctx, kind, bytes.NewReader(b.text))
-		if err == nil {
+		rest := b.after(settled)
+		done, err := c.Push(ctx, kind, bytes.NewReader(rest))
+		var e *Error
+		if errors.As(err, &e) && e.Pushed != nil {
+			done = e.Pushed
+		}
+		if err == nil || done != nil && (done.Next > 0 || e.Status == http.StatusUnprocessableEntity) {
+			later := beyond(*done, rest)
 			again := min(mine, done.Duplicates)
-			done.Accepted, done.Duplicates = done.Accepted+mine, done.Duplicates-again
-			return *done, nil
+			mine, done.Duplicates = mine-again+later, done.Duplicates-again
+			sum.add(*done, settled+1)
+		}
+		switch {
+		case err == nil, done != nil && e.Status == http.StatusUnprocessableEntity: // every line is rejected
+			return sum, nil
+		case done != nil && done.Next > 0:
+			if settled += done.Next - 1; done.Next > 1 { // it goes on, however slowly
+				broken, backoff = 0, newBackoff(c.first)
+			}
+		case done != nil: // a server that does not say where to go on
+			sum.Accepted, mine = sum.Accepted+done.Accepted, mine+done.Accepted
 		}
 		wait := backoff.next()
-		var e *Error
 		switch {
-		case errors.As(err, &e) && e.Pushed != nil:
-			mine += e.Pushed.Accepted
-		case !errors.As(err, &e): // the network: not for ever
+		case e == nil, e.Status == http.StatusRequestTimeout: // the network: not for ever
 			broken++
-		}
-		if e != nil && !errors.Is(e, ErrTooMany) && e.Status != http.StatusServiceUnavailable || broken == 5 {
-			return Pushed{Accepted: mine}, err
-		}
-		if e != nil {
+		case errors.Is(e, ErrTooMany), e.Status == http.StatusServiceUnavailable:
 			wait = max(wait, e.RetryAfter)
+		default:
+			return sum, err
+		}
+		if broken == 5 {
+			return sum, err
 		}
 		if err := sleep(ctx, wait); err != nil {
-			return Pushed{Accepted: mine}, err
+			return sum, err
 		}
 	}
+}
+
+// beyond is how many events the server took of the lines from which it asks to
+// send again: those that it says it has, less the lines before. 0 where it asks
+// for none.
+func beyond(done Pushed, sent []byte) int {
+	if done.Next == 0 {
+		return 0
+	}
+	before, next := 0, done.Next
+	for line := range bytes.Lines(sent) {
+		if next--; next <= 0 {
+			break
+		}
+		if len(bytes.TrimSpace(line)) > 0 {
+			before++
+		}
+	}
+	return max(0, min(done.Accepted, done.Accepted+done.Duplicates+len(done.Rejected)+done.Unlisted-before))
+}
+
+// after is the batch without its first n lines.
+func (b batch) after(n int) []byte {
+	rest := b.text
+	for ; n > 0; n-- {
+		end := bytes.IndexByte(rest, '\n')
+		if end < 0 {
+			return nil
+		}
+		rest = rest[end+1:]
+	}
+	return rest
 }

@@ -143,6 +143,62 @@ func TestPublishThroughBackPressure(t *testing.T) {
 	}
 }
 
+// TestPublishGoesOnFromTheLine: nothing that the server has is sent again, but
+// for what it took beyond the line; and that is no duplicate.
+func TestPublishGoesOnFromTheLine(t *testing.T) {
+	for name, beyond := range map[string]int{"nothing": 0, "some": 7} {
+		m := openMill(t)
+		var sent []int
+		m.before = func(n int, w http.ResponseWriter, lines []string) bool {
+			sent = append(sent, len(lines))
+			if n > 3 {
+				return false
+			}
+			next := []int{1, 401, 101}[n-1]
+			done := m.take(lines[:next-1])
+			if n > 1 {
+				done.Accepted += m.take(lines[next : next+beyond]).Accepted
+			}
+			done.Next = next
+			w.WriteHeader([]int{http.StatusTooManyRequests, http.StatusServiceUnavailable, http.StatusServiceUnavailable}[n-1])
+			_ = json.NewEncoder(w).Encode(struct {
+				Error string `json:"error"`
+				Pushed
+			}{"busy", done})
+			return true
+		}
+		input := someLines(0, 200) + "nope\n\n" + someLines(200, 998) + someLines(0, 3)
+		got, err := newTestClient(t, m.url).Publish(context.Background(), Posts, strings.NewReader(input), nil)
+		want := Pushed{Accepted: 998, Duplicates: 3, Rejected: []Rejected{{Line: 201, Error: "no object"}}}
+		if err != nil || fmt.Sprint(got) != fmt.Sprint(want) || len(m.had) != 998 {
+			t.Errorf("%s beyond: %+v, %v; the server has %d", name, got, err, len(m.had))
+		}
+		if fmt.Sprint(sent) != "[1000 1000 600 500 3]" {
+			t.Errorf("%s beyond: sent %v lines", name, sent)
+		}
+	}
+}
+
+// TestPublishOfRejectedLines: they are told, and what comes after them is sent.
+func TestPublishOfRejectedLines(t *testing.T) {
+	m := openMill(t)
+	m.before = func(n int, w http.ResponseWriter, lines []string) bool {
+		if n > 1 {
+			return false
+		}
+		w.WriteHeader(http.StatusUnprocessableEntity)
+		_ = json.NewEncoder(w).Encode(struct {
+			Error string `json:"error"`
+			Pushed
+		}{"validation_failed", m.take(lines)})
+		return true
+	}
+	got, err := newTestClient(t, m.url).Publish(context.Background(), Posts, strings.NewReader(strings.Repeat("7\n", 1000)+someLines(0, 2)), nil)
+	if err != nil || got.Accepted != 2 || len(got.Rejected) != 1000 {
+		t.Errorf("%d accepted, %d rejected, %v", got.Accepted, len(got.Rejected), err)
+	}
+}
+
 func TestPublishGivesUp(t *testing.T) {
 	m := openMill(t)
 	m.before = func(n int, w http.ResponseWriter, _ []string) bool {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -27,6 +28,7 @@ type call struct {
 
 	events  []*messages.Event
 	lines   []int // of events
+	before  int   // rejected past the listed ones, before events
 	bytes   int
 	offers  uint64
 	pending []pending // unanswered, oldest first; at most cfg.InFlight
@@ -34,6 +36,7 @@ type call struct {
 
 type pending struct {
 	lines  []int
+	before int
 	answer func() (proto.Message, error)
 }
 
@@ -42,6 +45,9 @@ type pending struct {
 const maxOfferBytes = 224 << 10
 
 func (c *call) add(e *messages.Event, size, line int) {
+	if len(c.events) == 0 {
+		c.before = c.result.Unlisted
+	}
 	c.events, c.lines, c.bytes = append(c.events, e), append(c.lines, line), c.bytes+size
 }
 
@@ -58,7 +64,7 @@ func (c *call) flush(ctx context.Context) {
 	}
 	c.offers++
 	offer := &messages.Offer{Id: c.offers, Events: c.events, Call: c.id, Continues: c.begun}
-	c.pending = append(c.pending, pending{lines: c.lines, answer: c.ingest.cfg.Intake.Offer(ctx, offer)})
+	c.pending = append(c.pending, pending{lines: c.lines, before: c.before, answer: c.ingest.cfg.Intake.Offer(ctx, offer)})
 	c.events, c.lines, c.bytes = nil, nil, 0
 }
 
@@ -71,7 +77,7 @@ func (c *call) settle(most int) {
 		c.pending = c.pending[1:]
 		answer, err := p.answer()
 		if err != nil {
-			c.refuse(p.lines[0], http.StatusServiceUnavailable, 2*time.Second, "push ingest did not answer: "+err.Error())
+			c.refuse(p, 0, http.StatusServiceUnavailable, 2*time.Second, "push ingest did not answer: "+err.Error())
 			continue
 		}
 		switch m := answer.(type) {
@@ -80,7 +86,7 @@ func (c *call) settle(most int) {
 		case *messages.OfferRefused:
 			c.refusal(p, m)
 		default:
-			c.refuse(p.lines[0], http.StatusServiceUnavailable, 2*time.Second, fmt.Sprintf("push ingest answered with %T", answer))
+			c.refuse(p, 0, http.StatusServiceUnavailable, 2*time.Second, fmt.Sprintf("push ingest answered with %T", answer))
 		}
 	}
 }
@@ -106,15 +112,18 @@ func (c *call) refusal(p pending, m *messages.OfferRefused) {
 			status = http.StatusTooManyRequests
 		}
 	}
-	c.refuse(p.lines[taken], status, time.Duration(m.GetRetryAfterMs())*time.Millisecond, m.GetDetail())
+	c.refuse(p, taken, status, time.Duration(m.GetRetryAfterMs())*time.Millisecond, m.GetDetail())
 }
 
-// refuse keeps the first refusal: it is the one that says from where to send again.
-func (c *call) refuse(line, status int, after time.Duration, detail string) {
-	if c.refused == nil {
-		c.refused = &Backpressure{Status: status, RetryAfter: max(after, time.Millisecond), Detail: detail}
-		c.result.Next = line
+// refuse keeps the first refusal: it is the one that says from where to send
+// again. What was rejected after that line is rejected again when it comes.
+func (c *call) refuse(p pending, taken, status int, after time.Duration, detail string) {
+	if c.refused != nil {
+		return
 	}
+	c.refused = &Backpressure{Status: status, RetryAfter: max(after, time.Millisecond), Detail: detail}
+	c.result.Next, c.result.Unlisted = p.lines[taken], p.before
+	c.result.Rejected = slices.DeleteFunc(c.result.Rejected, func(r Rejection) bool { return r.Line >= c.result.Next })
 }
 
 func (c *call) reject(line int, text string) {
