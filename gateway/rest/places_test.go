@@ -49,6 +49,8 @@ func (f *fixture) slowly(key string) net.Conn {
 // under is how many uploads there are, once there are as many as wanted.
 func (f *fixture) under(want int) {
 	f.t.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
 	for range 10_000 {
 		f.server.places.mu.Lock()
 		n := len(f.server.places.uploads)
@@ -62,7 +64,7 @@ func (f *fixture) under(want int) {
 		if n == want && waiting == want {
 			return
 		}
-		time.Sleep(time.Millisecond)
+		<-tick.C
 	}
 	f.t.Fatalf("there are not %d uploads that wait", want)
 }
@@ -146,6 +148,9 @@ func TestADisplacedUploadIsTold(t *testing.T) {
 	}
 }
 
+// pass lets time pass in a bubble.
+func pass(d time.Duration) { <-time.After(d) }
+
 // trickle is a connection that brings so many bytes each time, so long after
 // it was asked.
 type trickle struct {
@@ -159,10 +164,10 @@ func (c *trickle) Read(b []byte) (int, error) {
 		return 0, io.EOF
 	}
 	if wait := time.Until(c.deadline); wait < c.every {
-		time.Sleep(wait)
+		pass(wait)
 		return 0, os.ErrDeadlineExceeded
 	}
-	time.Sleep(c.every)
+	pass(c.every)
 	n := min(c.n, c.left, len(b))
 	c.left -= n
 	return n, nil
@@ -194,7 +199,7 @@ func TestLeastRate(t *testing.T) {
 			var err error
 			for err == nil {
 				if _, err = body.Read(buf); err == nil {
-					time.Sleep(c.away)
+					pass(c.away)
 				}
 			}
 			if want := c.want; want == nil && err != io.EOF || want != nil && !errors.Is(err, want) {
@@ -235,9 +240,9 @@ func TestShares(t *testing.T) {
 			t.Error("a body that does not wait made room")
 		}
 		wait(ends[0])
-		time.Sleep(100 * time.Millisecond)
+		pass(100 * time.Millisecond)
 		wait(ends[1])
-		time.Sleep(950 * time.Millisecond)
+		pass(950 * time.Millisecond)
 		b := begin("b", "1")
 		if b == nil || !ends[0].displaced || ends[1].displaced {
 			t.Fatal("the one that waits longest did not make room, or another did")
@@ -253,7 +258,7 @@ func TestShares(t *testing.T) {
 		if c == nil || len(p.uploads) != 4 {
 			t.Fatal("there was room")
 		}
-		time.Sleep(time.Second)
+		pass(time.Second)
 		if begin("c", "2") != nil { // a has two and would have one, c one and would have two
 			t.Error("made room where that is no fairer")
 		}
@@ -261,9 +266,9 @@ func TestShares(t *testing.T) {
 			t.Error("full, and nobody made room for a key that has none")
 		}
 		wait(b)
-		time.Sleep(time.Millisecond)
+		pass(time.Millisecond)
 		wait(c)
-		time.Sleep(2 * time.Second)
+		pass(2 * time.Second)
 		if begin("e", "3") == nil || !b.displaced || c.displaced { // each has one
 			t.Error("the one that waits longest did not make room, or another did")
 		}
@@ -300,6 +305,6 @@ func TestWorkIsGivenBackWhileABodyWaits(t *testing.T) {
 			t.Errorf("%v after %v", err, time.Since(began))
 		}
 		_ = busy.Close()
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 	})
 }
