@@ -143,7 +143,7 @@ func (f *Feed) article(doc *document, e *entry, base *weburl.URL, shared map[str
 	a.ImageUrl, a.VideoUrl = pictures(e, base, content.image, description.image)
 	a.Url = link(e, base, a)
 	if a.Title == "" { // microblogs have none, and pictures
-		a.Title = cut(either(a.Description, line(content.text, maxDescription), a.Url), 120)
+		a.Title = cut(either(a.Description, line(content.text, maxDescription), line(either(content.alt, description.alt), maxTitle), a.Url), 120)
 	}
 	if a.Title == "" {
 		return nil

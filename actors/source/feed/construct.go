@@ -33,7 +33,7 @@ func (r *xmlReader) construct(e *element) text {
 	case strings.Contains(kind, "xhtml"):
 		return text{e.html(e.marked), asHTML, e.base}
 	case strings.Contains(kind, "html"):
-		return text{e.html(false), asHTML, e.base}
+		return text{unwrapped(e.html(false)), asHTML, e.base}
 	}
 	return text{s: e.text()}
 }
@@ -42,14 +42,25 @@ func (r *xmlReader) looseConstruct(e *element, kind string) text {
 	if strings.Contains(kind, "html") {
 		return text{e.html(strings.Contains(kind, "xhtml") && e.marked), asHTML, e.base}
 	}
+	s := unwrapped(e.html(false))
 	title := e.name == "title" || e.name == "headline"
-	switch {
-	case title && e.marked:
-		return text{e.html(false), asHTML, e.base}
-	case title, kind == "plain", kind == "text":
-		return text{e.html(false), asLoose, e.base}
+	if title && !e.marked || kind == "plain" || kind == "text" {
+		return text{s, asLoose, e.base}
 	}
-	return text{e.html(false), asHTML, e.base}
+	return text{s, asHTML, e.base}
+}
+
+// unwrapped takes off a CDATA section that was escaped like the text in it: it
+// was meant for the document, and shows up in the text.
+func unwrapped(s string) string {
+	inside, ok := strings.CutPrefix(strings.TrimSpace(s), "<![CDATA[")
+	if !ok {
+		return s
+	}
+	if text, ok := strings.CutSuffix(inside, "]]>"); ok {
+		return text
+	}
+	return s
 }
 
 func modeOf(kind string) mode {

@@ -280,6 +280,9 @@ func (r *xmlReader) media(to *entry, e *element) {
 
 func (r *xmlReader) mediaParts(to *entry, e *element) {
 	for _, c := range e.children {
+		if c.name == "status" { // of this file, and not of the item
+			continue
+		}
 		if c.family == familyMedia || c.family == familyCore && c.name != "link" {
 			r.media(to, c)
 		}

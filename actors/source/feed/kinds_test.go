@@ -116,6 +116,7 @@ func TestRSSTitles(t *testing.T) {
 		{`R&amp;D &amp;copy 2026`, "R&D &copy 2026"},
 		{`x&lt;script&gt;alert(1)&lt;/script&gt;y`, "x y"},
 		{`Don\'t`, `Don\'t`},
+		{`&lt;![CDATA[Shares &amp;amp; &lt;i&gt;bonds&lt;/i&gt;]]&gt;`, "Shares & bonds"}, {`<![CDATA[<![CDATA[double]]]]><![CDATA[>]]>`, "double"},
 	} {
 		a := only(t, rssOf(`<item><guid>1</guid><title>`+c.inside+`</title></item>`))
 		if a.GetTitle() != c.want {
@@ -130,6 +131,7 @@ func TestRSSTitles(t *testing.T) {
 		{`&lt;p&gt;One&lt;/p&gt;<br/>Two`, "One Two"},
 		{`a &lt; b`, "a < b"},
 		{`<b>a</b> &lt; c`, "a < c"},
+		{`&lt;![CDATA[&lt;p&gt;x&lt;/p&gt;]]&gt;`, "x"},
 	} {
 		a := only(t, rssOf(`<item><guid>1</guid><title>t</title><description>`+c.inside+`</description></item>`))
 		if a.GetDescription() != c.want {
@@ -421,8 +423,10 @@ func TestMedia(t *testing.T) {
 		{`<image><url>https://a.example/p.jpg</url></image>`, "https://a.example/p.jpg", "", "https://a.example/p.jpg", "", "https://a.example/p.jpg"},
 		{`<image>https://a.example/p.jpg</image><title>t</title>`, "t", "", "https://a.example/p.jpg", "", ""},
 		{`<description>&lt;img src="https://a.example/p.jpg"&gt;</description>`, "https://a.example/p.jpg", "", "https://a.example/p.jpg", "", "https://a.example/p.jpg"},
+		{`<description>&lt;img src="/p.jpg" alt="A bird &amp;amp; its nest"&gt;</description><link>https://a.example/1</link>`, "A bird & its nest", "", "https://site.example/p.jpg", "", "https://a.example/1"},
 		{`<description>&lt;a href="x"&gt;&lt;img src="/p.jpg"&gt;&lt;/a&gt;</description><guid>https://a.example/1</guid>`, "https://a.example/1", "", "https://site.example/p.jpg", "", "https://a.example/1"},
 		{`<title>t</title><media:content url="https://a.example/p.jpg" medium="image"/><media:thumbnail url="https://a.example/t.jpg"/>`, "t", "", "https://a.example/p.jpg", "", ""},
+		{`<title>t</title><media:content url="https://a.example/v.mp4"><media:status state="deleted"/></media:content>`, "t", "", "", "https://a.example/v.mp4", ""},
 		{`<title>t</title><media:player url="https://a.example/play"/>`, "t", "", "", "", "https://a.example/play"},
 		{`<title>t</title><itunes:image href="https://a.example/i.jpg"/><itunes:summary>d</itunes:summary>`, "t", "d", "https://a.example/i.jpg", "", ""},
 	} {

@@ -57,6 +57,7 @@ const maxMarkup = 512 << 10
 type page struct {
 	text  string
 	image ref
+	alt   string // what is said instead of the picture
 }
 
 func (t text) page() page {
@@ -70,7 +71,7 @@ func (t text) page() page {
 	case asHTML:
 		p = readHTML(s)
 	}
-	p.text = markup.Clean(p.text)
+	p.text, p.alt = markup.Clean(p.text), markup.Clean(p.alt)
 	p.image.base = t.base
 	return p
 }
@@ -118,7 +119,7 @@ func readHTML(s string) page {
 		case kind == nethtml.StartTagToken && hidden[name]:
 			skipping, nested = name, 1
 		case name == "img" && p.image.text == "" && attrs:
-			p.image.text = source(z)
+			p.image.text, p.alt = picture(z)
 		}
 		if name != "" && !inline[name] {
 			b.WriteByte('\n')
@@ -128,14 +129,17 @@ func readHTML(s string) page {
 	return p
 }
 
-// source is the address of an img, unless it is one that counts readers.
-func source(z *nethtml.Tokenizer) string {
-	src, tiny := "", false
+// picture is the address of an img and its words, unless it is one that counts
+// readers.
+func picture(z *nethtml.Tokenizer) (src, alt string) {
+	tiny := false
 	for {
 		key, value, more := z.TagAttr()
 		switch string(key) {
 		case "src":
 			src = string(value)
+		case "alt":
+			alt = string(value)
 		case "width", "height":
 			v := strings.TrimSuffix(string(value), "px")
 			tiny = tiny || v == "0" || v == "1"
@@ -145,9 +149,9 @@ func source(z *nethtml.Tokenizer) string {
 		}
 	}
 	if tiny || strings.HasPrefix(src, "data:") {
-		return ""
+		return "", ""
 	}
-	return src
+	return src, alt
 }
 
 // line is text on one line, cut to most characters.
