@@ -46,7 +46,8 @@
 //	connection AskCredit ─▶ apikey        CreditGranted ▶ connection
 //
 // A message that carries a key_id and is sent to a shard is handed on to that
-// key's actor, which is started when it is not there.
+// key's actor, which is started when it is not there. Where the shard is, the
+// Owners port says, for every message: who is not the owner answers NotOwner.
 //
 // An actor has no goroutine, clock, socket, lock or global randomness: time,
 // chance and blocking work come from its node through Clock, Rand and Worker,

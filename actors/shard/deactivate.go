@@ -148,12 +148,22 @@ func (s *shard) leaving(ctx actor.Context) {
 	case *messages.TakeSlot:
 		s.answer(ctx, &messages.SlotRefused{ConnectionId: m.GetSlot().GetConnectionId(), Detail: detailMoved, Retry: true})
 	case *messages.FreeSlot: // its connection has ended: the record need not keep it
-		if e := s.slots.byConnection[m.GetConnectionId()]; e != nil {
-			s.slots.remove(e)
+		s.forgetSlot(m.GetConnectionId())
+	case *messages.Release: // as above; a key that settles wants to know
+		if !s.forward(ctx, m.GetKeyId()) {
+			s.forgetSlot(m.GetConnectionId())
 		}
+	case *messages.ReportCredit:
+		s.forward(ctx, m.GetKeyId())
 	case *messages.QueriesPut, *messages.Through, *messages.AskKey, *messages.KeyIdle, *activated:
 	default:
 		s.notOwner(ctx, m, ctx.Sender())
+	}
+}
+
+func (s *shard) forgetSlot(connection string) {
+	if e := s.slots.byConnection[connection]; e != nil {
+		s.slots.remove(e)
 	}
 }
 

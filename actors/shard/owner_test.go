@@ -2,6 +2,7 @@ package shard_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -104,6 +105,34 @@ func TestAShardDoesNotWaitForKeysForEver(t *testing.T) {
 		k.Advance(1)
 		testkit.FishFor(r.seen, func(*actor.Terminated) bool { return true })
 		testkit.Expect[*messages.Deactivated](mover)
+	})
+}
+
+// A connection that ends while its shard is given up leaves no slot, and its
+// key hears what it used.
+func TestAConnectionThatEndsMeanwhile(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		r := newRig(t, k).start()
+		r.owing = true
+		r.running(keyID)
+		r.take(keyID, "c1", 5)
+		r.take(keyID, "c2", 5)
+		r.answers()
+		k.Tell(r.pid, &messages.Deactivate{})
+		k.Tell(r.pid, &messages.ReportCredit{KeyId: keyID, ConnectionId: "c1"})
+		k.Tell(r.pid, &messages.Release{KeyId: keyID, ConnectionId: "c1"})
+		k.Settle()
+		if got := r.answers(); !slices.Equal(got, []string{"*messages.ReportCredit", "*messages.Release"}) {
+			t.Errorf("handed on: %v", got)
+		}
+		k.Advance(5 * time.Second) // the key is stopped
+		k.Tell(r.pid, &messages.Release{KeyId: keyID, ConnectionId: "c2"})
+		k.Settle()
+		r.routes()
+		k.Advance(time.Second)
+		if got := r.record(); got.GetNode() != "" || len(got.GetSlots()) != 0 {
+			t.Errorf("record %v", got)
+		}
 	})
 }
 
