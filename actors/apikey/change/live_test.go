@@ -3,7 +3,10 @@ package change_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
+
+	"google.golang.org/protobuf/proto"
 
 	"github.com/birdwire/birdwire/messages"
 )
@@ -133,4 +136,39 @@ func comparePositions(a, b string) int {
 		return p - q
 	}
 	return j - k
+}
+
+// A key whose rules are changed all the time keeps a bounded past. How far back
+// it is known is durable before anything of it is forgotten, and the store
+// forgets the same.
+func TestAKeyThatChangesAllTheTime(t *testing.T) {
+	w := newWorld(t, 1)
+	w.start()
+	w.rest()
+	w.do(w.m.Do(1, &messages.CreateRule{Rule: &messages.Rule{Tag: "t", Query: "q"}}))
+	w.rest()
+	id, long := w.m.Set.All()[0].ID(), strings.Repeat("x", 4000)
+	for i := range 400 {
+		w.event()
+		w.do(w.m.Do(uint64(i+2), &messages.UpdateRule{Rule: &messages.Rule{Id: id, Query: fmt.Sprint(long, i)}, Fields: []string{"query"}}))
+		w.rest()
+	}
+	bytes := 0
+	for _, q := range w.past {
+		bytes += proto.Size(q)
+	}
+	since := w.m.Set.Since()
+	if since == 0 || w.key.GetPastSince() != since || len(w.past) != len(w.m.Set.Past()) || len(w.past) < 100 || bytes > 1<<20 {
+		t.Errorf("since %d, in the store %d; %d versions of %d bytes in the store, %d are known", since, w.key.GetPastSince(), len(w.past), bytes, len(w.m.Set.Past()))
+	}
+	for _, q := range w.past {
+		if q.GetUntil() <= since {
+			t.Errorf("(%d,%d] is kept, and what held up to %d is not known", q.GetAfter(), q.GetUntil(), since)
+		}
+	}
+	w.start()
+	w.rest()
+	if got := w.m.Set.Since(); got != since {
+		t.Errorf("after a restart since %d, want %d", got, since)
+	}
 }
