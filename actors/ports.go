@@ -2,10 +2,11 @@ package actors
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/birdwire/birdwire/messages"
 )
 
 // Instant is a reading of a node's monotonic clock. Nobody sets that clock, so
@@ -80,8 +81,8 @@ type Props func(kind string, produce actor.Producer, children actor.SupervisorSt
 // Records is the control store as actors see it: small records by key, each
 // with the revision to write it with. Called inside a Worker only.
 type Records interface {
-	// Get: ErrNotFound where there is none, ErrDamaged where there was one.
-	Get(ctx context.Context, key string) (data []byte, revision uint64, err error)
+	// Get: messages.ErrNotFound where there is none, ErrDamaged where there was one.
+	Get(ctx context.Context, key string) (messages.KeptRecord, error)
 	// CAS writes where the revision is that of the record (0: there is none) and returns the new
 	// one; ErrConflict otherwise.
 	CAS(ctx context.Context, key string, data []byte, revision uint64) (uint64, error)
@@ -90,31 +91,5 @@ type Records interface {
 	// revision: for those that can be made anew. ErrConflict where it is not.
 	Mend(ctx context.Context, key string, data []byte) (uint64, error)
 	// List is every record under the prefix, by key, and those that are damaged.
-	List(ctx context.Context, prefix string) ([]Record, error)
+	List(ctx context.Context, prefix string) ([]messages.KeptRecord, error)
 }
-
-// Record is one record of the control store.
-type Record struct {
-	Key      string
-	Data     []byte
-	Revision uint64
-	Damaged  bool // it was there and is lost: it has a Key and nothing else
-}
-
-var (
-	// ErrNotFound: there is no such record.
-	ErrNotFound = errors.New("not found")
-	// ErrConflict: it has another revision; read again.
-	ErrConflict = errors.New("revision conflict")
-	// ErrDamaged: the record was there, and the disk does not give it back.
-	ErrDamaged = errors.New("damaged")
-	// ErrFull: the disk's reserve is reached; nothing was written.
-	ErrFull = errors.New("disk nearly full")
-	// ErrAmbiguous: it may have happened.
-	ErrAmbiguous = errors.New("outcome unknown")
-	// ErrFenced: a newer owner has written; nothing more will ever be taken
-	// from the one that asks.
-	ErrFenced = errors.New("fenced by a newer owner")
-	// ErrInvalid: it can never be written; nothing was.
-	ErrInvalid = errors.New("not writable")
-)

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/birdwire/birdwire/actors"
+	"github.com/birdwire/birdwire/messages"
 )
 
 // Op names a call of actors.Records in a Fault.
@@ -36,7 +37,7 @@ type Fault struct {
 // store, as in the real one: a record made anew does not begin at 1.
 type Records struct {
 	mu       sync.Mutex // protects all fields below
-	records  map[string]actors.Record
+	records  map[string]messages.KeptRecord
 	damaged  map[string]bool
 	revision uint64
 	faults   []Fault
@@ -47,7 +48,7 @@ type Records struct {
 var _ actors.Records = (*Records)(nil)
 
 func newRecords() *Records {
-	return &Records{records: map[string]actors.Record{}, damaged: map[string]bool{}, calls: map[Op]int{}}
+	return &Records{records: map[string]messages.KeptRecord{}, damaged: map[string]bool{}, calls: map[Op]int{}}
 }
 
 // Inject has the next call that f fits fail; several are met in order.
@@ -81,7 +82,7 @@ func (r *Records) Put(key string, data []byte) uint64 {
 }
 
 // All is every record, by key. No fault meets it.
-func (r *Records) All() []actors.Record {
+func (r *Records) All() []messages.KeptRecord {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.under("")
@@ -95,20 +96,21 @@ func (r *Records) Calls(op Op) int {
 }
 
 // Get is actors.Records.
-func (r *Records) Get(ctx context.Context, key string) ([]byte, uint64, error) {
+func (r *Records) Get(ctx context.Context, key string) (messages.KeptRecord, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if _, err := r.meet(ctx, Get, key); err != nil {
-		return nil, 0, err
+		return messages.KeptRecord{}, err
 	}
 	record, ok := r.records[key]
 	if r.damaged[key] {
-		return nil, 0, actors.ErrDamaged
+		return messages.KeptRecord{}, messages.ErrDamaged
 	}
 	if !ok {
-		return nil, 0, actors.ErrNotFound
+		return messages.KeptRecord{}, messages.ErrNotFound
 	}
-	return bytes.Clone(record.Data), record.Revision, nil
+	record.Data = bytes.Clone(record.Data)
+	return record, nil
 }
 
 // CAS is actors.Records.
@@ -120,10 +122,10 @@ func (r *Records) CAS(ctx context.Context, key string, data []byte, revision uin
 		return 0, err
 	}
 	if r.damaged[key] {
-		return 0, actors.ErrDamaged
+		return 0, messages.ErrDamaged
 	}
 	if r.records[key].Revision != revision {
-		return 0, actors.ErrConflict
+		return 0, messages.ErrConflict
 	}
 	written := r.write(key, data)
 	if err != nil {
@@ -141,10 +143,10 @@ func (r *Records) Delete(ctx context.Context, key string, revision uint64) error
 		return err
 	}
 	if r.damaged[key] {
-		return actors.ErrDamaged
+		return messages.ErrDamaged
 	}
 	if r.records[key].Revision != revision {
-		return actors.ErrConflict
+		return messages.ErrConflict
 	}
 	delete(r.records, key)
 	return err
@@ -159,14 +161,14 @@ func (r *Records) Mend(ctx context.Context, key string, data []byte) (uint64, er
 		return 0, err
 	}
 	if !r.damaged[key] {
-		return 0, actors.ErrConflict
+		return 0, messages.ErrConflict
 	}
 	delete(r.damaged, key)
 	return r.write(key, data), err
 }
 
 // List is actors.Records.
-func (r *Records) List(ctx context.Context, prefix string) ([]actors.Record, error) {
+func (r *Records) List(ctx context.Context, prefix string) ([]messages.KeptRecord, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if _, err := r.meet(ctx, List, prefix); err != nil {
@@ -195,15 +197,15 @@ func (r *Records) meet(ctx context.Context, op Op, key string) (commit bool, err
 
 func (r *Records) write(key string, data []byte) uint64 {
 	r.revision++
-	r.records[key] = actors.Record{Key: key, Data: bytes.Clone(data), Revision: r.revision}
+	r.records[key] = messages.KeptRecord{Key: key, Data: bytes.Clone(data), Revision: r.revision}
 	return r.revision
 }
 
-func (r *Records) under(prefix string) []actors.Record {
-	var found []actors.Record
+func (r *Records) under(prefix string) []messages.KeptRecord {
+	var found []messages.KeptRecord
 	for key := range r.damaged {
 		if strings.HasPrefix(key, prefix) {
-			found = append(found, actors.Record{Key: key, Damaged: true})
+			found = append(found, messages.KeptRecord{Key: key, Damaged: true})
 		}
 	}
 	for key, record := range r.records {

@@ -5,30 +5,30 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/birdwire/birdwire/actors"
+	"github.com/birdwire/birdwire/messages"
 	"github.com/birdwire/birdwire/testkit"
 )
 
 func TestRecords(t *testing.T) {
 	testkit.Run(t, func(k *testkit.Kit) {
 		r, ctx := k.Records, t.Context()
-		if _, _, err := r.Get(ctx, "keys.a"); !errors.Is(err, actors.ErrNotFound) {
+		if _, err := r.Get(ctx, "keys.a"); !errors.Is(err, messages.ErrNotFound) {
 			t.Errorf("get of nothing: %v", err)
 		}
 		first, err := r.CAS(ctx, "keys.a", []byte("1"), 0)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := r.CAS(ctx, "keys.a", []byte("2"), 0); !errors.Is(err, actors.ErrConflict) {
+		if _, err := r.CAS(ctx, "keys.a", []byte("2"), 0); !errors.Is(err, messages.ErrConflict) {
 			t.Errorf("create of what stands: %v", err)
 		}
 		second := r.Put("keys.a", []byte("3"))
-		if _, err := r.CAS(ctx, "keys.a", []byte("2"), first); !errors.Is(err, actors.ErrConflict) {
+		if _, err := r.CAS(ctx, "keys.a", []byte("2"), first); !errors.Is(err, messages.ErrConflict) {
 			t.Errorf("cas against an old revision: %v", err)
 		}
-		data, revision, err := r.Get(ctx, "keys.a")
-		if err != nil || string(data) != "3" || revision != second {
-			t.Errorf("get: %s %d %v", data, revision, err)
+		kept, err := r.Get(ctx, "keys.a")
+		if err != nil || string(kept.Data) != "3" || kept.Revision != second {
+			t.Errorf("get: %v %v", kept, err)
 		}
 		r.Put("keys.b", nil)
 		r.Put("rules.a", nil)
@@ -36,7 +36,7 @@ func TestRecords(t *testing.T) {
 		if err != nil || len(list) != 2 || list[0].Key != "keys.a" || list[1].Key != "keys.b" {
 			t.Errorf("list: %v %v", list, err)
 		}
-		if err := r.Delete(ctx, "keys.a", first); !errors.Is(err, actors.ErrConflict) {
+		if err := r.Delete(ctx, "keys.a", first); !errors.Is(err, messages.ErrConflict) {
 			t.Errorf("delete against an old revision: %v", err)
 		}
 		if err := r.Delete(ctx, "keys.a", second); err != nil || len(r.All()) != 2 {
@@ -50,9 +50,9 @@ func TestRecordsDoNotShareBytes(t *testing.T) {
 		data := []byte("a")
 		k.Records.Put("k", data)
 		data[0] = 'x'
-		got, _, err := k.Records.Get(t.Context(), "k")
-		if err != nil || string(got) != "a" {
-			t.Errorf("got %s, %v", got, err)
+		got, err := k.Records.Get(t.Context(), "k")
+		if err != nil || string(got.Data) != "a" {
+			t.Errorf("got %v, %v", got, err)
 		}
 	})
 }
@@ -60,16 +60,16 @@ func TestRecordsDoNotShareBytes(t *testing.T) {
 func TestRecordsFaults(t *testing.T) {
 	testkit.Run(t, func(k *testkit.Kit) {
 		r, ctx := k.Records, t.Context()
-		r.Inject(testkit.Fault{Op: testkit.CAS, Prefix: "shards.", Err: actors.ErrAmbiguous, Commit: true})
-		r.Inject(testkit.Fault{Op: testkit.CAS, Err: actors.ErrFull})
+		r.Inject(testkit.Fault{Op: testkit.CAS, Prefix: "shards.", Err: messages.ErrAmbiguous, Commit: true})
+		r.Inject(testkit.Fault{Op: testkit.CAS, Err: messages.ErrFull})
 
-		if _, err := r.CAS(ctx, "shards.1", []byte("a"), 0); !errors.Is(err, actors.ErrAmbiguous) {
+		if _, err := r.CAS(ctx, "shards.1", []byte("a"), 0); !errors.Is(err, messages.ErrAmbiguous) {
 			t.Errorf("want ambiguous, got %v", err)
 		}
-		if data, _, err := r.Get(ctx, "shards.1"); err != nil || string(data) != "a" {
-			t.Errorf("the ambiguous write did not happen: %s %v", data, err)
+		if kept, err := r.Get(ctx, "shards.1"); err != nil || string(kept.Data) != "a" {
+			t.Errorf("the ambiguous write did not happen: %s %v", kept.Data, err)
 		}
-		if _, err := r.CAS(ctx, "keys.1", []byte("a"), 0); !errors.Is(err, actors.ErrFull) {
+		if _, err := r.CAS(ctx, "keys.1", []byte("a"), 0); !errors.Is(err, messages.ErrFull) {
 			t.Errorf("want full, got %v", err)
 		}
 		if _, err := r.CAS(ctx, "keys.1", []byte("a"), 0); err != nil {

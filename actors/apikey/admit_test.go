@@ -171,7 +171,7 @@ func TestTheStoreIsDown(t *testing.T) {
 	testkit.Run(t, func(k *testkit.Kit) {
 		r := newRig(t, k, func(c *apikey.Config) { c.Logger = nil })
 		r.create()
-		k.Records.Down(actors.ErrAmbiguous)
+		k.Records.Down(messages.ErrAmbiguous)
 		if got := ask[*messages.Refused](r, admitMessage(messages.Api_API_KITE, "c1")); got.GetRefusal() != messages.Refusal_REFUSAL_OVERLOAD || got.GetRetryAfterMs() == 0 {
 			t.Errorf("refused %v", got)
 		}

@@ -259,7 +259,7 @@ func TestACreationIsWholeOrNothing(t *testing.T) {
 			}
 		},
 		"the disk is nearly full": func(k *testkit.Kit) {
-			k.Records.Inject(testkit.Fault{Op: testkit.CAS, Prefix: "rules.", Err: actors.ErrFull})
+			k.Records.Inject(testkit.Fault{Op: testkit.CAS, Prefix: "rules.", Err: messages.ErrFull})
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -2,7 +2,6 @@ package apikey
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"time"
 
@@ -24,9 +23,6 @@ type Counters interface {
 	// Usage is the ledger as it is; empty when nothing was charged.
 	Usage(ctx context.Context, keyID, month string) (*messages.Ledger, error)
 }
-
-// ErrExhausted: the month's credits are used up.
-var ErrExhausted = errors.New("credits exhausted")
 
 // History finds in the log what queries have matched, so that the record of
 // deliveries outlives the actor. Called inside a Worker only.

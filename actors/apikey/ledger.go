@@ -165,7 +165,7 @@ func (k *key) credited(ctx actor.Context, c *credited) {
 		return
 	}
 	switch o := c.operation; {
-	case errors.Is(c.err, ErrExhausted):
+	case errors.Is(c.err, messages.ErrExhausted):
 		k.purse.Refused(o)
 	case c.err != nil:
 		wait := k.ledger.backoff.Failed()

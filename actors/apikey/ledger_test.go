@@ -216,7 +216,7 @@ func TestAKeyThatEndsSettles(t *testing.T) {
 			}
 			r.endSpender(gone)
 			for range failures {
-				r.ledger.fail = append(r.ledger.fail, actors.ErrAmbiguous)
+				r.ledger.fail = append(r.ledger.fail, messages.ErrAmbiguous)
 			}
 			ends := r.key
 			k.Tell(ends, &messages.EndKey{})

@@ -61,7 +61,7 @@ func TestConnectionsNeverPassTheLimit(t *testing.T) {
 			case 7:
 				k.Advance(time.Duration(k.Rand.Uint64N(10)) * time.Millisecond)
 			case 8:
-				k.Records.Inject(testkit.Fault{Op: testkit.CAS, Prefix: "shards.", Err: actors.ErrAmbiguous, Commit: k.Rand.Uint64N(2) == 0})
+				k.Records.Inject(testkit.Fault{Op: testkit.CAS, Prefix: "shards.", Err: messages.ErrAmbiguous, Commit: k.Rand.Uint64N(2) == 0})
 			case 9:
 				if k.Rand.Uint64N(3) == 0 {
 					victim := r.shard

@@ -157,11 +157,11 @@ func TestUncertainKeyWrites(t *testing.T) {
 		unknown bool
 		revoked bool // afterwards
 	}{
-		"happened":                {[]testkit.Fault{{Op: testkit.CAS, Err: actors.ErrAmbiguous, Commit: true}}, false, true},
-		"did not happen":          {[]testkit.Fault{{Op: testkit.CAS, Err: actors.ErrAmbiguous}}, false, true},
+		"happened":                {[]testkit.Fault{{Op: testkit.CAS, Err: messages.ErrAmbiguous, Commit: true}}, false, true},
+		"did not happen":          {[]testkit.Fault{{Op: testkit.CAS, Err: messages.ErrAmbiguous}}, false, true},
 		"never":                   {thrice(testkit.Fault{Op: testkit.CAS, Err: down}), true, false},
 		"happened, never known":   {[]testkit.Fault{{Op: testkit.CAS, Err: down, Commit: true}, {Op: testkit.Get, Err: down}, {Op: testkit.Get, Err: down}}, true, true},
-		"the disk is nearly full": {[]testkit.Fault{{Op: testkit.CAS, Err: actors.ErrFull}}, true, false},
+		"the disk is nearly full": {[]testkit.Fault{{Op: testkit.CAS, Err: messages.ErrFull}}, true, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			testkit.Run(t, func(k *testkit.Kit) {

@@ -204,18 +204,18 @@ func (r *rig) storedKey() *messages.Key {
 
 func (r *rig) stored(name string, into proto.Message) {
 	r.t.Helper()
-	data, _, err := r.k.Records.Get(r.t.Context(), name)
+	kept, err := r.k.Records.Get(r.t.Context(), name)
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	if err := proto.Unmarshal(data, into); err != nil {
+	if err := proto.Unmarshal(kept.Data, into); err != nil {
 		r.t.Fatal(err)
 	}
 }
 
 // has says whether the record is in the store.
 func (r *rig) has(name string) bool {
-	return slices.ContainsFunc(r.k.Records.All(), func(rec actors.Record) bool { return rec.Key == name })
+	return slices.ContainsFunc(r.k.Records.All(), func(rec messages.KeptRecord) bool { return rec.Key == name })
 }
 
 // running says whether the key's actor is there.
@@ -351,7 +351,7 @@ func (l *ledgers) Reserve(_ context.Context, key, name string, n, limit int64, o
 			n = min(n, limit-m.charged)
 		}
 		if n <= 0 {
-			return nil, fmt.Errorf("reserve: %w", apikey.ErrExhausted)
+			return nil, fmt.Errorf("reserve: %w", messages.ErrExhausted)
 		}
 		g = &messages.Grant{KeyId: key, Month: name, Id: op, Size: n}
 		m.open[op] = g

@@ -38,7 +38,7 @@ func (k *key) storeRecords(ctx actor.Context, e change.Store) {
 			}
 			if stored.Revision, stored.Err = write(work, records, id, w); stored.Err != nil {
 				last := i == len(e.Writes)-1
-				stored.Nothing = !last || errors.Is(stored.Err, actors.ErrFull)
+				stored.Nothing = !last || errors.Is(stored.Err, messages.ErrFull)
 				break
 			}
 		}
@@ -51,12 +51,12 @@ func (k *key) storeRecords(ctx actor.Context, e change.Store) {
 // its successor has read.
 func owned(ctx context.Context, records actors.Records, keyID string, term uint64) (newer uint64, err error) {
 	name := actors.ShardRecord(actors.ShardOf(keyID))
-	data, _, err := records.Get(ctx, name)
+	kept, err := records.Get(ctx, name)
 	if err != nil {
 		return 0, fmt.Errorf("write records of a key: read %s: %w", name, err)
 	}
 	shard := &messages.Shard{}
-	if err := proto.Unmarshal(data, shard); err != nil {
+	if err := proto.Unmarshal(kept.Data, shard); err != nil {
 		return 0, fmt.Errorf("write records of a key: read %s: %w", name, err)
 	}
 	if shard.GetTerm() != term {
@@ -69,16 +69,18 @@ func owned(ctx context.Context, records actors.Records, keyID string, term uint6
 // earlier self.
 func write(ctx context.Context, records actors.Records, keyID string, w change.Write) (uint64, error) {
 	name := recordName(keyID, w)
-	err := actors.ErrAmbiguous
+	err := messages.ErrAmbiguous
 	for range 3 {
 		revision := w.Revision
 		if w.Kind == change.OfPast {
 			// Written once, or again after a crash before what replaced it was: what
 			// is there counts for nothing.
-			if _, revision, err = records.Get(ctx, name); err != nil && !errors.Is(err, actors.ErrNotFound) {
+			var kept messages.KeptRecord
+			if kept, err = records.Get(ctx, name); err != nil && !errors.Is(err, messages.ErrNotFound) {
 				continue
 			}
-			if errors.Is(err, actors.ErrNotFound) && w.Data == nil {
+			revision = kept.Revision
+			if errors.Is(err, messages.ErrNotFound) && w.Data == nil {
 				return 0, nil
 			}
 		}
@@ -91,30 +93,30 @@ func write(ctx context.Context, records actors.Records, keyID string, w change.W
 		switch {
 		case err == nil:
 			return wrote, nil
-		case errors.Is(err, actors.ErrFull):
+		case errors.Is(err, messages.ErrFull):
 			return 0, fmt.Errorf("write %s: %w", name, err)
 		case w.Kind == change.OfPast:
-		case errors.Is(err, actors.ErrConflict), errors.Is(err, actors.ErrNotFound):
+		case errors.Is(err, messages.ErrConflict), errors.Is(err, messages.ErrNotFound):
 			if wrote, err = own(ctx, records, name, w.Data); err == nil || errors.Is(err, errStale) {
 				return wrote, err
 			}
 		}
 	}
-	return 0, fmt.Errorf("write %s: %w: %w", name, actors.ErrAmbiguous, err)
+	return 0, fmt.Errorf("write %s: %w: %w", name, messages.ErrAmbiguous, err)
 }
 
 // own finds out whether what is there is what was to be written.
 func own(ctx context.Context, records actors.Records, name string, data []byte) (uint64, error) {
-	there, revision, err := records.Get(ctx, name)
+	there, err := records.Get(ctx, name)
 	switch {
-	case errors.Is(err, actors.ErrNotFound) && data == nil:
+	case errors.Is(err, messages.ErrNotFound) && data == nil:
 		return 0, nil
-	case errors.Is(err, actors.ErrNotFound):
+	case errors.Is(err, messages.ErrNotFound):
 		return 0, errStale
 	case err != nil:
 		return 0, err
-	case data != nil && bytes.Equal(there, data):
-		return revision, nil
+	case data != nil && bytes.Equal(there.Data, data):
+		return there.Revision, nil
 	}
 	return 0, errStale
 }
@@ -150,23 +152,23 @@ func (k *key) loadRecords(ctx actor.Context, l *loaded) {
 }
 
 func (l *loaded) read(ctx context.Context, cfg Config, id string) error {
-	data, revision, err := cfg.Records.Get(ctx, actors.KeyRecord(id))
-	if errors.Is(err, actors.ErrNotFound) {
+	kept, err := cfg.Records.Get(ctx, actors.KeyRecord(id))
+	if errors.Is(err, messages.ErrNotFound) {
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("load key: %w", err)
 	}
 	record := &messages.Key{}
-	if err := proto.Unmarshal(data, record); err != nil {
-		return fmt.Errorf("load key: its record is corrupt: %w: %w", actors.ErrDamaged, err)
+	if err := proto.Unmarshal(kept.Data, record); err != nil {
+		return fmt.Errorf("load key: its record is corrupt: %w: %w", messages.ErrDamaged, err)
 	}
 	for _, list := range []struct {
 		prefix string
-		take   func(actors.Record) error
+		take   func(messages.KeptRecord) error
 	}{
-		{actors.MonitorRecord(id, ""), func(r actors.Record) error { return l.define(false, r) }},
-		{actors.RuleRecord(id, ""), func(r actors.Record) error { return l.define(true, r) }},
+		{actors.MonitorRecord(id, ""), func(r messages.KeptRecord) error { return l.define(false, r) }},
+		{actors.RuleRecord(id, ""), func(r messages.KeptRecord) error { return l.define(true, r) }},
 		{actors.PastRecords(id), l.remember},
 	} {
 		records, err := cfg.Records.List(ctx, list.prefix)
@@ -189,11 +191,11 @@ func (l *loaded) read(ctx context.Context, cfg Config, id string) error {
 	if l.ledger, err = cfg.Counters.Usage(ctx, id, l.month); err != nil {
 		return fmt.Errorf("load key: usage of %s: %w", l.month, err)
 	}
-	l.Key, l.Revision = record, revision
+	l.Key, l.Revision = record, kept.Revision
 	return nil
 }
 
-func (l *loaded) define(rule bool, r actors.Record) error {
+func (l *loaded) define(rule bool, r messages.KeptRecord) error {
 	d, err := definition.Unmarshal(rule, r.Data)
 	if err == nil {
 		l.Stored = append(l.Stored, change.StoredDefinition{Definition: d, Revision: r.Revision})
@@ -201,7 +203,7 @@ func (l *loaded) define(rule bool, r actors.Record) error {
 	return err
 }
 
-func (l *loaded) remember(r actors.Record) error {
+func (l *loaded) remember(r messages.KeptRecord) error {
 	q := &messages.Query{}
 	err := proto.Unmarshal(r.Data, q)
 	if err == nil {

@@ -98,8 +98,8 @@ func TestHitsWaitForAChangeThatDecidesThem(t *testing.T) {
 		want  string // who is told of which post
 	}{
 		"it becomes durable": {nil, "before A, after B"},
-		"it fails":           {&testkit.Fault{Op: testkit.CAS, Prefix: "rules.", Err: actors.ErrFull}, "before A, after A"},
-		"it happened although the answer was lost": {&testkit.Fault{Op: testkit.CAS, Prefix: "rules.", Err: actors.ErrAmbiguous, Commit: true}, "before A, after B"},
+		"it fails":           {&testkit.Fault{Op: testkit.CAS, Prefix: "rules.", Err: messages.ErrFull}, "before A, after A"},
+		"it happened although the answer was lost": {&testkit.Fault{Op: testkit.CAS, Prefix: "rules.", Err: messages.ErrAmbiguous, Commit: true}, "before A, after B"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			testkit.Run(t, func(k *testkit.Kit) {

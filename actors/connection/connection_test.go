@@ -101,7 +101,7 @@ func (h *history) Replay(_ context.Context, r follow.Request) (follow.Result, er
 		return follow.Result{}, fmt.Errorf("replay: %w", &follow.QueryError{Err: errors.New("no such word")})
 	}
 	if r.From() < h.first {
-		return follow.Result{}, fmt.Errorf("replay: %w", &follow.TrimmedError{First: h.first})
+		return follow.Result{}, fmt.Errorf("replay: %w", &messages.TrimmedError{First: h.first.Sequence()})
 	}
 	result := follow.Result{Through: r.Through}
 	for _, d := range h.deliveries {
@@ -405,12 +405,12 @@ func TestReplayWaitsForTheSocket(t *testing.T) {
 func TestTrimmedCursorIsToldAndGoesLive(t *testing.T) {
 	cfg := connection.Begin{API: messages.Api_API_KITE, Resume: true, Cursors: true, From: 10, Filters: kite()}
 	run(t, cfg, func(r *rig) {
-		r.history.first = 500
-		r.answerVoids(1000)
-		r.joined(r.router, 1000)
-		r.deliver("1001.0")
+		r.history.first = messages.At(1, 0)
+		r.answerVoids(5000)
+		r.joined(r.router, 5000)
+		r.deliver("5001.0")
 		r.want(t, "connected", "subscribed ",
-			"error: cursor is older than what is kept; the first position still held is 500; live events follow", "cursor 1000", "1001.0")
+			"error: cursor is older than what is kept; the first position still held is 4096; live events follow", "cursor 5000", "5001.0")
 	})
 }
 

@@ -33,7 +33,7 @@ type Socket interface {
 
 // Replays reads the log for a client that comes back. Called inside a Worker.
 type Replays interface {
-	// Replay: *follow.TrimmedError where the log no longer holds what is asked
+	// Replay: *messages.TrimmedError where the log no longer holds what is asked
 	// for, *follow.QueryError where the query cannot be understood.
 	Replay(ctx context.Context, r follow.Request) (follow.Result, error)
 }

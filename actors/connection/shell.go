@@ -127,11 +127,11 @@ func (c *connection) read(ctx actor.Context, m *read) {
 		return
 	}
 	failed := follow.ReadFailed{Reading: m.reading, Detail: m.err.Error()}
-	var trimmed *follow.TrimmedError
+	var trimmed *messages.TrimmedError
 	var query *follow.QueryError
 	switch {
 	case errors.As(m.err, &trimmed):
-		failed.Fault, failed.First = follow.FaultTrimmed, trimmed.First
+		failed.Fault, failed.First = follow.FaultTrimmed, trimmed.Position()
 	case errors.As(m.err, &query):
 		failed.Fault = follow.FaultQuery
 	}

@@ -8,7 +8,6 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/messages"
 )
 
@@ -108,7 +107,7 @@ func (j *journal) panicked(ctx actor.Context) {
 		j.failed(ctx, errPanicked)
 		return
 	}
-	j.failed(ctx, fmt.Errorf("%w: %w, %d times", actors.ErrInvalid, errPanicked, j.panics))
+	j.failed(ctx, fmt.Errorf("%w: %w, %d times", messages.ErrInvalid, errPanicked, j.panics))
 }
 
 var errPanicked = errors.New("append panicked")

@@ -36,10 +36,10 @@ const (
 // Log is where frames become durable. Called inside a Worker only.
 type Log interface {
 	// Append writes the frame once under its name, however often it is asked
-	// to, and returns its sequence. actors.ErrFull: nothing was written and
-	// nothing will be until space is freed. actors.ErrFenced: a newer owner of
+	// to, and returns its sequence. messages.ErrFull: nothing was written and
+	// nothing will be until space is freed. messages.ErrFenced: a newer owner of
 	// the node's name has written, and nothing more is taken from this one.
-	// actors.ErrInvalid: this frame can never be written. Any other error:
+	// messages.ErrInvalid: this frame can never be written. Any other error:
 	// unknown, ask again.
 	Append(ctx context.Context, frame *messages.Frame) (sequence uint64, err error)
 }
@@ -294,13 +294,13 @@ func (j *journal) failed(ctx actor.Context, err error) {
 	}
 	j.cfg.Observe(Observation{Events: len(j.cfg.State.inFlight.GetEvents()), Err: err})
 	switch {
-	case errors.Is(err, actors.ErrFull):
+	case errors.Is(err, messages.ErrFull):
 		j.giveBack(ctx, messages.RefuseReason_REFUSE_DISK_FULL, "the disk is nearly full: free space, or shorten the retention")
 		return
-	case errors.Is(err, actors.ErrFenced):
+	case errors.Is(err, messages.ErrFenced):
 		j.fence(ctx, err)
 		return
-	case errors.Is(err, actors.ErrInvalid):
+	case errors.Is(err, messages.ErrInvalid):
 		j.unwritable(ctx, err)
 		return
 	}

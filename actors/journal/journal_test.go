@@ -12,7 +12,6 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/actors/engine/repeat"
 	"github.com/birdwire/birdwire/actors/journal"
 	"github.com/birdwire/birdwire/messages"
@@ -27,7 +26,7 @@ type plainLog struct {
 	check  bool    // refuse what cannot be encoded
 }
 
-var errAfter = fmt.Errorf("committed, then cut off: %w", actors.ErrAmbiguous)
+var errAfter = fmt.Errorf("committed, then cut off: %w", messages.ErrAmbiguous)
 
 func (l *plainLog) Append(_ context.Context, f *messages.Frame) (uint64, error) {
 	var err error
@@ -43,7 +42,7 @@ func (l *plainLog) Append(_ context.Context, f *messages.Frame) (uint64, error) 
 	}
 	if l.check {
 		if _, err := proto.Marshal(f); err != nil {
-			return 0, fmt.Errorf("%w: %w", actors.ErrInvalid, err)
+			return 0, fmt.Errorf("%w: %w", messages.ErrInvalid, err)
 		}
 	}
 	at := slices.IndexFunc(l.frames, func(o *messages.Frame) bool {
@@ -231,7 +230,7 @@ func TestAnEventLargerThanAFrameIsRefusedForGood(t *testing.T) {
 func TestAFullDiskRefusesAtOnceAndRecovers(t *testing.T) {
 	run(t, func(r *rig) {
 		r.Worker.Hold()
-		r.log.fail = []error{actors.ErrFull}
+		r.log.fail = []error{messages.ErrFull}
 		r.source.Request(r.journal, offer(1, "a"))
 		r.source.Request(r.journal, offer(2, names("b", 300)...))
 		r.Settle()
@@ -313,7 +312,7 @@ func TestSlowingIsALease(t *testing.T) {
 func TestAFencedJournalStopsAndSaysSo(t *testing.T) {
 	run(t, func(r *rig) {
 		r.Worker.Hold()
-		r.log.fail = []error{fmt.Errorf("append: %w", actors.ErrFenced)}
+		r.log.fail = []error{fmt.Errorf("append: %w", messages.ErrFenced)}
 		r.source.Request(r.journal, offer(1, "a"))
 		r.source.Request(r.journal, offer(2, names("b", 300)...))
 		r.Settle()
@@ -326,7 +325,7 @@ func TestAFencedJournalStopsAndSaysSo(t *testing.T) {
 			}
 		}
 		r.Advance(time.Hour)
-		if len(r.fenced) != 1 || !errors.Is(r.fenced[0], actors.ErrFenced) || len(r.log.frames) != 0 || r.Worker.Done() != 1 {
+		if len(r.fenced) != 1 || !errors.Is(r.fenced[0], messages.ErrFenced) || len(r.log.frames) != 0 || r.Worker.Done() != 1 {
 			t.Fatalf("told %v, %d frames, %d appends", r.fenced, len(r.log.frames), r.Worker.Done())
 		}
 	})

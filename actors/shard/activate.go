@@ -62,13 +62,13 @@ func (s *shard) load(ctx actor.Context) {
 // the caller begins again: the term it then takes is higher than either.
 func takeTerm(ctx context.Context, cfg Config, number int) (*messages.Shard, uint64, error) {
 	name := actors.ShardRecord(number)
-	data, revision, err := cfg.Records.Get(ctx, name)
-	damaged := errors.Is(err, actors.ErrDamaged)
-	if err != nil && !damaged && !errors.Is(err, actors.ErrNotFound) {
+	kept, err := cfg.Records.Get(ctx, name)
+	damaged := errors.Is(err, messages.ErrDamaged)
+	if err != nil && !damaged && !errors.Is(err, messages.ErrNotFound) {
 		return nil, 0, fmt.Errorf("take shard %d: %w", number, err)
 	}
 	var old messages.Shard
-	unread := proto.Unmarshal(data, &old) != nil
+	unread := proto.Unmarshal(kept.Data, &old) != nil
 	if unread {
 		old.Reset()
 	}
@@ -84,9 +84,11 @@ func takeTerm(ctx context.Context, cfg Config, number int) (*messages.Shard, uin
 			record.Slots = append(record.Slots, slot)
 		}
 	}
-	if data, err = proto.Marshal(record); err != nil {
+	data, err := proto.Marshal(record)
+	if err != nil {
 		return nil, 0, fmt.Errorf("take shard %d: %w", number, err)
 	}
+	revision := kept.Revision
 	if damaged {
 		revision, err = cfg.Records.Mend(ctx, name, data)
 	} else {
@@ -146,10 +148,10 @@ func readQueries(ctx context.Context, cfg Config, number int, a *activated) erro
 
 // read returns a key, or the query of a monitor or rule with its key's id, or
 // neither for one that is not active.
-func read(r actors.Record, prefixes []string) (*messages.Key, *messages.Query, error) {
+func read(r messages.KeptRecord, prefixes []string) (*messages.Key, *messages.Query, error) {
 	key := &messages.Key{}
 	if r.Damaged {
-		return nil, nil, actors.ErrDamaged
+		return nil, nil, messages.ErrDamaged
 	}
 	if strings.HasPrefix(r.Key, prefixes[0]) {
 		return key, nil, proto.Unmarshal(r.Data, key)

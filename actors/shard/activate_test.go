@@ -38,9 +38,9 @@ func TestActivationTakesTheEpochAndFreesTheDead(t *testing.T) {
 func TestActivationTriesAgain(t *testing.T) {
 	for name, fault := range map[string]testkit.Fault{
 		"get fails":            {Op: testkit.Get, Err: errors.New("down")},
-		"cas conflicts":        {Op: testkit.CAS, Err: actors.ErrConflict},
-		"cas in doubt, done":   {Op: testkit.CAS, Err: actors.ErrAmbiguous, Commit: true},
-		"cas in doubt, undone": {Op: testkit.CAS, Err: actors.ErrAmbiguous},
+		"cas conflicts":        {Op: testkit.CAS, Err: messages.ErrConflict},
+		"cas in doubt, done":   {Op: testkit.CAS, Err: messages.ErrAmbiguous, Commit: true},
+		"cas in doubt, undone": {Op: testkit.CAS, Err: messages.ErrAmbiguous},
 		"list fails":           {Op: testkit.List, Err: errors.New("down")},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -135,8 +135,8 @@ func TestPreloadedRecordsAreNotListed(t *testing.T) {
 		key, _ := proto.Marshal(&messages.Key{Id: keyID, State: messages.KeyState_KEY_ACTIVE})
 		rule, _ := proto.Marshal(&messages.Rule{Id: "rule-1", K: 1, Query: "q", Status: "active"})
 		r := newRig(t, k, func(c *shard.Config) {
-			c.Preload = func(n int) ([]actors.Record, bool) {
-				return []actors.Record{
+			c.Preload = func(n int) ([]messages.KeptRecord, bool) {
+				return []messages.KeptRecord{
 					{Key: actors.KeyRecord(keyID), Data: key}, {Key: actors.RuleRecord(keyID, "rule-1"), Data: rule},
 				}, n == number
 			}

@@ -112,7 +112,7 @@ func write(ctx context.Context, records actors.Records, name string, record *mes
 		if err == nil {
 			return &committed{revision: written}
 		}
-		if errors.Is(err, actors.ErrFull) {
+		if errors.Is(err, messages.ErrFull) {
 			return &committed{err: err}
 		}
 		c := reread(ctx, records, name)
@@ -120,20 +120,19 @@ func write(ctx context.Context, records actors.Records, name string, record *mes
 			return c
 		}
 	}
-	return &committed{err: fmt.Errorf("write %s: %w", name, actors.ErrAmbiguous)}
+	return &committed{err: fmt.Errorf("write %s: %w", name, messages.ErrAmbiguous)}
 }
 
 // reread finds what is there. A record that is gone was nobody's to delete: it
 // reads as term 0, which is not ours.
 func reread(ctx context.Context, records actors.Records, name string) *committed {
 	c := &committed{there: &messages.Shard{}}
-	var data []byte
-	if data, c.revision, c.err = records.Get(ctx, name); errors.Is(c.err, actors.ErrNotFound) {
-		c.err = nil
+	kept, err := records.Get(ctx, name)
+	if errors.Is(err, messages.ErrNotFound) {
 		return c
 	}
-	if c.err == nil {
-		c.err = proto.Unmarshal(data, c.there)
+	if c.revision, c.err = kept.Revision, err; err == nil {
+		c.err = proto.Unmarshal(kept.Data, c.there)
 	}
 	return c
 }

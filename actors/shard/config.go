@@ -18,15 +18,15 @@ type Config struct {
 	Clock       actors.Clock
 	Worker      actors.Worker
 	Props       actors.Props
-	Router      *actor.PID                              // this node's
-	Key         func(keyID string) *actor.Props         // of a key's actor
-	Dead        func(slot *messages.Slot) bool          // its process provably ended; asked inside Workers too. Default: of this node, another incarnation
-	Preload     func(shard int) ([]actors.Record, bool) // the records of the shard's keys, monitors and rules, if read already; default: they are listed
-	Dormant     func(shard int) bool                    // nothing needs it yet: it takes its term with the first message it gets. Default: never
-	Owns        func(shard int) bool                    // whether the shard's place is here, asked at every start; default: it is
-	Lease       actors.Lease                            // default: always live
-	Active      func(shard int)                         // called once active; must not block
-	Count       func(metric string)                     // key_restarted, key_stopped, shard_fenced, not_owner, query_refused, record_corrupt, held_dropped
+	Router      *actor.PID                                    // this node's
+	Key         func(keyID string) *actor.Props               // of a key's actor
+	Dead        func(slot *messages.Slot) bool                // its process provably ended; asked inside Workers too. Default: of this node, another incarnation
+	Preload     func(shard int) ([]messages.KeptRecord, bool) // the records of the shard's keys, monitors and rules, if read already; default: they are listed
+	Dormant     func(shard int) bool                          // nothing needs it yet: it takes its term with the first message it gets. Default: never
+	Owns        func(shard int) bool                          // whether the shard's place is here, asked at every start; default: it is
+	Lease       actors.Lease                                  // default: always live
+	Active      func(shard int)                               // called once active; must not block
+	Count       func(metric string)                           // key_restarted, key_stopped, shard_fenced, not_owner, query_refused, record_corrupt, held_dropped
 	Logger      *slog.Logger
 
 	CommitAfter    time.Duration // how long a change waits for others, default 5 ms
@@ -63,7 +63,7 @@ func (c Config) withDefaults() Config {
 		c.Dead = func(s *messages.Slot) bool { return s.GetNode() == node && s.GetIncarnation() != incarnation }
 	}
 	if c.Preload == nil {
-		c.Preload = func(int) ([]actors.Record, bool) { return nil, false }
+		c.Preload = func(int) ([]messages.KeptRecord, bool) { return nil, false }
 	}
 	if c.Dormant == nil {
 		c.Dormant = func(int) bool { return false }

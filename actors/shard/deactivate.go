@@ -207,11 +207,11 @@ func (s *shard) find(ctx actor.Context) {
 	records, name := s.cfg.Records, actors.ShardRecord(s.number)
 	s.work(ctx, func(work context.Context) any {
 		f := &found{of: s, record: &messages.Shard{}}
-		var data []byte
-		if data, f.revision, f.err = records.Get(work, name); errors.Is(f.err, actors.ErrNotFound) {
-			f.err = nil
-		} else if f.err == nil {
-			f.err = proto.Unmarshal(data, f.record)
+		kept, err := records.Get(work, name)
+		if f.revision = kept.Revision; err == nil {
+			f.err = proto.Unmarshal(kept.Data, f.record)
+		} else if !errors.Is(err, messages.ErrNotFound) {
+			f.err = err
 		}
 		return f
 	})

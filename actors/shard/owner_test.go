@@ -212,7 +212,7 @@ func TestOwnershipChangesInAnyState(t *testing.T) {
 			case 6:
 				k.Tell(r.pid, &messages.Matched{KeyId: keyID})
 			case 7:
-				k.Records.Inject(testkit.Fault{Op: testkit.CAS, Err: actors.ErrAmbiguous, Commit: k.Rand.Uint64N(2) == 0})
+				k.Records.Inject(testkit.Fault{Op: testkit.CAS, Err: messages.ErrAmbiguous, Commit: k.Rand.Uint64N(2) == 0})
 			case 8:
 				r.router.Messages() // lost
 			case 9:

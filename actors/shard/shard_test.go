@@ -186,12 +186,12 @@ func (r *rig) record() *messages.Shard {
 
 func readShard(t testing.TB, k *testkit.Kit) *messages.Shard {
 	t.Helper()
-	data, _, err := k.Records.Get(t.Context(), actors.ShardRecord(number))
+	kept, err := k.Records.Get(t.Context(), actors.ShardRecord(number))
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := &messages.Shard{}
-	if err := proto.Unmarshal(data, s); err != nil {
+	if err := proto.Unmarshal(kept.Data, s); err != nil {
 		t.Fatal(err)
 	}
 	return s

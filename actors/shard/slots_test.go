@@ -150,12 +150,12 @@ func TestUncertainWrites(t *testing.T) {
 		faults []testkit.Fault
 		want   []string
 	}{
-		"happened":              {[]testkit.Fault{{Op: testkit.CAS, Err: actors.ErrAmbiguous, Commit: true}}, []string{"taken c1"}},
-		"did not happen":        {[]testkit.Fault{{Op: testkit.CAS, Err: actors.ErrAmbiguous}}, []string{"taken c1"}},
-		"happened, get fails":   {[]testkit.Fault{{Op: testkit.CAS, Err: actors.ErrAmbiguous, Commit: true}, {Op: testkit.Get, Err: down}}, []string{"taken c1"}},
+		"happened":              {[]testkit.Fault{{Op: testkit.CAS, Err: messages.ErrAmbiguous, Commit: true}}, []string{"taken c1"}},
+		"did not happen":        {[]testkit.Fault{{Op: testkit.CAS, Err: messages.ErrAmbiguous}}, []string{"taken c1"}},
+		"happened, get fails":   {[]testkit.Fault{{Op: testkit.CAS, Err: messages.ErrAmbiguous, Commit: true}, {Op: testkit.Get, Err: down}}, []string{"taken c1"}},
 		"three times in doubt":  {[]testkit.Fault{{Op: testkit.CAS, Err: down}, {Op: testkit.CAS, Err: down}, {Op: testkit.CAS, Err: down}}, []string{"retry c1"}},
 		"happened, never known": {[]testkit.Fault{{Op: testkit.CAS, Err: down, Commit: true}, {Op: testkit.Get, Err: down}, {Op: testkit.Get, Err: down}, {Op: testkit.Get, Err: down}}, []string{"retry c1"}},
-		"disk full":             {[]testkit.Fault{{Op: testkit.CAS, Err: actors.ErrFull}}, []string{"retry c1"}},
+		"disk full":             {[]testkit.Fault{{Op: testkit.CAS, Err: messages.ErrFull}}, []string{"retry c1"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			testkit.Run(t, func(k *testkit.Kit) {
@@ -221,7 +221,7 @@ func TestLimitIsExact(t *testing.T) {
 					break
 				}
 			case 5:
-				k.Records.Inject(testkit.Fault{Op: testkit.CAS, Err: actors.ErrAmbiguous, Commit: k.Rand.Uint64N(2) == 0})
+				k.Records.Inject(testkit.Fault{Op: testkit.CAS, Err: messages.ErrAmbiguous, Commit: k.Rand.Uint64N(2) == 0})
 			case 6:
 				k.Advance(time.Duration(k.Rand.Uint64N(8)) * time.Millisecond)
 			case 7:
@@ -306,7 +306,7 @@ func TestALateWriteAdmitsNobodyElse(t *testing.T) {
 		late := r.record()
 		late.Slots = append(late.Slots, slot(keyID, "c1"))
 		put(t, k, actors.ShardRecord(number), late)
-		k.Records.Inject(testkit.Fault{Op: testkit.CAS, Err: actors.ErrConflict})
+		k.Records.Inject(testkit.Fault{Op: testkit.CAS, Err: messages.ErrConflict})
 		for range 3 {
 			k.Records.Inject(testkit.Fault{Op: testkit.CAS, Err: down})
 		}

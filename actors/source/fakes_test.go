@@ -11,7 +11,6 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/actors/source"
 	"github.com/birdwire/birdwire/messages"
 	"github.com/birdwire/birdwire/testkit"
@@ -65,7 +64,7 @@ func (t *table) CAS(_ context.Context, items []*messages.Item, revisions []uint6
 	each := make([]error, len(items))
 	for i, item := range items {
 		if t.revision[item.GetIdentity()] != revisions[i] {
-			each[i] = actors.ErrConflict
+			each[i] = messages.ErrConflict
 			continue
 		}
 		t.put(item)

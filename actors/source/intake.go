@@ -319,7 +319,7 @@ func (i *intake) laneFailure(a *ask) *messages.OfferRefused {
 	switch {
 	case i.lane.err != nil:
 		busy.Detail = i.lane.err.Error()
-		if errors.Is(i.lane.err, actors.ErrFull) {
+		if errors.Is(i.lane.err, messages.ErrFull) {
 			busy.Reason = messages.RefuseReason_REFUSE_DISK_FULL
 		}
 		return busy

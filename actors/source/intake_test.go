@@ -8,7 +8,6 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
-	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/actors/source"
 	"github.com/birdwire/birdwire/messages"
 	"github.com/birdwire/birdwire/testkit"
@@ -176,7 +175,7 @@ func TestPushWaitsForTheTable(t *testing.T) {
 		wantLines(t, summary(w.offer()), "update A2 2")
 		testkit.Expect[*messages.Appended](p)
 
-		w.table.casErrs = []error{actors.ErrFull}
+		w.table.casErrs = []error{messages.ErrFull}
 		p.Request(pid, &messages.Offer{Id: 3, Events: []*messages.Event{pushed("b", "s", "B")}})
 		w.offer()
 		if r := testkit.Expect[*messages.OfferRefused](p); r.GetReason() != messages.RefuseReason_REFUSE_DISK_FULL {
@@ -190,7 +189,7 @@ func TestPushWaitsForTheTable(t *testing.T) {
 func TestAnUnreadableLogRefusesTheRepeatedArticleAlone(t *testing.T) {
 	testkit.Run(t, func(k *testkit.Kit) {
 		w, pid, p := pushWorld(t, k)
-		w.table.casErrs = []error{actors.ErrFull} // the log has "a", the table does not
+		w.table.casErrs = []error{messages.ErrFull} // the log has "a", the table does not
 		p.Request(pid, &messages.Offer{Id: 1, Events: []*messages.Event{pushed("a", "s", "A")}})
 		w.offer()
 		testkit.Expect[*messages.OfferRefused](p)

@@ -146,11 +146,11 @@ func (s *source) readMark(ctx actor.Context) {
 	s.state = starting
 	step, records, key := s.begun(), s.cfg.Records, actors.MarkRecord(s.cfg.ID)
 	if !s.cfg.Worker.Do(ctx.Self(), s.cfg.TableTimeout, func(c context.Context) any {
-		mark, revision, err := records.Get(c, key)
-		if errors.Is(err, actors.ErrNotFound) || errors.Is(err, actors.ErrDamaged) {
+		kept, err := records.Get(c, key)
+		if errors.Is(err, messages.ErrNotFound) || errors.Is(err, messages.ErrDamaged) {
 			return &markRead{step: step}
 		}
-		return &markRead{step: step, mark: mark, revision: revision, err: err}
+		return &markRead{step: step, mark: kept.Data, revision: kept.Revision, err: err}
 	}) {
 		s.later(ctx, jitter(s.cfg.Rand, poolRetry))
 	}
@@ -282,17 +282,15 @@ func (s *source) saveMark(ctx actor.Context) {
 	s.state = marking
 	if !s.cfg.Worker.Do(ctx.Self(), s.cfg.TableTimeout, func(c context.Context) any {
 		written, err := records.CAS(c, key, mark, revision)
-		if errors.Is(err, actors.ErrDamaged) { // what it said is lost, and only saves reading
+		if errors.Is(err, messages.ErrDamaged) { // what it said is lost, and only saves reading
 			written, err = records.Mend(c, key, mark)
 		}
-		if errors.Is(err, actors.ErrConflict) {
+		if errors.Is(err, messages.ErrConflict) {
 			// Another node holds this source too. Neither mark is wrong: the
 			// later one saves reading.
-			if _, revision, err = records.Get(c, key); errors.Is(err, actors.ErrNotFound) {
-				revision, err = 0, nil
-			}
-			if err == nil {
-				written, err = records.CAS(c, key, mark, revision)
+			var kept messages.KeptRecord
+			if kept, err = records.Get(c, key); err == nil || errors.Is(err, messages.ErrNotFound) {
+				written, err = records.CAS(c, key, mark, kept.Revision)
 			}
 		}
 		return &markSaved{step: step, revision: written, err: err}

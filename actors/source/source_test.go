@@ -10,7 +10,6 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
-	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/actors/source"
 	"github.com/birdwire/birdwire/messages"
 	"github.com/birdwire/birdwire/testkit"
@@ -117,7 +116,7 @@ func TestCrashBeforeTheTableIsWritten(t *testing.T) {
 				w.adapter.add(poll{drafts: []*messages.Event{article("a", "A")}, next: "1"})
 				pid := w.start()
 				first := testkit.Expect[*messages.Offer](w.journal)
-				w.table.casErrs = []error{actors.ErrFull} // the write is lost, and then the node
+				w.table.casErrs = []error{messages.ErrFull} // the write is lost, and then the node
 				w.ack(first)
 				k.Stop(pid)
 				if w.table.writes != 0 || w.mark() != "" {
@@ -425,9 +424,9 @@ func TestTableFailures(t *testing.T) {
 		{"one read", func(t *table) { t.getErrs = []error{down} }, false, 1},
 		{"all reads", func(t *table) { t.getErrs = []error{down, down, down, down} }, true, 1},
 		{"one write", func(t *table) { t.casErrs = []error{down} }, false, 1},
-		{"write that happened", func(t *table) { t.casErrs, t.commits = []error{actors.ErrAmbiguous}, true }, false, 1},
+		{"write that happened", func(t *table) { t.casErrs, t.commits = []error{messages.ErrAmbiguous}, true }, false, 1},
 		{"all writes", func(t *table) { t.casErrs = []error{down, down, down, down} }, true, 2},
-		{"disk full", func(t *table) { t.casErrs = []error{actors.ErrFull} }, true, 2},
+		{"disk full", func(t *table) { t.casErrs = []error{messages.ErrFull} }, true, 2},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			testkit.Run(t, func(k *testkit.Kit) {

@@ -9,7 +9,6 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
-	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/actors/source/item"
 	"github.com/birdwire/birdwire/messages"
 )
@@ -317,7 +316,7 @@ func (a *appender) written(ctx actor.Context) {
 // tryAgain repeats a call of the table a few times. A write that half happened
 // is safe to repeat: what was written conflicts, and is found to be so.
 func (a *appender) tryAgain(ctx actor.Context, err error, call func(ctx actor.Context)) {
-	if a.tries++; a.tries >= tableTries || errors.Is(err, actors.ErrFull) {
+	if a.tries++; a.tries >= tableTries || errors.Is(err, messages.ErrFull) {
 		a.tries = 0
 		a.finish(ctx, err)
 		return
@@ -353,7 +352,7 @@ func (w writer) put(c context.Context, puts []put) (again []string, err error) {
 			if err := w.moveAlias(c, items[i], err); err != nil {
 				return nil, err
 			}
-		case errors.Is(err, actors.ErrConflict):
+		case errors.Is(err, messages.ErrConflict):
 			again = append(again, items[i].GetIdentity())
 		case err != nil:
 			return nil, err
@@ -376,7 +375,7 @@ func (w writer) alias(p put) *messages.Item {
 
 // moveAlias points an id that stood already at the newest article under it.
 func (w writer) moveAlias(c context.Context, alias *messages.Item, err error) error {
-	if !errors.Is(err, actors.ErrConflict) {
+	if !errors.Is(err, messages.ErrConflict) {
 		return err
 	}
 	found, revisions, err := w.items.Get(c, []string{alias.GetIdentity()})
@@ -390,7 +389,7 @@ func (w writer) moveAlias(c context.Context, alias *messages.Item, err error) er
 	if err != nil {
 		return err
 	}
-	if errors.Is(each[0], actors.ErrConflict) {
+	if errors.Is(each[0], messages.ErrConflict) {
 		return nil // the other writer's article is as new as this one
 	}
 	return each[0]

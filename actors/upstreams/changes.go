@@ -7,7 +7,6 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/messages"
 )
 
@@ -78,7 +77,7 @@ func (u *upstreams) workDone(ctx actor.Context, d *workDone) {
 		u.answer(ctx, r, &messages.FeedStands{Feed: s.feed, Revision: s.revision})
 	case *messages.GetFeed:
 		if !d.stands[0].made() {
-			u.failed(ctx, r, actors.ErrNotFound)
+			u.failed(ctx, r, messages.ErrNotFound)
 			return
 		}
 		u.listFeeds(ctx, r, d.stands)
@@ -89,7 +88,7 @@ func (u *upstreams) workDone(ctx actor.Context, d *workDone) {
 
 func (u *upstreams) failed(ctx actor.Context, r *request, err error) {
 	if m, ok := r.message.(*messages.DeleteFeed); ok {
-		if errors.Is(err, actors.ErrNotFound) {
+		if errors.Is(err, messages.ErrNotFound) {
 			u.sources.forget(m.GetId())
 		} else {
 			u.sources.again(ctx, m.GetId()) // it was ended for this
@@ -100,9 +99,9 @@ func (u *upstreams) failed(ctx actor.Context, r *request, err error) {
 	switch {
 	case errors.As(err, &taken):
 		rejected.Rejection, rejected.Field, rejected.Detail = messages.Rejection_REJECTION_CONFLICT, "url", taken.Error()
-	case errors.Is(err, actors.ErrNotFound):
+	case errors.Is(err, messages.ErrNotFound):
 		rejected.Rejection = messages.Rejection_REJECTION_NOT_FOUND
-	case errors.Is(err, actors.ErrConflict):
+	case errors.Is(err, messages.ErrConflict):
 		rejected.Rejection = messages.Rejection_REJECTION_CONFLICT
 	}
 	u.answer(ctx, r, rejected)

@@ -51,13 +51,13 @@ const claimTries = 16
 
 func (r registry) get(ctx context.Context, id string) (stands, error) {
 	if !actors.ValidID(id) {
-		return stands{}, fmt.Errorf("feed %q: %w", id, actors.ErrNotFound)
+		return stands{}, fmt.Errorf("feed %q: %w", id, messages.ErrNotFound)
 	}
-	data, revision, err := r.records.Get(ctx, actors.FeedRecord(id))
-	if err != nil && !errors.Is(err, actors.ErrDamaged) {
+	kept, err := r.records.Get(ctx, actors.FeedRecord(id))
+	if err != nil && !errors.Is(err, messages.ErrDamaged) {
 		return stands{}, fmt.Errorf("feed %s: %w", id, err)
 	}
-	return read(id, data, revision, err), nil
+	return read(id, kept.Data, kept.Revision, err), nil
 }
 
 func read(id string, data []byte, revision uint64, damaged error) stands {
@@ -82,7 +82,7 @@ func (r registry) list(ctx context.Context) ([]stands, error) {
 	for i, record := range records {
 		var damaged error
 		if record.Damaged {
-			damaged = actors.ErrDamaged
+			damaged = messages.ErrDamaged
 		}
 		all[i] = read(strings.TrimPrefix(record.Key, actors.FeedsPrefix), record.Data, record.Revision, damaged)
 	}
@@ -99,7 +99,7 @@ func (r registry) write(ctx context.Context, feed *messages.Feed, revision uint6
 		return stands{}, fmt.Errorf("feed %s: %w", feed.GetId(), err)
 	}
 	written, err := r.records.CAS(ctx, actors.FeedRecord(feed.GetId()), data, revision)
-	if errors.Is(err, actors.ErrAmbiguous) { // it may have happened: the record says
+	if errors.Is(err, messages.ErrAmbiguous) { // it may have happened: the record says
 		now, getErr := r.get(ctx, feed.GetId())
 		if getErr == nil && proto.Equal(now.feed, feed) {
 			return now, nil
@@ -111,7 +111,7 @@ func (r registry) write(ctx context.Context, feed *messages.Feed, revision uint6
 	return stands{feed: feed, revision: written}, nil
 }
 
-// create makes the feed. actors.ErrConflict: there is one of that id;
+// create makes the feed. messages.ErrConflict: there is one of that id;
 // *takenError.
 func (r registry) create(ctx context.Context, feed *messages.Feed) (stands, error) {
 	unmade := proto.CloneOf(feed)
@@ -135,7 +135,7 @@ func (r registry) finish(ctx context.Context, s stands, feed *messages.Feed) (st
 	return r.write(ctx, feed, s.revision)
 }
 
-// update replaces the feed whose record has the revision. actors.ErrConflict:
+// update replaces the feed whose record has the revision. messages.ErrConflict:
 // it has another; *takenError.
 func (r registry) update(ctx context.Context, feed *messages.Feed, revision uint64) (stands, error) {
 	before, err := r.get(ctx, feed.GetId())
@@ -146,7 +146,7 @@ func (r registry) update(ctx context.Context, feed *messages.Feed, revision uint
 		return stands{}, fmt.Errorf("update feed %s: %w", feed.GetId(), before.damaged)
 	}
 	if before.revision != revision {
-		return stands{}, fmt.Errorf("update feed %s: %w", feed.GetId(), actors.ErrConflict)
+		return stands{}, fmt.Errorf("update feed %s: %w", feed.GetId(), messages.ErrConflict)
 	}
 	if address(before.feed.GetUrl()) == address(feed.GetUrl()) {
 		return r.write(ctx, feed, revision)
@@ -174,7 +174,7 @@ func (r registry) remove(ctx context.Context, id string) error {
 		return err
 	}
 	name := actors.FeedRecord(id)
-	if errors.Is(s.damaged, actors.ErrDamaged) { // the store deletes only what it can read
+	if errors.Is(s.damaged, messages.ErrDamaged) { // the store deletes only what it can read
 		if s.revision, err = r.records.Mend(ctx, name, nil); err != nil {
 			return fmt.Errorf("delete feed %s: %w", id, err)
 		}
@@ -190,11 +190,11 @@ func (r registry) remove(ctx context.Context, id string) error {
 }
 
 func (r registry) forgetMark(ctx context.Context, id string) error {
-	_, revision, err := r.records.Get(ctx, actors.MarkRecord(id))
+	kept, err := r.records.Get(ctx, actors.MarkRecord(id))
 	if err == nil {
-		err = r.records.Delete(ctx, actors.MarkRecord(id), revision)
+		err = r.records.Delete(ctx, actors.MarkRecord(id), kept.Revision)
 	}
-	return unless(err, actors.ErrNotFound, actors.ErrDamaged)
+	return unless(err, messages.ErrNotFound, messages.ErrDamaged)
 }
 
 // claim has the address named as the feed's. The record is written also where
@@ -215,18 +215,18 @@ func (r registry) claim(ctx context.Context, url, id string) error {
 			switch {
 			case err == nil && (address(other.feed.GetUrl()) == address(url) || address(other.feed.GetClaiming()) == address(url)):
 				return &takenError{holder}
-			case err != nil && !errors.Is(err, actors.ErrNotFound):
+			case err != nil && !errors.Is(err, messages.ErrNotFound):
 				return err
 			}
 		}
 		_, err = r.records.CAS(ctx, name, data, revision)
-		if errors.Is(err, actors.ErrDamaged) {
+		if errors.Is(err, messages.ErrDamaged) {
 			_, err = r.records.Mend(ctx, name, data)
 		}
 		if err == nil {
 			return nil
 		}
-		if !errors.Is(err, actors.ErrConflict) && !errors.Is(err, actors.ErrAmbiguous) {
+		if !errors.Is(err, messages.ErrConflict) && !errors.Is(err, messages.ErrAmbiguous) {
 			return fmt.Errorf("claim the address of feed %s: %w", id, err)
 		}
 	}
@@ -236,15 +236,15 @@ func (r registry) claim(ctx context.Context, url, id string) error {
 // holder is the feed that the claim names; "" where there is none or it cannot
 // be read.
 func (r registry) holder(ctx context.Context, name string) (id string, revision uint64, err error) {
-	data, revision, err := r.records.Get(ctx, name)
+	kept, err := r.records.Get(ctx, name)
 	if err != nil {
-		return "", 0, unless(err, actors.ErrNotFound, actors.ErrDamaged)
+		return "", 0, unless(err, messages.ErrNotFound, messages.ErrDamaged)
 	}
 	claim := new(messages.Claim)
-	if err := proto.Unmarshal(data, claim); err != nil {
-		return "", revision, nil // damaged: whoever wants the address writes it
+	if err := proto.Unmarshal(kept.Data, claim); err != nil {
+		return "", kept.Revision, nil // damaged: whoever wants the address writes it
 	}
-	return claim.GetFeedId(), revision, nil
+	return claim.GetFeedId(), kept.Revision, nil
 }
 
 // release deletes the feed's claim, if it is the feed's.
@@ -254,7 +254,7 @@ func (r registry) release(ctx context.Context, url, id string) error {
 	if err != nil || holder != id {
 		return err
 	}
-	return unless(r.records.Delete(ctx, name, revision), actors.ErrConflict, actors.ErrNotFound)
+	return unless(r.records.Delete(ctx, name, revision), messages.ErrConflict, messages.ErrNotFound)
 }
 
 // settle finishes or takes back what a process that died left under way, and

@@ -12,17 +12,16 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/messages"
 )
 
 // table is an actors.Records that asks, before every call, whose turn it is.
 type table struct {
-	records  map[string]actors.Record
+	records  map[string]messages.KeptRecord
 	revision uint64
 }
 
-func newTable() *table { return &table{records: map[string]actors.Record{}} }
+func newTable() *table { return &table{records: map[string]messages.KeptRecord{}} }
 
 // clone is a table to try another order on.
 func (t *table) clone() *table { return &table{maps.Clone(t.records), t.revision} }
@@ -51,15 +50,15 @@ func (c calls) wait(key string, write bool) error {
 	return c.turn(call{key, write})
 }
 
-func (c calls) Get(_ context.Context, key string) ([]byte, uint64, error) {
+func (c calls) Get(_ context.Context, key string) (messages.KeptRecord, error) {
 	if err := c.wait(key, false); err != nil {
-		return nil, 0, err
+		return messages.KeptRecord{}, err
 	}
 	r, ok := c.table.records[key]
 	if !ok {
-		return nil, 0, actors.ErrNotFound
+		return messages.KeptRecord{}, messages.ErrNotFound
 	}
-	return r.Data, r.Revision, nil
+	return r, nil
 }
 
 func (c calls) CAS(_ context.Context, key string, data []byte, revision uint64) (uint64, error) {
@@ -67,10 +66,10 @@ func (c calls) CAS(_ context.Context, key string, data []byte, revision uint64) 
 		return 0, err
 	}
 	if c.table.records[key].Revision != revision {
-		return 0, actors.ErrConflict
+		return 0, messages.ErrConflict
 	}
 	c.table.revision++
-	c.table.records[key] = actors.Record{Key: key, Data: data, Revision: c.table.revision}
+	c.table.records[key] = messages.KeptRecord{Key: key, Data: data, Revision: c.table.revision}
 	return c.table.revision, nil
 }
 
@@ -80,23 +79,23 @@ func (c calls) Delete(_ context.Context, key string, revision uint64) error {
 	}
 	switch r, ok := c.table.records[key]; {
 	case !ok:
-		return actors.ErrNotFound
+		return messages.ErrNotFound
 	case r.Revision != revision:
-		return actors.ErrConflict
+		return messages.ErrConflict
 	}
 	delete(c.table.records, key)
 	return nil
 }
 
 func (c calls) Mend(context.Context, string, []byte) (uint64, error) {
-	return 0, actors.ErrConflict // nothing here is damaged
+	return 0, messages.ErrConflict // nothing here is damaged
 }
 
-func (c calls) List(_ context.Context, prefix string) ([]actors.Record, error) {
+func (c calls) List(_ context.Context, prefix string) ([]messages.KeptRecord, error) {
 	if err := c.wait(prefix, true); err != nil {
 		return nil, err
 	}
-	var list []actors.Record
+	var list []messages.KeptRecord
 	for key, r := range c.table.records {
 		if strings.HasPrefix(key, prefix) {
 			list = append(list, r)
@@ -343,7 +342,7 @@ type uncertain struct {
 func (c *uncertain) CAS(ctx context.Context, key string, data []byte, revision uint64) (uint64, error) {
 	written, err := c.calls.CAS(ctx, key, data, revision)
 	if c.n++; c.n == c.at && err == nil {
-		return 0, actors.ErrAmbiguous
+		return 0, messages.ErrAmbiguous
 	}
 	return written, err
 }
@@ -354,7 +353,7 @@ func TestADamagedFeedCostsNobodyElse(t *testing.T) {
 	broken := end.records["feeds.b"]
 	broken.Data = []byte{0xff, 0xff}
 	end.records["feeds.b"] = broken
-	end.records["marks.b"] = actors.Record{Key: "marks.b", Data: []byte("7"), Revision: 99}
+	end.records["marks.b"] = messages.KeptRecord{Key: "marks.b", Data: []byte("7"), Revision: 99}
 	made, _, err := r.settle(context.Background())
 	if err != nil || len(made) != 2 || made[0].damaged != nil || made[0].feed.GetUrl() != u || made[1].damaged == nil || made[1].feed.GetId() != "b" {
 		t.Fatalf("%+v, %v", made, err)

@@ -23,8 +23,8 @@ import (
 // storedQueries reads all keys, monitors and rules at once and returns those of
 // the shards that have a monitor or rule: 1,024 lists of their own would make a
 // start wait.
-func storedQueries(ctx context.Context, control store.Control) (map[int][]actors.Record, error) {
-	stored := map[int][]actors.Record{}
+func storedQueries(ctx context.Context, control store.Control) (map[int][]messages.KeptRecord, error) {
+	stored := map[int][]messages.KeptRecord{}
 	for _, prefix := range []string{"monitors.", "rules.", "keys."} {
 		values, err := control.List(ctx, prefix)
 		if err != nil {
@@ -39,7 +39,7 @@ func storedQueries(ctx context.Context, control store.Control) (map[int][]actors
 			if _, ok := stored[i]; !ok && prefix == "keys." {
 				continue
 			}
-			stored[i] = append(stored[i], actors.Record(v))
+			stored[i] = append(stored[i], messages.KeptRecord(v))
 		}
 	}
 	return stored, nil
@@ -48,22 +48,22 @@ func storedQueries(ctx context.Context, control store.Control) (map[int][]actors
 // shardConfig is the shards'. Those that had nothing to match when the node
 // started take their term with their first message: 1,024 at once would cost a
 // second on an empty folder.
-func (n *Node) shardConfig(stored map[int][]actors.Record) shard.Config {
+func (n *Node) shardConfig(stored map[int][]messages.KeptRecord) shard.Config {
 	p := n.ports
 	supervisor := n.pid(supervisorID)
 	// One slot a shard, each used by that shard alone.
-	var preloaded [actors.Shards][]actors.Record
+	var preloaded [actors.Shards][]messages.KeptRecord
 	for number, records := range stored {
 		preloaded[number] = slices.Clip(records)
 	}
 	return shard.Config{
-		Node: p.Node, Incarnation: p.Incarnation, Records: Records{p.Store.Control()},
+		Node: p.Node, Incarnation: p.Incarnation, Records: p.Store.Control(),
 		Clock: p.Clock, Worker: p.Work.Records, Props: p.Props, Lease: p.Lease, Router: n.pid(routerID), Key: n.keyProps(),
 		// One node: whoever is not this process has ended.
 		Dead: func(s *messages.Slot) bool { return s.GetNode() != p.Node || s.GetIncarnation() != p.Incarnation },
 		// What was read at the start is good for the first activation only, and
 		// is not kept after it.
-		Preload: func(number int) ([]actors.Record, bool) {
+		Preload: func(number int) ([]messages.KeptRecord, bool) {
 			records := preloaded[number]
 			preloaded[number] = nil
 			return records, records != nil
@@ -80,7 +80,7 @@ func (n *Node) keyProps() func(keyID string) *actor.Props {
 	monitors := monitor.Config{Clock: p.Clock, Props: p.Props}
 	rules := filterrule.Config{Props: p.Props, Parse: parseRule(n.cfg.Query)}
 	cfg := apikey.Config{
-		Records: Records{p.Store.Control()}, Counters: counters{p.Store.Counters()}, History: history{n.log}, Log: bounds{n.log}, Lease: p.Lease,
+		Records: p.Store.Control(), Counters: counters{p.Store.Counters()}, History: history{n.log}, Log: bounds{n.log}, Lease: p.Lease,
 		Clock: p.Clock, Rand: p.Rand, Worker: p.Work.Records, Props: p.Props, Router: n.pid(routerID),
 		Monitor: func(id string, f *messages.Figures) *actor.Props { return monitor.Props(monitors, id, f) },
 		Rule:    func(id string, f *messages.Figures) *actor.Props { return filterrule.Props(rules, id, f) },

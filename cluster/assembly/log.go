@@ -25,7 +25,7 @@ var (
 // Append is the journal's.
 func (l Log) Append(ctx context.Context, f *messages.Frame) (uint64, error) {
 	sequence, err := l.Journal.Append(ctx, f)
-	return sequence, portError(err)
+	return sequence, err
 }
 
 // Bounds is the journal's.
@@ -59,7 +59,7 @@ func (f *frames) open(ctx context.Context) error {
 	f.reads = max(f.reads, f.next)
 	for {
 		cursor, err := f.journal.Read(ctx, f.reads)
-		var trimmed *store.TrimmedError
+		var trimmed *messages.TrimmedError
 		if errors.As(err, &trimmed) && trimmed.First > f.reads {
 			f.reads = trimmed.First
 			continue
@@ -83,7 +83,7 @@ func (f *frames) Next(ctx context.Context) (replay.Entry, error) {
 		return e, nil
 	}
 	e, err := f.cursor.Next(ctx)
-	var trimmed *store.TrimmedError
+	var trimmed *messages.TrimmedError
 	if errors.As(err, &trimmed) {
 		err = f.cursor.Close()
 		if f.cursor, f.reads = nil, trimmed.First; err == nil {

@@ -44,7 +44,7 @@ type Node struct {
 // State is what a node's actors begin with.
 type State struct {
 	router *router.State
-	stored map[int][]actors.Record // of the shards that have something to match
+	stored map[int][]messages.KeptRecord // of the shards that have something to match
 }
 
 // Load reads what the actors of a node begin with: the log's newest stretch and

@@ -28,7 +28,7 @@ func (n *Node) upstreamsProps() *actor.Props {
 		others = append(others, upstreams.Other{ID: cfg.ID, Kind: cfg.Kind, Props: source.Props(cfg)})
 	}
 	return upstreams.Props(upstreams.Config{
-		Records: Records{p.Store.Control()}, Clock: p.Clock, Worker: p.Work.Records, Props: p.Props,
+		Records: p.Store.Control(), Clock: p.Clock, Worker: p.Work.Records, Props: p.Props,
 		Logger: p.Logger.With("actor", "upstreams"), Feed: n.feedProps, Others: others,
 		Started: func() { p.System.Root.Send(supervisor, &ready{upstreamsReady}) },
 	})
@@ -50,7 +50,7 @@ func (n *Node) feedProps(f *messages.Feed) (*actor.Props, error) {
 func (n *Node) sourceConfig(id, kind string) source.Config {
 	p := n.ports
 	return source.Config{
-		ID: id, Kind: kind, Items: Items{p.Store.Items()}, Log: n.log, Records: Records{p.Store.Control()},
+		ID: id, Kind: kind, Items: items{p.Store.Items()}, Log: n.log, Records: p.Store.Control(),
 		Clock: p.Clock, Rand: p.Rand, Worker: p.Work.Records, Polls: p.Work.Poll, Props: p.Props, Journal: n.Journal(),
 		Logger: p.Logger.With("actor", "source"), Observe: p.Observe.Source,
 	}

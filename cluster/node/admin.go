@@ -80,7 +80,7 @@ func (c connections) ListConnections(context.Context) ([]admin.Connection, error
 func (c connections) CloseConnection(_ context.Context, id string) error {
 	pid := c.n.actors.Connection(id)
 	if _, ok := c.n.system.ProcessRegistry.Get(pid); !ok {
-		return fmt.Errorf("connection %s: %w", id, admin.ErrNotFound)
+		return fmt.Errorf("connection %s: %w", id, messages.ErrNotFound)
 	}
 	c.n.system.Root.Send(pid, &messages.End{Reason: messages.EndReason_END_EVICTED, Detail: "closed by an operator"})
 	return nil

@@ -31,18 +31,18 @@ func askUpstreams[T proto.Message](ctx context.Context, n *Node, command proto.M
 	}
 	switch refused.GetRejection() {
 	case messages.Rejection_REJECTION_NOT_FOUND:
-		return answer, fmt.Errorf("%s: %w", refused.GetDetail(), admin.ErrNotFound)
+		return answer, fmt.Errorf("%s: %w", refused.GetDetail(), messages.ErrNotFound)
 	case messages.Rejection_REJECTION_CONFLICT:
 		return answer, &conflictError{refused}
 	}
 	return answer, fmt.Errorf("%s", refused.GetDetail())
 }
 
-// conflictError is an admin.ErrConflict.
+// conflictError is an messages.ErrConflict.
 type conflictError struct{ refused *messages.Rejected }
 
 func (e *conflictError) Error() string { return e.refused.GetDetail() }
-func (e *conflictError) Unwrap() error { return admin.ErrConflict }
+func (e *conflictError) Unwrap() error { return messages.ErrConflict }
 
 func state(s *messages.FeedStands) admin.FeedState {
 	return admin.FeedState{Feed: s.GetFeed(), Source: s.GetSource()}

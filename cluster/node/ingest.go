@@ -47,7 +47,7 @@ func (i ingest) Articles(ctx context.Context, body io.Reader) (rest.Result, erro
 
 func (i ingest) DeleteArticle(ctx context.Context, sourceID, id string) (bool, error) {
 	err := i.push.DeleteArticle(ctx, sourceID, id)
-	if errors.Is(err, push.ErrNotFound) {
+	if errors.Is(err, messages.ErrNotFound) {
 		return false, nil
 	}
 	_, err = outcome(push.Result{}, err)

@@ -30,6 +30,7 @@ import (
 	"github.com/birdwire/birdwire/cluster/store/nats"
 	"github.com/birdwire/birdwire/gateway"
 	"github.com/birdwire/birdwire/gateway/ws"
+	"github.com/birdwire/birdwire/messages"
 )
 
 // Node is one running node.
@@ -153,7 +154,7 @@ func beginIncarnation(ctx context.Context, s store.Store, name string) (uint64, 
 		return 0, err
 	}
 	v, err := control.Get(ctx, key)
-	if errors.Is(err, store.ErrCorrupt) {
+	if errors.Is(err, messages.ErrDamaged) {
 		if v.Revision, err = control.Mend(ctx, key, nil); err != nil {
 			return 0, err
 		}
@@ -163,7 +164,7 @@ func beginIncarnation(ctx context.Context, s store.Store, name string) (uint64, 
 			tail.Incarnation = v.Revision
 		}
 	}
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
+	if err != nil && !errors.Is(err, messages.ErrNotFound) {
 		return 0, err
 	}
 	incarnation := tail.Incarnation + 1
@@ -260,7 +261,7 @@ func (n *Node) Admin() string { return n.adminListener.Addr().String() }
 // Alive is nil while the process is worth keeping: what is wrong with it may
 // end with another one. A full disk does not.
 func (n *Node) Alive(ctx context.Context) error {
-	if err := n.store.Healthy(ctx); !errors.Is(err, store.ErrFull) {
+	if err := n.store.Healthy(ctx); !errors.Is(err, messages.ErrFull) {
 		return err
 	}
 	return nil

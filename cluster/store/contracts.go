@@ -75,21 +75,11 @@ func (r SkipReason) String() string {
 	return "never written"
 }
 
-// Value is a control record as it is.
-type Value struct {
-	Key      string
-	Data     []byte
-	Revision uint64
-	// Damaged, in what List and Watch return: the record was acknowledged and is
-	// lost or cannot be read. It has a Key and nothing else.
-	Damaged bool
-}
-
 // Control holds small records by key. Keys are dot-separated tokens of
 // [A-Za-z0-9_-]; a prefix ends at a dot. A record that is damaged costs itself:
-// it answers ErrCorrupt to Get, CAS and Delete, and all others are served.
+// it answers ErrDamaged to Get, CAS and Delete, and all others are served.
 type Control interface {
-	Get(ctx context.Context, key string) (Value, error)
+	Get(ctx context.Context, key string) (messages.KeptRecord, error)
 	// CAS writes if revision is the one that stands (0: there is none, or it
 	// was deleted) and returns the new one. ErrConflict otherwise.
 	CAS(ctx context.Context, key string, data []byte, revision uint64) (uint64, error)
@@ -102,7 +92,7 @@ type Control interface {
 	Mend(ctx context.Context, key string, data []byte) (uint64, error)
 	// List returns all records under prefix ("keys."; "" is all), by key, and
 	// those that are damaged as such.
-	List(ctx context.Context, prefix string) ([]Value, error)
+	List(ctx context.Context, prefix string) ([]messages.KeptRecord, error)
 	// Watch emits what stands under prefix, then Synced, then what changes,
 	// until ctx ends, when the channel is closed. Revisions of a key grow; of
 	// several changes of one key in quick succession the newest alone may come.
@@ -113,7 +103,7 @@ type Control interface {
 
 // Change is one record written or deleted, or Synced.
 type Change struct {
-	Value
+	messages.KeptRecord
 	Deleted bool
 	Synced  bool
 }

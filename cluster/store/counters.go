@@ -67,7 +67,7 @@ func (c counters) Usage(ctx context.Context, keyID, month string) (*messages.Led
 
 func (c counters) read(ctx context.Context, key string) (*messages.Ledger, uint64, error) {
 	v, err := c.control.Get(ctx, key)
-	if errors.Is(err, ErrNotFound) {
+	if errors.Is(err, messages.ErrNotFound) {
 		return new(messages.Ledger), 0, nil
 	}
 	if err != nil {
@@ -75,7 +75,7 @@ func (c counters) read(ctx context.Context, key string) (*messages.Ledger, uint6
 	}
 	l := new(messages.Ledger)
 	if err := proto.Unmarshal(v.Data, l); err != nil {
-		return nil, 0, fmt.Errorf("record %s: %w: %w", key, ErrCorrupt, err)
+		return nil, 0, fmt.Errorf("record %s: %w: %w", key, messages.ErrDamaged, err)
 	}
 	return l, v.Revision, nil
 }
@@ -105,7 +105,7 @@ func (c counters) update(ctx context.Context, keyID, month string, change func(*
 		if err == nil {
 			return nil
 		}
-		if !errors.Is(err, ErrConflict) && !errors.Is(err, ErrAmbiguous) {
+		if !errors.Is(err, messages.ErrConflict) && !errors.Is(err, messages.ErrAmbiguous) {
 			return err
 		}
 	}
@@ -131,7 +131,7 @@ func reserve(l *messages.Ledger, r Reservation) (*messages.Grant, bool, error) {
 		n = min(n, r.Limit-l.Charged)
 	}
 	if n <= 0 {
-		return nil, false, ErrExhausted
+		return nil, false, messages.ErrExhausted
 	}
 	if len(l.Open) == maxOpenGrants {
 		// Its owner died with it open. It stays charged, as if all of it had

@@ -40,24 +40,24 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // than MaxFrameBytes.
 func EncodeFrame(f *messages.Frame) ([]byte, error) {
 	if err := checkFrame(f); err != nil {
-		return nil, fmt.Errorf("encode frame %s: %w: %w", FrameName(f), ErrInvalid, err)
+		return nil, fmt.Errorf("encode frame %s: %w: %w", FrameName(f), messages.ErrInvalid, err)
 	}
 	size := frameHeader + proto.Size(f)
 	if size > MaxFrameBytes {
-		return nil, fmt.Errorf("encode frame %s: %w: %d bytes, at most %d", FrameName(f), ErrInvalid, size, MaxFrameBytes)
+		return nil, fmt.Errorf("encode frame %s: %w: %d bytes, at most %d", FrameName(f), messages.ErrInvalid, size, MaxFrameBytes)
 	}
 	b := make([]byte, frameHeader, size)
 	b[0] = frameVersion
 	// The sizes were computed a line ago and a message never changes.
 	b, err := proto.MarshalOptions{UseCachedSize: true}.MarshalAppend(b, f)
 	if err != nil {
-		return nil, fmt.Errorf("encode frame %s: %w: %w", FrameName(f), ErrInvalid, err)
+		return nil, fmt.Errorf("encode frame %s: %w: %w", FrameName(f), messages.ErrInvalid, err)
 	}
 	binary.LittleEndian.PutUint32(b[1:], frameSum(b))
 	return b, nil
 }
 
-// DecodeFrame reads what EncodeFrame wrote. The error is ErrCorrupt where the
+// DecodeFrame reads what EncodeFrame wrote. The error is ErrDamaged where the
 // bytes are damaged or were never a frame, and says so apart where a newer
 // version wrote them.
 func DecodeFrame(b []byte) (*messages.Frame, error) {
@@ -69,25 +69,25 @@ func DecodeFrame(b []byte) (*messages.Frame, error) {
 	}
 	f := new(messages.Frame)
 	if err := proto.Unmarshal(b[frameHeader:], f); err != nil {
-		return nil, fmt.Errorf("decode frame: %w: %w", ErrCorrupt, err)
+		return nil, fmt.Errorf("decode frame: %w: %w", messages.ErrDamaged, err)
 	}
 	if err := checkFrame(f); err != nil {
-		return nil, fmt.Errorf("decode frame: %w: %w", ErrCorrupt, err)
+		return nil, fmt.Errorf("decode frame: %w: %w", messages.ErrDamaged, err)
 	}
 	return f, nil
 }
 
-// CheckFrame is nil for the bytes that EncodeFrame made, and ErrCorrupt where
+// CheckFrame is nil for the bytes that EncodeFrame made, and ErrDamaged where
 // they are damaged. It decodes nothing.
 func CheckFrame(b []byte) error {
 	switch {
 	case len(b) < frameHeader:
-		return fmt.Errorf("%w: %d bytes, a header is %d", ErrCorrupt, len(b), frameHeader)
+		return fmt.Errorf("%w: %d bytes, a header is %d", messages.ErrDamaged, len(b), frameHeader)
 	case len(b) > MaxFrameBytes:
-		return fmt.Errorf("%w: %d bytes, at most %d", ErrCorrupt, len(b), MaxFrameBytes)
+		return fmt.Errorf("%w: %d bytes, at most %d", messages.ErrDamaged, len(b), MaxFrameBytes)
 	}
 	if have, want := frameSum(b), binary.LittleEndian.Uint32(b[1:]); have != want {
-		return fmt.Errorf("%w: checksum %08x, written as %08x", ErrCorrupt, have, want)
+		return fmt.Errorf("%w: checksum %08x, written as %08x", messages.ErrDamaged, have, want)
 	}
 	return nil
 }

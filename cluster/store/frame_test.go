@@ -65,13 +65,13 @@ func TestDecodeFrameNoticesEveryFlippedBit(t *testing.T) {
 	for i := range len(b) * 8 {
 		damaged := bytes.Clone(b)
 		damaged[i/8] ^= 1 << (i % 8)
-		if _, err := DecodeFrame(damaged); !errors.Is(err, ErrCorrupt) {
-			t.Fatalf("bit %d flipped: got %v, want ErrCorrupt", i, err)
+		if _, err := DecodeFrame(damaged); !errors.Is(err, messages.ErrDamaged) {
+			t.Fatalf("bit %d flipped: got %v, want messages.ErrDamaged", i, err)
 		}
 	}
 	for n := range len(b) {
-		if _, err := DecodeFrame(b[:n]); !errors.Is(err, ErrCorrupt) {
-			t.Fatalf("cut to %d bytes: got %v, want ErrCorrupt", n, err)
+		if _, err := DecodeFrame(b[:n]); !errors.Is(err, messages.ErrDamaged) {
+			t.Fatalf("cut to %d bytes: got %v, want messages.ErrDamaged", n, err)
 		}
 	}
 }
@@ -84,7 +84,7 @@ func TestDecodeFrameOfNewerVersion(t *testing.T) {
 	b[0]++
 	sum := frameSum(b)
 	b[1], b[2], b[3], b[4] = byte(sum), byte(sum>>8), byte(sum>>16), byte(sum>>24)
-	if _, err := DecodeFrame(b); err == nil || errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), "newer") {
+	if _, err := DecodeFrame(b); err == nil || errors.Is(err, messages.ErrDamaged) || !strings.Contains(err.Error(), "newer") {
 		t.Errorf("got %v, want an error that says a newer version wrote it", err)
 	}
 }

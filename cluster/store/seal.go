@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
+
+	"github.com/birdwire/birdwire/messages"
 )
 
 // A small record at rest: a mark, CRC-32C of the mark, the record's name and
@@ -31,13 +33,13 @@ func Seal(name string, data []byte) []byte {
 }
 
 // Unseal is the data that Seal was given, in the same memory. The error is
-// ErrCorrupt where the bytes are damaged, or are another record's.
+// ErrDamaged where the bytes are damaged, or are another record's.
 func Unseal(name string, b []byte) ([]byte, error) {
 	if len(b) < sealHeader || b[0] != sealMark {
-		return nil, fmt.Errorf("%w: no record begins like this", ErrCorrupt)
+		return nil, fmt.Errorf("%w: no record begins like this", messages.ErrDamaged)
 	}
 	if have, want := sealSum(name, b), binary.LittleEndian.Uint32(b[1:]); have != want {
-		return nil, fmt.Errorf("%w: checksum %08x, written as %08x", ErrCorrupt, have, want)
+		return nil, fmt.Errorf("%w: checksum %08x, written as %08x", messages.ErrDamaged, have, want)
 	}
 	return b[sealHeader:], nil
 }

@@ -102,7 +102,7 @@ func (n *node) find(id string) (*messages.Feed, error) {
 			return f, nil
 		}
 	}
-	return nil, fmt.Errorf("feed %s: %w", id, ErrNotFound)
+	return nil, fmt.Errorf("feed %s: %w", id, messages.ErrNotFound)
 }
 
 func (n *node) GetFeed(_ context.Context, id string) (FeedState, error) {
@@ -128,7 +128,7 @@ func (n *node) TryFeed(_ context.Context, address string) (Tried, error) {
 func (n *node) CreateFeed(_ context.Context, f *messages.Feed) error {
 	for _, other := range n.feeds {
 		if other.Url == f.Url {
-			return fmt.Errorf("feed %s has this URL: it %w", other.Id, ErrConflict)
+			return fmt.Errorf("feed %s has this URL: it %w", other.Id, messages.ErrConflict)
 		}
 	}
 	if n.broken == nil {
@@ -173,7 +173,7 @@ func (n *node) CloseConnection(_ context.Context, id string) error {
 			return nil
 		}
 	}
-	return errors.Join(ErrNotFound, n.broken)
+	return errors.Join(messages.ErrNotFound, n.broken)
 }
 
 func (n *node) Validate(context.Context, string, string) (*rest.Validation, error) {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/birdwire/birdwire/gateway"
+	"github.com/birdwire/birdwire/messages"
 )
 
 type source struct {
@@ -104,9 +105,9 @@ func (s *server) health(w http.ResponseWriter, r *http.Request) {
 // fault tells a port's error. Only what the sentinels mark is for the client.
 func (s *server) fault(w http.ResponseWriter, r *http.Request, err error) {
 	switch {
-	case errors.Is(err, ErrNotFound):
+	case errors.Is(err, messages.ErrNotFound):
 		gateway.WriteError(w, http.StatusNotFound, "not_found", "nothing stands under this id")
-	case errors.Is(err, ErrConflict):
+	case errors.Is(err, messages.ErrConflict):
 		gateway.WriteError(w, http.StatusConflict, "conflict", err.Error())
 	default:
 		gateway.RequestLog(r, s.cfg.Log).Warn("no answer for an operator", "path", gateway.LoggedPath(r), "error", err)

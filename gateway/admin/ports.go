@@ -2,19 +2,13 @@ package admin
 
 import (
 	"context"
-	"errors"
 
 	"github.com/birdwire/birdwire/messages"
 )
 
-// What the ports' errors may wrap; anything else is a fault: 503, and the
-// client comes back.
-var (
-	// ErrNotFound: there is none under that id.
-	ErrNotFound = errors.New("not found")
-	// ErrConflict: it exists already. The text around it is shown.
-	ErrConflict = errors.New("exists already")
-)
+// The ports' errors may wrap messages.ErrNotFound (there is none under that id)
+// and messages.ErrConflict (it exists already; the text around it is shown).
+// Anything else is a fault: 503, and the client comes back.
 
 // KeyList is every key there is.
 type KeyList interface {

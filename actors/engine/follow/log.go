@@ -1,7 +1,6 @@
 package follow
 
 import (
-	"fmt"
 	"math"
 
 	"github.com/birdwire/birdwire/messages"
@@ -58,13 +57,6 @@ type Result struct {
 	Deliveries []*messages.Delivery
 	Lost       []messages.Lost   // stretches whose events will never come, in order
 	Through    messages.Position // read up to here, which may be before the one asked for
-}
-
-// TrimmedError: the log no longer holds what was asked for.
-type TrimmedError struct{ First messages.Position } // the first position still held
-
-func (e *TrimmedError) Error() string {
-	return fmt.Sprintf("the log begins at position %d", e.First)
 }
 
 // QueryError: a subscription's query cannot be understood.

@@ -66,7 +66,7 @@ func Run(ctx context.Context, log Log, memory Memory, r follow.Request) (follow.
 	from := r.From()
 	begin := (from + 1).Sequence()
 	if from > 0 && begin < first {
-		return follow.Result{}, &follow.TrimmedError{First: messages.At(first, 0)}
+		return follow.Result{}, &messages.TrimmedError{First: first}
 	}
 	start := max(begin, first, 1)
 	voids := voids{since: r.VoidsSince, after: r.Voids}

@@ -182,8 +182,8 @@ func TestTrimmed(t *testing.T) {
 		_, err := replay.Run(context.Background(), log, nil, follow.Request{Queries: rules("moon"), After: follow.End(from), Through: messages.EndOf(10), Frames: 1, Found: 1})
 		return err
 	}
-	var trimmed *follow.TrimmedError
-	if err := run(messages.At(8, 3)); !errors.As(err, &trimmed) || trimmed.First != messages.At(10, 0) {
+	var trimmed *messages.TrimmedError
+	if err := run(messages.At(8, 3)); !errors.As(err, &trimmed) || trimmed.Position() != messages.At(10, 0) {
 		t.Errorf("from before the first frame: %v", err)
 	}
 	if err := run(messages.EndOf(9)); err != nil {

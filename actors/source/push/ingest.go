@@ -84,12 +84,8 @@ type Result struct {
 	Next int `json:"next_line"`
 }
 
-var (
-	// ErrTooLarge: the body is longer than allowed. What came before is in the Result.
-	ErrTooLarge = errors.New("body too large")
-	// ErrNotFound: there is no such article, or it was withdrawn before.
-	ErrNotFound = errors.New("no such article")
-)
+// ErrTooLarge: the body is longer than allowed. What came before is in the Result.
+var ErrTooLarge = errors.New("body too large")
 
 // Backpressure ends a call: Result says what was done, and from where to send
 // again. Sending everything again is safe for as long as the log knows that it
@@ -151,7 +147,7 @@ func (i *Ingest) DeleteArticle(ctx context.Context, sourceID, id string) error {
 	case call.refused != nil:
 		return call.refused
 	case call.result.Accepted == 0:
-		return fmt.Errorf("delete article %q: %w", id, ErrNotFound)
+		return fmt.Errorf("delete article %q: %w", id, messages.ErrNotFound)
 	}
 	return nil
 }

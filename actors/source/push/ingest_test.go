@@ -379,7 +379,7 @@ func TestDelete(t *testing.T) {
 	if e.GetAction() != messages.ArticleAction_ARTICLE_DELETED || e.GetArticle().GetSourceId() != "bbc" || e.GetArticle().GetId() != "7" {
 		t.Errorf("offered %v", e)
 	}
-	if err := ingest.DeleteArticle(t.Context(), "", "gone"); !errors.Is(err, push.ErrNotFound) {
+	if err := ingest.DeleteArticle(t.Context(), "", "gone"); !errors.Is(err, messages.ErrNotFound) {
 		t.Errorf("error %v", err)
 	}
 	in.answer = func(*messages.Offer) (proto.Message, error) { return nil, errors.New("timeout") }

@@ -77,6 +77,6 @@ func (c Call) String() string { return fmt.Sprintf("%s %q (call %d)", c.Op, c.Ke
 type Fault struct {
 	Delay     time.Duration // waited first, by Config.Sleep
 	Err       error         // answered, and nothing happened
-	Ambiguous bool          // it happens, and store.ErrAmbiguous is answered; of writes
-	Torn      bool          // half of it happens, and store.ErrAmbiguous is answered; of SnapshotsPut
+	Ambiguous bool          // it happens, and messages.ErrAmbiguous is answered; of writes
+	Torn      bool          // half of it happens, and messages.ErrAmbiguous is answered; of SnapshotsPut
 }

@@ -8,24 +8,25 @@ import (
 	"strings"
 
 	"github.com/birdwire/birdwire/cluster/store"
+	"github.com/birdwire/birdwire/messages"
 )
 
 type control struct{ *Store }
 
-func (c control) Get(ctx context.Context, key string) (store.Value, error) {
+func (c control) Get(ctx context.Context, key string) (messages.KeptRecord, error) {
 	if err := store.CheckKey(key); err != nil {
-		return store.Value{}, err
+		return messages.KeptRecord{}, err
 	}
 	if _, err := c.begin(ctx, ControlGet, key); err != nil {
-		return store.Value{}, err
+		return messages.KeptRecord{}, err
 	}
 	defer c.disk.mu.Unlock()
 	v, ok := c.disk.records[key]
 	if c.disk.damaged[key] {
-		return store.Value{}, fmt.Errorf("get %s: %w", key, store.ErrCorrupt)
+		return messages.KeptRecord{}, fmt.Errorf("get %s: %w", key, messages.ErrDamaged)
 	}
 	if !ok {
-		return store.Value{}, fmt.Errorf("get %s: %w", key, store.ErrNotFound)
+		return messages.KeptRecord{}, fmt.Errorf("get %s: %w", key, messages.ErrNotFound)
 	}
 	v.Data = bytes.Clone(v.Data)
 	return v, nil
@@ -42,10 +43,10 @@ func (c control) CAS(ctx context.Context, key string, data []byte, revision uint
 	defer c.disk.mu.Unlock()
 	d := c.disk
 	if d.damaged[key] {
-		return 0, fmt.Errorf("write %s at revision %d: %w", key, revision, store.ErrCorrupt)
+		return 0, fmt.Errorf("write %s at revision %d: %w", key, revision, messages.ErrDamaged)
 	}
 	if have := d.records[key].Revision; have != revision {
-		return 0, fmt.Errorf("write %s at revision %d: %w: it is %d", key, revision, store.ErrConflict, have)
+		return 0, fmt.Errorf("write %s at revision %d: %w: it is %d", key, revision, messages.ErrConflict, have)
 	}
 	return d.put(key, data, fault)
 }
@@ -53,9 +54,9 @@ func (c control) CAS(ctx context.Context, key string, data []byte, revision uint
 // put writes the record. Holding mu.
 func (d *Disk) put(key string, data []byte, fault Fault) (uint64, error) {
 	d.written++
-	v := store.Value{Key: key, Data: bytes.Clone(data), Revision: d.written}
+	v := messages.KeptRecord{Key: key, Data: bytes.Clone(data), Revision: d.written}
 	d.records[key] = v
-	d.tell(store.Change{Value: v})
+	d.tell(store.Change{KeptRecord: v})
 	if err := fault.after(ControlCAS, key); err != nil {
 		return 0, err
 	}
@@ -73,7 +74,7 @@ func (c control) Mend(ctx context.Context, key string, data []byte) (uint64, err
 	defer c.disk.mu.Unlock()
 	d := c.disk
 	if !d.damaged[key] {
-		return 0, fmt.Errorf("mend %s: %w: it is not damaged", key, store.ErrConflict)
+		return 0, fmt.Errorf("mend %s: %w: it is not damaged", key, messages.ErrConflict)
 	}
 	delete(d.damaged, key)
 	return d.put(key, data, fault)
@@ -91,19 +92,19 @@ func (c control) Delete(ctx context.Context, key string, revision uint64) error 
 	d := c.disk
 	switch have, ok := d.records[key]; {
 	case d.damaged[key]:
-		return fmt.Errorf("delete %s at revision %d: %w", key, revision, store.ErrCorrupt)
+		return fmt.Errorf("delete %s at revision %d: %w", key, revision, messages.ErrDamaged)
 	case !ok:
-		return fmt.Errorf("delete %s: %w", key, store.ErrNotFound)
+		return fmt.Errorf("delete %s: %w", key, messages.ErrNotFound)
 	case have.Revision != revision:
-		return fmt.Errorf("delete %s at revision %d: %w: it is %d", key, revision, store.ErrConflict, have.Revision)
+		return fmt.Errorf("delete %s at revision %d: %w: it is %d", key, revision, messages.ErrConflict, have.Revision)
 	}
 	d.written++
 	delete(d.records, key)
-	d.tell(store.Change{Value: store.Value{Key: key, Revision: d.written}, Deleted: true})
+	d.tell(store.Change{KeptRecord: messages.KeptRecord{Key: key, Revision: d.written}, Deleted: true})
 	return fault.after(ControlDelete, key)
 }
 
-func (c control) List(ctx context.Context, prefix string) ([]store.Value, error) {
+func (c control) List(ctx context.Context, prefix string) ([]messages.KeptRecord, error) {
 	if err := store.CheckPrefix(prefix); err != nil {
 		return nil, err
 	}
@@ -115,11 +116,11 @@ func (c control) List(ctx context.Context, prefix string) ([]store.Value, error)
 }
 
 // list copies what stands under prefix, by key. Holding mu.
-func (d *Disk) list(prefix string) []store.Value {
-	var values []store.Value
+func (d *Disk) list(prefix string) []messages.KeptRecord {
+	var values []messages.KeptRecord
 	for key := range d.damaged {
 		if strings.HasPrefix(key, prefix) {
-			values = append(values, store.Value{Key: key, Damaged: true})
+			values = append(values, messages.KeptRecord{Key: key, Damaged: true})
 		}
 	}
 	for key, v := range d.records {
@@ -128,7 +129,7 @@ func (d *Disk) list(prefix string) []store.Value {
 			values = append(values, v)
 		}
 	}
-	slices.SortFunc(values, func(a, b store.Value) int { return strings.Compare(a.Key, b.Key) })
+	slices.SortFunc(values, func(a, b messages.KeptRecord) int { return strings.Compare(a.Key, b.Key) })
 	return values
 }
 
@@ -153,7 +154,7 @@ func (c control) Watch(ctx context.Context, prefix string) (<-chan store.Change,
 	stands := d.list(prefix)
 	w := &watch{store: c.Store, prefix: prefix, out: make(chan store.Change, len(stands)+1+d.cfg.WatchBuffer)}
 	for _, v := range stands {
-		w.out <- store.Change{Value: v}
+		w.out <- store.Change{KeptRecord: v}
 	}
 	w.out <- store.Change{Synced: true}
 	d.watches = append(d.watches, w)

@@ -21,7 +21,7 @@ type Disk struct {
 	burnt   map[uint64]bool // sequences of holes at which nothing was ever acknowledged
 	last    uint64          // sequence, also of a log that holds nothing any more
 	tails   map[string]tail // by node: its last frame
-	records map[string]store.Value
+	records map[string]messages.KeptRecord
 	damaged map[string]bool // records that cannot be read; each is in records too, where its revision was known
 	written uint64          // the last revision given, of records and items
 	items   map[string]itemRecord
@@ -48,7 +48,7 @@ func NewDisk(cfg Config) *Disk {
 		epoch:   cfg.Epoch,
 		burnt:   map[uint64]bool{},
 		tails:   map[string]tail{},
-		records: map[string]store.Value{},
+		records: map[string]messages.KeptRecord{},
 		damaged: map[string]bool{},
 		items:   map[string]itemRecord{},
 		shots:   map[string][]snapshot{},
@@ -60,7 +60,7 @@ type Space int
 
 const (
 	Plenty    Space = iota
-	AtReserve       // frames, items and snapshots are refused with store.ErrFull
+	AtReserve       // frames, items and snapshots are refused with messages.ErrFull
 	None            // every write is
 )
 

@@ -22,7 +22,7 @@ func TestAmbiguousHappened(t *testing.T) {
 	s := memory.New(memory.Config{})
 	s.Inject(memory.JournalAppend, memory.Fault{Ambiguous: true})
 	f := storetest.Frame("a", 1, 1, 1)
-	if _, err := s.Journal().Append(ctx, f); !errors.Is(err, store.ErrAmbiguous) {
+	if _, err := s.Journal().Append(ctx, f); !errors.Is(err, messages.ErrAmbiguous) {
 		t.Fatalf("append: %v", err)
 	}
 	if sequence, err := s.Journal().Append(ctx, f); err != nil || sequence != 1 {
@@ -33,7 +33,7 @@ func TestAmbiguousHappened(t *testing.T) {
 	}
 
 	s.Inject(memory.ControlCAS, memory.Fault{Ambiguous: true})
-	if _, err := s.Control().CAS(ctx, "k", []byte("1"), 0); !errors.Is(err, store.ErrAmbiguous) {
+	if _, err := s.Control().CAS(ctx, "k", []byte("1"), 0); !errors.Is(err, messages.ErrAmbiguous) {
 		t.Fatalf("write: %v", err)
 	}
 	v, err := s.Control().Get(ctx, "k")
@@ -41,14 +41,14 @@ func TestAmbiguousHappened(t *testing.T) {
 		t.Fatalf("get: %q, %v; want it written", v.Data, err)
 	}
 	s.Inject(memory.ControlDelete, memory.Fault{Ambiguous: true})
-	if err := s.Control().Delete(ctx, "k", v.Revision); !errors.Is(err, store.ErrAmbiguous) {
+	if err := s.Control().Delete(ctx, "k", v.Revision); !errors.Is(err, messages.ErrAmbiguous) {
 		t.Fatalf("delete: %v", err)
 	}
-	if _, err := s.Control().Get(ctx, "k"); !errors.Is(err, store.ErrNotFound) {
+	if _, err := s.Control().Get(ctx, "k"); !errors.Is(err, messages.ErrNotFound) {
 		t.Fatalf("get: %v, want it deleted", err)
 	}
 	s.Inject(memory.ItemsCAS, memory.Fault{Ambiguous: true})
-	if _, err := s.Items().CAS(ctx, []*messages.Item{{Identity: "a"}}, []uint64{0}); !errors.Is(err, store.ErrAmbiguous) {
+	if _, err := s.Items().CAS(ctx, []*messages.Item{{Identity: "a"}}, []uint64{0}); !errors.Is(err, messages.ErrAmbiguous) {
 		t.Fatalf("write items: %v", err)
 	}
 	if states, err := s.Items().Get(ctx, []string{"a"}); err != nil || states[0].Item == nil {
@@ -62,7 +62,7 @@ func TestCountersUnderFaults(t *testing.T) {
 	s := memory.New(memory.Config{Fault: func(c memory.Call) memory.Fault {
 		n++
 		if c.Op == memory.ControlCAS && n%3 != 0 {
-			return memory.Fault{Ambiguous: n%2 == 0, Err: map[bool]error{true: nil, false: store.ErrAmbiguous}[n%2 == 0]}
+			return memory.Fault{Ambiguous: n%2 == 0, Err: map[bool]error{true: nil, false: messages.ErrAmbiguous}[n%2 == 0]}
 		}
 		return memory.Fault{}
 	}})
@@ -131,7 +131,7 @@ func TestTornSnapshot(t *testing.T) {
 	}
 	for range 3 {
 		s.Inject(memory.SnapshotsPut, memory.Fault{Torn: true})
-		if err := put(2, "torn"); !errors.Is(err, store.ErrAmbiguous) {
+		if err := put(2, "torn"); !errors.Is(err, messages.ErrAmbiguous) {
 			t.Fatalf("put: %v", err)
 		}
 	}
@@ -143,7 +143,7 @@ func TestTornSnapshot(t *testing.T) {
 		t.Fatalf("read %q, %v", b, err)
 	}
 	s.Disk().SetEpoch("another00001")
-	if _, _, err := s.Snapshots().Latest(ctx, "id"); !errors.Is(err, store.ErrNotFound) {
+	if _, _, err := s.Snapshots().Latest(ctx, "id"); !errors.Is(err, messages.ErrNotFound) {
 		t.Fatalf("latest under another epoch: %v, want none", err)
 	}
 }
@@ -159,7 +159,7 @@ func TestFull(t *testing.T) {
 		"put":     s.Snapshots().Put(ctx, "id", 1, strings.NewReader("x")),
 		"healthy": s.Healthy(ctx),
 	} {
-		if !errors.Is(err, store.ErrFull) {
+		if !errors.Is(err, messages.ErrFull) {
 			t.Errorf("%s on a full disk: %v", what, err)
 		}
 	}

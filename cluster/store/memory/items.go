@@ -54,7 +54,7 @@ func (t items) CAS(ctx context.Context, all []*messages.Item, revisions []uint64
 	for i, item := range all {
 		identity := item.GetIdentity()
 		if have := d.item(identity).revision; have != revisions[i] {
-			each[i] = fmt.Errorf("write item %q at revision %d: %w: it is %d", identity, revisions[i], store.ErrConflict, have)
+			each[i] = fmt.Errorf("write item %q at revision %d: %w: it is %d", identity, revisions[i], messages.ErrConflict, have)
 			continue
 		}
 		d.written++

@@ -46,7 +46,7 @@ func (d *Disk) append(name store.Name, frame *messages.Frame) (uint64, error) {
 			}
 		}
 		return 0, fmt.Errorf("append frame %s: %w: frame %s stands at %d and this one is not in the log",
-			name, store.ErrFenced, last.name, last.sequence)
+			name, messages.ErrFenced, last.name, last.sequence)
 	}
 	if ok && name == last.name {
 		return last.sequence, nil
@@ -89,7 +89,7 @@ func (j journal) Read(ctx context.Context, from uint64) (store.Cursor, error) {
 	case from <= 1:
 		from = first
 	case from < first:
-		return nil, fmt.Errorf("read journal from %d: %w", from, &store.TrimmedError{First: first})
+		return nil, fmt.Errorf("read journal from %d: %w", from, &messages.TrimmedError{First: first})
 	case from > last+1:
 		return nil, fmt.Errorf("read journal from %d: it ends at %d", from, last)
 	}
@@ -115,7 +115,7 @@ func (c *cursor) Next(ctx context.Context) (store.Entry, error) {
 		return store.Entry{}, io.EOF
 	}
 	if first := d.first(); c.next < first {
-		c.err = &store.TrimmedError{First: first}
+		c.err = &messages.TrimmedError{First: first}
 		return store.Entry{}, fmt.Errorf("read journal at %d: %w", c.next, c.err)
 	}
 	i := sort.Search(len(d.frames), func(i int) bool { return d.frames[i].sequence >= c.next })

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/birdwire/birdwire/cluster/store"
 	"github.com/birdwire/birdwire/messages"
 )
 
@@ -77,7 +76,7 @@ func (t snapshots) Latest(ctx context.Context, id string) (messages.Position, io
 		}
 	}
 	if t.disk.rank(best) == 0 {
-		return 0, nil, fmt.Errorf("latest snapshot of %q: %w", id, store.ErrNotFound)
+		return 0, nil, fmt.Errorf("latest snapshot of %q: %w", id, messages.ErrNotFound)
 	}
 	return best.at, io.NopCloser(bytes.NewReader(best.data)), nil
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/birdwire/birdwire/cluster/store"
+	"github.com/birdwire/birdwire/messages"
 )
 
 // Store is one node's handle on a disk, as a store.Store.
@@ -51,7 +52,7 @@ func (s *Store) Counters() store.Counters   { return s.counters }
 func (s *Store) Items() store.Items         { return items{s} }
 func (s *Store) Snapshots() store.Snapshots { return snapshots{s} }
 
-// Healthy is nil, store.ErrClosed, store.ErrFull, or a fault.
+// Healthy is nil, store.ErrClosed, messages.ErrFull, or a fault.
 func (s *Store) Healthy(ctx context.Context) error {
 	_, err := s.begin(ctx, Health, "")
 	if err != nil {
@@ -59,17 +60,17 @@ func (s *Store) Healthy(ctx context.Context) error {
 	}
 	defer s.disk.mu.Unlock()
 	if s.disk.space == None {
-		return store.ErrFull
+		return messages.ErrFull
 	}
 	return nil
 }
 
-// Room is nil or store.ErrFull.
+// Room is nil or messages.ErrFull.
 func (s *Store) Room() error {
 	s.disk.mu.Lock()
 	defer s.disk.mu.Unlock()
 	if s.disk.space != Plenty {
-		return store.ErrFull
+		return messages.ErrFull
 	}
 	return nil
 }
@@ -147,7 +148,7 @@ func (s *Store) beginWrite(ctx context.Context, op Op, key string) (Fault, error
 	fault, err := s.begin(ctx, op, key)
 	if err == nil && (s.disk.space == None || s.disk.space == AtReserve && op != ControlCAS && op != ControlDelete) {
 		s.disk.mu.Unlock()
-		err = fmt.Errorf("%s %q: %w", op, key, store.ErrFull)
+		err = fmt.Errorf("%s %q: %w", op, key, messages.ErrFull)
 	}
 	return fault, err
 }
@@ -155,7 +156,7 @@ func (s *Store) beginWrite(ctx context.Context, op Op, key string) (Fault, error
 // after is what a write that happened is answered with.
 func (f Fault) after(op Op, key string) error {
 	if f.Ambiguous {
-		return fmt.Errorf("%s %q: %w", op, key, store.ErrAmbiguous)
+		return fmt.Errorf("%s %q: %w", op, key, messages.ErrAmbiguous)
 	}
 	return nil
 }

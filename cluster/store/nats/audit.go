@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/birdwire/birdwire/cluster/store"
+	"github.com/birdwire/birdwire/messages"
 )
 
 // The audit reads beside the running server what was not read through before
@@ -144,7 +145,7 @@ func (s *Store) readOver(ctx context.Context, from, to uint64) error {
 	}
 	c, err := s.journal.Read(ctx, from)
 	if err != nil {
-		var trimmed *store.TrimmedError
+		var trimmed *messages.TrimmedError
 		if errors.As(err, &trimmed) {
 			return nil
 		}
@@ -153,7 +154,7 @@ func (s *Store) readOver(ctx context.Context, from, to uint64) error {
 	defer c.Close()
 	for {
 		e, err := c.Next(ctx)
-		var trimmed *store.TrimmedError
+		var trimmed *messages.TrimmedError
 		if errors.Is(err, io.EOF) || errors.As(err, &trimmed) || err == nil && (e.Sequence >= to || e.Skipped != nil && e.Skipped.To >= to) {
 			return nil
 		}
@@ -173,7 +174,7 @@ func (s *Store) auditControl(k *look, l *listing) error {
 		}
 		v, deleted, err := s.control.read(s.life, key)
 		switch {
-		case err == nil && (deleted || v.Revision >= l.records[key].sequence), errors.Is(err, store.ErrCorrupt):
+		case err == nil && (deleted || v.Revision >= l.records[key].sequence), errors.Is(err, messages.ErrDamaged):
 		case err == nil, isNotFound(err):
 			s.quarantine(key)
 		default:

@@ -21,7 +21,7 @@ type Config struct {
 	// a second.
 	FreeSpace func(dir string) (free, total uint64, err error)
 	// ReserveBytes is what must stay free on a disk of that size; below it
-	// writes are refused with store.ErrFull. Default max(512 MiB, 2 %).
+	// writes are refused with messages.ErrFull. Default max(512 MiB, 2 %).
 	ReserveBytes func(total uint64) uint64
 
 	Now    func() time.Time // default time.Now

@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/birdwire/birdwire/cluster/store"
+	"github.com/birdwire/birdwire/messages"
 )
 
 // control keeps records in a key-value bucket, one message a key. A deleted
@@ -37,26 +38,26 @@ func isDeleted(h nc.Header) bool {
 	return h.Get(operationHeader) != "" || h.Get(markerHeader) != ""
 }
 
-func isNotFound(err error) bool { return errors.Is(err, store.ErrNotFound) }
+func isNotFound(err error) bool { return errors.Is(err, messages.ErrNotFound) }
 
-func (c *control) Get(ctx context.Context, key string) (store.Value, error) {
+func (c *control) Get(ctx context.Context, key string) (messages.KeptRecord, error) {
 	v, deleted, err := c.last(ctx, key)
 	if err == nil && deleted {
-		err = store.ErrNotFound
+		err = messages.ErrNotFound
 	}
 	if err != nil {
-		return store.Value{}, fmt.Errorf("get %s: %w", key, err)
+		return messages.KeptRecord{}, fmt.Errorf("get %s: %w", key, err)
 	}
 	return v, nil
 }
 
 // last is the last word on a key, which may be that it was deleted.
-func (c *control) last(ctx context.Context, key string) (v store.Value, deleted bool, err error) {
+func (c *control) last(ctx context.Context, key string) (v messages.KeptRecord, deleted bool, err error) {
 	if err := store.CheckKey(key); err != nil {
 		return v, false, err
 	}
 	if c.store.records.isClosed(key) {
-		return v, false, fmt.Errorf("%w: the record is lost or cannot be read", store.ErrCorrupt)
+		return v, false, fmt.Errorf("%w: the record is lost or cannot be read", messages.ErrDamaged)
 	}
 	v, deleted, err = c.read(ctx, key)
 	switch {
@@ -70,19 +71,19 @@ func (c *control) last(ctx context.Context, key string) (v store.Value, deleted 
 	return v, deleted, err
 }
 
-func (c *control) read(ctx context.Context, key string) (v store.Value, deleted bool, err error) {
+func (c *control) read(ctx context.Context, key string) (v messages.KeptRecord, deleted bool, err error) {
 	sess, err := c.store.session(ctx)
 	if err != nil {
 		return v, false, err
 	}
 	m, err := sess.message(ctx, controlStream, lastOf(controlSubject+key))
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return v, false, store.ErrNotFound
+		return v, false, messages.ErrNotFound
 	}
 	if err != nil {
 		return v, false, c.store.unread(err)
 	}
-	v = store.Value{Key: key, Revision: m.Sequence}
+	v = messages.KeptRecord{Key: key, Revision: m.Sequence}
 	if isDeleted(m.Header) {
 		return v, true, nil
 	}
@@ -105,13 +106,13 @@ func (c *control) CAS(ctx context.Context, key string, data []byte, revision uin
 
 func (c *control) cas(ctx context.Context, key string, data []byte, revision uint64) (uint64, error) {
 	if c.store.records.isClosed(key) {
-		return 0, fmt.Errorf("%w: the record is lost or cannot be read", store.ErrCorrupt)
+		return 0, fmt.Errorf("%w: the record is lost or cannot be read", messages.ErrDamaged)
 	}
 	next, err := c.write(ctx, key, data, revision)
-	if revision == 0 && errors.Is(err, store.ErrConflict) {
+	if revision == 0 && errors.Is(err, messages.ErrConflict) {
 		// There may be the word of a deletion, which stands for nothing.
 		v, deleted, lastErr := c.last(ctx, key)
-		if errors.Is(lastErr, store.ErrCorrupt) {
+		if errors.Is(lastErr, messages.ErrDamaged) {
 			return 0, lastErr
 		}
 		if lastErr == nil && deleted {
@@ -149,7 +150,7 @@ func (c *control) mend(ctx context.Context, key string, data []byte) (uint64, er
 		return 0, err
 	}
 	if !c.store.records.isClosed(key) {
-		return 0, fmt.Errorf("%w: it is not damaged", store.ErrConflict)
+		return 0, fmt.Errorf("%w: it is not damaged", messages.ErrConflict)
 	}
 	m := nc.NewMsg(controlSubject + key)
 	m.Data = store.Seal(key, data)
@@ -171,10 +172,10 @@ func (c *control) Delete(ctx context.Context, key string, revision uint64) error
 	switch {
 	case err != nil:
 	case deleted:
-		err = store.ErrNotFound
+		err = messages.ErrNotFound
 	case v.Revision != revision:
 		// Asked before: the condition below would let revision 0 pass as "none".
-		err = store.ErrConflict
+		err = messages.ErrConflict
 	default:
 		var ack acknowledged
 		if ack, err = c.store.publish(ctx, c.deletion(key, revision), small); err != nil {

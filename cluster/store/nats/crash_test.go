@@ -74,7 +74,7 @@ func writeUntilKilled(dir string) error {
 		return err
 	}
 	v, err := s.Control().Get(ctx, "incarnation")
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
+	if err != nil && !errors.Is(err, messages.ErrNotFound) {
 		return err
 	}
 	incarnation, _ := strconv.Atoi(string(v.Data)) // none is 0

@@ -9,6 +9,7 @@ import (
 	nc "github.com/nats-io/nats.go"
 
 	"github.com/birdwire/birdwire/cluster/store"
+	"github.com/birdwire/birdwire/messages"
 )
 
 // A cursor asks for batches and decodes one while the server reads the next.
@@ -57,7 +58,7 @@ func (j *journal) Read(ctx context.Context, from uint64) (store.Cursor, error) {
 	case from <= 1:
 		from = first
 	case from < first:
-		return nil, fmt.Errorf("read journal from %d: %w", from, &store.TrimmedError{First: first})
+		return nil, fmt.Errorf("read journal from %d: %w", from, &messages.TrimmedError{First: first})
 	case from > last+1:
 		return nil, fmt.Errorf("read journal from %d: it ends at %d", from, last)
 	}
@@ -87,7 +88,7 @@ func (c *cursor) entry(ctx context.Context) (store.Entry, error) {
 		return c.gap(ctx, m.sequence)
 	}
 	frame, err := store.DecodeFrame(m.data)
-	if err != nil && !errors.Is(err, store.ErrCorrupt) {
+	if err != nil && !errors.Is(err, messages.ErrDamaged) {
 		return store.Entry{}, err // of a newer version: not ours to skip
 	}
 	c.got = c.got[1:]
@@ -111,7 +112,7 @@ func (c *cursor) gap(ctx context.Context, found uint64) (store.Entry, error) {
 		return store.Entry{}, err
 	}
 	if first > c.next {
-		c.err = &store.TrimmedError{First: first}
+		c.err = &messages.TrimmedError{First: first}
 		return store.Entry{}, c.err
 	}
 	return c.skip(found - 1), nil
@@ -208,7 +209,7 @@ func (c *cursor) nothing(ctx context.Context) (store.Entry, error) {
 	case err != nil:
 		return store.Entry{}, err
 	case first > c.next:
-		c.err = &store.TrimmedError{First: first}
+		c.err = &messages.TrimmedError{First: first}
 		return store.Entry{}, c.err
 	case last < at && at > c.next:
 		return c.skip(at - 1), nil

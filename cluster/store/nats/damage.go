@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/birdwire/birdwire/cluster/store"
+	"github.com/birdwire/birdwire/messages"
 )
 
 // Files of the folder that are about damage.
@@ -45,7 +46,7 @@ func (s *Store) refuse(found []string) error {
 
 func (s *Store) damaged(what string) error {
 	return fmt.Errorf("%w: lost: %s. Put a backup of the whole folder %s in its place; or, to go on without what was lost, create the file %s and start again (clients' cursors then end)",
-		store.ErrCorrupt, what, s.cfg.Dir, filepath.Join(s.cfg.Dir, acceptFile))
+		messages.ErrDamaged, what, s.cfg.Dir, filepath.Join(s.cfg.Dir, acceptFile))
 }
 
 // accept takes the operator's word away, last: a crash on the way asks for it

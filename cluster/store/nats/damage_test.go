@@ -20,6 +20,7 @@ import (
 
 	"github.com/birdwire/birdwire/cluster/store"
 	"github.com/birdwire/birdwire/cluster/store/storetest"
+	"github.com/birdwire/birdwire/messages"
 )
 
 // written is a folder with n frames of node "a", closed.
@@ -135,7 +136,7 @@ func TestDamageRefused(t *testing.T) {
 			damage(t, dir)
 			for range 2 { // the server has mended itself by the second time
 				err := openError(t, dir)
-				if !errors.Is(err, store.ErrCorrupt) || !strings.Contains(err.Error(), acceptFile) {
+				if !errors.Is(err, messages.ErrDamaged) || !strings.Contains(err.Error(), acceptFile) {
 					t.Fatalf("open: %v, want that it is damaged, and what to do", err)
 				}
 			}
@@ -154,7 +155,7 @@ func TestDamageAccepted(t *testing.T) {
 	if err := os.Remove(index(dir)); err != nil {
 		t.Fatal(err)
 	}
-	if err := openError(t, dir); !errors.Is(err, store.ErrCorrupt) {
+	if err := openError(t, dir); !errors.Is(err, messages.ErrDamaged) {
 		t.Fatalf("open: %v, want that it is damaged", err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, acceptFile), nil, 0o600); err != nil {
@@ -259,7 +260,7 @@ func TestLostDescriptionPutAside(t *testing.T) {
 	meta := filepath.Join(dir, "jetstream", "$G", "streams", journalStream, "meta.inf")
 	edit(t, meta, func([]byte) []byte { return []byte("{") })
 	edit(t, filepath.Join(dir, copyFolder, journalStream), func(b []byte) []byte { return b[1:] })
-	if err := openError(t, dir); !errors.Is(err, store.ErrCorrupt) || !strings.Contains(err.Error(), "journal") {
+	if err := openError(t, dir); !errors.Is(err, messages.ErrDamaged) || !strings.Contains(err.Error(), "journal") {
 		t.Fatalf("open: %v, want that the journal cannot be read", err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, acceptFile), nil, 0o600); err != nil {
@@ -288,7 +289,7 @@ func TestFilesTakenAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if err := openError(t, dir); !errors.Is(err, store.ErrCorrupt) || !strings.Contains(err.Error(), "frames 1 to 3") || !strings.Contains(err.Error(), "all 1 control records") {
+		if err := openError(t, dir); !errors.Is(err, messages.ErrDamaged) || !strings.Contains(err.Error(), "frames 1 to 3") || !strings.Contains(err.Error(), "all 1 control records") {
 			t.Fatalf("open: %v, want what is lost", err)
 		}
 	}
@@ -300,7 +301,7 @@ func TestFilesTakenAway(t *testing.T) {
 		t.Fatalf("epoch %s as before", after)
 	}
 	appendTo(t, s, 1)
-	if _, err := s.Control().Get(context.Background(), "k"); !errors.Is(err, store.ErrNotFound) {
+	if _, err := s.Control().Get(context.Background(), "k"); !errors.Is(err, messages.ErrNotFound) {
 		t.Errorf("a record that was given up: %v, want none", err)
 	}
 }
@@ -316,7 +317,7 @@ func TestRecordsTakenAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if err := openError(t, s.cfg.Dir); !errors.Is(err, store.ErrCorrupt) || !strings.Contains(err.Error(), "control records") {
+		if err := openError(t, s.cfg.Dir); !errors.Is(err, messages.ErrDamaged) || !strings.Contains(err.Error(), "control records") {
 			t.Fatalf("open: %v, want that records are lost", err)
 		}
 	}
@@ -330,12 +331,12 @@ func TestBlockTakenAway(t *testing.T) {
 	if err := os.Remove(blockFile(t, dir)); err != nil {
 		t.Fatal(err)
 	}
-	if err := openError(t, dir); !errors.Is(err, store.ErrCorrupt) || !strings.Contains(err.Error(), "frames 1 to 10") {
+	if err := openError(t, dir); !errors.Is(err, messages.ErrDamaged) || !strings.Contains(err.Error(), "frames 1 to 10") {
 		t.Fatalf("open: %v, want which frames are lost", err)
 	}
 	s := open(t, Config{Dir: dir, Now: func() time.Time { return time.Now().Add(25 * time.Hour) }})
 	appendTo(t, s, 11)
-	if _, err := s.Journal().Read(context.Background(), 5); !errors.As(err, new(*store.TrimmedError)) {
+	if _, err := s.Journal().Read(context.Background(), 5); !errors.As(err, new(*messages.TrimmedError)) {
 		t.Fatalf("read from 5: %v, want trimmed", err)
 	}
 }
@@ -359,7 +360,7 @@ func TestHoleInTheMiddle(t *testing.T) {
 	if err := os.Remove(index(dir)); err != nil {
 		t.Fatal(err)
 	}
-	if err := openError(t, dir); !errors.Is(err, store.ErrCorrupt) || !strings.Contains(err.Error(), "frame 4 of the journal") || !strings.Contains(err.Error(), "1.blk") {
+	if err := openError(t, dir); !errors.Is(err, messages.ErrDamaged) || !strings.Contains(err.Error(), "frame 4 of the journal") || !strings.Contains(err.Error(), "1.blk") {
 		t.Fatalf("open: %v, want which frames are lost", err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, acceptFile), nil, 0o600); err != nil {

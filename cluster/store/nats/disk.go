@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/birdwire/birdwire/cluster/store"
+	"github.com/birdwire/birdwire/messages"
 )
 
 // pollFree is how long one look at the disk is believed: far longer than a
@@ -45,7 +45,7 @@ func (d *disk) look() {
 	d.asked = time.Time{}
 }
 
-// room is nil, or wraps store.ErrFull. A disk that cannot be asked counts as
+// room is nil, or wraps messages.ErrFull. A disk that cannot be asked counts as
 // having room: the write itself will tell.
 func (d *disk) room(k kind) error {
 	d.mu.Lock()
@@ -95,7 +95,7 @@ func (d *disk) ask(over chan struct{}) {
 	for k, least := range []uint64{small: floorOf(reserve), large: reserve} {
 		if free < least {
 			d.full[k] = fmt.Errorf("%w: %d MiB free in %s, %d MiB are kept in reserve: free some space or shorten the retention",
-				store.ErrFull, free>>20, d.cfg.Dir, reserve>>20)
+				messages.ErrFull, free>>20, d.cfg.Dir, reserve>>20)
 		}
 	}
 	d.say(was, free)
@@ -116,11 +116,11 @@ func (d *disk) say(was [large + 1]error, free uint64) {
 // to close its files.
 func floorOf(reserve uint64) uint64 { return min(reserve/8, 16<<20) }
 
-// Room is nil, or store.ErrFull with figures, while ingest is refused for want
+// Room is nil, or messages.ErrFull with figures, while ingest is refused for want
 // of space.
 func (s *Store) Room() error {
 	err := s.disk.known(large)
-	if errors.Is(err, store.ErrFull) {
+	if errors.Is(err, messages.ErrFull) {
 		return err
 	}
 	return nil

@@ -65,18 +65,18 @@ func TestReserve(t *testing.T) {
 	want("500 MiB free, within the second", nil, nil)
 	now.Add(1)
 	before := asked.Load()
-	want("500 MiB free", store.ErrFull, nil)
+	want("500 MiB free", messages.ErrFull, nil)
 	if n := asked.Load() - before; n != 1 {
 		t.Errorf("the disk was asked %d times in one second", n)
 	}
 	number += 10
 	free.Store(15 * mib)
 	now.Add(1)
-	want("15 MiB free", store.ErrFull, store.ErrFull)
+	want("15 MiB free", messages.ErrFull, messages.ErrFull)
 	number += 10
 	free.Store(17 * mib)
 	now.Add(1)
-	want("17 MiB free", store.ErrFull, nil)
+	want("17 MiB free", messages.ErrFull, nil)
 	if _, err := s.Control().Get(ctx, "k.1"); err != nil {
 		t.Errorf("reads go on: %v", err)
 	}

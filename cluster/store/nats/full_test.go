@@ -13,8 +13,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/birdwire/birdwire/cluster/store"
 	"github.com/birdwire/birdwire/cluster/store/storetest"
+	"github.com/birdwire/birdwire/messages"
 )
 
 // runFull is a process whose files may not grow: every write fails as on a full
@@ -43,7 +43,7 @@ func runFull(dir string) error {
 	}
 	f = storetest.Frame("a", 1, 2, 1)
 	f.Events[0].GetPost().Text = strings.Repeat("x", 100_000)
-	if _, err = s.Journal().Append(ctx, f); !errors.Is(err, store.ErrAmbiguous) {
+	if _, err = s.Journal().Append(ctx, f); !errors.Is(err, messages.ErrAmbiguous) {
 		return fmt.Errorf("append with no space: %w, want ambiguous", err)
 	}
 	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {

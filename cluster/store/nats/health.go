@@ -10,7 +10,7 @@ import (
 
 	nc "github.com/nats-io/nats.go"
 
-	"github.com/birdwire/birdwire/cluster/store"
+	"github.com/birdwire/birdwire/messages"
 )
 
 // Health is that reads and a write went through a short while ago on the very
@@ -78,7 +78,7 @@ func (h *health) err() error {
 	return nil
 }
 
-// Healthy is nil, or wraps store.ErrClosed, store.ErrFull, or says what has not
+// Healthy is nil, or wraps store.ErrClosed, messages.ErrFull, or says what has not
 // gone through and since when. It never waits.
 func (s *Store) Healthy(context.Context) error {
 	sess, _, down := s.now()
@@ -116,7 +116,7 @@ func (s *Store) tryDuty(sess *session, d duty) {
 		s.health.succeeded(d)
 		return
 	}
-	if s.life.Err() == nil && !errors.Is(err, store.ErrFull) {
+	if s.life.Err() == nil && !errors.Is(err, messages.ErrFull) {
 		s.health.failed(d, err)
 		s.suspected()
 	}
@@ -220,7 +220,7 @@ func (s *Store) keepNotes() {
 // uncertain remembers a record of which it is not known whether a write or
 // deletion happened: the list is to say.
 func (s *Store) uncertain(key string, err error) {
-	if !errors.Is(err, store.ErrAmbiguous) {
+	if !errors.Is(err, messages.ErrAmbiguous) {
 		return
 	}
 	s.unsureMu.Lock()
@@ -240,7 +240,7 @@ func (s *Store) resolve() {
 		ctx, cancel := context.WithTimeout(s.life, opTimeout)
 		_, err := s.control.Get(ctx, key)
 		cancel()
-		if err != nil && !isNotFound(err) && !errors.Is(err, store.ErrCorrupt) {
+		if err != nil && !isNotFound(err) && !errors.Is(err, messages.ErrDamaged) {
 			return // later
 		}
 		s.unsureMu.Lock()

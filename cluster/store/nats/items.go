@@ -96,13 +96,13 @@ func (t *items) get(ctx context.Context, identities []string, states []store.Ite
 				err = proto.Unmarshal(data, item)
 			}
 			if err != nil {
-				return fmt.Errorf("%w: %w", store.ErrCorrupt, err)
+				return fmt.Errorf("%w: %w", messages.ErrDamaged, err)
 			}
 			states[i] = store.ItemState{Item: item, Revision: revision}
 		}
 		return nil
 	})
-	if errors.Is(err, store.ErrCorrupt) {
+	if errors.Is(err, messages.ErrDamaged) {
 		return t.without(ctx, sess, identities, states)
 	}
 	return err
@@ -206,7 +206,7 @@ func (t *items) encode(all []*messages.Item, revisions []uint64, each []error) (
 	for i, item := range all {
 		subject := itemSubject(item.GetIdentity())
 		if seen[subject] {
-			each[i] = fmt.Errorf("item %q twice in one write: %w", item.GetIdentity(), store.ErrConflict)
+			each[i] = fmt.Errorf("item %q twice in one write: %w", item.GetIdentity(), messages.ErrConflict)
 			continue
 		}
 		seen[subject] = true
@@ -242,7 +242,7 @@ func (t *items) write(ctx context.Context, batch []itemWrite, each []error) erro
 	}
 	if len(batch) >= batchWorth {
 		err := t.atomic(ctx, batch)
-		if err == nil || !errors.Is(err, store.ErrConflict) {
+		if err == nil || !errors.Is(err, messages.ErrConflict) {
 			return err
 		}
 	}
@@ -319,7 +319,7 @@ func (t *items) oneByOne(ctx context.Context, batch []itemWrite, each []error) e
 			w.m.Header.Del(header)
 		}
 		w.m.Reply = inbox + "." + strconv.Itoa(i)
-		each[w.place] = store.ErrAmbiguous // until it is answered
+		each[w.place] = messages.ErrAmbiguous // until it is answered
 		if err := l.conn.PublishMsg(w.m); err != nil {
 			return t.store.unanswered(err)
 		}
@@ -331,7 +331,7 @@ func (t *items) oneByOne(ctx context.Context, batch []itemWrite, each []error) e
 		case answer := <-in:
 			i, err := strconv.Atoi(answer.Subject[len(inbox)+1:])
 			if err != nil || i >= len(batch) {
-				return fmt.Errorf("%w: answer on %s", store.ErrAmbiguous, answer.Subject)
+				return fmt.Errorf("%w: answer on %s", messages.ErrAmbiguous, answer.Subject)
 			}
 			if ack, err := readAck(answer); err != nil {
 				each[batch[i].place] = fmt.Errorf("write item: %w", err)

@@ -104,7 +104,7 @@ func (j *journal) append(ctx context.Context, name store.Name, data []byte) (uin
 		}
 		unread = conflict.last
 	}
-	return 0, fmt.Errorf("%w: the log's end kept changing under this node's name: is another process writing as %q?", store.ErrAmbiguous, name.Node)
+	return 0, fmt.Errorf("%w: the log's end kept changing under this node's name: is another process writing as %q?", messages.ErrAmbiguous, name.Node)
 }
 
 // appendTries is how often an append is tried against a tail that moves.
@@ -128,7 +128,7 @@ func (j *journal) tail(ctx context.Context, node string) (tail, error) {
 		return tail{}, err
 	}
 	t, err := named(sess.message(ctx, journalStream, lastOf(journalSubject+token(node))))
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
+	if err != nil && !errors.Is(err, messages.ErrNotFound) {
 		return tail{}, fmt.Errorf("read the tail back: %w", err)
 	}
 	j.remember(node, t)
@@ -151,7 +151,7 @@ func (j *journal) find(ctx context.Context, name store.Name, last tail) (uint64,
 		t, err := named(sess.message(ctx, journalStream, func(ctx context.Context, s jetstream.Stream) (*jetstream.RawStreamMsg, error) {
 			return s.GetMsg(ctx, middle, jetstream.WithGetMsgSubject(subject)) // the first at or after it
 		}))
-		if errors.Is(err, store.ErrNotFound) {
+		if errors.Is(err, messages.ErrNotFound) {
 			high = middle // nothing can be read from there on
 			continue
 		}
@@ -167,20 +167,20 @@ func (j *journal) find(ctx context.Context, name store.Name, last tail) (uint64,
 			low = t.sequence + 1
 		}
 	}
-	return 0, fmt.Errorf("%w: frame %s stands at %d and this one is not in the log", store.ErrFenced, last.name, last.sequence)
+	return 0, fmt.Errorf("%w: frame %s stands at %d and this one is not in the log", messages.ErrFenced, last.name, last.sequence)
 }
 
 // named reads where a message stands and which frame it is.
 func named(m *jetstream.RawStreamMsg, err error) (tail, error) {
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return tail{}, store.ErrNotFound
+		return tail{}, messages.ErrNotFound
 	}
 	if err != nil {
 		return tail{}, err
 	}
 	name, err := store.ParseName(m.Header.Get(jetstream.MsgIDHeader))
 	if err != nil {
-		return tail{}, fmt.Errorf("%w: message %d: %w", store.ErrCorrupt, m.Sequence, err)
+		return tail{}, fmt.Errorf("%w: message %d: %w", messages.ErrDamaged, m.Sequence, err)
 	}
 	return tail{name, m.Sequence}, nil
 }
@@ -191,7 +191,7 @@ func (j *journal) Tail(ctx context.Context, node string) (store.Name, error) {
 		return store.Name{}, fmt.Errorf("last frame of %s: %w", node, err)
 	}
 	t, err := named(sess.message(ctx, journalStream, lastOf(journalSubject+token(node))))
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
+	if err != nil && !errors.Is(err, messages.ErrNotFound) {
 		return store.Name{}, fmt.Errorf("last frame of %s: %w", node, err)
 	}
 	return t.name, nil

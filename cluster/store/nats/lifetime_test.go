@@ -302,7 +302,7 @@ func TestOpenOnFullDisk(t *testing.T) {
 	if err == nil {
 		closeStore(t, s)
 	}
-	if !errors.Is(err, store.ErrFull) {
+	if !errors.Is(err, messages.ErrFull) {
 		t.Fatalf("open: %v, want that the disk is full among the reasons", err)
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"golang.org/x/sync/semaphore"
 
-	"github.com/birdwire/birdwire/cluster/store"
+	"github.com/birdwire/birdwire/messages"
 )
 
 // duty is what a connection to the embedded server is for. Each has its own:
@@ -277,7 +277,7 @@ func (s *session) collect(ctx context.Context, subject string, question []byte, 
 	case status == statusEnd, status == statusNotFound && a.end.Header.Get(descriptionHeader) == noResults:
 		return nil
 	case status == statusNotFound:
-		return fmt.Errorf("%w: the server holds a message and does not read it", store.ErrCorrupt)
+		return fmt.Errorf("%w: the server holds a message and does not read it", messages.ErrDamaged)
 	default:
 		return fmt.Errorf("the embedded server answered %s", status)
 	}

@@ -9,13 +9,14 @@ import (
 	"time"
 
 	"github.com/birdwire/birdwire/cluster/store"
+	"github.com/birdwire/birdwire/messages"
 )
 
 // checkedMost is up to how many records a list is held against the names that
 // the server has. A longer one is of a start, right after the files were read.
 const checkedMost = 4096
 
-func (c *control) List(ctx context.Context, prefix string) ([]store.Value, error) {
+func (c *control) List(ctx context.Context, prefix string) ([]messages.KeptRecord, error) {
 	values, err := c.list(ctx, prefix)
 	if err != nil {
 		return nil, fmt.Errorf("list %q: %w", prefix, err)
@@ -27,7 +28,7 @@ func (c *control) List(ctx context.Context, prefix string) ([]store.Value, error
 // server tells its client how many records to expect and steps over those that
 // it cannot read, so that the client would wait for them for ever: where it
 // comes no further, what is missing is read record by record.
-func (c *control) list(ctx context.Context, prefix string) ([]store.Value, error) {
+func (c *control) list(ctx context.Context, prefix string) ([]messages.KeptRecord, error) {
 	if err := store.CheckPrefix(prefix); err != nil {
 		return nil, err
 	}
@@ -44,21 +45,21 @@ func (c *control) list(ctx context.Context, prefix string) ([]store.Value, error
 			return nil, err
 		}
 	}
-	values := make([]store.Value, 0, len(found))
+	values := make([]messages.KeptRecord, 0, len(found))
 	for key, v := range found {
 		if !c.store.records.isClosed(key) {
 			values = append(values, v)
 		}
 	}
 	for _, key := range c.store.records.closedUnder(prefix) {
-		values = append(values, store.Value{Key: key, Damaged: true})
+		values = append(values, messages.KeptRecord{Key: key, Damaged: true})
 	}
-	slices.SortFunc(values, func(a, b store.Value) int { return strings.Compare(a.Key, b.Key) })
+	slices.SortFunc(values, func(a, b messages.KeptRecord) int { return strings.Compare(a.Key, b.Key) })
 	return values, nil
 }
 
 // gather reads what the server pushes; whole says whether it was all.
-func (c *control) gather(ctx context.Context, sess *session, prefix string) (found map[string]store.Value, whole bool, err error) {
+func (c *control) gather(ctx context.Context, sess *session, prefix string) (found map[string]messages.KeptRecord, whole bool, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	updates, end, err := c.updates(ctx, sess, prefix)
@@ -66,7 +67,7 @@ func (c *control) gather(ctx context.Context, sess *session, prefix string) (fou
 		return nil, false, err
 	}
 	defer end()
-	found = map[string]store.Value{}
+	found = map[string]messages.KeptRecord{}
 	stall := time.NewTimer(c.stalled)
 	defer stall.Stop()
 	for {
@@ -95,7 +96,7 @@ func (c *control) gather(ctx context.Context, sess *session, prefix string) (fou
 }
 
 // complete reads by itself what the server has under prefix and did not push.
-func (c *control) complete(ctx context.Context, sess *session, prefix string, found map[string]store.Value) error {
+func (c *control) complete(ctx context.Context, sess *session, prefix string, found map[string]messages.KeptRecord) error {
 	names, err := sess.names(ctx, controlStream, controlSubject+prefix+">")
 	if err != nil {
 		return err
@@ -109,7 +110,7 @@ func (c *control) complete(ctx context.Context, sess *session, prefix string, fo
 		switch {
 		case err == nil:
 			found[key] = v
-		case errors.Is(err, store.ErrCorrupt), isNotFound(err): // it is closed now, or was deleted
+		case errors.Is(err, messages.ErrDamaged), isNotFound(err): // it is closed now, or was deleted
 		default:
 			return err
 		}

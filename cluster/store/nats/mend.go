@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/birdwire/birdwire/cluster/store"
+	"github.com/birdwire/birdwire/messages"
 )
 
 // retryAfter is how long the mender waits between two tries to start a session.
@@ -94,7 +95,7 @@ func (s *Store) openAgain(ctx context.Context) (*session, error) {
 		return nil, err
 	}
 	if sess.made.records || sess.made.journal {
-		err = fmt.Errorf("%w: the files of the store were taken away while it ran", store.ErrCorrupt)
+		err = fmt.Errorf("%w: the files of the store were taken away while it ran", messages.ErrDamaged)
 	} else {
 		_, err = s.admit(ctx, sess, false)
 	}

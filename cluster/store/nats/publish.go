@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/birdwire/birdwire/cluster/store"
+	"github.com/birdwire/birdwire/messages"
 )
 
 // acknowledged is the server's word on one write.
@@ -34,7 +35,7 @@ const (
 )
 
 // publish writes one message and waits until it is on disk. Its errors:
-// store.ErrConflict where an expected sequence was not the one, ErrFull,
+// messages.ErrConflict where an expected sequence was not the one, ErrFull,
 // ErrClosed, ErrAmbiguous, and others after which nothing was written.
 func (s *Store) publish(ctx context.Context, m *nc.Msg, what kind) (acknowledged, error) {
 	if err := s.disk.room(what); err != nil {
@@ -68,14 +69,14 @@ func (s *Store) unanswered(err error) error {
 		return errors.New("the embedded server takes no writes: nothing was written")
 	}
 	if s.life.Err() != nil {
-		return fmt.Errorf("%w: %w", store.ErrAmbiguous, store.ErrClosed)
+		return fmt.Errorf("%w: %w", messages.ErrAmbiguous, store.ErrClosed)
 	}
-	return fmt.Errorf("%w: %w", store.ErrAmbiguous, err)
+	return fmt.Errorf("%w: %w", messages.ErrAmbiguous, err)
 }
 
 func readAck(answer *nc.Msg) (a acknowledged, err error) {
 	if err := json.Unmarshal(answer.Data, &a); err != nil {
-		return a, fmt.Errorf("%w: unreadable acknowledgement: %w", store.ErrAmbiguous, err)
+		return a, fmt.Errorf("%w: unreadable acknowledgement: %w", messages.ErrAmbiguous, err)
 	}
 	if a.Error == nil {
 		return a, nil
@@ -86,20 +87,20 @@ func readAck(answer *nc.Msg) (a acknowledged, err error) {
 		last, _ := strconv.ParseUint(text[strings.LastIndexByte(text, ' ')+1:], 10, 64) // not always said
 		return a, &conflictError{text, last}
 	case codeStorageExceeded, codeResourcesExceeded, codeAccountExceeded:
-		return a, fmt.Errorf("%w: %s", store.ErrFull, a.Error.Description)
+		return a, fmt.Errorf("%w: %s", messages.ErrFull, a.Error.Description)
 	}
 	return a, fmt.Errorf("%s (%d)", a.Error.Description, a.Error.ErrorCode)
 }
 
-// conflictError is store.ErrConflict with the sequence that the subject's last
+// conflictError is messages.ErrConflict with the sequence that the subject's last
 // message has, where the server says it.
 type conflictError struct {
 	text string
 	last uint64
 }
 
-func (e *conflictError) Error() string { return store.ErrConflict.Error() + ": " + e.text }
-func (e *conflictError) Unwrap() error { return store.ErrConflict }
+func (e *conflictError) Error() string { return messages.ErrConflict.Error() + ": " + e.text }
+func (e *conflictError) Unwrap() error { return messages.ErrConflict }
 
 // expect makes the write conditional on the last sequence of its subject.
 func expect(m *nc.Msg, last uint64) {

@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/birdwire/birdwire/cluster/store"
+	"github.com/birdwire/birdwire/messages"
 )
 
 // records knows which control records there must be, so that one that is not
@@ -110,7 +111,7 @@ func (s *Store) recordLost(key string) store.Damage {
 func (c *control) broken(ctx context.Context, key string) error {
 	s := c.store
 	if !s.records.must(key) {
-		return store.ErrNotFound
+		return messages.ErrNotFound
 	}
 	l, err := s.controlList.read(math.MaxInt)
 	if err != nil {
@@ -118,12 +119,12 @@ func (c *control) broken(ctx context.Context, key string) error {
 	}
 	if is, ok := l.records[key]; ok && is.deleted {
 		s.records.deleted(key)
-		return store.ErrNotFound
+		return messages.ErrNotFound
 	}
 	if _, deleted, err := c.read(ctx, key); err == nil && !deleted || err != nil && !isNotFound(err) {
-		return store.ErrNotFound // somebody is changing it: it was not there when it was asked for
+		return messages.ErrNotFound // somebody is changing it: it was not there when it was asked for
 	}
 	s.quarantine(key)
 	s.auditSoon()
-	return fmt.Errorf("%w: the record is lost or cannot be read", store.ErrCorrupt)
+	return fmt.Errorf("%w: the record is lost or cannot be read", messages.ErrDamaged)
 }

@@ -197,12 +197,12 @@ func (t *snapshots) Latest(ctx context.Context, id string) (messages.Position, i
 		if err == nil && bytes.Equal(sum.Sum(nil), h.Sum) {
 			return h.Position, t.open(t.store.life, id, h), nil
 		}
-		if err != nil && !errors.Is(err, store.ErrCorrupt) {
+		if err != nil && !errors.Is(err, messages.ErrDamaged) {
 			return 0, nil, fmt.Errorf("latest snapshot of %q: %w", id, err)
 		}
 		t.store.damagedSnapshot(id, fmt.Sprintf("the one at position %d", h.Position))
 	}
-	return 0, nil, fmt.Errorf("latest snapshot of %q: %w", id, store.ErrNotFound)
+	return 0, nil, fmt.Errorf("latest snapshot of %q: %w", id, messages.ErrNotFound)
 }
 
 func (t *snapshots) open(ctx context.Context, id string, h head) *snapshotReader {
@@ -252,7 +252,7 @@ func (r *snapshotReader) fetch() error {
 		return err
 	})
 	if err == nil && r.left == before {
-		return fmt.Errorf("%w: %d chunks are missing", store.ErrCorrupt, r.left)
+		return fmt.Errorf("%w: %d chunks are missing", messages.ErrDamaged, r.left)
 	}
 	return err
 }

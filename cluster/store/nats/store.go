@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/birdwire/birdwire/cluster/store"
+	"github.com/birdwire/birdwire/messages"
 )
 
 // Store is one node's store.Store on an embedded server. It is safe for
@@ -63,7 +64,7 @@ type Store struct {
 }
 
 // Open takes the folder, makes it a store where it is empty, and returns when
-// every contract can be used. Errors: store.ErrLocked, store.ErrCorrupt, each
+// every contract can be used. Errors: store.ErrLocked, messages.ErrDamaged, each
 // with what to do. It says how far it is where it takes long, and gives up where
 // the disk does not answer.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
@@ -286,7 +287,7 @@ func (s *Store) Snapshots() store.Snapshots { return s.snapshots }
 
 func (s *Store) acceptPath() string { return filepath.Join(s.cfg.Dir, acceptFile) }
 
-// Close ends what is in flight with store.ErrClosed or store.ErrAmbiguous,
+// Close ends what is in flight with store.ErrClosed or messages.ErrAmbiguous,
 // closes every watch, and returns when files and goroutines are gone. It may
 // be called again.
 func (s *Store) Close() error {
@@ -307,7 +308,7 @@ func (s *Store) session(ctx context.Context) (*session, error) {
 		if sess != nil {
 			return sess, nil
 		}
-		if errors.Is(down, store.ErrFull) || errors.Is(down, store.ErrClosed) {
+		if errors.Is(down, messages.ErrFull) || errors.Is(down, store.ErrClosed) {
 			return nil, down
 		}
 		select {

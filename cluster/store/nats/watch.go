@@ -7,6 +7,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/birdwire/birdwire/cluster/store"
+	"github.com/birdwire/birdwire/messages"
 )
 
 // maxBehind is how many changes may wait for one watcher. One that falls
@@ -53,7 +54,7 @@ func (c *control) watch(ctx context.Context, prefix string) (<-chan store.Change
 		control: c, updates: updates, out: make(chan store.Change), stopped: sess.done, behind: c.behind, told: map[string]uint64{},
 	}
 	for _, v := range values {
-		w.waiting = append(w.waiting, store.Change{Value: v})
+		w.waiting = append(w.waiting, store.Change{KeptRecord: v})
 		if v.Revision > from {
 			w.told[v.Key] = v.Revision
 		}
@@ -98,8 +99,8 @@ func (c *control) updates(ctx context.Context, sess *session, prefix string, opt
 
 // value is what an update says. ok is false for a record that is damaged, which
 // is closed by that.
-func (c *control) value(entry jetstream.KeyValueEntry) (v store.Value, deleted, ok bool) {
-	v = store.Value{Key: entry.Key(), Revision: entry.Revision()}
+func (c *control) value(entry jetstream.KeyValueEntry) (v messages.KeptRecord, deleted, ok bool) {
+	v = messages.KeptRecord{Key: entry.Key(), Revision: entry.Revision()}
 	if entry.Operation() != jetstream.KeyValuePut {
 		return v, true, true
 	}
@@ -161,5 +162,5 @@ func (w *watch) take(entry jetstream.KeyValueEntry) {
 	if !ok || v.Revision <= w.told[v.Key] {
 		return
 	}
-	w.waiting = append(w.waiting, store.Change{Value: v, Deleted: deleted})
+	w.waiting = append(w.waiting, store.Change{KeptRecord: v, Deleted: deleted})
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/birdwire/birdwire/cluster/store"
+	"github.com/birdwire/birdwire/messages"
 )
 
 var controlTests = map[string]func(*testing.T, Subject){
@@ -43,7 +44,7 @@ func wantValue(t *testing.T, ctx context.Context, s store.Store, key, value stri
 func controlGet(t *testing.T, subject Subject) {
 	s, ctx := begin(t, subject)
 	_, err := s.Control().Get(ctx, "keys.a")
-	wantError(t, "get what is not there", err, store.ErrNotFound)
+	wantError(t, "get what is not there", err, messages.ErrNotFound)
 	revision := mustCAS(t, ctx, s, "keys.a", "1", 0)
 	wantValue(t, ctx, s, "keys.a", "1", revision)
 	empty := mustCAS(t, ctx, s, "keys.empty", "", 0)
@@ -58,33 +59,33 @@ func controlCAS(t *testing.T, subject Subject) {
 	}
 	for _, wrong := range []uint64{0, first + 1, first + 100} {
 		_, err := s.Control().CAS(ctx, "k", []byte("x"), wrong)
-		wantError(t, fmt.Sprintf("write at revision %d", wrong), err, store.ErrConflict)
+		wantError(t, fmt.Sprintf("write at revision %d", wrong), err, messages.ErrConflict)
 	}
 	second := mustCAS(t, ctx, s, "k", "2", first)
 	if second <= first {
 		t.Fatalf("revision %d after %d: want it to grow", second, first)
 	}
 	_, err := s.Control().CAS(ctx, "k", []byte("x"), first)
-	wantError(t, "write at the revision before", err, store.ErrConflict)
+	wantError(t, "write at the revision before", err, messages.ErrConflict)
 	wantValue(t, ctx, s, "k", "2", second)
 	_, err = s.Control().CAS(ctx, "other", []byte("x"), second)
-	wantError(t, "write another key at that revision", err, store.ErrConflict)
+	wantError(t, "write another key at that revision", err, messages.ErrConflict)
 }
 
 func controlDelete(t *testing.T, subject Subject) {
 	s, ctx := begin(t, subject)
-	wantError(t, "delete what is not there", s.Control().Delete(ctx, "k", 1), store.ErrNotFound)
+	wantError(t, "delete what is not there", s.Control().Delete(ctx, "k", 1), messages.ErrNotFound)
 	first := mustCAS(t, ctx, s, "k", "1", 0)
-	wantError(t, "delete at revision 0", s.Control().Delete(ctx, "k", 0), store.ErrConflict)
-	wantError(t, "delete at another revision", s.Control().Delete(ctx, "k", first+1), store.ErrConflict)
+	wantError(t, "delete at revision 0", s.Control().Delete(ctx, "k", 0), messages.ErrConflict)
+	wantError(t, "delete at another revision", s.Control().Delete(ctx, "k", first+1), messages.ErrConflict)
 	if err := s.Control().Delete(ctx, "k", first); err != nil {
 		t.Fatalf("delete: %v", err)
 	}
 	_, err := s.Control().Get(ctx, "k")
-	wantError(t, "get what was deleted", err, store.ErrNotFound)
-	wantError(t, "delete it again", s.Control().Delete(ctx, "k", first), store.ErrNotFound)
+	wantError(t, "get what was deleted", err, messages.ErrNotFound)
+	wantError(t, "delete it again", s.Control().Delete(ctx, "k", first), messages.ErrNotFound)
 	_, err = s.Control().CAS(ctx, "k", []byte("x"), first)
-	wantError(t, "write at the revision it had", err, store.ErrConflict)
+	wantError(t, "write at the revision it had", err, messages.ErrConflict)
 	if values, err := s.Control().List(ctx, ""); err != nil || len(values) != 0 {
 		t.Fatalf("list: %v, %v; want nothing", values, err)
 	}
@@ -136,10 +137,10 @@ func controlKeys(t *testing.T, subject Subject) {
 		if _, err := s.Control().CAS(ctx, key, nil, 0); err == nil {
 			t.Errorf("key %q was written", key)
 		}
-		if _, err := s.Control().Get(ctx, key); err == nil || errors.Is(err, store.ErrNotFound) {
+		if _, err := s.Control().Get(ctx, key); err == nil || errors.Is(err, messages.ErrNotFound) {
 			t.Errorf("get key %q: %v, want that it is no key", key, err)
 		}
-		if err := s.Control().Delete(ctx, key, 1); err == nil || errors.Is(err, store.ErrNotFound) {
+		if err := s.Control().Delete(ctx, key, 1); err == nil || errors.Is(err, messages.ErrNotFound) {
 			t.Errorf("delete key %q: %v, want that it is no key", key, err)
 		}
 	}
@@ -168,7 +169,7 @@ func controlOneWins(t *testing.T, subject Subject) {
 				next, err := s.Control().CAS(ctx, "k", []byte(strconv.Itoa(w)), revision)
 				if err == nil {
 					won <- next
-				} else if !errors.Is(err, store.ErrConflict) {
+				} else if !errors.Is(err, messages.ErrConflict) {
 					t.Errorf("round %d: %v, want a conflict", round, err)
 				}
 			})
@@ -204,12 +205,12 @@ func controlNothingLost(t *testing.T, subject Subject) {
 func increment(ctx context.Context, s store.Store) error {
 	for {
 		v, err := s.Control().Get(ctx, "counter")
-		if err != nil && !errors.Is(err, store.ErrNotFound) {
+		if err != nil && !errors.Is(err, messages.ErrNotFound) {
 			return err
 		}
 		n, _ := strconv.Atoi(string(v.Data)) // 0 where there is none
 		_, err = s.Control().CAS(ctx, "counter", []byte(strconv.Itoa(n+1)), v.Revision)
-		if !errors.Is(err, store.ErrConflict) {
+		if !errors.Is(err, messages.ErrConflict) {
 			return err
 		}
 	}
@@ -225,7 +226,7 @@ func controlReopened(t *testing.T, subject Subject) {
 	s = reopen(t, subject, s)
 	wantValue(t, ctx, s, "a", "1", a)
 	_, err := s.Control().Get(ctx, "b")
-	wantError(t, "get what was deleted before", err, store.ErrNotFound)
+	wantError(t, "get what was deleted before", err, messages.ErrNotFound)
 	mustCAS(t, ctx, s, "a", "2", a)
 	if again := mustCAS(t, ctx, s, "b", "2", 0); again <= b {
 		t.Fatalf("revision %d after %d: want it to grow", again, b)

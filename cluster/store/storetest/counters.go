@@ -91,13 +91,13 @@ func nearLimit(t *testing.T, subject Subject) {
 	a := mustReserve(t, s, reservation("a", 60, 100), 60)
 	b := mustReserve(t, s, reservation("b", 60, 100), 40)
 	_, err := s.Counters().Reserve(ctx, reservation("c", 1, 100))
-	wantError(t, "reserve past the limit", err, store.ErrExhausted)
+	wantError(t, "reserve past the limit", err, messages.ErrExhausted)
 	wantCharged(t, s, 100, 2)
 	mustSettle(t, s, a, 50)
 	mustReserve(t, s, reservation("d", 60, 100), 10)
 	mustSettle(t, s, b, 40)
 	_, err = s.Counters().Reserve(ctx, reservation("e", 1, 50)) // the plan became smaller
-	wantError(t, "reserve past a limit that fell", err, store.ErrExhausted)
+	wantError(t, "reserve past a limit that fell", err, messages.ErrExhausted)
 	mustReserve(t, s, reservation("f", 5, 0), 5)
 }
 
@@ -112,7 +112,7 @@ func neverPast(t *testing.T, subject Subject) {
 		wg.Go(func() {
 			for i := range 20 {
 				g, err := s.Counters().Reserve(ctx, reservation(fmt.Sprintf("%d-%d", w, i), 1+rng.Int64N(40), limit))
-				if errors.Is(err, store.ErrExhausted) {
+				if errors.Is(err, messages.ErrExhausted) {
 					return
 				}
 				if err != nil {
@@ -216,7 +216,7 @@ func chargedExactly(t *testing.T, subject Subject) {
 			}
 			g, err := s.Counters().Reserve(ctx, r)
 			if charged >= limit {
-				wantError(t, "reserve at the limit", err, store.ErrExhausted)
+				wantError(t, "reserve at the limit", err, messages.ErrExhausted)
 				continue
 			}
 			if err != nil || g.GetSize() != min(r.N, limit-charged) {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/birdwire/birdwire/cluster/store"
+	"github.com/birdwire/birdwire/messages"
 )
 
 var damageTests = map[string]func(*testing.T, Subject){
@@ -67,11 +68,11 @@ func damagedRecord(t *testing.T, subject Subject) {
 	s, ctx := damaged(t, subject)
 	for range 2 {
 		_, err := s.Control().Get(ctx, "p.b")
-		wantError(t, "get", err, store.ErrCorrupt)
+		wantError(t, "get", err, messages.ErrDamaged)
 		for _, revision := range []uint64{0, 2} {
 			_, err = s.Control().CAS(ctx, "p.b", nil, revision)
-			wantError(t, "write", err, store.ErrCorrupt)
-			wantError(t, "delete", s.Control().Delete(ctx, "p.b", revision), store.ErrCorrupt)
+			wantError(t, "write", err, messages.ErrDamaged)
+			wantError(t, "delete", s.Control().Delete(ctx, "p.b", revision), messages.ErrDamaged)
 		}
 		for _, prefix := range []string{"", "p."} {
 			values, err := s.Control().List(ctx, prefix)
@@ -104,7 +105,7 @@ func damagedRecord(t *testing.T, subject Subject) {
 			t.Fatalf("write another: %v", err)
 		}
 		_, err = s.Control().Get(ctx, "p.d")
-		wantError(t, "get what never was", err, store.ErrNotFound)
+		wantError(t, "get what never was", err, messages.ErrNotFound)
 		s = reopen(t, subject, s) // it is known the next time too
 	}
 }
@@ -119,7 +120,7 @@ func mended(t *testing.T, subject Subject) {
 		t.Fatalf("get: %+v, %v", v, err)
 	}
 	_, err = s.Control().Mend(ctx, "p.b", nil)
-	wantError(t, "mend it again", err, store.ErrConflict)
+	wantError(t, "mend it again", err, messages.ErrConflict)
 	if revision, err = s.Control().CAS(ctx, "p.b", []byte("newer"), revision); err != nil {
 		t.Fatalf("write: %v", err)
 	}
@@ -141,7 +142,7 @@ func notMended(t *testing.T, subject Subject) {
 	}
 	for _, key := range []string{"k", "none"} {
 		_, err := s.Control().Mend(ctx, key, []byte("2"))
-		wantError(t, "mend "+key, err, store.ErrConflict)
+		wantError(t, "mend "+key, err, messages.ErrConflict)
 	}
 	if v, err := s.Control().Get(ctx, "k"); err != nil || string(v.Data) != "1" {
 		t.Fatalf("get: %+v, %v", v, err)
@@ -166,10 +167,10 @@ func damagedLedger(t *testing.T, subject Subject) {
 	defer s.Close()
 	for range 20 { // asked again and again, as by a connection that wants credit
 		_, err := s.Counters().Reserve(ctx, store.Reservation{KeyID: "k1", Month: "2026-11", N: 5, Op: "2"})
-		wantError(t, "reserve", err, store.ErrCorrupt)
+		wantError(t, "reserve", err, messages.ErrDamaged)
 	}
 	_, err := s.Counters().Usage(ctx, "k1", "2026-11")
-	wantError(t, "usage", err, store.ErrCorrupt)
+	wantError(t, "usage", err, messages.ErrDamaged)
 	if g, err := s.Counters().Reserve(ctx, store.Reservation{KeyID: "k2", Month: "2026-11", N: 5, Op: "2"}); err != nil || g.GetSize() != 5 {
 		t.Fatalf("another key: %v, %v", g, err)
 	}

@@ -91,7 +91,7 @@ func itemsEach(t *testing.T, subject Subject) {
 		t.Fatal(err)
 	}
 	for i, conflict := range []bool{true, false, false, true} {
-		if errors.Is(each[i], store.ErrConflict) != conflict || (each[i] == nil) == conflict {
+		if errors.Is(each[i], messages.ErrConflict) != conflict || (each[i] == nil) == conflict {
 			t.Errorf("%s: %v, conflict wanted: %v", all[i].GetIdentity(), each[i], conflict)
 		}
 	}
@@ -132,7 +132,7 @@ func itemsMany(t *testing.T, subject Subject) {
 func itemsTwice(t *testing.T, subject Subject) {
 	s, ctx := begin(t, subject)
 	each, err := s.Items().CAS(ctx, []*messages.Item{item("a", 1), item("b", 1), item("a", 2)}, []uint64{0, 0, 0})
-	if err != nil || each[0] != nil || each[1] != nil || !errors.Is(each[2], store.ErrConflict) {
+	if err != nil || each[0] != nil || each[1] != nil || !errors.Is(each[2], messages.ErrConflict) {
 		t.Fatalf("answers: %v, %v; want a conflict for the third", each, err)
 	}
 	if got := mustGetItems(t, s, "a")[0].Item.GetRevision(); got != 1 {
@@ -174,7 +174,7 @@ func itemsOneWins(t *testing.T, subject Subject) {
 				t.Fatalf("item %d: writers %d and %d won", i, winner, w+1)
 			case err == nil:
 				winner = w + 1
-			case !errors.Is(err, store.ErrConflict):
+			case !errors.Is(err, messages.ErrConflict):
 				t.Fatalf("item %d, writer %d: %v", i, w, err)
 			}
 		}
@@ -196,7 +196,7 @@ func itemsReopened(t *testing.T, subject Subject) {
 		}
 	}
 	each, err := s.Items().CAS(ctx, []*messages.Item{item("a", 2), item("b", 2)}, []uint64{after[0].Revision, 0})
-	if err != nil || each[0] != nil || !errors.Is(each[1], store.ErrConflict) {
+	if err != nil || each[0] != nil || !errors.Is(each[1], messages.ErrConflict) {
 		t.Fatalf("answers: %v, %v; want a conflict for the second", each, err)
 	}
 }

@@ -97,10 +97,10 @@ func fenced(t *testing.T, subject Subject) {
 	mustAppend(t, ctx, s, Frame("a", 1, 1, 1))
 	mustAppend(t, ctx, s, Frame("a", 2, 1, 1))
 	_, err := s.Journal().Append(ctx, Frame("a", 1, 2, 1))
-	wantError(t, "append by the incarnation before", err, store.ErrFenced)
+	wantError(t, "append by the incarnation before", err, messages.ErrFenced)
 	mustAppend(t, ctx, s, Frame("a", 2, 5, 1))
 	_, err = s.Journal().Append(ctx, Frame("a", 2, 3, 1))
-	wantError(t, "append of a number that was left out", err, store.ErrFenced)
+	wantError(t, "append of a number that was left out", err, messages.ErrFenced)
 	wantBounds(t, ctx, s, 1, 3)
 	if got := mustAppend(t, ctx, s, Frame("b", 1, 1, 1)); got != 4 {
 		t.Fatalf("another node's frame: sequence %d, want 4", got)

@@ -44,7 +44,7 @@ func snapshotNone(t *testing.T, subject Subject) {
 	s, ctx := begin(t, subject)
 	mustPut(t, s, "other", 1, []byte("x"))
 	_, _, err := s.Snapshots().Latest(ctx, "id")
-	wantError(t, "latest of what has none", err, store.ErrNotFound)
+	wantError(t, "latest of what has none", err, messages.ErrNotFound)
 }
 
 func snapshotNewest(t *testing.T, subject Subject) {
@@ -75,7 +75,7 @@ func snapshotTorn(t *testing.T, subject Subject) {
 	}
 	wantError(t, "put of a reader that breaks", s.Snapshots().Put(ctx, "id", 1, half()), broken)
 	_, _, err := s.Snapshots().Latest(ctx, "id")
-	wantError(t, "latest of a torn one", err, store.ErrNotFound)
+	wantError(t, "latest of a torn one", err, messages.ErrNotFound)
 	for at := messages.Position(1); at < 4; at++ {
 		mustPut(t, s, "id", at, []byte("whole"))
 		wantError(t, "put of a reader that breaks", s.Snapshots().Put(ctx, "id", at+10, half()), broken)

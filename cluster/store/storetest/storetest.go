@@ -150,7 +150,7 @@ func wantError(t *testing.T, what string, err, want error) {
 
 func wantTrimmed(t *testing.T, what string, err error, first uint64) {
 	t.Helper()
-	var trimmed *store.TrimmedError
+	var trimmed *messages.TrimmedError
 	if !errors.As(err, &trimmed) || trimmed.First != first {
 		t.Fatalf("%s: %v, want trimmed with first %d", what, err, first)
 	}
