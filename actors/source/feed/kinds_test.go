@@ -116,7 +116,8 @@ func TestRSSTitles(t *testing.T) {
 		{`R&amp;D &amp;copy 2026`, "R&D &copy 2026"},
 		{`x&lt;script&gt;alert(1)&lt;/script&gt;y`, "x y"},
 		{`Don\'t`, `Don\'t`},
-		{`&lt;![CDATA[Shares &amp;amp; &lt;i&gt;bonds&lt;/i&gt;]]&gt;`, "Shares & bonds"}, {`<![CDATA[<![CDATA[double]]]]><![CDATA[>]]>`, "double"},
+		{`&lt;![CDATA[Shares &amp;amp; &lt;i&gt;bonds&lt;/i&gt;]]&gt;`, "Shares & bonds"},
+		{`<![CDATA[<![CDATA[double]]]]><![CDATA[>]]>`, "double"},
 	} {
 		a := only(t, rssOf(`<item><guid>1</guid><title>`+c.inside+`</title></item>`))
 		if a.GetTitle() != c.want {

@@ -75,6 +75,10 @@ func namespaces(n int) string {
 	return b.String()
 }
 
+// slowly: the race detector is on. It makes these tests take minutes and the
+// heap several times as large; what they run is run by others under it.
+var slowly bool
+
 // peak is how much more the heap held at its fullest while run ran, garbage
 // and all, in bytes.
 func peak(run func()) uint64 {
@@ -113,6 +117,9 @@ func failed(err error) bool {
 
 // TestOneHostile: whatever 15 MiB hold, reading them takes a few times that.
 func TestOneHostile(t *testing.T) {
+	if slowly {
+		t.Skip("the race detector is on")
+	}
 	const bound = 128 << 20
 	for name, document := range hostile() {
 		body := []byte(document())
@@ -135,6 +142,9 @@ func TestOneHostile(t *testing.T) {
 // documents of 15 MiB stay below one figure. Small feeds are read meanwhile,
 // and a large one afterwards.
 func TestManyHostile(t *testing.T) {
+	if slowly {
+		t.Skip("the race detector is on")
+	}
 	const bound = 256 << 20
 	var body []byte
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
