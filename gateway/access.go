@@ -56,7 +56,7 @@ func method(r *http.Request) string {
 	return "OTHER"
 }
 
-// LoggedPath is the request's path as it may stand in the log: short, and with
+// LoggedPath is the request's path as it may be logged: short, and with
 // nothing of a key that somebody pasted into it.
 func LoggedPath(r *http.Request) string {
 	p := redactKeys(r.URL.Path)

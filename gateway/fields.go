@@ -23,7 +23,7 @@ const maxFields = 64 << 10
 const fieldsTime = 30 * time.Second
 
 // Invalid is the first thing wrong with what a client sent: the body of a 422
-// beside the Problem.
+// in the same answer as the Problem.
 type Invalid struct {
 	Short    string // "" is validation_failed
 	Field    string

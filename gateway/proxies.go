@@ -11,7 +11,7 @@ import (
 type Proxies []netip.Prefix
 
 // ClientAddr is who sent the request: the peer, or, where the peer is one of
-// the proxies, the last address in X-Forwarded-For that is not. What stands
+// the proxies, the last address in X-Forwarded-For that is not. What is
 // before that was written by the client and is not believed. The zero Addr
 // comes back where the peer has none (a Unix socket).
 func (p Proxies) ClientAddr(r *http.Request) netip.Addr {

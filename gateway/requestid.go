@@ -29,7 +29,7 @@ func RequestLog(r *http.Request, log *slog.Logger) *slog.Logger {
 	return log
 }
 
-// identified gives the request its id: the client's own where it can stand in a
+// identified gives the request its id: the client's own where it can be written in a
 // log, else a new one.
 func identified(r *http.Request) *http.Request {
 	id := r.Header.Get(requestIDHeader)

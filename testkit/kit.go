@@ -134,7 +134,7 @@ func (k *Kit) SpawnProps(prefix string, props *actor.Props) *actor.PID {
 // Tell sends a message without a sender.
 func (k *Kit) Tell(to *actor.PID, message any) { k.System.Root.Send(to, message) }
 
-// Stop asks the actor to stop, behind no message of its mailbox, and settles.
+// Stop asks the actor to stop, before what waits in its mailbox, and settles.
 func (k *Kit) Stop(pid *actor.PID) {
 	k.TB.Helper()
 	k.System.Root.Stop(pid)
@@ -161,7 +161,7 @@ func (k *Kit) Advance(d time.Duration) {
 }
 
 // Await settles until done holds, waiting up to ten seconds of wall time for
-// what other goroutines do: sockets, servers, adapters. done is asked anew
+// what other goroutines do: sockets, servers, adapters. done is asked again
 // after every message from them, and every ten milliseconds for what sends none.
 func (k *Kit) Await(what string, done func() bool) {
 	k.TB.Helper()

@@ -11,7 +11,7 @@ import (
 	"github.com/birdwire/birdwire/testkit"
 )
 
-// failing stands in for the test that a kit's user runs: it records failures.
+// failing is used instead of the test that a kit's user runs: it records failures.
 type failing struct {
 	testing.TB
 	failures []string
@@ -68,7 +68,7 @@ func boom() actor.Producer {
 	})
 }
 
-// A failure suspends the mailbox: what was behind it waits for the restart and
+// A failure suspends the mailbox: what was after it waits for the restart and
 // is not lost.
 func TestMessagesBehindAFailureAreKept(t *testing.T) {
 	testkit.Run(t, func(k *testkit.Kit) {

@@ -34,7 +34,7 @@ type Fault struct {
 }
 
 // Records is an actors.Records in memory. Revisions grow over the whole
-// store, as in the real one: a record made anew does not begin at 1.
+// store, as in the real one: a record that is made again does not begin at 1.
 type Records struct {
 	mu       sync.Mutex // protects all fields below
 	records  map[string]messages.KeptRecord
@@ -73,7 +73,7 @@ func (r *Records) Damage(key string) {
 	r.damaged[key] = true
 }
 
-// Put writes as another writer would, whatever stands, and returns the
+// Put writes as another writer would, whatever is stored, and returns the
 // revision. No fault meets it.
 func (r *Records) Put(key string, data []byte) uint64 {
 	r.mu.Lock()

@@ -104,7 +104,7 @@ type mailbox struct {
 	// The schedule's mu protects these.
 	system, user []any // unbounded: a test ends, and settleMax ends a flood
 	suspended    bool
-	due          bool // Invariant: due exactly when it stands in schedule.due or steps now.
+	due          bool // Invariant: due exactly when it is in schedule.due or steps now.
 }
 
 var _ actor.Mailbox = (*mailbox)(nil)

@@ -19,7 +19,7 @@ func (c *cli) bench() *cobra.Command {
 	return c.group(&cobra.Command{
 		Use:   "bench",
 		Short: "Measure this machine",
-		Long: `Measure. Every benchmark sets the server beside a plain limit in the same run:
+		Long: `Measure. Every benchmark compares the server with a plain limit in the same run:
 quote the ratio, not the figure.`,
 		Example: example(`
 			birdwire bench fanout --subscribers 1000 --rate 20 --duration 10s
@@ -123,7 +123,7 @@ clients, each body after the last was acknowledged: written and synced to disk.`
 	return cmd
 }
 
-// benchRaw is the process that bench fanout sets beside the server.
+// benchRaw is the process that bench fanout compares the server with.
 func (c *cli) benchRaw() *cobra.Command {
 	return &cobra.Command{
 		Use:    "raw",

@@ -20,12 +20,12 @@ func (c *cli) benchMatch() *cobra.Command {
 		Use:   "match",
 		Short: "Match posts against many rules, and vectors against many filters",
 		Long: `Make rules and posts from a seed, and measure on one core what matching a post
-costs: with the index, and beside it with every rule asked. Broad rules name any
+costs: with the index, and with every rule asked in turn. Broad rules name any
 word but the 150 commonest, selective ones none of the 3,000 commonest. A rule
-is added between posts while merges run beside: update is from its being added
+is added between posts while merges run: update is from its being added
 to the state of the index that has it.
 
-Semantic filters are measured beside plain reading of as much memory as their
+Semantic filters are compared with plain reading of as much memory as their
 float32 takes: exact reads all of it, the prefilter its int8, for the same
 answers; batch is a share of eight events matched together.
 

@@ -32,7 +32,7 @@ func inQuery(query string, err error) error {
 	return queryError{answer{at}, query, *at.Position}
 }
 
-// How much of a long query stands before and behind the mark, in characters.
+// How much of a long query is shown before and after the mark, in characters.
 const (
 	caretBefore = 50
 	caretBehind = 26
@@ -43,7 +43,7 @@ const (
 func caret(query string, position int) (line, mark string) {
 	runes := []rune(query)
 	from, to := max(0, position-caretBefore), min(len(runes), position+caretBehind)
-	var before, behind strings.Builder
+	var before, after strings.Builder
 	if from > 0 {
 		before.WriteRune('…')
 	}
@@ -51,12 +51,12 @@ func caret(query string, position int) (line, mark string) {
 		before.WriteRune(visible(r))
 	}
 	for _, r := range runes[position:to] {
-		behind.WriteRune(visible(r))
+		after.WriteRune(visible(r))
 	}
 	if to < len(runes) {
-		behind.WriteRune('…')
+		after.WriteRune('…')
 	}
-	return before.String() + behind.String(), strings.Repeat(" ", cells(before.String())) + "^"
+	return before.String() + after.String(), strings.Repeat(" ", cells(before.String())) + "^"
 }
 
 // visible keeps a character's column where printing it would move or command

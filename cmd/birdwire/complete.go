@@ -8,7 +8,7 @@ import (
 	"github.com/birdwire/birdwire/cluster/node"
 )
 
-// What a shell offers behind a flag. It is asked without a server: a server's
+// What a shell offers after a flag. It is asked without a server: a server's
 // own plans are not known here, only the default ones and the file's.
 
 var (

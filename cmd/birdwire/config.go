@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// config is what is in force: every setting, and who said so.
+// config is every setting as it is now, and where it comes from.
 type config struct {
 	settings []setting // all there are, with those of the file's plans
 	values   map[string]value
@@ -125,7 +125,7 @@ func (c *config) resolve(layers []layer) error {
 	return errors.Join(failed...)
 }
 
-// read parses what stands in a layer. Secrets are not repeated in errors.
+// read parses the values of a layer. Secrets are not repeated in errors.
 func (s setting) read(raw any) (value, error) {
 	text, err := s.text(raw)
 	if err != nil {

@@ -120,7 +120,7 @@ func reachable(address string) string {
 }
 
 // devKeysFile keeps the keys that 'serve --dev' made, so that the tools work
-// in the next terminal with nothing pasted. 0600, beside the admin token.
+// in the next terminal with nothing pasted. 0600, in the same folder as the admin token.
 const devKeysFile = "dev-keys.json"
 
 // devKeys is by API: "twitter", "newsrank", "kite".
@@ -139,7 +139,7 @@ func readDevKeys(data string) (devKeys, error) {
 	}
 	keys := devKeys{}
 	if err := json.Unmarshal(text, &keys); err != nil {
-		return nil, fmt.Errorf("%s: %w: delete it to have keys made anew", name, err)
+		return nil, fmt.Errorf("%s: %w: delete it to have new keys made", name, err)
 	}
 	return keys, nil
 }

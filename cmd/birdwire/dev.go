@@ -14,7 +14,7 @@ import (
 	"github.com/birdwire/birdwire/gateway/client"
 )
 
-// What 'serve --dev' makes beside keys, so that the sample's posts are
+// What 'serve --dev' makes besides keys, so that the sample's posts are
 // delivered to the twitter key.
 var (
 	devMonitor = client.MonitorChange{Name: pointer("Desks"), Usernames: []string{
@@ -29,22 +29,22 @@ var (
 func pointer[T any](v T) *T { return &v }
 
 // prepareDev makes what a first look at the server needs, once: the keys are
-// kept beside the admin token, and a later start finds them.
+// kept in the data folder, where a later start finds them.
 func prepareDev(ctx context.Context, cfg *config, n *node.Node) (devKeys, error) {
 	admin, err := cfg.operatorAt(n.Admin())
 	if err != nil {
 		return nil, err
 	}
-	keys, err := standingDevKeys(ctx, cfg.str("data"), admin)
+	keys, err := currentDevKeys(ctx, cfg.str("data"), admin)
 	if err != nil {
 		return nil, err
 	}
 	return keys, prepareDevRules(ctx, admin.Of(keys["twitter"].ID))
 }
 
-// standingDevKeys returns a key for each API: those of an earlier start where
-// they still stand, new ones else.
-func standingDevKeys(ctx context.Context, data string, admin *client.Admin) (devKeys, error) {
+// currentDevKeys returns a key for each API: that of an earlier start if it is
+// still active, else a new one.
+func currentDevKeys(ctx context.Context, data string, admin *client.Admin) (devKeys, error) {
 	keys, err := readDevKeys(data)
 	if errors.Is(err, os.ErrNotExist) {
 		keys = devKeys{}
@@ -82,11 +82,11 @@ func writeDevKeys(data string, keys devKeys) error {
 	if err != nil {
 		return err
 	}
-	beside := filepath.Join(data, devKeysFile+".new")
-	if err := os.WriteFile(beside, append(text, '\n'), 0o600); err != nil {
+	unfinished := filepath.Join(data, devKeysFile+".new")
+	if err := os.WriteFile(unfinished, append(text, '\n'), 0o600); err != nil {
 		return err
 	}
-	return os.Rename(beside, filepath.Join(data, devKeysFile))
+	return os.Rename(unfinished, filepath.Join(data, devKeysFile))
 }
 
 // prepareDevRules makes the monitor and the rules, where a start before has

@@ -75,7 +75,7 @@ func (c *crashes) pushed(of func(pusher, n int) []string) (all []string) {
 }
 
 // listener reads a connection to its end, or to the post or article called
-// last, beside the test.
+// last, while the test goes on.
 type listener struct {
 	events []*event      // to be looked at when it is over
 	count  chan int      // how many there are: the newest figure

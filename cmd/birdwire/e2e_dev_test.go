@@ -64,7 +64,7 @@ func TestDev(t *testing.T) {
 	p, _ = startDev(t, dir)
 	for _, key := range regexp.MustCompile(`bw_\w+`).FindAllString(keys, -1) {
 		if !strings.Contains(p.out.String(), key) {
-			t.Errorf("the second start has made keys anew")
+			t.Errorf("the second start has made other keys")
 		}
 	}
 	p.terminate()

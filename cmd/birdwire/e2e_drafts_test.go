@@ -36,7 +36,7 @@ func TestWhatCannotBe(t *testing.T) {
 	s := start(t, "")
 	k := s.key(t, "pro")
 	owner := s.owner(t, k)
-	monitor, rule := makeMonitor(t, owner, "standing", "ada"), makeRule(t, owner, "standing", "word")
+	monitor, rule := makeMonitor(t, owner, "kept", "ada"), makeRule(t, owner, "kept", "word")
 	long := strings.Repeat("x", 101)
 	var many []string
 	for n := range 101 {
@@ -131,7 +131,7 @@ func TestWhatCannotBe(t *testing.T) {
 
 	// Nothing of all that was kept.
 	monitors, err := owner.ListMonitors(within(t), client.Page{})
-	if err != nil || monitors.Total != 1 || monitors.Monitors[0].Name != "standing" || monitors.Monitors[0].Status != "active" || monitors.Monitors[0].WebhookURL != nil {
+	if err != nil || monitors.Total != 1 || monitors.Monitors[0].Name != "kept" || monitors.Monitors[0].Status != "active" || monitors.Monitors[0].WebhookURL != nil {
 		t.Errorf("monitors afterwards: %+v, %v", monitors, err)
 	}
 	rules, err := owner.ListRules(within(t), client.Page{})

@@ -206,6 +206,6 @@ func TestBadConfiguration(t *testing.T) {
 		}
 	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) != 1 {
-		t.Errorf("it left %v (%v) behind", left, err)
+		t.Errorf("it did not take away %v (%v)", left, err)
 	}
 }

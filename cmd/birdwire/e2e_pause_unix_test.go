@@ -16,7 +16,7 @@ import (
 	"github.com/birdwire/birdwire/gateway/client"
 )
 
-// TestPausedProcess: the whole process stands still for four seconds under
+// TestPausedProcess: the whole process is stopped for four seconds under
 // load, as a machine that is moved or a container that is stopped does. Pushes
 // are taken again at once, and what was acknowledged is delivered once.
 func TestPausedProcess(t *testing.T) {
@@ -51,7 +51,7 @@ func TestPausedProcess(t *testing.T) {
 					}
 				case status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable:
 					since = 0
-					<-time.After(20 * time.Millisecond) // nobody is to be flooded meanwhile
+					<-time.After(20 * time.Millisecond) // not as fast as possible: nobody is to be flooded
 				default:
 					return fmt.Errorf("a push was answered with %d", status)
 				}

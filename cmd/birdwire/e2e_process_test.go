@@ -128,7 +128,7 @@ type transcript struct {
 	mu    sync.Mutex // protects what follows
 	text  bytes.Buffer
 	over  bool
-	grown chan struct{} // closed, and made anew, when something was said
+	grown chan struct{} // closed, and replaced, when something was said
 }
 
 func newTranscript() *transcript { return &transcript{grown: make(chan struct{})} }

@@ -13,7 +13,7 @@ import (
 )
 
 // TestResumeOverARestart: each API's client comes back with its cursor, the
-// news clients with their subscribe, and goes on with what came meanwhile.
+// news clients with their subscribe, and goes on with what came in between.
 func TestResumeOverARestart(t *testing.T) {
 	t.Parallel()
 	s := start(t, "")
@@ -235,7 +235,7 @@ func TestResumeWhileEventsFlow(t *testing.T) {
 		background(t, func(ctx context.Context) error { defer pushing.Done(); return push(ctx, p) })
 	}
 	var seen []*event
-	var from []int // where each client goes on: behind seen[from]
+	var from []int // where each client goes on: after seen[from]
 	var clients []*listener
 	for len(clients) < 19 {
 		for range 50 {

@@ -156,7 +156,7 @@ func answered(t *testing.T, stream *client.Stream) {
 	}
 }
 
-// eventOf is the id or title of the next event, past what is said beside them.
+// eventOf is the id or title of the next event, past what else is said.
 func eventOf(t *testing.T, stream *client.Stream) string {
 	t.Helper()
 	for {

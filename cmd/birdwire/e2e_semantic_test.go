@@ -86,7 +86,7 @@ func TestSemanticFilters(t *testing.T) {
 		c.send(newsrankSubscribe(bad))
 		c.read("error", nil)
 	}
-	// What stood before stands.
+	// What was there before is still there.
 	s.push(t, client.Articles, pusher, embedded("far again", -0.9, serverModel), embedded("near again", 0.95, serverModel))
 	if e := c.event(); e.Data.Title != "near again" {
 		t.Fatalf("after refused filters: %s", e.what())

@@ -136,7 +136,7 @@ func within(t testing.TB) context.Context {
 	return ctx
 }
 
-// background does something beside the test until it is done or the test ends.
+// background does something while the test goes on, until it is done or the test ends.
 func background(t testing.TB, do func(ctx context.Context) error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)

@@ -55,7 +55,7 @@ func certify(t *testing.T, dir string, serial int64) (cert, key string, pool *x5
 	return cert, key, pool
 }
 
-// TestTLS: the certificate that stands in the files is served, also after they
+// TestTLS: the certificate in the files is served, also after they
 // change; who is connected stays.
 func TestTLS(t *testing.T) {
 	t.Parallel()

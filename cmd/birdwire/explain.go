@@ -54,7 +54,7 @@ func (s *screen) explain(w io.Writer, e *client.Explanation, depth int) error {
 	return nil
 }
 
-// reasonColor makes what is missing stand out among what was found.
+// reasonColor shows what is missing in another color than what was found.
 func (s *screen) reasonColor(e *client.Explanation) *color.Color {
 	if e.Matched {
 		return s.time
@@ -62,7 +62,7 @@ func (s *screen) reasonColor(e *client.Explanation) *color.Color {
 	return nil
 }
 
-// post draws a post behind its mark.
+// post draws a post after its mark.
 func (s *screen) post(w io.Writer, matched bool, id, author, text string) error {
 	return s.line(w, "", "  ", []part{s.marked(matched), {s.time, id}, {s.who, "@" + author}, {nil, text}})
 }
@@ -107,7 +107,7 @@ func (c *cli) showValidation(p printer, v *client.Validation) error {
 	return s.explain(p, e.Clause, 1)
 }
 
-// warn says what is accepted and probably not meant, beside the result.
+// warn says what is accepted and probably not meant, on stderr.
 func (c *cli) warn(warnings []string) {
 	for _, w := range warnings {
 		fmt.Fprintf(c.stderr, "warning: %s\n", w)

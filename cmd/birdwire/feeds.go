@@ -19,8 +19,8 @@ func (c *cli) feeds() *cobra.Command {
 token that the server keeps in <data>/admin.token, or BIRDWIRE_ADMIN_TOKEN.
 
 A new feed is read once before it is made; the address of a page that names its
-feed is enough. A feed that fails later is tried again for ever, ever more
-seldom; 'feeds list' shows its last error. Feeds on loopback and private
+feed is enough. A feed that fails later is tried again for ever, with longer
+pauses; 'feeds list' shows its last error. Feeds on loopback and private
 networks are refused unless the server was started with --allow-private-feeds.`,
 		Example: example(`
 			birdwire feeds create --url https://example.com/rss --category financial_news

@@ -58,7 +58,7 @@ func durationKind(low, high time.Duration) kind {
 
 const day = 24 * time.Hour
 
-// parseDuration knows days beside what time.ParseDuration knows.
+// parseDuration knows days, and what time.ParseDuration knows.
 func parseDuration(s string) (time.Duration, error) {
 	if days, ok := strings.CutSuffix(s, "d"); ok {
 		n, err := strconv.ParseUint(days, 10, 16)

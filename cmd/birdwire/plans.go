@@ -11,7 +11,7 @@ import (
 	"github.com/birdwire/birdwire/cluster/node"
 )
 
-// Plans stand in the file only: plans.NAME.FIELD. A plan of the file that has
+// Plans are set in the file only: plans.NAME.FIELD. A plan of the file that has
 // a default's name changes that one; others are added.
 
 const plansTable = "plans."
@@ -62,7 +62,7 @@ func planSettings(raw map[string]any) []setting {
 	plans := node.DefaultPlans()
 	for key := range raw {
 		if name, _, ok := planOf(key); ok {
-			if _, standing := plans[name]; !standing {
+			if _, found := plans[name]; !found {
 				plans[name] = node.Plan{}
 			}
 		}
@@ -70,10 +70,10 @@ func planSettings(raw map[string]any) []setting {
 	defaults := node.DefaultPlans()
 	var all []setting
 	for _, name := range sortedKeys(plans) {
-		p, standing := defaults[name]
+		p, isDefault := defaults[name]
 		for _, f := range planFields {
 			s := setting{key: plansTable + name + "." + f.name, kind: f.kind, def: f.def, usage: f.usage, noFlag: true}
-			if standing {
+			if isDefault {
 				s.def = f.of(p)
 			}
 			all = append(all, s)
@@ -82,7 +82,7 @@ func planSettings(raw map[string]any) []setting {
 	return all
 }
 
-// plans are those in force.
+// plans are the default ones and those of the file.
 func (c *config) plans() (map[string]node.Plan, error) {
 	plans := node.DefaultPlans()
 	some := plans["business"] // whose APIs every plan has

@@ -10,11 +10,11 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// print writes what is in force as a file that --config takes, each line with
+// print writes the settings as a file that --config takes, each line with
 // who said so. Secrets are named and not shown.
 func (c *config) print(w io.Writer) error {
 	var b strings.Builder
-	var open []string // the tables that the line before stands in
+	var open []string // the tables that the line before belongs to
 	for _, s := range fileOrder(c.settings) {
 		if s.key == setServer.key || s.key == setKey.key {
 			continue // of the tools

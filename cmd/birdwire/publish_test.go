@@ -15,7 +15,7 @@ import (
 	"github.com/birdwire/birdwire/gateway/client"
 )
 
-// ingest stands in for a server: it takes lines and refuses those that are no
+// ingest is used instead of a server: it takes lines and refuses those that are no
 // objects.
 type ingest struct {
 	mu     sync.Mutex // protects all below

@@ -56,7 +56,7 @@ func (c *cli) newRoot() *cobra.Command {
 		Long: `birdwire serves three published WebSocket APIs (twitter, newsrank, kite)
 from real feeds and pushed posts, and has the tools to run and try them.
 
-Every flag can also stand in a file (--config, YAML) and in the environment:
+Every flag can also be set in a file (--config, YAML) and in the environment:
 --retention-age is retention.age there and BIRDWIRE_RETENTION_AGE here. A flag
 beats the environment, the environment beats the file.`,
 		Example: example(`
@@ -131,7 +131,7 @@ func needOne(names ...string) func(cmd *cobra.Command, args []string) error {
 	}
 }
 
-// words checks how many words stand beside the flags; names are what help
+// words checks how many words there are that are no flags; names are what help
 // calls them.
 func words(names ...string) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {

@@ -68,7 +68,7 @@ func (s *screen) show(w io.Writer, m client.Message) error {
 	return s.line(w, "", "  ", append([]part{{s.time, s.now().Format("15:04:05")}}, s.parts(m)...))
 }
 
-// line writes parts behind indent, sep between them, cut to the width. Empty
+// line writes parts after indent, sep between them, cut to the width. Empty
 // parts are left out.
 func (s *screen) line(w io.Writer, indent, sep string, parts []part) error {
 	var b strings.Builder

@@ -32,8 +32,8 @@ the certificate again.
 --dev needs nothing else: sample headlines and posts come in at a human pace,
 one key is made for each API, and lines to paste are printed.
 
-Every flag also stands in the file and in the environment; plans stand in the
-file only. --print-config shows what is in force and where it comes from, as a
+Every flag can also be set in the file and in the environment; plans are set in
+the file only. --print-config shows every setting and where it comes from, as a
 file to begin with.`,
 		Example: example(`
 			birdwire serve --dev
@@ -43,7 +43,7 @@ file to begin with.`,
 		Args: words(),
 	}
 	addSettings(cmd, serveSettings)
-	printOnly := cmd.Flags().Bool("print-config", false, "show the settings in force, without secrets, and exit")
+	printOnly := cmd.Flags().Bool("print-config", false, "show every setting, without secrets, and exit")
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		cfg, err := c.loadConfig(cmd)

@@ -43,7 +43,7 @@ var serveSettings = []setting{
 	{key: "node", kind: stringKind, def: "birdwire", usage: "the node's name"},
 	{key: "dev", kind: boolKind, def: "false", usage: "sample data as live input, one key for each API, and lines to paste"},
 
-	{key: "tls.cert", kind: stringKind, usage: "PEM file with the public address's certificate; read anew when it changes"},
+	{key: "tls.cert", kind: stringKind, usage: "PEM file with the public address's certificate; read again when it changes"},
 	{key: "tls.key", kind: stringKind, usage: "PEM file with its key"},
 	{key: "proxies", kind: networksKind, usage: "networks of the proxies whose X-Forwarded-For is believed"},
 

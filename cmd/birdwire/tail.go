@@ -23,8 +23,8 @@ func (c *cli) tail() *cobra.Command {
 		Long: `Connect to one of the three APIs as any client does and print what comes: a
 line an event on a terminal, the frames as JSON lines into a pipe.
 
-A broken connection is made again and goes on where it was. What the server
-says beside events goes to stderr.`,
+A broken connection is made again and goes on where it was. What else
+the server says goes to stderr.`,
 		Example: example(`
 			birdwire tail twitter
 			birdwire tail kite --filters '{"categories":["central_banks"],"keywords":["rates"]}'
@@ -178,7 +178,7 @@ func (t *tail) run(ctx context.Context, server *client.Client, open func(context
 	return nil
 }
 
-// tell prints an event; what the server says beside them goes to the notes.
+// tell prints an event; what else the server says goes to the notes.
 func (t *tail) tell(m client.Message) (isEvent bool, err error) {
 	switch e := m.Event.(type) {
 	case *client.Connected:

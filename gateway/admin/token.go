@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// TokenFile is where the token stands in the data folder.
+// TokenFile is the token's file in the data folder.
 const TokenFile = "admin.token"
 
 // minToken is the shortest taken, in characters: what an operator makes up is
@@ -19,7 +19,7 @@ const TokenFile = "admin.token"
 const minToken = 16
 
 // Token is the admin token: given (from BIRDWIRE_ADMIN_TOKEN) where it is not
-// "", else what stands in the data folder, made there at the first start with
+// "", else the one in the data folder, made there at the first start with
 // 256 bits from random, readable by its owner alone.
 func Token(data, given string, random io.Reader) (string, error) {
 	if given != "" {
@@ -56,20 +56,20 @@ func readToken(file string) (string, error) {
 	return token, nil
 }
 
-// writeToken writes beside and renames: a crash leaves no half token. The data
+// writeToken writes another file and renames it: a crash leaves no half token. The data
 // folder has one process.
 func writeToken(file, token string) error {
-	beside, err := os.CreateTemp(filepath.Dir(file), TokenFile+".*") // 0600
+	unfinished, err := os.CreateTemp(filepath.Dir(file), TokenFile+".*") // 0600
 	if err != nil {
 		return err
 	}
-	_, err = beside.WriteString(token + "\n")
-	err = errors.Join(err, beside.Sync(), beside.Close())
+	_, err = unfinished.WriteString(token + "\n")
+	err = errors.Join(err, unfinished.Sync(), unfinished.Close())
 	if err == nil {
-		err = os.Rename(beside.Name(), file)
+		err = os.Rename(unfinished.Name(), file)
 	}
 	if err != nil {
-		return errors.Join(err, os.Remove(beside.Name()))
+		return errors.Join(err, os.Remove(unfinished.Name()))
 	}
 	return nil
 }

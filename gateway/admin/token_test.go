@@ -25,7 +25,7 @@ func TestTokenIsMadeOnce(t *testing.T) {
 		t.Fatalf("%q, %v", again, err)
 	}
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 {
-		t.Fatalf("left behind: %v, %v", entries, err)
+		t.Fatalf("not taken away: %v, %v", entries, err)
 	}
 	if given, err := Token(dir, "0123456789abcdef", rand.Reader); err != nil || given != "0123456789abcdef" {
 		t.Fatalf("%q, %v", given, err)

@@ -176,7 +176,7 @@ type Feed struct {
 
 // CreateFeed makes a feed. Its address is read first: one that cannot be read is
 // an Error with Short "feed_unreadable", and nothing was made. A page that names
-// its feed stands for that.
+// its feed is taken for that.
 func (a *Admin) CreateFeed(ctx context.Context, f FeedChange) (*Feed, error) {
 	return one[Feed](ctx, a.caller, http.MethodPost, "/admin/v1/feeds", f)
 }

@@ -65,7 +65,7 @@ func EndCode(reason messages.EndReason) (code uint16, text string) {
 	return CloseInternal, "internal error"
 }
 
-// Or is detail, or where there is none, the standing text.
+// Or is detail, or where there is none, the usual text.
 func Or(detail, text string) string {
 	if detail != "" {
 		return detail

@@ -50,7 +50,7 @@ func ParseCursor(text string) (Cursor, error) {
 func After(epoch string, position messages.Position) Cursor {
 	k := uint32(math.MaxUint32)
 	if position == messages.EndOf(position.Sequence()) {
-		k = 0 // no event stands there: the short form says the same
+		k = 0 // no event is there: the short form says the same
 	}
 	return Cursor{Epoch: epoch, Position: position, K: k}
 }

@@ -96,10 +96,10 @@ func TestBacktestEndsWithItsClient(t *testing.T) {
 		t.Fatalf("%q, %v", line, err)
 	}
 	if a := f.do("POST", rules+"/backtest", `{"query":"a"}`); a.status != 429 || f.problem(a).Error != "busy" {
-		t.Errorf("a second one beside it: %d %s", a.status, a.body)
+		t.Errorf("a second one at the same time: %d %s", a.status, a.body)
 	}
 	if a := f.do("POST", rules+"/backtest", `{"query":"a"}`, "X-API-Key", f.byName["reader"]); a.status != 200 {
-		t.Errorf("another key's beside it: %d %s", a.status, a.body)
+		t.Errorf("another key's at the same time: %d %s", a.status, a.body)
 	}
 	leave()
 	deadline := time.Now().Add(10 * time.Second)

@@ -16,7 +16,7 @@ import (
 // Ingest takes what is pushed. A body is one JSON object, a JSON array, or
 // NDJSON; the port reads it to its end and returns once every accepted event
 // is durable. It may take events in while it reads on: what the Result says
-// was done stays done, also beside an error.
+// was done stays done, also where there is an error.
 type Ingest interface {
 	// Posts and Articles return an *IngestError where the events could not be
 	// taken now, ErrTooLarge where the body passes a bound of the port's own, and
@@ -228,7 +228,7 @@ func (s *Server) deleteArticle(w http.ResponseWriter, r *http.Request) {
 		status, short, detail := s.fault(w, r, err)
 		gateway.WriteError(w, status, short, detail)
 	case !found:
-		gateway.WriteError(w, http.StatusNotFound, "not_found", "no article stands under this id; where its source was given when it was pushed, name it: ?source=ID")
+		gateway.WriteError(w, http.StatusNotFound, "not_found", "no article has this id; if its source was given when it was pushed, name it: ?source=ID")
 	default:
 		noContent(w)
 	}

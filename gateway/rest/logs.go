@@ -12,7 +12,7 @@ import (
 	"github.com/birdwire/birdwire/messages"
 )
 
-// MonitorLog is one delivery as /logs shows it. A rule's delivery stands there
+// MonitorLog is one delivery as /logs shows it. A rule's delivery is there
 // too (ours): its rule fields are set and the monitor's are "".
 type MonitorLog struct {
 	ID          string `json:"id"`
@@ -149,7 +149,7 @@ func (s *Resources) listRuleLogs(w http.ResponseWriter, r *http.Request, keyID s
 }
 
 // A selection is made of what the actor answers, chunk by chunk: a key has at
-// most 1,000 deliveries for each monitor and rule. What arrives meanwhile
+// most 1,000 deliveries for each monitor and rule. What arrives in between
 // moves the rest on, so repeats are dropped by their place in the log.
 const (
 	logChunk  = 1000

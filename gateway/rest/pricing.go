@@ -8,7 +8,7 @@ import (
 
 // Tier is one price by polling interval. The labels are those that the
 // vendor's clients know; every price is 0 unless the operator sets one: what
-// costs is a delivery, and not that a rule stands.
+// costs is a delivery, and not that there is a rule.
 type Tier struct {
 	ID                   string  `json:"id"`
 	Label                string  `json:"tier_label"`

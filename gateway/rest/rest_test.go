@@ -16,7 +16,7 @@ import (
 	"github.com/birdwire/birdwire/messages"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "write the golden files again")
 
 func golden(t *testing.T, name, got string) {
 	t.Helper()
@@ -351,7 +351,7 @@ func TestUnavailable(t *testing.T) {
 	}
 	f = start(t, func(c *Config) { c.Queries = queries{err: ErrBusy} })
 	if a := f.do("POST", rules+"/validate", `{"query":"a"}`); a.status != 429 || f.problem(a).Error != "busy" || a.header.Get("Retry-After") == "" {
-		t.Errorf("validate beside too many: %d %s", a.status, a.body)
+		t.Errorf("validate while too many run: %d %s", a.status, a.body)
 	}
 	f.keys.keys = nil
 	f.cfg.Keys = nil

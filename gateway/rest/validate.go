@@ -41,7 +41,7 @@ type Validation struct {
 }
 
 // validation is the answer to validate. sample_results is a number, as the
-// vendor's client libraries have it; what stands after it is ours.
+// vendor's client libraries have it; what comes after it is ours.
 type validation struct {
 	Valid         bool       `json:"valid"`
 	Error         string     `json:"error,omitempty"`

@@ -37,7 +37,7 @@ type shared struct {
 	k        uint32
 	form     form
 	origin   *messages.Origin
-	// event is set where the same position may stand for different content:
+	// event is set where the same position may have different content:
 	// lists that were filtered for one connection.
 	event *messages.Event
 

@@ -19,7 +19,7 @@ const lingerBytes = 4 << 20
 // close frame, and nothing should follow.
 const lingerAnswered = time.Second
 
-// end queues the ending's frames behind what is queued, or, for a client that
+// end queues the ending's frames after what is queued, or, for a client that
 // does not read, in its place, and gives the client CloseTimeout to answer.
 // The first end counts.
 func (c *Conn) end(e dialect.Ending, drop bool) (first bool) {

@@ -60,7 +60,7 @@ type Conn struct {
 	ended      string        // why, "" while open: the first reason stays
 	flushed    chan struct{} // closed once nothing is queued; nil until finish waits
 	closeTimer *time.Timer   // ends a close that the client does not answer
-	listed     bool          // stands in the flusher's list
+	listed     bool          // is in the flusher's list
 	busy       bool          // someone is writing
 	closing    bool          // a close frame is queued: nothing may follow it
 	closed     bool          // the socket is gone

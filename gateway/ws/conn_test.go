@@ -104,7 +104,7 @@ func TestFragmentsPingsAndEarlyFrames(t *testing.T) {
 	}
 }
 
-// hasty sends more behind the first write.
+// hasty sends more after the first write.
 type hasty struct {
 	net.Conn
 	more []byte
@@ -561,7 +561,7 @@ func TestDrainCutsOffThoseThatDoNotAnswer(t *testing.T) {
 	s.end(t)
 }
 
-// The vendor's Node library is served in its own dialect beside the published
+// The vendor's Node library is served in its own dialect as well as in the published
 // one: the same deliveries, in other frames, and pings of its own.
 func TestSDKDialect(t *testing.T) {
 	h := newHouse(t)

@@ -6,7 +6,7 @@
 //
 //	handshake ─▶ credential ─▶ Admit (the key's actor takes a slot) ─▶ a place ─▶ upgrade ─▶ Sessions.Start
 //
-// Whatever fails behind Admit gives the slot back. From Start on the session
+// What fails after Admit gives the slot back. From Start on the session
 // owns the slot, and is told SocketClosed exactly once, whatever happened.
 //
 // # A frame's way out

@@ -16,7 +16,7 @@ const (
 // flusher writes what connections have queued. It is one goroutine, started
 // by New and stopped by Close; each connection belongs to one of a few.
 //
-// Connections with something to write stand in its list, each at most once,
+// Connections with something to write are in its list, each at most once,
 // so the list is bounded by their number. The list is a stack that is taken
 // whole: pushing is one compare-and-swap, and what arrives while a round is
 // written joins the next one, which is how bursts come to share a write.
@@ -170,7 +170,7 @@ func (c *Conn) writeBlocking() {
 // wrote accounts for n bytes. c.mu is held.
 func (c *Conn) wrote(n int) {
 	if c.closed {
-		return // the queue was emptied meanwhile
+		return // the queue was emptied in between
 	}
 	frames := c.queue.advance(n)
 	c.route.figures.frames.Add(uint64(frames))

@@ -9,7 +9,7 @@ import (
 	"github.com/birdwire/birdwire/messages"
 )
 
-// Connections that were opened, fed and closed leave nothing behind.
+// Connections that were opened, fed and closed leave nothing.
 func TestThousandsOfConnectionsLeaveNothing(t *testing.T) {
 	n := 5000
 	if testing.Short() {

@@ -47,7 +47,7 @@ type codec interface {
 	Connected(b []byte, connectionID, keyID string) []byte
 	Subscribed(b []byte, s *messages.ClientSubscribed) []byte
 	Pong(b []byte) []byte
-	// Ping is the server's own, where the API has one beside WebSocket's.
+	// Ping is the server's own, where the API has one besides WebSocket's.
 	Ping(b []byte, now time.Time) []byte
 	Error(b []byte, text string) []byte
 	Event(b []byte, d *messages.Delivery, form dialect.Form) []byte

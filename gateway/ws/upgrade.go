@@ -117,7 +117,7 @@ func (a *admission) upgrade(parting bool) (*Conn, *gws.Conn, bool) {
 		}
 	}
 	c.in.attempt = c.in.try
-	// What a hasty client sent behind its request is in net/http's buffer.
+	// What a hasty client sent after its request is in net/http's buffer.
 	if n := buffered.Reader.Buffered(); n > 0 {
 		early, err := buffered.Reader.Peek(n)
 		if err == nil {

@@ -147,7 +147,7 @@ func (h *house) parse(folders map[string]*pkg, name, rel string) error {
 
 func (h *house) line(pos token.Pos) int { return h.fset.Position(pos).Line }
 
-// fits says whether the package path fits the pattern, and what {K} stood for.
+// fits says whether the package path fits the pattern, and what {K} is there.
 func fits(pattern, packagePath string) (k string, ok bool) {
 	want, have := strings.Split(pattern, "/"), strings.Split(packagePath, "/")
 	for i, w := range want {

@@ -52,7 +52,7 @@ func (c *banCheck) visit(n ast.Node) bool {
 	return true
 }
 
-// name looks at what an identifier stands for, so that neither a renamed
+// name looks at what an identifier means, so that neither a renamed
 // import nor a function kept in a variable passes.
 func (c *banCheck) name(id *ast.Ident) {
 	object := c.t.info.Uses[id]

@@ -1,6 +1,6 @@
 // Package arch holds the house's plan against the code: which package may
-// import which, where each vendor may be named, what actors must not do, what
-// stands at the top. Its test fails the build on a breach and says the file,
+// import which, where each vendor may be named, what actors must not do, and
+// what is at the top. Its test fails the build on a breach and says the file,
 // the line, the rule and why there is one.
 //
 // The plan is table.go: rules, each with its reason. Change it there, in the

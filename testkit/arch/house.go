@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// checkTop holds what stands at the top: nothing else, and nothing missing.
+// checkTop holds what is at the top: nothing else, and nothing missing.
 func (h *house) checkTop() []Breach {
 	const (
 		rule = "the top level is exactly as drawn"

@@ -3,13 +3,13 @@ package arch
 // module is what every path below is relative to.
 const module = "github.com/birdwire/birdwire"
 
-// top is what stands at the repository's top, beside dotfiles.
+// top is what is at the repository's top, besides dotfiles.
 var top = []string{
 	"CHANGELOG.md", "LICENSE", "README.md", "actors", "cluster", "cmd", "gateway", "go.mod", "go.sum", "messages", "testkit",
 }
 
-// Patterns name packages by path: "*" stands for one element, a last "**" for
-// any number, also none. {K} stands for one element and means the same one in
+// Patterns name packages by path: "*" is one element, a last "**" is
+// any number, also none. {K} is one element and means the same one in
 // the importer and in what it may import.
 
 // importRow says what of this module the importer may import. The first row
@@ -22,7 +22,7 @@ type importRow struct {
 
 var imports = []importRow{
 	{"messages", nil, "the nouns know nobody: everything else may then know them"},
-	{"actors", []string{"messages"}, "the shared ports and the actor map stand above every actor"},
+	{"actors", []string{"messages"}, "the shared ports and the actor map are above every actor"},
 	{"actors/engine/{K}/**", []string{"messages", "actors/engine/**"}, "an engine that several actors use knows no actor"},
 	{"actors/source/{K}", []string{"messages", "actors", "actors/engine/**", "actors/source", "actors/source/{K}/**"}, "an adapter serves its source and knows no other actor"},
 	{"actors/{K}", []string{"messages", "actors", "actors/engine/**", "actors/{K}/**"}, "an actor knows the nouns, the ports and its own engines; others it knows by message"},
@@ -34,7 +34,7 @@ var imports = []importRow{
 	{"cluster/{K}/**", []string{"messages", "cluster/**"}, "what nodes share does not know what runs on them"},
 	{"gateway/client/**", []string{"messages"}, "the SDK is what others compile in: it drags nothing of the server along"},
 	{"gateway/**", []string{"messages", "gateway", "gateway/ws/**", "gateway/dialect/**", "gateway/rest/**", "gateway/admin/**", "gateway/console/**"}, "the gateway speaks through ports it declares itself; cluster/node connects them"},
-	{"cmd/birdwire/**", []string{"cluster/node", "gateway/client", "testkit/sim", "cmd/birdwire/**"}, "a command starts a node or is a client of one; what it needs beside belongs into them"},
+	{"cmd/birdwire/**", []string{"cluster/node", "gateway/client", "testkit/sim", "cmd/birdwire/**"}, "a command starts a node or is a client of one; what else it needs belongs into them"},
 	{"testkit/**", []string{"messages", "actors/**", "cluster/**", "gateway/**", "testkit/**"}, "tests may see everything but the command line"},
 }
 

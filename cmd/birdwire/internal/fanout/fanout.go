@@ -22,7 +22,7 @@ type Load struct {
 	Burst       int           // events a burst
 	Duration    time.Duration // of publishing
 	Size        int           // bytes of an event's frame, about
-	Loading     func()        // called as publishing begins, beside it; may be nil
+	Loading     func()        // called as publishing begins, in a goroutine of its own; may be nil
 }
 
 // Figures are what one server showed under the load.
@@ -95,9 +95,9 @@ func Run(ctx context.Context, t Target, l Load) (Figures, error) {
 	user, system, known := cpu(t.PID())
 	began := time.Now()
 	if l.Loading != nil {
-		var beside sync.WaitGroup
-		beside.Go(l.Loading)
-		defer beside.Wait()
+		var loading sync.WaitGroup
+		loading.Go(l.Loading)
+		defer loading.Wait()
 	}
 	if f.Published, err = publish(ctx, t, l); err != nil {
 		return Figures{}, err

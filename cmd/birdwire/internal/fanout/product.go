@@ -100,8 +100,8 @@ func (p *Product) makeKey(ctx context.Context) error {
 		return nil
 	}
 	rule := []byte(`{"tag":"bench","query":"` + strings.TrimSpace(stampMark) + `"}`)
-	var stands struct{ ID string }
-	if err := p.call(ctx, "http://"+p.listen+"/v1/twitter/stream/filter-rules", "x-api-key", made.Key, rule, &stands); err != nil {
+	var created struct{ ID string }
+	if err := p.call(ctx, "http://"+p.listen+"/v1/twitter/stream/filter-rules", "x-api-key", made.Key, rule, &created); err != nil {
 		return fmt.Errorf("make a rule: %w", err)
 	}
 	return nil

@@ -4,7 +4,7 @@
 const path = require('node:path');
 const { pathToFileURL } = require('node:url');
 
-// The package's build for require() exports nothing; the other one is beside it.
+// The package's build for require() exports nothing; the other one is in the same folder.
 const entry = path.join(path.dirname(require.resolve('scrapebadger')), 'index.mjs');
 
 async function main() {
