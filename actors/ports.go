@@ -88,7 +88,7 @@ type Records interface {
 	CAS(ctx context.Context, key string, data []byte, revision uint64) (uint64, error)
 	Delete(ctx context.Context, key string, revision uint64) error
 	// Mend writes a record in the place of one that is damaged, and returns its
-	// revision: for those that can be made anew. ErrConflict where it is not.
+	// revision: for those that can be made again. ErrConflict where it is not.
 	Mend(ctx context.Context, key string, data []byte) (uint64, error)
 	// List is every record under the prefix, by key, and those that are damaged.
 	List(ctx context.Context, prefix string) ([]messages.KeptRecord, error)

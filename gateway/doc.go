@@ -1,5 +1,5 @@
 // Package gateway is what every door of a node has in common: the text of an
-// API key, who a client is behind proxies, how failed keys are throttled, the
+// API key, who a client is that comes through proxies, how failed keys are throttled, the
 // JSON body of an error, and an HTTP server with limits, an access log and
 // certificates that reload.
 //

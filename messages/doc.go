@@ -4,5 +4,5 @@
 // be in the hands of thousands of connections.
 //
 // The .proto files are the source; go run ./protogen in cmd/dev/tools makes
-// the .pb.go files anew.
+// the .pb.go files again.
 package messages

@@ -12,7 +12,7 @@ func At(sequence uint64, index int) Position {
 	return Position(sequence<<FrameBits | uint64(index))
 }
 
-// EndOf is the last position of the frame at sequence: every event of it stands
+// EndOf is the last position of the frame at sequence: every event of it is
 // at or before it, every later one after it.
 func EndOf(sequence uint64) Position {
 	return Position(sequence<<FrameBits | (1<<FrameBits - 1))

@@ -78,7 +78,7 @@ type Query struct {
 	K       uint32                 `protobuf:"varint,1,opt,name=k,proto3" json:"k,omitempty"`             // never-reused number of the rule or monitor in its key; 0 for subscriptions
 	Version uint32                 `protobuf:"varint,8,opt,name=version,proto3" json:"version,omitempty"` // of the rule or monitor; with k it names the query, and a router may hold several of one k
 	After   uint64                 `protobuf:"varint,2,opt,name=after,proto3" json:"after,omitempty"`     // events at or before it are an older version's to decide, or nobody's
-	Until   uint64                 `protobuf:"varint,9,opt,name=until,proto3" json:"until,omitempty"`     // events after it are not this version's any more; 0: it is in force
+	Until   uint64                 `protobuf:"varint,9,opt,name=until,proto3" json:"until,omitempty"`     // events after it are not this version's any more; 0: it is the current one
 	Origin  *Origin                `protobuf:"bytes,3,opt,name=origin,proto3" json:"origin,omitempty"`    // unset for subscriptions
 	// Types that are valid to be assigned to Want:
 	//

@@ -272,7 +272,7 @@ func (x *SourcesListed) GetSources() []*SourceDescribed {
 	return nil
 }
 
-// ListFeeds and GetFeed ask for feeds. Answer: FeedsListed, FeedStands or
+// ListFeeds and GetFeed ask for feeds. Answer: FeedsListed, FeedShown or
 // Rejected.
 type ListFeeds struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -356,7 +356,7 @@ func (x *GetFeed) GetId() string {
 
 type FeedsListed struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Feeds         []*FeedStands          `protobuf:"bytes,1,rep,name=feeds,proto3" json:"feeds,omitempty"` // in order of creation
+	Feeds         []*FeedShown           `protobuf:"bytes,1,rep,name=feeds,proto3" json:"feeds,omitempty"` // in order of creation
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -391,14 +391,14 @@ func (*FeedsListed) Descriptor() ([]byte, []int) {
 	return file_messages_source_proto_rawDescGZIP(), []int{6}
 }
 
-func (x *FeedsListed) GetFeeds() []*FeedStands {
+func (x *FeedsListed) GetFeeds() []*FeedShown {
 	if x != nil {
 		return x.Feeds
 	}
 	return nil
 }
 
-type FeedStands struct {
+type FeedShown struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Feed          *Feed                  `protobuf:"bytes,1,opt,name=feed,proto3" json:"feed,omitempty"`
 	Revision      uint64                 `protobuf:"varint,2,opt,name=revision,proto3" json:"revision,omitempty"` // of its record
@@ -407,20 +407,20 @@ type FeedStands struct {
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *FeedStands) Reset() {
-	*x = FeedStands{}
+func (x *FeedShown) Reset() {
+	*x = FeedShown{}
 	mi := &file_messages_source_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *FeedStands) String() string {
+func (x *FeedShown) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*FeedStands) ProtoMessage() {}
+func (*FeedShown) ProtoMessage() {}
 
-func (x *FeedStands) ProtoReflect() protoreflect.Message {
+func (x *FeedShown) ProtoReflect() protoreflect.Message {
 	mi := &file_messages_source_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -432,26 +432,26 @@ func (x *FeedStands) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use FeedStands.ProtoReflect.Descriptor instead.
-func (*FeedStands) Descriptor() ([]byte, []int) {
+// Deprecated: Use FeedShown.ProtoReflect.Descriptor instead.
+func (*FeedShown) Descriptor() ([]byte, []int) {
 	return file_messages_source_proto_rawDescGZIP(), []int{7}
 }
 
-func (x *FeedStands) GetFeed() *Feed {
+func (x *FeedShown) GetFeed() *Feed {
 	if x != nil {
 		return x.Feed
 	}
 	return nil
 }
 
-func (x *FeedStands) GetRevision() uint64 {
+func (x *FeedShown) GetRevision() uint64 {
 	if x != nil {
 		return x.Revision
 	}
 	return 0
 }
 
-func (x *FeedStands) GetSource() *SourceDescribed {
+func (x *FeedShown) GetSource() *SourceDescribed {
 	if x != nil {
 		return x.Source
 	}
@@ -459,7 +459,7 @@ func (x *FeedStands) GetSource() *SourceDescribed {
 }
 
 // CreateFeed makes a feed, id included, and starts its source. Answer:
-// FeedStands or Rejected: CONFLICT where another has its id or its address.
+// FeedShown or Rejected: CONFLICT where another has its id or its address.
 type CreateFeed struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Feed          *Feed                  `protobuf:"bytes,1,opt,name=feed,proto3" json:"feed,omitempty"`
@@ -504,7 +504,7 @@ func (x *CreateFeed) GetFeed() *Feed {
 	return nil
 }
 
-// UpdateFeed replaces a feed and starts its source again. Answer: FeedStands or
+// UpdateFeed replaces a feed and starts its source again. Answer: FeedShown or
 // Rejected: CONFLICT of the field "url" where another has the address, of no
 // field where the revision is not the present one.
 type UpdateFeed struct {
@@ -678,11 +678,10 @@ const file_messages_source_proto_rawDesc = "" +
 	"\asources\x18\x01 \x03(\v2\x1c.birdwire.v1.SourceDescribedR\asources\"\v\n" +
 	"\tListFeeds\"\x19\n" +
 	"\aGetFeed\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\tR\x02id\"<\n" +
-	"\vFeedsListed\x12-\n" +
-	"\x05feeds\x18\x01 \x03(\v2\x17.birdwire.v1.FeedStandsR\x05feeds\"\x85\x01\n" +
-	"\n" +
-	"FeedStands\x12%\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\";\n" +
+	"\vFeedsListed\x12,\n" +
+	"\x05feeds\x18\x01 \x03(\v2\x16.birdwire.v1.FeedShownR\x05feeds\"\x84\x01\n" +
+	"\tFeedShown\x12%\n" +
 	"\x04feed\x18\x01 \x01(\v2\x11.birdwire.v1.FeedR\x04feed\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\x04R\brevision\x124\n" +
 	"\x06source\x18\x03 \x01(\v2\x1c.birdwire.v1.SourceDescribedR\x06source\"3\n" +
@@ -720,7 +719,7 @@ var file_messages_source_proto_goTypes = []any{
 	(*ListFeeds)(nil),       // 4: birdwire.v1.ListFeeds
 	(*GetFeed)(nil),         // 5: birdwire.v1.GetFeed
 	(*FeedsListed)(nil),     // 6: birdwire.v1.FeedsListed
-	(*FeedStands)(nil),      // 7: birdwire.v1.FeedStands
+	(*FeedShown)(nil),       // 7: birdwire.v1.FeedShown
 	(*CreateFeed)(nil),      // 8: birdwire.v1.CreateFeed
 	(*UpdateFeed)(nil),      // 9: birdwire.v1.UpdateFeed
 	(*DeleteFeed)(nil),      // 10: birdwire.v1.DeleteFeed
@@ -729,9 +728,9 @@ var file_messages_source_proto_goTypes = []any{
 }
 var file_messages_source_proto_depIdxs = []int32{
 	1,  // 0: birdwire.v1.SourcesListed.sources:type_name -> birdwire.v1.SourceDescribed
-	7,  // 1: birdwire.v1.FeedsListed.feeds:type_name -> birdwire.v1.FeedStands
-	12, // 2: birdwire.v1.FeedStands.feed:type_name -> birdwire.v1.Feed
-	1,  // 3: birdwire.v1.FeedStands.source:type_name -> birdwire.v1.SourceDescribed
+	7,  // 1: birdwire.v1.FeedsListed.feeds:type_name -> birdwire.v1.FeedShown
+	12, // 2: birdwire.v1.FeedShown.feed:type_name -> birdwire.v1.Feed
+	1,  // 3: birdwire.v1.FeedShown.source:type_name -> birdwire.v1.SourceDescribed
 	12, // 4: birdwire.v1.CreateFeed.feed:type_name -> birdwire.v1.Feed
 	12, // 5: birdwire.v1.UpdateFeed.feed:type_name -> birdwire.v1.Feed
 	6,  // [6:6] is the sub-list for method output_type

@@ -75,9 +75,9 @@ func (k *key) admit(ctx actor.Context, m *messages.Admit) {
 func (k *key) slotTaken(ctx actor.Context, m *messages.SlotTaken) {
 	a := k.guests.take(m.GetConnectionId())
 	if a == nil {
-		return // released meanwhile, and so given back after it
+		return // released in between, and so given back after it
 	}
-	if !k.live() { // revoked meanwhile
+	if !k.live() { // revoked in between
 		k.freeSlot(ctx, m.GetConnectionId())
 		ctx.Send(a.sender, permit.Refuse(messages.Refusal_REFUSAL_REVOKED, "the key has been revoked"))
 		return

@@ -36,7 +36,7 @@ func (k *key) openGate(ctx actor.Context) {
 
 // undecided says whether the message speaks of events that a change under way
 // decides. A Through does where it goes past such an event: who asks for the
-// key's queries is answered with what is in force up to it.
+// key's queries is answered with the versions that count up to it.
 func (k *key) undecided(message any) bool {
 	after, undecided := k.changes.Set.Undecided()
 	if !undecided {

@@ -216,7 +216,7 @@ func TestRecordsThatCannotBeReadYet(t *testing.T) {
 		}
 		k.Advance(100 * time.Millisecond)
 		if l := ask[*messages.DeliveriesListed](r, &messages.ListDeliveries{KeyId: keyID}); l.GetTotal() != 1 {
-			t.Errorf("what matched meanwhile is lost: %v", l)
+			t.Errorf("what matched in between is lost: %v", l)
 		}
 	})
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/birdwire/birdwire/messages"
 )
 
-// part is what the key keeps of one monitor or rule beside its definition: its
+// part is what the key keeps of one monitor or rule besides its definition: its
 // child while there is one, and the record of its deliveries. There is one
 // before the definition is, while a child says what is to become of it.
 type part struct {

@@ -14,7 +14,7 @@ import (
 // This file is what happens to a key whose rules change, and whose shard is
 // given up and taken again, while clients follow it, come and go.
 
-// between are the messages between a key, its shard and a router, beside those
+// between are the messages between a key, its shard and a router, besides those
 // of the conversation with followers.
 var between = append([]string{"PutQueries", "QueriesPut", "DropKey", "DropShard", "ShardDropped", "NotOwner"}, conversationNames...)
 
@@ -78,7 +78,7 @@ func (o *owner) change() {
 	}
 }
 
-// hear takes the answers: what a rule is now is in force for every event that
+// hear takes the answers: what a rule is now decides every event that
 // is appended from now on.
 func (o *owner) hear() {
 	o.w.t.Helper()

@@ -185,7 +185,7 @@ func TestEachActorRestartedInEachState(t *testing.T) {
 }
 
 // pump announces frames that are in the log already to one router, more than
-// it can handle meanwhile.
+// it can handle in that time.
 type pump struct {
 	w    *world
 	to   *actor.PID

@@ -67,7 +67,7 @@ func (w *world) versioned(u unit, e *messages.Event) (all []unit) {
 	return all
 }
 
-// wanted says whether the filters want it; a key's rules are always in force.
+// wanted says whether the filters want it; a key's rules always count.
 func (u unit) wanted(f *filters) bool {
 	if u.k > 0 {
 		return true
@@ -154,7 +154,7 @@ func (c *client) check() string {
 	}
 	if c.api != messages.Api_API_TWITTER {
 		if last := chain[len(chain)-1]; last != c.wants {
-			return fmt.Sprintf("in force is %v, asked for was %v", last, c.wants)
+			return fmt.Sprintf("the current filters are %v, asked for were %v", last, c.wants)
 		}
 	}
 	return pass(follow.End(messages.EndOf(uint64(len(c.w.log.frames)))), "the end")

@@ -124,7 +124,7 @@ func TestLearnsTheIDsOfWatchedAccounts(t *testing.T) {
 		}
 		p.ExpectNoMessage(time.Minute)
 
-		count(post("a", "1")) // not written meanwhile: it is told again
+		count(post("a", "1")) // the key did not write it: it is told again
 		p.Request(pid, &messages.Retire{})
 		if got := learnt(testkit.Expect[*messages.AuthorsLearnt](p)); !slices.Equal(got, []string{"a 1"}) {
 			t.Errorf("learnt %v", got)

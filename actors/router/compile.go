@@ -257,7 +257,7 @@ func (r *router) endChange(ctx actor.Context, c *change) {
 }
 
 // try keeps the failure of one request to that request: with others' events
-// and the node behind it, a restart for each would end them all.
+// and the node with it, a restart for each would end them all.
 func (r *router) try(what string, do func()) (refused string) {
 	defer func() {
 		if reason := recover(); reason != nil {

@@ -33,7 +33,7 @@ func answers[T any](p *testkit.Probe) (all []T) {
 	return all
 }
 
-// What is large is compiled beside the router, which serves others meanwhile,
+// What is large is compiled by a worker, while the router serves others,
 // and takes effect wholly at one position.
 func TestALargeSubscriptionKeepsNobodyWaiting(t *testing.T) {
 	run(t, func(r *rig) {
@@ -68,7 +68,7 @@ func TestWhileASubscriptionIsCompiled(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		then func(r *rig, c *testkit.Probe)
-		join uint64 // in force at the end; 0: none
+		join uint64 // current at the end; 0: none
 		word string
 	}{
 		{"a later one, large", func(r *rig, c *testkit.Probe) { c.Request(r.pid, large(3, c, "c", "", "later")) }, 3, "later7"},
@@ -111,7 +111,7 @@ func TestWhileASubscriptionIsCompiled(t *testing.T) {
 				}
 				r.Tell(r.pid, r.log.append(article("2", c.word)))
 				if d := answers[*messages.Deliveries](p); len(d) != 1 {
-					t.Errorf("the newest filters are not in force")
+					t.Errorf("the newest filters are not the current ones")
 				}
 			})
 		})

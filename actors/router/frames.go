@@ -27,7 +27,7 @@ type held struct {
 	loss    messages.Loss // and why
 }
 
-// buffer is the frames that wait: those that come next, and later ones behind a
+// buffer is the frames that wait: those that come next, and later ones after a
 // hole.
 //
 // Bounds: frames and bytes. What comes by message past either is dropped: it is
@@ -72,7 +72,7 @@ func (b *buffer) end(sequence uint64) {
 	b.upTo = min(b.upTo, sequence+1)
 }
 
-// beyond says whether a frame is held behind a hole.
+// beyond says whether a frame is held after a hole.
 func (b *buffer) beyond() bool {
 	for s := range b.frames {
 		if s > b.upTo {
@@ -154,7 +154,7 @@ func (r *router) tail(ctx actor.Context) {
 // read asks a worker for what the log holds from the first missing frame on. A
 // worker that was not heard of again long after its deadline is not waited for.
 func (r *router) read(ctx actor.Context) {
-	ahead := r.buffer.upTo > r.state.next // there is something to do meanwhile
+	ahead := r.buffer.upTo > r.state.next // there is something else to do
 	now := r.cfg.Clock.Elapsed()
 	if r.reading && now-r.readAt < 2*readTimeout || ahead && (r.buffer.bytes > r.cfg.HeldBytes/2 || len(r.buffer.frames) > r.cfg.HeldMost/2) {
 		return

@@ -137,7 +137,7 @@ func TestAFrameThatIsNotInTheLogSlowsNobody(t *testing.T) {
 	})
 }
 
-// A frame that takes long is handled in parts: whoever asks meanwhile is
+// A frame that takes long is handled in parts: who asks in between is
 // answered, and filters change between two of its events.
 func TestALongFrameLetsOthersHaveTheirTurn(t *testing.T) {
 	run(t, func(r *rig) {

@@ -53,7 +53,7 @@ func (r *router) puts(ctx actor.Context, c *change) {
 	r.merge(ctx)
 }
 
-// commit makes a change that is put whole the one in force.
+// commit makes a change that is put whole the current one.
 func (r *router) commit(ctx actor.Context, c *change) {
 	if c.join != nil {
 		r.joins(ctx, c)
@@ -96,7 +96,7 @@ func (r *router) dropShard(ctx actor.Context, m *messages.DropShard) {
 }
 
 // merge has a worker make the index cheaper, one piece at a time; matching and
-// changes go on meanwhile.
+// changes go on in that time.
 func (r *router) merge(ctx actor.Context) {
 	if r.merging {
 		return

@@ -298,7 +298,7 @@ func TestFiltersChangeAtOnePlace(t *testing.T) {
 	})
 }
 
-// subscribe2 joins again, where deliveries of the old filters stand before the answer.
+// subscribe2 joins again, where deliveries of the old filters come before the answer.
 func (r *rig) subscribe2(p *testkit.Probe, id string, keywords ...string) uint64 {
 	p.Request(r.pid, &messages.Join{ConnectionId: id, Connection: p.Ref(), Query: &messages.Query{
 		Want: &messages.Query_Kite{Kite: &messages.KiteFilters{Keywords: keywords}},

@@ -17,7 +17,7 @@ import (
 // before the oldest of them reads the log's window instead.
 const voidsMost = 262_144
 
-// State is what must survive a restart of the actor: where it stands in the
+// State is what must survive a restart of the actor: where it is in the
 // log and what is asked of it. One actor uses it at a time.
 type State struct {
 	next   uint64 // the sequence that is handled next
@@ -148,7 +148,7 @@ func (v *voids) add(p messages.Position) {
 	v.positions = append(v.positions, uint64(p))
 }
 
-// after returns those behind p. The slice is shared with messages: positions
+// after returns those after p. The slice is shared with messages: positions
 // are only ever appended to it.
 func (v *voids) after(p messages.Position) []uint64 {
 	i, _ := slices.BinarySearch(v.positions, uint64(p)+1)

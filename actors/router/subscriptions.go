@@ -39,7 +39,7 @@ type subscriber struct {
 	query  *messages.Query // as it was asked for
 	budget bucket          // of its changes
 
-	join   uint64 // number of the join in force
+	join   uint64 // number of the current join
 	newest uint64 // number of the newest Deliveries sent to it: the position up to which it tells
 
 	mask    mask

@@ -50,7 +50,7 @@ type network struct {
 	cut     bool // frames are lost, all of them
 }
 
-// link is an actor that stands for b towards a, and for a towards b.
+// link is an actor that a takes for b, and b for a.
 type link struct {
 	net  *network
 	a, b func() *actor.PID

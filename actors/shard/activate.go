@@ -77,7 +77,7 @@ func takeTerm(ctx context.Context, cfg Config, number int) (*messages.Shard, uin
 		// What it said is lost: who was connected comes again and asks for slots.
 		record.Term = termAfterDamage(cfg.Incarnation)
 		cfg.Count("record_corrupt")
-		cfg.Logger.Error("the record of a shard is damaged and is written anew: nothing is lost but who was connected", "record", name, "term", record.Term)
+		cfg.Logger.Error("the record of a shard is damaged and is written again: nothing is lost but who was connected", "record", name, "term", record.Term)
 	}
 	for _, slot := range old.GetSlots() {
 		if !cfg.Dead(slot) {

@@ -198,7 +198,7 @@ func (s *shard) commitFailed(ctx actor.Context, err error) {
 	s.changed(ctx, wait)
 }
 
-// durable: the entry is in the record, unless it was freed meanwhile.
+// durable: the entry is in the record, unless it was freed in between.
 func (s *shard) durable(ctx actor.Context, e *entry) {
 	if e.gone {
 		s.refuseSlot(ctx, e, "the connection has ended")

@@ -140,7 +140,7 @@ func (s *shard) Receive(ctx actor.Context) {
 }
 
 // started begins where placement wants the shard to be: after a failure it may
-// have moved away meanwhile.
+// have moved away in between.
 func (s *shard) started(ctx actor.Context) {
 	s.wanted = s.cfg.Owns(s.number)
 	switch {

@@ -221,7 +221,7 @@ func (a *appender) refused(ctx actor.Context, m *messages.OfferRefused) {
 	}
 }
 
-// finish ends the batch. What was offered meanwhile is durable all the same.
+// finish ends the batch. What was offered before is durable all the same.
 func (a *appender) finish(ctx actor.Context, err error) {
 	a.stop()
 	a.err = err

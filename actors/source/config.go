@@ -23,12 +23,12 @@ type Adapter interface {
 	// the mark to go on from once the drafts are durable; nil says that the
 	// upstream was not asked, and nothing can be concluded. after is how long
 	// the upstream asks to be left alone, 0 where it says nothing; it counts
-	// beside an error too (Retry-After), and so does next (a moved feed). An
+	// with an error too (Retry-After), and so does next (a moved feed). An
 	// error that is a Warning failed nothing.
 	Poll(ctx context.Context, mark []byte) (drafts []*messages.Event, next []byte, after time.Duration, err error)
 }
 
-// Warning is an error beside drafts that were read: its text is what the
+// Warning is an error that comes with drafts that were read: its text is what the
 // operator has to know of them, a document that was cut off for example.
 type Warning interface {
 	error

@@ -6,7 +6,7 @@ import (
 	"github.com/birdwire/birdwire/messages"
 )
 
-// figures are what a source tells of itself. They begin anew with the actor.
+// figures are what a source tells of itself. They begin again with the actor.
 type figures struct {
 	failures    int64 // in a row
 	lastError   string

@@ -39,7 +39,7 @@ func names(o *messages.Offer) string {
 }
 
 // What continues a body waits for room, in order; a new body is refused
-// meanwhile, and taken when nothing waits any more.
+// in that time, and taken when nothing waits any more.
 func TestTheRestOfABodyWaits(t *testing.T) {
 	testkit.Run(t, func(k *testkit.Kit) {
 		w, pid := bounded(t, k)
@@ -83,7 +83,7 @@ func TestTheRestOfABodyWaitsForTheJournal(t *testing.T) {
 		k.Settle()
 		o := testkit.Expect[*messages.Offer](w.journal) // one of a body at a time: none overtakes another
 		w.journal.ExpectNoMessage(0)
-		w.journal.Request(pid, &messages.OfferRefused{Id: o.GetId(), Reason: messages.RefuseReason_REFUSE_BUSY, RetryAfterMs: 2000, Detail: "behind"})
+		w.journal.Request(pid, &messages.OfferRefused{Id: o.GetId(), Reason: messages.RefuseReason_REFUSE_BUSY, RetryAfterMs: 2000, Detail: "slow"})
 		p.ExpectNoMessage(1900 * time.Millisecond)
 		w.journal.ExpectNoMessage(0)
 		if s := w.describe(pid).GetStatus(); s != "waiting" {

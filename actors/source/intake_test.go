@@ -199,7 +199,7 @@ func TestAnUnreadableLogRefusesTheRepeatedArticleAlone(t *testing.T) {
 		p.Request(pid, &messages.Offer{Id: 2, Events: []*messages.Event{pushed("x", "s", "X")}})
 		p.Request(pid, &messages.Offer{Id: 3, Events: []*messages.Event{pushed("a", "s", "A2")}})
 		p.Request(pid, &messages.Offer{Id: 4, Events: []*messages.Event{pushed("y", "s", "Y")}})
-		w.offer() // x; meanwhile the other two became one batch
+		w.offer() // x; the other two have become one batch
 		w.ack(testkit.Expect[*messages.Offer](w.journal), 0)
 		var outcome []string
 		for _, m := range p.Messages() {

@@ -12,7 +12,7 @@
 //
 // Bounds: one poll at a time, one batch of MaxOffer drafts in the appender,
 // one offer unacknowledged. While the journal refuses, the source waits and
-// reads nothing; what its upstream drops meanwhile is lost, and memory is not.
+// reads nothing; what its upstream drops in that time is lost, and memory is not.
 //
 // A restart means: the same actor again from its saved mark. What was offered
 // and not acknowledged is offered again under the same ids, which the log

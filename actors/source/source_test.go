@@ -108,7 +108,7 @@ func TestCrashBeforeTheTableIsWritten(t *testing.T) {
 		want      []string // offered after the repeat
 	}{
 		{"same article", "A", nil},
-		{"edited meanwhile", "A, corrected", []string{"update A, corrected 2"}},
+		{"edited in between", "A, corrected", []string{"update A, corrected 2"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			testkit.Run(t, func(k *testkit.Kit) {
@@ -389,7 +389,7 @@ func TestResumesFromItsMark(t *testing.T) {
 	})
 }
 
-// Another node saved a mark since ours was read: the later one stands.
+// Another node saved a mark since ours was read: the later one is kept.
 func TestMarkConflict(t *testing.T) {
 	testkit.Run(t, func(k *testkit.Kit) {
 		w := newWorld(t, k)

@@ -156,7 +156,7 @@ type put struct {
 	held     messages.Position // and where; 0: not known
 }
 
-// changes are the states that the acknowledged events leave behind, one an
+// changes are the states after the acknowledged events, one an
 // identity.
 func (a *appender) changes() []put {
 	at := make(map[string]int)
@@ -373,7 +373,7 @@ func (w writer) alias(p put) *messages.Item {
 	}
 }
 
-// moveAlias points an id that stood already at the newest article under it.
+// moveAlias points an id that was there already at the newest article under it.
 func (w writer) moveAlias(c context.Context, alias *messages.Item, err error) error {
 	if !errors.Is(err, messages.ErrConflict) {
 		return err

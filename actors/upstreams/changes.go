@@ -36,10 +36,10 @@ func (u *upstreams) work(ctx actor.Context) {
 	r, registry := u.now, u.registry
 	began := u.cfg.Worker.Do(ctx.Self(), u.cfg.StoreTimeout, func(c context.Context) any {
 		d := &workDone{of: u, request: r}
-		var s stands
+		var s record
 		switch m := r.message.(type) {
 		case *messages.ListFeeds:
-			d.stands, d.err = registry.list(c)
+			d.records, d.err = registry.list(c)
 			return d
 		case *messages.GetFeed:
 			s, d.err = registry.get(c, m.GetId())
@@ -50,7 +50,7 @@ func (u *upstreams) work(ctx actor.Context) {
 		case *messages.DeleteFeed:
 			d.err = registry.remove(c, m.GetId())
 		}
-		d.stands = []stands{s}
+		d.records = []record{s}
 		return d
 	})
 	if !began {
@@ -72,17 +72,17 @@ func (u *upstreams) workDone(ctx actor.Context, d *workDone) {
 		u.sources.forget(m.GetId())
 		u.answer(ctx, r, &messages.FeedDeleted{Id: m.GetId()})
 	case *messages.CreateFeed, *messages.UpdateFeed:
-		s := d.stands[0]
+		s := d.records[0]
 		u.startFeed(ctx, s.feed)
-		u.answer(ctx, r, &messages.FeedStands{Feed: s.feed, Revision: s.revision})
+		u.answer(ctx, r, &messages.FeedShown{Feed: s.feed, Revision: s.revision})
 	case *messages.GetFeed:
 		if !d.stands[0].made() {
 			u.failed(ctx, r, messages.ErrNotFound)
 			return
 		}
-		u.listFeeds(ctx, r, d.stands)
+		u.listFeeds(ctx, r, d.records)
 	case *messages.ListFeeds:
-		u.listFeeds(ctx, r, d.stands)
+		u.listFeeds(ctx, r, d.records)
 	}
 }
 

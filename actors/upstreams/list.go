@@ -36,11 +36,11 @@ func (u *upstreams) listSources(ctx actor.Context) {
 }
 
 // listFeeds answers with the feeds that are made, and how their sources are.
-func (u *upstreams) listFeeds(ctx actor.Context, r *request, all []stands) {
-	all = slices.DeleteFunc(all, func(s stands) bool { return !s.made() })
+func (u *upstreams) listFeeds(ctx actor.Context, r *request, all []record) {
+	all = slices.DeleteFunc(all, func(s record) bool { return !s.made() })
 	var asked []*child
 	for _, c := range u.sources.running() {
-		if slices.ContainsFunc(all, func(s stands) bool { return s.feed.GetId() == c.id }) {
+		if slices.ContainsFunc(all, func(s record) bool { return s.feed.GetId() == c.id }) {
 			asked = append(asked, c)
 		}
 	}
@@ -51,7 +51,7 @@ func (u *upstreams) listFeeds(ctx actor.Context, r *request, all []stands) {
 			if s.damaged != nil {
 				source = &messages.SourceDescribed{Id: s.feed.GetId(), Kind: kindFeed, Status: "failing", LastError: s.damaged.Error()}
 			}
-			listed.Feeds = append(listed.Feeds, &messages.FeedStands{Feed: s.feed, Revision: s.revision, Source: source})
+			listed.Feeds = append(listed.Feeds, &messages.FeedShown{Feed: s.feed, Revision: s.revision, Source: source})
 		}
 		if _, one := r.message.(*messages.GetFeed); one {
 			return listed.Feeds[0]

@@ -34,8 +34,8 @@ import (
 // It is called inside Workers, by one change at a time on each node.
 type registry struct{ records actors.Records }
 
-// stands is a feed's record. Of a damaged one nothing but its id is known.
-type stands struct {
+// record is a feed's record. Of a damaged one nothing but its id is known.
+type record struct {
 	feed     *messages.Feed
 	revision uint64
 	damaged  error
@@ -49,7 +49,7 @@ func (e *takenError) Error() string { return fmt.Sprintf("feed %s has that addre
 // claimTries is how often a claim that others keep writing is tried for.
 const claimTries = 16
 
-func (r registry) get(ctx context.Context, id string) (stands, error) {
+func (r registry) get(ctx context.Context, id string) (record, error) {
 	if !actors.ValidID(id) {
 		return stands{}, fmt.Errorf("feed %q: %w", id, messages.ErrNotFound)
 	}
@@ -60,43 +60,43 @@ func (r registry) get(ctx context.Context, id string) (stands, error) {
 	return read(id, kept.Data, kept.Revision, err), nil
 }
 
-func read(id string, data []byte, revision uint64, damaged error) stands {
+func read(id string, data []byte, revision uint64, damaged error) record {
 	feed := new(messages.Feed)
 	if damaged == nil {
 		damaged = proto.Unmarshal(data, feed)
 	}
 	if damaged != nil {
-		return stands{&messages.Feed{Id: id}, revision, fmt.Errorf("its record is damaged: delete the feed and make it again: %w", damaged)}
+		return record{&messages.Feed{Id: id}, revision, fmt.Errorf("its record is damaged: delete the feed and make it again: %w", damaged)}
 	}
-	return stands{feed: feed, revision: revision}
+	return record{feed: feed, revision: revision}
 }
 
 // list returns all feeds, in order of creation, those that are not made yet
 // too.
-func (r registry) list(ctx context.Context) ([]stands, error) {
+func (r registry) list(ctx context.Context) ([]record, error) {
 	records, err := r.records.List(ctx, actors.FeedsPrefix)
 	if err != nil {
 		return nil, fmt.Errorf("list feeds: %w", err)
 	}
-	all := make([]stands, len(records))
-	for i, record := range records {
+	all := make([]record, len(records))
+	for i, one := range records {
 		var damaged error
 		if record.Damaged {
 			damaged = messages.ErrDamaged
 		}
-		all[i] = read(strings.TrimPrefix(record.Key, actors.FeedsPrefix), record.Data, record.Revision, damaged)
+		all[i] = read(strings.TrimPrefix(one.Key, actors.FeedsPrefix), one.Data, one.Revision, damaged)
 	}
-	slices.SortStableFunc(all, func(a, b stands) int { return cmp.Compare(a.feed.GetCreatedMs(), b.feed.GetCreatedMs()) })
+	slices.SortStableFunc(all, func(a, b record) int { return cmp.Compare(a.feed.GetCreatedMs(), b.feed.GetCreatedMs()) })
 	return all, nil
 }
 
 // made: a feed that is not has no address yet.
-func (s stands) made() bool { return s.damaged != nil || s.feed.GetUrl() != "" }
+func (s record) made() bool { return s.damaged != nil || s.feed.GetUrl() != "" }
 
-func (r registry) write(ctx context.Context, feed *messages.Feed, revision uint64) (stands, error) {
+func (r registry) write(ctx context.Context, feed *messages.Feed, revision uint64) (record, error) {
 	data, err := proto.Marshal(feed)
 	if err != nil {
-		return stands{}, fmt.Errorf("feed %s: %w", feed.GetId(), err)
+		return record{}, fmt.Errorf("feed %s: %w", feed.GetId(), err)
 	}
 	written, err := r.records.CAS(ctx, actors.FeedRecord(feed.GetId()), data, revision)
 	if errors.Is(err, messages.ErrAmbiguous) { // it may have happened: the record says
@@ -106,44 +106,44 @@ func (r registry) write(ctx context.Context, feed *messages.Feed, revision uint6
 		}
 	}
 	if err != nil {
-		return stands{}, fmt.Errorf("write feed %s: %w", feed.GetId(), err)
+		return record{}, fmt.Errorf("write feed %s: %w", feed.GetId(), err)
 	}
-	return stands{feed: feed, revision: written}, nil
+	return record{feed: feed, revision: written}, nil
 }
 
 // create makes the feed. messages.ErrConflict: there is one of that id;
 // *takenError.
-func (r registry) create(ctx context.Context, feed *messages.Feed) (stands, error) {
+func (r registry) create(ctx context.Context, feed *messages.Feed) (record, error) {
 	unmade := proto.CloneOf(feed)
 	unmade.Url, unmade.Claiming = "", feed.GetUrl()
 	s, err := r.write(ctx, unmade, 0)
 	if err != nil {
-		return stands{}, err
+		return record{}, err
 	}
 	return r.finish(ctx, s, feed)
 }
 
 // finish claims the address of a feed that is not made yet, and makes it.
-func (r registry) finish(ctx context.Context, s stands, feed *messages.Feed) (stands, error) {
+func (r registry) finish(ctx context.Context, s record, feed *messages.Feed) (record, error) {
 	if err := r.claim(ctx, feed.GetUrl(), feed.GetId()); err != nil {
 		var taken *takenError
 		if errors.As(err, &taken) {
 			err = errors.Join(err, r.records.Delete(ctx, actors.FeedRecord(feed.GetId()), s.revision))
 		}
-		return stands{}, err
+		return record{}, err
 	}
 	return r.write(ctx, feed, s.revision)
 }
 
 // update replaces the feed whose record has the revision. messages.ErrConflict:
 // it has another; *takenError.
-func (r registry) update(ctx context.Context, feed *messages.Feed, revision uint64) (stands, error) {
+func (r registry) update(ctx context.Context, feed *messages.Feed, revision uint64) (record, error) {
 	before, err := r.get(ctx, feed.GetId())
 	if err != nil {
-		return stands{}, err
+		return record{}, err
 	}
 	if before.damaged != nil {
-		return stands{}, fmt.Errorf("update feed %s: %w", feed.GetId(), before.damaged)
+		return record{}, fmt.Errorf("update feed %s: %w", feed.GetId(), before.damaged)
 	}
 	if before.revision != revision {
 		return stands{}, fmt.Errorf("update feed %s: %w", feed.GetId(), messages.ErrConflict)
@@ -155,14 +155,14 @@ func (r registry) update(ctx context.Context, feed *messages.Feed, revision uint
 	claiming.Claiming = feed.GetUrl()
 	s, err := r.write(ctx, claiming, revision)
 	if err != nil {
-		return stands{}, err
+		return record{}, err
 	}
 	if err := r.claim(ctx, feed.GetUrl(), feed.GetId()); err != nil {
 		_, undo := r.write(ctx, before.feed, s.revision)
-		return stands{}, errors.Join(err, undo)
+		return record{}, errors.Join(err, undo)
 	}
 	if s, err = r.write(ctx, feed, s.revision); err != nil {
-		return stands{}, err
+		return record{}, err
 	}
 	return s, r.release(ctx, before.feed.GetUrl(), feed.GetId())
 }
@@ -261,7 +261,7 @@ func (r registry) release(ctx context.Context, url, id string) error {
 // claims the addresses of feeds that have no claim: versions before this one
 // made none. It returns the feeds that are made. twice are those whose address
 // another had first.
-func (r registry) settle(ctx context.Context) (made []stands, twice []string, err error) {
+func (r registry) settle(ctx context.Context) (made []record, twice []string, err error) {
 	all, err := r.list(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -285,7 +285,7 @@ func (r registry) settle(ctx context.Context) (made []stands, twice []string, er
 	return made, twice, nil
 }
 
-func (r registry) settled(ctx context.Context, s stands) (stands, error) {
+func (r registry) settled(ctx context.Context, s record) (record, error) {
 	whole, claiming := proto.CloneOf(s.feed), s.feed.GetClaiming()
 	if whole.Claiming = ""; !s.made() {
 		whole.Url = claiming

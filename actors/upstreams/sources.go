@@ -31,7 +31,7 @@ type sources struct {
 // child is one upstream's source.
 //
 //	running --start--> ending --terminated--> running, by the new props
-//	running --end--> ending --terminated--> gone, unless started meanwhile
+//	running --end--> ending --terminated--> gone, unless started in between
 type child struct {
 	id     string
 	kind   string // as SourceDescribed has it

@@ -7,7 +7,7 @@
 //	   +--+ the store failed: again, after a pause that grows
 //
 // Invariant: no two feeds have one address (registry.go says how). Changes are
-// made one at a time; those that come meanwhile wait, within a bound, and past
+// made one at a time; those that come in between wait, within a bound, and past
 // it are refused: nothing of them has happened then.
 //
 // A source that fails is started again after a pause that grows, for ever. A
@@ -40,7 +40,7 @@ type Config struct {
 
 	// Feed describes the source of a feed, or says why it can have none.
 	Feed func(*messages.Feed) (*actor.Props, error)
-	// Others are the sources that the node has beside the feeds.
+	// Others are the sources that the node has besides the feeds.
 	Others []Other
 	// Started is called once those others can be sent to; it must not block.
 	Started func()
@@ -108,7 +108,7 @@ type (
 	loadTime struct{ of *upstreams }
 	loadDone struct {
 		of    *upstreams
-		made  []stands
+		made  []record
 		twice []string
 		err   error
 	}
@@ -116,7 +116,7 @@ type (
 	workDone struct {
 		of      *upstreams
 		request *request
-		stands  []stands
+		records []record
 		err     error
 	}
 	restartTime  struct{ pid *actor.PID }

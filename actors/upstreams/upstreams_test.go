@@ -90,7 +90,7 @@ func feed(id, url string) *messages.Feed { return &messages.Feed{Id: id, Url: ur
 func TestALifeOfAFeed(t *testing.T) {
 	run(t, func(r *rig) {
 		r.happened(t, "start push ")
-		made := ask[*messages.FeedStands](r, &messages.CreateFeed{Feed: feed("f1", "https://a.example/")})
+		made := ask[*messages.FeedShown](r, &messages.CreateFeed{Feed: feed("f1", "https://a.example/")})
 		r.happened(t, "start f1 https://a.example/")
 		taken := ask[*messages.Rejected](r, &messages.CreateFeed{Feed: feed("f2", "HTTPS://A.example#x")})
 		if taken.GetRejection() != messages.Rejection_REJECTION_CONFLICT || taken.GetField() != "url" {
@@ -101,16 +101,16 @@ func TestALifeOfAFeed(t *testing.T) {
 		}
 		changed := made.GetFeed()
 		changed.Url = "https://b.example/"
-		stands := ask[*messages.FeedStands](r, &messages.UpdateFeed{Feed: changed, Revision: made.GetRevision()})
+		updated := ask[*messages.FeedShown](r, &messages.UpdateFeed{Feed: changed, Revision: made.GetRevision()})
 		r.happened(t, "stop f1", "start f1 https://b.example/")
 		if old := ask[*messages.Rejected](r, &messages.UpdateFeed{Feed: changed, Revision: made.GetRevision()}); old.GetRejection() != messages.Rejection_REJECTION_CONFLICT || old.GetField() != "" {
 			t.Errorf("an old revision: %v", old)
 		}
-		got := ask[*messages.FeedStands](r, &messages.GetFeed{Id: "f1"})
-		if got.GetRevision() != stands.GetRevision() || got.GetFeed().GetUrl() != "https://b.example/" || got.GetSource().GetStatus() != "ok" {
+		got := ask[*messages.FeedShown](r, &messages.GetFeed{Id: "f1"})
+		if got.GetRevision() != updated.GetRevision() || got.GetFeed().GetUrl() != "https://b.example/" || got.GetSource().GetStatus() != "ok" {
 			t.Errorf("got %v", got)
 		}
-		ask[*messages.FeedStands](r, &messages.CreateFeed{Feed: feed("f2", "https://a.example/")}) // free again
+		ask[*messages.FeedShown](r, &messages.CreateFeed{Feed: feed("f2", "https://a.example/")}) // free again
 		r.Records.Put("marks.f1", []byte("7"))
 		r.log = nil
 		ask[*messages.FeedDeleted](r, &messages.DeleteFeed{Id: "f1"})
@@ -132,7 +132,7 @@ func TestALifeOfAFeed(t *testing.T) {
 func TestSourcesAreListedAlsoWhenOneIsSilent(t *testing.T) {
 	run(t, func(r *rig) {
 		for _, id := range []string{"f1", "f2"} {
-			ask[*messages.FeedStands](r, &messages.CreateFeed{Feed: feed(id, "https://"+id+".example/")})
+			ask[*messages.FeedShown](r, &messages.CreateFeed{Feed: feed(id, "https://"+id+".example/")})
 		}
 		if all := ask[*messages.SourcesListed](r, &messages.ListSources{}); len(all.GetSources()) != 3 || all.GetSources()[0].GetId() != "f1" {
 			t.Errorf("listed %v", all)
@@ -153,17 +153,17 @@ func TestSourcesAreListedAlsoWhenOneIsSilent(t *testing.T) {
 }
 
 // A source that fails rests for longer and longer, is shown as failing
-// meanwhile, and comes back for ever.
+// in that time, and comes back for ever.
 func TestASourceThatFailsRests(t *testing.T) {
 	run(t, func(r *rig) {
-		ask[*messages.FeedStands](r, &messages.CreateFeed{Feed: feed("f1", "https://a.example/")})
+		ask[*messages.FeedShown](r, &messages.CreateFeed{Feed: feed("f1", "https://a.example/")})
 		for _, rest := range []time.Duration{1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300} {
 			r.log = nil
 			r.Tell(r.pids["f1"], "a bug")
 			if len(r.Panics()) != 1 {
 				t.Fatal("it did not fail")
 			}
-			got := ask[*messages.FeedStands](r, &messages.GetFeed{Id: "f1"})
+			got := ask[*messages.FeedShown](r, &messages.GetFeed{Id: "f1"})
 			if got.GetSource().GetStatus() != "failing" {
 				t.Errorf("while it rests: %v", got.GetSource())
 			}
@@ -191,8 +191,8 @@ func TestTheStoreComesBack(t *testing.T) {
 	testkit.Run(t, func(k *testkit.Kit) {
 		r := &rig{Kit: k, t: t, client: k.Probe(), silent: map[string]bool{}, pids: map[string]*actor.PID{}}
 		r.start()
-		ask[*messages.FeedStands](r, &messages.CreateFeed{Feed: feed("f1", "https://a.example/")})
-		ask[*messages.FeedStands](r, &messages.CreateFeed{Feed: feed("f2", "https://bad.example/")}) // without a source
+		ask[*messages.FeedShown](r, &messages.CreateFeed{Feed: feed("f1", "https://a.example/")})
+		ask[*messages.FeedShown](r, &messages.CreateFeed{Feed: feed("f2", "https://bad.example/")}) // without a source
 		k.Stop(r.pid)
 		k.Records.Down(errors.New("no store"))
 		r.log = nil
@@ -229,13 +229,13 @@ func TestTheStoreComesBack(t *testing.T) {
 // a restart begins with what the store holds.
 func TestFailuresOfItsOwn(t *testing.T) {
 	run(t, func(r *rig) {
-		ask[*messages.FeedStands](r, &messages.CreateFeed{Feed: feed("f1", "https://a.example/")})
+		ask[*messages.FeedShown](r, &messages.CreateFeed{Feed: feed("f1", "https://a.example/")})
 		r.Worker.Refuse(true)
 		r.client.Request(r.pid, &messages.GetFeed{Id: "f1"})
 		r.client.ExpectNoMessage(time.Second)
 		r.Worker.Refuse(false)
 		r.Advance(time.Second)
-		testkit.Expect[*messages.FeedStands](r.client)
+		testkit.Expect[*messages.FeedShown](r.client)
 		r.Worker.Hold()
 		r.client.Request(r.pid, &messages.GetFeed{Id: "f1"})
 		r.Settle()
@@ -245,13 +245,13 @@ func TestFailuresOfItsOwn(t *testing.T) {
 		}
 		r.Worker.Release()
 		r.client.ExpectNoMessage(0)
-		ask[*messages.FeedStands](r, &messages.GetFeed{Id: "f1"})
+		ask[*messages.FeedShown](r, &messages.GetFeed{Id: "f1"})
 	})
 }
 
 func TestNothingIsLeftAtTheEnd(t *testing.T) {
 	run(t, func(r *rig) {
-		ask[*messages.FeedStands](r, &messages.CreateFeed{Feed: feed("f1", "https://a.example/")})
+		ask[*messages.FeedShown](r, &messages.CreateFeed{Feed: feed("f1", "https://a.example/")})
 		r.silent["f1"] = true
 		r.client.Request(r.pid, &messages.ListFeeds{})
 		r.Settle()

@@ -133,11 +133,11 @@ func (n *node) makeKey(plan string) {
 func (n *node) makeRule(tag, query string) *messages.Rule {
 	n.t.Helper()
 	m := n.ask(keyID, &messages.CreateRule{KeyId: keyID, Rule: &messages.Rule{Tag: tag, Query: query, Status: "active", IntervalSeconds: 1, MaxResultsPerPoll: 20}})
-	stands, ok := m.(*messages.RuleShown)
+	shown, ok := m.(*messages.RuleShown)
 	if !ok {
 		n.t.Fatalf("create rule: %v", m)
 	}
-	return stands.GetRule()
+	return shown.GetRule()
 }
 
 // socket is the client's end of one connection.

@@ -16,7 +16,7 @@ import (
 var shardID = fmt.Sprint("node/shard/", actors.ShardOf(keyID))
 
 // A shard that has failed too often comes back by itself. Its clients, who ask
-// for nothing meanwhile, are served again, and have missed nothing.
+// for nothing in that time, are served again, and have missed nothing.
 func TestAShardPastItsBudgetServesAgain(t *testing.T) {
 	testkit.Run(t, func(k *testkit.Kit) {
 		n := newNode(t, k)
@@ -50,7 +50,7 @@ func TestAShardPastItsBudgetServesAgain(t *testing.T) {
 }
 
 // A shard that is given up and taken again on the same node: commands wait for
-// it, and clients get what came meanwhile.
+// it, and clients get what came in between.
 func TestAShardThatIsGivenUpAndTakenAgain(t *testing.T) {
 	testkit.Run(t, func(k *testkit.Kit) {
 		n := newNode(t, k)
@@ -66,7 +66,7 @@ func TestAShardThatIsGivenUpAndTakenAgain(t *testing.T) {
 		mover.Request(shard, &messages.Deactivate{Shard: number})
 		k.Advance(100 * time.Millisecond)
 		testkit.Expect[*messages.Deactivated](mover)
-		n.post("2", "the moon, meanwhile")
+		n.post("2", "the moon, again")
 		var answers []proto.Message
 		n.actors.AskKey(keyID, &messages.ListRules{KeyId: keyID}, 10*time.Second, func(m proto.Message, err error) {
 			if err != nil {

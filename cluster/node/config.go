@@ -105,7 +105,7 @@ type Plan = apikey.Plan
 // DefaultPlans are free, starter, pro and business.
 func DefaultPlans() map[string]Plan { return apikey.DefaultPlans() }
 
-// plansOf are the plans in force: kite's bound is one figure for all of them.
+// plansOf are the plans of the configuration: kite's bound is one figure for all of them.
 func plansOf(cfg Config) map[string]Plan {
 	plans := DefaultPlans()
 	if cfg.Plans != nil {

@@ -44,7 +44,7 @@ type conflictError struct{ refused *messages.Rejected }
 func (e *conflictError) Error() string { return e.refused.GetDetail() }
 func (e *conflictError) Unwrap() error { return messages.ErrConflict }
 
-func state(s *messages.FeedStands) admin.FeedState {
+func state(s *messages.FeedShown) admin.FeedState {
 	return admin.FeedState{Feed: s.GetFeed(), Source: s.GetSource()}
 }
 
@@ -63,7 +63,7 @@ func (s sources) ListFeeds(ctx context.Context) ([]admin.FeedState, error) {
 
 // GetFeed is one of them.
 func (s sources) GetFeed(ctx context.Context, id string) (admin.FeedState, error) {
-	f, err := askUpstreams[*messages.FeedStands](ctx, s.n, &messages.GetFeed{Id: id})
+	f, err := askUpstreams[*messages.FeedShown](ctx, s.n, &messages.GetFeed{Id: id})
 	return state(f), err
 }
 
@@ -78,21 +78,21 @@ func (s sources) TryFeed(ctx context.Context, address string) (admin.Tried, erro
 
 // CreateFeed makes the feed and starts its source.
 func (s sources) CreateFeed(ctx context.Context, f *messages.Feed) error {
-	_, err := askUpstreams[*messages.FeedStands](ctx, s.n, &messages.CreateFeed{Feed: f})
+	_, err := askUpstreams[*messages.FeedShown](ctx, s.n, &messages.CreateFeed{Feed: f})
 	return err
 }
 
-// UpdateFeed changes the feed as it stands, and again where another change came
+// UpdateFeed changes the feed as it is stored, and again where another change came
 // first.
 func (s sources) UpdateFeed(ctx context.Context, id string, change func(*messages.Feed)) (admin.FeedState, error) {
 	for try := 1; ; try++ {
-		stands, err := askUpstreams[*messages.FeedStands](ctx, s.n, &messages.GetFeed{Id: id})
+		stored, err := askUpstreams[*messages.FeedShown](ctx, s.n, &messages.GetFeed{Id: id})
 		if err != nil {
 			return admin.FeedState{}, err
 		}
-		f := proto.CloneOf(stands.GetFeed())
+		f := proto.CloneOf(stored.GetFeed())
 		change(f)
-		changed, err := askUpstreams[*messages.FeedStands](ctx, s.n, &messages.UpdateFeed{Feed: f, Revision: stands.GetRevision()})
+		changed, err := askUpstreams[*messages.FeedShown](ctx, s.n, &messages.UpdateFeed{Feed: f, Revision: stored.GetRevision()})
 		if conflict, ok := err.(*conflictError); ok && conflict.refused.GetField() == "" && try < updateTries {
 			continue
 		}

@@ -21,8 +21,8 @@ type MatchLoad struct {
 	Seed      uint64
 }
 
-// MeasureMatch makes an index of generated rules and measures it, merges
-// running beside. A million rules take 2 GB and a minute.
+// MeasureMatch makes an index of generated rules and measures it, with
+// merges running. A million rules take 2 GB and a minute.
 func MeasureMatch(l MatchLoad) (MatchFigures, error) {
 	skip := load.Broad
 	if l.Selective {
@@ -35,7 +35,7 @@ func MeasureMatch(l MatchLoad) (MatchFigures, error) {
 }
 
 // MeasureVectors makes so many semantic filters (0: 10,000), each of 8 KB, and
-// measures them beside plain reading of as much memory.
+// compares them with plain reading of as much memory.
 func MeasureVectors(filters int, seed uint64) (VectorFigures, error) {
 	return load.MeasureVectors(load.VectorOptions{Seed: seed, Filters: filters, Now: time.Now})
 }

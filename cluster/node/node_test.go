@@ -222,9 +222,9 @@ func TestAFullDiskStopsIngestLosesNothingAndRecovers(t *testing.T) {
 	}
 }
 
-// Five thousand connections opened, fed and closed leave no goroutine and no
-// memory behind.
-func TestFiveThousandConnectionsLeaveNothingBehind(t *testing.T) {
+// Five thousand connections opened, fed and closed leave no goroutine and take
+// no memory afterwards.
+func TestFiveThousandConnectionsLeaveNothing(t *testing.T) {
 	const connections = 5000
 	if err := raiseOpenFiles(2*connections + 200); err != nil {
 		t.Skipf("this system does not let a process have %d files open: %v", 2*connections+200, err)

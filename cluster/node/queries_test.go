@@ -17,7 +17,7 @@ import (
 )
 
 // past is a log of one post every ten minutes for so many hours up to now, of
-// which every fifth is about the moon; beside each stands an article.
+// which every fifth is about the moon; next to each is an article.
 func past(t *testing.T, now time.Time, hours int) (*queries, *memory.Disk) {
 	t.Helper()
 	s := memory.New(memory.Config{})
@@ -137,7 +137,7 @@ func TestBacktestsTakeTurns(t *testing.T) {
 	}
 	for i := range 5 {
 		if _, err := q.Backtest(context.Background(), fmt.Sprint("quick ", i), "moon", now.Add(-time.Hour), quietly); err != nil {
-			t.Fatalf("beside %d whose clients do not read: %v", backtests.Places-1, err)
+			t.Fatalf("while %d run whose clients do not read: %v", backtests.Places-1, err)
 		}
 	}
 	// The last place: whoever comes then waits, one a key.
@@ -257,7 +257,7 @@ func TestValidateExplainsTheNewest(t *testing.T) {
 		t.Errorf("one too many of a key: %v, want busy", err)
 	}
 	if v, err := q.Validate(context.Background(), "another", "report"); err != nil || !v.Valid {
-		t.Errorf("another key beside it: %+v, %v", v, err)
+		t.Errorf("another key at the same time: %+v, %v", v, err)
 	}
 	cancel()
 	for range validations.WaitingEach {

@@ -48,7 +48,7 @@ func embedded(t *testing.T, id string, v []float64) string {
 }
 
 // A connection changes from plain filters to semantic ones and back while
-// articles come in: each is decided once, by the filters in force.
+// articles come in: each is decided once, by the filters that count there.
 func TestSemanticFiltersAndBack(t *testing.T) {
 	n := start(t, Config{})
 	key := mint(t, n, "pro")

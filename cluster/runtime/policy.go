@@ -60,7 +60,7 @@ func shed(message any) bool {
 // Weights of what nobody has counted.
 const (
 	messageWeight = 256 // of any message, about what it and its place take
-	itemWeight    = 64  // of one item in a list, beside the event that it names
+	itemWeight    = 64  // of one item in a list, without the event that it names
 	eventWeight   = 1 << 10
 )
 

@@ -138,7 +138,7 @@ func TestLineKeepsItsWord(t *testing.T) {
 		l.done(name)
 	}
 	if len(l.owners) != 0 || len(l.circle) != 0 || l.running != 0 || l.waiting != 0 {
-		t.Errorf("left behind: %d owners, %d in the circle, %d running, %d waiting", len(l.owners), len(l.circle), l.running, l.waiting)
+		t.Errorf("still there: %d owners, %d in the circle, %d running, %d waiting", len(l.owners), len(l.circle), l.running, l.waiting)
 	}
 }
 
@@ -186,7 +186,7 @@ func TestGate(t *testing.T) {
 	(<-entered)()
 	other()
 	if len(g.line.owners) != 0 {
-		t.Error("somebody is left behind")
+		t.Error("somebody is still there")
 	}
 }
 
@@ -223,7 +223,7 @@ func TestGateUnderMany(t *testing.T) {
 	}
 	all.Wait()
 	if len(g.line.owners) != 0 || g.line.running != 0 {
-		t.Error("somebody is left behind")
+		t.Error("somebody is still there")
 	}
 }
 

@@ -13,7 +13,7 @@ type Journal interface {
 	// Append makes the frame durable and returns its sequence. The same frame
 	// name (node, incarnation, number) is written once: a retry returns the
 	// first sequence, also past the store's own duplicate window (it reads the
-	// tail back). ErrFenced: a later frame of that node stands, of this or a
+	// tail back). ErrFenced: a later frame of that node is there, of this or a
 	// newer incarnation, and this one is not in the log. ErrAmbiguous: ask again
 	// with the same frame. ErrFull, ErrClosed. After any other error nothing was
 	// written.
@@ -83,11 +83,11 @@ type Control interface {
 	// CAS writes if revision is the one that stands (0: there is none, or it
 	// was deleted) and returns the new one. ErrConflict otherwise.
 	CAS(ctx context.Context, key string, data []byte, revision uint64) (uint64, error)
-	// Delete removes if revision is the one that stands: ErrConflict where
-	// another does, ErrNotFound where none does.
+	// Delete removes if revision is the stored one: ErrConflict where it is
+	// another, ErrNotFound where there is none.
 	Delete(ctx context.Context, key string, revision uint64) error
 	// Mend writes a record in the place of one that is damaged, and returns its
-	// revision: for records that can be made anew from elsewhere. ErrConflict
+	// revision: for records that can be made again from elsewhere. ErrConflict
 	// where the record is not damaged.
 	Mend(ctx context.Context, key string, data []byte) (uint64, error)
 	// List returns all records under prefix ("keys."; "" is all), by key, and
@@ -96,8 +96,8 @@ type Control interface {
 	// Watch emits what stands under prefix, then Synced, then what changes,
 	// until ctx ends, when the channel is closed. Revisions of a key grow; of
 	// several changes of one key in quick succession the newest alone may come.
-	// A watcher that falls more than 65,536 changes behind, or whose store had
-	// to start its server anew, has its channel closed: it watches anew.
+	// A watcher for which more than 65,536 changes wait, or whose store had to
+	// start its server again, has its channel closed: it watches again.
 	Watch(ctx context.Context, prefix string) (<-chan Change, error)
 }
 
@@ -128,7 +128,7 @@ type Counters interface {
 	// Settle closes the grant: used of it was spent (0 <= used <= size), the
 	// rest is given back. Settling a closed grant changes nothing.
 	Settle(ctx context.Context, grant *messages.Grant, used int64) error
-	// Usage is the ledger as it stands; empty when nothing was charged.
+	// Usage is the ledger as it is; empty when nothing was charged.
 	Usage(ctx context.Context, keyID, month string) (*messages.Ledger, error)
 }
 
@@ -143,7 +143,7 @@ type Items interface {
 	// Get returns one state an identity, in order.
 	Get(ctx context.Context, identities []string) ([]ItemState, error)
 	// CAS writes the items, each against its revision, and returns one error
-	// or nil each: ErrConflict where another revision stands, ErrAmbiguous. err
+	// or nil each: ErrConflict where another revision is stored, ErrAmbiguous. err
 	// is set when nothing is known of any.
 	CAS(ctx context.Context, items []*messages.Item, revisions []uint64) (each []error, err error)
 }
@@ -160,7 +160,7 @@ type Snapshots interface {
 
 // Damage is one thing that was found damaged or gone, of what was acknowledged.
 type Damage struct {
-	Stream string // journal, control, items or snapshots; "store": what the store notes beside them
+	Stream string // journal, control, items or snapshots; "store": what the store notes about them
 	File   string // under the store's folder; "" where it is not one file
 	Lost   string // "frames 17 to 19", "record rules.0007.ab.3"; "": nothing
 	Advice string // what to do
@@ -193,7 +193,7 @@ type Store interface {
 	// once.
 	Room() error
 	// Damage is what is known to be damaged, since the store was opened or not
-	// yet accepted by an operator. What is served beside it is whole.
+	// yet accepted by an operator. What else is served is whole.
 	Damage() []Damage
 	Close() error
 }

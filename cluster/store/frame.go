@@ -15,7 +15,7 @@ import (
 
 // Bounds of one frame in the log. A journal fills frames to 256 KiB of events;
 // the hard bound leaves room for one event that came close to that by itself,
-// and stands so that a reader never allocates on the word of a damaged length.
+// and is there so that a reader never allocates what a damaged length says.
 const (
 	MaxFrameEvents = 256
 	MaxFrameBytes  = 1 << 20 // encoded, header included

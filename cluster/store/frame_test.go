@@ -129,7 +129,7 @@ func FuzzDecodeFrame(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		// As it came: whatever is accepted must be writable again and mean the same.
 		checkDecoded(t, b)
-		// Behind a right sum, so that the fuzzer gets past it to the protobuf.
+		// After a right sum, so that the fuzzer gets past it to the protobuf.
 		sealed := append([]byte{frameVersion, 0, 0, 0, 0}, b...)
 		sum := frameSum(sealed)
 		sealed[1], sealed[2], sealed[3], sealed[4] = byte(sum), byte(sum>>8), byte(sum>>16), byte(sum>>24)
@@ -141,7 +141,7 @@ func checkDecoded(t *testing.T, b []byte) {
 	frame, err := DecodeFrame(b)
 	if err != nil {
 		if frame != nil {
-			t.Fatal("a frame beside an error")
+			t.Fatal("a frame and an error")
 		}
 		return
 	}

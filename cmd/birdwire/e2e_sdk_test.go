@@ -13,7 +13,7 @@ import (
 	"github.com/birdwire/birdwire/gateway/client"
 )
 
-// forwarder is an address that stays while servers behind it come and go.
+// forwarder is an address that stays while its servers come and go.
 type forwarder struct {
 	net.Listener
 	target atomic.Pointer[string] // host:port

@@ -9,7 +9,7 @@
 //	update:  child (what it becomes) >               router (a position) > store > reply
 //	delete:                                          router (a position) > store > reply
 //
-// The router takes the new version beside the old one and says from which
+// The router takes the new version in addition to the old one and says from which
 // position on both are matched. The store then decides: once the record is
 // written the change has taken effect at that position; where it is certain that
 // it was not written, nothing has changed; and where neither is known, the
@@ -19,7 +19,7 @@
 //
 // A version that was replaced is written before its replacement, as a record of
 // its own. A crash between the two leaves a record that is void: the version it
-// speaks of is in force.
+// speaks of is the current one.
 //
 // Every question has a number, its answers name it, and an answer to a question
 // that is not open any more is dropped: what it says was asked again, or given up.
@@ -198,7 +198,7 @@ func (m *Machine) GiveUp() []Effect {
 	return m.done()
 }
 
-// Answers, beside *messages.MonitorDrafted, *messages.RuleDrafted and
+// Answers, besides *messages.MonitorDrafted, *messages.RuleDrafted and
 // *messages.QueriesPut, whose id is the question's number.
 type (
 	// Stored answers Store. Nothing: it is certain that the last of the writes,

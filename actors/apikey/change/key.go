@@ -226,7 +226,7 @@ func (m *Machine) updateKey(c *messages.UpdateKey) {
 
 // numbersAtOnce is how many of a key's numbers one write reserves. Those not
 // used when the actor stops are skipped: a number is never used twice, and a
-// creation seldom costs two writes.
+// creation rarely costs two writes.
 const numbersAtOnce = 8
 
 // takeNumber goes on with a number that was never used.

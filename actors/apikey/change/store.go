@@ -51,7 +51,7 @@ func (m *Machine) fail(err error) {
 }
 
 // reload reads the records until that succeeds, and has the router have what
-// they say. Meanwhile those that wait after it are refused.
+// they say. Until then those that wait after it are refused.
 func (m *Machine) reload() {
 	token := m.ask(0, func(answer any) {
 		l := answer.(*Loaded)

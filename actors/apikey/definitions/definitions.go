@@ -7,12 +7,12 @@
 // both while the change is not durable, and its hits name the version, so that
 // each of them can be decided once it is known which one holds:
 //
-//	put in the router --answered--> position known --written--> in force
+//	put in the router --answered--> position known --written--> current
 //	       |                              |
 //	       └── hits of the old version    └── hits after the position are undecided:
 //	           are delivered                  of the old and of the new version alike
 //
-// A change that fails leaves the old version in force, as if nothing had been
+// A change that fails leaves the old version as it was, as if nothing had been
 // asked for. So what is delivered live is what the records say, and a replay
 // that reads the same versions delivers the same.
 //
@@ -41,7 +41,7 @@ type Set struct {
 
 // Entry is one monitor or rule.
 type Entry struct {
-	definition.Definition        // in force, or about to be replaced; nothing while it is being created
+	definition.Definition        // current, or about to be replaced; nothing while it is being created
 	Revision              uint64 // of its record; 0: it has none yet
 
 	query  *messages.Query  // of Definition: what the router is asked for; nil unless active
@@ -157,7 +157,7 @@ func (s *Set) Newest() (position uint64) {
 
 func (e *Entry) exists() bool { return !e.Nothing() }
 
-// define sets what is in force.
+// define sets the current version.
 func (e *Entry) define(d definition.Definition, revision uint64) {
 	e.Definition, e.Revision = d, revision
 	e.query, e.origin = d.Query(), d.Origin()
@@ -183,7 +183,7 @@ type Stored struct {
 }
 
 // Load makes what was read the truth: whatever was under way is decided by it.
-// A version of past whose replacement never became durable is still in force,
+// A version of past whose replacement never became durable is still current,
 // and left out. since is the position up to which versions are not kept.
 //
 // end is the log's last position, or 0. A position beyond it is of a history

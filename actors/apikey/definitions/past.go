@@ -10,7 +10,7 @@ import (
 )
 
 // pastMost bounds the versions kept of one key, in bytes. A key whose rules are
-// changed so often that more were in force within the log's retention loses the
+// changed so often that there were more within the log's retention loses the
 // oldest, and says so (Since).
 const pastMost = 1 << 20
 
@@ -86,7 +86,7 @@ func (s *Set) Expire(first uint64) []*messages.Query {
 }
 
 // Shrink forgets the oldest versions where the bound is passed, and returns
-// them: a quarter of all, so that it is seldom done. What is not known then is
+// them: a quarter of all, so that it is rarely done. What is not known then is
 // Since.
 func (s *Set) Shrink() []*messages.Query {
 	if s.past.bytes <= pastMost {

@@ -12,7 +12,7 @@
 // A question about how far the key is (a join, a proof, which queries it has)
 // waits for the router's word, so that the answer is about the log's head and
 // not about where something last matched. One question is on its way to the
-// router at a time; whoever asks meanwhile is served by the same answer. It has
+// router at a time; who asks in between is served by the same answer. It has
 // a timer, which is the driver's: see Again.
 //
 // Dropped, and why that is safe: Matched and Through of a numbering before, or

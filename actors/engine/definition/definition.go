@@ -1,5 +1,5 @@
 // Package definition is what a monitor or a rule is to those who match on its
-// behalf: its name, its number, the version that is in force and the query
+// behalf: its name, its number, the current version and the query
 // that this version asks the router for. Shard, key and their replays take it
 // from here, so that all of them ask for the same.
 //

@@ -37,7 +37,7 @@
 // # Joining
 //
 // The owner answers Join with Joined{Q}: everything after Q comes live. The
-// follower reads the log through Q and holds what comes live meanwhile, within
+// follower reads the log through Q and holds what comes live until then, within
 // a bound in messages and bytes. Past the bound it leaves, reads on, and joins
 // again nearer the end. A subscriber that came no nearer in RoundsMost rounds is
 // ended: it takes less than is sent.
@@ -82,9 +82,9 @@
 //
 // # Subscriptions
 //
-// A new subscription is tried before it is in force: by the owner (Joined or
+// A new subscription is tried before it is current: by the owner (Joined or
 // JoinRefused), or while replaying by the reading. One that is refused leaves
-// the one before it in force. They are tried one at a time, in order:
+// the one before it current. They are tried one at a time, in order:
 //
 //   - live, same lane: Join under a new number. The owner answers between the
 //     last event of the old and the first of the new one;

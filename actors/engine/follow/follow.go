@@ -78,7 +78,7 @@ const (
 type Follower struct {
 	cfg *Config
 	way *way
-	sub *Subscription // in force; nil: none yet
+	sub *Subscription // the current one; nil: none yet
 
 	// Invariant: everything that matches at or before place was handed on, and
 	// nothing after it.
@@ -94,7 +94,7 @@ type Follower struct {
 
 // way is what a follower needs while something is under way.
 type way struct {
-	trial   *Subscription   // being tried; nil: the one in force is read and joined
+	trial   *Subscription   // being tried; nil: the current one is read and joined
 	pending []*Subscription // wait to be tried, in order; at most cfg.PendingMost, cfg.PendingBytes
 	next    uint64          // live: the Join of pending[0], unanswered
 
@@ -167,7 +167,7 @@ func (f *Follower) Reading() uint64 {
 	return f.way.reading
 }
 
-// Subscription is the one in force, nil where there is none.
+// Subscription is the current one, nil where there is none.
 func (f *Follower) Subscription() *Subscription { return f.sub }
 
 // Waits says whether the follower goes on only once it is told Taken.

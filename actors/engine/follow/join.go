@@ -104,7 +104,7 @@ func (t *turn) refused(m *messages.JoinRefused) {
 	}
 }
 
-// refuse gives the subscription on trial up. The one in force is what is asked
+// refuse gives the subscription on trial up. The current one is what is asked
 // for again; false where there is none, and the follower waits for another.
 func (t *turn) refuse(detail string) (before bool) {
 	w := t.way

@@ -96,7 +96,7 @@ type (
 	}
 	// Deliver hands deliveries on. The slice may be shared: it is read only.
 	Deliver struct{ Deliveries []*messages.Delivery }
-	// Accepted: the subscription is in force, after everything that was handed
+	// Accepted: the subscription is current, after everything that was handed
 	// on before. Refused: it is not and will not be.
 	Accepted struct{ Subscription *Subscription }
 	Refused  struct {
@@ -128,7 +128,7 @@ const (
 	WhySlow    Why = iota // the subscriber takes less than is sent
 	WhySilent             // an owner or a frontier does not answer
 	WhyLog                // the log cannot be read
-	WhyRefused            // the owner does not take what was in force
+	WhyRefused            // the owner does not take the current subscription
 )
 
 // Output is one of the above.

@@ -69,7 +69,7 @@ func (t *turn) sendChange() {
 	t.emit(Join{s.Lane, t.way.next, s.Query, t.place.Position})
 }
 
-// accept puts the subscription on trial in force.
+// accept makes the subscription on trial the current one.
 func (t *turn) accept() {
 	w := t.way
 	if w.trial == nil {

@@ -69,7 +69,7 @@ func (q *Queue[T]) Len() int { return len(q.items) }
 // Bytes is what the held items take.
 func (q *Queue[T]) Bytes() int { return q.bytes }
 
-// envelope is about what any held message takes beside its content.
+// envelope is about what any held message takes besides its content.
 const envelope = 128
 
 // Size is about how many bytes a message takes while it is held.

@@ -7,18 +7,18 @@ func (k Kind) needsCompany() bool {
 	return op != nil && op.company
 }
 
-// stands says whether every document for which x holds (fails, where holds is
+// alone says whether every document for which x holds (fails, where holds is
 // false) was found by an operator that is valid alone.
-func stands(x *Expr, holds bool) bool {
+func alone(x *Expr, holds bool) bool {
 	switch x.Op {
 	case OpAtom:
 		return holds && !x.Atom.Kind.needsCompany()
 	case OpNot:
-		return stands(x.Args[0], !holds)
+		return alone(x.Args[0], !holds)
 	case OpAnd, OpOr:
 		one := (x.Op == OpAnd) == holds // of an AND that holds, one suffices; of an OR, all are needed
 		for _, a := range x.Args {
-			if stands(a, holds) == one {
+			if alone(a, holds) == one {
 				return one
 			}
 		}
@@ -29,13 +29,13 @@ func stands(x *Expr, holds bool) bool {
 
 // standsAlone refuses a rule that has nothing positive to be found by.
 func (p *parser) standsAlone(x *Expr) error {
-	if stands(x, true) {
+	if alone(x, true) {
 		return nil
 	}
 	const company = "a keyword, phrase, #tag, @user, from: or another operator that is valid alone"
 	if x.Op == OpOr {
 		for _, branch := range x.Args {
-			if !stands(branch, true) {
+			if !alone(branch, true) {
 				return p.refuse(branch, "with it "+company+": every branch of an OR must be valid alone")
 			}
 		}

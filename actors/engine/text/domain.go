@@ -14,7 +14,7 @@ func isDomainRune(r rune) bool {
 	case r < utf8.RuneSelf:
 		return domainBytes[r]
 	case r == 0xfeff, r >= 0xfffd && r <= 0xffff:
-		return false // U+FFFD stands for what is no UTF-8
+		return false // U+FFFD is what no UTF-8 becomes
 	}
 	return !isSpace(r) && !isDirection(r)
 }

@@ -77,7 +77,7 @@ func (b *Buffer) keycap(c string, i, end, base, whole int) int {
 	return end
 }
 
-// isSelector says whether one of the sixteen variation selectors stands at
+// isSelector says whether one of the sixteen variation selectors is at
 // c[i:]; they take three bytes.
 func isSelector(c string, i int) bool {
 	return i+2 < len(c) && c[i] == 0xef && c[i+1] == 0xb8 && c[i+2] >= 0x80 && c[i+2] <= 0x8f

@@ -12,7 +12,7 @@ const (
 	emojiSelector = '\ufe0f'
 )
 
-// tagSigns may be in a hashtag beside letters, marks and digits: '_', the two
+// tagSigns may be in a hashtag besides letters, marks and digits: '_', the two
 // joiners, and what scripts have in the middle of words.
 const tagSigns = "_\u200c\u200d\ua67e\u05be\u05f3\u05f4\uff5e\u301c\u309b\u309c\u30a0\u30fb\u3003\u0f0b\u0f0c\u00b7"
 

@@ -8,7 +8,7 @@ import "unicode/utf8"
 // DECISIONS.md.
 //
 // Everything is found in the text as it was written, by looking around each
-// sign: before composition and folding, and beside the tokens, so that places
+// sign: before composition and folding, and apart from the tokens, so that places
 // are exact.
 
 // scan is how far one text has been looked through. What one kind of entity

@@ -19,7 +19,7 @@ import (
 	"golang.org/x/net/publicsuffix"
 )
 
-var update = flag.Bool("update", false, "write tld.go anew from golang.org/x/net/publicsuffix")
+var update = flag.Bool("update", false, "write tld.go again from golang.org/x/net/publicsuffix")
 
 // TestTopLevelNames holds tld.go against the public suffix list that
 // golang.org/x/net brings along: a newer version of it brings newer names.

@@ -147,7 +147,7 @@ func plainPath(s string) bool {
 const (
 	inPath     = 1 << iota // what Go's parser and the standard both leave as it is in a path
 	inQuery                // likewise in a query
-	inFragment             // beside inPath, in a fragment
+	inFragment             // in a fragment, besides what is in inPath
 )
 
 var classes = func() (t [256]uint8) {

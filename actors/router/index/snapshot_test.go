@@ -38,7 +38,7 @@ func follow(t *testing.T, current *atomic.Pointer[version], docs []*rule.Doc, do
 }
 
 // Matching goes on while queries come, change and go and while merges run:
-// every answer is that of the snapshot that stood when it was asked. It goes
+// every answer is that of the snapshot that was current when it was asked. It goes
 // on until three merges were installed under way.
 func TestAnswersAreThoseOfASnapshot(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 1))

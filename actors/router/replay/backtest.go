@@ -32,7 +32,7 @@ type Tally struct {
 	Samples     []*messages.Event // the newest that matched, oldest first
 }
 
-// slackMs is how far events may stand in the log out of the order in which
+// slackMs is how far events may be in the log out of the order in which
 // they were detected: one may wait for the journal for some seconds.
 const slackMs = 60_000
 

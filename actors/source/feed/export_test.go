@@ -8,8 +8,8 @@ import (
 	"github.com/birdwire/birdwire/messages"
 )
 
-// Beside is another feed of the same reader.
-func (f *Feed) Beside(cfg Config) *Feed { return f.reader.Feed(cfg) }
+// Other is another feed of the same reader.
+func (f *Feed) Other(cfg Config) *Feed { return f.reader.Feed(cfg) }
 
 // NewReaderWithException refuses private networks but for one address: a test
 // has no public host to begin from.

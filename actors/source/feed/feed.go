@@ -72,7 +72,7 @@ func (f *Feed) Poll(ctx context.Context, data []byte) (drafts []*messages.Event,
 	return drafts, m.bytes(), after, err
 }
 
-// Warning is an error beside drafts: the document was read, and its operator
+// Warning is an error that comes with drafts: the document was read, and its operator
 // has to know something about it.
 type Warning struct{ Text string }
 

@@ -152,12 +152,12 @@ func TestConditionalGet(t *testing.T) {
 			{status: 200, etag: `"2"`, modified: tuesday, wantMatch: `"1b"`, wantSince: monday, body: two, want: "b"},
 			{status: 304, wantMatch: `"2"`, wantSince: tuesday},
 		}},
-		{"ETag left out while Last-Modified stands", []step{
+		{"ETag left out while Last-Modified is the same", []step{
 			{status: 200, etag: `"1"`, modified: monday, body: one, want: "a"},
 			{status: 200, modified: monday, wantMatch: `"1"`, wantSince: monday, body: one},
 			{status: 304, wantMatch: `"1"`, wantSince: monday},
 		}},
-		{"Last-Modified left out while ETag stands", []step{
+		{"Last-Modified left out while ETag is the same", []step{
 			{status: 200, etag: `"1"`, modified: monday, body: one, want: "a"},
 			{status: 200, etag: `"1"`, wantMatch: `"1"`, wantSince: monday, body: one},
 			{status: 304, wantMatch: `"1"`, wantSince: monday},
@@ -307,7 +307,7 @@ func TestRetryAfterHoldsTheHost(t *testing.T) {
 
 // feedBeside is another feed of the same reader, at another path of the site.
 func feedBeside(s *site, path string) *feed.Feed {
-	return s.feed.Beside(feed.Config{URL: s.server.URL + path, SourceID: "src2", Name: "Other"})
+	return s.feed.Other(feed.Config{URL: s.server.URL + path, SourceID: "src2", Name: "Other"})
 }
 
 func TestHostIsAskedAtAPace(t *testing.T) {
@@ -485,7 +485,7 @@ func TestErrorsDoNotShowTheQuery(t *testing.T) {
 	s := newSite(t, feed.ReaderConfig{}, func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "/feed?token=sesame", http.StatusFound)
 	})
-	dead := s.feed.Beside(feed.Config{URL: "http://user:sesame@127.0.0.1:1/feed?token=sesame", SourceID: "s"})
+	dead := s.feed.Other(feed.Config{URL: "http://user:sesame@127.0.0.1:1/feed?token=sesame", SourceID: "s"})
 	for _, f := range []*feed.Feed{s.feed, dead} {
 		if _, _, _, err := f.Poll(t.Context(), nil); err == nil || strings.Contains(err.Error(), "sesame") {
 			t.Errorf("error %v", err)

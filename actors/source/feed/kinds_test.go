@@ -361,7 +361,7 @@ func TestLinks(t *testing.T) {
 		{rssOf(`<item><title>t</title><link>https://a.example/?a=1&b=2&amp;c=3&copy=4</link></item>`), "https://a.example/?a=1&b=2&c=3&copy=4"},
 		{rssOf(`<item><title>t</title><link>//cdn.example/x</link></item>`), "https://cdn.example/x"},
 		{rssOf(`<item><title>t</title><link>/x?y#z</link></item>`), "https://site.example/x?y#z"},
-		// Beside a comment, in CDATA, as an attribute.
+		// Next to a comment, in CDATA, as an attribute.
 		{rssOf(`<item><title>t</title><link><!-- permalink -->https://a.example/1</link></item>`), "https://a.example/1"},
 		{rssOf(`<item><title>t</title><link>https://a.example/1<!-- x --></link></item>`), "https://a.example/1"},
 		{rssOf(`<item><title>t</title><link>https://a.example<!-- x -->/1</link></item>`), "https://a.example/1"},

@@ -139,8 +139,8 @@ func TestOneHostile(t *testing.T) {
 }
 
 // TestManyHostile: 32 polls at once, which is all that a node makes, of
-// documents of 15 MiB stay below one figure. Small feeds are read meanwhile,
-// and a large one afterwards.
+// documents of 15 MiB stay below one figure. Small feeds are read at the same
+// time, and a large one afterwards.
 func TestManyHostile(t *testing.T) {
 	if slowly {
 		t.Skip("the race detector is on")

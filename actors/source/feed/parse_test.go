@@ -35,8 +35,8 @@ func read(t *testing.T, contentType string, body []byte) []*messages.Event {
 	return s.mustPoll()
 }
 
-// TestDocuments reads the documents in testdata and compares with what stands
-// beside them: one article a block, oldest first, the server's address as HOST.
+// TestDocuments reads the documents in testdata and compares with the files
+// of the same names: one article a block, oldest first, the server's address as HOST.
 func TestDocuments(t *testing.T) {
 	documents, err := filepath.Glob("testdata/documents/*.*ml")
 	if err != nil || len(documents) < 8 {

@@ -17,7 +17,7 @@ import (
 const (
 	maxDepth    = 10_000
 	maxElements = 200_000
-	maxBindings = 256   // names for namespaces in force at a time
+	maxBindings = 256   // names for namespaces that are bound at a time
 	maxAttrs    = 64    // of one element are kept
 	maxParts    = 2_000 // elements of one item are kept
 )
@@ -44,7 +44,7 @@ type scope struct {
 
 type opened struct {
 	name     string // as written, in small letters
-	bindings int    // in force before it
+	bindings int    // bound before it
 	base     *weburl.URL
 }
 

@@ -17,7 +17,7 @@ type element struct {
 	children []*element
 	inner    string      // what is written between its tags
 	marked   bool        // there are tags in it
-	base     *weburl.URL // xml:base in force; nil where there is none
+	base     *weburl.URL // the xml:base that counts; nil where there is none
 	opaque   bool        // a text: its children are not kept
 }
 

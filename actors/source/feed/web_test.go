@@ -89,7 +89,7 @@ func TestAddressesAreSentAsBrowsersDo(t *testing.T) {
 	} {
 		s := newPlainSite(t, func(string, string) string { return answered(rssOf(rssItem("a"))) })
 		lead := c.path[:len(c.path)-len(strings.TrimLeft(c.path, " "))]
-		s.feed = s.feed.Beside(feed.Config{URL: lead + "http://" + s.host + strings.TrimLeft(c.path, " "), SourceID: "src"})
+		s.feed = s.feed.Other(feed.Config{URL: lead + "http://" + s.host + strings.TrimLeft(c.path, " "), SourceID: "src"})
 		if got := titles(s.mustPoll()); got != "a" || s.asked()[0] != c.want {
 			t.Errorf("%q: %q was sent, %q read; want %q", c.path, s.asked()[0], got, c.want)
 		}
@@ -124,7 +124,7 @@ func TestLocations(t *testing.T) {
 			}
 			return fmt.Sprintf("HTTP/1.1 301 Moved Permanently\r\nLocation: %s\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", strings.ReplaceAll(c.location, "HOST", host))
 		})
-		s.feed = s.feed.Beside(feed.Config{URL: "http://" + s.host + "/sub/feed", SourceID: "src"})
+		s.feed = s.feed.Other(feed.Config{URL: "http://" + s.host + "/sub/feed", SourceID: "src"})
 		if got := titles(s.mustPoll()); got != "a" || s.asked()[1] != c.want {
 			t.Errorf("%q: %q was sent, %q read; want %q", c.location, s.asked()[1], got, c.want)
 		}

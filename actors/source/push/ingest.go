@@ -111,7 +111,7 @@ type Ingest struct {
 func New(cfg Config) *Ingest { return &Ingest{cfg: cfg.withDefaults()} }
 
 // Posts takes a body of posts. Errors: *Backpressure, ErrTooLarge, or what
-// reading the body failed with; the Result holds beside each of them.
+// reading the body failed with; the Result is right with each of them.
 func (i *Ingest) Posts(ctx context.Context, body io.Reader) (Result, error) {
 	return i.run(ctx, body, func(d *decoder, value []byte) (*messages.Event, error) {
 		post, err := d.post(value)

@@ -36,14 +36,14 @@ const (
 )
 
 // badValue is a value that cannot be cut out, or is too long. The splitter
-// goes on behind it.
+// goes on after it.
 type badValue struct{ text string }
 
 func (b *badValue) Error() string { return b.text }
 
 func bad(format string, args ...any) error { return &badValue{text: fmt.Sprintf(format, args...)} }
 
-// next returns the next value and where it stands. Errors: *badValue, after
+// next returns the next value and its line. Errors: *badValue, after
 // which it can be called again; io.EOF at the end; what reading failed with.
 func (s *splitter) next() (value []byte, line int, err error) {
 	if s.form == unknown {
@@ -65,7 +65,7 @@ func (s *splitter) next() (value []byte, line int, err error) {
 
 // detect decides by the first bytes. An object whose first line does not close
 // it is either pretty-printed or a broken first line of NDJSON: it is the
-// latter when the next line begins an object of its own where none can stand.
+// latter when the next line begins an object of its own where there can be none.
 func (s *splitter) detect() error {
 	s.line = 1
 	if err := s.skipSpace(); err != nil {

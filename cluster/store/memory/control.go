@@ -133,7 +133,7 @@ func (d *Disk) list(prefix string) []messages.KeptRecord {
 	return values
 }
 
-// watch is one watcher: a channel with room for what stood and for what may
+// watch is one watcher: a channel with room for what was stored and for what may
 // wait, so that telling it never blocks and needs no goroutine.
 type watch struct {
 	store  *Store
@@ -177,7 +177,7 @@ func (d *Disk) tell(change store.Change) {
 		select {
 		case w.out <- change:
 		default:
-			w.end() // it fell too far behind, and watches anew
+			w.end() // too much waits for it: it watches again
 		}
 	}
 	d.dropEnded()

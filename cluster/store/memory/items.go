@@ -17,7 +17,7 @@ type itemRecord struct {
 	at       time.Time
 }
 
-// item is the record as it stands, zero where it is too old. Holding mu.
+// item is the record as it is, zero where it is too old. Holding mu.
 func (d *Disk) item(identity string) itemRecord {
 	r := d.items[identity]
 	if age := d.cfg.ItemsAge; age > 0 && r.item != nil && r.at.Before(d.cfg.Now().Add(-age)) {

@@ -35,8 +35,8 @@ func (j journal) Append(ctx context.Context, frame *messages.Frame) (uint64, err
 	return sequence, nil
 }
 
-// append writes behind the node's last frame, or finds the frame where it
-// stands. Holding mu.
+// append writes after the node's last frame, or finds the frame where it
+// is. Holding mu.
 func (d *Disk) append(name store.Name, frame *messages.Frame) (uint64, error) {
 	last, ok := d.tails[name.Node]
 	if ok && name.Compare(last.name) < 0 {
@@ -99,7 +99,7 @@ func (j journal) Read(ctx context.Context, from uint64) (store.Cursor, error) {
 type cursor struct {
 	store *Store
 	next  uint64
-	err   error // stands for good: trimmed or closed
+	err   error // never changes again: trimmed or closed
 }
 
 func (c *cursor) Next(ctx context.Context) (store.Entry, error) {

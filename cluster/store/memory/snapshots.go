@@ -42,7 +42,7 @@ func (t snapshots) Put(ctx context.Context, id string, at messages.Position, r i
 }
 
 // keep drops, where there are too many, a torn or foreign one first, else the
-// one that stands furthest back. Holding mu.
+// one with the lowest position. Holding mu.
 func (d *Disk) keep(shots []snapshot) []snapshot {
 	for len(shots) > keptSnapshots {
 		worst := 0

@@ -13,7 +13,7 @@ import (
 	"github.com/birdwire/birdwire/messages"
 )
 
-// The audit reads beside the running server what was not read through before
+// The audit reads, while the server runs, what was not read through before
 // it: after a clean end that is all but the control records. It runs after every
 // start, again after the server has hinted at damage, and once a day.
 const (
@@ -127,7 +127,7 @@ func (s *Store) auditStream(stream string) error {
 func (s *Store) auditJournal(k *look, mark uint64) error {
 	ctx, cancel := context.WithCancel(s.life)
 	defer cancel()
-	first, _, err := s.journal.Bounds(ctx) // after the files: retention takes from the front meanwhile
+	first, _, err := s.journal.Bounds(ctx) // after the files: retention takes from the front in between
 	if err != nil {
 		return err
 	}

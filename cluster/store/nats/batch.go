@@ -43,7 +43,7 @@ type batchEnd struct {
 }
 
 // ask asks for a batch. ahead: only where there is room for it now; the reader
-// has something to do meanwhile.
+// has something else to do.
 func (c *cursor) ask(ctx context.Context, r request, ahead bool) error {
 	l, err := c.sess.link(replays)
 	if err != nil {
@@ -91,7 +91,7 @@ func (c *cursor) drop() {
 	}
 }
 
-// sequenceOf is where a message that was read stands in its stream.
+// sequenceOf is the place of a message that was read in its stream.
 func sequenceOf(m *nc.Msg) (uint64, error) {
 	text := m.Header.Get(jetstream.SequenceHeader)
 	n, err := strconv.ParseUint(text, 10, 64)

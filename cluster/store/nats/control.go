@@ -21,7 +21,7 @@ type control struct {
 	// deletedFor is how long that word is there: long enough for every watcher
 	// to have heard it. Without an end, every key that ever was would stay.
 	deletedFor time.Duration
-	behind     int // changes that may wait for one watcher
+	maxWaiting int // changes that may wait for one watcher
 	// stalled is how long a list may come no further before it is completed
 	// record by record.
 	stalled time.Duration
@@ -163,7 +163,7 @@ func (c *control) mend(ctx context.Context, key string, data []byte) (uint64, er
 	c.store.records.reopen(key)
 	lost := c.store.recordLost(key)
 	c.store.reports.drop(func(d store.Damage) bool { return d == lost })
-	c.store.cfg.Logger.Warn("a damaged record was written anew", "record", key)
+	c.store.cfg.Logger.Warn("a damaged record was written again", "record", key)
 	return ack.Sequence, nil
 }
 

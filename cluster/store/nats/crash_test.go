@@ -22,7 +22,7 @@ import (
 	"github.com/birdwire/birdwire/messages"
 )
 
-// The test binary is its own child: what it is to do stands in this variable.
+// The test binary is its own child: what it is to do is in this variable.
 const childRole = "BIRDWIRE_STORE_TEST_CHILD"
 
 func TestMain(m *testing.M) {

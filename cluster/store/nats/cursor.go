@@ -32,7 +32,7 @@ type cursor struct {
 	store *Store
 	next  uint64
 	got   []stored // whole and not yet decoded
-	err   error    // stands for good: the cursor was trimmed or closed
+	err   error    // never changes again: the cursor was trimmed or closed
 
 	batch int    // bytes to ask for
 	seek  uint64 // where to ask from, where that is past next: what is before it cannot be read
@@ -100,7 +100,7 @@ func (c *cursor) entry(ctx context.Context) (store.Entry, error) {
 }
 
 // gap answers for the sequences from next to before found, which the server
-// does not have: taken by retention while the cursor stood before them, or
+// does not have: taken by retention while the cursor was before them, or
 // gone from the middle.
 func (c *cursor) gap(ctx context.Context, found uint64) (store.Entry, error) {
 	sess, err := c.store.session(ctx)

@@ -341,7 +341,7 @@ func TestBlockTakenAway(t *testing.T) {
 	}
 }
 
-// Damage in a block with others behind it leaves a hole: refused, and skipped
+// Damage in a block with others after it leaves a hole: refused, and skipped
 // by readers once it was accepted.
 func TestHoleInTheMiddle(t *testing.T) {
 	s := open(t, Config{})
@@ -383,7 +383,7 @@ func TestLocked(t *testing.T) {
 	s := open(t, Config{})
 	err := openError(t, s.cfg.Dir)
 	if !errors.Is(err, store.ErrLocked) || !strings.Contains(err.Error(), s.cfg.Dir) || !strings.Contains(err.Error(), "stop it") {
-		t.Fatalf("open beside another: %v, want that it is in use, where, and what to do", err)
+		t.Fatalf("open while another has it open: %v, want that it is in use, where, and what to do", err)
 	}
 	closeStore(t, s)
 	if err := openError(t, s.cfg.Dir); err != nil {

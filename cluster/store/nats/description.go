@@ -14,7 +14,7 @@ import (
 )
 
 // The server keeps a stream's description, the journal's epoch in it, in a file
-// with a sum beside it, and leaves out a stream where the two do not agree. A
+// with a sum in another file, and leaves out a stream where the two do not agree. A
 // copy of ours brings both back: nothing is lost with them.
 const (
 	metaFile   = "meta.inf"

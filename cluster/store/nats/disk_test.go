@@ -145,7 +145,7 @@ func TestServerGivesUp(t *testing.T) {
 			t.Fatalf("it did not come back: %v", err)
 		}
 	}
-	for range changes { // closed, to watch anew
+	for range changes { // closed, to watch again
 	}
 	for {
 		e, err := c.Next(ctx)

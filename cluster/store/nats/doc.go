@@ -4,9 +4,9 @@
 //
 //	<dir>/lock          held while a process runs on the folder
 //	<dir>/jetstream/    the embedded server's own files
-//	<dir>/marks         the last sequence acknowledged, beside the log it is about
+//	<dir>/marks         the last sequence acknowledged
 //	<dir>/holes         sequences that were never acknowledged and never will be read
-//	<dir>/damage        what was found damaged; while it stands, opening is refused
+//	<dir>/damage        what was found damaged; while it is there, opening is refused
 //
 // # Streams
 //

@@ -46,7 +46,7 @@ func blockFiles(stream string) ([]file, error) {
 		}
 		info, err := e.Info()
 		if errors.Is(err, fs.ErrNotExist) {
-			continue // the server took it away meanwhile
+			continue // the server has taken it away
 		}
 		if err != nil {
 			return nil, err

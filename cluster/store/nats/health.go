@@ -54,7 +54,7 @@ func (h *health) failed(d duty, err error) {
 	h.bad[d] = err
 }
 
-// all begins anew: every duty has just succeeded.
+// all begins again: every duty has just succeeded.
 func (h *health) all() {
 	for d := range duties {
 		h.succeeded(d)

@@ -118,7 +118,7 @@ func (s *Store) readHoles() (holes []span, err error) {
 	return holes, wrap(holesFile, err)
 }
 
-// keepHoles writes down the holes that stand, before the mark can pass them.
+// keepHoles writes down the holes that there are, before the mark can pass them.
 func (s *Store) keepHoles(all []span) error {
 	defer s.holes.set(all)
 	if slices.Equal(s.holes.known(), all) {

@@ -17,7 +17,7 @@ func TestSplit(t *testing.T) {
 		"known":                          {span{From: 5, To: 6}, 100, []span{{5, 6, false}}},
 		"known in part":                  {span{From: 4, To: 6}, 100, []span{{4, 4, true}, {5, 6, false}}},
 		"lost and accepted":              {span{From: 8, To: 9}, 100, []span{{8, 9, true}}},
-		"lost beside what was":           {span{From: 7, To: 10}, 100, []span{{7, 10, true}}},
+		"lost next to what was":          {span{From: 7, To: 10}, 100, []span{{7, 10, true}}},
 		"several":                        {span{From: 5, To: 21}, 100, []span{{5, 6, false}, {7, 19, true}, {20, 20, false}, {21, 21, true}}},
 		"past the mark":                  {span{From: 30, To: 31}, 29, []span{{30, 31, false}}},
 		"on both sides of it":            {span{From: 28, To: 31}, 29, []span{{28, 29, true}, {30, 31, false}}},

@@ -182,7 +182,7 @@ func (t *items) CAS(ctx context.Context, all []*messages.Item, revisions []uint6
 				return nil, fmt.Errorf("write %d items: %w", len(all), err)
 			}
 			for _, w := range chosen {
-				each[w.place] = err // what was written before stands
+				each[w.place] = err // what was written before stays
 			}
 			return each, nil
 		}
@@ -199,7 +199,7 @@ type itemWrite struct {
 }
 
 // encode makes the messages, each conditional on its revision. An article named
-// twice is written once: its second revision cannot be the one that stands.
+// twice is written once: its second revision cannot be the stored one.
 func (t *items) encode(all []*messages.Item, revisions []uint64, each []error) ([]itemWrite, error) {
 	chosen := make([]itemWrite, 0, len(all))
 	seen := make(map[string]bool, len(all))
@@ -227,7 +227,7 @@ func (t *items) encode(all []*messages.Item, revisions []uint64, each []error) (
 	return chosen, nil
 }
 
-// write writes one batch: a large one all at once where every revision stands,
+// write writes one batch: a large one all at once where every revision is the stored one,
 // which is nearly always; else one by one, to learn which did not. The error is
 // of the batch where nothing is known of any.
 func (t *items) write(ctx context.Context, batch []itemWrite, each []error) error {

@@ -16,8 +16,8 @@ import (
 
 // journal writes frames, each node's under a subject of its own, and each one
 // only where the last frame of that node is the one that this store knows of.
-// That condition, not the server's duplicate window, is what makes a frame
-// stand once: the window is a matter of minutes, the condition is for good, and
+// That condition, not the server's duplicate window, is why a frame
+// is written once: the window is a matter of minutes, the condition is for good, and
 // it also stops an older incarnation of the same node.
 type journal struct {
 	store *Store
@@ -63,10 +63,10 @@ func (j *journal) Append(ctx context.Context, frame *messages.Frame) (uint64, er
 	return sequence, nil
 }
 
-// overhead is what the server stores of a frame beside its bytes, about.
+// overhead is what the server stores of a frame besides its bytes, about.
 const overhead = 160
 
-// append writes behind the node's tail, or finds the frame where it stands.
+// append writes after the node's tail, or finds the frame where it is.
 // Holding turn.
 func (j *journal) append(ctx context.Context, name store.Name, data []byte) (uint64, error) {
 	unread := uint64(0) // where the node's last frame is, if it cannot be read
@@ -137,15 +137,15 @@ func (j *journal) tail(ctx context.Context, node string) (tail, error) {
 
 // find is the sequence of a frame before the node's last one. A node's names
 // grow with its sequences, so it halves what is left. A frame that is not there
-// is not written any more: a later one of the node stands, and what came after
-// it would come to stand before it.
+// is not written any more: a later one of the node is there, and what came after
+// it would be before it in the log.
 func (j *journal) find(ctx context.Context, name store.Name, last tail) (uint64, error) {
 	sess, err := j.store.session(ctx)
 	if err != nil {
 		return 0, err
 	}
 	subject := journalSubject + token(name.Node)
-	low, high := uint64(1), last.sequence // what is sought stands in [low, high)
+	low, high := uint64(1), last.sequence // what is sought is in [low, high)
 	for low < high {
 		middle := low + (high-low)/2
 		t, err := named(sess.message(ctx, journalStream, func(ctx context.Context, s jetstream.Stream) (*jetstream.RawStreamMsg, error) {
@@ -170,7 +170,7 @@ func (j *journal) find(ctx context.Context, name store.Name, last tail) (uint64,
 	return 0, fmt.Errorf("%w: frame %s stands at %d and this one is not in the log", messages.ErrFenced, last.name, last.sequence)
 }
 
-// named reads where a message stands and which frame it is.
+// named reads where a message is and which frame it is.
 func named(m *jetstream.RawStreamMsg, err error) (tail, error) {
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return tail{}, messages.ErrNotFound

@@ -74,7 +74,7 @@ func TestCloseLeavesNoGoroutines(t *testing.T) {
 
 func TestWatcherTooFarBehind(t *testing.T) {
 	s := open(t, Config{})
-	s.control.behind = 20
+	s.control.maxWaiting = 20
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	slow, err := s.Control().Watch(ctx, "")

@@ -32,7 +32,7 @@ const (
 func (d duty) String() string { return [duties]string{"writes", "lookups", "replays", "watches"}[d] }
 
 // inFlightMost bounds the bytes that the server was asked for on one connection
-// and has not handed over. It takes a connection that falls far behind for a
+// and has not handed over. It takes a connection that reads too slowly for a
 // slow consumer and closes it.
 const inFlightMost = 16 << 20
 

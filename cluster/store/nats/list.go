@@ -53,7 +53,7 @@ type listed struct {
 type listing struct {
 	records map[string]listed
 	floor   uint64 // complete up to this sequence; what was written before and is not in it was deleted
-	age     int64  // seconds that records are kept, the least that was in force; 0: for ever
+	age     int64  // seconds that records are kept, the least that was configured; 0: for ever
 	absent  bool   // there is no list at all
 	damaged string // what of it cannot be read; ""
 }
@@ -357,7 +357,7 @@ func (l *list) sync() error {
 	if synced || f == nil {
 		return nil
 	}
-	// Beside appends, which are not to wait. A file that was closed meanwhile was
+	// Appends go on and do not wait. A file that was closed in between was
 	// synced for that.
 	if err := f.Sync(); !errors.Is(err, os.ErrClosed) {
 		return err

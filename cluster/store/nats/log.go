@@ -24,7 +24,7 @@ type serverLog struct {
 }
 
 var (
-	// usual are warnings about the server's own index files, which it makes anew
+	// usual are warnings about the server's own index files, which it makes again
 	// from the blocks; those we have read ourselves.
 	usual = []string{"state is outdated", "Stream state", "stream state", "TTL state", "scheduling state", "Sourcing state", "Detected skew", "took "}
 	// damage is what its warnings say where it meets some while it runs.

@@ -14,7 +14,7 @@ import (
 )
 
 // look is what one stream's files hold. It is taken before the server runs on
-// them, which changes what it does not understand, and again beside it.
+// them, which changes what it does not understand, and again while it runs.
 type look struct {
 	stream string
 	dir    string // the stream's folder
@@ -49,7 +49,7 @@ func (b badFile) describe(dir string) string {
 }
 
 // lookAt reads all of a stream's blocks. The error is of the disk; damage is
-// what it is about. Beside a running server a file may go away meanwhile.
+// what it is about. While the server runs a file may go away.
 func lookAt(dir, stream string, each func(file) error) (*look, error) {
 	k := &look{stream: stream, dir: streamDir(dir, stream), found: map[string]held{}, chunks: map[string]int{}}
 	k.sealed = isSealed(k.dir)

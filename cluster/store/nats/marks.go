@@ -103,7 +103,7 @@ func (m *marks) advance(which int, sequence uint64) {
 	}
 }
 
-// reset sets the mark, also down, where a stream was made anew or its loss was
+// reset sets the mark, also down, where a stream was made again or its loss was
 // accepted.
 func (m *marks) reset(which int, sequence uint64) {
 	m.mu.Lock()

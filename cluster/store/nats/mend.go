@@ -36,7 +36,7 @@ func (s *Store) mend() {
 		if sick == nil {
 			continue
 		}
-		s.cfg.Logger.Error("the embedded store stopped writing: starting it anew", "error", sick)
+		s.cfg.Logger.Error("the embedded store stopped writing: starting it again", "error", sick)
 		s.drop(fmt.Errorf("the embedded server stopped writing: %w", sick))
 		s.disk.look() // most likely it is full, since less than a second
 		if !s.restart() {

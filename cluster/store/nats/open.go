@@ -25,7 +25,7 @@ import (
 //	damaged stretches      cut out, so that the server does not cut off more
 //	the server             its own view of the log held against the notes
 //
-// What is not read through here is read beside the running server (audit.go).
+// What is not read through here is read while the server runs (audit.go).
 
 // opening is what is found out on the way.
 type opening struct {

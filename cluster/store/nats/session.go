@@ -50,7 +50,7 @@ func startSession(cfg Config, trouble, hint func()) (*session, error) {
 	var err error
 	s.server, err = server.NewServer(&server.Options{
 		ServerName:             "birdwire",
-		DontListen:             true, // set no cluster port beside it: Start would wait for a listener for ever
+		DontListen:             true, // set no cluster port as well: Start would wait for a listener for ever
 		JetStream:              true,
 		StoreDir:               cfg.Dir,
 		SyncAlways:             true,    // the default syncs every two minutes
@@ -83,7 +83,7 @@ func startSession(cfg Config, trouble, hint func()) (*session, error) {
 // it: far more than is ever asked for at once.
 const pendingMost = 1 << 30
 
-// clearPassing takes away what is made anew with every session: the stream that
+// clearPassing takes away what is made again with every session: the stream that
 // the health check writes to, and the server's notes of watchers that are gone.
 func clearPassing(dir string) error {
 	gone := []string{streamDir(dir, probeStream)}

@@ -77,14 +77,14 @@ func (t *snapshots) put(ctx context.Context, id string, at messages.Position, r 
 	t.store.snapshotsList.note(t.store.cfg.Now().Unix(), noted{name, ack.Sequence, false})
 	heads[slot] = h
 	if err := t.sweep(ctx, id, heads); err != nil {
-		// It is stored; what is left behind takes space until the next one.
-		t.store.cfg.Logger.Warn("chunks of older snapshots were left behind", "id", id, "error", err)
+		// It is stored; what is left over takes space until the next one.
+		t.store.cfg.Logger.Warn("chunks of older snapshots could not be deleted", "id", id, "error", err)
 	}
 	return nil
 }
 
 // oldest is the slot to write over: an empty one, one of an older epoch, or the
-// one that stands further back.
+// one with the lower position.
 func (t *snapshots) oldest(heads [snapshotSlots]head) int {
 	rank := func(h head) messages.Position {
 		if h.Epoch != t.store.epoch {

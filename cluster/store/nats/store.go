@@ -23,7 +23,7 @@ type Store struct {
 	epoch  string          // the journal's, from opening to closing
 	sealed map[string]bool // by stream: whether all of its records are; from opening on
 
-	// Our own notes, beside the server's files.
+	// Our own notes, in files next to the server's.
 	marks                                 *marks
 	past                                  *past
 	holes                                 holes
@@ -60,7 +60,7 @@ type Store struct {
 	mu      sync.Mutex    // protects what follows
 	sess    *session      // nil while there is none; set by the mender alone after Open
 	down    error         // why sess is nil
-	changed chan struct{} // closed, and made anew, when sess or down changes
+	changed chan struct{} // closed, and replaced, when sess or down changes
 }
 
 // Open takes the folder, makes it a store where it is empty, and returns when
@@ -79,7 +79,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	}
 	s.life, s.end = context.WithCancel(context.Background())
 	s.journal = newJournal(s)
-	s.control = &control{store: s, deletedFor: time.Hour, behind: maxBehind, stalled: time.Second}
+	s.control = &control{store: s, deletedFor: time.Hour, maxWaiting: maxWaiting, stalled: time.Second}
 	s.counters = store.NewCounters(s.control)
 	s.items = newItems(s)
 	s.snapshots = &snapshots{store: s}

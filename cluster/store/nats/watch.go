@@ -10,10 +10,10 @@ import (
 	"github.com/birdwire/birdwire/messages"
 )
 
-// maxBehind is how many changes may wait for one watcher. One that falls
-// further behind is ended, and watches anew: nothing that it was not told of may
+// maxWaiting is how many changes may wait for one watcher. One for which
+// more would wait is ended, and watches again: nothing that it was not told of may
 // be kept from it in silence.
-const maxBehind = 65_536
+const maxWaiting = 65_536
 
 func (c *control) Watch(ctx context.Context, prefix string) (<-chan store.Change, error) {
 	changes, err := c.watch(ctx, prefix)
@@ -51,7 +51,7 @@ func (c *control) watch(ctx context.Context, prefix string) (<-chan store.Change
 		return nil, err
 	}
 	w := &watch{
-		control: c, updates: updates, out: make(chan store.Change), stopped: sess.done, behind: c.behind, told: map[string]uint64{},
+		control: c, updates: updates, out: make(chan store.Change), stopped: sess.done, maxWaiting: c.maxWaiting, told: map[string]uint64{},
 	}
 	for _, v := range values {
 		w.waiting = append(w.waiting, store.Change{KeptRecord: v})
@@ -60,7 +60,7 @@ func (c *control) watch(ctx context.Context, prefix string) (<-chan store.Change
 		}
 	}
 	w.waiting = append(w.waiting, store.Change{Synced: true})
-	w.behind += len(w.waiting)
+	w.maxWaiting += len(w.waiting)
 	go func() {
 		defer cancel()
 		defer end()
@@ -114,15 +114,15 @@ func (c *control) value(entry jetstream.KeyValueEntry) (v messages.KeptRecord, d
 }
 
 // watch carries one watcher's changes. Its goroutine ends with the watcher's
-// context, with the session, or where the watcher is too far behind.
+// context, with the session, or where too much waits for the watcher.
 type watch struct {
-	control *control
-	updates <-chan jetstream.KeyValueEntry
-	out     chan store.Change
-	stopped <-chan struct{}
-	waiting []store.Change
-	behind  int               // how many may wait
-	told    map[string]uint64 // revisions in the list that came after it was begun
+	control    *control
+	updates    <-chan jetstream.KeyValueEntry
+	out        chan store.Change
+	stopped    <-chan struct{}
+	waiting    []store.Change
+	maxWaiting int               // how many may wait
+	told       map[string]uint64 // revisions in the list that came after it was begun
 }
 
 func (w *watch) run(ctx context.Context) {
@@ -142,7 +142,7 @@ func (w *watch) run(ctx context.Context) {
 			if entry != nil { // nil: what there was has come; there is a list for that
 				w.take(entry)
 			}
-			if len(w.waiting) > w.behind {
+			if len(w.waiting) > w.maxWaiting {
 				return
 			}
 		case out <- first:

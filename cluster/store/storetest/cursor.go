@@ -256,7 +256,7 @@ func manyCursors(t *testing.T, subject Subject) {
 	for range cursors {
 		open = append(open, mustRead(t, ctx, s, 1))
 	}
-	for want := uint64(1); want <= frames; want++ { // in turns, so that each stands in the middle
+	for want := uint64(1); want <= frames; want++ { // in turns, so that each is in the middle
 		for _, c := range open {
 			wantNext(t, ctx, c, want, fmt.Sprintf("a/1/%d", want))
 		}

@@ -97,7 +97,7 @@ func itemsEach(t *testing.T, subject Subject) {
 	}
 	for i, want := range []uint32{1, 2, 2, 0} {
 		if got := mustGetItems(t, s, "a", "b", "c", "d")[i].Item.GetRevision(); got != want {
-			t.Errorf("%s stands at revision %d, want %d", all[i].GetIdentity(), got, want)
+			t.Errorf("%s is at revision %d, want %d", all[i].GetIdentity(), got, want)
 		}
 	}
 }
@@ -124,7 +124,7 @@ func itemsMany(t *testing.T, subject Subject) {
 	mustCASItems(t, s, all, revisions)
 	for i, state := range mustGetItems(t, s, identities...) {
 		if state.Item.GetRevision() != 2 {
-			t.Fatalf("%s stands at revision %d, want 2", identities[i], state.Item.GetRevision())
+			t.Fatalf("%s is at revision %d, want 2", identities[i], state.Item.GetRevision())
 		}
 	}
 }
@@ -136,7 +136,7 @@ func itemsTwice(t *testing.T, subject Subject) {
 		t.Fatalf("answers: %v, %v; want a conflict for the third", each, err)
 	}
 	if got := mustGetItems(t, s, "a")[0].Item.GetRevision(); got != 1 {
-		t.Fatalf("a stands at revision %d, want 1", got)
+		t.Fatalf("a is at revision %d, want 1", got)
 	}
 }
 
@@ -179,7 +179,7 @@ func itemsOneWins(t *testing.T, subject Subject) {
 			}
 		}
 		if got := mustGetItems(t, s, fmt.Sprintf("x/%d", i))[0].Item.GetRevision(); winner == 0 || got != uint32(winner) {
-			t.Fatalf("item %d: writer %d won, %d's stands", i, winner, got)
+			t.Fatalf("item %d: writer %d won, %d's is stored", i, winner, got)
 		}
 	}
 }

@@ -51,7 +51,7 @@ func retries(t *testing.T, subject Subject) {
 	s, ctx := begin(t, subject)
 	for i := range uint64(30) {
 		mustAppend(t, ctx, s, Frame("a", 1, i+1, 1))
-		mustAppend(t, ctx, s, Frame("b", 1, i+1, 1)) // somebody else's stand between
+		mustAppend(t, ctx, s, Frame("b", 1, i+1, 1)) // somebody else's are between
 	}
 	again := func(what string) {
 		for _, number := range []uint64{30, 29, 1, 15, 2} {
@@ -223,7 +223,7 @@ func givenUp(t *testing.T, subject Subject) {
 	if _, err := s.Journal().Append(gone, f); err == nil {
 		t.Fatal("append with a context that has ended: no error")
 	}
-	// Whatever happened then: asked again, it stands once.
+	// Whatever happened then: asked again, it is there once.
 	if got := mustAppend(t, ctx, s, f); got != 1 {
 		t.Fatalf("asked again: sequence %d, want 1", got)
 	}

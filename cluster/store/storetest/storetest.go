@@ -14,7 +14,7 @@ import (
 	"github.com/birdwire/birdwire/messages"
 )
 
-// Subject is a store under test. Trim and Skip reach behind the contracts, as
+// Subject is a store under test. Trim and Skip go past the contracts, as
 // retention and damage do; a nil one leaves its tests out.
 type Subject struct {
 	// Open returns an empty store; the suite closes it.

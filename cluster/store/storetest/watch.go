@@ -10,11 +10,11 @@ import (
 )
 
 var watchTests = map[string]func(*testing.T, Subject){
-	"what stands, synced, changes":  watchAll,
-	"only its prefix":               watchPrefix,
-	"ends with its context":         watchEnds,
-	"ends with the store":           watchStoreEnds,
-	"revisions grow up to the last": watchOrder,
+	"what is stored, synced, changes": watchAll,
+	"only its prefix":                 watchPrefix,
+	"ends with its context":           watchEnds,
+	"ends with the store":             watchStoreEnds,
+	"revisions grow up to the last":   watchOrder,
 }
 
 func next(t *testing.T, ctx context.Context, changes <-chan store.Change) store.Change {
@@ -57,7 +57,7 @@ func watchAll(t *testing.T, subject Subject) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stood := map[string]uint64{}
+	stored := map[string]uint64{}
 	for {
 		c := next(t, ctx, changes)
 		if c.Synced {
@@ -66,10 +66,10 @@ func watchAll(t *testing.T, subject Subject) {
 		if c.Deleted || string(c.Data) != "1" {
 			t.Fatalf("before synced: %+v", c)
 		}
-		stood[c.Key] = c.Revision
+		stored[c.Key] = c.Revision
 	}
-	if len(stood) != 2 || stood["k.a"] != a || stood["k.b"] != b {
-		t.Fatalf("stood: %v, want k.a at %d and k.b at %d", stood, a, b)
+	if len(stored) != 2 || stored["k.a"] != a || stored["k.b"] != b {
+		t.Fatalf("stored: %v, want k.a at %d and k.b at %d", stored, a, b)
 	}
 	a = mustCAS(t, ctx, s, "k.a", "2", a)
 	if c := next(t, ctx, changes); c.Key != "k.a" || string(c.Data) != "2" || c.Revision != a || c.Deleted || c.Synced {
@@ -158,7 +158,7 @@ func watchOrder(t *testing.T, subject Subject) {
 			}
 		}
 	}()
-	// Begun in the middle: what stands and what changes meet without a gap.
+	// Begun in the middle: what is stored and what changes meet without a gap.
 	changes, err := s.Control().Watch(ctx, "")
 	if err != nil {
 		t.Fatal(err)

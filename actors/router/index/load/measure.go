@@ -141,7 +141,7 @@ func (m *measurement) build() error {
 		m.doc.Reset(m.g.Post())
 		m.hits = s.Match(&m.doc, &m.scratch, m.hits[:0])
 	}
-	merging := m.beside()
+	merging := m.firstMerge()
 	start := m.o.Now()
 	for job := m.index.Merge(); job != nil; job = m.index.Merge() {
 		job.Run()
@@ -157,9 +157,9 @@ func (m *measurement) build() error {
 	return nil
 }
 
-// beside runs the first merge, which is the largest, while posts are matched,
+// firstMerge runs the first merge, which is the largest, while posts are matched,
 // and returns how long it took by its own clock.
-func (m *measurement) beside() time.Duration {
+func (m *measurement) firstMerge() time.Duration {
 	job := m.index.Merge()
 	if job == nil {
 		return 0
