@@ -64,7 +64,7 @@ var ErrTooLarge = errors.New("body too large")
 // maxListed bounds Rejected in an answer.
 const maxListed = 1000
 
-// ingestProblem is an error beside what was done before it: the client sends
+// ingestProblem is an error, and what was done before it: the client sends
 // only the rest again.
 type ingestProblem struct {
 	gateway.Problem
