@@ -20,7 +20,7 @@ func TestRecords(t *testing.T) {
 			t.Fatal(err)
 		}
 		if _, err := r.CAS(ctx, "keys.a", []byte("2"), 0); !errors.Is(err, messages.ErrConflict) {
-			t.Errorf("create of what stands: %v", err)
+			t.Errorf("create of what is stored: %v", err)
 		}
 		second := r.Put("keys.a", []byte("3"))
 		if _, err := r.CAS(ctx, "keys.a", []byte("2"), first); !errors.Is(err, messages.ErrConflict) {

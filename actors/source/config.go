@@ -42,7 +42,7 @@ type Items interface {
 	// never seen.
 	Get(ctx context.Context, identities []string) ([]*messages.Item, []uint64, error)
 	// CAS writes each item against its revision, and returns one error or nil
-	// each (messages.ErrConflict: another revision stands). err is set when
+	// each (messages.ErrConflict: another revision is stored). err is set when
 	// nothing is known of any.
 	CAS(ctx context.Context, items []*messages.Item, revisions []uint64) (each []error, err error)
 }

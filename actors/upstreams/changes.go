@@ -76,7 +76,7 @@ func (u *upstreams) workDone(ctx actor.Context, d *workDone) {
 		u.startFeed(ctx, s.feed)
 		u.answer(ctx, r, &messages.FeedShown{Feed: s.feed, Revision: s.revision})
 	case *messages.GetFeed:
-		if !d.stands[0].made() {
+		if !d.records[0].made() {
 			u.failed(ctx, r, messages.ErrNotFound)
 			return
 		}

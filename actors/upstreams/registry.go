@@ -51,11 +51,11 @@ const claimTries = 16
 
 func (r registry) get(ctx context.Context, id string) (record, error) {
 	if !actors.ValidID(id) {
-		return stands{}, fmt.Errorf("feed %q: %w", id, messages.ErrNotFound)
+		return record{}, fmt.Errorf("feed %q: %w", id, messages.ErrNotFound)
 	}
 	kept, err := r.records.Get(ctx, actors.FeedRecord(id))
 	if err != nil && !errors.Is(err, messages.ErrDamaged) {
-		return stands{}, fmt.Errorf("feed %s: %w", id, err)
+		return record{}, fmt.Errorf("feed %s: %w", id, err)
 	}
 	return read(id, kept.Data, kept.Revision, err), nil
 }
@@ -81,7 +81,7 @@ func (r registry) list(ctx context.Context) ([]record, error) {
 	all := make([]record, len(records))
 	for i, one := range records {
 		var damaged error
-		if record.Damaged {
+		if one.Damaged {
 			damaged = messages.ErrDamaged
 		}
 		all[i] = read(strings.TrimPrefix(one.Key, actors.FeedsPrefix), one.Data, one.Revision, damaged)
@@ -146,7 +146,7 @@ func (r registry) update(ctx context.Context, feed *messages.Feed, revision uint
 		return record{}, fmt.Errorf("update feed %s: %w", feed.GetId(), before.damaged)
 	}
 	if before.revision != revision {
-		return stands{}, fmt.Errorf("update feed %s: %w", feed.GetId(), messages.ErrConflict)
+		return record{}, fmt.Errorf("update feed %s: %w", feed.GetId(), messages.ErrConflict)
 	}
 	if address(before.feed.GetUrl()) == address(feed.GetUrl()) {
 		return r.write(ctx, feed, revision)

@@ -80,7 +80,7 @@ func (r SkipReason) String() string {
 // it answers ErrDamaged to Get, CAS and Delete, and all others are served.
 type Control interface {
 	Get(ctx context.Context, key string) (messages.KeptRecord, error)
-	// CAS writes if revision is the one that stands (0: there is none, or it
+	// CAS writes if revision is the stored one (0: there is none, or it
 	// was deleted) and returns the new one. ErrConflict otherwise.
 	CAS(ctx context.Context, key string, data []byte, revision uint64) (uint64, error)
 	// Delete removes if revision is the stored one: ErrConflict where it is
@@ -93,7 +93,7 @@ type Control interface {
 	// List returns all records under prefix ("keys."; "" is all), by key, and
 	// those that are damaged as such.
 	List(ctx context.Context, prefix string) ([]messages.KeptRecord, error)
-	// Watch emits what stands under prefix, then Synced, then what changes,
+	// Watch emits what is stored under prefix, then Synced, then what changes,
 	// until ctx ends, when the channel is closed. Revisions of a key grow; of
 	// several changes of one key in quick succession the newest alone may come.
 	// A watcher for which more than 65,536 changes wait, or whose store had to

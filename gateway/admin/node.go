@@ -106,7 +106,7 @@ func (s *server) health(w http.ResponseWriter, r *http.Request) {
 func (s *server) fault(w http.ResponseWriter, r *http.Request, err error) {
 	switch {
 	case errors.Is(err, messages.ErrNotFound):
-		gateway.WriteError(w, http.StatusNotFound, "not_found", "nothing stands under this id")
+		gateway.WriteError(w, http.StatusNotFound, "not_found", "nothing has this id")
 	case errors.Is(err, messages.ErrConflict):
 		gateway.WriteError(w, http.StatusConflict, "conflict", err.Error())
 	default:

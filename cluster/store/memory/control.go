@@ -115,7 +115,7 @@ func (c control) List(ctx context.Context, prefix string) ([]messages.KeptRecord
 	return c.disk.list(prefix), nil
 }
 
-// list copies what stands under prefix, by key. Holding mu.
+// list copies what is stored under prefix, by key. Holding mu.
 func (d *Disk) list(prefix string) []messages.KeptRecord {
 	var values []messages.KeptRecord
 	for key := range d.damaged {
@@ -151,9 +151,9 @@ func (c control) Watch(ctx context.Context, prefix string) (<-chan store.Change,
 	}
 	defer c.disk.mu.Unlock()
 	d := c.disk
-	stands := d.list(prefix)
-	w := &watch{store: c.Store, prefix: prefix, out: make(chan store.Change, len(stands)+1+d.cfg.WatchBuffer)}
-	for _, v := range stands {
+	stored := d.list(prefix)
+	w := &watch{store: c.Store, prefix: prefix, out: make(chan store.Change, len(stored)+1+d.cfg.WatchBuffer)}
+	for _, v := range stored {
 		w.out <- store.Change{KeptRecord: v}
 	}
 	w.out <- store.Change{Synced: true}

@@ -45,7 +45,7 @@ func (d *Disk) append(name store.Name, frame *messages.Frame) (uint64, error) {
 				return w.sequence, nil
 			}
 		}
-		return 0, fmt.Errorf("append frame %s: %w: frame %s stands at %d and this one is not in the log",
+		return 0, fmt.Errorf("append frame %s: %w: frame %s is at %d and this one is not in the log",
 			name, messages.ErrFenced, last.name, last.sequence)
 	}
 	if ok && name == last.name {

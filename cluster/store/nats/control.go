@@ -110,7 +110,7 @@ func (c *control) cas(ctx context.Context, key string, data []byte, revision uin
 	}
 	next, err := c.write(ctx, key, data, revision)
 	if revision == 0 && errors.Is(err, messages.ErrConflict) {
-		// There may be the word of a deletion, which stands for nothing.
+		// There may be the word of a deletion, which is no record.
 		v, deleted, lastErr := c.last(ctx, key)
 		if errors.Is(lastErr, messages.ErrDamaged) {
 			return 0, lastErr

@@ -167,7 +167,7 @@ func (j *journal) find(ctx context.Context, name store.Name, last tail) (uint64,
 			low = t.sequence + 1
 		}
 	}
-	return 0, fmt.Errorf("%w: frame %s stands at %d and this one is not in the log", messages.ErrFenced, last.name, last.sequence)
+	return 0, fmt.Errorf("%w: frame %s is at %d and this one is not in the log", messages.ErrFenced, last.name, last.sequence)
 }
 
 // named reads where a message is and which frame it is.
