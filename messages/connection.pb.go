@@ -88,14 +88,18 @@ func (EndReason) EnumDescriptor() ([]byte, []int) {
 	return file_messages_connection_proto_rawDescGZIP(), []int{0}
 }
 
-// AskCredit asks for n more credits, and reports how many were used since the
-// last report. Answer: CreditGranted or CreditExhausted.
+// AskCredit says what the connection has used and returned, and how much it
+// wants to hold. Answer: CreditGranted or CreditExhausted.
 type AskCredit struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	KeyId         string                 `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
 	ConnectionId  string                 `protobuf:"bytes,2,opt,name=connection_id,json=connectionId,proto3" json:"connection_id,omitempty"`
-	Want          int64                  `protobuf:"varint,3,opt,name=want,proto3" json:"want,omitempty"`
+	Account       uint64                 `protobuf:"varint,3,opt,name=account,proto3" json:"account,omitempty"` // 0: none yet; of an older one nothing is held any more
 	Used          int64                  `protobuf:"varint,4,opt,name=used,proto3" json:"used,omitempty"`
+	Returned      int64                  `protobuf:"varint,5,opt,name=returned,proto3" json:"returned,omitempty"`
+	Want          int64                  `protobuf:"varint,6,opt,name=want,proto3" json:"want,omitempty"`
+	Question      uint64                 `protobuf:"varint,7,opt,name=question,proto3" json:"question,omitempty"`   // the connection's own, comes back
+	Replaying     bool                   `protobuf:"varint,8,opt,name=replaying,proto3" json:"replaying,omitempty"` // it spends on events from before now
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -144,9 +148,9 @@ func (x *AskCredit) GetConnectionId() string {
 	return ""
 }
 
-func (x *AskCredit) GetWant() int64 {
+func (x *AskCredit) GetAccount() uint64 {
 	if x != nil {
-		return x.Want
+		return x.Account
 	}
 	return 0
 }
@@ -158,9 +162,39 @@ func (x *AskCredit) GetUsed() int64 {
 	return 0
 }
 
+func (x *AskCredit) GetReturned() int64 {
+	if x != nil {
+		return x.Returned
+	}
+	return 0
+}
+
+func (x *AskCredit) GetWant() int64 {
+	if x != nil {
+		return x.Want
+	}
+	return 0
+}
+
+func (x *AskCredit) GetQuestion() uint64 {
+	if x != nil {
+		return x.Question
+	}
+	return 0
+}
+
+func (x *AskCredit) GetReplaying() bool {
+	if x != nil {
+		return x.Replaying
+	}
+	return false
+}
+
 type CreditGranted struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Amount        int64                  `protobuf:"varint,1,opt,name=amount,proto3" json:"amount,omitempty"`
+	Account       uint64                 `protobuf:"varint,1,opt,name=account,proto3" json:"account,omitempty"`
+	Granted       int64                  `protobuf:"varint,2,opt,name=granted,proto3" json:"granted,omitempty"`
+	Question      uint64                 `protobuf:"varint,3,opt,name=question,proto3" json:"question,omitempty"` // 0: none was asked
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -195,17 +229,35 @@ func (*CreditGranted) Descriptor() ([]byte, []int) {
 	return file_messages_connection_proto_rawDescGZIP(), []int{1}
 }
 
-func (x *CreditGranted) GetAmount() int64 {
+func (x *CreditGranted) GetAccount() uint64 {
 	if x != nil {
-		return x.Amount
+		return x.Account
 	}
 	return 0
 }
 
+func (x *CreditGranted) GetGranted() int64 {
+	if x != nil {
+		return x.Granted
+	}
+	return 0
+}
+
+func (x *CreditGranted) GetQuestion() uint64 {
+	if x != nil {
+		return x.Question
+	}
+	return 0
+}
+
+// CreditExhausted: there is no more than was granted.
 type CreditExhausted struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Used          int64                  `protobuf:"varint,1,opt,name=used,proto3" json:"used,omitempty"`
-	Limit         int64                  `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`
+	Account       uint64                 `protobuf:"varint,1,opt,name=account,proto3" json:"account,omitempty"`
+	Granted       int64                  `protobuf:"varint,2,opt,name=granted,proto3" json:"granted,omitempty"`
+	Question      uint64                 `protobuf:"varint,3,opt,name=question,proto3" json:"question,omitempty"`
+	Used          int64                  `protobuf:"varint,4,opt,name=used,proto3" json:"used,omitempty"`   // of the month, by all of the key
+	Limit         int64                  `protobuf:"varint,5,opt,name=limit,proto3" json:"limit,omitempty"` // of the plan
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -240,6 +292,27 @@ func (*CreditExhausted) Descriptor() ([]byte, []int) {
 	return file_messages_connection_proto_rawDescGZIP(), []int{2}
 }
 
+func (x *CreditExhausted) GetAccount() uint64 {
+	if x != nil {
+		return x.Account
+	}
+	return 0
+}
+
+func (x *CreditExhausted) GetGranted() int64 {
+	if x != nil {
+		return x.Granted
+	}
+	return 0
+}
+
+func (x *CreditExhausted) GetQuestion() uint64 {
+	if x != nil {
+		return x.Question
+	}
+	return 0
+}
+
 func (x *CreditExhausted) GetUsed() int64 {
 	if x != nil {
 		return x.Used
@@ -254,20 +327,70 @@ func (x *CreditExhausted) GetLimit() int64 {
 	return 0
 }
 
-// ReportCredit reports used and returns what was granted and not used, when a connection ends.
+// RecallCredit asks a connection to return what it holds unspent: others wait
+// for it, or its account is closed, and account names the new one.
+// Answer: ReportCredit.
+type RecallCredit struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Account       uint64                 `protobuf:"varint,1,opt,name=account,proto3" json:"account,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RecallCredit) Reset() {
+	*x = RecallCredit{}
+	mi := &file_messages_connection_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecallCredit) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecallCredit) ProtoMessage() {}
+
+func (x *RecallCredit) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_connection_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecallCredit.ProtoReflect.Descriptor instead.
+func (*RecallCredit) Descriptor() ([]byte, []int) {
+	return file_messages_connection_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *RecallCredit) GetAccount() uint64 {
+	if x != nil {
+		return x.Account
+	}
+	return 0
+}
+
+// ReportCredit says how a connection is with its account. No answer: who asked
+// asks again.
 type ReportCredit struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	KeyId         string                 `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
 	ConnectionId  string                 `protobuf:"bytes,2,opt,name=connection_id,json=connectionId,proto3" json:"connection_id,omitempty"`
-	Used          int64                  `protobuf:"varint,3,opt,name=used,proto3" json:"used,omitempty"`
-	Returned      int64                  `protobuf:"varint,4,opt,name=returned,proto3" json:"returned,omitempty"`
+	Account       uint64                 `protobuf:"varint,3,opt,name=account,proto3" json:"account,omitempty"`
+	Used          int64                  `protobuf:"varint,4,opt,name=used,proto3" json:"used,omitempty"`
+	Returned      int64                  `protobuf:"varint,5,opt,name=returned,proto3" json:"returned,omitempty"`
+	Closed        bool                   `protobuf:"varint,6,opt,name=closed,proto3" json:"closed,omitempty"` // the connection ends, and holds nothing any more
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ReportCredit) Reset() {
 	*x = ReportCredit{}
-	mi := &file_messages_connection_proto_msgTypes[3]
+	mi := &file_messages_connection_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -279,7 +402,7 @@ func (x *ReportCredit) String() string {
 func (*ReportCredit) ProtoMessage() {}
 
 func (x *ReportCredit) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_connection_proto_msgTypes[3]
+	mi := &file_messages_connection_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -292,7 +415,7 @@ func (x *ReportCredit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportCredit.ProtoReflect.Descriptor instead.
 func (*ReportCredit) Descriptor() ([]byte, []int) {
-	return file_messages_connection_proto_rawDescGZIP(), []int{3}
+	return file_messages_connection_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *ReportCredit) GetKeyId() string {
@@ -309,6 +432,13 @@ func (x *ReportCredit) GetConnectionId() string {
 	return ""
 }
 
+func (x *ReportCredit) GetAccount() uint64 {
+	if x != nil {
+		return x.Account
+	}
+	return 0
+}
+
 func (x *ReportCredit) GetUsed() int64 {
 	if x != nil {
 		return x.Used
@@ -323,6 +453,13 @@ func (x *ReportCredit) GetReturned() int64 {
 	return 0
 }
 
+func (x *ReportCredit) GetClosed() bool {
+	if x != nil {
+		return x.Closed
+	}
+	return false
+}
+
 // Probe asks a connection to show that its client is there: it pings, and
 // ends when nothing is heard within the time.
 type Probe struct {
@@ -334,7 +471,7 @@ type Probe struct {
 
 func (x *Probe) Reset() {
 	*x = Probe{}
-	mi := &file_messages_connection_proto_msgTypes[4]
+	mi := &file_messages_connection_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -346,7 +483,7 @@ func (x *Probe) String() string {
 func (*Probe) ProtoMessage() {}
 
 func (x *Probe) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_connection_proto_msgTypes[4]
+	mi := &file_messages_connection_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -359,7 +496,7 @@ func (x *Probe) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Probe.ProtoReflect.Descriptor instead.
 func (*Probe) Descriptor() ([]byte, []int) {
-	return file_messages_connection_proto_rawDescGZIP(), []int{4}
+	return file_messages_connection_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Probe) GetWithinMs() int64 {
@@ -380,7 +517,7 @@ type End struct {
 
 func (x *End) Reset() {
 	*x = End{}
-	mi := &file_messages_connection_proto_msgTypes[5]
+	mi := &file_messages_connection_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -392,7 +529,7 @@ func (x *End) String() string {
 func (*End) ProtoMessage() {}
 
 func (x *End) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_connection_proto_msgTypes[5]
+	mi := &file_messages_connection_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -405,7 +542,7 @@ func (x *End) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use End.ProtoReflect.Descriptor instead.
 func (*End) Descriptor() ([]byte, []int) {
-	return file_messages_connection_proto_rawDescGZIP(), []int{5}
+	return file_messages_connection_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *End) GetReason() EndReason {
@@ -435,7 +572,7 @@ type ClientSubscribed struct {
 
 func (x *ClientSubscribed) Reset() {
 	*x = ClientSubscribed{}
-	mi := &file_messages_connection_proto_msgTypes[6]
+	mi := &file_messages_connection_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -447,7 +584,7 @@ func (x *ClientSubscribed) String() string {
 func (*ClientSubscribed) ProtoMessage() {}
 
 func (x *ClientSubscribed) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_connection_proto_msgTypes[6]
+	mi := &file_messages_connection_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -460,7 +597,7 @@ func (x *ClientSubscribed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClientSubscribed.ProtoReflect.Descriptor instead.
 func (*ClientSubscribed) Descriptor() ([]byte, []int) {
-	return file_messages_connection_proto_rawDescGZIP(), []int{6}
+	return file_messages_connection_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ClientSubscribed) GetFilters() isClientSubscribed_Filters {
@@ -512,7 +649,7 @@ type ClientUnsubscribed struct {
 
 func (x *ClientUnsubscribed) Reset() {
 	*x = ClientUnsubscribed{}
-	mi := &file_messages_connection_proto_msgTypes[7]
+	mi := &file_messages_connection_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -524,7 +661,7 @@ func (x *ClientUnsubscribed) String() string {
 func (*ClientUnsubscribed) ProtoMessage() {}
 
 func (x *ClientUnsubscribed) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_connection_proto_msgTypes[7]
+	mi := &file_messages_connection_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -537,7 +674,7 @@ func (x *ClientUnsubscribed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClientUnsubscribed.ProtoReflect.Descriptor instead.
 func (*ClientUnsubscribed) Descriptor() ([]byte, []int) {
-	return file_messages_connection_proto_rawDescGZIP(), []int{7}
+	return file_messages_connection_proto_rawDescGZIP(), []int{8}
 }
 
 type ClientPinged struct {
@@ -548,7 +685,7 @@ type ClientPinged struct {
 
 func (x *ClientPinged) Reset() {
 	*x = ClientPinged{}
-	mi := &file_messages_connection_proto_msgTypes[8]
+	mi := &file_messages_connection_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -560,7 +697,7 @@ func (x *ClientPinged) String() string {
 func (*ClientPinged) ProtoMessage() {}
 
 func (x *ClientPinged) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_connection_proto_msgTypes[8]
+	mi := &file_messages_connection_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -573,7 +710,7 @@ func (x *ClientPinged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClientPinged.ProtoReflect.Descriptor instead.
 func (*ClientPinged) Descriptor() ([]byte, []int) {
-	return file_messages_connection_proto_rawDescGZIP(), []int{8}
+	return file_messages_connection_proto_rawDescGZIP(), []int{9}
 }
 
 // ClientInvalid is a message that cannot be served; the text is for the client.
@@ -586,7 +723,7 @@ type ClientInvalid struct {
 
 func (x *ClientInvalid) Reset() {
 	*x = ClientInvalid{}
-	mi := &file_messages_connection_proto_msgTypes[9]
+	mi := &file_messages_connection_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -598,7 +735,7 @@ func (x *ClientInvalid) String() string {
 func (*ClientInvalid) ProtoMessage() {}
 
 func (x *ClientInvalid) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_connection_proto_msgTypes[9]
+	mi := &file_messages_connection_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -611,7 +748,7 @@ func (x *ClientInvalid) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClientInvalid.ProtoReflect.Descriptor instead.
 func (*ClientInvalid) Descriptor() ([]byte, []int) {
-	return file_messages_connection_proto_rawDescGZIP(), []int{9}
+	return file_messages_connection_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ClientInvalid) GetError() string {
@@ -630,7 +767,7 @@ type Heard struct {
 
 func (x *Heard) Reset() {
 	*x = Heard{}
-	mi := &file_messages_connection_proto_msgTypes[10]
+	mi := &file_messages_connection_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -642,7 +779,7 @@ func (x *Heard) String() string {
 func (*Heard) ProtoMessage() {}
 
 func (x *Heard) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_connection_proto_msgTypes[10]
+	mi := &file_messages_connection_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -655,7 +792,7 @@ func (x *Heard) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Heard.ProtoReflect.Descriptor instead.
 func (*Heard) Descriptor() ([]byte, []int) {
-	return file_messages_connection_proto_rawDescGZIP(), []int{10}
+	return file_messages_connection_proto_rawDescGZIP(), []int{11}
 }
 
 type SocketClosed struct {
@@ -667,7 +804,7 @@ type SocketClosed struct {
 
 func (x *SocketClosed) Reset() {
 	*x = SocketClosed{}
-	mi := &file_messages_connection_proto_msgTypes[11]
+	mi := &file_messages_connection_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -679,7 +816,7 @@ func (x *SocketClosed) String() string {
 func (*SocketClosed) ProtoMessage() {}
 
 func (x *SocketClosed) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_connection_proto_msgTypes[11]
+	mi := &file_messages_connection_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -692,7 +829,7 @@ func (x *SocketClosed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SocketClosed.ProtoReflect.Descriptor instead.
 func (*SocketClosed) Descriptor() ([]byte, []int) {
-	return file_messages_connection_proto_rawDescGZIP(), []int{11}
+	return file_messages_connection_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *SocketClosed) GetDetail() string {
@@ -711,7 +848,7 @@ type SocketDrained struct {
 
 func (x *SocketDrained) Reset() {
 	*x = SocketDrained{}
-	mi := &file_messages_connection_proto_msgTypes[12]
+	mi := &file_messages_connection_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -723,7 +860,7 @@ func (x *SocketDrained) String() string {
 func (*SocketDrained) ProtoMessage() {}
 
 func (x *SocketDrained) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_connection_proto_msgTypes[12]
+	mi := &file_messages_connection_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -736,29 +873,42 @@ func (x *SocketDrained) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SocketDrained.ProtoReflect.Descriptor instead.
 func (*SocketDrained) Descriptor() ([]byte, []int) {
-	return file_messages_connection_proto_rawDescGZIP(), []int{12}
+	return file_messages_connection_proto_rawDescGZIP(), []int{13}
 }
 
 var File_messages_connection_proto protoreflect.FileDescriptor
 
 const file_messages_connection_proto_rawDesc = "" +
 	"\n" +
-	"\x19messages/connection.proto\x12\vbirdwire.v1\x1a\x14messages/query.proto\"o\n" +
+	"\x19messages/connection.proto\x12\vbirdwire.v1\x1a\x14messages/query.proto\"\xdf\x01\n" +
 	"\tAskCredit\x12\x15\n" +
 	"\x06key_id\x18\x01 \x01(\tR\x05keyId\x12#\n" +
-	"\rconnection_id\x18\x02 \x01(\tR\fconnectionId\x12\x12\n" +
-	"\x04want\x18\x03 \x01(\x03R\x04want\x12\x12\n" +
-	"\x04used\x18\x04 \x01(\x03R\x04used\"'\n" +
-	"\rCreditGranted\x12\x16\n" +
-	"\x06amount\x18\x01 \x01(\x03R\x06amount\";\n" +
-	"\x0fCreditExhausted\x12\x12\n" +
-	"\x04used\x18\x01 \x01(\x03R\x04used\x12\x14\n" +
-	"\x05limit\x18\x02 \x01(\x03R\x05limit\"z\n" +
+	"\rconnection_id\x18\x02 \x01(\tR\fconnectionId\x12\x18\n" +
+	"\aaccount\x18\x03 \x01(\x04R\aaccount\x12\x12\n" +
+	"\x04used\x18\x04 \x01(\x03R\x04used\x12\x1a\n" +
+	"\breturned\x18\x05 \x01(\x03R\breturned\x12\x12\n" +
+	"\x04want\x18\x06 \x01(\x03R\x04want\x12\x1a\n" +
+	"\bquestion\x18\a \x01(\x04R\bquestion\x12\x1c\n" +
+	"\treplaying\x18\b \x01(\bR\treplaying\"_\n" +
+	"\rCreditGranted\x12\x18\n" +
+	"\aaccount\x18\x01 \x01(\x04R\aaccount\x12\x18\n" +
+	"\agranted\x18\x02 \x01(\x03R\agranted\x12\x1a\n" +
+	"\bquestion\x18\x03 \x01(\x04R\bquestion\"\x8b\x01\n" +
+	"\x0fCreditExhausted\x12\x18\n" +
+	"\aaccount\x18\x01 \x01(\x04R\aaccount\x12\x18\n" +
+	"\agranted\x18\x02 \x01(\x03R\agranted\x12\x1a\n" +
+	"\bquestion\x18\x03 \x01(\x04R\bquestion\x12\x12\n" +
+	"\x04used\x18\x04 \x01(\x03R\x04used\x12\x14\n" +
+	"\x05limit\x18\x05 \x01(\x03R\x05limit\"(\n" +
+	"\fRecallCredit\x12\x18\n" +
+	"\aaccount\x18\x01 \x01(\x04R\aaccount\"\xac\x01\n" +
 	"\fReportCredit\x12\x15\n" +
 	"\x06key_id\x18\x01 \x01(\tR\x05keyId\x12#\n" +
-	"\rconnection_id\x18\x02 \x01(\tR\fconnectionId\x12\x12\n" +
-	"\x04used\x18\x03 \x01(\x03R\x04used\x12\x1a\n" +
-	"\breturned\x18\x04 \x01(\x03R\breturned\"$\n" +
+	"\rconnection_id\x18\x02 \x01(\tR\fconnectionId\x12\x18\n" +
+	"\aaccount\x18\x03 \x01(\x04R\aaccount\x12\x12\n" +
+	"\x04used\x18\x04 \x01(\x03R\x04used\x12\x1a\n" +
+	"\breturned\x18\x05 \x01(\x03R\breturned\x12\x16\n" +
+	"\x06closed\x18\x06 \x01(\bR\x06closed\"$\n" +
 	"\x05Probe\x12\x1b\n" +
 	"\twithin_ms\x18\x01 \x01(\x03R\bwithinMs\"M\n" +
 	"\x03End\x12.\n" +
@@ -800,29 +950,30 @@ func file_messages_connection_proto_rawDescGZIP() []byte {
 }
 
 var file_messages_connection_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_messages_connection_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_messages_connection_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_messages_connection_proto_goTypes = []any{
 	(EndReason)(0),             // 0: birdwire.v1.EndReason
 	(*AskCredit)(nil),          // 1: birdwire.v1.AskCredit
 	(*CreditGranted)(nil),      // 2: birdwire.v1.CreditGranted
 	(*CreditExhausted)(nil),    // 3: birdwire.v1.CreditExhausted
-	(*ReportCredit)(nil),       // 4: birdwire.v1.ReportCredit
-	(*Probe)(nil),              // 5: birdwire.v1.Probe
-	(*End)(nil),                // 6: birdwire.v1.End
-	(*ClientSubscribed)(nil),   // 7: birdwire.v1.ClientSubscribed
-	(*ClientUnsubscribed)(nil), // 8: birdwire.v1.ClientUnsubscribed
-	(*ClientPinged)(nil),       // 9: birdwire.v1.ClientPinged
-	(*ClientInvalid)(nil),      // 10: birdwire.v1.ClientInvalid
-	(*Heard)(nil),              // 11: birdwire.v1.Heard
-	(*SocketClosed)(nil),       // 12: birdwire.v1.SocketClosed
-	(*SocketDrained)(nil),      // 13: birdwire.v1.SocketDrained
-	(*NewsrankFilters)(nil),    // 14: birdwire.v1.NewsrankFilters
-	(*KiteFilters)(nil),        // 15: birdwire.v1.KiteFilters
+	(*RecallCredit)(nil),       // 4: birdwire.v1.RecallCredit
+	(*ReportCredit)(nil),       // 5: birdwire.v1.ReportCredit
+	(*Probe)(nil),              // 6: birdwire.v1.Probe
+	(*End)(nil),                // 7: birdwire.v1.End
+	(*ClientSubscribed)(nil),   // 8: birdwire.v1.ClientSubscribed
+	(*ClientUnsubscribed)(nil), // 9: birdwire.v1.ClientUnsubscribed
+	(*ClientPinged)(nil),       // 10: birdwire.v1.ClientPinged
+	(*ClientInvalid)(nil),      // 11: birdwire.v1.ClientInvalid
+	(*Heard)(nil),              // 12: birdwire.v1.Heard
+	(*SocketClosed)(nil),       // 13: birdwire.v1.SocketClosed
+	(*SocketDrained)(nil),      // 14: birdwire.v1.SocketDrained
+	(*NewsrankFilters)(nil),    // 15: birdwire.v1.NewsrankFilters
+	(*KiteFilters)(nil),        // 16: birdwire.v1.KiteFilters
 }
 var file_messages_connection_proto_depIdxs = []int32{
 	0,  // 0: birdwire.v1.End.reason:type_name -> birdwire.v1.EndReason
-	14, // 1: birdwire.v1.ClientSubscribed.newsrank:type_name -> birdwire.v1.NewsrankFilters
-	15, // 2: birdwire.v1.ClientSubscribed.kite:type_name -> birdwire.v1.KiteFilters
+	15, // 1: birdwire.v1.ClientSubscribed.newsrank:type_name -> birdwire.v1.NewsrankFilters
+	16, // 2: birdwire.v1.ClientSubscribed.kite:type_name -> birdwire.v1.KiteFilters
 	3,  // [3:3] is the sub-list for method output_type
 	3,  // [3:3] is the sub-list for method input_type
 	3,  // [3:3] is the sub-list for extension type_name
@@ -836,7 +987,7 @@ func file_messages_connection_proto_init() {
 		return
 	}
 	file_messages_query_proto_init()
-	file_messages_connection_proto_msgTypes[6].OneofWrappers = []any{
+	file_messages_connection_proto_msgTypes[7].OneofWrappers = []any{
 		(*ClientSubscribed_Newsrank)(nil),
 		(*ClientSubscribed_Kite)(nil),
 	}
@@ -846,7 +997,7 @@ func file_messages_connection_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_messages_connection_proto_rawDesc), len(file_messages_connection_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   13,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1012,11 +1012,14 @@ func (x *Ledger) GetDone() []string {
 
 // Grant is credit reserved for a key's connections to spend.
 type Grant struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	KeyId         string                 `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
-	Month         string                 `protobuf:"bytes,2,opt,name=month,proto3" json:"month,omitempty"` // "2026-11"
-	Id            string                 `protobuf:"bytes,3,opt,name=id,proto3" json:"id,omitempty"`
-	Size          int64                  `protobuf:"varint,4,opt,name=size,proto3" json:"size,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	KeyId string                 `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
+	Month string                 `protobuf:"bytes,2,opt,name=month,proto3" json:"month,omitempty"` // "2026-11"
+	Id    string                 `protobuf:"bytes,3,opt,name=id,proto3" json:"id,omitempty"`
+	Size  int64                  `protobuf:"varint,4,opt,name=size,proto3" json:"size,omitempty"`
+	// position is the log's end when the grant was opened: what is spent of it is
+	// spent on events after it. 0: also on events before it, or it is not known.
+	Position      uint64 `protobuf:"varint,5,opt,name=position,proto3" json:"position,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1075,6 +1078,13 @@ func (x *Grant) GetId() string {
 func (x *Grant) GetSize() int64 {
 	if x != nil {
 		return x.Size
+	}
+	return 0
+}
+
+func (x *Grant) GetPosition() uint64 {
+	if x != nil {
+		return x.Position
 	}
 	return 0
 }
@@ -1180,12 +1190,13 @@ const file_messages_record_proto_rawDesc = "" +
 	"\x06Ledger\x12\x18\n" +
 	"\acharged\x18\x01 \x01(\x03R\acharged\x12&\n" +
 	"\x04open\x18\x02 \x03(\v2\x12.birdwire.v1.GrantR\x04open\x12\x12\n" +
-	"\x04done\x18\x03 \x03(\tR\x04done\"X\n" +
+	"\x04done\x18\x03 \x03(\tR\x04done\"t\n" +
 	"\x05Grant\x12\x15\n" +
 	"\x06key_id\x18\x01 \x01(\tR\x05keyId\x12\x14\n" +
 	"\x05month\x18\x02 \x01(\tR\x05month\x12\x0e\n" +
 	"\x02id\x18\x03 \x01(\tR\x02id\x12\x12\n" +
-	"\x04size\x18\x04 \x01(\x03R\x04size*K\n" +
+	"\x04size\x18\x04 \x01(\x03R\x04size\x12\x1a\n" +
+	"\bposition\x18\x05 \x01(\x04R\bposition*K\n" +
 	"\x03Api\x12\x13\n" +
 	"\x0fAPI_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vAPI_TWITTER\x10\x01\x12\x10\n" +

@@ -158,6 +158,8 @@ func (k *key) running(ctx actor.Context) {
 		k.creditAgain(ctx, m)
 	case *monthRead:
 		k.monthRead(ctx, m)
+	case *bounded:
+		k.bounded(ctx, m)
 	case *messages.MonitorDrafted, *messages.RuleDrafted, *messages.QueriesPut:
 		k.do(ctx, k.changes.Answer(m))
 	case *answered:

@@ -13,15 +13,25 @@ import (
 
 // Counters hold what keys have spent, by month. Called inside a Worker only.
 type Counters interface {
-	// Reserve charges up to n credits and opens a grant; charged never passes
-	// limit (0: none). The same op returns the same grant. ErrExhausted when
-	// none is left.
-	Reserve(ctx context.Context, keyID, month string, n, limit int64, op string) (*messages.Grant, error)
+	// Reserve charges up to N credits and opens a grant; charged never passes
+	// Limit. The same Op returns the same grant. ErrExhausted when none is left.
+	Reserve(ctx context.Context, r Reservation) (*messages.Grant, error)
 	// Settle closes the grant: used of it was spent, the rest is given back. A
 	// closed grant changes nothing.
 	Settle(ctx context.Context, grant *messages.Grant, used int64) error
 	// Usage is the ledger as it is; empty when nothing was charged.
 	Usage(ctx context.Context, keyID, month string) (*messages.Ledger, error)
+	// Prune deletes the ledgers of months before the one named.
+	Prune(ctx context.Context, keyID, before string) error
+}
+
+// Reservation asks for credits of a key's month.
+type Reservation struct {
+	KeyID, Month string
+	N            int64
+	Limit        int64             // 0: none
+	Position     messages.Position // of the log's end; 0: what is spent is not after it
+	Op           string            // names the operation
 }
 
 // History finds in the log what queries have matched, so that the record of
@@ -67,6 +77,7 @@ type Config struct {
 	Records    actors.Records
 	Counters   Counters
 	History    History      // nil: the record of deliveries begins with the actor
+	Spent      Spent        // nil: what a crash leaves open stays charged
 	Log        Log          // nil: versions of monitors and rules are kept for ever
 	Lease      actors.Lease // default: always live
 	Clock      actors.Clock
@@ -81,9 +92,8 @@ type Config struct {
 	Count      func(metric string)                  // child_restarted, child_stopped, matched_lost, matched_stray, matched_unleased, gate_full, record_corrupt, write_unknown
 	Logger     *slog.Logger
 
-	Plans   map[string]Plan       // default DefaultPlans
-	Metered map[messages.Api]bool // whose frames cost a credit each; default twitter and newsrank
-	Scopes  []string              // that a key may have; empty: any
+	Plans  map[string]Plan // default DefaultPlans
+	Scopes []string        // that a key may have; empty: any
 
 	MonitorsMost   int           // a key, default 50
 	RulesMost      int           // a key, default 50
@@ -138,9 +148,6 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Plans == nil {
 		c.Plans = DefaultPlans()
-	}
-	if c.Metered == nil {
-		c.Metered = map[messages.Api]bool{messages.Api_API_TWITTER: true, messages.Api_API_NEWSRANK: true}
 	}
 	if c.Count == nil {
 		c.Count = func(string) {}

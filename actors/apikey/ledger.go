@@ -3,6 +3,8 @@ package apikey
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -10,6 +12,7 @@ import (
 	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/actors/apikey/credit"
 	"github.com/birdwire/birdwire/actors/engine/hold"
+	"github.com/birdwire/birdwire/actors/engine/price"
 	"github.com/birdwire/birdwire/messages"
 )
 
@@ -23,7 +26,16 @@ type ledger struct {
 	asking    map[string]*actor.PID // by connection id
 	reading   bool                  // the store is asked what the month was charged
 	curious   []held                // wait for that; at most curiousMost
+
+	// former are connections that may still spend what an instance before has
+	// granted: until each has come to this account, what was open then cannot be
+	// settled.
+	former   map[string]bool
+	settling bool // the log is read for that, or it is decided
 }
+
+// strangers are the former, in order.
+func (l *ledger) strangers() []string { return slices.Sorted(maps.Keys(l.former)) }
 
 // curiousMost is how many may wait to be told what a key has used; past it they
 // are told to ask again.
@@ -52,7 +64,7 @@ type (
 )
 
 // metered says whether a frame of the API costs this key a credit.
-func (k *key) metered(api messages.Api) bool { return k.cfg.Metered[api] && k.plan().Credits > 0 }
+func (k *key) metered(api messages.Api) bool { return price.Metered(api) && k.plan().Credits > 0 }
 
 // cap is what a month may be charged: a tenth more than the quota, so that a
 // key whose connections hold some unspent still gets all that was paid for.
@@ -65,35 +77,72 @@ func (k *key) exhausted() bool {
 
 func (k *key) askCredit(ctx actor.Context, m *messages.AskCredit) {
 	if ctx.Sender() == nil || k.ledger.ended {
-		return // it asks again, whoever owns the key then
-	}
-	if k.purse == nil {
-		ctx.Respond(&messages.CreditExhausted{})
 		return
 	}
-	if k.plan().Credits == 0 {
+	account := k.stream.Term()
+	switch {
+	case k.purse == nil:
+		ctx.Respond(&messages.CreditExhausted{Account: account, Question: m.GetQuestion()})
+		return
+	case k.plan().Credits == 0:
 		// Nothing is metered: whoever asks all the same must not wait.
-		ctx.Respond(&messages.CreditGranted{Amount: max(m.GetWant(), 1)})
+		granted := k.stateOf(m).Used + k.stateOf(m).Returned + max(m.GetWant(), 1)
+		ctx.Respond(&messages.CreditGranted{Account: account, Granted: granted, Question: m.GetQuestion()})
 		return
+	case k.slotOf(m.GetConnectionId()) == nil && k.admitting[m.GetConnectionId()] == nil:
+		return // it has ended, or the slot is on its way and it asks again
 	}
-	k.purse.Turn(month(k.cfg.Clock.Now()))
+	k.purse.SetLimit(k.cap())
+	k.turn(ctx)
 	k.ledger.asking[m.GetConnectionId()] = ctx.Sender()
-	k.purse.Ask(m.GetConnectionId(), m.GetWant(), m.GetUsed())
+	k.purse.Ask(m.GetConnectionId(), k.stateOf(m), m.GetWant(), m.GetQuestion(), m.GetReplaying())
+	k.moved(ctx, m.GetConnectionId(), m.GetAccount())
 	k.credit(ctx)
 }
 
-func (k *key) reportCredit(ctx actor.Context, m *messages.ReportCredit) {
-	if k.purse != nil {
-		k.purse.Report(m.GetConnectionId(), m.GetUsed(), m.GetReturned())
-		k.credit(ctx)
+// stateOf is how a connection's account here is. One that speaks of another
+// account has nothing of this one yet.
+func (k *key) stateOf(m interface {
+	GetAccount() uint64
+	GetUsed() int64
+	GetReturned() int64
+},
+) credit.State {
+	if m.GetAccount() != k.stream.Term() {
+		return credit.State{}
 	}
+	return credit.State{Used: m.GetUsed(), Returned: m.GetReturned()}
+}
+
+func (k *key) reportCredit(ctx actor.Context, m *messages.ReportCredit) {
+	if k.purse == nil {
+		return
+	}
+	k.purse.Report(m.GetConnectionId(), k.stateOf(m), m.GetClosed())
+	if m.GetClosed() {
+		delete(k.ledger.asking, m.GetConnectionId())
+		k.moved(ctx, m.GetConnectionId(), k.stream.Term())
+	} else {
+		k.moved(ctx, m.GetConnectionId(), m.GetAccount())
+	}
+	k.credit(ctx)
 }
 
 func (k *key) forgetCredit(ctx actor.Context, connectionID string) {
 	delete(k.ledger.asking, connectionID)
 	if k.purse != nil {
 		k.purse.Forget(connectionID)
+		k.moved(ctx, connectionID, k.stream.Term())
 		k.credit(ctx)
+	}
+}
+
+// turn takes the present month. With a new one the ledgers of long ago go.
+func (k *key) turn(ctx actor.Context) {
+	before := k.purse.Month()
+	now := k.cfg.Clock.Now()
+	if k.purse.Turn(month(now)); k.purse.Month() > before {
+		k.prune(ctx, now)
 	}
 }
 
@@ -105,9 +154,11 @@ func (k *key) credit(ctx actor.Context) {
 		switch {
 		case to == nil:
 		case a.Exhausted:
-			ctx.Send(to, &messages.CreditExhausted{Used: k.purse.Used(), Limit: k.plan().Credits})
+			ctx.Send(to, &messages.CreditExhausted{
+				Account: k.stream.Term(), Granted: a.Granted, Question: a.Question, Used: k.purse.Used(), Limit: k.plan().Credits,
+			})
 		default:
-			ctx.Send(to, &messages.CreditGranted{Amount: a.Amount})
+			ctx.Send(to, &messages.CreditGranted{Account: k.stream.Term(), Granted: a.Granted, Question: a.Question})
 		}
 	}
 	if k.ledger.operation == nil {
@@ -120,9 +171,22 @@ func (k *key) credit(ctx actor.Context) {
 		ctx.Stop(ctx.Self())
 		return
 	}
+	k.recall(ctx, k.purse.Recalls())
 	if !k.ledger.ticking && !(k.purse.Clear() && k.ledger.operation == nil) {
 		k.ledger.ticking = true
 		k.timers.Set(secondTime{}, time.Second, ctx.Self(), &secondTime{k})
+	}
+}
+
+// recall asks connections to return what they hold unspent. It is asked again
+// every second; one that is not there any more is forgotten with its slot.
+func (k *key) recall(ctx actor.Context, connections []string) {
+	for _, id := range connections {
+		if slot := k.slotOf(id); slot != nil {
+			if pid := k.cfg.Connection(slot); pid != nil {
+				ctx.Send(pid, &messages.RecallCredit{Account: k.stream.Term()})
+			}
+		}
 	}
 }
 
@@ -143,19 +207,31 @@ func (k *key) second(ctx actor.Context, m *secondTime) {
 		return
 	}
 	k.ledger.ticking = false
-	k.purse.Tick(month(k.cfg.Clock.Now()))
+	k.turn(ctx)
+	k.recall(ctx, k.purse.Tick(k.purse.Month()))
+	k.recall(ctx, k.ledger.strangers())
 	k.credit(ctx)
 }
 
 func (k *key) runCredit(ctx actor.Context, o *credit.Operation) {
-	counters, id, limit := k.cfg.Counters, k.id, k.cap()
+	counters, id, limit, log := k.cfg.Counters, k.id, k.cap(), k.cfg.Log
 	k.work(ctx, k.cfg.StoreTimeout, func(work context.Context) any {
 		c := &credited{of: k, operation: o}
-		if o.Settle != nil {
-			c.err = counters.Settle(work, o.Settle, o.Used)
-		} else {
-			c.grant, c.err = counters.Reserve(work, id, o.Month, o.Reserve, limit, o.ID)
+		for _, s := range o.Settle {
+			if c.err = counters.Settle(work, s.Grant, s.Used); c.err != nil {
+				return c
+			}
 		}
+		if len(o.Settle) > 0 {
+			return c
+		}
+		r := Reservation{KeyID: id, Month: o.Month, N: o.Reserve, Limit: limit, Op: o.ID}
+		if !o.Replayed && log != nil {
+			if _, r.Position, c.err = log.Bounds(work); c.err != nil {
+				return c
+			}
+		}
+		c.grant, c.err = counters.Reserve(work, r)
 		return c
 	})
 }
@@ -172,7 +248,7 @@ func (k *key) credited(ctx actor.Context, c *credited) {
 		k.log.Warn("an operation on the key's credits failed; it is done again", "operation", o.ID, "in", wait, "error", c.err)
 		k.timers.Set(creditAgain{}, wait, ctx.Self(), &creditAgain{k, o})
 		return
-	case o.Settle != nil:
+	case len(o.Settle) > 0:
 		k.purse.Settled(o)
 	default:
 		k.purse.Reserved(c.grant)

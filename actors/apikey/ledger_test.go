@@ -1,6 +1,7 @@
 package apikey_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/actors/apikey"
+	"github.com/birdwire/birdwire/actors/connection/credit"
 	"github.com/birdwire/birdwire/messages"
 	"github.com/birdwire/birdwire/testkit"
 )
@@ -23,51 +25,75 @@ func plan(credits int64) func(*apikey.Config) {
 	}
 }
 
-// spender is a connection that spends what it is granted.
+// spender is a connection that spends what it is granted, by a connection's own
+// arithmetic.
 type spender struct {
 	*testkit.Probe
+	r       *rig
 	id      string
-	balance int64
-	used    int64 // not reported
-	over    bool  // told that there is no more
-	asked   bool
+	balance credit.Balance
+	over    bool // told that there is no more
+	deaf    bool // what it is told is lost
+	gone    bool // it was not admitted
 }
 
 func (r *rig) spender(id string) *spender {
-	return &spender{Probe: r.connect(messages.Api_API_TWITTER, id), id: id}
+	return &spender{Probe: r.connect(messages.Api_API_TWITTER, id), r: r, id: id}
 }
 
+// askCredit asks for what so many frames cost, unless an answer is open.
 func (r *rig) askCredit(s *spender, want int64) {
 	r.t.Helper()
-	s.Request(r.shard, &messages.AskCredit{KeyId: keyID, ConnectionId: s.id, Want: want, Used: s.used})
-	s.used, s.asked = 0, true
+	if st, ok := s.balance.Ask(r.k.Clock.Elapsed(), want); ok {
+		r.question(s, st)
+	}
+}
+
+func (r *rig) question(s *spender, st credit.Statement) {
+	s.Request(r.shard, &messages.AskCredit{
+		KeyId: keyID, ConnectionId: s.id, Account: st.Account, Used: st.Used, Returned: st.Returned, Want: st.Want, Question: st.Question,
+	})
+}
+
+func (r *rig) report(s *spender, st credit.Statement, closed bool) {
+	r.tell(&messages.ReportCredit{
+		KeyId: keyID, ConnectionId: s.id, Account: st.Account, Used: st.Used, Returned: st.Returned, Closed: closed,
+	})
 }
 
 // hear takes what the spender was told.
 func (s *spender) hear() {
 	for _, m := range s.Messages() {
+		if s.deaf {
+			continue
+		}
 		switch m := m.(type) {
 		case *messages.CreditGranted:
-			s.balance += m.GetAmount()
-			s.asked = false
+			s.balance.Granted(m.GetAccount(), m.GetGranted(), m.GetQuestion())
 		case *messages.CreditExhausted:
-			s.over, s.asked = true, false
+			if s.balance.Exhausted(m.GetAccount(), m.GetGranted(), m.GetQuestion()) {
+				s.over = true
+			}
+		case *messages.RecallCredit:
+			if st, ok := s.balance.Recalled(m.GetAccount()); ok {
+				s.r.report(s, st, false)
+			}
 		}
 	}
 }
 
+func (s *spender) left() int64 { return s.balance.Left() }
+
 func (s *spender) spend(n int64) int64 {
-	n = min(n, s.balance)
-	s.balance -= n
-	s.used += n
+	n = min(n, s.left())
+	s.balance.Spend(n)
 	return n
 }
 
-// endSpender ends it as a connection does. What is granted while it ends would
-// count as used, so it hears everything first.
+// endSpender ends it as a connection does.
 func (r *rig) endSpender(s *spender) {
 	s.hear()
-	r.tell(&messages.ReportCredit{KeyId: keyID, ConnectionId: s.id, Used: s.used, Returned: s.balance})
+	r.report(s, s.balance.Close(), true)
 	r.disconnect(messages.Api_API_TWITTER, s.id)
 }
 
@@ -100,8 +126,8 @@ func TestAQuotaIsSpentAndThenRefused(t *testing.T) {
 		s.over = false
 		r.askCredit(s, 64)
 		k.Advance(time.Second)
-		if s.hear(); s.balance != 64 {
-			t.Errorf("balance %d in April", s.balance)
+		if s.hear(); s.left() != 64 {
+			t.Errorf("balance %d in April", s.left())
 		}
 	})
 }
@@ -120,8 +146,7 @@ func TestAStepOfTheClockToAMonthThatWas(t *testing.T) {
 				s.hear()
 				n -= s.spend(n)
 			}
-			r.tell(&messages.ReportCredit{KeyId: keyID, ConnectionId: s.id, Used: s.used, Returned: s.balance})
-			s.used, s.balance = 0, 0
+			r.report(s, s.balance.Close(), false)
 			k.Advance(5 * time.Second) // it is settled
 		}
 		want := func(month string, used int64) {
@@ -162,19 +187,118 @@ func TestAStepOfTheClockToAMonthThatWas(t *testing.T) {
 	})
 }
 
-func TestExhaustedSaysSo(t *testing.T) {
+// Whoever has an event for it gets the last credit, though others hold some.
+func TestTheLastCreditGoesToWhoNeedsIt(t *testing.T) {
 	testkit.Run(t, func(k *testkit.Kit) {
-		r := newRig(t, k, plan(10)).create()
-		a, b := r.spender("a"), r.spender("b")
-		r.askCredit(a, 64)
-		k.Advance(time.Second)
-		r.askCredit(b, 64)
-		k.Advance(time.Second)
-		testkit.Expect[*messages.CreditGranted](a.Probe)
-		if got := testkit.Expect[*messages.CreditExhausted](b.Probe); got.GetLimit() != 10 {
-			t.Errorf("exhausted %v", got)
+		r := newRig(t, k, plan(100)).create()
+		idle, busy := []*spender{r.spender("a"), r.spender("b"), r.spender("c")}, r.spender("d")
+		for _, s := range idle {
+			r.askCredit(s, 64)
+			k.Advance(time.Second)
+			if s.hear(); s.left() == 0 {
+				t.Error("nothing was granted at first")
+			}
+		}
+		var delivered int64
+		for range 1000 {
+			r.askCredit(busy, 1)
+			k.Advance(100 * time.Millisecond)
+			for _, s := range append(idle, busy) {
+				s.hear()
+			}
+			if busy.over && busy.left() == 0 {
+				break
+			}
+			delivered += busy.spend(1)
+		}
+		if delivered != 110 || r.ledger.charged() != 110 {
+			t.Errorf("delivered %d, charged %d, want 110", delivered, r.ledger.charged())
 		}
 	})
+}
+
+// A connection whose answers are lost asks again, and is not granted twice.
+func TestAGrantThatIsLost(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		r := newRig(t, k).create()
+		s := r.spender("c1")
+		s.deaf = true
+		for range 5 {
+			r.askCredit(s, 64)
+			k.Advance(time.Second)
+			s.hear()
+			if st, open := s.balance.Again(64); open {
+				r.question(s, st)
+				k.Advance(time.Second)
+				s.hear()
+			}
+		}
+		s.deaf = false
+		st, _ := s.balance.Again(64)
+		r.question(s, st)
+		k.Advance(time.Second)
+		if s.hear(); s.left() != 64 || r.ledger.charged() != 64 {
+			t.Errorf("left %d, charged %d, want 64", s.left(), r.ledger.charged())
+		}
+	})
+}
+
+// since is what the log says.
+type since struct {
+	posts, others int64
+	whole         bool
+}
+
+func (s *since) Since(context.Context, []*messages.Query, messages.Position, int64) (int64, int64, bool, error) {
+	return s.posts, s.others, s.whole, nil
+}
+
+// What a crash leaves open is given back but for what the log says may have been
+// delivered, once no connection can spend of it any more.
+func TestACrashGivesBackWhatWasNotDelivered(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		log     since
+		charged int64
+	}{
+		{"nothing matched", since{whole: true}, 0},
+		{"two posts", since{posts: 2, whole: true}, 2 * 5},
+		{"an article", since{others: 1, whole: true}, 50},
+		{"more than was lent", since{posts: 1000, whole: true}, 64},
+		{"the log is too long", since{}, 64},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			testkit.Run(t, func(k *testkit.Kit) {
+				r := newRig(t, k, func(cfg *apikey.Config) { cfg.Logger, cfg.Spent, cfg.Log = nil, &c.log, fullLog{} }).create()
+				s := r.spender("c1")
+				r.askCredit(s, 64)
+				k.Advance(time.Second)
+				s.hear()
+				r.failKey()
+				k.Advance(5 * time.Second)
+				if got := r.ledger.charged(); got != 64 {
+					t.Fatalf("charged %d while the connection may spend", got)
+				}
+				s.hear() // the new instance recalls what the old one lent
+				k.Advance(5 * time.Second)
+				if s.left() != 0 || r.ledger.charged() != c.charged {
+					t.Errorf("left %d, charged %d, want %d", s.left(), r.ledger.charged(), c.charged)
+				}
+				r.askCredit(s, 3)
+				k.Advance(time.Second)
+				if s.hear(); s.left() < 3 {
+					t.Errorf("left %d of the new account", s.left())
+				}
+			})
+		})
+	}
+}
+
+// fullLog is a log that has something.
+type fullLog struct{}
+
+func (fullLog) Bounds(context.Context) (first, last messages.Position, err error) {
+	return messages.At(1, 0), messages.At(100, 0), nil
 }
 
 func TestSettledWhenAllHaveGone(t *testing.T) {
@@ -239,7 +363,7 @@ func TestUnlimitedPlansAreNotMetered(t *testing.T) {
 			t.Errorf("admitted %v", got)
 		}
 		calls := r.ledger.calls
-		if got := ask[*messages.CreditGranted](r, &messages.AskCredit{KeyId: keyID, ConnectionId: "c1", Want: 7}); got.GetAmount() != 7 {
+		if got := ask[*messages.CreditGranted](r, &messages.AskCredit{KeyId: keyID, ConnectionId: "c1", Want: 7}); got.GetGranted() != 7 {
 			t.Errorf("granted %v", got)
 		}
 		if r.ledger.calls != calls {
@@ -258,12 +382,12 @@ func TestAnUncertainReservationIsAskedForAgain(t *testing.T) {
 				r.ledger.fail, r.ledger.commit = []error{down, down}, commit
 				r.askCredit(s, 64)
 				k.Advance(99 * time.Millisecond)
-				if s.hear(); s.balance != 0 {
-					t.Errorf("granted %d of nothing", s.balance)
+				if s.hear(); s.left() != 0 {
+					t.Errorf("granted %d of nothing", s.left())
 				}
 				k.Advance(time.Second)
-				if s.hear(); s.balance != 64 || r.ledger.charged() != 64 {
-					t.Errorf("balance %d, charged %d", s.balance, r.ledger.charged())
+				if s.hear(); s.left() != 64 || r.ledger.charged() != 64 {
+					t.Errorf("balance %d, charged %d", s.left(), r.ledger.charged())
 				}
 			})
 		})
@@ -285,8 +409,11 @@ func TestCreditInvariants(t *testing.T) {
 			for range rapid.IntRange(1, 60).Draw(rt, "steps") {
 				switch rapid.IntRange(0, 7).Draw(rt, "action") {
 				case 0, 1:
-					if s := pick(); !s.asked {
-						r.askCredit(s, rapid.Int64Range(1, 200).Draw(rt, "want"))
+					s, want := pick(), rapid.Int64Range(1, 200).Draw(rt, "want")
+					if st, open := s.balance.Again(want); open && !s.gone {
+						r.question(s, st)
+					} else if !s.gone {
+						r.askCredit(s, want)
 					}
 				case 2, 3:
 					delivered += pick().spend(rapid.Int64Range(1, 300).Draw(rt, "n"))
@@ -335,7 +462,7 @@ func (r *rig) spenderIfAdmitted(id string) *spender {
 	r.client.Request(r.shard, admitMessage(messages.Api_API_TWITTER, id))
 	r.k.Advance(time.Second)
 	if _, ok := testkit.Expect[any](r.client).(*messages.Admitted); !ok {
-		return &spender{Probe: p, id: id, asked: true}
+		return &spender{Probe: p, r: r, id: id, gone: true}
 	}
-	return &spender{Probe: p, id: id}
+	return &spender{Probe: p, r: r, id: id}
 }

@@ -335,7 +335,8 @@ func (l *ledgers) meet() (err error, skip bool) {
 	return err, err != nil && !l.commit
 }
 
-func (l *ledgers) Reserve(_ context.Context, key, name string, n, limit int64, op string) (*messages.Grant, error) {
+func (l *ledgers) Reserve(_ context.Context, r apikey.Reservation) (*messages.Grant, error) {
+	key, name, n, limit, op := r.KeyID, r.Month, r.N, r.Limit, r.Op
 	fault, skip := l.meet()
 	if skip {
 		return nil, fault
@@ -353,7 +354,7 @@ func (l *ledgers) Reserve(_ context.Context, key, name string, n, limit int64, o
 		if n <= 0 {
 			return nil, fmt.Errorf("reserve: %w", messages.ErrExhausted)
 		}
-		g = &messages.Grant{KeyId: key, Month: name, Id: op, Size: n}
+		g = &messages.Grant{KeyId: key, Month: name, Id: op, Size: n, Position: uint64(r.Position)}
 		m.open[op] = g
 		m.charged += n
 	}
@@ -378,6 +379,15 @@ func (l *ledgers) Settle(_ context.Context, g *messages.Grant, used int64) error
 		m.charged -= g.GetSize() - used
 	}
 	return fault
+}
+
+func (l *ledgers) Prune(_ context.Context, _, before string) error {
+	for name := range l.months {
+		if name < before {
+			delete(l.months, name)
+		}
+	}
+	return nil
 }
 
 func (l *ledgers) Usage(_ context.Context, _, name string) (*messages.Ledger, error) {

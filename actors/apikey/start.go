@@ -29,7 +29,7 @@ func (k *key) starting(ctx actor.Context) {
 		}
 	case *messages.StopIfIdle, *messages.QueriesPut, *messages.SlotTaken, *messages.SlotRefused, *messages.Retired,
 		*messages.AuthorsLearnt, *messages.MonitorDrafted, *messages.RuleDrafted, *actor.Terminated,
-		*answered, *secondTime, *credited, *creditAgain, *monthRead, *idleTime, *askAgain, *slotsTime, *remembered, *logFirst, *expireTime:
+		*answered, *secondTime, *credited, *creditAgain, *monthRead, *idleTime, *askAgain, *slotsTime, *remembered, *logFirst, *expireTime, *bounded:
 		// answers to an instance before, which knew what they meant
 	default:
 		if h := (held{m, ctx.Sender()}); !k.held.Add(h, hold.Size(m)) {
@@ -60,6 +60,7 @@ func (k *key) started(ctx actor.Context, l *loaded) {
 	k.timers.Set(idleTime{}, k.cfg.IdleAfter, ctx.Self(), &idleTime{k})
 	k.expire(ctx)
 	k.tellConnections(ctx)
+	k.inherit(ctx)
 	for _, h := range k.held.Take() {
 		ctx.Receive(&actor.MessageEnvelope{Message: h.message, Sender: h.sender})
 	}
@@ -87,7 +88,7 @@ func (k *key) tellCorrupt(l *loaded) {
 
 func (k *key) openPurse(month string, ledger *messages.Ledger) {
 	if k.purse == nil && k.changes.Key != nil {
-		k.purse = credit.New(fmt.Sprintf("%x", k.stream.Term()), k.cap(), month, ledger.GetCharged())
+		k.purse = credit.New(fmt.Sprintf("%x", k.stream.Term()), k.cap(), month, ledger)
 	}
 }
 
@@ -107,10 +108,6 @@ func (k *key) tellConnections(ctx actor.Context) {
 		}
 		if slot.GetApi() == messages.Api_API_TWITTER {
 			ctx.Send(pid, &messages.Rejoin{Term: k.stream.Term()})
-		}
-		if k.metered(slot.GetApi()) {
-			// What it asked for may have been lost: nothing granted, ask again.
-			ctx.Send(pid, &messages.CreditGranted{})
 		}
 	}
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/actors/connection/credit"
 	"github.com/birdwire/birdwire/actors/engine/follow"
+	"github.com/birdwire/birdwire/actors/engine/price"
 	"github.com/birdwire/birdwire/messages"
 )
 
@@ -31,13 +32,14 @@ type connection struct {
 	follower follow.Follower
 	outlet   outlet
 	credit   credit.Balance
+	prices   *price.List
 
 	embeddings bool             // in the frames of what is handed on now
 	last       actors.Instant   // when a frame was last handed on
 	invalid    []actors.Instant // newest invalid messages, at most cfg.InvalidMax
 	ended      bool
 
-	stopPing, stopCursor, stopWait func() // the timers that run; nil: it does not
+	stopPing, stopCursor, stopWait, stopCredit func() // the timers that run; nil: it does not
 }
 
 // Props describes every connection of a node. Spawn each under a strategy that
@@ -95,10 +97,13 @@ func (c *connection) receive(ctx actor.Context) {
 	case *messages.SocketDrained:
 		c.drain(ctx)
 	case *messages.CreditGranted:
-		c.credit.Answered(m.GetAmount())
-		c.drain(ctx)
+		c.granted(ctx, m)
 	case *messages.CreditExhausted:
 		c.exhausted(ctx, m)
+	case *messages.RecallCredit:
+		c.recalled(ctx, m)
+	case *creditTime:
+		c.creditAgain(ctx)
 	case *messages.Probe:
 		c.probed(ctx, m)
 	case *probeOver:
@@ -128,7 +133,7 @@ func (c *connection) receive(ctx actor.Context) {
 
 func (c *connection) began(ctx actor.Context) {
 	b := c.begun
-	c.last = c.cfg.Clock.Elapsed()
+	c.last, c.prices = c.cfg.Clock.Elapsed(), price.Of(b.API)
 	var from follow.Place
 	if b.Resume {
 		if from = (follow.Place{Position: b.From, K: b.FromK}); b.From == 0 {
@@ -230,7 +235,7 @@ func (c *connection) leave(ctx actor.Context) {
 	if c.begun == nil {
 		return
 	}
-	for _, stop := range []func(){c.stopPing, c.stopCursor, c.stopWait} {
+	for _, stop := range []func(){c.stopPing, c.stopCursor, c.stopWait, c.stopCredit} {
 		if stop != nil {
 			stop()
 		}
@@ -241,10 +246,7 @@ func (c *connection) leave(ctx actor.Context) {
 		}
 	}
 	if c.begun.Metered {
-		used, returned := c.credit.Close()
-		ctx.Send(c.owner(), &messages.ReportCredit{
-			KeyId: c.begun.KeyID, ConnectionId: c.begun.ID, Used: used, Returned: returned,
-		})
+		c.report(ctx, c.credit.Close(), true)
 	}
 	ctx.Send(c.owner(), &messages.Release{KeyId: c.begun.KeyID, Api: c.begun.API, ConnectionId: c.begun.ID})
 	if !c.ended {

@@ -210,7 +210,7 @@ func deliveries(at ...string) *messages.Deliveries {
 		if _, err := fmt.Sscanf(a, "%d.%d", &p, &k); err != nil {
 			panic(err)
 		}
-		m.Deliveries = append(m.Deliveries, &messages.Delivery{Position: p, K: k, Event: &messages.Event{}})
+		m.Deliveries = append(m.Deliveries, &messages.Delivery{Position: p, K: k, Event: &messages.Event{Body: &messages.Event_Article{Article: &messages.ArticleChange{}}}})
 	}
 	return m
 }
@@ -439,32 +439,76 @@ func TestCreditIsNeverOverdrawn(t *testing.T) {
 		r.joined(r.router, 1)
 		r.deliver("2.0", "3.0", "4.0")
 		r.want(t, "subscribed ")
-		testkit.Expect[*messages.AskCredit](r.key)
-		r.key.Reply(&messages.CreditGranted{Amount: 2})
-		r.want(t, "2.0", "3.0")
 		ask := testkit.Expect[*messages.AskCredit](r.key)
-		if ask.GetUsed() != 2 {
-			t.Fatalf("reported %d used, want 2", ask.GetUsed())
+		if ask.GetWant() != 16 || ask.GetAccount() != 0 || ask.GetReplaying() {
+			t.Fatalf("asked %v", ask)
+		}
+		r.Advance(2 * time.Second) // the answer was lost
+		again := testkit.Expect[*messages.AskCredit](r.key)
+		if again.GetQuestion() != ask.GetQuestion() {
+			t.Fatalf("asked again by another number: %v", again)
+		}
+		for range 2 { // one that comes twice grants nothing more
+			r.key.Reply(&messages.CreditGranted{Account: 9, Granted: 2, Question: ask.GetQuestion()})
+		}
+		r.want(t, "2.0", "3.0")
+		ask = testkit.Expect[*messages.AskCredit](r.key)
+		if ask.GetUsed() != 2 || ask.GetAccount() != 9 || ask.GetQuestion() == again.GetQuestion() {
+			t.Fatalf("asked %v, want 2 used of account 9", ask)
 		}
 		r.Tell(r.pid, newsrank("later"))
 		r.joined(r.router, 4)
 		r.deliver("5.0")
 		r.want(t)
-		r.key.Request(r.pid, &messages.CreditGranted{Amount: 1})
+		r.key.Request(r.pid, &messages.CreditGranted{Account: 8, Granted: 100}) // of an instance before
+		r.key.Request(r.pid, &messages.CreditGranted{Account: 9, Granted: 3})
 		r.want(t, "4.0", "subscribed later")
-		r.key.Request(r.pid, &messages.CreditExhausted{Used: 3, Limit: 3})
+		r.key.Request(r.pid, &messages.CreditExhausted{Account: 9, Granted: 3, Question: ask.GetQuestion() - 1}) // late
+		r.want(t)
+		if r.socket.ended != "" {
+			t.Fatalf("ended %q by a late word", r.socket.ended)
+		}
+		r.key.Request(r.pid, &messages.CreditExhausted{Account: 9, Granted: 3, Question: ask.GetQuestion(), Used: 3, Limit: 3})
 		r.Settle()
 		if r.socket.ended != "END_CREDITS" {
 			t.Fatalf("ended %q, want for want of credit", r.socket.ended)
 		}
-		if ask := testkit.Expect[*messages.AskCredit](r.key); ask.GetUsed() != 1 {
-			t.Fatalf("reported %d used, want 1", ask.GetUsed())
-		}
 		report := testkit.Expect[*messages.ReportCredit](r.key)
-		if report.GetUsed() != 0 || report.GetReturned() != 0 {
-			t.Fatalf("reported %v at the end: all was reported before", report)
+		if report.GetUsed() != 3 || report.GetReturned() != 0 || !report.GetClosed() || report.GetAccount() != 9 {
+			t.Fatalf("reported %v at the end", report)
 		}
 		testkit.FishFor(r.key, func(m *messages.Release) bool { return m.GetConnectionId() == "c1" })
+	})
+}
+
+// A recall takes what is unspent, and nothing is asked for until an event needs it.
+func TestCreditIsRecalled(t *testing.T) {
+	cfg := connection.Begin{API: messages.Api_API_NEWSRANK, Metered: true, Filters: newsrank()}
+	run(t, cfg, func(r *rig) {
+		r.joined(r.router, 1)
+		r.deliver("2.0")
+		ask := testkit.Expect[*messages.AskCredit](r.key)
+		r.key.Reply(&messages.CreditGranted{Account: 9, Granted: 16, Question: ask.GetQuestion()})
+		r.want(t, "subscribed ", "2.0")
+		for range 2 {
+			r.key.Request(r.pid, &messages.RecallCredit{Account: 9})
+			if got := testkit.Expect[*messages.ReportCredit](r.key); got.GetUsed() != 1 || got.GetReturned() != 15 || got.GetClosed() {
+				t.Fatalf("reported %v", got)
+			}
+		}
+		r.key.ExpectNoMessage(3 * time.Second)
+		r.deliver("3.0")
+		r.want(t)
+		ask = testkit.Expect[*messages.AskCredit](r.key)
+		r.key.Reply(&messages.CreditGranted{Account: 9, Granted: 20, Question: ask.GetQuestion()})
+		r.want(t, "3.0")
+		// A new instance of the key: nothing of the old account may be spent.
+		r.key.Request(r.pid, &messages.RecallCredit{Account: 10})
+		if got := testkit.Expect[*messages.ReportCredit](r.key); got.GetAccount() != 10 || got.GetUsed() != 0 || got.GetReturned() != 0 {
+			t.Fatalf("reported %v", got)
+		}
+		r.deliver("4.0")
+		r.want(t)
 	})
 }
 

@@ -1,8 +1,6 @@
 package connection
 
 import (
-	"fmt"
-
 	"github.com/asynkron/protoactor-go/actor"
 	"google.golang.org/protobuf/proto"
 
@@ -41,7 +39,7 @@ func (c *connection) deliver(ctx actor.Context, ds []*messages.Delivery, paced b
 		return
 	}
 	if c.outlet.empty() && !paced {
-		n := c.affordable(len(ds))
+		n := c.affordable(ds)
 		c.hand(ctx, ds[:n])
 		ds = ds[n:]
 	}
@@ -51,12 +49,17 @@ func (c *connection) deliver(ctx actor.Context, ds []*messages.Delivery, paced b
 	c.askCredit(ctx)
 }
 
-// affordable spends credits for up to n deliveries and says for how many.
-func (c *connection) affordable(n int) int {
+// affordable spends credits on the first of the deliveries and says on how many.
+func (c *connection) affordable(ds []*messages.Delivery) int {
 	if !c.begun.Metered {
-		return n
+		return len(ds)
 	}
-	return c.credit.Take(n)
+	for i, d := range ds {
+		if !c.credit.Spend(c.prices.Frame(d.GetEvent())) {
+			return i
+		}
+	}
+	return len(ds)
 }
 
 // put passes an item on as far as it may go now. What is read from the log is
@@ -86,6 +89,11 @@ func (c *connection) put(ctx actor.Context, i item) {
 func (c *connection) drain(ctx actor.Context) {
 	c.pass(ctx)
 	c.askCredit(ctx)
+	c.taken(ctx)
+}
+
+// taken lets a follower that waits for it go on, once nothing waits here.
+func (c *connection) taken(ctx actor.Context) {
 	if c.outlet.empty() && c.follower.Waits() && !c.ended {
 		c.step(ctx, follow.Taken{})
 	}
@@ -128,7 +136,7 @@ func (c *connection) passDeliveries(ctx actor.Context, w *waiting, i *item) bool
 		}
 		n = min(n, replayChunk)
 	}
-	if n = c.affordable(n); n == 0 {
+	if n = c.affordable(i.deliveries[:n]); n == 0 {
 		return false
 	}
 	now := i.deliveries[:n]
@@ -164,36 +172,4 @@ func (c *connection) reached(o follow.Reached) {
 	}
 	c.begun.Socket.Cursor(o.Position)
 	c.last = now
-}
-
-// askCredit asks the key for more, where it is time to.
-func (c *connection) askCredit(ctx actor.Context) {
-	if c.ended || !c.begun.Metered {
-		return
-	}
-	waits := 0
-	if !c.outlet.empty() {
-		waits = c.outlet.waiting.deliveries
-	}
-	want, used, ask := c.credit.Ask(c.cfg.Clock.Elapsed(), waits)
-	if !ask {
-		return
-	}
-	ctx.Request(c.owner(), &messages.AskCredit{KeyId: c.begun.KeyID, ConnectionId: c.begun.ID, Want: want, Used: used})
-}
-
-// exhausted: what is left is spent; an event beyond it ends the connection. One
-// that is owed nothing stays, and asks again when the next event comes: the
-// quota may be raised, or the month turn.
-func (c *connection) exhausted(ctx actor.Context, m *messages.CreditExhausted) {
-	c.credit.Answered(0)
-	c.pass(ctx)
-	if !c.outlet.empty() && c.outlet.waiting.deliveries > 0 && c.credit.Empty() {
-		c.end(ctx, messages.EndReason_END_CREDITS,
-			fmt.Sprintf("the month's credits are used up: %d of %d", m.GetUsed(), m.GetLimit()))
-		return
-	}
-	if c.outlet.empty() && c.follower.Waits() && !c.ended {
-		c.step(ctx, follow.Taken{})
-	}
 }

@@ -174,13 +174,15 @@ func (w *world) startShard() {
 // noCounters: nothing is metered.
 type noCounters struct{}
 
-func (noCounters) Reserve(context.Context, string, string, int64, int64, string) (*messages.Grant, error) {
+func (noCounters) Reserve(context.Context, apikey.Reservation) (*messages.Grant, error) {
 	return nil, errors.New("nothing is metered")
 }
 
 func (noCounters) Settle(context.Context, *messages.Grant, int64) error {
 	return errors.New("nothing is metered")
 }
+
+func (noCounters) Prune(context.Context, string, string) error { return nil }
 
 func (noCounters) Usage(context.Context, string, string) (*messages.Ledger, error) {
 	return &messages.Ledger{}, nil

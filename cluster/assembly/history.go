@@ -19,6 +19,15 @@ func (b bounds) Bounds(ctx context.Context) (first, last messages.Position, err 
 	return messages.At(from, 0), messages.EndOf(to), err
 }
 
+// spent finds in the log what credits can have been spent on.
+type spent struct{ log Log }
+
+var _ apikey.Spent = spent{}
+
+func (s spent) Since(ctx context.Context, queries []*messages.Query, from messages.Position, most int64) (posts, others int64, whole bool, err error) {
+	return replay.Since(ctx, s.log, queries, from, most)
+}
+
 // historyFrames is how far back the record of deliveries is looked for after a
 // key's actor starts: what a few seconds read.
 const historyFrames = 4096

@@ -18,8 +18,8 @@ type counters struct{ store.Counters }
 
 var _ apikey.Counters = counters{}
 
-func (c counters) Reserve(ctx context.Context, keyID, month string, n, limit int64, op string) (*messages.Grant, error) {
-	return c.Counters.Reserve(ctx, store.Reservation{KeyID: keyID, Month: month, N: n, Limit: limit, Op: op})
+func (c counters) Reserve(ctx context.Context, r apikey.Reservation) (*messages.Grant, error) {
+	return c.Counters.Reserve(ctx, store.Reservation(r))
 }
 
 // items is the item table as sources take it.

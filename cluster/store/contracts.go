@@ -113,11 +113,12 @@ type Change struct {
 // operations of a month are known again, and the newest 16 grants are open; an
 // older one counts as spent.
 type Reservation struct {
-	KeyID string
-	Month string // "2026-11"
-	N     int64  // wanted; fewer are granted where limit is near
-	Limit int64  // charged never passes it; 0: none
-	Op    string
+	KeyID    string
+	Month    string            // "2026-11"
+	N        int64             // wanted; fewer are granted where limit is near
+	Limit    int64             // charged never passes it; 0: none
+	Position messages.Position // kept with the grant; see messages.Grant
+	Op       string
 }
 
 // Counters hold what keys have spent, by month.
@@ -128,6 +129,8 @@ type Counters interface {
 	// Settle closes the grant: used of it was spent (0 <= used <= size), the
 	// rest is given back. Settling a closed grant changes nothing.
 	Settle(ctx context.Context, grant *messages.Grant, used int64) error
+	// Prune deletes the ledgers of months before the one named.
+	Prune(ctx context.Context, keyID, before string) error
 	// Usage is the ledger as it is; empty when nothing was charged.
 	Usage(ctx context.Context, keyID, month string) (*messages.Ledger, error)
 }

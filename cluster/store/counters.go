@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 
@@ -63,6 +64,24 @@ func (c counters) Usage(ctx context.Context, keyID, month string) (*messages.Led
 		return nil, fmt.Errorf("usage of key %s, month %s: %w", keyID, month, err)
 	}
 	return l, nil
+}
+
+func (c counters) Prune(ctx context.Context, keyID, before string) error {
+	all, err := c.control.List(ctx, ledgerKey(keyID, ""))
+	if err != nil {
+		return fmt.Errorf("prune the ledgers of key %s: %w", keyID, err)
+	}
+	for _, v := range all {
+		if strings.TrimPrefix(v.Key, ledgerKey(keyID, "")) >= before {
+			continue
+		}
+		// Deleted or written by another already: nothing is left to do here.
+		err := c.control.Delete(ctx, v.Key, v.Revision)
+		if err != nil && !errors.Is(err, messages.ErrNotFound) && !errors.Is(err, messages.ErrConflict) {
+			return fmt.Errorf("prune the ledgers of key %s: %w", keyID, err)
+		}
+	}
+	return nil
 }
 
 func (c counters) read(ctx context.Context, key string) (*messages.Ledger, uint64, error) {
@@ -139,7 +158,7 @@ func reserve(l *messages.Ledger, r Reservation) (*messages.Grant, bool, error) {
 		l.Done = remember(l.Done, l.Open[0].Id)
 		l.Open = l.Open[1:]
 	}
-	g := &messages.Grant{KeyId: r.KeyID, Month: r.Month, Id: r.Op, Size: n}
+	g := &messages.Grant{KeyId: r.KeyID, Month: r.Month, Id: r.Op, Size: n, Position: uint64(r.Position)}
 	l.Open = append(l.Open, g)
 	l.Charged += n
 	return g, true, nil

@@ -2,62 +2,147 @@
 // many it may spend, and when it asks its key for more. It knows no actor and no
 // frame.
 //
-// Invariant: what is handed on never passes what was granted, because nothing
-// is handed on without Take.
+// What it may spend is granted - used - returned of one account: one instance of
+// its key. All three are sums that only grow, so a message that is lost or comes
+// twice changes nothing. A new account ends the one before: what was granted
+// there stays charged by the key until it has settled it.
+//
+// Invariant: used + returned <= granted. Nothing is handed on without Spend.
 package credit
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 const (
-	least = 64
-	most  = 65_536
+	least   = 16     // credits asked for at a time, when little is spent
+	most    = 65_536 // when much is
+	seconds = 5      // of the present rate that are asked for
+	// Patience is how long an answer is waited for before it is asked for again.
+	Patience = 2 * time.Second
 )
 
 // Balance is what the key has granted and is not spent. The zero Balance has
 // nothing.
 type Balance struct {
-	left       int64
-	unreported int64 // used since the last report
-	want       int64 // how many are asked for at a time
-	asked      bool
-	askedAt    time.Duration
+	account                 uint64 // 0: none yet
+	granted, used, returned int64
+
+	// want is how many are to be held; below 0 after a recall, until something
+	// waits for credit.
+	want     int64
+	question uint64
+	asked    bool          // the question is open
+	askedAt  time.Duration // of the newest question that was not a repetition; 0: never
+	usedAt   int64         // used then, of the account
 }
 
-// Take spends up to n credits and returns how many.
-func (b *Balance) Take(n int) int {
-	taken := min(b.left, int64(n))
-	b.left -= taken
-	b.unreported += taken
-	return int(taken)
+// Statement is what the key is told.
+type Statement struct {
+	Account        uint64
+	Used, Returned int64
+	Want           int64
+	Question       uint64
 }
 
-// Answered: the key has answered, with so many more.
-func (b *Balance) Answered(more int64) {
-	b.asked = false
-	b.left += more
+// Left is what may be spent.
+func (b *Balance) Left() int64 { return b.granted - b.used - b.returned }
+
+// Spend takes the cost of one frame; false where there is not as much.
+func (b *Balance) Spend(cost int64) bool {
+	if cost > b.Left() {
+		return false
+	}
+	b.used += cost
+	return true
 }
 
-// Ask says how many to ask for at the time, and how many were used since the
-// last report; false where there is no need. waiting is how many wait now. It
-// asks while there is still some left, so that a steady stream never waits.
-func (b *Balance) Ask(now time.Duration, waiting int) (want, used int64, ask bool) {
-	b.want = max(b.want, least)
-	if b.asked || b.left > b.want/2 && waiting == 0 {
-		return 0, 0, false
+// Granted takes a sum that was granted, as the answer to a question or of the
+// key's own accord.
+func (b *Balance) Granted(account uint64, granted int64, question uint64) {
+	if !b.open(account) {
+		return
+	}
+	b.granted = max(b.granted, granted)
+	if b.asked && question == b.question {
+		b.asked = false
+		// Towards the end of a quota little is granted; that little is enough
+		// until it is half spent.
+		b.want = min(b.want, b.Left())
+	}
+}
+
+// Exhausted takes word that nothing more is granted, and says whether it answers
+// the open question: one that does not speaks of what may have changed.
+func (b *Balance) Exhausted(account uint64, granted int64, question uint64) bool {
+	answers := b.asked && question == b.question && account >= b.account
+	b.Granted(account, granted, question)
+	return answers
+}
+
+// open says whether the account is the present one. A newer one becomes it, and
+// what was left of the one before may not be spent any more.
+func (b *Balance) open(account uint64) bool {
+	if account > b.account {
+		b.account, b.granted, b.used, b.returned, b.usedAt = account, 0, 0, 0, 0
+	}
+	return account == b.account
+}
+
+// Recalled gives back what is not spent. False: the key that asks is one before
+// the present one, and nobody waits for the answer.
+func (b *Balance) Recalled(account uint64) (Statement, bool) {
+	if !b.open(account) {
+		return Statement{}, false
+	}
+	b.returned, b.want = b.granted-b.used, -1
+	return b.state(), true
+}
+
+// Ask says what to ask for at the time; false where there is no need. waiting is
+// what the frames that wait now cost. It asks while there is still some left, so
+// that a steady stream never waits; how much follows what was spent since it
+// asked last, so that a crash costs seconds of it and not hours.
+func (b *Balance) Ask(now time.Duration, waiting int64) (Statement, bool) {
+	if b.asked || waiting == 0 && (b.want < 0 || b.Left() > b.want/2) {
+		return Statement{}, false
 	}
 	switch since := now - b.askedAt; {
-	case b.askedAt != 0 && since < time.Second:
-		b.want = min(2*b.want, most)
-	case since > 10*time.Second:
-		b.want = max(b.want/2, least)
+	case b.askedAt == 0:
+		b.want = least
+	case since < time.Second:
+		b.want = min(max(2*b.want, least), most)
+	default:
+		rate := float64(b.used-b.usedAt) / since.Seconds()
+		b.want = min(max(int64(math.Ceil(seconds*rate)), least), most)
 	}
-	b.asked, b.askedAt = true, now
-	used, b.unreported = b.unreported, 0
-	return max(b.want, int64(waiting)), used, true
+	b.asked, b.askedAt, b.usedAt = true, max(now, 1), b.used
+	b.question++
+	s := b.state()
+	s.Want = max(b.want, waiting)
+	return s, true
 }
 
-// Empty says that nothing is left.
-func (b *Balance) Empty() bool { return b.left == 0 }
+// Again repeats the open question; false where there is none.
+func (b *Balance) Again(waiting int64) (Statement, bool) {
+	if !b.asked {
+		return Statement{}, false
+	}
+	s := b.state()
+	s.Want = max(b.want, waiting)
+	return s, true
+}
 
-// Close is what was used since the last report, and what is given back.
-func (b *Balance) Close() (used, returned int64) { return b.unreported, b.left }
+// Asked says that a question is open.
+func (b *Balance) Asked() bool { return b.asked }
+
+// Close gives back what is not spent, at the connection's end.
+func (b *Balance) Close() Statement {
+	b.returned = b.granted - b.used
+	return b.state()
+}
+
+func (b *Balance) state() Statement {
+	return Statement{Account: b.account, Used: b.used, Returned: b.returned, Question: b.question}
+}

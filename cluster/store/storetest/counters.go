@@ -21,6 +21,8 @@ var counterTests = map[string]func(*testing.T, Subject){
 	"what cannot be asked":           refusedReservations,
 	"survives reopening":             countersReopened,
 	"charged is what was and may be": chargedExactly,
+	"a grant keeps its position":     grantPosition,
+	"months of long ago are pruned":  pruned,
 }
 
 func reservation(op string, n, limit int64) store.Reservation {
@@ -66,6 +68,37 @@ func reserveAndSettle(t *testing.T, subject Subject) {
 	wantCharged(t, s, 9, 0)
 	mustSettle(t, s, mustReserve(t, s, reservation("c", 7, 0), 7), 0)
 	wantCharged(t, s, 9, 0)
+}
+
+func grantPosition(t *testing.T, subject Subject) {
+	s, _ := begin(t, subject)
+	r := reservation("a", 10, 0)
+	r.Position = messages.At(7, 3)
+	if g := mustReserve(t, s, r, 10); g.GetPosition() != uint64(r.Position) {
+		t.Fatalf("granted at %d, want %d", g.GetPosition(), r.Position)
+	}
+	l, err := s.Counters().Usage(deadline(t), "key1", "2026-11")
+	if err != nil || len(l.GetOpen()) != 1 || l.GetOpen()[0].GetPosition() != uint64(r.Position) {
+		t.Fatalf("kept %v, %v", l, err)
+	}
+}
+
+func pruned(t *testing.T, subject Subject) {
+	s, _ := begin(t, subject)
+	for _, of := range []struct{ key, month string }{{"key1", "2025-09"}, {"key1", "2025-10"}, {"key1", "2026-11"}, {"key10", "2025-01"}} {
+		mustReserve(t, s, store.Reservation{KeyID: of.key, Month: of.month, N: 5, Op: "a"}, 5)
+	}
+	for range 2 {
+		if err := s.Counters().Prune(deadline(t), "key1", "2025-10"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for of, want := range map[[2]string]int64{{"key1", "2025-09"}: 0, {"key1", "2025-10"}: 5, {"key1", "2026-11"}: 5, {"key10", "2025-01"}: 5} {
+		l, err := s.Counters().Usage(deadline(t), of[0], of[1])
+		if err != nil || l.GetCharged() != want {
+			t.Errorf("%v: charged %d, %v; want %d", of, l.GetCharged(), err, want)
+		}
+	}
 }
 
 func sameOperation(t *testing.T, subject Subject) {

@@ -1,0 +1,94 @@
+package connection
+
+import (
+	"fmt"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/birdwire/birdwire/actors/connection/credit"
+	"github.com/birdwire/birdwire/messages"
+)
+
+// creditTime comes when the key has not answered for a while.
+type creditTime struct{}
+
+// owed is what the frames that wait cost.
+func (c *connection) owed() (cost int64) {
+	if c.outlet.empty() {
+		return 0
+	}
+	for _, i := range c.outlet.waiting.items {
+		for _, d := range i.deliveries {
+			cost += c.prices.Frame(d.GetEvent())
+		}
+	}
+	return cost
+}
+
+// askCredit asks the key for more, where it is time to.
+func (c *connection) askCredit(ctx actor.Context) {
+	if c.ended || !c.begun.Metered || c.credit.Asked() {
+		return
+	}
+	if s, ask := c.credit.Ask(c.cfg.Clock.Elapsed(), c.owed()); ask {
+		c.question(ctx, s)
+	}
+}
+
+func (c *connection) creditAgain(ctx actor.Context) {
+	c.stopCredit = nil
+	if s, open := c.credit.Again(c.owed()); open && !c.ended {
+		c.question(ctx, s)
+	}
+}
+
+func (c *connection) question(ctx actor.Context, s credit.Statement) {
+	ctx.Request(c.owner(), &messages.AskCredit{
+		KeyId: c.begun.KeyID, ConnectionId: c.begun.ID, Account: s.Account, Used: s.Used, Returned: s.Returned,
+		Want: s.Want, Question: s.Question, Replaying: !c.follower.Live(),
+	})
+	c.stopCredit = c.after(ctx, credit.Patience, &creditTime{})
+}
+
+func (c *connection) granted(ctx actor.Context, m *messages.CreditGranted) {
+	c.credit.Granted(m.GetAccount(), m.GetGranted(), m.GetQuestion())
+	c.answered()
+	c.drain(ctx)
+}
+
+// exhausted: what is left is spent; an event beyond it ends the connection. One
+// that is owed nothing stays, and asks again when the next event comes: the
+// quota may be raised, or the month turn.
+func (c *connection) exhausted(ctx actor.Context, m *messages.CreditExhausted) {
+	answers := c.credit.Exhausted(m.GetAccount(), m.GetGranted(), m.GetQuestion())
+	c.answered()
+	c.pass(ctx)
+	if owed := c.owed(); answers && owed > 0 {
+		c.end(ctx, messages.EndReason_END_CREDITS,
+			fmt.Sprintf("the month's credits are used up: %d of %d", m.GetUsed(), m.GetLimit()))
+		return
+	}
+	c.taken(ctx)
+}
+
+// answered ends the timer of a question that is not open any more.
+func (c *connection) answered() {
+	if !c.credit.Asked() && c.stopCredit != nil {
+		c.stopCredit()
+		c.stopCredit = nil
+	}
+}
+
+// recalled gives back what others wait for.
+func (c *connection) recalled(ctx actor.Context, m *messages.RecallCredit) {
+	if s, ok := c.credit.Recalled(m.GetAccount()); ok {
+		c.report(ctx, s, false)
+	}
+	c.askCredit(ctx) // for what waits, and for nothing else
+}
+
+func (c *connection) report(ctx actor.Context, s credit.Statement, closed bool) {
+	ctx.Send(c.owner(), &messages.ReportCredit{
+		KeyId: c.begun.KeyID, ConnectionId: c.begun.ID, Account: s.Account, Used: s.Used, Returned: s.Returned, Closed: closed,
+	})
+}
