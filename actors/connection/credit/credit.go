@@ -120,7 +120,7 @@ func (b *Balance) Ask(now time.Duration, waiting int64) (Statement, bool) {
 	b.asked, b.askedAt, b.usedAt = true, max(now, 1), b.used
 	b.question++
 	s := b.state()
-	s.Want = max(b.want, waiting)
+	s.Want = max(b.want, waiting, 1)
 	return s, true
 }
 
@@ -130,7 +130,7 @@ func (b *Balance) Again(waiting int64) (Statement, bool) {
 		return Statement{}, false
 	}
 	s := b.state()
-	s.Want = max(b.want, waiting)
+	s.Want = max(b.want, waiting, 1)
 	return s, true
 }
 

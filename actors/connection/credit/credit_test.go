@@ -8,87 +8,117 @@ import (
 	"github.com/birdwire/birdwire/actors/connection/credit"
 )
 
+func spend(b *credit.Balance, n int) (spent int) {
+	for ; spent < n && b.Spend(1); spent++ {
+	}
+	return spent
+}
+
 func TestBalance(t *testing.T) {
 	var b credit.Balance
 	second := time.Second
-	if b.Take(3) != 0 || !b.Empty() {
+	if spend(&b, 3) != 0 || b.Left() != 0 {
 		t.Error("spends what it does not have")
 	}
-	if want, used, ask := b.Ask(100*second, 3); !ask || want != 64 || used != 0 {
-		t.Errorf("asks for %d, used %d, %v", want, used, ask)
+	s, ask := b.Ask(100*second, 3)
+	if !ask || s != (credit.Statement{Want: 16, Question: 1}) {
+		t.Errorf("asks %+v, %v", s, ask)
 	}
-	if _, _, ask := b.Ask(100*second, 3); ask {
+	if _, ask := b.Ask(100*second, 3); ask {
 		t.Error("asks twice")
 	}
-	b.Answered(10)
-	if b.Take(3) != 3 || b.Take(20) != 7 || b.Take(1) != 0 {
+	if again, open := b.Again(40); !open || again.Want != 40 || again.Question != 1 {
+		t.Errorf("asks again %+v, %v", again, open)
+	}
+	b.Granted(7, 10, 1)
+	if _, open := b.Again(40); open {
+		t.Error("asks again for what was answered")
+	}
+	if spend(&b, 3) != 3 || spend(&b, 20) != 7 {
 		t.Error("does not spend what it has")
 	}
 	// Soon again: for twice as many, and with what was used.
-	if want, used, ask := b.Ask(100*second+500*time.Millisecond, 500); !ask || want != 500 || used != 10 {
-		t.Errorf("asks for %d, used %d, %v", want, used, ask)
+	if s, ask := b.Ask(100*second+500*time.Millisecond, 500); !ask || s != (credit.Statement{Account: 7, Used: 10, Want: 500, Question: 2}) {
+		t.Errorf("asks %+v, %v", s, ask)
 	}
-	b.Answered(500)
-	if b.Take(430) != 430 {
+	b.Granted(7, 510, 2)
+	b.Granted(7, 10, 1) // late
+	if b.Left() != 500 {
+		t.Errorf("left %d", b.Left())
+	}
+	if spend(&b, 300) != 300 {
 		t.Error("does not spend what it has")
 	}
-	if _, _, ask := b.Ask(101*second, 0); ask {
-		t.Error("asks while there is enough")
+	// Five seconds of what was spent since it asked last.
+	if s, ask := b.Ask(103*second+500*time.Millisecond, 300); !ask || s.Want != 500 || s.Used != 310 {
+		t.Errorf("asks %+v, %v", s, ask)
 	}
-	b.Take(10)
-	if want, used, ask := b.Ask(101*second, 0); !ask || want != 256 || used != 440 {
-		t.Errorf("asks for %d, used %d, %v: while there is some left", want, used, ask)
+	if !b.Exhausted(7, 510, 3) || b.Exhausted(7, 510, 3) {
+		t.Error("an answer answers once")
 	}
-	b.Answered(0) // none is left: it may ask again
-	b.Take(20)
-	if used, returned := b.Close(); used != 20 || returned != 40 {
-		t.Errorf("closes with %d used and %d returned", used, returned)
-	}
-	// After a pause it asks for less.
-	for range 10 {
-		want, _, ask := b.Ask(200*second, 1)
-		if !ask {
-			t.Fatal("does not ask")
-		}
-		b.Answered(0)
-		if want < 64 {
-			t.Fatalf("asks for %d", want)
-		}
+	if s := b.Close(); s.Used != 310 || s.Returned != 200 {
+		t.Errorf("closes with %+v", s)
 	}
 }
 
-// Whatever happens, what was spent was granted, and every credit is reported
-// once as used or given back.
+func TestWhatAnInstanceBeforeGranted(t *testing.T) {
+	var b credit.Balance
+	b.Ask(time.Second, 1)
+	b.Granted(7, 10, 1)
+	spend(&b, 4)
+	if s, ok := b.Recalled(8); !ok || s.Account != 8 || s.Used != 0 || s.Returned != 0 || b.Left() != 0 {
+		t.Errorf("recalled by a new instance: %+v, %v", s, ok)
+	}
+	b.Granted(7, 100, 0)
+	if _, ok := b.Recalled(7); ok || b.Left() != 0 {
+		t.Errorf("an instance before is heard: left %d", b.Left())
+	}
+}
+
+// The key's view of one connection, which only ever hears statements and only
+// ever says sums: whatever is lost, late or comes twice, what was spent was
+// granted, and at the end every credit is used or given back.
 func TestNothingIsSpentThatWasNotGranted(t *testing.T) {
-	for seed := range uint64(100) {
+	for seed := range uint64(200) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		var b credit.Balance
-		granted, spent, reported := int64(0), int64(0), int64(0)
+		var answers [][2]int64 // granted, question
+		granted, spent := int64(0), int64(0)
 		now := time.Duration(0)
-		for range 200 {
+		deliver := func(answer [2]int64) { b.Granted(1, answer[0], uint64(answer[1])) }
+		for range 300 {
 			now += time.Duration(r.IntN(3000)) * time.Millisecond
-			switch r.IntN(3) {
-			case 0:
-				spent += int64(b.Take(r.IntN(50)))
-			case 1:
-				if want, used, ask := b.Ask(now, r.IntN(100)); ask {
-					reported += used
-					if want < 1 {
-						t.Fatalf("seed %d: asks for %d", seed, want)
+			switch r.IntN(5) {
+			case 0, 1:
+				spent += int64(spend(&b, r.IntN(50)))
+			case 2:
+				s, ask := b.Ask(now, int64(r.IntN(100)))
+				if !ask {
+					s, ask = b.Again(int64(r.IntN(100)))
+				}
+				if ask {
+					if s.Want < 1 || s.Used > spent {
+						t.Fatalf("seed %d: %+v, spent %d", seed, s, spent)
 					}
+					granted = max(granted, min(granted+s.Want, s.Used+s.Returned+s.Want))
+					answers = append(answers, [2]int64{granted, int64(s.Question)})
+				}
+			case 3:
+				if len(answers) > 0 {
+					deliver(answers[r.IntN(len(answers))])
 				}
 			default:
-				n := int64(r.IntN(60))
-				granted += n
-				b.Answered(n)
+				if s, ok := b.Recalled(1); !ok || s.Used+s.Returned > granted {
+					t.Fatalf("seed %d: recalled %+v of %d", seed, s, granted)
+				}
 			}
-			if spent > granted {
+			if b.Left() < 0 || spent > granted {
 				t.Fatalf("seed %d: spent %d of %d", seed, spent, granted)
 			}
 		}
-		used, returned := b.Close()
-		if reported+used != spent || spent+returned != granted {
-			t.Fatalf("seed %d: granted %d, spent %d, reported %d, at the end used %d and returned %d", seed, granted, spent, reported, used, returned)
+		deliver([2]int64{granted, 0})
+		if s := b.Close(); s.Used != spent || s.Used+s.Returned != granted {
+			t.Fatalf("seed %d: granted %d, spent %d, closes with %+v", seed, granted, spent, s)
 		}
 	}
 }
