@@ -62,13 +62,19 @@ const FeedsPrefix = "feeds."
 // FeedRecord names the record of a feed: messages.Feed.
 func FeedRecord(id string) string { return FeedsPrefix + id }
 
+// ClaimsPrefix is where the records of feeds' addresses begin.
+const ClaimsPrefix = "feedurls."
+
 // ClaimRecord names the record of a feed's address, given as a hash:
 // messages.Claim.
-func ClaimRecord(hash string) string { return "feedurls." + hash }
+func ClaimRecord(hash string) string { return ClaimsPrefix + hash }
+
+// MarksPrefix is where the records of how far sources have read begin.
+const MarksPrefix = "marks."
 
 // MarkRecord names the record of how far a source has read: what its adapter
 // made of it.
-func MarkRecord(sourceID string) string { return "marks." + sourceID }
+func MarkRecord(sourceID string) string { return MarksPrefix + sourceID }
 
 // ValidID says whether id can be part of a record's name and of an actor's:
 // 1 to 64 of a-z A-Z 0-9 _ and -.

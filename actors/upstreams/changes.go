@@ -12,7 +12,7 @@ import (
 
 // take does the request now, or when those before it are done.
 func (u *upstreams) take(ctx actor.Context, r *request) {
-	if len(u.queue) == u.cfg.QueueMost {
+	if len(u.queue) >= u.cfg.QueueMost {
 		u.answer(ctx, r, &messages.Rejected{Rejection: messages.Rejection_REJECTION_UNAVAILABLE, Detail: "too many changes of feeds are under way: try again"})
 		return
 	}
@@ -33,11 +33,13 @@ func (u *upstreams) next(ctx actor.Context) {
 
 // work does what needs the store.
 func (u *upstreams) work(ctx actor.Context) {
-	r, registry := u.now, u.registry
+	r, registry, kept := u.now, u.registry, u.keptMark()
 	began := u.cfg.Worker.Do(ctx.Self(), u.cfg.StoreTimeout, func(c context.Context) any {
 		d := &workDone{of: u, request: r}
 		var s record
 		switch m := r.message.(type) {
+		case sweepFeeds:
+			d.swept, d.err = registry.sweep(c, kept)
 		case *messages.ListFeeds:
 			d.records, d.err = registry.list(c)
 			return d
@@ -48,7 +50,7 @@ func (u *upstreams) work(ctx actor.Context) {
 		case *messages.UpdateFeed:
 			s, d.err = registry.update(c, m.GetFeed(), m.GetRevision())
 		case *messages.DeleteFeed:
-			d.err = registry.remove(c, m.GetId())
+			d.left, d.err = registry.remove(c, m.GetId())
 		}
 		d.records = []record{s}
 		return d
@@ -63,6 +65,10 @@ func (u *upstreams) workDone(ctx actor.Context, d *workDone) {
 	r := u.now
 	u.now = nil
 	defer u.next(ctx)
+	if _, ok := r.message.(sweepFeeds); ok {
+		u.swept(ctx, d.swept, d.err)
+		return
+	}
 	if d.err != nil {
 		u.failed(ctx, r, d.err)
 		return
@@ -71,6 +77,10 @@ func (u *upstreams) workDone(ctx actor.Context, d *workDone) {
 	case *messages.DeleteFeed:
 		u.sources.forget(m.GetId())
 		u.answer(ctx, r, &messages.FeedDeleted{Id: m.GetId()})
+		if d.left != nil {
+			u.cfg.Logger.Warn("a feed is deleted; records of it are left and deleted later", "feed", m.GetId(), "error", d.left)
+			u.sweep(ctx)
+		}
 	case *messages.CreateFeed, *messages.UpdateFeed:
 		s := d.records[0]
 		u.startFeed(ctx, s.feed)

@@ -167,34 +167,46 @@ func (r registry) update(ctx context.Context, feed *messages.Feed, revision uint
 	return s, r.release(ctx, before.feed.GetUrl(), feed.GetId())
 }
 
-// remove deletes the feed, its claim and its source's mark.
-func (r registry) remove(ctx context.Context, id string) error {
+// remove deletes the feed, and then its claim and its source's mark. Where the
+// feed is deleted and one of those is not, left says why: they are swept later.
+func (r registry) remove(ctx context.Context, id string) (left, err error) {
 	s, err := r.get(ctx, id)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	name := actors.FeedRecord(id)
-	if errors.Is(s.damaged, messages.ErrDamaged) { // the store deletes only what it can read
-		if s.revision, err = r.records.Mend(ctx, name, nil); err != nil {
-			return fmt.Errorf("delete feed %s: %w", id, err)
-		}
+	if err := r.erase(ctx, actors.FeedRecord(id), s.revision, errors.Is(s.damaged, messages.ErrDamaged)); err != nil {
+		return nil, fmt.Errorf("delete feed %s: %w", id, err)
 	}
-	if err := r.records.Delete(ctx, name, s.revision); err != nil {
-		return fmt.Errorf("delete feed %s: %w", id, err)
-	}
-	var left error // under an address that is not known the claim counts for nothing
-	if s.damaged == nil {
+	if s.damaged == nil { // under an address that is not known the claim counts for nothing
 		left = r.release(ctx, s.feed.GetUrl(), id)
 	}
-	return errors.Join(left, r.forgetMark(ctx, id))
+	return errors.Join(left, r.forgetMark(ctx, id)), nil
+}
+
+// erase deletes a record, also one that is damaged: the store deletes only what
+// it can read. An uncertain deletion is looked after.
+func (r registry) erase(ctx context.Context, name string, revision uint64, damaged bool) (err error) {
+	if damaged {
+		if revision, err = r.records.Mend(ctx, name, nil); err != nil {
+			return err
+		}
+	}
+	err = r.records.Delete(ctx, name, revision)
+	if errors.Is(err, messages.ErrAmbiguous) {
+		if _, now := r.records.Get(ctx, name); errors.Is(now, messages.ErrNotFound) {
+			return nil
+		}
+	}
+	return err
 }
 
 func (r registry) forgetMark(ctx context.Context, id string) error {
-	kept, err := r.records.Get(ctx, actors.MarkRecord(id))
-	if err == nil {
-		err = r.records.Delete(ctx, actors.MarkRecord(id), kept.Revision)
+	name := actors.MarkRecord(id)
+	kept, err := r.records.Get(ctx, name)
+	if err == nil || errors.Is(err, messages.ErrDamaged) {
+		err = r.erase(ctx, name, kept.Revision, err != nil)
 	}
-	return unless(err, messages.ErrNotFound, messages.ErrDamaged)
+	return unless(err, messages.ErrNotFound)
 }
 
 // claim has the address named as the feed's. The record is written also where

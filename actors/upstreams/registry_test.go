@@ -12,6 +12,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/messages"
 )
 
@@ -40,7 +41,8 @@ type call struct {
 
 // apart: the order of the two makes no difference.
 func (c call) apart(other call) bool {
-	return c.key != other.key || !c.write && !other.write
+	one := strings.HasPrefix(c.key, other.key) || strings.HasPrefix(other.key, c.key) // a list is of all under it
+	return !one || !c.write && !other.write
 }
 
 func (c calls) wait(key string, write bool) error {
@@ -132,7 +134,15 @@ func updates(id, url string) change {
 }
 
 func removes(id string) change {
-	return change{"remove " + id, func(r registry) error { return r.remove(context.Background(), id) }}
+	return change{"remove " + id, func(r registry) error { _, err := r.remove(context.Background(), id); return err }}
+}
+
+// sweeps is a start of another node, which deletes what is left over.
+func sweeps() change {
+	return change{"sweep", func(r registry) error {
+		_, err := r.sweep(context.Background(), func(string) bool { return false })
+		return err
+	}}
 }
 
 var errDied = errors.New("the process died")
@@ -241,6 +251,9 @@ func holding(t *testing.T, feeds ...string) *table {
 		if err := creates(feeds[i], feeds[i+1]).do(registry{calls{end, nil}}); err != nil {
 			t.Fatal(err)
 		}
+		if _, err := (calls{end, nil}).CAS(context.Background(), actors.MarkRecord(feeds[i]), []byte("7"), 0); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return end
 }
@@ -265,6 +278,9 @@ func TestNoAddressIsTwoFeeds(t *testing.T) {
 		{holding(t, "a", u), []change{removes("a"), creates("b", u)}, false},
 		{holding(t, "a", u), []change{removes("a"), updates("a", v)}, false},
 		{holding(t, "a", u), []change{updates("a", v), updates("a", w)}, false},
+		{newTable(), []change{creates("a", u), sweeps()}, false},
+		{holding(t, "a", u), []change{updates("a", v), sweeps()}, false},
+		{holding(t, "a", u), []change{removes("a"), sweeps()}, false},
 	} {
 		steps := len(run(c.begin, nil, []int{0, 0}, c.changes).choices)
 		for dies := range steps + 1 {
@@ -282,7 +298,7 @@ func TestNoAddressIsTwoFeeds(t *testing.T) {
 				}
 				succeeded := 0
 				for i, err := range errs {
-					if err == nil {
+					if err == nil && c.changes[i].name != "sweep" {
 						succeeded++
 						holds(t, how, c.changes, i, errs, dies > 0, feeds)
 					}
@@ -290,6 +306,7 @@ func TestNoAddressIsTwoFeeds(t *testing.T) {
 				if c.exactly1 && dies == 0 && succeeded != 1 {
 					t.Fatalf("%s: %d succeeded", how, succeeded)
 				}
+				onlyFeeds(t, how, end)
 				// Whatever was left: an address that nobody has can be had.
 				for _, url := range []string{u, v, w} {
 					err := creates("z"+url[8:9], url).do(registry{calls{end, nil}})
@@ -302,6 +319,38 @@ func TestNoAddressIsTwoFeeds(t *testing.T) {
 				t.Fatalf("%d orders of %s were tried", orders, c.changes[0].name)
 			}
 		}
+	}
+}
+
+// onlyFeeds: after a sweep there is a claim and a mark of each feed, and of
+// nobody else.
+func onlyFeeds(t *testing.T, how string, end *table) {
+	t.Helper()
+	r := registry{calls{end, nil}}
+	if err := sweeps().do(r); err != nil {
+		t.Fatalf("%s: sweep: %v", how, err)
+	}
+	feeds, err := r.list(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range feeds {
+		if holder, _, err := r.holder(context.Background(), claimRecord(s.feed.GetUrl())); err != nil || holder != s.feed.GetId() {
+			t.Fatalf("%s: after a sweep the address of %v is claimed by %q, %v", how, s.feed, holder, err)
+		}
+	}
+	claims := 0
+	for key := range end.records {
+		id, mark := strings.CutPrefix(key, actors.MarksPrefix)
+		if mark && end.records[actors.FeedRecord(id)].Key == "" {
+			t.Fatalf("%s: %s is left", how, key)
+		}
+		if strings.HasPrefix(key, actors.ClaimsPrefix) {
+			claims++
+		}
+	}
+	if claims != len(feeds) {
+		t.Fatalf("%s: %d claims of %d feeds", how, claims, len(feeds))
 	}
 }
 

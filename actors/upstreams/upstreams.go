@@ -42,6 +42,9 @@ type Config struct {
 	Feed func(*messages.Feed) (*actor.Props, error)
 	// Others are the sources that the node has besides the feeds.
 	Others []Other
+	// Absent are the ids of sources that the node has at other starts. Their
+	// marks are kept; those of deleted feeds are not.
+	Absent []string
 	// Started is called once those others can be sent to; it must not block.
 	Started func()
 
@@ -79,6 +82,9 @@ type upstreams struct {
 	cancel func()       // of the timer for the next try of the store
 	now    *request     // the change or question under way
 	queue  []*request   // at most cfg.QueueMost
+
+	sweepPause actors.Pause // between sweeps that fail
+	sweepLater func()       // cancels the next try of one
 }
 
 // request is a message that needs the store, and who is answered.
@@ -92,6 +98,7 @@ func Props(cfg Config) *actor.Props {
 	cfg = cfg.withDefaults()
 	return cfg.Props("upstreams", func() actor.Actor {
 		u := &upstreams{cfg: cfg, registry: registry{cfg.Records}, pause: actors.Pause{First: storeFirst, Most: storeMost}, cancel: func() {}}
+		u.sweepPause, u.sweepLater = actors.Pause{First: storeFirst, Most: sweepMost}, func() {}
 		u.sources.init(&u.cfg)
 		return u
 	}, nil) // HandleFailure below is the strategy
@@ -100,6 +107,7 @@ func Props(cfg Config) *actor.Props {
 const (
 	storeFirst = 200 * time.Millisecond
 	storeMost  = 10 * time.Second
+	sweepMost  = 10 * time.Minute       // nothing waits for it
 	workRetry  = 100 * time.Millisecond // the pool was full
 )
 
@@ -117,6 +125,8 @@ type (
 		of      *upstreams
 		request *request
 		records []record
+		left    error // why a deleted feed has left records
+		swept   int
 		err     error
 	}
 	restartTime  struct{ pid *actor.PID }
@@ -148,6 +158,7 @@ func (u *upstreams) Receive(ctx actor.Context) {
 		u.panicked(ctx, m)
 	case *actor.Stopping, *actor.Restarting:
 		u.cancel()
+		u.sweepLater()
 		u.sources.stop()
 		u.listings.stop()
 	default:
@@ -169,6 +180,10 @@ func (u *upstreams) own(ctx actor.Context) {
 	case *workTime:
 		if m.of == u && u.now != nil {
 			u.work(ctx)
+		}
+	case *sweepTime:
+		if m.of == u {
+			u.sweep(ctx)
 		}
 	case *workDone:
 		if m.of == u && m.request == u.now {
@@ -212,6 +227,7 @@ func (u *upstreams) loadDone(ctx actor.Context, m *loadDone) {
 		}
 		u.startFeed(ctx, s.feed)
 	}
+	u.sweep(ctx)
 	u.next(ctx)
 }
 

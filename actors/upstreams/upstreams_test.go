@@ -43,6 +43,7 @@ func (r *rig) start() {
 			return r.source(f.GetId(), f.GetUrl()), nil
 		},
 		Others:    []upstreams.Other{{ID: "push", Kind: "push", Props: r.source("push", "")}},
+		Absent:    []string{"seldom"},
 		QueueMost: 3,
 	}))
 	r.Settle()

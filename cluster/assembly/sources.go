@@ -11,8 +11,11 @@ import (
 	"github.com/birdwire/birdwire/messages"
 )
 
-// sampleInterval is how often the sample is asked for what is due; it paces itself.
-const sampleInterval = 100 * time.Millisecond
+const (
+	// sampleInterval is how often the sample is asked for what is due; it paces itself.
+	sampleInterval = 100 * time.Millisecond
+	sampleID       = "sample"
+)
 
 // upstreamsReady is after the shards' numbers.
 const upstreamsReady = actors.Shards
@@ -23,13 +26,13 @@ func (n *Node) upstreamsProps() *actor.Props {
 	p, supervisor := n.ports, n.pid(supervisorID)
 	others := []upstreams.Other{{ID: pushID, Kind: pushID, Props: source.PushProps(n.sourceConfig(pushID, pushID))}}
 	if p.Sample != nil {
-		cfg := n.sourceConfig("sample", "sample")
+		cfg := n.sourceConfig(sampleID, sampleID)
 		cfg.Adapter, cfg.Interval = p.Sample, sampleInterval
 		others = append(others, upstreams.Other{ID: cfg.ID, Kind: cfg.Kind, Props: source.Props(cfg)})
 	}
 	return upstreams.Props(upstreams.Config{
 		Records: p.Store.Control(), Clock: p.Clock, Worker: p.Work.Records, Props: p.Props,
-		Logger: p.Logger.With("actor", "upstreams"), Feed: n.feedProps, Others: others,
+		Logger: p.Logger.With("actor", "upstreams"), Feed: n.feedProps, Others: others, Absent: []string{sampleID},
 		Started: func() { p.System.Root.Send(supervisor, &ready{upstreamsReady}) },
 	})
 }
