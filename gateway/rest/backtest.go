@@ -125,7 +125,8 @@ func sinceField(f *gateway.Fields, field string, now time.Time) time.Time {
 	if !f.Has(field) {
 		text = backtestSince
 	}
-	if at, err := time.Parse(time.RFC3339, text); err == nil && !at.After(now) {
+	// RFC 3339 allows small letters, Go's parser does not.
+	if at, err := time.Parse(time.RFC3339, strings.ToUpper(text)); err == nil && !at.After(now) {
 		return at
 	}
 	ago, err := time.ParseDuration(text)

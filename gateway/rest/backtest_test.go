@@ -62,7 +62,7 @@ func TestBacktestRefusals(t *testing.T) {
 	if a := f.do("POST", rules+"/backtest", `{"query":"bad"}`); !strings.Contains(a.body, `"position":3,"expected":"a keyword"`) {
 		t.Errorf("the place of the error is not said: %s", a.body)
 	}
-	for _, since := range []string{"7d", "0.5d", "90m", "2026-03-02T12:00:00+01:00"} {
+	for _, since := range []string{"7d", "0.5d", "90m", "2026-03-02T12:00:00+01:00", "2026-03-02t12:00:00z"} {
 		if a := f.do("POST", rules+"/backtest", `{"query":"a","since":"`+since+`"}`); a.status != 200 {
 			t.Errorf("since %s: %d %s", since, a.status, a.body)
 		}
