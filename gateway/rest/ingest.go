@@ -80,7 +80,6 @@ func (s *Server) push(take func(Ingest, context.Context, io.Reader) (Result, err
 		connection := http.NewResponseController(w)
 		upload, full := s.places.begin(key.Id, s.cfg.Proxies.ClientAddr(r).String(), connection.SetReadDeadline)
 		if upload == nil {
-			w.Header().Set("Connection", "close") // the body may be on its way
 			gateway.WriteRetry(w, http.StatusTooManyRequests, time.Second, "busy", full)
 			return
 		}

@@ -54,7 +54,11 @@ func readUser(v value) (*Expr, *problem) {
 }
 
 func readWords(v value) (*Expr, *problem) {
-	x := wordsAtom(v.kind, v.text)
+	words := v.text
+	if v.kind == KindURL { // browsers take these out of an address
+		words = strings.NewReplacer("\t", "", "\n", "", "\r", "").Replace(words)
+	}
+	x := wordsAtom(v.kind, words)
 	if v.bracket || x == nil {
 		return nil, &problem{0, quote(v.text), "a word, or several in quotation marks", ""}
 	}

@@ -22,10 +22,11 @@ func isDomainRune(r rune) bool {
 var domainBytes = bytesIn("")
 
 // domain reads the host at s[i:]: labels, the last of which begins with a
-// top-level name, as many as there are. end is -1 where there is none. Dots
-// before seen are part of no other host that begins in these labels. scheme:
-// it is after one.
-func domain(s string, i int, scheme bool) (end, seen int) {
+// top-level name, as many as there are. end is -1 where there is none. The label
+// before the top-level name has no '_' in it. rest is where the labels end: no
+// other host that begins with a whole label is in between. scheme: it is after
+// one.
+func domain(s string, i int, scheme bool) (end, rest int) {
 	end = -1
 	for {
 		first, last, plain := true, false, true
@@ -48,7 +49,7 @@ func domain(s string, i int, scheme bool) (end, seen int) {
 		if !last || j == len(s) || s[j] != '.' {
 			return end, j
 		}
-		if plain { // the label before the top-level name has no '_'
+		if plain {
 			if e := tld(s, j+1, scheme); e >= 0 {
 				end = e
 			}
@@ -111,24 +112,30 @@ var closedToURL = bytesIn("@$#")
 // the parts of it in ASCII count: in running text of scripts without spaces
 // the words around it look like labels too.
 func (b *Buffer) bare(s string, dot int) {
-	if dot < b.seen.urls || dot < b.seen.dots {
+	if dot < b.seen.urls {
 		return
 	}
 	from := b.labelBefore(s, dot)
 	if from == dot {
 		return
 	}
-	end, seen := domain(s, from, false)
-	if u := strings.LastIndexByte(s[from:dot], '_'); end < 0 && u >= 0 {
-		// A later beginning of the label has no '_' and may be one, though the
-		// '_' before it then says that it does not count.
-		if from = b.opening(s, from+u+1, dot); from < dot {
-			end, seen = domain(s, from, false)
-		}
+	end := -1
+	if dot >= b.seen.hosts {
+		end, b.seen.hosts = domain(s, from, false)
 	}
-	b.seen.dots = max(b.seen.dots, seen)
 	if end < 0 {
-		return
+		// A later beginning of the label has no '_', and with it there may be a
+		// host, though the '_' before it then says that it does not count.
+		u := strings.LastIndexByte(s[from:dot], '_')
+		if u < 0 {
+			return
+		}
+		if from = b.opening(s, from+u+1, dot); from == dot {
+			return
+		}
+		if end = tld(s, dot+1, false); end < 0 {
+			return
+		}
 	}
 	whole, path := urlTail(s, end)
 	b.seen.urls = whole

@@ -16,7 +16,7 @@ import "unicode/utf8"
 // tag.
 type scan struct {
 	tags, names, urls int // where the last of its kind ended, also of one that does not count
-	dots              int // dots before it cannot be the first of an address
+	hosts             int // no host begins with a whole label before it, but those that were found
 	taken             int // where the last entity ended: none begins before it
 }
 

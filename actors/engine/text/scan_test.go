@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 )
 
 // pieces is what texts are made of whose entities are hard to tell.
@@ -53,5 +54,25 @@ func BenchmarkScan(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		Scan(tweet, &buf)
+	}
+}
+
+// TestScanIsLinear: texts made to be looked at again and again. A scanner that
+// goes back over them takes minutes for what takes milliseconds.
+func TestScanIsLinear(t *testing.T) {
+	const size = 256 << 10
+	var b Buffer
+	for _, piece := range []string{
+		"a_b.com.", "a.b_", "日_本.com.", "a.", "_.", "-.", "日.", "日本語", "x.com/(", "x.com/((a)", "http://a.", "http://", "http://a_b.com.",
+		"#1", "#", "#a#", "＃", "@a/", "@", "＠a.", "RT@", "$A.", "$", "e\u0301", "a\u200d", "x.com日本_", "é.", "https://t.co/", "?a", "x.com?a.",
+	} {
+		began := time.Now()
+		for _, s := range []string{strings.Repeat(piece, size/len(piece)), "x." + strings.Repeat(piece, size/len(piece)) + ".com"} {
+			Tokenize(s, &b)
+			Scan(s, &b)
+		}
+		if took := time.Since(began); took > 5*time.Second {
+			t.Errorf("%q again and again: %v", piece, took)
+		}
 	}
 }
