@@ -86,7 +86,7 @@ func (r *rig) connection(s *messages.Slot) *actor.PID {
 func parse(query string) error {
 	switch query {
 	case "(":
-		return &filterrule.SyntaxError{Position: 1, Expected: "a term", Text: "found the end"}
+		return &messages.SyntaxError{Position: 1, Found: "the end", Expected: "a term"}
 	case "panic":
 		panic("parser")
 	}

@@ -109,7 +109,7 @@ func checkQuery(parse func(string) error, query string) *messages.Rejected {
 		return nil
 	}
 	rejected := &messages.Rejected{Rejection: messages.Rejection_REJECTION_INVALID, Field: "query", Detail: err.Error()}
-	var syntax *SyntaxError
+	var syntax *messages.SyntaxError
 	if errors.As(err, &syntax) {
 		rejected.QueryPosition = int32(syntax.Position)
 		rejected.Expected = syntax.Expected

@@ -19,19 +19,10 @@ import (
 // Config is what a filter rule takes from its node.
 type Config struct {
 	Props actors.Props
-	// Parse is nil for a query that the language has. A *SyntaxError tells the
-	// rule's owner where it is wrong; any other error only that it is.
+	// Parse is nil for a query that the language has. A *messages.SyntaxError
+	// tells the rule's owner where it is wrong; any other error only that it is.
 	Parse func(query string) error
 }
-
-// SyntaxError says where a query is refused and what would be accepted.
-type SyntaxError struct {
-	Position int    // characters from 0
-	Expected string // what could be there
-	Text     string // the whole of it, for a person
-}
-
-func (e *SyntaxError) Error() string { return e.Text }
 
 type rule struct {
 	cfg     Config

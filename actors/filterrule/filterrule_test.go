@@ -17,7 +17,7 @@ import (
 func parse(query string) error {
 	switch query {
 	case "(":
-		return &filterrule.SyntaxError{Position: 1, Expected: "a term", Text: "position 1: found the end, expected a term"}
+		return &messages.SyntaxError{Position: 1, Found: "the end", Expected: "a term"}
 	case "odd":
 		return errors.New("too odd")
 	case "panic":

@@ -2,7 +2,6 @@ package assembly
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -104,10 +103,6 @@ func (n *Node) keyProps() func(keyID string) *actor.Props {
 func parseRule(limits rule.Limits) func(query string) error {
 	return func(query string) error {
 		_, err := rule.Parse(query, limits)
-		var syntax *rule.SyntaxError
-		if errors.As(err, &syntax) {
-			return &filterrule.SyntaxError{Position: syntax.Position, Expected: syntax.Expected, Text: syntax.Error()}
-		}
 		return err
 	}
 }

@@ -4,8 +4,8 @@ import (
 	"io"
 
 	"github.com/birdwire/birdwire/actors/engine/rule"
+	"github.com/birdwire/birdwire/actors/router/trial"
 	"github.com/birdwire/birdwire/actors/source/push"
-	"github.com/birdwire/birdwire/gateway/rest"
 	"github.com/birdwire/birdwire/messages"
 )
 
@@ -13,18 +13,18 @@ import (
 // desk, with posts in a file.
 
 // QueryError says where a query is refused and what would be accepted.
-type QueryError = rule.SyntaxError
+type QueryError = messages.SyntaxError
 
 // Explanation is the answer of one clause of a query about one post.
-type Explanation = rest.Explanation
+type Explanation = messages.Explanation
 
 // Query is a filter rule's query.
-type Query struct{ parsed *rule.Rule }
+type Query struct{ trial *trial.Query }
 
 // ParseQuery reads a query of at most so many characters (0: 1,024). An error
 // is a *QueryError.
 func ParseQuery(text string, characters int) (*Query, error) {
-	parsed, err := rule.Parse(text, rule.Limits{MaxCharacters: characters})
+	parsed, err := trial.Parse(text, rule.Limits{MaxCharacters: characters})
 	if err != nil {
 		return nil, err
 	}
@@ -32,10 +32,10 @@ func ParseQuery(text string, characters int) (*Query, error) {
 }
 
 // String is the query as it is understood: spelled out, in one way.
-func (q *Query) String() string { return q.parsed.String() }
+func (q *Query) String() string { return q.trial.String() }
 
 // Warnings are what the query says and probably does not mean.
-func (q *Query) Warnings() []string { return warnings(q.parsed) }
+func (q *Query) Warnings() []string { return q.trial.Warnings() }
 
 // TriedPost is one post that a query was tried on.
 type TriedPost struct {
@@ -54,10 +54,9 @@ func (q *Query) Try(r io.Reader, each func(TriedPost) error) error {
 		if wrong != nil {
 			return each(TriedPost{Line: line, Wrong: wrong})
 		}
-		doc.Reset(&messages.Event{Body: &messages.Event_Post{Post: post}})
 		return each(TriedPost{
 			Line: line, ID: post.GetId(), Author: post.GetAuthor().GetUsername(), Text: post.GetText(),
-			Explanation: explanation(q.parsed.Explain(&doc)),
+			Explanation: q.trial.Explain(&doc, &messages.Event{Body: &messages.Event_Post{Post: post}}),
 		})
 	})
 }

@@ -20,7 +20,6 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/birdwire/birdwire/gateway"
-	"github.com/birdwire/birdwire/gateway/rest"
 	"github.com/birdwire/birdwire/messages"
 )
 
@@ -176,12 +175,12 @@ func (n *node) CloseConnection(_ context.Context, id string) error {
 	return errors.Join(messages.ErrNotFound, n.broken)
 }
 
-func (n *node) Validate(context.Context, string, string) (*rest.Validation, error) {
-	return &rest.Validation{Valid: true}, n.broken
+func (n *node) Validate(context.Context, string, string) (*messages.Validation, error) {
+	return &messages.Validation{}, n.broken
 }
 
-func (n *node) Backtest(_ context.Context, _, _ string, since time.Time, _ func(rest.Backtested) error) (rest.Backtested, error) {
-	return rest.Backtested{Begins: since, Ends: since.Add(time.Hour), Posts: 9, Matched: 3}, n.broken
+func (n *node) Backtest(_ context.Context, _, _ string, since time.Time, _ func(messages.Backtested) error) (messages.Backtested, error) {
+	return messages.Backtested{Begins: since, Ends: since.Add(time.Hour), Posts: 9, Matched: 3}, n.broken
 }
 
 func (n *node) Alive(context.Context) error { return nil }

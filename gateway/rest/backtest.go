@@ -18,29 +18,6 @@ import (
 // ErrBusy: as much as may be asked of the log at once is under way.
 var ErrBusy = errors.New("too many queries are tried on the log at once")
 
-// QueryError is a query that is not valid.
-type QueryError struct {
-	Position int    // in characters from 0
-	Expected string // what would have been right there; may be ""
-	Text     string
-}
-
-func (e *QueryError) Error() string { return e.Text }
-
-// Backtested is how far a backtest is, and in the end what it found.
-type Backtested struct {
-	Done    float64 // the share of what is looked at, 0 to 1
-	Posts   int64   // looked at
-	Matched int64
-	Begins  time.Time // later than was asked for where the posts before are held no longer
-	Ends    time.Time
-
-	// Of the end alone.
-	Warnings           []string
-	Samples            []*messages.Event // newest first
-	CreditsPerDelivery int64
-}
-
 // The lines of a backtest's answer, NDJSON: progress from time to time, then
 // one result, or an error where it fails half way.
 type (
@@ -105,7 +82,7 @@ func (s *Resources) backtest(w http.ResponseWriter, r *http.Request, keyID strin
 	defer s.backtests.end(keyID)
 	lines := &lineWriter{w: w, to: http.NewResponseController(w)}
 	_ = lines.to.SetReadDeadline(time.Time{}) // the body's time: at its end the client would be taken to have left
-	found, err := s.Queries.Backtest(r.Context(), keyID, query, since, func(b Backtested) error {
+	found, err := s.Queries.Backtest(r.Context(), keyID, query, since, func(b messages.Backtested) error {
 		if at := time.Now(); at.Sub(lines.last) >= backtestEach {
 			return lines.write(at, backtestProgress{"progress", math.Round(b.Done*1000) / 1000, b.Posts, b.Matched})
 		}
@@ -141,7 +118,7 @@ func sinceField(f *gateway.Fields, field string, now time.Time) time.Time {
 	return now.Add(-ago)
 }
 
-func resultOf(query string, since time.Time, b Backtested, tier Tier) backtestResult {
+func resultOf(query string, since time.Time, b messages.Backtested, tier Tier) backtestResult {
 	days := max(b.Ends.Sub(b.Begins), rateLeast).Hours() / 24
 	cents := func(x float64) float64 { return math.Round(x*100) / 100 }
 	return backtestResult{
@@ -156,11 +133,11 @@ func resultOf(query string, since time.Time, b Backtested, tier Tier) backtestRe
 // backtestFailed answers by status where no line was written yet, else by a
 // last line: the status is gone.
 func (s *Resources) backtestFailed(w http.ResponseWriter, r *http.Request, lines *lineWriter, err error) {
-	var invalid *QueryError
+	var invalid *messages.SyntaxError
 	switch {
 	case errors.As(err, &invalid):
 		position := int32(invalid.Position)
-		gateway.WriteInvalid(w, &gateway.Invalid{Field: "query", Reason: invalid.Text, Expected: invalid.Expected, Position: &position})
+		gateway.WriteInvalid(w, &gateway.Invalid{Field: "query", Reason: invalid.Error(), Expected: invalid.Expected, Position: &position})
 	case errors.Is(err, ErrBusy):
 		gateway.WriteRetry(w, http.StatusTooManyRequests, 5*time.Second, "busy", "as many backtests as the server runs at once are under way; try again")
 	case lines.last.IsZero():

@@ -157,44 +157,44 @@ func merged[M proto.Message](old, change M, fields []string) M {
 // queries finds "bad" wrong and everything else right.
 type queries struct{ err error }
 
-func (q queries) Validate(_ context.Context, _, text string) (*Validation, error) {
+func (q queries) Validate(_ context.Context, _, text string) (*messages.Validation, error) {
 	if q.err != nil {
 		return nil, q.err
 	}
 	if text == "bad" {
-		return &Validation{Error: "unexpected end", Position: 3, Expected: "a keyword"}, nil
+		return &messages.Validation{Invalid: &messages.SyntaxError{Position: 3, Found: "the end", Expected: "a keyword"}}, nil
 	}
 	post := samplePost("7", "nasa", "to the moon", 0)
-	return &Validation{
-		Valid: true, Warnings: []string{"a warning"}, Posts: 512, Matched: 42, Samples: []*messages.Event{post}, Explained: post,
-		Explanation: &Explanation{Clause: "moon -rocket", Op: "all", Matched: true, Clauses: []*Explanation{
+	return &messages.Validation{
+		Warnings: []string{"a warning"}, Posts: 512, Matched: 42, Samples: []*messages.Event{post}, Explained: post,
+		Explanation: &messages.Explanation{Clause: "moon -rocket", Op: "all", Matched: true, Clauses: []*messages.Explanation{
 			{Clause: "moon", Op: "term", Matched: true, Reason: "in the text: …the moon"},
-			{Clause: "-rocket", Op: "not", Matched: true, Clauses: []*Explanation{{Clause: "rocket", Op: "term", Reason: "not found: rocket"}}},
+			{Clause: "-rocket", Op: "not", Matched: true, Clauses: []*messages.Explanation{{Clause: "rocket", Op: "term", Reason: "not found: rocket"}}},
 		}},
 	}, nil
 }
 
 // Backtest tells how far it is twice, and what it found; "slow" tells, and
 // waits to be ended; "broken" fails after it has told.
-func (q queries) Backtest(ctx context.Context, _, text string, since time.Time, progress func(Backtested) error) (Backtested, error) {
+func (q queries) Backtest(ctx context.Context, _, text string, since time.Time, progress func(messages.Backtested) error) (messages.Backtested, error) {
 	switch {
 	case q.err != nil:
-		return Backtested{}, q.err
+		return messages.Backtested{}, q.err
 	case text == "bad":
-		return Backtested{}, &QueryError{Position: 3, Expected: "a keyword", Text: "unexpected end"}
+		return messages.Backtested{}, &messages.SyntaxError{Position: 3, Found: "the end", Expected: "a keyword"}
 	case text == "busy":
-		return Backtested{}, ErrBusy
+		return messages.Backtested{}, ErrBusy
 	}
-	b := Backtested{Begins: since, Ends: since.Add(48 * time.Hour), Done: 0.12345, Posts: 100, Matched: 7}
+	b := messages.Backtested{Begins: since, Ends: since.Add(48 * time.Hour), Done: 0.12345, Posts: 100, Matched: 7}
 	if err := progress(b); err != nil {
-		return Backtested{}, err
+		return messages.Backtested{}, err
 	}
 	switch text {
 	case "broken":
-		return Backtested{}, errors.New("the log is gone")
+		return messages.Backtested{}, errors.New("the log is gone")
 	case "slow":
 		<-ctx.Done()
-		return Backtested{}, ctx.Err()
+		return messages.Backtested{}, ctx.Err()
 	case "late":
 		b.Begins = since.Add(24 * time.Hour)
 	}

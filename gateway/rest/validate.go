@@ -15,29 +15,13 @@ type Queries interface {
 	// Validate says whether a query would be taken as a rule and what of the
 	// recent posts it matches. An error means that it could not be found out:
 	// ErrBusy that the key, or all of them, ask for too much at once.
-	Validate(ctx context.Context, keyID, query string) (*Validation, error)
+	Validate(ctx context.Context, keyID, query string) (*messages.Validation, error)
 	// Backtest counts what a query would have matched since a moment of the
 	// posts that are still held. keyID is whose budget it is on; "" is the
 	// operators'. progress is told often, and an error of its
-	// ends the run. A *QueryError, or ErrBusy, comes before progress is told
+	// ends the run. A *messages.SyntaxError, or ErrBusy, comes before progress is told
 	// anything.
-	Backtest(ctx context.Context, keyID, query string, since time.Time, progress func(Backtested) error) (Backtested, error)
-}
-
-// Validation is what is known of a query.
-type Validation struct {
-	Valid    bool
-	Error    string // "" when valid
-	Position int    // of the error, in characters from 0
-	Expected string // what would have been right there; may be ""
-	Warnings []string
-	Posts    int64             // how many recent posts were looked at
-	Matched  int64             // how many of them match
-	Samples  []*messages.Event // posts among them, newest first; at most 10 are shown
-	// Explained is the newest post that matches, else the newest there is, and
-	// Explanation what each clause said of it; nil where there are no posts.
-	Explained   *messages.Event
-	Explanation *Explanation
+	Backtest(ctx context.Context, keyID, query string, since time.Time, progress func(messages.Backtested) error) (messages.Backtested, error)
 }
 
 // validation is the answer to validate. sample_results is a number, as the
@@ -91,10 +75,14 @@ func (s *Resources) validateQuery(w http.ResponseWriter, r *http.Request, keyID 
 	gateway.WriteJSON(w, http.StatusOK, showValidation(v))
 }
 
-func showValidation(v *Validation) validation {
-	out := validation{Valid: v.Valid, Warnings: v.Warnings}
-	if !v.Valid {
-		out.Error, out.Position, out.Expected = orElse(v.Error, "the query is not valid"), &v.Position, v.Expected
+func showValidation(v *messages.Validation) validation {
+	out := validation{Valid: v.Invalid == nil, Warnings: v.Warnings}
+	if !out.Valid {
+		out.Error = v.Invalid.Error()
+		var syntax *messages.SyntaxError
+		if errors.As(v.Invalid, &syntax) {
+			out.Position, out.Expected = &syntax.Position, syntax.Expected
+		}
 		return out
 	}
 	out.SampleResults, out.SamplePosts, out.Samples = v.Matched, &v.Posts, samplesOf(v.Samples)

@@ -239,7 +239,7 @@ func TestCompileRefuses(t *testing.T) {
 		}
 	}
 	_, err := rule.Compile(&messages.Query{Want: &messages.Query_Rule{Rule: "cat OR"}})
-	var syntax *rule.SyntaxError
+	var syntax *messages.SyntaxError
 	if !errors.As(err, &syntax) || syntax.Position != 6 {
 		t.Errorf("a rule: %v", err)
 	}

@@ -35,9 +35,9 @@ func TestCorpus(t *testing.T) {
 		d.Reset(&messages.Event{Body: &messages.Event_Post{Post: e.post}})
 		why := r.Explain(&d)
 		if got := d.Sampled(r.Sample) && rule.Eval(r.Expr, &d); got != e.want {
-			t.Errorf("%s: %s: got %v, want %v: %s\n%s", e.where, e.rule, got, e.want, e.why, why)
+			t.Errorf("%s: %s: got %v, want %v: %s\n%s", e.where, e.rule, got, e.want, e.why, rule.Draw(why))
 		} else if why.Matched != got {
-			t.Errorf("%s: %s: the explanation says %v\n%s", e.where, e.rule, why.Matched, why)
+			t.Errorf("%s: %s: the explanation says %v\n%s", e.where, e.rule, why.Matched, rule.Draw(why))
 		}
 		c, err := rule.Compile(&messages.Query{Want: &messages.Query_Rule{Rule: e.rule}})
 		if err != nil || c.Match(&d) != e.want {

@@ -1,6 +1,7 @@
 package rule_test
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -196,7 +197,7 @@ func TestExplain(t *testing.T) {
 		if err != nil {
 			return []string{err.Error()}
 		}
-		return strings.Split(strings.TrimRight(r.Explain(&d).String(), "\n"), "\n")
+		return strings.Split(strings.TrimRight(rule.Draw(r.Explain(&d)), "\n"), "\n")
 	})
 }
 
@@ -233,5 +234,21 @@ func BenchmarkParse(b *testing.B) {
 				_, _ = rule.Parse(c.rule, rule.Limits{})
 			}
 		})
+	}
+}
+
+func TestAReasonIsNoLongerThanALine(t *testing.T) {
+	post := &messages.Post{Text: "x"}
+	for i := range 100 {
+		post.Urls = append(post.Urls, &messages.Link{Url: fmt.Sprintf("https://example.com/%d/a/long/address", i)})
+	}
+	var d rule.Doc
+	d.Reset(&messages.Event{Body: &messages.Event_Post{Post: post}})
+	r, err := rule.Parse("x url_contains:nowhere", rule.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if reason := []rune(r.Explain(&d).Clauses[1].Reason); len(reason) != 300 || reason[299] != '…' {
+		t.Errorf("%d characters: %s", len(reason), string(reason))
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/birdwire/birdwire/actors/engine/rule"
+	"github.com/birdwire/birdwire/messages"
 )
 
 var update = flag.Bool("update", false, "write the golden files again")
@@ -53,7 +54,7 @@ func golden(t *testing.T, file string, say func(rule string) []string) {
 func TestErrors(t *testing.T) {
 	golden(t, "testdata/errors.txt", func(s string) []string {
 		_, err := rule.Parse(s, rule.Limits{})
-		var syntax *rule.SyntaxError
+		var syntax *messages.SyntaxError
 		if !errors.As(err, &syntax) {
 			return []string{fmt.Sprintf("accepted (%v)", err)}
 		}

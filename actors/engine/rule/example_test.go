@@ -25,7 +25,7 @@ func ExampleExplain() {
 	}
 	var d rule.Doc
 	d.Reset(&messages.Event{Body: &messages.Event_Post{Post: &messages.Post{Text: "Falcon 9 is up: https://t.co/x"}}})
-	fmt.Print(rule.Explain(r.Expr, &d))
+	fmt.Print(rule.Draw(rule.Explain(r.Expr, &d)))
 	// Output:
 	// ✗ all of
 	//   ✓ falcon: in the text: Falcon 9 is…

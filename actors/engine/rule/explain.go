@@ -3,28 +3,30 @@ package rule
 import (
 	"fmt"
 	"strings"
+
+	"github.com/birdwire/birdwire/messages"
 )
 
-// Explanation is the answer to one clause, and to those in it.
-type Explanation struct {
-	Clause  string // as in the rule, canonically
-	Op      Op
-	Matched bool
-	Reason  string // what was found, or what is missing; "" where Args say it
-	Args    []*Explanation
-}
+// reasonMost is how much of one clause's reason is said, in characters: a post
+// may have a hundred addresses.
+const reasonMost = 300
+
+var opNames = map[Op]string{OpAnd: "all", OpOr: "any", OpNot: "not"}
 
 // Explain says clause by clause what matched and what did not. Every clause is
 // looked at, also where the answer was clear before it.
-func Explain(x *Expr, d *Doc) *Explanation {
-	e := &Explanation{Clause: x.String(), Op: x.Op}
+func Explain(x *Expr, d *Doc) *messages.Explanation {
+	e := &messages.Explanation{Clause: x.String(), Op: "term"}
+	if name := opNames[x.Op]; name != "" {
+		e.Op = name
+	}
 	for _, a := range x.Args {
-		e.Args = append(e.Args, Explain(a, d))
+		e.Clauses = append(e.Clauses, Explain(a, d))
 	}
 	e.Matched = Eval(x, d)
 	switch x.Op {
 	case OpAtom:
-		e.Reason = d.reason(&x.Atom, e.Matched)
+		e.Reason = cut(d.reason(&x.Atom, e.Matched))
 	case OpTrue:
 		e.Clause, e.Reason = "(everything)", "nothing is asked for"
 	case OpFalse:
@@ -34,35 +36,42 @@ func Explain(x *Expr, d *Doc) *Explanation {
 }
 
 // Explain is that of the rule's expression, after its sample if it has one.
-func (r *Rule) Explain(d *Doc) *Explanation {
+func (r *Rule) Explain(d *Doc) *messages.Explanation {
 	e := Explain(r.Expr, d)
 	if r.Sample >= 100 {
 		return e
 	}
-	s := &Explanation{Clause: fmt.Sprintf("sample:%d", r.Sample), Matched: d.Sampled(r.Sample)}
+	s := &messages.Explanation{Clause: fmt.Sprintf("sample:%d", r.Sample), Op: "term", Matched: d.Sampled(r.Sample)}
 	s.Reason = fmt.Sprintf("by its id the post is number %d of 0 to 99; those below %d are looked at", d.sample%100, r.Sample)
-	return &Explanation{Clause: r.String(), Op: OpAnd, Matched: s.Matched && e.Matched, Args: []*Explanation{s, e}}
+	return &messages.Explanation{Clause: r.String(), Op: "all", Matched: s.Matched && e.Matched, Clauses: []*messages.Explanation{s, e}}
 }
 
-// String draws the explanation, a line a clause, for a terminal.
-func (e *Explanation) String() string {
+func cut(reason string) string {
+	if r := []rune(reason); len(r) > reasonMost {
+		return string(r[:reasonMost-1]) + "…"
+	}
+	return reason
+}
+
+// Draw shows an explanation, a line a clause, for a terminal.
+func Draw(e *messages.Explanation) string {
 	var b strings.Builder
-	e.draw(&b, 0)
+	draw(&b, e, 0)
 	return b.String()
 }
 
-func (e *Explanation) draw(b *strings.Builder, depth int) {
+func draw(b *strings.Builder, e *messages.Explanation, depth int) {
 	mark := "✗"
 	if e.Matched {
 		mark = "✓"
 	}
 	fmt.Fprintf(b, "%s%s ", strings.Repeat("  ", depth), mark)
 	switch {
-	case e.Op == OpAnd && len(e.Args) > 0:
+	case e.Op == "all" && len(e.Clauses) > 0:
 		b.WriteString("all of")
-	case e.Op == OpOr && len(e.Args) > 0:
+	case e.Op == "any" && len(e.Clauses) > 0:
 		b.WriteString("any of")
-	case e.Op == OpNot:
+	case e.Op == "not":
 		b.WriteString("not")
 	default:
 		b.WriteString(e.Clause)
@@ -71,7 +80,7 @@ func (e *Explanation) draw(b *strings.Builder, depth int) {
 		}
 	}
 	b.WriteByte('\n')
-	for _, a := range e.Args {
-		a.draw(b, depth+1)
+	for _, c := range e.Clauses {
+		draw(b, c, depth+1)
 	}
 }

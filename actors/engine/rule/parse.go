@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/birdwire/birdwire/messages"
 )
 
 // Parse reads a filter rule. An error is a *SyntaxError. It takes time and room
@@ -55,13 +57,13 @@ func (p *parser) check(limit int) error {
 	if n := 0; !over {
 		for i, r := range p.in {
 			if _, w := utf8.DecodeRuneInString(p.in[i:]); r == utf8.RuneError && w == 1 {
-				return &SyntaxError{Position: n, Found: "a byte that is not UTF-8", Expected: "text in UTF-8"}
+				return &messages.SyntaxError{Position: n, Found: "a byte that is not UTF-8", Expected: "text in UTF-8"}
 			}
 			if r == utf8.RuneError { // what decoders of JSON make of such a byte: without it the rule would say something else
-				return &SyntaxError{Position: n, Found: "U+FFFD, the sign for text that was lost on the way", Expected: "text in UTF-8"}
+				return &messages.SyntaxError{Position: n, Found: "U+FFFD, the sign for text that was lost on the way", Expected: "text in UTF-8"}
 			}
 			if unicode.IsControl(r) && !unicode.IsSpace(r) {
-				return &SyntaxError{Position: n, Found: fmt.Sprintf("the control character %U", r), Expected: "text"}
+				return &messages.SyntaxError{Position: n, Found: fmt.Sprintf("the control character %U", r), Expected: "text"}
 			}
 			n++
 		}
@@ -72,14 +74,14 @@ func (p *parser) check(limit int) error {
 		if len(p.in) <= limit*utf8.UTFMax {
 			found = fmt.Sprintf("%d characters", utf8.RuneCountInString(p.in))
 		}
-		return &SyntaxError{Position: limit, Found: found, Expected: fmt.Sprintf("at most %d characters", limit)}
+		return &messages.SyntaxError{Position: limit, Found: found, Expected: fmt.Sprintf("at most %d characters", limit)}
 	}
 	return nil
 }
 
 // fail makes the error for the byte at pos.
 func (p *parser) fail(pos int, found, expected, suggestion string) error {
-	return &SyntaxError{
+	return &messages.SyntaxError{
 		Position: utf8.RuneCountInString(p.in[:pos]), Found: found, Expected: expected, Suggestion: suggestion,
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/birdwire/birdwire/messages"
 )
 
 // What parses prints, what is printed parses to the same expression, and what
@@ -32,7 +34,7 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string) {
 		r, err := Parse(s, Limits{})
 		if err != nil {
-			var syntax *SyntaxError
+			var syntax *messages.SyntaxError
 			if !errors.As(err, &syntax) || syntax.Found == "" || syntax.Expected == "" || syntax.Position < 0 ||
 				utf8.ValidString(s) && syntax.Position > utf8.RuneCountInString(s) {
 				t.Fatalf("%q: not a proper error: %#v", s, err)
@@ -56,6 +58,6 @@ func FuzzParse(f *testing.F) {
 		var d Doc
 		d.resetPost(noPost)
 		Eval(r.Expr, &d)
-		_ = r.Explain(&d).String()
+		_ = Draw(r.Explain(&d))
 	})
 }

@@ -10,8 +10,6 @@
 package rule
 
 import (
-	"fmt"
-
 	"github.com/birdwire/birdwire/messages"
 )
 
@@ -48,22 +46,6 @@ type Rule struct {
 type Warning struct {
 	Position int // characters from 0
 	Text     string
-}
-
-// SyntaxError says where a rule is refused and what would be accepted.
-type SyntaxError struct {
-	Position   int    // characters from 0
-	Found      string // what is there
-	Expected   string // what could
-	Suggestion string // what was probably meant, "" where nothing is likely
-}
-
-func (e *SyntaxError) Error() string {
-	s := fmt.Sprintf("position %d: found %s, expected %s", e.Position, e.Found, e.Expected)
-	if e.Suggestion != "" {
-		s += "; did you mean " + e.Suggestion + "?"
-	}
-	return s
 }
 
 // Class parts documents and queries into those that can meet.
