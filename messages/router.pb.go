@@ -1130,9 +1130,10 @@ type Through struct {
 	ConnectionId  string                 `protobuf:"bytes,1,opt,name=connection_id,json=connectionId,proto3" json:"connection_id,omitempty"`
 	KeyId         string                 `protobuf:"bytes,2,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
 	Position      uint64                 `protobuf:"varint,3,opt,name=position,proto3" json:"position,omitempty"`
-	Number        uint64                 `protobuf:"varint,4,opt,name=number,proto3" json:"number,omitempty"` // of the newest Deliveries, or towards a key of the newest Matched, before it
-	Term          uint64                 `protobuf:"varint,5,opt,name=term,proto3" json:"term,omitempty"`     // of number; towards a key the router's numbering
-	Join          uint64                 `protobuf:"varint,6,opt,name=join,proto3" json:"join,omitempty"`     // 0 towards a key
+	Number        uint64                 `protobuf:"varint,4,opt,name=number,proto3" json:"number,omitempty"`       // of the newest Deliveries, or towards a key of the newest Matched, before it
+	Term          uint64                 `protobuf:"varint,5,opt,name=term,proto3" json:"term,omitempty"`           // towards a connection: the owner's, with which number begins; 0 from a router
+	Join          uint64                 `protobuf:"varint,6,opt,name=join,proto3" json:"join,omitempty"`           // 0 towards a key
+	Numbering     uint64                 `protobuf:"varint,7,opt,name=numbering,proto3" json:"numbering,omitempty"` // towards a key: the router's, which number belongs to
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1205,6 +1206,13 @@ func (x *Through) GetTerm() uint64 {
 func (x *Through) GetJoin() uint64 {
 	if x != nil {
 		return x.Join
+	}
+	return 0
+}
+
+func (x *Through) GetNumbering() uint64 {
+	if x != nil {
+		return x.Numbering
 	}
 	return 0
 }
@@ -1586,14 +1594,15 @@ const file_messages_router_proto_rawDesc = "" +
 	"AskThrough\x12#\n" +
 	"\rconnection_id\x18\x01 \x01(\tR\fconnectionId\x12\x15\n" +
 	"\x06key_id\x18\x02 \x01(\tR\x05keyId\x12\x12\n" +
-	"\x04join\x18\x03 \x01(\x04R\x04join\"\xa1\x01\n" +
+	"\x04join\x18\x03 \x01(\x04R\x04join\"\xbf\x01\n" +
 	"\aThrough\x12#\n" +
 	"\rconnection_id\x18\x01 \x01(\tR\fconnectionId\x12\x15\n" +
 	"\x06key_id\x18\x02 \x01(\tR\x05keyId\x12\x1a\n" +
 	"\bposition\x18\x03 \x01(\x04R\bposition\x12\x16\n" +
 	"\x06number\x18\x04 \x01(\x04R\x06number\x12\x12\n" +
 	"\x04term\x18\x05 \x01(\x04R\x04term\x12\x12\n" +
-	"\x04join\x18\x06 \x01(\x04R\x04join\"0\n" +
+	"\x04join\x18\x06 \x01(\x04R\x04join\x12\x1c\n" +
+	"\tnumbering\x18\a \x01(\x04R\tnumbering\"0\n" +
 	"\bAskVoids\x12\x12\n" +
 	"\x04from\x18\x01 \x01(\x04R\x04from\x12\x10\n" +
 	"\x03ask\x18\x02 \x01(\x04R\x03ask\"\x80\x01\n" +

@@ -149,7 +149,7 @@ func (r *router) throughOf(sub *subscriber) *messages.Through {
 
 func (r *router) throughOfKey(key *keyed) *messages.Through {
 	return &messages.Through{
-		KeyId: key.id, Position: uint64(r.state.through()), Number: key.number, Term: key.numbering,
+		KeyId: key.id, Position: uint64(r.state.through()), Number: key.number, Numbering: key.numbering,
 	}
 }
 

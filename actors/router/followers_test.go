@@ -145,7 +145,7 @@ func TestAHoleInTheLogIsOneInTheNumbers(t *testing.T) {
 		if m := testkit.Expect[*messages.Deliveries](c); m.GetPrevious() != end(1) || m.GetNumber() != end(2) {
 			t.Errorf("then %v", m)
 		}
-		if m := testkit.Expect[*messages.Through](key); m.GetNumber() != 1 || m.GetTerm() == 0 || m.GetKeyId() != "key-1" {
+		if m := testkit.Expect[*messages.Through](key); m.GetNumber() != 1 || m.GetNumbering() == 0 || m.GetKeyId() != "key-1" {
 			t.Errorf("told %v", m)
 		}
 		r.Tell(r.pid, r.log.append(post("1", "moon")))

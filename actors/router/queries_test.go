@@ -77,7 +77,7 @@ func TestOneMessageAKeyAndFrame(t *testing.T) {
 		}
 		wantHits(t, hits, "0 [1 2]", "2 [2]", "3 [1 2 3]")
 		r.owner.Request(r.pid, &messages.AskThrough{KeyId: "key-1"})
-		if m := testkit.Expect[*messages.Through](r.owner); m.GetPosition() != uint64(messages.EndOf(1)) || m.GetKeyId() != "key-1" || m.GetNumber() != 1 || m.GetTerm() != 1 {
+		if m := testkit.Expect[*messages.Through](r.owner); m.GetPosition() != uint64(messages.EndOf(1)) || m.GetKeyId() != "key-1" || m.GetNumber() != 1 || m.GetNumbering() != 1 {
 			t.Errorf("through: %v", m)
 		}
 		r.Tell(r.pid, &messages.DropKey{KeyId: "key-1", Term: term - 1}) // of an owner before

@@ -59,7 +59,7 @@ type Log interface {
 // Config is what a source takes from its node.
 type Config struct {
 	ID      string // [A-Za-z0-9_-], at most 64: names its mark and its events
-	Kind    string // feed | push | replay
+	Kind    string // feed | push | sample
 	URL     string // shown, without its query; "" where there is none
 	Adapter Adapter
 	Items   Items

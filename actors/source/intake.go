@@ -15,10 +15,10 @@ import (
 // Offer, and hears Appended once they are durable, or OfferRefused.
 //
 //	posts     Offer ─────────────────────────────▶ journal ─▶ Appended
-//	articles  Offer ─▶ (lane, one batch at a time) appender ─▶ Appended
+//	articles  Offer ─▶ (one batch at a time) appender ─▶ Appended
 //
 // Posts go on as they came, ids and all; the journal groups them. Articles
-// wait for the lane, which takes as many offers at once as one batch holds, so
+// wait for the appender, which takes as many offers at once as one batch holds, so
 // that a hundred small pushes cost one look at the table. Appended's
 // duplicates are what the log or the table held already; for a withdrawal, that
 // there was nothing to withdraw.
@@ -37,13 +37,13 @@ type intake struct {
 	unacked int
 	bytes   int // of those
 
-	sent    map[uint64]*ask // at the journal, by the id they carry there
-	order   []uint64        // of sent, oldest first; the answered ones are skipped
-	sweeps  bool            // the sweep's timer runs
-	timers  actors.Timers
-	lane    appender
-	current []*ask // in the lane
-	waiting []*ask // for the lane, in order of arrival
+	sent     map[uint64]*ask // at the journal, by the id they carry there
+	order    []uint64        // of sent, oldest first; the answered ones are skipped
+	sweeps   bool            // the sweep's timer runs
+	timers   actors.Timers
+	articles appender
+	current  []*ask // in the batch under way
+	waiting  []*ask // for the next batch, in order of arrival
 
 	arrivals uint64
 	held     []*ask          // in order of arrival
@@ -65,7 +65,7 @@ type ask struct {
 	until     actors.Instant // of those that were held, when they are given up; 0: never held
 
 	// What earlier tries did: events[:taken] are settled and are not offered
-	// again; of the lane's, fates is what is known of each.
+	// again; of articles, fates is what is known of each.
 	taken      int
 	duplicates []uint32
 	fates      []fate
@@ -91,7 +91,7 @@ func PushProps(cfg Config) *actor.Props {
 
 func newIntake(cfg Config) *intake {
 	i := &intake{cfg: cfg, ids: newIDs(cfg.Rand), sent: make(map[uint64]*ask), out: make(map[uint64]bool), timers: actors.NewTimers(cfg.Clock)}
-	i.lane = appender{cfg: &i.cfg, ids: i.ids, dated: true, aliases: true, done: i.laneDone}
+	i.articles = appender{cfg: &i.cfg, ids: i.ids, dated: true, aliases: true, done: i.articlesDone}
 	return i
 }
 
@@ -105,25 +105,25 @@ func (i *intake) Receive(ctx actor.Context) {
 			i.appended(ctx, a, m)
 			return
 		}
-		i.lane.receive(ctx)
+		i.articles.receive(ctx)
 	case *messages.OfferRefused:
 		if a := i.answered(m.GetId()); a != nil {
 			i.journalRefused(ctx, a, m)
 			return
 		}
-		i.lane.receive(ctx)
+		i.articles.receive(ctx)
 	case *sweep:
 		i.sweep(ctx)
 	case *holdTime:
 		i.pump(ctx)
 	case *actors.WorkPanicked:
-		i.lane.panicked(ctx)
+		i.articles.panicked(ctx)
 	case *messages.DescribeSource:
 		ctx.Respond(i.describe())
 	case *actor.Restarting, *actor.Stopping:
 		i.stop(ctx)
 	default:
-		i.lane.receive(ctx)
+		i.articles.receive(ctx)
 	}
 }
 
@@ -166,7 +166,7 @@ func (i *intake) take(ctx actor.Context, a *ask) {
 	for _, e := range a.events {
 		if e.GetPost() == nil {
 			i.waiting = append(i.waiting, a)
-			i.fillLane(ctx)
+			i.beginBatch(ctx)
 			return
 		}
 	}
@@ -253,8 +253,8 @@ func (i *intake) sweep(ctx actor.Context) {
 	}
 }
 
-// fillLane begins the next batch of articles with as many asks as fit.
-func (i *intake) fillLane(ctx actor.Context) {
+// beginBatch begins the next batch of articles with as many asks as fit.
+func (i *intake) beginBatch(ctx actor.Context) {
 	if len(i.current) > 0 || len(i.waiting) == 0 {
 		return
 	}
@@ -266,40 +266,40 @@ func (i *intake) fillLane(ctx actor.Context) {
 	}
 	i.current = append(i.current[:0], i.waiting[:taken]...)
 	i.waiting = append(i.waiting[:0], i.waiting[taken:]...)
-	i.lane.begin(ctx, drafts)
+	i.articles.begin(ctx, drafts)
 }
 
-func (i *intake) laneDone(ctx actor.Context) {
-	i.figures.count(i.cfg, i.lane.fates, i.lane.err)
+func (i *intake) articlesDone(ctx actor.Context) {
+	i.figures.count(i.cfg, i.articles.fates, i.articles.err)
 	switch {
-	case i.lane.err != nil:
-		i.figures.failure(i.cfg, "append articles", i.lane.err)
-	case i.lane.logErr != nil:
-		i.figures.failure(i.cfg, "append articles", i.lane.logErr)
-	case i.lane.refusal != nil:
-		i.failed(i.lane.refusal)
+	case i.articles.err != nil:
+		i.figures.failure(i.cfg, "append articles", i.articles.err)
+	case i.articles.logErr != nil:
+		i.figures.failure(i.cfg, "append articles", i.articles.logErr)
+	case i.articles.refusal != nil:
+		i.failed(i.articles.refusal)
 	default:
 		i.figures.success(i.cfg)
 	}
-	fates := i.lane.fates
+	fates := i.articles.fates
 	for _, a := range i.current {
 		i.settle(ctx, a, fates[:len(a.events)])
 		fates = fates[len(a.events):]
 	}
 	i.current = i.current[:0]
-	i.lane.release()
-	i.fillLane(ctx)
+	i.articles.release()
+	i.beginBatch(ctx)
 	i.pump(ctx)
 }
 
-// settle answers one ask of the lane. Acknowledged means durable and in the
+// settle answers one ask of the batch. Acknowledged means durable and in the
 // table: an update that comes next must not be taken for the creation.
 func (i *intake) settle(ctx actor.Context, a *ask, fates []fate) {
 	a.know(fates)
-	if i.lane.err != nil {
+	if i.articles.err != nil {
 		a.taken, a.duplicates = 0, nil // in the log, and the table does not know it
 	}
-	switch failure := i.laneFailure(a); {
+	switch failure := i.articlesFailure(a); {
 	case slices.Contains(a.fates, unwritable):
 		i.refuse(ctx, a, messages.RefuseReason_REFUSE_INVALID, 0, "an event is larger than a frame may be, or has text that can not be encoded")
 	case failure == nil:
@@ -313,26 +313,26 @@ func (i *intake) settle(ctx actor.Context, a *ask, fates []fate) {
 	}
 }
 
-// laneFailure is why the ask is not settled; nil where it is.
-func (i *intake) laneFailure(a *ask) *messages.OfferRefused {
+// articlesFailure is why the ask is not settled; nil where it is.
+func (i *intake) articlesFailure(a *ask) *messages.OfferRefused {
 	busy := &messages.OfferRefused{Reason: messages.RefuseReason_REFUSE_BUSY, RetryAfterMs: refuseTable.Milliseconds()}
 	switch {
-	case i.lane.err != nil:
-		busy.Detail = i.lane.err.Error()
-		if errors.Is(i.lane.err, messages.ErrFull) {
+	case i.articles.err != nil:
+		busy.Detail = i.articles.err.Error()
+		if errors.Is(i.articles.err, messages.ErrFull) {
 			busy.Reason = messages.RefuseReason_REFUSE_DISK_FULL
 		}
 		return busy
 	case slices.Contains(a.fates, unread):
-		busy.Detail = i.lane.logErr.Error()
+		busy.Detail = i.articles.logErr.Error()
 		return busy
-	case slices.Contains(a.fates, pending) && i.lane.refusal != nil:
-		return i.lane.refusal
+	case slices.Contains(a.fates, pending) && i.articles.refusal != nil:
+		return i.articles.refusal
 	}
 	return nil
 }
 
-// know adds what the lane found. What it appended in an earlier try it finds
+// know adds what the batch found. What it appended in an earlier try it finds
 // again as nothing new.
 func (a *ask) know(fates []fate) {
 	if a.fates == nil {
@@ -392,7 +392,7 @@ func (i *intake) respond(ctx actor.Context, a *ask, m *messages.Appended) {
 
 // stop tells everybody who waits, so that they need not wait in vain.
 func (i *intake) stop(ctx actor.Context) {
-	i.lane.stop()
+	i.articles.stop()
 	i.timers.Stop()
 	asks := slices.Concat(i.current, i.waiting, i.held)
 	for _, id := range i.order {

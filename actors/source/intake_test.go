@@ -100,7 +100,7 @@ func TestPushBound(t *testing.T) {
 	})
 }
 
-func TestPushArticlesShareTheLane(t *testing.T) {
+func TestPushArticlesShareABatch(t *testing.T) {
 	testkit.Run(t, func(k *testkit.Kit) {
 		w, pid, p := pushWorld(t, k)
 		k.Worker.Hold()

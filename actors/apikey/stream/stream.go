@@ -168,10 +168,10 @@ func (s *Stream) numbered(numbering, before uint64, out []Output) []Output {
 // number, everything at or before its position was sent.
 func (s *Stream) Through(m *messages.Through) (out []Output) {
 	before := s.number
-	if m.GetTerm() != 0 && (m.GetTerm() < s.numbering || m.GetTerm() == s.numbering && m.GetNumber() < s.matched) {
+	if n := m.GetNumbering(); n != 0 && (n < s.numbering || n == s.numbering && m.GetNumber() < s.matched) {
 		return nil // late: the question is still open
 	}
-	out = s.numbered(m.GetTerm(), m.GetNumber(), out)
+	out = s.numbered(m.GetNumbering(), m.GetNumber(), out)
 	if s.asked {
 		s.asked = false
 		out = append(out, Answered{})

@@ -22,7 +22,7 @@ func matched(numbering, number uint64, at ...uint64) *messages.Matched {
 }
 
 func through(numbering, number, at uint64) *messages.Through {
-	return &messages.Through{Term: numbering, Number: number, Position: at}
+	return &messages.Through{Numbering: numbering, Number: number, Position: at}
 }
 
 func join(connection string, number uint64) *messages.Join {

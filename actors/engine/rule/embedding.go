@@ -31,20 +31,21 @@ func Similarity(filters []*messages.EmbeddingFilter, embedding []float32, model 
 }
 
 // cosine adds in one fixed order, that of the vector engine, so that the two
-// agree to the last bit: 32 lanes, folded to one. NaN where a vector is zero.
+// agree to the last bit: 32 partial sums, folded to one. NaN where a vector is
+// zero.
 func cosine(a, b []float32) float64 {
 	c := dot(a, b) / math.Sqrt(dot(a, a)*dot(b, b))
 	return math.Max(-1, math.Min(1, c))
 }
 
 func dot(a, b []float32) float64 {
-	var lane [32]float64
+	var part [32]float64
 	for i := range a {
-		lane[i%32] += float64(a[i]) * float64(b[i])
+		part[i%32] += float64(a[i]) * float64(b[i])
 	}
 	var t [8]float64
 	for j := range t {
-		t[j] = (lane[j] + lane[j+8]) + (lane[j+16] + lane[j+24])
+		t[j] = (part[j] + part[j+8]) + (part[j+16] + part[j+24])
 	}
 	return ((t[0] + t[4]) + (t[2] + t[6])) + ((t[1] + t[5]) + (t[3] + t[7]))
 }

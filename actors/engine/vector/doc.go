@@ -12,8 +12,8 @@
 // whether or not the machine fuses it with the addition. That leaves only the
 // order of the additions to fix. For vectors a and b of [Dim] numbers:
 //
-//	lane[j] = sum of a[i]*b[i] over i ≡ j (mod 32), i ascending      j in 0..31
-//	t[j]    = (lane[j]+lane[j+8]) + (lane[j+16]+lane[j+24])          j in 0..7
+//	part[j] = sum of a[i]*b[i] over i ≡ j (mod 32), i ascending      j in 0..31
+//	t[j]    = (part[j]+part[j+8]) + (part[j+16]+part[j+24])          j in 0..7
 //	dot     = ((t0+t4)+(t2+t6)) + ((t1+t5)+(t3+t7))
 //	cosine  = dot(a,b) / sqrt(dot(a,a)*dot(b,b)), held to [-1, 1]
 //

@@ -4,7 +4,7 @@ package vector
 // answers bit for bit; see the package comment.
 type kernel struct {
 	name string
-	// dot adds the 32 lanes of row·event and folds them to eight (t in the
+	// dot adds the 32 partial sums of row·event and folds them to eight (t in the
 	// package comment). event is the event's vector widened to float64.
 	dot func(row *float32, event *float64, out *[8]float64)
 	// ints writes q·p for the first n rows of a page. next is the page that
@@ -48,11 +48,11 @@ func fold(t *[8]float64) float64 {
 // prefilter: measured, a byte costs Go as much to multiply as a float64.
 var portable = kernel{name: "go", dot: dotGo}
 
-// dotGo takes four lanes at a time, so that their sums stay in registers; the
+// dotGo takes four partial sums at a time, so that they stay in registers; the
 // row is read eight times, from the nearest cache.
 func dotGo(row *float32, event *float64, out *[8]float64) {
 	a, b := rowFloats(row), rowWide(event)
-	var lane [32]float64
+	var part [32]float64
 	for j := 0; j < 32; j += 4 {
 		var s0, s1, s2, s3 float64
 		for i := j; i <= Dim-4; i += 32 {
@@ -62,9 +62,9 @@ func dotGo(row *float32, event *float64, out *[8]float64) {
 			s2 += float64(x[2]) * y[2]
 			s3 += float64(x[3]) * y[3]
 		}
-		lane[j], lane[j+1], lane[j+2], lane[j+3] = s0, s1, s2, s3
+		part[j], part[j+1], part[j+2], part[j+3] = s0, s1, s2, s3
 	}
 	for j := range out {
-		out[j] = (lane[j] + lane[j+8]) + (lane[j+16] + lane[j+24])
+		out[j] = (part[j] + part[j+8]) + (part[j+16] + part[j+24])
 	}
 }

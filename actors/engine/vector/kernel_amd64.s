@@ -3,7 +3,7 @@
 #include "textflag.h"
 
 // The order of additions is the package comment's: register k of a kernel
-// holds neighbouring lanes, and the fold pairs lanes 8, 16 and 24 apart.
+// holds neighbouring partial sums, and the fold pairs those that are 8, 16 and 24 apart.
 
 // func dotAVX512(row *float32, event *float64, out *[8]float64)
 TEXT ·dotAVX512(SB), NOSPLIT, $0-24

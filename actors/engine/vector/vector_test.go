@@ -72,13 +72,13 @@ func reference(a, b []float32) float64 {
 }
 
 func dotReference(a, b []float32) float64 {
-	var lane [32]float64
+	var part [32]float64
 	for i := range a {
-		lane[i%32] += float64(a[i]) * float64(b[i])
+		part[i%32] += float64(a[i]) * float64(b[i])
 	}
 	var t [8]float64
 	for j := range t {
-		t[j] = (lane[j] + lane[j+8]) + (lane[j+16] + lane[j+24])
+		t[j] = (part[j] + part[j+8]) + (part[j+16] + part[j+24])
 	}
 	return ((t[0] + t[4]) + (t[2] + t[6])) + ((t[1] + t[5]) + (t[3] + t[7]))
 }

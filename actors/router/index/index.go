@@ -139,7 +139,7 @@ func (x *Index) Snapshot() *Snapshot {
 	}
 	x.current = &Snapshot{
 		views:  slices.Clone(x.views),
-		lanes:  x.semantic.snapshot(),
+		models: x.semantic.snapshot(),
 		common: x.common,
 		spread: x.seeds.spread,
 	}

@@ -17,7 +17,7 @@ type Hit struct {
 // match with it, each with a Scratch of its own.
 type Snapshot struct {
 	views  []view
-	lanes  []lane
+	models []modelFilters
 	common *frequencies
 	spread uint64 // see seeds
 }
@@ -51,16 +51,16 @@ func (s *Snapshot) Match(d *rule.Doc, scratch *Scratch, hits []Hit) []Hit {
 
 // near appends the semantic filters that the document passes.
 func (s *Snapshot) near(d *rule.Doc, scratch *Scratch, near []vector.Hit) []vector.Hit {
-	if len(s.lanes) == 0 {
+	if len(s.models) == 0 {
 		return near
 	}
 	v, model := d.Embedding()
 	if len(v) == 0 {
 		return near
 	}
-	for _, l := range s.lanes {
-		if l.takes(model) {
-			near = l.set.Match(v, &scratch.vectors, near)
+	for _, m := range s.models {
+		if m.takes(model) {
+			near = m.set.Match(v, &scratch.vectors, near)
 		}
 	}
 	return near

@@ -8,7 +8,7 @@ import (
 // batchScratch is what MatchBatch needs besides.
 type batchScratch struct {
 	near    [][]vector.Hit // by document
-	events  [][]float32    // of the documents that one lane takes
+	events  [][]float32    // of the documents with a vector of one model
 	results [][]vector.Hit
 	which   []int
 }
@@ -25,24 +25,24 @@ func (s *Snapshot) MatchBatch(docs []*rule.Doc, scratch *Scratch, hits [][]Hit) 
 	for i := range docs {
 		b.near[i] = b.near[i][:0]
 	}
-	for _, l := range s.lanes {
-		s.lane(l, docs, scratch)
+	for _, m := range s.models {
+		s.nearAll(m, docs, scratch)
 	}
 	for i, d := range docs {
 		hits[i] = s.match(d, d.Keys(), scratch, b.near[i], hits[i])
 	}
 }
 
-// lane asks one model's filters for all documents that have such a vector.
-func (s *Snapshot) lane(l lane, docs []*rule.Doc, scratch *Scratch) {
+// nearAll asks one model's filters for all documents that have such a vector.
+func (s *Snapshot) nearAll(m modelFilters, docs []*rule.Doc, scratch *Scratch) {
 	b := &scratch.batch
 	b.events, b.results, b.which = b.events[:0], b.results[:0], b.which[:0]
 	for i, d := range docs {
-		if v, model := d.Embedding(); len(v) > 0 && l.takes(model) {
+		if v, model := d.Embedding(); len(v) > 0 && m.takes(model) {
 			b.events, b.results, b.which = append(b.events, v), append(b.results, b.near[i]), append(b.which, i)
 		}
 	}
-	l.set.MatchBatch(b.events, &scratch.vectors, b.results)
+	m.set.MatchBatch(b.events, &scratch.vectors, b.results)
 	for i, n := range b.which {
 		b.near[n] = b.results[i]
 	}

@@ -151,20 +151,20 @@ func (s *semantic) disown(id ID) {
 	}
 }
 
-// lane is the filters of one model as a snapshot sees them. Those that name no
+// modelFilters are the filters of one model as a snapshot sees them. Those that name no
 // model are compared with vectors of any.
-type lane struct {
+type modelFilters struct {
 	model string
 	set   *vector.Snapshot
 }
 
-func (s *semantic) snapshot() []lane {
-	var lanes []lane
+func (s *semantic) snapshot() []modelFilters {
+	var models []modelFilters
 	for model, set := range s.sets {
-		lanes = append(lanes, lane{model: model, set: set.Snapshot()})
+		models = append(models, modelFilters{model: model, set: set.Snapshot()})
 	}
-	slices.SortFunc(lanes, func(a, b lane) int { return cmp.Compare(a.model, b.model) })
-	return lanes
+	slices.SortFunc(models, func(a, b modelFilters) int { return cmp.Compare(a.model, b.model) })
+	return models
 }
 
-func (l lane) takes(model string) bool { return l.model == "" || l.model == model }
+func (m modelFilters) takes(model string) bool { return m.model == "" || m.model == model }
