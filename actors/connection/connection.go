@@ -69,8 +69,16 @@ func (c *connection) Receive(ctx actor.Context) {
 	case *Begin:
 		c.begun = m
 		c.began(ctx)
+	case *actor.Started:
+		if c.cfg.Keeper != nil {
+			ctx.Send(c.cfg.Keeper, &Opened{ctx.Self()})
+		}
 	case *actor.Stopping:
 		c.leave(ctx)
+	case *actor.Stopped:
+		if c.cfg.Keeper != nil {
+			ctx.Send(c.cfg.Keeper, &Closed{ctx.Self()})
+		}
 	case *messages.SocketClosed:
 		c.ended = true
 		ctx.Stop(ctx.Self())

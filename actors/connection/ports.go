@@ -40,6 +40,7 @@ type Replays interface {
 
 // Config is what all connections of a node share.
 type Config struct {
+	Keeper   *actor.PID // told Opened and Closed; nil: nobody is
 	Router   *actor.PID // this node's
 	Semantic *actor.PID // the router of subscriptions with semantic filters, a lane of their own; nil: Router
 	Owners   actors.Owners
@@ -86,6 +87,13 @@ func (c Config) withDefaults() Config {
 	c.Follow = c.Follow.WithDefaults()
 	return c
 }
+
+// Opened and Closed are a connection's first and last word to its keeper, told
+// also by one that failed. The PID is one and the same pointer in both.
+type (
+	Opened struct{ PID *actor.PID }
+	Closed struct{ PID *actor.PID }
+)
 
 // Begin is a connection's first message: whose it is, and where it begins. It
 // is a message, and not part of Config, so that ten thousand connections share

@@ -25,7 +25,6 @@ func (n *Node) Connect(begin *connection.Begin) (*actor.PID, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start connection %s: %w", begin.ID, err)
 	}
-	root.Send(n.pid(supervisorID), &watch{pid, groupConnections})
 	root.Send(pid, begin)
 	return pid, nil
 }
@@ -42,6 +41,10 @@ func (n *Node) lost(event any) {
 	}
 	if a, ok := letter.Message.(*ask); ok {
 		a.answer(nil, ErrStopping) // the desk has closed
+		return
+	}
+	if opened, ok := letter.Message.(*connection.Opened); ok {
+		n.ports.System.Root.Stop(opened.PID) // the supervisor has ended
 		return
 	}
 	id, isConnection := strings.CutPrefix(letter.PID.GetId(), connectionPrefix)

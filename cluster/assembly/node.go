@@ -71,13 +71,13 @@ func Start(ports Ports, cfg Config, state *State, active func()) (*Node, error) 
 		n.shards[number] = n.pid(fmt.Sprint(shardPrefix, number))
 	}
 	n.connections = connection.Props(connection.Config{
-		Router: n.pid(routerID), Semantic: n.pid(semanticID), Owners: n, Clock: ports.Clock, Rand: ports.Rand,
+		Keeper: n.pid(supervisorID), Router: n.pid(routerID), Semantic: n.pid(semanticID), Owners: n, Clock: ports.Clock, Rand: ports.Rand,
 		Reads: ports.Work.readFor, Props: ports.Props, Replays: replays{n.log, ports.Repeats}, Logger: ports.Logger.With("actor", "connection"),
 	}).Configure(actor.WithGuardian(stopOnFailure))
 	ports.System.EventStream.Subscribe(n.lost)
 	s := &supervisor{
 		clock: ports.Clock, log: ports.Logger, failed: ports.Failed, cancel: func() {},
-		children: map[string]*child{}, active: active, awaited: map[int]bool{upstreamsReady: true},
+		children: map[string]*child{}, open: map[*actor.PID]struct{}{}, active: active, awaited: map[int]bool{upstreamsReady: true},
 	}
 	s.specs = append(s.specs, n.logActors(state.router)...)
 	s.specs = append(s.specs,

@@ -5,12 +5,14 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/birdwire/birdwire/actors"
+	"github.com/birdwire/birdwire/actors/connection"
 	"github.com/birdwire/birdwire/messages"
 )
 
@@ -23,8 +25,6 @@ const (
 	// lasting: restarted within a budget; past it stopped, and started again
 	// after a pause, for ever.
 	lasting
-	// passing: stopped, or ends by itself, and forgotten.
-	passing
 )
 
 // spec is an actor that the supervisor starts.
@@ -77,14 +77,15 @@ type supervisor struct {
 	specs  []spec
 	active func() // called once awaited is empty; nil after it
 
-	awaited  map[int]bool      // what the start waits for, as ready has it
-	children map[string]*child // by the actor's id
-	left     [groups + 1]int   // of children, by group
-	stopping *stop             // nil while running
-	group    group             // that is being stopped
-	cancel   func()            // of the group's timer
-	late     []string          // actors that did not end in time
-	told     bool              // stopping.done was called
+	awaited  map[int]bool            // what the start waits for, as ready has it
+	children map[string]*child       // by the actor's id
+	open     map[*actor.PID]struct{} // connections: each says itself when it begins and ends
+	left     [groups + 1]int         // of children and connections, by group
+	stopping *stop                   // nil while running
+	group    group                   // that is being stopped
+	cancel   func()                  // of the group's timer
+	late     []string                // actors that did not end in time
+	told     bool                    // stopping.done was called
 }
 
 // child is an actor that runs, or waits to be started again.
@@ -98,11 +99,6 @@ type child struct {
 }
 
 type (
-	// watch tells of an actor that has no parent and ends by itself.
-	watch struct {
-		pid   *actor.PID
-		group group
-	}
 	// stop ends everything. done is told once, from the supervisor's last turn.
 	stop struct{ done func(error) }
 	// ready tells that an actor serves: a shard, by its number, or upstreams.
@@ -122,8 +118,10 @@ func (s *supervisor) Receive(ctx actor.Context) {
 		}
 	case *ready:
 		s.ready(m.number)
-	case *watch:
-		s.watch(ctx, m)
+	case *connection.Opened:
+		s.opened(ctx, m.PID)
+	case *connection.Closed:
+		s.closed(ctx, m.PID)
 	case *startTime:
 		if c := s.children[m.id]; c != nil && c.resting {
 			s.start(ctx, c)
@@ -173,13 +171,28 @@ func (s *supervisor) ready(number int) {
 	}
 }
 
-// watch takes in an actor that was started elsewhere.
-func (s *supervisor) watch(ctx actor.Context, m *watch) {
-	ctx.Watch(m.pid) // also where it has ended already
-	s.keep(&child{spec: spec{group: m.group, care: passing}, pid: m.pid})
-	if s.stopping != nil && m.group <= s.group {
-		ctx.Stop(m.pid)
+// opened takes in a connection. It has no parent, and is not watched: that
+// would take more memory than all else that the node knows of it.
+func (s *supervisor) opened(ctx actor.Context, pid *actor.PID) {
+	s.open[pid] = struct{}{}
+	s.left[groupConnections]++
+	if s.stopping != nil {
+		ctx.Stop(pid)
 	}
+}
+
+func (s *supervisor) closed(ctx actor.Context, pid *actor.PID) {
+	if _, ok := s.open[pid]; !ok {
+		return
+	}
+	delete(s.open, pid)
+	s.left[groupConnections]--
+	s.next(ctx)
+}
+
+// connections are those that are open, by id.
+func (s *supervisor) connections() []*actor.PID {
+	return slices.SortedFunc(maps.Keys(s.open), func(a, b *actor.PID) int { return strings.Compare(a.GetId(), b.GetId()) })
 }
 
 // HandleFailure restarts the one actor that failed, or stops it.
@@ -233,6 +246,11 @@ func (s *supervisor) stopGroup(ctx actor.Context) {
 	if s.left[s.group] > 0 {
 		s.cancel = s.clock.After(groupTime, ctx.Self(), &groupLate{s.group})
 	}
+	if s.group == groupConnections {
+		for _, pid := range s.connections() {
+			ctx.Stop(pid)
+		}
+	}
 	for _, id := range slices.Sorted(maps.Keys(s.children)) {
 		switch c := s.children[id]; {
 		case c.group != s.group:
@@ -272,6 +290,11 @@ func (s *supervisor) goOn(ctx actor.Context) {
 func (s *supervisor) groupLate(ctx actor.Context, m *groupLate) {
 	if s.group != m.group {
 		return
+	}
+	if s.group == groupConnections {
+		for _, pid := range s.connections() {
+			s.late = append(s.late, pid.GetId())
+		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(s.children)) {
 		if c := s.children[id]; c.group == s.group {

@@ -56,7 +56,9 @@ adds: live heap and stacks after a collection, and what the process grew by.`,
 	flags.DurationVar(&l.Duration, "duration", 10*time.Second, "how long events are pushed")
 	flags.IntVar(&l.Size, "size", 700, "bytes of a frame, about; at least 600")
 	api := flags.String("api", "kite", "kite: articles; twitter: posts, five subscribers to a key and its rule")
-	profile := flags.String("profile", "", "file to write the server's CPU profile to")
+	var write profiles
+	flags.StringVar(&write.cpu, "profile", "", "file to write the server's CPU profile to")
+	flags.StringVar(&write.heap, "heap", "", "file to write the server's heap to, as it is before the first event")
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if l.Subscribers < 1 || l.Rate <= 0 || l.Burst < 1 || l.Burst > 256 || l.Size < 600 || l.Size > 32<<10 {
@@ -65,7 +67,7 @@ adds: live heap and stacks after a collection, and what the process grew by.`,
 		if *api != "kite" && *api != "twitter" {
 			return usagef("--api %s: want kite or twitter", *api)
 		}
-		figures, err := measureFanout(cmd.Context(), l, *api == "twitter", *profile)
+		figures, err := measureFanout(cmd.Context(), l, *api == "twitter", write)
 		if err != nil {
 			return err
 		}
@@ -133,7 +135,10 @@ func (c *cli) benchRaw() *cobra.Command {
 	}
 }
 
-func measureFanout(ctx context.Context, l fanout.Load, twitter bool, profile string) (figures []fanout.Figures, err error) {
+// profiles are the files to write, each empty where none is.
+type profiles struct{ cpu, heap string }
+
+func measureFanout(ctx context.Context, l fanout.Load, twitter bool, write profiles) (figures []fanout.Figures, err error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("find this program: %w", err)
@@ -142,13 +147,18 @@ func measureFanout(ctx context.Context, l fanout.Load, twitter bool, profile str
 	if err != nil {
 		return nil, err
 	}
-	var profiled error
+	var cpuErr, heapErr error
 	loaded := l
-	if profile != "" {
-		loaded.Loading = func() { profiled = writeProfile(ctx, product, l.Duration, profile) }
+	if write.heap != "" {
+		loaded.Idle = func() { heapErr = toFile(write.heap, func(w io.Writer) error { return product.Heap(ctx, w) }) }
+	}
+	if write.cpu != "" {
+		loaded.Loading = func() {
+			cpuErr = toFile(write.cpu, func(w io.Writer) error { return product.Profile(ctx, l.Duration, w) })
+		}
 	}
 	f, err := fanout.Run(ctx, product, loaded)
-	if err = errors.Join(err, profiled, product.Stop()); err != nil {
+	if err = errors.Join(err, cpuErr, heapErr, product.Stop()); err != nil {
 		return nil, err
 	}
 	figures = append(figures, f)
@@ -160,12 +170,12 @@ func measureFanout(ctx context.Context, l fanout.Load, twitter bool, profile str
 	return append(figures, f), errors.Join(err, raw.Stop())
 }
 
-func writeProfile(ctx context.Context, p *fanout.Product, d time.Duration, name string) error {
+func toFile(name string, write func(io.Writer) error) error {
 	file, err := os.Create(name)
 	if err != nil {
 		return err
 	}
-	return errors.Join(p.Profile(ctx, d, file), file.Close())
+	return errors.Join(write(file), file.Close())
 }
 
 func printFanout(w io.Writer, l fanout.Load, all []fanout.Figures) error {

@@ -22,6 +22,7 @@ type Load struct {
 	Burst       int           // events a burst
 	Duration    time.Duration // of publishing
 	Size        int           // bytes of an event's frame, about
+	Idle        func()        // called when all are connected, before publishing begins; may be nil
 	Loading     func()        // called as publishing begins, in a goroutine of its own; may be nil
 }
 
@@ -92,6 +93,9 @@ func Run(ctx context.Context, t Target, l Load) (Figures, error) {
 	}
 	f.LiveEach = (liveAfter - live) / int64(l.Subscribers)
 	f.BytesEach = max(0, (rss(t.PID())-before)/int64(l.Subscribers))
+	if l.Idle != nil {
+		l.Idle()
+	}
 	user, system, known := cpu(t.PID())
 	began := time.Now()
 	if l.Loading != nil {

@@ -148,7 +148,7 @@ func (p *Product) PID() int { return p.process.Process.Pid }
 // Live has the server collect its garbage, which asking for a heap profile
 // does, and reads what is in use from its metrics.
 func (p *Product) Live(ctx context.Context) (int64, error) {
-	if err := p.get(ctx, "/debug/pprof/heap?gc=1", io.Discard); err != nil {
+	if err := p.Heap(ctx, io.Discard); err != nil {
 		return 0, fmt.Errorf("collect the server's garbage: %w", err)
 	}
 	var page bytes.Buffer
@@ -185,6 +185,12 @@ func (p *Product) get(ctx context.Context, path string, into io.Writer) error {
 	}
 	_, err = io.Copy(into, response.Body)
 	return err
+}
+
+// Heap has the server collect its garbage, and writes a profile of what is in
+// use to w.
+func (p *Product) Heap(ctx context.Context, w io.Writer) error {
+	return p.get(ctx, "/debug/pprof/heap?gc=1", w)
 }
 
 // Profile writes the server's CPU profile of the next d to w.
