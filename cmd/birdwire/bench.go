@@ -181,7 +181,7 @@ func toFile(name string, write func(io.Writer) error) error {
 func printFanout(w io.Writer, l fanout.Load, all []fanout.Figures) error {
 	fmt.Fprintf(w, "%d subscribers, %g bursts a second of %d events of %d bytes, %v\n\n", l.Subscribers, l.Rate, l.Burst, l.Size, l.Duration)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "\tdeliveries\t/s\tµs CPU each\tuser\tp50\tp90\tp99\tp99.9\tmissing\tlive B/conn\tresident\t")
+	fmt.Fprintln(t, "\tdeliveries\t/s\tµs CPU each\tuser\tp50\tp90\tp99\tp99.9\tmissing\tlive B/conn\tof it stacks\tresident\t")
 	micros := func(f fanout.Figures, d time.Duration) string {
 		if f.CPUUnknown {
 			return "unknown"
@@ -189,9 +189,9 @@ func printFanout(w io.Writer, l fanout.Load, all []fanout.Figures) error {
 		return fmt.Sprintf("%.2f", float64(d)/1e3)
 	}
 	for _, f := range all {
-		fmt.Fprintf(t, "%s\t%d\t%.0f\t%s\t%s\t%v\t%v\t%v\t%v\t%d\t%d\t%d\t\n", f.Name, f.Delivered, float64(f.Delivered)/f.Took.Seconds(),
+		fmt.Fprintf(t, "%s\t%d\t%.0f\t%s\t%s\t%v\t%v\t%v\t%v\t%d\t%d\t%d\t%d\t\n", f.Name, f.Delivered, float64(f.Delivered)/f.Took.Seconds(),
 			micros(f, f.PerDelivery()), micros(f, f.UserPerDelivery()),
-			short(f.Latencies.P50), short(f.Latencies.P90), short(f.Latencies.P99), short(f.Latencies.P999), f.Missing, f.LiveEach, f.BytesEach)
+			short(f.Latencies.P50), short(f.Latencies.P90), short(f.Latencies.P99), short(f.Latencies.P999), f.Missing, f.LiveEach, f.StackEach, f.BytesEach)
 	}
 	if err := t.Flush(); err != nil {
 		return err

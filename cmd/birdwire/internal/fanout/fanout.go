@@ -38,6 +38,7 @@ type Figures struct {
 	Latencies  Latencies     `json:"latencies"`
 	BytesEach  int64         `json:"resident_bytes_per_idle_connection"` // 0 where it is not measured
 	LiveEach   int64         `json:"live_bytes_per_idle_connection"`     // heap and stacks after a collection; 0 where there is no such thing
+	StackEach  int64         `json:"stack_bytes_per_idle_connection"`    // the part of LiveEach that is stacks
 	CPUUnknown bool          `json:"cpu_unknown,omitempty"`              // this system does not tell
 }
 
@@ -69,14 +70,14 @@ type Target interface {
 	// Publish makes events reach every subscriber; each carries Stamp(now) in
 	// its text. It returns once they are accepted.
 	Publish(ctx context.Context, events int) error
-	// Live collects garbage and says how many bytes of heap and stacks are in
+	// Live collects garbage and says how many bytes of heap and of stacks are in
 	// use then; 0 where the server has neither.
-	Live(ctx context.Context) (int64, error)
+	Live(ctx context.Context) (heap, stacks int64, err error)
 }
 
 // Run puts one server under the load.
 func Run(ctx context.Context, t Target, l Load) (Figures, error) {
-	live, err := t.Live(ctx)
+	heap, stacks, err := t.Live(ctx)
 	if err != nil {
 		return Figures{}, err
 	}
@@ -87,11 +88,12 @@ func Run(ctx context.Context, t Target, l Load) (Figures, error) {
 	}
 	defer subs.close()
 	f := Figures{Name: t.Name()}
-	liveAfter, err := t.Live(ctx)
+	heapAfter, stacksAfter, err := t.Live(ctx)
 	if err != nil {
 		return Figures{}, err
 	}
-	f.LiveEach = (liveAfter - live) / int64(l.Subscribers)
+	f.StackEach = (stacksAfter - stacks) / int64(l.Subscribers)
+	f.LiveEach = (heapAfter-heap)/int64(l.Subscribers) + f.StackEach
 	f.BytesEach = max(0, (rss(t.PID())-before)/int64(l.Subscribers))
 	if l.Idle != nil {
 		l.Idle()

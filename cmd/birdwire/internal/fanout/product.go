@@ -147,26 +147,29 @@ func (p *Product) PID() int { return p.process.Process.Pid }
 
 // Live has the server collect its garbage, which asking for a heap profile
 // does, and reads what is in use from its metrics.
-func (p *Product) Live(ctx context.Context) (int64, error) {
+func (p *Product) Live(ctx context.Context) (heap, stacks int64, err error) {
 	if err := p.Heap(ctx, io.Discard); err != nil {
-		return 0, fmt.Errorf("collect the server's garbage: %w", err)
+		return 0, 0, fmt.Errorf("collect the server's garbage: %w", err)
 	}
 	var page bytes.Buffer
 	if err := p.get(ctx, "/metrics", &page); err != nil {
-		return 0, fmt.Errorf("read the server's memory: %w", err)
+		return 0, 0, fmt.Errorf("read the server's memory: %w", err)
 	}
-	total := 0.0
 	for _, m := range liveMetrics.FindAllSubmatch(page.Bytes(), -1) {
-		v, err := strconv.ParseFloat(string(m[1]), 64)
+		v, err := strconv.ParseFloat(string(m[2]), 64)
 		if err != nil {
-			return 0, fmt.Errorf("read the server's memory: %w", err)
+			return 0, 0, fmt.Errorf("read the server's memory: %w", err)
 		}
-		total += v
+		if string(m[1]) == "stack_inuse" {
+			stacks = int64(v)
+		} else {
+			heap = int64(v)
+		}
 	}
-	return int64(total), nil
+	return heap, stacks, nil
 }
 
-var liveMetrics = regexp.MustCompile(`(?m)^go_memstats_(?:heap_alloc|stack_inuse)_bytes (\S+)$`)
+var liveMetrics = regexp.MustCompile(`(?m)^go_memstats_(heap_alloc|stack_inuse)_bytes (\S+)$`)
 
 // get reads something of the operators'.
 func (p *Product) get(ctx context.Context, path string, into io.Writer) error {

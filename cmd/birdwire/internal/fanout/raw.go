@@ -62,7 +62,7 @@ func (r *Raw) Name() string { return "raw write(2)" }
 func (r *Raw) PID() int { return r.process.Process.Pid }
 
 // Live is not asked: a list of sockets is all there is.
-func (r *Raw) Live(context.Context) (int64, error) { return 0, nil }
+func (r *Raw) Live(context.Context) (heap, stacks int64, err error) { return 0, 0, nil }
 
 // Connect opens a plain TCP connection: there is no handshake to measure.
 func (r *Raw) Connect(ctx context.Context) (Stream, error) {
