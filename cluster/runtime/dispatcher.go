@@ -3,9 +3,8 @@ package runtime
 import (
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
-
-	"github.com/asynkron/protoactor-go/actor"
 )
 
 // dispatcher runs actors on goroutines that it keeps: one that is made for
@@ -17,71 +16,103 @@ import (
 // queue. A goroutine that stayed with its actor would, as soon as as many
 // actors are busy as there are goroutines, leave all others unserved.
 //
-// Bound: dispatchWaiting actors may wait for a kept goroutine; past it one is
-// made for the occasion.
+// The queue holds each actor at most once, which bounds it.
 type dispatcher struct {
-	ready chan func()
-	stop  chan struct{}
-	kept  sync.WaitGroup
+	kept    sync.WaitGroup
+	waiting atomic.Int32 // len of queue, read without mu
 
-	mu   sync.Mutex // protects made
-	made int        // goroutines made for the occasion that have not ended
-	none *sync.Cond // made is 0
+	mu     sync.Mutex // protects what follows
+	queue  []process  // a ring; its length is a power of two
+	head   int
+	idle   int       // goroutines that wait for work
+	work   sync.Cond // there is some, or it is closed
+	closed bool
+	made   int       // goroutines made after the end that have not ended themselves
+	none   sync.Cond // made is 0
 }
 
-var _ actor.Dispatcher = (*dispatcher)(nil)
+// process has a turn.
+type process interface{ process() }
 
 // The share of one turn, where others wait: so many messages, or so much time
-// after the first of them, whichever ends first.
+// after the second of them, whichever ends first.
 const (
-	dispatchWaiting    = 4096
 	dispatchThroughput = 300
 	dispatchTime       = 2 * time.Millisecond
 )
 
+// dispatchKeep is how many places an empty queue keeps.
+const dispatchKeep = 4096
+
 // newDispatcher starts the goroutines; close ends them.
 func newDispatcher() *dispatcher {
-	d := &dispatcher{ready: make(chan func(), dispatchWaiting), stop: make(chan struct{})}
-	d.none = sync.NewCond(&d.mu)
+	d := &dispatcher{queue: make([]process, 64)}
+	d.work.L, d.none.L = &d.mu, &d.mu
 	for range 2 * runtime.GOMAXPROCS(0) {
 		d.kept.Go(d.run)
 	}
 	return d
 }
 
-// Schedule puts run at the back of the queue.
-func (d *dispatcher) Schedule(run func()) {
-	select {
-	case <-d.stop:
-		d.occasion(run)
-		return
-	default:
-	}
-	select {
-	case d.ready <- run:
-	default:
-		d.occasion(run)
-	}
-}
-
-// occasion makes a goroutine that ends with the turn.
-func (d *dispatcher) occasion(run func()) {
+// schedule puts p at the back of the queue. After the end it has a goroutine of
+// its own, which ends with the turn.
+func (d *dispatcher) schedule(p process) {
 	d.mu.Lock()
-	d.made++
+	if d.closed {
+		d.made++
+		d.mu.Unlock()
+		go d.late(p)
+		return
+	}
+	waiting := int(d.waiting.Load())
+	if waiting == len(d.queue) {
+		larger := make([]process, 2*waiting)
+		n := copy(larger, d.queue[d.head:])
+		copy(larger[n:], d.queue[:d.head])
+		d.queue, d.head = larger, 0
+	}
+	d.queue[(d.head+waiting)&(len(d.queue)-1)] = p
+	d.waiting.Store(int32(waiting + 1))
+	wake := d.idle > 0
+	if wake {
+		d.idle--
+	}
 	d.mu.Unlock()
-	go func() {
-		defer func() {
-			d.mu.Lock()
-			defer d.mu.Unlock()
-			if d.made--; d.made == 0 {
-				d.none.Broadcast()
-			}
-		}()
-		run()
-	}()
+	if wake {
+		d.work.Signal()
+	}
 }
 
-func (d *dispatcher) Throughput() int { return dispatchThroughput }
+func (d *dispatcher) late(p process) {
+	defer func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		if d.made--; d.made == 0 {
+			d.none.Broadcast()
+		}
+	}()
+	p.process()
+}
+
+// take waits for the front of the queue. False: it is empty for good.
+func (d *dispatcher) take() (p process, ok bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	waiting := d.waiting.Load()
+	for ; waiting == 0; waiting = d.waiting.Load() {
+		if d.closed {
+			return nil, false
+		}
+		d.idle++
+		d.work.Wait() // whoever wakes it has counted it out of idle
+	}
+	p, d.queue[d.head] = d.queue[d.head], nil
+	d.head = (d.head + 1) & (len(d.queue) - 1)
+	if d.waiting.Store(waiting - 1); waiting == 1 && len(d.queue) > dispatchKeep {
+		d.queue, d.head = make([]process, 64), 0
+	}
+	return p, true
+}
 
 // turn is what one actor has used of its share.
 type turn struct {
@@ -93,7 +124,10 @@ type turn struct {
 // to another. Most turns are of one message, which need no look at the clock.
 func (d *dispatcher) over(t *turn) bool {
 	t.messages++
-	if len(d.ready) == 0 {
+	if t.messages == 1 {
+		return false
+	}
+	if d.waiting.Load() == 0 {
 		if t.messages >= dispatchThroughput {
 			*t = turn{}
 			runtime.Gosched() // to goroutines that run no actor
@@ -112,35 +146,22 @@ func (d *dispatcher) over(t *turn) bool {
 
 func (d *dispatcher) run() {
 	for {
-		select {
-		case run := <-d.ready:
-			run()
-		case <-d.stop:
-			for { // what was scheduled before is run
-				select {
-				case run := <-d.ready:
-					run()
-				default:
-					return
-				}
-			}
+		p, ok := d.take()
+		if !ok {
+			return
 		}
+		p.process()
 	}
 }
 
 // close ends all goroutines once they are through with what waits. What is
 // scheduled later runs on one of its own.
 func (d *dispatcher) close() {
-	close(d.stop)
+	d.mu.Lock()
+	d.closed = true
+	d.work.Broadcast()
+	d.mu.Unlock()
 	d.kept.Wait()
-	for more := true; more; {
-		select {
-		case run := <-d.ready: // came in between
-			run()
-		default:
-			more = false
-		}
-	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for d.made > 0 {

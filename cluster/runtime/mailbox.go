@@ -2,7 +2,6 @@ package runtime
 
 import (
 	"sync"
-	"sync/atomic"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -10,24 +9,30 @@ import (
 )
 
 // mailbox is an actor's: bounded, one message at a time, and nothing but this
-// struct while it is empty, where the library's own keeps two queues.
+// struct while no more than one message waits, where the library's own keeps
+// two queues. There is one for each connection, so every field counts.
 //
-// Invariant: at most one goroutine runs the actor; running says whether one does.
+// Invariant: at most one goroutine runs the actor; running says whether one
+// does, or will.
 type mailbox struct {
-	kind    string
-	bound   bound
-	dropped interface{ Inc() }
-
-	invoker    actor.MessageInvoker
-	dispatcher *dispatcher
-	running    atomic.Bool
+	*kind
+	invoker actor.MessageInvoker
 
 	mu        sync.Mutex // protects all fields below
-	system    fifo
+	running   bool
+	suspended bool
+	full      bool  // a connection was told that it is ended
+	system    *fifo // nil: empty
 	user      fifo
 	bytes     int // of user
-	suspended bool
-	full      bool // a connection was told that it is ended
+}
+
+// kind is what the mailboxes of one kind of actor share.
+type kind struct {
+	name       string
+	bound      bound
+	dropped    interface{ Inc() }
+	dispatcher *dispatcher
 }
 
 var _ actor.Mailbox = (*mailbox)(nil)
@@ -47,8 +52,8 @@ func (m *mailbox) UserMessageCount() int {
 func (m *mailbox) PostUserMessage(message any) {
 	n := weigh(message)
 	m.mu.Lock()
-	if (m.user.len() >= m.bound.messages || m.user.len() > 0 && m.bytes+n > m.bound.bytes) && shed(message) {
-		if m.kind != "connection" || m.full {
+	if waits := m.user.len(); waits > 0 && (waits >= m.bound.messages || m.bytes+n > m.bound.bytes) && shed(message) {
+		if m.name != "connection" || m.full {
 			m.mu.Unlock()
 			m.dropped.Inc()
 			return
@@ -60,51 +65,47 @@ func (m *mailbox) PostUserMessage(message any) {
 	}
 	m.user.push(message, n)
 	m.bytes += n
-	m.mu.Unlock()
 	m.schedule()
 }
 
 func (m *mailbox) PostSystemMessage(message any) {
 	m.mu.Lock()
+	if m.system == nil {
+		m.system = &fifo{}
+	}
 	m.system.push(message, 0)
-	m.mu.Unlock()
 	m.schedule()
 }
 
+// schedule sees to it that the actor runs. Called with m.mu held, which it
+// releases.
 func (m *mailbox) schedule() {
-	if m.running.CompareAndSwap(false, true) {
-		m.dispatcher.Schedule(m.process)
+	runs := m.running
+	m.running = true
+	m.mu.Unlock()
+	if !runs {
+		m.dispatcher.schedule(m)
 	}
 }
 
-// process runs the actor until nothing is left for it or its turn is over, when
-// it goes to the back of the queue, still marked as running. What is posted
-// between the last look and the end of running is seen by the second look.
+// process is one turn of the actor. One that fails in it goes on with what its
+// supervisor says.
 func (m *mailbox) process() {
-	for {
-		if m.run() {
-			m.dispatcher.Schedule(m.process)
-			return
-		}
-		m.running.Store(false)
-		if !m.pending() || !m.running.CompareAndSwap(false, true) {
-			return
-		}
+	for !m.run() {
 	}
-}
-
-func (m *mailbox) pending() bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.system.len() > 0 || !m.suspended && m.user.len() > 0
 }
 
 // next takes the next message: system messages first, users' unless suspended.
+// Where there is none the actor does not run any more.
 func (m *mailbox) next() (message any, system, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for m.system.len() > 0 {
-		switch message, _ := m.system.pop(); message.(type) {
+	for m.system != nil {
+		message, _ := m.system.pop()
+		if m.system.len() == 0 {
+			m.system = nil
+		}
+		switch message.(type) {
 		case *actor.SuspendMailbox:
 			m.suspended = true
 		case *actor.ResumeMailbox:
@@ -114,6 +115,7 @@ func (m *mailbox) next() (message any, system, ok bool) {
 		}
 	}
 	if m.suspended || m.user.len() == 0 {
+		m.running = false
 		return nil, false, false
 	}
 	message, n := m.user.pop()
@@ -121,8 +123,9 @@ func (m *mailbox) next() (message any, system, ok bool) {
 	return message, false, true
 }
 
-// run handles messages and says whether there may be more: its turn is over.
-func (m *mailbox) run() (more bool) {
+// run handles messages until none is left or the turn is over, when the actor
+// goes to the back of the queue. False: the actor failed.
+func (m *mailbox) run() (over bool) {
 	var message any
 	defer func() {
 		if reason := recover(); reason != nil {
@@ -132,7 +135,7 @@ func (m *mailbox) run() (more bool) {
 	for t := (turn{}); ; {
 		next, system, ok := m.next()
 		if !ok {
-			return false
+			return true
 		}
 		message = next
 		if system {
@@ -141,16 +144,19 @@ func (m *mailbox) run() (more bool) {
 			m.invoker.InvokeUserMessage(message)
 		}
 		if m.dispatcher.over(&t) {
+			m.dispatcher.schedule(m)
 			return true
 		}
 	}
 }
 
-// fifo is a queue in a ring that doubles. It lets go of a large ring once it
-// is empty.
+// fifo is a queue: the oldest in a place of its own, since mostly there is no
+// other, and those after it in a ring that doubles, and goes once it is empty.
 type fifo struct {
-	ring        []waiting // its length is a power of two
-	head, count int
+	oldest waiting   // where count > 0
+	ring   []waiting // its length is a power of two
+	head   uint32
+	count  uint32 // the oldest included
 }
 
 // waiting is a message and its weight.
@@ -159,27 +165,32 @@ type waiting struct {
 	bytes   int
 }
 
-const fifoKeep = 8 // places kept when empty
-
-func (f *fifo) len() int { return f.count }
+func (f *fifo) len() int { return int(f.count) }
 
 func (f *fifo) push(message any, bytes int) {
-	if f.count == len(f.ring) {
+	f.count++
+	if f.count == 1 {
+		f.oldest = waiting{message, bytes}
+		return
+	}
+	inRing := int(f.count) - 2
+	if inRing == len(f.ring) {
 		larger := make([]waiting, max(2, 2*len(f.ring)))
 		n := copy(larger, f.ring[f.head:])
 		copy(larger[n:], f.ring[:f.head])
 		f.ring, f.head = larger, 0
 	}
-	f.ring[(f.head+f.count)&(len(f.ring)-1)] = waiting{message, bytes}
-	f.count++
+	f.ring[(int(f.head)+inRing)&(len(f.ring)-1)] = waiting{message, bytes}
 }
 
 func (f *fifo) pop() (message any, bytes int) {
-	w := f.ring[f.head]
-	f.ring[f.head] = waiting{}
-	f.head = (f.head + 1) & (len(f.ring) - 1)
-	if f.count--; f.count == 0 && len(f.ring) > fifoKeep {
-		f.ring, f.head = nil, 0
+	w := f.oldest
+	f.count--
+	if f.count == 0 {
+		f.oldest, f.ring, f.head = waiting{}, nil, 0
+		return w.message, w.bytes
 	}
+	f.oldest, f.ring[f.head] = f.ring[f.head], waiting{}
+	f.head = (f.head + 1) & uint32(len(f.ring)-1)
 	return w.message, w.bytes
 }

@@ -10,11 +10,10 @@ import (
 )
 
 // idle takes messages and runs nothing.
-func idle(kind string) (*mailbox, *counter) {
+func idle(name string) (*mailbox, *counter) {
 	dropped := new(counter)
-	m := &mailbox{kind: kind, bound: boundOf(kind), dropped: dropped, dispatcher: newDispatcher()}
-	m.running.Store(true) // as if its actor was busy
-	return m, dropped
+	shared := &kind{name: name, bound: boundOf(name), dropped: dropped, dispatcher: newDispatcher()}
+	return &mailbox{kind: shared, running: true}, dropped // as if its actor was busy
 }
 
 func TestMailboxesAreBoundedInBytes(t *testing.T) {

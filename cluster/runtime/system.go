@@ -83,12 +83,9 @@ func kindOf(id string) string {
 }
 
 // Props is the one factory of actors' props.
-func (s *System) Props(kind string, produce actor.Producer, children actor.SupervisorStrategy) *actor.Props {
-	bound := boundOf(kind)
-	dropped := s.cfg.Dropped(kind)
-	options := []actor.PropsOption{actor.WithMailbox(func() actor.Mailbox {
-		return &mailbox{kind: kind, bound: bound, dropped: dropped, dispatcher: s.dispatcher}
-	}), actor.WithDispatcher(s.dispatcher)}
+func (s *System) Props(name string, produce actor.Producer, children actor.SupervisorStrategy) *actor.Props {
+	shared := &kind{name: name, bound: boundOf(name), dropped: s.cfg.Dropped(name), dispatcher: s.dispatcher}
+	options := []actor.PropsOption{actor.WithMailbox(func() actor.Mailbox { return &mailbox{kind: shared} })}
 	if children != nil {
 		options = append(options, actor.WithSupervisor(children))
 	}
