@@ -64,7 +64,6 @@ type player struct {
 	m       *change.Machine
 	ids     int
 	handled uint64
-	fault   string // the field of a key's own record that is wrong
 
 	draft  change.Draft // the open question of each kind
 	token  uint64       // of store and load

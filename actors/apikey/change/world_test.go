@@ -39,13 +39,12 @@ type world struct {
 	past     map[name]*messages.Query
 	counter  uint64 // of revisions and ids
 
-	held      []hit    // undecided
-	handled   uint64   // everything at or before it was decided
-	live      []string // what was delivered, as position.k name
-	replies   map[uint64]proto.Message
-	faults    bool
-	ends      []change.Kind // kinds of what was written, in order
-	replyless map[uint64]bool
+	held    []hit    // undecided
+	handled uint64   // everything at or before it was decided
+	live    []string // what was delivered, as position.k name
+	replies map[uint64]proto.Message
+	faults  bool
+	ends    []change.Kind // kinds of what was written, in order
 }
 
 type name struct{ k, version uint32 }

@@ -118,14 +118,6 @@ func (d Definition) SetVersion(version uint32, after uint64) {
 	d.Monitor.Version, d.Monitor.After = version, after
 }
 
-// New is a definition that has nothing but its id.
-func New(rule bool, id string) Definition {
-	if rule {
-		return Definition{Rule: &messages.Rule{Id: id}}
-	}
-	return Definition{Monitor: &messages.Monitor{Id: id}}
-}
-
 // SetNumber gives a definition that is being created its id, its number and its
 // time, in Unix milliseconds.
 func (d Definition) SetNumber(id string, k uint32, ms int64) {
