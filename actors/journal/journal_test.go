@@ -227,6 +227,34 @@ func TestAnEventLargerThanAFrameIsRefusedForGood(t *testing.T) {
 	})
 }
 
+// An offer longer than a frame may be written in part when the disk is full. Who
+// offered it is told which part, duplicates among it included; and the rest of
+// it is new.
+func TestAFullDiskSaysWhatItTook(t *testing.T) {
+	run(t, func(r *rig) {
+		r.source.Request(r.journal, offer(1, "b003", "b299"))
+		testkit.Expect[*messages.Appended](r.source)
+		r.log.fail = []error{nil, messages.ErrFull}
+		r.source.Request(r.journal, offer(2, names("b", 600)...))
+		got := testkit.Expect[*messages.OfferRefused](r.source)
+		written := len(r.log.ids()) - 2
+		var held []string
+		for _, d := range got.GetDuplicates() {
+			held = append(held, names("b", 600)[d])
+		}
+		if got.GetReason() != messages.RefuseReason_REFUSE_DISK_FULL || written == 0 || int(got.GetTaken()) != written+len(held) || fmt.Sprint(held) != "[b003]" {
+			t.Fatalf("refused %v, and the log has %d of it", got, written)
+		}
+		r.source.Request(r.journal, offer(3, names("b", 600)[got.GetTaken():]...))
+		if a := testkit.Expect[*messages.Appended](r.source); len(a.GetDuplicates()) != 1 {
+			t.Fatalf("the rest: %v", a)
+		}
+		if ids := r.log.ids(); len(ids) != 600 {
+			t.Fatalf("%d events in the log, want 600", len(ids))
+		}
+	})
+}
+
 func TestAFullDiskRefusesAtOnceAndRecovers(t *testing.T) {
 	run(t, func(r *rig) {
 		r.Worker.Hold()
