@@ -67,6 +67,7 @@ func (n *Node) serve() (err error) {
 		return err
 	}
 	n.public.RegisterOnShutdown(queries.stop)
+	n.public.RegisterOnShutdown(owner.Stop)
 	n.admin.RegisterOnShutdown(queries.stop)
 	n.run(n.public, n.publicListener)
 	n.run(n.admin, n.adminListener)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -80,7 +81,11 @@ func (s *Server) push(take func(Ingest, context.Context, io.Reader) (Result, err
 		connection := http.NewResponseController(w)
 		upload, full := s.places.begin(key.Id, s.cfg.Proxies.ClientAddr(r).String(), connection.SetReadDeadline)
 		if upload == nil {
-			gateway.WriteRetry(w, http.StatusTooManyRequests, time.Second, "busy", full)
+			status, short := http.StatusTooManyRequests, "busy"
+			if full == errStopped.Error() {
+				status, short = http.StatusServiceUnavailable, "unavailable"
+			}
+			gateway.WriteRetry(w, status, time.Second, short, full)
 			return
 		}
 		paced := s.pace(w, r, upload)
@@ -156,13 +161,13 @@ func (s *Server) tellPushed(w http.ResponseWriter, r *http.Request, body *pushed
 	switch {
 	case errors.As(body.err, &large), errors.Is(body.err, errInflated), errors.Is(err, ErrTooLarge):
 		tooLarge(w, s.cfg.MaxPush, done)
-	case errors.Is(body.err, errDisplaced), errors.Is(body.err, errNoWork):
+	case slices.ContainsFunc(ours, func(end error) bool { return errors.Is(body.err, end) }):
 		w.Header().Set("Retry-After", gateway.RetryAfter(time.Second))
 		status, short := http.StatusTooManyRequests, "busy"
-		if done.Accepted+done.Duplicates > 0 {
+		if done.Accepted+done.Duplicates > 0 || errors.Is(body.err, errStopped) {
 			status, short = http.StatusServiceUnavailable, "unavailable"
 		}
-		writeIngestProblem(w, status, short, "the body was not read to its end: "+reason(body.err), done)
+		writeIngestProblem(w, status, short, "the body was not read to its end: "+body.err.Error(), done)
 	case errors.Is(body.err, errSlow):
 		writeIngestProblem(w, http.StatusRequestTimeout, "too_slow", fmt.Sprintf(
 			"the body did not arrive in time: it may not stand still for %v, and has to come with %d bytes a second", s.cfg.PushIdle, s.cfg.PushRate), done)

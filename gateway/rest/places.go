@@ -3,6 +3,7 @@ package rest
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"sync"
 	"time"
@@ -23,6 +24,7 @@ type places struct {
 	work               chan struct{} // a place is taken while something is in it
 
 	mu      sync.Mutex // protects what follows, and every upload's fields
+	stopped bool
 	uploads map[*upload]struct{}
 	ofKey   map[string]int
 	ofAddr  map[string]int
@@ -49,6 +51,9 @@ func newPlaces(c Config) *places {
 func (p *places) begin(key, addr string, deadline func(time.Time) error) (u *upload, why string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.stopped {
+		return nil, errStopped.Error()
+	}
 	if p.ofKey[key] >= p.each {
 		return nil, "this key has as many pushes under way as one key may have; try again when one has ended"
 	}
@@ -89,6 +94,19 @@ func (p *places) makeRoom(key, addr string) bool {
 	return true
 }
 
+// stop ends every body at its next read, so that its client is told what was
+// taken of it while there is somebody to tell it.
+func (p *places) stop() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.stopped = true
+	for u := range p.uploads {
+		if !u.waiting.IsZero() {
+			_ = u.deadline(time.Now())
+		}
+	}
+}
+
 func (p *places) end(u *upload) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -115,30 +133,37 @@ func less(counts map[string]int, of string) {
 func (p *places) wait(u *upload, until time.Time) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if u.displaced {
-		return errDisplaced
+	if err := p.ended(u); err != nil {
+		return err
 	}
 	u.waiting = time.Now()
 	_ = u.deadline(until) // an error means that the writer is no connection
 	return nil
 }
 
-// got: it waits no more.
-func (p *places) got(u *upload) (displaced bool) {
+// got: it waits no more. The error says that it is not to be read on.
+func (p *places) got(u *upload) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	u.waiting = time.Time{}
-	return u.displaced
+	return p.ended(u)
 }
 
-func reason(err error) string {
-	if errors.Is(err, errNoWork) {
-		return errNoWork.Error()
+func (p *places) ended(u *upload) error {
+	switch {
+	case p.stopped:
+		return errStopped
+	case u.displaced:
+		return errDisplaced
 	}
-	return errDisplaced.Error()
+	return nil
 }
+
+// ours are the ends of a body that are none of its client's making.
+var ours = []error{errStopped, errDisplaced, errNoWork}
 
 var (
+	errStopped   = errors.New("the server stops")
 	errDisplaced = errors.New("it stood still while others waited for its place")
 	errSlow      = errors.New("it came too slowly")
 	errNoWork    = errors.New("the server has no room to read it")
@@ -149,7 +174,7 @@ var (
 // byte buys the time in which the next has to come, up to idle. Time in which
 // the server does not read is not the client's.
 type paced struct {
-	body   interface{ Read([]byte) (int, error) }
+	body   io.Reader
 	ctx    context.Context
 	places *places
 	upload *upload
@@ -175,10 +200,10 @@ func (p *paced) Read(b []byte) (int, error) {
 	n, err := p.body.Read(b)
 	took := time.Since(began)
 	p.left = min(p.idle, p.left-took+time.Duration(n)*time.Second/time.Duration(p.rate))
-	displaced := p.places.got(p.upload)
+	ended := p.places.got(p.upload)
 	switch {
-	case err != nil && displaced:
-		return n, errDisplaced
+	case err != nil && err != io.EOF && ended != nil:
+		return n, ended
 	case err != nil && timedOut(err):
 		return n, errSlow
 	case err != nil && n == 0:

@@ -148,6 +148,27 @@ func TestADisplacedUploadIsTold(t *testing.T) {
 	}
 }
 
+// TestStop: bodies on their way are answered with what was done, and no others
+// begin.
+func TestStop(t *testing.T) {
+	f := start(t, nil)
+	f.ingest.result = Result{Next: 1}
+	conn := f.slowly(f.key)
+	f.under(1)
+	f.server.Stop()
+	r, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, _ := io.ReadAll(r.Body)
+	if r.StatusCode != 503 || !strings.Contains(string(body), `"next_line":1`) || !strings.Contains(string(body), "stops") {
+		t.Errorf("%d %s", r.StatusCode, body)
+	}
+	if a := f.do("POST", posts, "{}"); a.status != 503 || a.header.Get("Retry-After") == "" {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+}
+
 // pass lets time pass in a bubble.
 func pass(d time.Duration) { <-time.After(d) }
 

@@ -101,6 +101,10 @@ func New(cfg Config) (*Server, error) {
 	}, nil
 }
 
+// Stop ends the bodies that are on their way: each is answered with what was
+// taken of it. Call it when no more requests come.
+func (s *Server) Stop() { s.places.stop() }
+
 const stream = "/v1/twitter/stream"
 
 // prefix is where the owner's paths are a second time, for the vendor's Node
