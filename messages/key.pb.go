@@ -2610,7 +2610,11 @@ type ListDeliveries struct {
 	KeyId         string                 `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
 	MonitorId     string                 `protobuf:"bytes,2,opt,name=monitor_id,json=monitorId,proto3" json:"monitor_id,omitempty"` // or a rule's id; "" is all monitors and rules
 	Offset        int32                  `protobuf:"varint,3,opt,name=offset,proto3" json:"offset,omitempty"`
-	Limit         int32                  `protobuf:"varint,4,opt,name=limit,proto3" json:"limit,omitempty"`
+	Limit         int32                  `protobuf:"varint,4,opt,name=limit,proto3" json:"limit,omitempty"`                           // 0, or more than 1,000: 1,000
+	Author        string                 `protobuf:"bytes,5,opt,name=author,proto3" json:"author,omitempty"`                          // a username, without the case of ASCII; "" is all
+	Status        string                 `protobuf:"bytes,6,opt,name=status,proto3" json:"status,omitempty"`                          // as DeliveryLogged has it; "" is all
+	Kind          OriginKind             `protobuf:"varint,7,opt,name=kind,proto3,enum=birdwire.v1.OriginKind" json:"kind,omitempty"` // unspecified is both
+	Oldest        bool                   `protobuf:"varint,8,opt,name=oldest,proto3" json:"oldest,omitempty"`                         // oldest first
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2673,14 +2677,43 @@ func (x *ListDeliveries) GetLimit() int32 {
 	return 0
 }
 
+func (x *ListDeliveries) GetAuthor() string {
+	if x != nil {
+		return x.Author
+	}
+	return ""
+}
+
+func (x *ListDeliveries) GetStatus() string {
+	if x != nil {
+		return x.Status
+	}
+	return ""
+}
+
+func (x *ListDeliveries) GetKind() OriginKind {
+	if x != nil {
+		return x.Kind
+	}
+	return OriginKind_ORIGIN_KIND_UNSPECIFIED
+}
+
+func (x *ListDeliveries) GetOldest() bool {
+	if x != nil {
+		return x.Oldest
+	}
+	return false
+}
+
 type DeliveryLogged struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Position      uint64                 `protobuf:"varint,1,opt,name=position,proto3" json:"position,omitempty"`
 	K             uint32                 `protobuf:"varint,2,opt,name=k,proto3" json:"k,omitempty"`
-	Event         *Event                 `protobuf:"bytes,3,opt,name=event,proto3" json:"event,omitempty"`
+	Event         *Event                 `protobuf:"bytes,3,opt,name=event,proto3" json:"event,omitempty"` // not set: it is gone from the log
 	Origin        *Origin                `protobuf:"bytes,4,opt,name=origin,proto3" json:"origin,omitempty"`
 	DeliveredMs   int64                  `protobuf:"varint,5,opt,name=delivered_ms,json=deliveredMs,proto3" json:"delivered_ms,omitempty"`
 	Status        string                 `protobuf:"bytes,6,opt,name=status,proto3" json:"status,omitempty"` // delivered | no_connection | unknown (found by replay)
+	Author        string                 `protobuf:"bytes,7,opt,name=author,proto3" json:"author,omitempty"` // the username, also where the event is gone
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2757,10 +2790,17 @@ func (x *DeliveryLogged) GetStatus() string {
 	return ""
 }
 
+func (x *DeliveryLogged) GetAuthor() string {
+	if x != nil {
+		return x.Author
+	}
+	return ""
+}
+
 type DeliveriesListed struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Deliveries    []*DeliveryLogged      `protobuf:"bytes,1,rep,name=deliveries,proto3" json:"deliveries,omitempty"` // newest first
-	Total         int32                  `protobuf:"varint,2,opt,name=total,proto3" json:"total,omitempty"`
+	Deliveries    []*DeliveryLogged      `protobuf:"bytes,1,rep,name=deliveries,proto3" json:"deliveries,omitempty"` // newest first, unless the oldest were asked for
+	Total         int32                  `protobuf:"varint,2,opt,name=total,proto3" json:"total,omitempty"`          // that were selected, on all pages
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3799,20 +3839,25 @@ const file_messages_key_proto_rawDesc = "" +
 	"\aFigures\x12\x18\n" +
 	"\amatched\x18\x01 \x01(\x03R\amatched\x12\x1c\n" +
 	"\tdelivered\x18\x02 \x01(\x03R\tdelivered\x12\"\n" +
-	"\rlast_match_ms\x18\x03 \x01(\x03R\vlastMatchMs\"t\n" +
+	"\rlast_match_ms\x18\x03 \x01(\x03R\vlastMatchMs\"\xe9\x01\n" +
 	"\x0eListDeliveries\x12\x15\n" +
 	"\x06key_id\x18\x01 \x01(\tR\x05keyId\x12\x1d\n" +
 	"\n" +
 	"monitor_id\x18\x02 \x01(\tR\tmonitorId\x12\x16\n" +
 	"\x06offset\x18\x03 \x01(\x05R\x06offset\x12\x14\n" +
-	"\x05limit\x18\x04 \x01(\x05R\x05limit\"\xcc\x01\n" +
+	"\x05limit\x18\x04 \x01(\x05R\x05limit\x12\x16\n" +
+	"\x06author\x18\x05 \x01(\tR\x06author\x12\x16\n" +
+	"\x06status\x18\x06 \x01(\tR\x06status\x12+\n" +
+	"\x04kind\x18\a \x01(\x0e2\x17.birdwire.v1.OriginKindR\x04kind\x12\x16\n" +
+	"\x06oldest\x18\b \x01(\bR\x06oldest\"\xe4\x01\n" +
 	"\x0eDeliveryLogged\x12\x1a\n" +
 	"\bposition\x18\x01 \x01(\x04R\bposition\x12\f\n" +
 	"\x01k\x18\x02 \x01(\rR\x01k\x12(\n" +
 	"\x05event\x18\x03 \x01(\v2\x12.birdwire.v1.EventR\x05event\x12+\n" +
 	"\x06origin\x18\x04 \x01(\v2\x13.birdwire.v1.OriginR\x06origin\x12!\n" +
 	"\fdelivered_ms\x18\x05 \x01(\x03R\vdeliveredMs\x12\x16\n" +
-	"\x06status\x18\x06 \x01(\tR\x06status\"e\n" +
+	"\x06status\x18\x06 \x01(\tR\x06status\x12\x16\n" +
+	"\x06author\x18\a \x01(\tR\x06author\"e\n" +
 	"\x10DeliveriesListed\x12;\n" +
 	"\n" +
 	"deliveries\x18\x01 \x03(\v2\x1b.birdwire.v1.DeliveryLoggedR\n" +
@@ -3975,9 +4020,10 @@ var file_messages_key_proto_goTypes = []any{
 	(*Slot)(nil),             // 65: birdwire.v1.Slot
 	(*Monitor)(nil),          // 66: birdwire.v1.Monitor
 	(*Rule)(nil),             // 67: birdwire.v1.Rule
-	(*Event)(nil),            // 68: birdwire.v1.Event
-	(*Origin)(nil),           // 69: birdwire.v1.Origin
-	(*Query)(nil),            // 70: birdwire.v1.Query
+	(OriginKind)(0),          // 68: birdwire.v1.OriginKind
+	(*Event)(nil),            // 69: birdwire.v1.Event
+	(*Origin)(nil),           // 70: birdwire.v1.Origin
+	(*Query)(nil),            // 71: birdwire.v1.Query
 }
 var file_messages_key_proto_depIdxs = []int32{
 	2,  // 0: birdwire.v1.Admit.credential:type_name -> birdwire.v1.Credential
@@ -4003,29 +4049,30 @@ var file_messages_key_proto_depIdxs = []int32{
 	67, // 20: birdwire.v1.RuleShown.rule:type_name -> birdwire.v1.Rule
 	45, // 21: birdwire.v1.RuleShown.figures:type_name -> birdwire.v1.Figures
 	67, // 22: birdwire.v1.RulesListed.rules:type_name -> birdwire.v1.Rule
-	68, // 23: birdwire.v1.DeliveryLogged.event:type_name -> birdwire.v1.Event
-	69, // 24: birdwire.v1.DeliveryLogged.origin:type_name -> birdwire.v1.Origin
-	47, // 25: birdwire.v1.DeliveriesListed.deliveries:type_name -> birdwire.v1.DeliveryLogged
-	66, // 26: birdwire.v1.DraftMonitor.present:type_name -> birdwire.v1.Monitor
-	66, // 27: birdwire.v1.DraftMonitor.change:type_name -> birdwire.v1.Monitor
-	66, // 28: birdwire.v1.MonitorDrafted.monitor:type_name -> birdwire.v1.Monitor
-	29, // 29: birdwire.v1.MonitorDrafted.rejected:type_name -> birdwire.v1.Rejected
-	67, // 30: birdwire.v1.DraftRule.present:type_name -> birdwire.v1.Rule
-	67, // 31: birdwire.v1.DraftRule.change:type_name -> birdwire.v1.Rule
-	67, // 32: birdwire.v1.RuleDrafted.rule:type_name -> birdwire.v1.Rule
-	29, // 33: birdwire.v1.RuleDrafted.rejected:type_name -> birdwire.v1.Rejected
-	66, // 34: birdwire.v1.CountHits.monitor:type_name -> birdwire.v1.Monitor
-	68, // 35: birdwire.v1.CountHits.events:type_name -> birdwire.v1.Event
-	66, // 36: birdwire.v1.AskFigures.monitor:type_name -> birdwire.v1.Monitor
-	67, // 37: birdwire.v1.AskFigures.rule:type_name -> birdwire.v1.Rule
-	56, // 38: birdwire.v1.AuthorsLearnt.learnt:type_name -> birdwire.v1.LearntAuthor
-	45, // 39: birdwire.v1.Retired.figures:type_name -> birdwire.v1.Figures
-	70, // 40: birdwire.v1.Queries.queries:type_name -> birdwire.v1.Query
-	41, // [41:41] is the sub-list for method output_type
-	41, // [41:41] is the sub-list for method input_type
-	41, // [41:41] is the sub-list for extension type_name
-	41, // [41:41] is the sub-list for extension extendee
-	0,  // [0:41] is the sub-list for field type_name
+	68, // 23: birdwire.v1.ListDeliveries.kind:type_name -> birdwire.v1.OriginKind
+	69, // 24: birdwire.v1.DeliveryLogged.event:type_name -> birdwire.v1.Event
+	70, // 25: birdwire.v1.DeliveryLogged.origin:type_name -> birdwire.v1.Origin
+	47, // 26: birdwire.v1.DeliveriesListed.deliveries:type_name -> birdwire.v1.DeliveryLogged
+	66, // 27: birdwire.v1.DraftMonitor.present:type_name -> birdwire.v1.Monitor
+	66, // 28: birdwire.v1.DraftMonitor.change:type_name -> birdwire.v1.Monitor
+	66, // 29: birdwire.v1.MonitorDrafted.monitor:type_name -> birdwire.v1.Monitor
+	29, // 30: birdwire.v1.MonitorDrafted.rejected:type_name -> birdwire.v1.Rejected
+	67, // 31: birdwire.v1.DraftRule.present:type_name -> birdwire.v1.Rule
+	67, // 32: birdwire.v1.DraftRule.change:type_name -> birdwire.v1.Rule
+	67, // 33: birdwire.v1.RuleDrafted.rule:type_name -> birdwire.v1.Rule
+	29, // 34: birdwire.v1.RuleDrafted.rejected:type_name -> birdwire.v1.Rejected
+	66, // 35: birdwire.v1.CountHits.monitor:type_name -> birdwire.v1.Monitor
+	69, // 36: birdwire.v1.CountHits.events:type_name -> birdwire.v1.Event
+	66, // 37: birdwire.v1.AskFigures.monitor:type_name -> birdwire.v1.Monitor
+	67, // 38: birdwire.v1.AskFigures.rule:type_name -> birdwire.v1.Rule
+	56, // 39: birdwire.v1.AuthorsLearnt.learnt:type_name -> birdwire.v1.LearntAuthor
+	45, // 40: birdwire.v1.Retired.figures:type_name -> birdwire.v1.Figures
+	71, // 41: birdwire.v1.Queries.queries:type_name -> birdwire.v1.Query
+	42, // [42:42] is the sub-list for method output_type
+	42, // [42:42] is the sub-list for method input_type
+	42, // [42:42] is the sub-list for extension type_name
+	42, // [42:42] is the sub-list for extension extendee
+	0,  // [0:42] is the sub-list for field type_name
 }
 
 func init() { file_messages_key_proto_init() }

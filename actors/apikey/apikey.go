@@ -16,7 +16,8 @@
 //
 // What can be decided without an actor is in engines: change (how what the key
 // has becomes something else), definitions (which version decides which event),
-// stream (order, numbers, who is told), credit (what is spent).
+// stream (order, numbers, who is told), credit (what is spent), history (what
+// was delivered).
 //
 // What the router matches while a change that decides on it is not durable is
 // held at the gate: it is delivered, or not, once the change has happened or
@@ -44,6 +45,7 @@ import (
 	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/actors/apikey/change"
 	"github.com/birdwire/birdwire/actors/apikey/credit"
+	"github.com/birdwire/birdwire/actors/apikey/history"
 	"github.com/birdwire/birdwire/actors/apikey/permit"
 	"github.com/birdwire/birdwire/actors/apikey/stream"
 	"github.com/birdwire/birdwire/actors/engine/hold"
@@ -80,7 +82,7 @@ type key struct {
 	purse  *credit.Purse // nil: there is no such key
 	ledger ledger
 
-	history history
+	history *history.History
 }
 
 type held struct {
@@ -104,6 +106,7 @@ func Props(cfg Config, id string) *actor.Props {
 		k.guests = newGuests(&k.cfg)
 		k.changes = change.New(k.changeConfig())
 		k.parts.init()
+		k.history = history.New(cfg.LogMost, cfg.History != nil)
 		k.ledger.asking, k.ledger.backoff = map[string]*actor.PID{}, hold.Store()
 		k.behavior.Become(k.starting)
 		return k
@@ -172,8 +175,8 @@ func (k *key) running(ctx actor.Context) {
 		}
 	case *askAgain:
 		k.askAgain(ctx, m)
-	case *remembered:
-		k.remembered(ctx, m)
+	case *remembered, *pageRead, *historyTime:
+		k.logged(ctx, m)
 	case *loaded:
 		k.reloaded(ctx, m)
 	case *logFirst:
@@ -296,6 +299,7 @@ func (k *key) giveUp(ctx actor.Context) {
 	k.ending = true
 	k.timers.Stop()
 	k.do(ctx, k.changes.GiveUp())
+	k.record(ctx, k.history.GiveUp(detailMoving))
 	for _, h := range k.held.Take() {
 		k.refuse(ctx, h, detailMoving)
 	}

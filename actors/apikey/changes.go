@@ -98,7 +98,7 @@ func (k *key) tellOutcome(ctx actor.Context, e change.Effect) {
 	case change.Describe:
 		k.reply(ctx, e.Ticket, k.described())
 	case change.Show:
-		k.reply(ctx, e.Ticket, k.parts.of(k.changes.Set.ByID(e.ID), k.cfg.LogMost).shown())
+		k.reply(ctx, e.Ticket, k.parts.of(k.changes.Set.ByID(e.ID)).shown())
 	case change.Gone:
 		k.forget(ctx, e.ID)
 	case change.Drop:
@@ -132,7 +132,7 @@ func (k *key) report(r change.Report) {
 func (k *key) draft(ctx actor.Context, e change.Draft) {
 	p := k.parts.byID[e.ID]
 	if p == nil {
-		p = k.parts.add(e.ID, e.Rule, k.cfg.LogMost)
+		p = k.parts.add(e.ID, e.Rule)
 	}
 	if !k.tellChild(ctx, p, e.Message, ctx.Self()) {
 		ctx.Send(k.self, &answered{of: k, answer: change.Failed{Token: e.Token}})

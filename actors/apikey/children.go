@@ -17,7 +17,7 @@ func (k *key) get(ctx actor.Context, id string, rule bool) {
 		k.respond(ctx, change.NotFound(rule))
 		return
 	}
-	p := k.parts.of(e, k.cfg.LogMost)
+	p := k.parts.of(e)
 	if !k.tellChild(ctx, p, &messages.AskFigures{Monitor: e.Monitor, Rule: e.Rule}, ctx.Sender()) {
 		k.respond(ctx, p.shown())
 	}

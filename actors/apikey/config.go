@@ -8,6 +8,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/birdwire/birdwire/actors"
+	"github.com/birdwire/birdwire/actors/apikey/history"
 	"github.com/birdwire/birdwire/messages"
 )
 
@@ -37,9 +38,9 @@ type Reservation struct {
 // History finds in the log what queries have matched, so that the record of
 // deliveries outlives the actor. Called inside a Worker only.
 type History interface {
-	// Newest returns at most most deliveries of each query, in log order. What
-	// it has found when ctx ends is an answer.
-	Newest(ctx context.Context, queries []*messages.Query, most int) ([]*messages.Delivery, error)
+	// Newest returns at most most deliveries of each query, in log order, as the
+	// record keeps them. What it has found when ctx ends is an answer.
+	Newest(ctx context.Context, queries []*messages.Query, most int) ([]history.Found, error)
 }
 
 // Log says what the log holds. Called inside a Worker only.
@@ -47,6 +48,13 @@ type Log interface {
 	// Bounds are the positions of the first event that is held and of the last
 	// one that was ever written; first is after last where the log is empty.
 	Bounds(ctx context.Context) (first, last messages.Position, err error)
+}
+
+// Events reads what the log holds. Called inside a Worker only.
+type Events interface {
+	// Events are those at the positions, in that order; nil where the log does
+	// not hold one, or not any more.
+	Events(ctx context.Context, positions []messages.Position) ([]*messages.Event, error)
 }
 
 // Plan is what a key's owner has booked.
@@ -79,11 +87,12 @@ type Config struct {
 	History    History      // nil: the record of deliveries begins with the actor
 	Spent      Spent        // nil: what a crash leaves open stays charged
 	Log        Log          // nil: versions of monitors and rules are kept for ever
+	Events     Events       // nil: deliveries are shown without their posts
 	Lease      actors.Lease // default: always live
 	Clock      actors.Clock
 	Rand       actors.Rand
 	Worker     actors.Worker
-	Reader     actors.Worker // for History, which reads long; default Worker
+	Reader     actors.Worker // for History and Events, which read long; default Worker
 	Props      actors.Props
 	Router     *actor.PID // this node's
 	Monitor    func(id string, figures *messages.Figures) *actor.Props

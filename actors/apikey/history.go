@@ -2,202 +2,198 @@ package apikey
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"google.golang.org/protobuf/proto"
 
+	"github.com/birdwire/birdwire/actors/apikey/history"
 	"github.com/birdwire/birdwire/messages"
 )
 
-// What became of a delivery.
+// The record of deliveries is history's; the key has it read the log.
+
 const (
-	statusDelivered    = "delivered"
-	statusNoConnection = "no_connection"
-	statusUnknown      = "unknown" // found in the log: nobody remembers who was there
+	// historyRetry is how long a question waits where the pool is full.
+	historyRetry = 50 * time.Millisecond
+	// pageBytes bounds the events of one page; past it the asker is told to ask
+	// for fewer. They are read so many at a time, to notice before it is passed
+	// by much.
+	pageBytes   = 16 << 20
+	pagePortion = 64
 )
 
-func statusOf(connected bool) string {
-	if connected {
-		return statusDelivered
+type (
+	// remembered is a worker's word on what is older.
+	remembered struct {
+		of    *key
+		found []history.Found
+		err   error
 	}
-	return statusNoConnection
-}
-
-// logged is one delivery as the record of deliveries keeps it.
-type logged struct {
-	delivery *messages.Delivery
-	at       time.Time
-	status   string
-}
-
-// ring keeps the newest of one monitor or rule, at most most. It grows as it
-// fills: most rules never see a thousand.
-type ring struct {
-	most int
-	all  []logged
-	next int // where the oldest is once full
-}
-
-func (r *ring) len() int { return len(r.all) }
-
-func (r *ring) add(l logged) {
-	if len(r.all) < r.most {
-		r.all = append(r.all, l)
-		return
+	// pageRead is a worker's answer.
+	pageRead struct {
+		of       *key
+		question uint64
+		events   []*messages.Event
+		err      error
 	}
-	r.all[r.next] = l
-	r.next = (r.next + 1) % r.most
-}
-
-// back is the i-th newest, from 0.
-func (r *ring) back(i int) logged {
-	return r.all[(r.next+len(r.all)-1-i)%len(r.all)]
-}
-
-// extend puts older entries, oldest first, before those that are there.
-func (r *ring) extend(older []logged) {
-	all := append(slices.Clone(older), r.all[r.next:]...)
-	all = append(all, r.all[:r.next]...)
-	r.all, r.next = all[max(len(all)-r.most, 0):], 0
-}
-
-// history is the part of the record from before the actor started. It is read
-// from the log when first asked for.
-type history struct {
-	first   messages.Position // of what this instance has seen match; 0: nothing yet
-	read    bool              // done, or there is nothing to read with
-	reading bool
-	asking  []held // waiting for it; at most askingMost, then answered without
-}
-
-const askingMost = 16
-
-// begins notes what this instance has seen itself: the log's word counts only
-// before it.
-func (h *history) begins(p messages.Position) {
-	if h.first == 0 {
-		h.first = p
+	// historyTime is for a question, or for a reading that had no room.
+	historyTime struct {
+		of       *key
+		question uint64
+		again    history.Output // nil: the question has waited too long
 	}
-}
-
-// remembered is a worker's answer.
-type remembered struct {
-	of    *key
-	found []*messages.Delivery
-	err   error
-}
+	// questionTimer and roomTimer name the two.
+	questionTimer struct{ question uint64 }
+	roomTimer     struct{ question uint64 } // 0: what is older
+)
 
 func (k *key) listDeliveries(ctx actor.Context, m *messages.ListDeliveries) {
-	if m.GetMonitorId() != "" && k.parts.byID[m.GetMonitorId()] == nil {
-		k.respond(ctx, rejected(messages.Rejection_REJECTION_NOT_FOUND, "id", "there is no such monitor or filter rule"))
-		return
+	want := history.Selection{
+		Author: m.GetAuthor(), Status: m.GetStatus(), Kind: m.GetKind(), Oldest: m.GetOldest(),
+		Offset: max(int(m.GetOffset()), 0), Limit: int(m.GetLimit()),
 	}
-	if k.cfg.History == nil || k.history.read || len(k.history.asking) >= askingMost {
-		k.respond(ctx, k.deliveries(m))
-		return
+	if id := m.GetMonitorId(); id != "" {
+		e := k.changes.Set.ByID(id)
+		if e == nil {
+			k.respond(ctx, rejected(messages.Rejection_REJECTION_NOT_FOUND, "id", "there is no such monitor or filter rule"))
+			return
+		}
+		want.K = e.K()
 	}
-	k.history.asking = append(k.history.asking, held{m, ctx.Sender()})
-	if k.history.reading {
-		return
+	if ctx.Sender() != nil {
+		k.record(ctx, k.history.Ask(want, ctx.Sender()))
 	}
-	k.history.reading = true
-	source, queries, most := k.cfg.History, k.changes.Set.Queries(0, 0), k.cfg.LogMost
-	k.workBy(ctx, k.cfg.Reader, k.cfg.HistoryTimeout, func(work context.Context) any {
-		r := &remembered{of: k}
-		r.found, r.err = source.Newest(work, queries, most)
-		return r
-	})
+}
+
+// record does what the record of deliveries says.
+func (k *key) record(ctx actor.Context, out []history.Output) {
+	for _, o := range out {
+		switch o := o.(type) {
+		case history.Answer:
+			k.timers.Cancel(questionTimer{o.Question})
+			ctx.Send(o.To.(*actor.PID), o.Message)
+		case history.Wait:
+			within := k.cfg.HistoryTimeout + k.cfg.AnswerWithin // the reading's own end is known a while after it
+			k.timers.Set(questionTimer{o.Question}, within, k.self, &historyTime{of: k, question: o.Question})
+		default:
+			k.readLog(ctx, o)
+		}
+	}
+}
+
+// readLog begins a reading. Where there is no room for it now it begins later,
+// if somebody waits for it still.
+func (k *key) readLog(ctx actor.Context, o history.Output) {
+	var work func(context.Context) any
+	question := uint64(0)
+	switch o := o.(type) {
+	case history.Find:
+		source, queries, most := k.cfg.History, k.changes.Set.Queries(0, 0), k.cfg.LogMost
+		work = func(work context.Context) any {
+			r := &remembered{of: k}
+			r.found, r.err = source.Newest(work, queries, most)
+			return r
+		}
+	case history.Read:
+		log := k.cfg.Events
+		question = o.Question
+		work = func(work context.Context) any {
+			p := &pageRead{of: k, question: o.Question}
+			p.events, p.err = readPage(work, log, o.Positions)
+			return p
+		}
+	}
+	if !k.cfg.Reader.Do(k.self, k.cfg.HistoryTimeout, work) {
+		k.timers.Set(roomTimer{question}, historyRetry, k.self, &historyTime{of: k, question: question, again: o})
+	}
+}
+
+// heavyError: the page's events are more than may be read at once.
+type heavyError struct{ bytes int }
+
+func (e *heavyError) Error() string {
+	return fmt.Sprintf("the posts of this page are larger than %d MiB: ask for fewer deliveries at a time", e.bytes>>20)
+}
+
+// readPage reads the events at the positions, nil where one is gone. Without a
+// log all of them are.
+func readPage(ctx context.Context, log Events, positions []messages.Position) ([]*messages.Event, error) {
+	if log == nil {
+		return make([]*messages.Event, len(positions)), nil
+	}
+	events, bytes := make([]*messages.Event, 0, len(positions)), 0
+	for some := range slices.Chunk(positions, pagePortion) {
+		read, err := log.Events(ctx, some)
+		if err != nil {
+			return nil, err
+		}
+		if len(read) != len(some) {
+			return nil, fmt.Errorf("read events: %d positions were answered by %d events", len(some), len(read))
+		}
+		for _, e := range read {
+			bytes += proto.Size(e)
+		}
+		if bytes > pageBytes {
+			return nil, &heavyError{pageBytes}
+		}
+		events = append(events, read...)
+	}
+	return events, nil
+}
+
+// logged takes what the log and timers have to say to the record.
+func (k *key) logged(ctx actor.Context, message any) {
+	switch m := message.(type) {
+	case *remembered:
+		if m.of == k {
+			k.remembered(ctx, m)
+		}
+	case *pageRead:
+		if m.of == k {
+			k.pageRead(ctx, m)
+		}
+	case *historyTime:
+		if m.of == k {
+			k.historyDue(ctx, m)
+		}
+	}
 }
 
 func (k *key) remembered(ctx actor.Context, r *remembered) {
-	if r.of != k {
-		return
-	}
-	k.history.reading = false
 	if r.err != nil {
-		k.log.Warn("the record of deliveries could not be read from the log; what is remembered is shown", "error", r.err)
-	} else {
-		k.history.read = true
-		k.remember(r.found)
+		k.log.Warn("the record of deliveries could not be read from the log; it is read again when it is asked for", "error", r.err)
 	}
-	asking := k.history.asking
-	k.history.asking = nil
-	for _, h := range asking {
-		if h.sender != nil {
-			ctx.Send(h.sender, k.deliveries(h.message.(*messages.ListDeliveries)))
-		}
+	found := slices.DeleteFunc(r.found, func(f history.Found) bool { return k.parts.byK[f.K] == nil }) // deleted meanwhile
+	k.record(ctx, k.history.Found(found, r.err))
+}
+
+func (k *key) pageRead(ctx actor.Context, p *pageRead) {
+	var refusal *messages.Rejected
+	var heavy *heavyError
+	switch {
+	case errors.As(p.err, &heavy):
+		refusal = rejected(messages.Rejection_REJECTION_INVALID, "limit", heavy.Error())
+	case p.err != nil:
+		k.log.Warn("the events of a page of deliveries could not be read from the log", "error", p.err)
+		refusal = history.Unread()
+	}
+	k.record(ctx, k.history.Events(p.question, p.events, refusal))
+}
+
+func (k *key) historyDue(ctx actor.Context, t *historyTime) {
+	switch {
+	case t.again == nil:
+		k.record(ctx, k.history.Silent(t.question))
+	case t.question != 0 && !k.history.Waits(t.question): // nobody wants it any more
+	case t.question == 0 && !k.history.Sought():
+		k.record(ctx, k.history.Found(nil, errNoRoom))
+	default:
+		k.readLog(ctx, t.again)
 	}
 }
 
-func (k *key) remember(found []*messages.Delivery) {
-	older := map[uint32][]logged{}
-	for _, d := range found {
-		if p := messages.Position(d.GetPosition()); k.history.first == 0 || p < k.history.first {
-			at := time.UnixMilli(d.GetEvent().GetDetectedMs())
-			older[d.GetK()] = append(older[d.GetK()], logged{delivery: d, at: at, status: statusUnknown})
-		}
-	}
-	for _, s := range k.parts.sorted {
-		if own := older[s.entry.K()]; len(own) > 0 {
-			s.log.extend(own)
-		}
-	}
-}
-
-// deliveries is one page of the record, newest first.
-func (k *key) deliveries(m *messages.ListDeliveries) *messages.DeliveriesListed {
-	var rings []*ring
-	listed := &messages.DeliveriesListed{}
-	for _, s := range k.parts.sorted {
-		if m.GetMonitorId() == "" || s.id == m.GetMonitorId() {
-			rings = append(rings, &s.log)
-			listed.Total += int32(s.log.len())
-		}
-	}
-	skip, left := int(m.GetOffset()), int(m.GetLimit())
-	if left <= 0 {
-		left = k.cfg.LogMost
-	}
-	taken := make([]int, len(rings))
-	for left > 0 {
-		newest, ok := newestOf(rings, taken)
-		if !ok {
-			break
-		}
-		if skip > 0 {
-			skip--
-			continue
-		}
-		left--
-		d := newest.delivery
-		listed.Deliveries = append(listed.Deliveries, &messages.DeliveryLogged{
-			Position: d.GetPosition(), K: d.GetK(), Event: d.GetEvent(), Origin: d.GetOrigin(),
-			DeliveredMs: newest.at.UnixMilli(), Status: newest.status,
-		})
-	}
-	return listed
-}
-
-// newestOf takes the newest of what the rings have left, by (position, k).
-func newestOf(rings []*ring, taken []int) (newest logged, ok bool) {
-	from := -1
-	for i, r := range rings {
-		if taken[i] == r.len() {
-			continue
-		}
-		l := r.back(taken[i])
-		if from < 0 || later(l.delivery, newest.delivery) {
-			newest, from = l, i
-		}
-	}
-	if from < 0 {
-		return logged{}, false
-	}
-	taken[from]++
-	return newest, true
-}
-
-func later(a, b *messages.Delivery) bool {
-	return a.GetPosition() > b.GetPosition() || a.GetPosition() == b.GetPosition() && a.GetK() > b.GetK()
-}
+var errNoRoom = errors.New("too much is being read")

@@ -12,9 +12,9 @@ func (k *key) idle() bool {
 	return k.guests.none() && k.stream.Idle() &&
 		k.changes.Idle() && k.gate.Len() == 0 &&
 		(k.purse == nil || k.purse.Clear()) && k.ledger.operation == nil && !k.ledger.reading &&
-		len(k.byPID) == 0 && !k.history.reading &&
+		len(k.byPID) == 0 && k.history.Idle() &&
 		k.writtenUsed() &&
-		(!k.parts.remembers() || k.cfg.Clock.Elapsed()-k.hitAt >= k.cfg.LogKeep)
+		(k.history.Empty() || k.cfg.Clock.Elapsed()-k.hitAt >= k.cfg.LogKeep)
 }
 
 // idleDue comes once a minute: it sends children home that nobody needs,

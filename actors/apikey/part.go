@@ -12,14 +12,13 @@ import (
 )
 
 // part is what the key keeps of one monitor or rule besides its definition: its
-// child while there is one, and the record of its deliveries. There is one
-// before the definition is, while a child says what is to become of it.
+// child while there is one. There is one before the definition is, while a child
+// says what is to become of it.
 type part struct {
 	id    string
 	rule  bool
 	entry *definitions.Entry // nil while it is being created
 
-	log  ring
 	hits []*messages.Event // of the frame being handled
 
 	figures  *messages.Figures // that the next child begins with
@@ -48,17 +47,17 @@ type parts struct {
 
 func (t *parts) init() { t.byID, t.byK = map[string]*part{}, map[uint32]*part{} }
 
-func (t *parts) add(id string, rule bool, logMost int) *part {
-	p := &part{id: id, rule: rule, log: ring{most: logMost}}
+func (t *parts) add(id string, rule bool) *part {
+	p := &part{id: id, rule: rule}
 	t.byID[id] = p
 	return p
 }
 
 // of is the part of a monitor or rule that there is.
-func (t *parts) of(e *definitions.Entry, logMost int) *part {
+func (t *parts) of(e *definitions.Entry) *part {
 	p := t.byID[e.ID()]
 	if p == nil {
-		p = t.add(e.ID(), e.IsRule(), logMost)
+		p = t.add(e.ID(), e.IsRule())
 	}
 	if p.entry == nil {
 		i, _ := slices.BinarySearchFunc(t.sorted, e.K(), func(o *part, k uint32) int { return cmp.Compare(o.entry.K(), k) })
@@ -77,11 +76,6 @@ func (t *parts) remove(p *part) {
 	t.sorted = slices.DeleteFunc(t.sorted, func(o *part) bool { return o == p })
 }
 
-// remembers says whether there is a record of any delivery.
-func (t *parts) remembers() bool {
-	return slices.ContainsFunc(t.sorted, func(p *part) bool { return p.log.len() > 0 })
-}
-
 // followSet has the parts be those of the set, which was read again.
 func (k *key) followSet(ctx actor.Context) {
 	for _, p := range slices.Clone(k.parts.sorted) {
@@ -90,7 +84,7 @@ func (k *key) followSet(ctx actor.Context) {
 		}
 	}
 	for _, e := range k.changes.Set.All() {
-		k.parts.of(e, k.cfg.LogMost)
+		k.parts.of(e)
 	}
 }
 
@@ -100,5 +94,8 @@ func (k *key) forget(ctx actor.Context, id string) {
 	if p := k.parts.byID[id]; p != nil {
 		k.stopChild(ctx, p)
 		k.parts.remove(p)
+		if p.entry != nil {
+			k.history.Forget(p.entry.K())
+		}
 	}
 }

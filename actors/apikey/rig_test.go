@@ -1,6 +1,7 @@
 package apikey_test
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -31,6 +32,7 @@ type rig struct {
 	cfg    apikey.Config
 	shard  *actor.PID
 	router *router
+	posts  *posts
 	ledger *ledgers
 	client *testkit.Probe
 	conns  map[string]*testkit.Probe
@@ -42,6 +44,7 @@ func newRig(t testing.TB, k *testkit.Kit, change ...func(*apikey.Config)) *rig {
 	r := &rig{
 		t: t, k: k, client: k.Probe(), conns: map[string]*testkit.Probe{}, counts: map[string]int{},
 		router: &router{queries: map[name]*messages.Query{}, position: 100}, ledger: newLedgers(),
+		posts: &posts{at: map[messages.Position]*messages.Event{}},
 	}
 	routerPID := k.Spawn("router", func() actor.Actor { return r.router })
 	monitors := monitor.Config{Clock: k.Clock, Props: k.Props}
@@ -51,6 +54,7 @@ func newRig(t testing.TB, k *testkit.Kit, change ...func(*apikey.Config)) *rig {
 		Monitor:    func(id string, f *messages.Figures) *actor.Props { return monitor.Props(monitors, id, f) },
 		Rule:       func(id string, f *messages.Figures) *actor.Props { return filterrule.Props(rules, id, f) },
 		Connection: r.connection,
+		Events:     r.posts,
 		Count:      func(m string) { r.counts[m]++ },
 		Logger:     k.Log,
 	}
@@ -189,9 +193,34 @@ func (r *rig) matchPost(p *messages.Post, k ...uint32) {
 	r.t.Helper()
 	r.router.position++
 	r.router.number++
+	e := &messages.Event{Id: p.GetId(), Body: &messages.Event_Post{Post: p}}
+	r.posts.at[messages.Position(r.router.position)] = e
 	r.tell(&messages.Matched{KeyId: keyID, Term: r.router.term, Number: r.router.number, Hits: []*messages.Hit{{
-		Position: r.router.position, K: k, Version: r.router.versions(k), Event: &messages.Event{Id: p.GetId(), Body: &messages.Event_Post{Post: p}},
+		Position: r.router.position, K: k, Version: r.router.versions(k), Event: e,
 	}}})
+}
+
+// posts are apikey.Events: what the log holds, with faults on demand.
+type posts struct {
+	at    map[messages.Position]*messages.Event
+	err   error
+	panic bool
+	read  int // positions asked for
+}
+
+func (p *posts) Events(ctx context.Context, positions []messages.Position) ([]*messages.Event, error) {
+	if p.panic {
+		panic("the log")
+	}
+	if err := cmp.Or(ctx.Err(), p.err); err != nil {
+		return nil, err
+	}
+	p.read += len(positions)
+	found := make([]*messages.Event, len(positions))
+	for i, at := range positions {
+		found[i] = p.at[at]
+	}
+	return found, nil
 }
 
 // storedKey is the key's record.

@@ -29,7 +29,7 @@ func (k *key) starting(ctx actor.Context) {
 		}
 	case *messages.StopIfIdle, *messages.QueriesPut, *messages.SlotTaken, *messages.SlotRefused, *messages.Retired,
 		*messages.AuthorsLearnt, *messages.MonitorDrafted, *messages.RuleDrafted, *actor.Terminated,
-		*answered, *secondTime, *credited, *creditAgain, *monthRead, *idleTime, *askAgain, *slotsTime, *remembered, *logFirst, *expireTime, *bounded:
+		*answered, *secondTime, *credited, *creditAgain, *monthRead, *idleTime, *askAgain, *slotsTime, *remembered, *pageRead, *historyTime, *logFirst, *expireTime, *bounded:
 		// answers to an instance before, which knew what they meant
 	default:
 		if h := (held{m, ctx.Sender()}); !k.held.Add(h, hold.Size(m)) {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/actors/apikey/definitions"
+	"github.com/birdwire/birdwire/actors/apikey/history"
 	"github.com/birdwire/birdwire/actors/apikey/stream"
 	"github.com/birdwire/birdwire/messages"
 )
@@ -45,11 +46,14 @@ func (k *key) matched(ctx actor.Context, m *messages.Matched) {
 // and the versions that the router should not have any more: their removal was
 // lost, or is on its way.
 func (k *key) deliveriesOf(hits []*messages.Hit) (ds []*messages.Delivery, touched []*part, stale []*messages.QueryName) {
-	now := k.cfg.Clock.Now()
-	set, status := k.changes.Set, statusOf(k.stream.Joined())
+	now := k.cfg.Clock.Now().UnixMilli()
+	set, status := k.changes.Set, history.NoConnection
+	if k.stream.Joined() {
+		status = history.Delivered
+	}
 	for _, hit := range hits {
 		k.hitAt = k.cfg.Clock.Elapsed()
-		k.history.begins(messages.Position(hit.GetPosition()))
+		k.history.Begins(messages.Position(hit.GetPosition()))
 		for i, number := range hit.GetK() {
 			version := hit.GetVersion()[i]
 			origin, verdict := set.Decide(number, version, hit.GetPosition())
@@ -65,7 +69,7 @@ func (k *key) deliveriesOf(hits []*messages.Hit) (ds []*messages.Delivery, touch
 			if p == nil {
 				continue // it was deleted since
 			}
-			p.log.add(logged{delivery: d, at: now, status: status})
+			k.history.Add(number, history.NewEntry(messages.Position(hit.GetPosition()), hit.GetEvent(), origin, now, status))
 			if len(p.hits) == 0 {
 				touched = append(touched, p)
 			}

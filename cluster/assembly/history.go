@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/birdwire/birdwire/actors/apikey"
+	"github.com/birdwire/birdwire/actors/apikey/history"
 	"github.com/birdwire/birdwire/actors/engine/follow"
 	"github.com/birdwire/birdwire/actors/router/replay"
 	"github.com/birdwire/birdwire/messages"
@@ -12,7 +13,10 @@ import (
 // bounds are the log's as keys take them.
 type bounds struct{ log Log }
 
-var _ apikey.Log = bounds{}
+var (
+	_ apikey.Log    = bounds{}
+	_ apikey.Events = Log{}
+)
 
 func (b bounds) Bounds(ctx context.Context) (first, last messages.Position, err error) {
 	from, to, err := b.log.Bounds(ctx)
@@ -32,12 +36,12 @@ func (s spent) Since(ctx context.Context, queries []*messages.Query, from messag
 // key's actor starts: what a few seconds read.
 const historyFrames = 4096
 
-// history finds in the log what a key's queries have matched.
-type history struct{ log Log }
+// older finds in the log what a key's queries have matched.
+type older struct{ log Log }
 
-var _ apikey.History = history{}
+var _ apikey.History = older{}
 
-func (h history) Newest(ctx context.Context, queries []*messages.Query, most int) ([]*messages.Delivery, error) {
+func (h older) Newest(ctx context.Context, queries []*messages.Query, most int) ([]history.Found, error) {
 	first, last, err := h.log.Bounds(ctx)
 	if err != nil || last < first {
 		return nil, err
@@ -64,16 +68,18 @@ func (h history) Newest(ctx context.Context, queries []*messages.Query, most int
 	return newest.list(), nil
 }
 
-// newestOf keeps so many of each query, in log order.
+// newestOf keeps so many of each query, in log order, and none of their events.
 type newestOf struct {
 	most    int
 	byQuery map[uint32]int
-	all     []*messages.Delivery
+	all     []history.Found
 }
 
 func (n *newestOf) add(ds []*messages.Delivery) {
 	for _, d := range ds {
-		n.all = append(n.all, d)
+		at := messages.Position(d.GetPosition())
+		entry := history.NewEntry(at, d.GetEvent(), d.GetOrigin(), d.GetEvent().GetDetectedMs(), history.Unknown)
+		n.all = append(n.all, history.Found{K: d.GetK(), Entry: entry})
 		n.byQuery[d.GetK()]++
 	}
 	if len(n.all) > 2*n.most*max(1, len(n.byQuery)) {
@@ -82,10 +88,10 @@ func (n *newestOf) add(ds []*messages.Delivery) {
 }
 
 // list drops the oldest of each query past the bound.
-func (n *newestOf) list() (kept []*messages.Delivery) {
+func (n *newestOf) list() (kept []history.Found) {
 	for _, d := range n.all {
-		if n.byQuery[d.GetK()] > n.most {
-			n.byQuery[d.GetK()]--
+		if n.byQuery[d.K] > n.most {
+			n.byQuery[d.K]--
 			continue
 		}
 		kept = append(kept, d)

@@ -128,9 +128,14 @@ func (k *keyring) answer(command proto.Message) (proto.Message, error) {
 	case *messages.ListDeliveries:
 		var of []*messages.DeliveryLogged
 		for _, d := range k.logged {
-			if m.MonitorId == "" || d.Origin.Id == m.MonitorId {
+			author := d.GetEvent().GetPost().GetAuthor().GetUsername()
+			if (m.MonitorId == "" || d.Origin.Id == m.MonitorId) && (m.Author == "" || strings.EqualFold(author, m.Author)) &&
+				(m.Status == "" || d.Status == m.Status) && (m.Kind == 0 || d.Origin.Kind == m.Kind) {
 				of = append(of, d)
 			}
+		}
+		if m.Oldest {
+			slices.Reverse(of)
 		}
 		from := min(int(m.Offset), len(of))
 		return &messages.DeliveriesListed{Deliveries: of[from:min(from+int(m.Limit), len(of))], Total: int32(len(of))}, nil

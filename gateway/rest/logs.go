@@ -2,9 +2,9 @@ package rest
 
 import (
 	"fmt"
+	"math"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 
 	"github.com/birdwire/birdwire/gateway"
@@ -67,40 +67,14 @@ type RuleLogList struct {
 type selection struct {
 	of     string // a monitor's or rule's id; "" is all
 	author string // without case and '@'
-	status string
+	status string // as it is shown
 	source string // monitor | filter_rule | ""
 	oldest bool   // oldest first
 }
 
-// plain: the actor's own order and window are the answer.
-func (s selection) plain() bool {
-	return s.author == "" && s.status == "" && s.source == "" && !s.oldest
-}
-
-func (s selection) takes(d *messages.DeliveryLogged) bool {
-	kind := "monitor"
-	if d.GetOrigin().GetKind() == messages.OriginKind_ORIGIN_RULE {
-		kind = "filter_rule"
-	}
-	return (s.author == "" || sameName(d.GetEvent().GetPost().GetAuthor().GetUsername(), s.author)) &&
-		(s.status == "" || shownStatus(d.Status) == s.status) &&
-		(s.source == "" || kind == s.source)
-}
-
-// sameName compares usernames without the case of ASCII alone.
-func sameName(a, b string) bool {
-	lower := func(c byte) byte {
-		if 'A' <= c && c <= 'Z' {
-			return c | 0x20
-		}
-		return c
-	}
-	for i := range min(len(a), len(b)) {
-		if lower(a[i]) != lower(b[i]) {
-			return false
-		}
-	}
-	return len(a) == len(b)
+// kinds are the sources as the actors know them.
+var kinds = map[string]messages.OriginKind{
+	"monitor": messages.OriginKind_ORIGIN_MONITOR, "filter_rule": messages.OriginKind_ORIGIN_RULE,
 }
 
 func selected(p *gateway.Parameters) selection {
@@ -148,62 +122,19 @@ func (s *Resources) listRuleLogs(w http.ResponseWriter, r *http.Request, keyID s
 	}
 }
 
-// A selection is made of what the actor answers, chunk by chunk: a key has at
-// most 1,000 deliveries for each monitor and rule. What arrives in between
-// moves the rest on, so repeats are dropped by their place in the log.
-const (
-	logChunk  = 1000
-	logChunks = 200
-)
-
 func (s *Resources) deliveries(w http.ResponseWriter, r *http.Request, keyID string, want selection, offset, limit int) (found []*messages.DeliveryLogged, total int, ok bool) {
-	if want.plain() {
-		m, ok := s.someDeliveries(w, r, keyID, want.of, offset, limit)
-		if !ok {
-			return nil, 0, false
-		}
-		return m.Deliveries, int(m.Total), true
+	command := &messages.ListDeliveries{
+		KeyId: keyID, MonitorId: want.of, Offset: int32(min(offset, math.MaxInt32)), Limit: int32(limit),
+		Author: want.author, Status: keptStatus(want.status), Kind: kinds[want.source], Oldest: want.oldest,
 	}
-	type place struct {
-		position uint64
-		k        uint32
-	}
-	seen := make(map[place]bool)
-	var taken []*messages.DeliveryLogged
-	for chunk := range logChunks {
-		m, ok := s.someDeliveries(w, r, keyID, want.of, chunk*logChunk, logChunk)
-		if !ok {
-			return nil, 0, false
-		}
-		for _, d := range m.Deliveries {
-			if at := (place{d.Position, d.K}); !seen[at] {
-				seen[at] = true
-				if want.takes(d) {
-					taken = append(taken, d)
-				}
-			}
-		}
-		if len(m.Deliveries) < logChunk {
-			break
-		}
-	}
-	if want.oldest {
-		slices.Reverse(taken)
-	}
-	from := min(offset, len(taken))
-	return taken[from:min(from+limit, len(taken))], len(taken), true
-}
-
-func (s *Resources) someDeliveries(w http.ResponseWriter, r *http.Request, keyID, of string, offset, limit int) (*messages.DeliveriesListed, bool) {
-	command := &messages.ListDeliveries{KeyId: keyID, MonitorId: of, Offset: int32(offset), Limit: int32(limit)}
 	switch m := s.ask(w, r, keyID, command).(type) {
 	case nil:
 	case *messages.DeliveriesListed:
-		return m, true
+		return m.Deliveries, int(m.Total), true
 	default:
 		s.unexpected(w, r, command, m)
 	}
-	return nil, false
+	return nil, 0, false
 }
 
 func logID(d *messages.DeliveryLogged) string { return fmt.Sprintf("%d.%d", d.Position, d.K) }
@@ -219,14 +150,19 @@ func showMonitorLog(d *messages.DeliveryLogged) MonitorLog {
 }
 
 func showRuleLog(d *messages.DeliveryLogged) RuleLog {
-	post := d.GetEvent().GetPost()
-	return RuleLog{
-		ID: logID(d), RuleID: d.GetOrigin().GetId(), RuleTag: d.GetOrigin().GetName(),
-		delivered: showDelivered(d), TweetText: post.GetText(), TweetType: tweetType(post),
+	log := RuleLog{ID: logID(d), RuleID: d.GetOrigin().GetId(), RuleTag: d.GetOrigin().GetName(), delivered: showDelivered(d)}
+	if post := d.GetEvent().GetPost(); post != nil {
+		log.TweetText, log.TweetType = post.GetText(), tweetType(post)
 	}
+	return log
 }
 
+// showDelivered shows a delivery whose post is gone from the log by what is
+// still known of it: when, whose it was, and what became of it.
 func showDelivered(d *messages.DeliveryLogged) delivered {
+	if d.GetEvent() == nil {
+		return delivered{AuthorUsername: d.GetAuthor(), DetectedAt: stamp(d.GetDeliveredMs()), DeliveryStatus: shownStatus(d.Status)}
+	}
 	post := d.GetEvent().GetPost()
 	latency := twitter.Latency(post, d.GetEvent().GetDetectedMs())
 	return delivered{
@@ -237,13 +173,30 @@ func showDelivered(d *messages.DeliveryLogged) delivered {
 	}
 }
 
-// shownStatus is the vendor's word for a delivery to a socket; that nobody was
-// connected has none there, and keeps ours.
+// shownDelivered is the vendor's word for a delivery to a socket; that nobody
+// was connected has none there, and keeps ours.
+const (
+	keptDelivered  = "delivered"
+	shownDelivered = "websocket_delivered"
+)
+
 func shownStatus(status string) string {
-	if status == "delivered" {
-		return "websocket_delivered"
+	if status == keptDelivered {
+		return shownDelivered
 	}
 	return status
+}
+
+// keptStatus is the status that is shown so: one that none is shown as, where
+// there is no such.
+func keptStatus(shown string) string {
+	switch shown {
+	case shownDelivered:
+		return keptDelivered
+	case keptDelivered:
+		return shownDelivered
+	}
+	return shown
 }
 
 // badge is green up to 5 s, yellow up to 30 s.

@@ -112,12 +112,31 @@ func TestLogSelections(t *testing.T) {
 		"/v1/twitter/stream/logs?sort=asc&page_size=1&page=2501":                 `"logs":[]`,
 		"/v1/twitter/stream/logs?monitor_id=mon-1&page_size=1&page=2":            `"id":"9998.1"`,
 		rules + "/rule-1/logs?limit=1&delivery_status=websocket_delivered":       `"total":1000`,
+		"/v1/twitter/stream/logs?delivery_status=delivered":                      `"total":0`, // a word that none is shown by
 		rules + "/rule-1/logs?limit=1&offset=1&sort=desc":                        `"id":"9997.1"`,
 		rules + "/rule-1/logs?limit=1&offset=1249&sort=asc":                      `"id":"9999.1"`,
 		rules + "/rule-1/logs?limit=1&source=monitor&sort=asc&author_username=b": `"total":0`,
 	} {
 		if a := f.do("GET", path, ""); a.status != 200 || !strings.Contains(a.body, want) {
 			t.Errorf("%s: %d %.200s, want %s", path, a.status, a.body, want)
+		}
+	}
+}
+
+// A post that is gone from the log is shown by what is still known of it.
+func TestADeliveryOutlivesItsPost(t *testing.T) {
+	f := start(t, nil)
+	f.keys.logged = []*messages.DeliveryLogged{{
+		Position: 8193, K: 2, Status: "delivered", DeliveredMs: 1772625600000, Author: "Ada",
+		Origin: &messages.Origin{Kind: messages.OriginKind_ORIGIN_RULE, Id: "rule-1", Name: "tag"},
+	}}
+	const gone = `"tweet_id":"","author_username":"Ada","tweet_text_preview":"","tweet_url":"","tweet_published_at":"","detected_at":"2026-03-04T12:00:00Z","latency_ms":0,"latency_badge":"","delivery_status":"websocket_delivered","webhook_status_code":null,"webhook_attempts":0`
+	for path, want := range map[string]string{
+		"/v1/twitter/stream/logs": `{"logs":[{"id":"8193.2","monitor_id":"","monitor_name":"",` + gone + `,"rule_id":"rule-1","rule_tag":"tag"}],"total":1,"page":1,"page_size":20}`,
+		rules + "/rule-1/logs":    `{"logs":[{"id":"8193.2","rule_id":"rule-1","rule_tag":"tag",` + gone + `,"tweet_text":"","tweet_type":""}],"total":1,"limit":20,"offset":0}`,
+	} {
+		if a := f.do("GET", path, ""); a.status != 200 || strings.TrimSpace(a.body) != want {
+			t.Errorf("%s: %d %s, want %s", path, a.status, a.body, want)
 		}
 	}
 }
