@@ -86,7 +86,7 @@ type Offer struct {
 	Events []*Event               `protobuf:"bytes,2,rep,name=events,proto3" json:"events,omitempty"`
 	// A pushed body is several offers, in order. The push source keeps that
 	// order, and once the first of them is durable it refuses none of the others
-	// for want of room: they wait.
+	// because there is no room: they wait.
 	Call          uint64 `protobuf:"varint,3,opt,name=call,proto3" json:"call,omitempty"`           // names the body within its node; 0: the offer is alone
 	Continues     bool   `protobuf:"varint,4,opt,name=continues,proto3" json:"continues,omitempty"` // the body's first offer is durable
 	Bytes         uint64 `protobuf:"varint,5,opt,name=bytes,proto3" json:"bytes,omitempty"`         // about what the events take, as the offerer counted; 0: not counted

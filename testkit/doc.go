@@ -23,7 +23,7 @@
 //
 // A panic in an actor that the test did not ask for with Panics fails it.
 //
-// The package never waits for wall time, but for Await and AwaitMessage: they
+// The package never waits for wall time, except for Await and AwaitMessage: they
 // are for actors that own sockets or goroutines, whose messages come from
 // outside.
 //

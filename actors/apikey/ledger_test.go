@@ -253,7 +253,7 @@ func (s *since) Since(context.Context, []*messages.Query, messages.Position, int
 	return s.posts, s.others, s.whole, nil
 }
 
-// What a crash leaves open is given back but for what the log says may have been
+// What a crash leaves open is given back except for what the log says may have been
 // delivered, once no connection can spend of it any more.
 func TestACrashGivesBackWhatWasNotDelivered(t *testing.T) {
 	for _, c := range []struct {

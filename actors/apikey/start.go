@@ -82,7 +82,7 @@ func (k *key) reloaded(ctx actor.Context, l *loaded) {
 func (k *key) tellCorrupt(l *loaded) {
 	for _, name := range l.corrupt {
 		k.cfg.Count("record_corrupt")
-		k.log.Error("a record cannot be read; it is left out until it is mended or deleted", "record", name)
+		k.log.Error("a record cannot be read; it is left out until it is repaired or deleted", "record", name)
 	}
 }
 

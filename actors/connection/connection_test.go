@@ -471,7 +471,7 @@ func TestCreditIsNeverOverdrawn(t *testing.T) {
 		r.key.Request(r.pid, &messages.CreditExhausted{Account: 9, Granted: 3, Question: ask.GetQuestion(), Used: 3, Limit: 3})
 		r.Settle()
 		if r.socket.ended != "END_CREDITS" {
-			t.Fatalf("ended %q, want for want of credit", r.socket.ended)
+			t.Fatalf("ended %q, want that it has no credit", r.socket.ended)
 		}
 		report := testkit.Expect[*messages.ReportCredit](r.key)
 		if report.GetUsed() != 3 || report.GetReturned() != 0 || !report.GetClosed() || report.GetAccount() != 9 {

@@ -148,7 +148,7 @@ func (c *connection) over(ctx actor.Context, o follow.Over) {
 		c.end(ctx, messages.EndReason_END_INTERNAL, "the log cannot be read at the moment: resume later")
 		return
 	case follow.WhySilent:
-		c.cfg.Logger.Error("a connection waited in vain; it is closed and may resume", "connection", c.begun.ID, "key", c.begun.KeyID, "for", o.Detail)
+		c.cfg.Logger.Error("a connection waited for an answer that never came; it is closed and may resume", "connection", c.begun.ID, "key", c.begun.KeyID, "for", o.Detail)
 		c.end(ctx, messages.EndReason_END_INTERNAL, "the server does not come to an answer at the moment: resume later")
 		return
 	}

@@ -201,7 +201,7 @@ func readLog(ctx context.Context, log replay.Log, from uint64, most, bytes int) 
 	return back
 }
 
-// readBack takes what a worker has read: without a hole, but for what the log
+// readBack takes what a worker has read: without a hole, except for what the log
 // says will never be read.
 func (r *router) readBack(ctx actor.Context, m *readBack) {
 	r.reading = false

@@ -226,7 +226,7 @@ func (s *shard) activated(ctx actor.Context, a *activated) {
 	}
 	for _, name := range a.corrupt {
 		s.cfg.Count("record_corrupt")
-		s.log.Error("a record cannot be read; it is left out until it is mended or deleted", "record", name)
+		s.log.Error("a record cannot be read; it is left out until it is repaired or deleted", "record", name)
 	}
 	s.store.Succeeded()
 	s.term, s.revision = a.record.GetTerm(), a.revision

@@ -14,7 +14,7 @@ import (
 	"github.com/birdwire/birdwire/messages"
 )
 
-// Adapter reads one upstream. It is called by one worker at a time, but for a
+// Adapter reads one upstream. It is called by one worker at a time, except for a
 // call that outlived its deadline.
 type Adapter interface {
 	// Poll reads what is new since mark (nil: the beginning). The drafts are

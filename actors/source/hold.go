@@ -12,7 +12,8 @@ import (
 )
 
 // This file is what waits at the intake. A pushed body is several offers; once
-// the first is durable, refusing another for want of room would have the pusher
+// the first is durable, refusing another because there is no room would have the
+// pusher
 // send again what was taken, which after enough other events is delivered twice.
 // So what continues a body waits for room, in order of arrival, and new bodies
 // are refused until nothing waits: those that were begun end first.
@@ -82,7 +83,7 @@ func (i *intake) pump(ctx actor.Context) {
 	i.timers.Set(holdTime{}, wait, ctx.Self(), &holdTime{})
 }
 
-// waits: something is held for want of room or because the journal refused, and
+// waits: something is held because there is no room or because the journal refused, and
 // not only until what comes before it is durable.
 func (i *intake) waits() bool {
 	return slices.ContainsFunc(i.held, func(a *ask) bool { return !i.out[a.call] })

@@ -206,7 +206,7 @@ func run(begin *table, order []int, dies []int, changes []change) (p played) {
 	}
 }
 
-// everyOrder calls see with the outcome of every order of the calls, but for
+// everyOrder calls see with the outcome of every order of the calls, except for
 // those that differ in calls whose order makes no difference.
 func everyOrder(begin *table, dies []int, changes []change, see func(order []int, end *table, errs []error)) {
 	var try func(order []int)

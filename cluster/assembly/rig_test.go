@@ -89,7 +89,7 @@ func (n *node) stop() {
 	}
 }
 
-// left are the actors that there are, but for the test's own.
+// left are the actors that there are, except for the test's own.
 func (n *node) left() []string {
 	return slices.DeleteFunc(n.Actors(), func(id string) bool {
 		return !strings.HasPrefix(id, "node") && !strings.HasPrefix(id, "connection/")

@@ -352,7 +352,7 @@ func (n *Node) stopActors() {
 		ended := make(chan error, 1)
 		n.actors.Stop(func(err error) { ended <- err })
 		if err := <-ended; err != nil {
-			n.log.Warn("the end is not clean", "error", err)
+			n.log.Warn("the node did not stop cleanly", "error", err)
 		}
 	}
 	for _, p := range n.pools {

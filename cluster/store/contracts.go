@@ -36,7 +36,7 @@ type Journal interface {
 type Cursor interface {
 	// Next returns the next entry, or io.EOF at the log's present end; a
 	// later call goes on from there, and so it does after an error. Entries are
-	// gapless but for Skipped. *TrimmedError: retention overtook the cursor,
+	// gapless except for Skipped. *TrimmedError: retention overtook the cursor,
 	// which is of no more use.
 	Next(ctx context.Context) (Entry, error)
 	Close() error

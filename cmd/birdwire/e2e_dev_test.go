@@ -14,7 +14,7 @@ var (
 	lastLine = regexp.MustCompile(`(?m)^  \w+ +http://(\S+?)/\S* .*token in (\S+)$`)
 )
 
-// startDev runs serve --dev in the folder, as a newcomer does, but for the
+// startDev runs serve --dev in the folder, as a newcomer does, except for the
 // ports, and returns the lines that it tells to paste.
 func startDev(t *testing.T, dir string) (p *process, tails map[string][]string) {
 	t.Helper()

@@ -139,7 +139,7 @@ func (s *server) survive(cmd *cobra.Command) (undo func()) {
 func (s *server) reload(cmd *cobra.Command) {
 	cfg, err := s.loadConfig(cmd)
 	if err != nil {
-		s.log.Error("SIGHUP: the settings are not taken over; mend them and send it again", "error", err)
+		s.log.Error("SIGHUP: the settings are not taken over; correct them and send it again", "error", err)
 		return
 	}
 	level := cfg.level("log.level")

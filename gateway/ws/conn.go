@@ -162,7 +162,7 @@ func (c *Conn) NotifyDrained() {
 }
 
 // End tells the client why in its API's own way and closes. What is queued is
-// sent first, but for a client that does not read.
+// sent first, except for a client that does not read.
 func (c *Conn) End(reason messages.EndReason, detail string) {
 	slow := reason == messages.EndReason_END_SLOW
 	queued := 0

@@ -45,7 +45,7 @@ func (s *Set) drop(r *row) {
 }
 
 // thin keeps this true after h changed: at most one closed page is half live
-// or less. So at most half the rows are dead, but for two pages.
+// or less. So at most half the rows are dead, except for two pages.
 func (s *Set) thin(h *shelf) {
 	switch {
 	case h == s.open || h.live > pageRows/2:

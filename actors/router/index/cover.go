@@ -208,7 +208,7 @@ func (c *cover) proves(p record, anchors []anchor) {
 }
 
 // merge makes one anchor of several with the same key: what they do not both
-// need is not needed. Order of the keys is kept but for repeats.
+// need is not needed. Order of the keys is kept except for repeats.
 func merge(anchors []anchor) []anchor {
 	if len(anchors) < 2 {
 		return anchors

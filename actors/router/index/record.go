@@ -3,7 +3,7 @@ package index
 import "github.com/birdwire/birdwire/actors/engine/rule"
 
 // record is one compiled query and whose it is, position-independent:
-// identical queries have identical records but for the owners. All that a
+// identical queries have identical records except for the owners. All that a
 // candidate needs lies together, since each line of memory that is not at hand
 // costs more than the rest of the work on it.
 //

@@ -22,7 +22,7 @@ type Tried struct {
 var ErrNamesNoFeed = errors.New("this is an HTML page, and it names no feed")
 
 // Try reads an address once, for an operator who is about to make a feed of it.
-// It keeps nothing. The same bounds hold as for a poll, but for the host's
+// It keeps nothing. The same bounds hold as for a poll, except for the host's
 // pace: somebody waits for the answer.
 func (r *Reader) Try(ctx context.Context, address string) (Tried, error) {
 	t, resp, err := r.try(ctx, address)

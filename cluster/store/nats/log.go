@@ -9,7 +9,7 @@ import (
 )
 
 // serverLog brings the server's lines to slog. Its notices are a debugger's
-// reading; its warnings and errors are the operator's, but for those that only
+// reading; its warnings and errors are the operator's, except for those that only
 // say how it finds its way after a crash. It never sees a message's content.
 type serverLog struct {
 	log *slog.Logger

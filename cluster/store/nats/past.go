@@ -114,7 +114,7 @@ func (p *past) take(kind byte, sequence uint64, second int64, name string) {
 	}
 }
 
-// forget drops the places before the first frame, but for the newest of them.
+// forget drops the places before the first frame, except for the newest of them.
 func (p *past) forget() {
 	n := 0
 	for n+1 < len(p.places) && p.places[n+1].sequence < p.first {

@@ -29,7 +29,7 @@ type session struct {
 	server *server.Server
 	log    *slog.Logger
 	epoch  string                                 // the journal's
-	made   struct{ journal, records, items bool } // by this session, for want of any
+	made   struct{ journal, records, items bool } // by this session, because there were none
 
 	probed  atomic.Bool        // the probe's stream is there
 	linking [duties]sync.Mutex // each protects its link

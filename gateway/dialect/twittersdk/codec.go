@@ -89,7 +89,7 @@ func appendTweet(b []byte, post *messages.Post) []byte {
 }
 
 // appendObject appends the i-th object of a list, without fields that are
-// empty but for the first.
+// empty except for the first.
 func appendObject(b []byte, i int, fields ...string) []byte {
 	if i > 0 {
 		b = append(b, ',')

@@ -78,7 +78,7 @@ func dayFirst(month, day int, american bool) (int, int, bool) {
 	return 0, 0, false
 }
 
-// year reads two digits as RFC 2822 does, but for the turn of the century.
+// year reads two digits as RFC 2822 does, except for the turn of the century.
 func year(s string) int {
 	n := number(s)
 	switch {
