@@ -162,7 +162,7 @@ func (c *connection) hand(ctx actor.Context, ds []*messages.Delivery) {
 	c.last = c.cfg.Clock.Elapsed()
 }
 
-// reached: the client has everything at or before the position, but for what
+// reached: the client has everything at or before the position, except for what
 // waits. A client that resumes is told where it is when nothing has told it so
 // for a while, and at once where it begins.
 func (c *connection) reached(o follow.Reached) {

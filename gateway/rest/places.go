@@ -164,7 +164,7 @@ var ours = []error{errStopped, errDisplaced, errNoWork}
 
 var (
 	errStopped   = errors.New("the server stops")
-	errDisplaced = errors.New("it stood still while others waited for its place")
+	errDisplaced = errors.New("nothing came while others waited for its place")
 	errSlow      = errors.New("it came too slowly")
 	errNoWork    = errors.New("the server has no room to read it")
 )

@@ -449,7 +449,7 @@ func TestACrashCostsSecondsOfTheRate(t *testing.T) {
 	}
 }
 
-// What instances before have left open is given back but for what may have been
+// What instances before have left open is given back except for what may have been
 // spent of it.
 func TestBequest(t *testing.T) {
 	w := newWorld(1000)
