@@ -149,18 +149,8 @@ var countrySlips = map[string]string{
 	"UK": "GB", "EN": "GB", "USA": "US", "GBR": "GB", "DEU": "DE", "GER": "DE", "FRA": "FR", "JPN": "JP", "EL": "GR",
 }
 
-// upper leaves letters beyond ASCII: the capital of a dotless i is an I.
-func upper(s string) string {
-	return strings.Map(func(r rune) rune {
-		if 'a' <= r && r <= 'z' {
-			return r - 'a' + 'A'
-		}
-		return r
-	}, s)
-}
-
 func readCountry(v value) (*Expr, *problem) {
-	code := upper(v.text)
+	code := text.Upper(v.text)
 	if v.bracket || len(code) != 2 || !strings.Contains(countries, " "+code+" ") {
 		suggestion := ""
 		if to := countrySlips[code]; to != "" {

@@ -1,6 +1,7 @@
 package text
 
 import (
+	"strings"
 	"unicode/utf8"
 	"unsafe"
 
@@ -122,6 +123,18 @@ func FoldName(s string) string {
 		}
 	}
 	return s
+}
+
+// Upper is s with the small letters of ASCII as capitals, as codes and tickers
+// are written. Others stay: the capital of a dotless i is an I, and another
+// code.
+func Upper(s string) string {
+	return strings.Map(func(r rune) rune {
+		if 'a' <= r && r <= 'z' {
+			return r - 'a' + 'A'
+		}
+		return r
+	}, s)
 }
 
 func appendName(dst []byte, s string) []byte {

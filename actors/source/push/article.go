@@ -8,6 +8,7 @@ import (
 	"github.com/go-faster/jx"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/birdwire/birdwire/actors/engine/text"
 	"github.com/birdwire/birdwire/messages"
 )
 
@@ -130,17 +131,7 @@ func headline(d *jx.Decoder, field string, most int) (string, error) {
 	return strings.Join(strings.Fields(s), " "), err
 }
 
-func ticker(s string) string { return upper(strings.TrimLeft(s, "$＄")) }
-
-// upper leaves letters beyond ASCII: the capital of a dotless i is an I.
-func upper(s string) string {
-	return strings.Map(func(r rune) rune {
-		if 'a' <= r && r <= 'z' {
-			return r - 'a' + 'A'
-		}
-		return r
-	}, s)
-}
+func ticker(s string) string { return text.Upper(strings.TrimLeft(s, "$＄")) }
 
 // rate keeps the digits as they were sent: a rate's trailing zeros say how
 // exact it is.

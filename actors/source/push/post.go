@@ -8,6 +8,7 @@ import (
 	"github.com/go-faster/jx"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/birdwire/birdwire/actors/engine/text"
 	"github.com/birdwire/birdwire/messages"
 )
 
@@ -237,7 +238,7 @@ func place(d *jx.Decoder) (*messages.Place, error) {
 			p.Name, err = escapedLabel(d, "place.name", maxName)
 		case "country_code":
 			p.CountryCode, err = label(d, "place.country_code", 2)
-			p.CountryCode = upper(p.CountryCode)
+			p.CountryCode = text.Upper(p.CountryCode)
 		case "bbox":
 			p.Bbox, err = box(d)
 		default:

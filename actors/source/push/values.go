@@ -208,15 +208,19 @@ const maxURL = 2048
 // link reads a URL of the web as browsers do. Where nothing needs to be written
 // differently for other programs to open it, it stays as it is.
 func link(d *jx.Decoder, field string) (string, error) {
-	s, err := prose(d, field, maxURL)
-	if err != nil || s == "" {
-		return "", err
+	_, kept, err := readLink(d, field)
+	return kept, err
+}
+
+func readLink(d *jx.Decoder, field string) (written, kept string, err error) {
+	written, err = prose(d, field, maxURL)
+	if err != nil || written == "" {
+		return "", "", err
 	}
-	kept, err := weburl.Link(s)
-	if err != nil {
-		return "", wrong(field, "want an http or https URL, got %.100q", s)
+	if kept, err = weburl.Link(written); err != nil {
+		return "", "", wrong(field, "want an http or https URL, got %.100q", written)
 	}
-	return kept, nil
+	return written, kept, nil
 }
 
 // breaks are what browsers take out of an address.
@@ -225,13 +229,9 @@ var breaks = strings.NewReplacer("\t", "", "\n", "", "\r", "")
 // writtenLink is link of an address that is in a text as well: letters of other
 // scripts stay, so that it is found there.
 func writtenLink(d *jx.Decoder, field string) (string, error) {
-	s, err := prose(d, field, maxURL)
-	if err != nil || s == "" {
-		return "", err
-	}
-	kept, err := weburl.Link(s)
+	s, kept, err := readLink(d, field)
 	if err != nil {
-		return "", wrong(field, "want an http or https URL, got %.100q", s)
+		return "", err
 	}
 	if kept == s {
 		return s, nil
