@@ -71,6 +71,7 @@ func (k *key) metered(api messages.Api) bool { return price.Metered(api) && k.pl
 func (k *key) cap() int64 { return k.plan().Credits/10*11 + k.plan().Credits%10*11/10 }
 
 func (k *key) exhausted() bool {
+	k.purse.SetLimit(k.cap()) // the plan may have changed since a connection last asked
 	k.purse.Turn(month(k.cfg.Clock.Now()))
 	return k.purse.Exhausted()
 }

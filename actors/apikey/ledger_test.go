@@ -132,6 +132,59 @@ func TestAQuotaIsSpentAndThenRefused(t *testing.T) {
 	})
 }
 
+// A key that has spent its month is served again once its plan has more, with
+// nobody connected to ask for it; and is refused again under the plan that it
+// has spent.
+func TestAnotherPlanIsAnotherQuota(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		r := newRig(t, k, func(c *apikey.Config) {
+			small, large := apikey.DefaultPlans()["business"], apikey.DefaultPlans()["business"]
+			small.Credits, large.Credits = 100, 1000
+			c.Plans = map[string]apikey.Plan{"business": small, "large": large}
+		}).create()
+		exhaust := func(id string) (delivered int64) {
+			s := r.spender(id)
+			for !s.over {
+				r.askCredit(s, 64)
+				k.Advance(100 * time.Millisecond)
+				s.hear()
+				delivered += s.spend(1 << 40)
+			}
+			r.endSpender(s)
+			k.Advance(3 * time.Second)
+			return delivered
+		}
+		refused := func() {
+			t.Helper()
+			if got := ask[*messages.Refused](r, admitMessage(messages.Api_API_TWITTER, "refused")); got.GetRefusal() != messages.Refusal_REFUSAL_CREDITS {
+				t.Errorf("refused %v", got)
+			}
+			if got := r.rejected(&messages.CreateRule{KeyId: keyID, Rule: &messages.Rule{Tag: "no", Query: "q"}}); got.GetRejection() != messages.Rejection_REJECTION_CREDITS {
+				t.Errorf("rejected %v", got)
+			}
+		}
+		change := func(plan string) {
+			t.Helper()
+			ask[*messages.KeyDescribed](r, &messages.UpdateKey{KeyId: keyID, Key: &messages.Key{Plan: plan}, Fields: []string{"plan"}})
+		}
+		if got := exhaust("c1"); got != 110 {
+			t.Errorf("delivered %d, want 110", got)
+		}
+		refused()
+		change("large")
+		r.rule("yes", "q")
+		if got := exhaust("c2"); got != 990 {
+			t.Errorf("delivered %d more, want 990", got)
+		}
+		refused()
+		change("business")
+		refused()
+		if r.ledger.charged() != 1100 {
+			t.Errorf("charged %d", r.ledger.charged())
+		}
+	})
+}
+
 // A step of the clock back into a month, and forward again, shows what each of
 // them has cost, as the ledger has it.
 func TestAStepOfTheClockToAMonthThatWas(t *testing.T) {

@@ -144,6 +144,17 @@ func TestCreditsToTheLast(t *testing.T) {
 	if err != nil || used.CreditsUsed != 11 || used.CreditsLimit != 10 {
 		t.Fatalf("billing: %+v, %v; want 11 of 10", used, err)
 	}
+
+	// A larger plan needs no new key, and serves at once.
+	s.refused(t, newsrankPath+k.Key, http.StatusForbidden)
+	s.operate(t, http.MethodPatch, "/admin/v1/keys/"+k.ID, `{"plan":"pro"}`).want(t, http.StatusOK)
+	c = s.dial(t, newsrankPath+k.Key)
+	c.send(newsrankSubscribe("{}"))
+	c.expect(newsrankSubscribed)
+	s.push(t, client.Articles, pusher, article("more", "a"))
+	if e := c.event(); e.Data.Title != "more" {
+		t.Fatalf("after the plan has changed: %s", e.what())
+	}
 }
 
 // TestStrangersTakeNoPlaces: clients without a key that hold on to the sockets

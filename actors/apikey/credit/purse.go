@@ -131,7 +131,7 @@ func New(id string, limit int64, month string, ledger *messages.Ledger) *Purse {
 // SetLimit changes what the ledger may be charged: the plan has changed.
 func (p *Purse) SetLimit(limit int64) {
 	if limit != p.limit {
-		p.limit, p.exhausted = limit, false
+		p.limit, p.exhausted = limit, limit > 0 && p.charged >= limit
 	}
 }
 
