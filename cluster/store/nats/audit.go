@@ -13,9 +13,9 @@ import (
 	"github.com/birdwire/birdwire/messages"
 )
 
-// The audit reads, while the server runs, what was not read through before
-// it: after a clean end that is all but the control records. It runs after every
-// start, again after the server has hinted at damage, and once a day.
+// The audit reads, while the server runs, what was not read through before it,
+// which after a clean end is most of the log. It reads everything after the
+// server has hinted at damage, and once a day.
 const (
 	auditEvery = 24 * time.Hour
 	auditPause = time.Minute // between two that were hinted at
@@ -36,11 +36,12 @@ func (s *Store) auditSoon() {
 }
 
 // auditor audits until the store closes.
-func (s *Store) auditor(unread []string) {
+func (s *Store) auditor() {
 	defer s.probes.Done()
-	if !s.audit(unread) {
+	if !s.tried("the log", s.auditUnread()) {
 		return
 	}
+	s.audited.Add(1)
 	daily := time.NewTicker(auditEvery)
 	defer daily.Stop()
 	for {
@@ -50,9 +51,12 @@ func (s *Store) auditor(unread []string) {
 		case <-daily.C:
 		case <-s.auditing:
 		}
-		if !s.audit(allStreams) {
-			return
+		for _, stream := range allStreams {
+			if !s.tried(shown(stream), s.auditStream(stream)) {
+				return
+			}
 		}
+		s.audited.Add(1)
 		pause := time.NewTimer(auditPause)
 		select {
 		case <-s.life.Done():
@@ -63,19 +67,59 @@ func (s *Store) auditor(unread []string) {
 	}
 }
 
-// audit reads the streams through. False: the store closes.
-func (s *Store) audit(streams []string) bool {
-	for _, stream := range streams {
-		err := s.auditStream(stream)
-		if s.life.Err() != nil {
-			return false
+// tried says what an audit could not do. False: the store closes.
+func (s *Store) tried(what string, err error) bool {
+	if s.life.Err() != nil {
+		return false
+	}
+	if err != nil {
+		s.cfg.Logger.Warn("files of the store could not be read through; the next audit tries again", "of", what, "error", err)
+	}
+	return true
+}
+
+// auditUnread vets what is left to vet, from the oldest block on: retention
+// makes the server read from there.
+func (s *Store) auditUnread() error {
+	v := &s.vetting
+	if v.oldest() == nil {
+		return nil
+	}
+	pace := s.newPace()
+	for b := v.oldest(); b != nil; b = v.oldest() {
+		if err := pace.next(b.size); err != nil {
+			return err
 		}
-		if err != nil {
-			s.cfg.Logger.Warn("the files of a stream could not be read through; the next audit tries again", "stream", shown(stream), "error", err)
+		if err := v.vet(b); err != nil {
+			return err
 		}
 	}
-	s.audited.Add(1)
-	return true
+	frames, through := v.all()
+	return s.auditJournal(frames, 0, min(through, s.marks.get(markJournal)))
+}
+
+// pace leaves the disk and a core to others once some has been read.
+type pace struct {
+	store *Store
+	read  int64
+	last  time.Time
+}
+
+func (s *Store) newPace() *pace { return &pace{store: s, last: time.Now()} }
+
+// next waits before so many bytes are read.
+func (p *pace) next(size int64) error {
+	took := time.Since(p.last)
+	if p.read += size; p.read > auditFirst {
+		pause := time.NewTimer(auditShare * took)
+		defer pause.Stop()
+		select {
+		case <-pause.C:
+		case <-p.store.life.Done():
+		}
+	}
+	p.last = time.Now()
+	return p.store.life.Err()
 }
 
 func (s *Store) auditStream(stream string) error {
@@ -91,26 +135,17 @@ func (s *Store) auditStream(stream string) error {
 			return err
 		}
 	}
-	read, last := int64(0), time.Now()
-	k, err := lookAt(s.cfg.Dir, stream, func(f file) error {
-		took := time.Since(last)
-		if read += f.size; read > auditFirst {
-			pause := time.NewTimer(auditShare * took)
-			defer pause.Stop()
-			select {
-			case <-pause.C:
-			case <-s.life.Done():
-			}
-		}
-		last = time.Now()
-		return s.life.Err()
-	})
+	pace := s.newPace()
+	k, err := lookAt(s.cfg.Dir, stream, nil, func(f file) error { return pace.next(f.size) })
 	if err != nil {
+		return err
+	}
+	if err := s.mendBeside(k); err != nil {
 		return err
 	}
 	switch stream {
 	case journalStream:
-		return s.auditJournal(k, mark)
+		return s.auditJournal(k, 0, mark)
 	case controlStream:
 		err = s.auditControl(k, l)
 	default:
@@ -122,16 +157,16 @@ func (s *Store) auditStream(stream string) error {
 	return to.replace(through, l.records, l.floor, l.age)
 }
 
-// auditJournal has a cursor read over every place that does not look right: it
-// says of each what is lost there, if anything.
-func (s *Store) auditJournal(k *look, mark uint64) error {
+// auditJournal has a cursor read over every place from from to to that does not
+// look right: it says of each what is lost there, if anything.
+func (s *Store) auditJournal(k *look, from, to uint64) error {
 	ctx, cancel := context.WithCancel(s.life)
 	defer cancel()
 	first, _, err := s.journal.Bounds(ctx) // after the files: retention takes from the front in between
 	if err != nil {
 		return err
 	}
-	for _, lost := range k.lostFrames(first, mark, s.holes.known()) {
+	for _, lost := range k.lostFrames(max(first, from), to, s.holes.known()) {
 		if err := s.readOver(ctx, lost.From, lost.To); err != nil {
 			return err
 		}

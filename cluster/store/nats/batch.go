@@ -45,6 +45,9 @@ type batchEnd struct {
 // ask asks for a batch. ahead: only where there is room for it now; the reader
 // has something else to do.
 func (c *cursor) ask(ctx context.Context, r request, ahead bool) error {
+	if err := c.store.vetting.clear(ctx, r.from, maxBatch); err != nil {
+		return err
+	}
 	l, err := c.sess.link(replays)
 	if err != nil {
 		return err

@@ -97,6 +97,9 @@ func (s *Store) framesLost(from, to uint64) {
 		}
 	}
 	s.lost = append(kept, grown)
+	if err := s.foundLost(span{From: from, To: to, Lost: true}); err != nil {
+		s.cfg.Logger.Warn("what is lost cannot be noted: the next start will find it again", "error", err)
+	}
 	s.reports.drop(func(d store.Damage) bool { return d.Stream == journalStream && d.File == "" })
 	for _, l := range s.lost {
 		d := store.Damage{Stream: journalStream, Lost: spansText([]span{l}), Advice: "clients that read over it are told; a backup of the whole folder may hold it"}

@@ -181,15 +181,82 @@ func TestDamageAccepted(t *testing.T) {
 	}
 }
 
-// A frame that can no longer be read is skipped, on the word of the one replica
-// there is, and nothing else is lost with it.
-func TestUnreadableFrameIsSkipped(t *testing.T) {
-	dir := written(t, 10)
-	edit(t, blockFile(t, dir), flipIn("test/a/1/4/3"))
-	s := open(t, Config{Dir: dir})
-	if got, want := readAll(t, s), []int{1, 2, 3, -4, 5, 6, 7, 8, 9, 10}; !slices.Equal(got, want) {
-		t.Fatalf("read %v, want %v", got, want)
+// A log left clean is served at once. A frame in the middle of it that is
+// damaged costs itself: readers are told, and so is the operator, now and at
+// every start, until it is accepted; cursors are good all the time.
+func TestADamagedFrameInALongLog(t *testing.T) {
+	cfg := Config{DuplicateWindow: testWindow}
+	s := open(t, cfg)
+	ctx := context.Background()
+	const frames = 45
+	var want []int
+	for i := range uint64(frames) {
+		f := storetest.Frame("a", 1, i+1, 1)
+		f.Events[0].GetPost().Text = strings.Repeat("x", 900_000)
+		if _, err := s.Journal().Append(ctx, f); err != nil {
+			t.Fatal(err)
+		}
+		want = append(want, int(i+1))
 	}
+	epoch := s.Journal().Epoch()
+	closeStore(t, s)
+	cfg.Dir = s.cfg.Dir
+	files, err := blockFiles(streamDir(cfg.Dir, journalStream))
+	if err != nil || len(files) < 5 {
+		t.Fatalf("blocks %v, %v; want five or more", files, err)
+	}
+	// The length of a record, so that the server would not find the next.
+	edit(t, files[2].path, func(b []byte) []byte {
+		b[bytes.Index(b, []byte("test/a/1/20/0"))/2] ^= 1 // in the frame's text
+		b[recordPlace(t, b, 3)+1] ^= 0x10
+		return b
+	})
+	for round := range 4 {
+		age(t, cfg.Dir)
+		if round == 3 {
+			if err := os.WriteFile(filepath.Join(cfg.Dir, acceptFile), nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s = open(t, cfg)
+		if before := s.vetting.left; round == 0 && before == 0 {
+			t.Fatal("all of it was read before the start")
+		}
+		if round == 1 { // whoever reads first finds it
+			eventually(t, "the audit", func() bool { return s.audited.Load() > 0 })
+		}
+		lost := 0
+		for i, got := range readAll(t, s) {
+			if got != want[i] && got != -want[i] {
+				t.Fatalf("round %d: read %d at %d", round, got, want[i])
+			}
+			if got < 0 {
+				lost++
+			}
+		}
+		if lost == 0 || lost > 2 {
+			t.Fatalf("round %d: %d frames lost, want one or two", round, lost)
+		}
+		if told := strings.Contains(fmt.Sprint(s.Damage()), "lost: frame"); told != (round < 3) {
+			t.Errorf("round %d: damage %v", round, s.Damage())
+		}
+		if got := s.Journal().Epoch(); got != epoch {
+			t.Errorf("round %d: epoch %s, was %s", round, got, epoch)
+		}
+		if err := s.Healthy(ctx); err != nil {
+			t.Errorf("round %d: %v", round, err)
+		}
+		closeStore(t, s)
+	}
+}
+
+// recordPlace is where a block's record number n begins, from 0.
+func recordPlace(t *testing.T, b []byte, n int) (at int) {
+	t.Helper()
+	for range n {
+		at += int(binary.LittleEndian.Uint32(b[at:]) &^ headersBit)
+	}
+	return at
 }
 
 // What a newer program wrote is whole: it is neither read nor skipped.
@@ -323,9 +390,7 @@ func TestRecordsTakenAway(t *testing.T) {
 	}
 }
 
-// A log whose only block is gone looks like one whose frames all grew too old.
-// It is told from that by the time they were written. Sequences are not given
-// twice either way.
+// A log whose only block is gone is not one whose frames all grew too old.
 func TestBlockTakenAway(t *testing.T) {
 	dir := written(t, 10)
 	if err := os.Remove(blockFile(t, dir)); err != nil {
@@ -334,11 +399,38 @@ func TestBlockTakenAway(t *testing.T) {
 	if err := openError(t, dir); !errors.Is(err, messages.ErrDamaged) || !strings.Contains(err.Error(), "frames 1 to 10") {
 		t.Fatalf("open: %v, want which frames are lost", err)
 	}
-	s := open(t, Config{Dir: dir, Now: func() time.Time { return time.Now().Add(25 * time.Hour) }})
-	appendTo(t, s, 11)
-	if _, err := s.Journal().Read(context.Background(), 5); !errors.As(err, new(*messages.TrimmedError)) {
-		t.Fatalf("read from 5: %v, want trimmed", err)
+}
+
+// One whose frames did is no loss, after a clean end and after a crash, and its
+// sequences are not given again.
+func TestALogThatGrewOld(t *testing.T) {
+	cfg := Config{RetentionAge: 200 * time.Millisecond}
+	s := open(t, cfg)
+	ctx := context.Background()
+	next := uint64(0)
+	for _, crash := range []bool{false, true, false} {
+		for range 5 {
+			next++
+			appendTo(t, s, next)
+		}
+		eventually(t, "frames gone", func() bool {
+			first, _, err := s.Journal().Bounds(ctx)
+			return err == nil && first == next+1
+		})
+		closeStore(t, s)
+		cfg.Dir = s.cfg.Dir
+		if crash {
+			if err := os.Remove(index(cfg.Dir)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s = open(t, cfg)
+		if d := s.Damage(); len(d) > 0 {
+			t.Errorf("damage %v", d)
+		}
 	}
+	next++
+	appendTo(t, s, next)
 }
 
 // Damage in a block with others after it leaves a hole: refused, and skipped

@@ -58,8 +58,7 @@ func blockFiles(stream string) ([]file, error) {
 }
 
 // cutOut rewrites the block without the bad stretches. The file as it was goes
-// to the folder aside, for whoever wants to look at it. The server must not be
-// running, and has to count again after it: its index goes too.
+// to the folder aside, for whoever wants to look at it.
 func cutOut(f file, content []byte, bad []stretch, aside string) error {
 	if err := os.MkdirAll(aside, 0o700); err != nil {
 		return err
@@ -79,11 +78,12 @@ func cutOut(f file, content []byte, bad []stretch, aside string) error {
 	if err := os.Rename(f.path+".mended", f.path); err != nil {
 		return err
 	}
-	return removeIndex(filepath.Dir(f.path))
+	return nil
 }
 
-func removeIndex(msgs string) error {
-	err := os.Remove(filepath.Join(msgs, indexFile))
+// removeIndex has the server count again when it starts.
+func removeIndex(stream string) error {
+	err := os.Remove(filepath.Join(stream, "msgs", indexFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

@@ -1,6 +1,7 @@
 package nats
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io/fs"
@@ -20,9 +21,11 @@ const holesFile = "holes"
 // span is a range of sequences, both ends included.
 type span struct {
 	From, To uint64
-	// Lost: frames were acknowledged there, and an operator has accepted that
-	// they are gone. Else nothing ever was.
+	// Lost: frames were acknowledged there and are gone. Else nothing ever was.
 	Lost bool `json:",omitempty"`
+	// Told, of what is lost: it was found while the log was read, and is named at
+	// every start until an operator accepts it. Else that has been done.
+	Told bool `json:",omitempty"`
 }
 
 // spans are the ranges of sorted sequences.
@@ -66,7 +69,7 @@ func (h *holes) reason(gap span) (_ *store.Skipped, accepted bool) {
 	if part.Lost {
 		s.Reason = store.Damaged
 	}
-	return s, isLost(known, part)
+	return s, isLost(known, part) && !part.Told
 }
 
 // isLost says whether all of the part is known to be lost.
@@ -77,19 +80,21 @@ func isLost(known []span, part span) bool {
 // split parts a gap by what is known of it. Where nothing is, it is lost up to
 // mark, the last sequence that was acknowledged, and never was written after it.
 func split(gap span, known []span, mark uint64) (parts []span) {
-	add := func(from, to uint64, lost bool) {
-		if from > to {
+	add := func(part span) {
+		if part.From > part.To {
 			return
 		}
-		if k := len(parts) - 1; k >= 0 && parts[k].Lost == lost {
-			parts[k].To = to
+		if k := len(parts) - 1; k >= 0 && parts[k].Lost == part.Lost && parts[k].Told == part.Told {
+			parts[k].To = part.To
 			return
 		}
-		parts = append(parts, span{from, to, lost})
+		parts = append(parts, part)
 	}
 	unknown := func(from, to uint64) {
-		add(from, min(to, mark), true)
-		add(max(from, mark+1), to, false)
+		add(span{From: from, To: min(to, mark), Lost: true})
+		if mark < math.MaxUint64 {
+			add(span{From: max(from, mark+1), To: to})
+		}
 	}
 	next := gap.From
 	for _, k := range known {
@@ -100,7 +105,7 @@ func split(gap span, known []span, mark uint64) (parts []span) {
 			unknown(next, k.From-1)
 		}
 		to := min(k.To, gap.To)
-		add(max(next, k.From), to, k.Lost)
+		add(span{max(next, k.From), to, k.Lost, k.Told})
 		next = to + 1
 	}
 	unknown(next, gap.To)
@@ -116,6 +121,23 @@ func (s *Store) readHoles() (holes []span, err error) {
 		err = json.Unmarshal(b, &holes)
 	}
 	return holes, wrap(holesFile, err)
+}
+
+// foundLost adds frames that were found to be lost while the log was read: the
+// next start is to name them, and not to refuse them.
+func (s *Store) foundLost(lost span) error {
+	lost.Told = true
+	s.keeping.Lock()
+	defer s.keeping.Unlock()
+	all := slices.Clone(s.holes.known())
+	for _, part := range split(lost, all, math.MaxUint64) {
+		if !isLost(all, part) {
+			part.Told = true
+			all = append(all, part)
+		}
+	}
+	slices.SortFunc(all, func(a, b span) int { return cmp.Compare(a.From, b.From) })
+	return s.keepHoles(all)
 }
 
 // keepHoles writes down the holes that there are, before the mark can pass them.

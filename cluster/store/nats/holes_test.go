@@ -14,14 +14,14 @@ func TestSplit(t *testing.T) {
 		mark uint64
 		want []span
 	}{
-		"known":                          {span{From: 5, To: 6}, 100, []span{{5, 6, false}}},
-		"known in part":                  {span{From: 4, To: 6}, 100, []span{{4, 4, true}, {5, 6, false}}},
-		"lost and accepted":              {span{From: 8, To: 9}, 100, []span{{8, 9, true}}},
-		"lost next to what was":          {span{From: 7, To: 10}, 100, []span{{7, 10, true}}},
-		"several":                        {span{From: 5, To: 21}, 100, []span{{5, 6, false}, {7, 19, true}, {20, 20, false}, {21, 21, true}}},
-		"past the mark":                  {span{From: 30, To: 31}, 29, []span{{30, 31, false}}},
-		"on both sides of it":            {span{From: 28, To: 31}, 29, []span{{28, 29, true}, {30, 31, false}}},
-		"where nothing was acknowledged": {span{From: 28, To: 31}, 0, []span{{28, 31, false}}},
+		"known":                          {span{From: 5, To: 6}, 100, []span{{From: 5, To: 6}}},
+		"known in part":                  {span{From: 4, To: 6}, 100, []span{{From: 4, To: 4, Lost: true}, {From: 5, To: 6}}},
+		"lost and accepted":              {span{From: 8, To: 9}, 100, []span{{From: 8, To: 9, Lost: true}}},
+		"lost next to what was":          {span{From: 7, To: 10}, 100, []span{{From: 7, To: 10, Lost: true}}},
+		"several":                        {span{From: 5, To: 21}, 100, []span{{From: 5, To: 6}, {From: 7, To: 19, Lost: true}, {From: 20, To: 20}, {From: 21, To: 21, Lost: true}}},
+		"past the mark":                  {span{From: 30, To: 31}, 29, []span{{From: 30, To: 31}}},
+		"on both sides of it":            {span{From: 28, To: 31}, 29, []span{{From: 28, To: 29, Lost: true}, {From: 30, To: 31}}},
+		"where nothing was acknowledged": {span{From: 28, To: 31}, 0, []span{{From: 28, To: 31}}},
 	} {
 		if got := split(c.gap, known, c.mark); !slices.Equal(got, c.want) {
 			t.Errorf("%s: %v, want %v", name, got, c.want)

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 
 	nc "github.com/nats-io/nats.go"
@@ -140,6 +141,9 @@ func (j *journal) tail(ctx context.Context, node string) (tail, error) {
 // is not written any more: a later one of the node is there, and what came after
 // it would be before it in the log.
 func (j *journal) find(ctx context.Context, name store.Name, last tail) (uint64, error) {
+	if err := j.store.vetting.clear(ctx, 0, math.MaxUint64); err != nil {
+		return 0, err
+	}
 	sess, err := j.store.session(ctx)
 	if err != nil {
 		return 0, err

@@ -1,6 +1,7 @@
 package nats
 
 import (
+	"cmp"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/birdwire/birdwire/cluster/store"
@@ -48,36 +50,68 @@ func (b badFile) describe(dir string) string {
 	return fmt.Sprintf("%s, from byte %d on", name, b.bad[0].from)
 }
 
-// lookAt reads all of a stream's blocks. The error is of the disk; damage is
-// what it is about. While the server runs a file may go away.
-func lookAt(dir, stream string, each func(file) error) (*look, error) {
+func newLook(dir, stream string) *look {
 	k := &look{stream: stream, dir: streamDir(dir, stream), found: map[string]held{}, chunks: map[string]int{}}
 	k.sealed = isSealed(k.dir)
+	return k
+}
+
+// lookAt reads all of a stream's blocks, or those that only chooses. The error
+// is of the disk; damage is what it is about.
+func lookAt(dir, stream string, only map[int]bool, each func(file) error) (*look, error) {
+	k := newLook(dir, stream)
 	files, err := blockFiles(k.dir)
 	if err != nil {
 		return nil, err
 	}
 	k.files = len(files)
 	for _, f := range files {
+		if only != nil && !only[f.number] {
+			continue
+		}
 		if err := each(f); err != nil {
 			return nil, err
 		}
-		content, err := os.ReadFile(f.path)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
+		if err := k.read(f); err != nil {
 			return nil, err
-		}
-		b, err := newBlock(stream, f.number)
-		if err != nil {
-			return nil, err
-		}
-		if bad := b.scan(content, k.take); len(bad) > 0 {
-			k.bad = append(k.bad, badFile{f, bad})
 		}
 	}
 	return k, nil
+}
+
+// read looks at one file. Beside a running server it may have gone away.
+func (k *look) read(f file) error {
+	content, err := os.ReadFile(f.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	b, err := newBlock(k.stream, f.number)
+	if err != nil {
+		return err
+	}
+	f.size = int64(len(content))
+	if bad := b.scan(content, k.take); len(bad) > 0 {
+		k.bad = append(k.bad, badFile{f, bad})
+	}
+	return nil
+}
+
+// merge adds the frames of another look at the journal.
+func (k *look) merge(other *look) {
+	k.frames = append(k.frames, other.frames...)
+	slices.SortFunc(k.frames, func(a, b span) int { return cmp.Compare(a.From, b.From) })
+	joined := k.frames[:0]
+	for _, f := range k.frames {
+		if n := len(joined) - 1; n >= 0 && f.From <= joined[n].To+1 {
+			joined[n].To = max(joined[n].To, f.To)
+			continue
+		}
+		joined = append(joined, f)
+	}
+	k.frames = joined
 }
 
 // isSealed says whether the stream's records are, by its description; where

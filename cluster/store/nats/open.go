@@ -1,6 +1,7 @@
 package nats
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,23 +20,25 @@ import (
 // end it with word of what is lost:
 //
 //	our own notes          marks, lists, holes, the past
-//	the streams' files     read before the server changes them; the control
-//	                       records always, the others where they are not as a
-//	                       clean end has left them
+//	the streams' files     read before the server changes them; of a log that
+//	                       is as a clean end has left it, which may be long, only
+//	                       what the server itself reads at its start
 //	damaged stretches      cut out, so that the server does not cut off more
 //	the server             its own view of the log held against the notes
 //
-// What is not read through here is read while the server runs (audit.go).
+// The rest of such a log is vetted before it is used (vet.go).
 
 // opening is what is found out on the way.
 type opening struct {
 	*Store
-	accepted bool // an operator has accepted what is lost
-	mended   bool // a start before this one has let the server mend what is lost
+	accepted bool            // an operator has accepted what is lost
+	mended   bool            // a start before this one has let the server mend what is lost
+	clean    map[string]bool // streams whose files are as they were left
 	refuse   []string
 	looks    map[string]*look
 	lists    map[string]*listing
 	diff     difference // of the control records
+	later    []*vetted  // blocks of the journal that were not read; nil: all were
 	progress func(what string)
 }
 
@@ -75,8 +78,8 @@ func (s *Store) openFirst(ctx context.Context, progress func(string)) (_ *sessio
 
 // read takes in the notes and the files.
 func (o *opening) read(ctx context.Context) error {
-	clean, err := o.leftClean()
-	if err != nil {
+	var err error
+	if o.clean, err = o.leftClean(); err != nil {
 		return err
 	}
 	known, err := o.readHoles()
@@ -85,24 +88,21 @@ func (o *opening) read(ctx context.Context) error {
 	}
 	o.holes.set(known)
 	for _, stream := range allStreams {
-		if clean[stream] && stream != controlStream {
-			o.unseen = append(o.unseen, stream)
-			continue
-		}
-		done, total := int64(0), int64(0)
-		if files, err := blockFiles(streamDir(o.cfg.Dir, stream)); err == nil {
-			for _, f := range files {
-				total += f.size
+		var before map[int]bool
+		if o.clean[stream] && stream == journalStream && o.past.was == o.past.now { // else the server takes away what is too much now
+			if before, o.later, err = planVetting(o.cfg, o.cfg.Now()); err != nil {
+				return err
 			}
 		}
-		o.looks[stream], err = lookAt(o.cfg.Dir, stream, func(f file) error {
-			o.progress(fmt.Sprintf("reading the files of %s: %d of %d MiB", shown(stream), done>>20, total>>20))
-			done += f.size
-			return ctx.Err()
-		})
+		k, err := o.look(ctx, stream, before)
+		if err == nil && before != nil && len(k.bad) > 0 {
+			o.later = nil // it is going to be counted again, and that reads all
+			k, err = o.look(ctx, stream, nil)
+		}
 		if err != nil {
 			return fmt.Errorf("read the files of %s: %w", shown(stream), err)
 		}
+		o.looks[stream] = k
 		if l := o.listOf(stream); l != nil {
 			if o.lists[stream], err = l.read(math.MaxInt); err != nil {
 				return err
@@ -111,6 +111,22 @@ func (o *opening) read(ctx context.Context) error {
 	}
 	o.judgeNotes()
 	return nil
+}
+
+func (o *opening) look(ctx context.Context, stream string, only map[int]bool) (*look, error) {
+	done, total := int64(0), int64(0)
+	if files, err := blockFiles(streamDir(o.cfg.Dir, stream)); err == nil {
+		for _, f := range files {
+			if only == nil || only[f.number] {
+				total += f.size
+			}
+		}
+	}
+	return lookAt(o.cfg.Dir, stream, only, func(f file) error {
+		o.progress(fmt.Sprintf("reading the files of %s: %d of %d MiB", shown(stream), done>>20, total>>20))
+		done += f.size
+		return ctx.Err()
+	})
 }
 
 // judgeNotes says which of our own notes cannot be relied on. Nothing is lost
@@ -149,8 +165,8 @@ func (s *Store) notes(file, what string) {
 // judgeJournal says which acknowledged frames are not in the files.
 func (o *opening) judgeJournal() {
 	k := o.looks[journalStream]
-	if k == nil {
-		return
+	if o.later != nil {
+		return // of what was not read the server's own notes are held against ours
 	}
 	lost := k.lostFrames(o.past.holds(o.cfg.Now()), o.marks.get(markJournal), o.holes.known())
 	if len(lost) == 0 {
@@ -197,6 +213,12 @@ func (o *opening) judgeControl() error {
 // a process that was killed while it wrote leaves one.
 func (o *opening) cut() error {
 	for stream, k := range o.looks {
+		if !o.clean[stream] {
+			// It may be of other files than there are now, and the server believes it.
+			if err := removeIndex(k.dir); err != nil {
+				return err
+			}
+		}
 		aside := o.aside(stream)
 		for i, f := range k.bad {
 			last := f.number == lastNumber(k, o.cfg.Dir)
@@ -210,7 +232,10 @@ func (o *opening) cut() error {
 			if err := cutOut(f.file, content, f.bad, aside); err != nil {
 				return fmt.Errorf("mend %s: %w", f.path, err)
 			}
-			o.report(store.Damage{Stream: shown(stream), File: f.describe(o.cfg.Dir), Advice: "the damaged part was cut out, and the file as it was is in " + o.relative(aside) + "; what is lost with it is named by itself. Check the disk"})
+			if err := removeIndex(k.dir); err != nil {
+				return err
+			}
+			o.report(o.wasCut(stream, f, aside))
 			k.bad[i].bad = nil
 		}
 	}
@@ -235,10 +260,8 @@ func (o *opening) settle(ctx context.Context, sess *session) error {
 		return fmt.Errorf("control records: %w", err)
 	}
 	for _, stream := range []string{itemsStream, snapshotStream} {
-		if k := o.looks[stream]; k != nil {
-			if err := o.settleRecords(ctx, sess, stream, k, o.lists[stream]); err != nil {
-				return fmt.Errorf("%s: %w", stream, err)
-			}
+		if err := o.settleRecords(ctx, sess, stream, o.looks[stream], o.lists[stream]); err != nil {
+			return fmt.Errorf("%s: %w", stream, err)
 		}
 	}
 	if o.accepted {
@@ -249,6 +272,16 @@ func (o *opening) settle(ctx context.Context, sess *session) error {
 		}
 		o.cfg.Logger.Warn("going on without what was lost, as was accepted", "lost", strings.Join(o.refuse, "; "), "epoch", sess.epoch)
 	}
+	info, err := sess.info(ctx, journalStream)
+	if err != nil {
+		return err
+	}
+	for _, h := range o.holes.known() {
+		if h.Told {
+			o.framesLost(h.From, h.To)
+		}
+	}
+	o.vetting.begin(o.later, o.looks[journalStream], info.State.LastSeq)
 	for _, stream := range allStreams {
 		o.sealed[stream] = isSealed(streamDir(o.cfg.Dir, stream))
 	}
@@ -444,6 +477,11 @@ func (s *Store) admit(ctx context.Context, sess *session, accepted bool) (lost b
 	if len(found) > 0 && !accepted {
 		return true, s.refuse(found)
 	}
+	if accepted {
+		for i := range holes {
+			holes[i].Told = false
+		}
+	}
 	if err := s.keepHoles(holes); err != nil {
 		return false, err
 	}
@@ -475,10 +513,14 @@ func (s *Store) inspect(ctx context.Context, sess *session) (found []string, hol
 		found = append(found, fmt.Sprintf("frames %d to %d at the end of the journal", last+1, mark))
 	}
 	first := max(state.FirstSeq, 1) // the server names sequence 0 of a log that is still empty
-	if from := s.past.holds(s.cfg.Now()); from > 0 && from < first && from <= mark {
-		found = append(found, spansText([]span{{From: from, To: min(first-1, mark)}})+" at the beginning of the journal")
-	}
 	known := s.holes.known()
+	if from := s.past.holds(s.cfg.Now()); from > 0 && from < first && from <= mark {
+		for _, part := range split(span{From: from, To: min(first-1, mark)}, known, mark) {
+			if part.Lost && !isLost(known, part) {
+				found = append(found, spansText([]span{part})+" at the beginning of the journal")
+			}
+		}
+	}
 	gone := slices.DeleteFunc(state.Deleted, func(n uint64) bool { return n < first })
 	for _, gap := range spans(gone) {
 		for _, part := range split(gap, known, mark) {
@@ -488,6 +530,14 @@ func (s *Store) inspect(ctx context.Context, sess *session) (found []string, hol
 			holes = append(holes, part)
 		}
 	}
+	// What was found to be lost while the log was read stays so, also where the
+	// server believes that it has it.
+	for _, k := range known {
+		if k.Lost && k.To >= first && !isLost(holes, k) {
+			holes = append(holes, k)
+		}
+	}
+	slices.SortFunc(holes, func(a, b span) int { return cmp.Compare(a.From, b.From) })
 	return found, holes, nil
 }
 

@@ -32,6 +32,7 @@ type Store struct {
 	reports reports
 	records *records
 	health  *health
+	keeping sync.Mutex // held by who changes the holes
 	lostMu  sync.Mutex // protects lost
 	lost    []span     // frames that were found to be lost while the store is open
 
@@ -48,7 +49,7 @@ type Store struct {
 	probes    sync.WaitGroup // the goroutines that probe, audit and look after notes
 	auditing  chan struct{}  // an audit is asked for
 	audited   atomic.Int64   // how many audits are over
-	unseen    []string       // streams that were not read through when the store was opened
+	vetting   vetting        // of a log that was not read through when the store was opened
 	closing   sync.Once
 	unsureMu  sync.Mutex // protects unsure
 	unsure    map[string]struct{}
@@ -77,6 +78,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		suspect: make(chan struct{}, 1), mended: make(chan struct{}), changed: make(chan struct{}),
 		auditing: make(chan struct{}, 1), unsure: map[string]struct{}{},
 	}
+	s.vetting.store = s
 	s.life, s.end = context.WithCancel(context.Background())
 	s.journal = newJournal(s)
 	s.control = &control{store: s, deletedFor: time.Hour, maxWaiting: maxWaiting, stalled: time.Second}
@@ -164,7 +166,7 @@ func (s *Store) open(ctx context.Context, progress func(string)) (err error) {
 		go s.probe(d)
 	}
 	go s.tend()
-	go s.auditor(s.unseen)
+	go s.auditor()
 	return nil
 }
 

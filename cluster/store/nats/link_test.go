@@ -1,0 +1,225 @@
+package nats
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/birdwire/birdwire/cluster/store/storetest"
+	"github.com/birdwire/birdwire/messages"
+)
+
+// cut ends a duty's connection as the server does that takes it for too slow.
+func cut(t *testing.T, s *Store, d duty) {
+	t.Helper()
+	l, err := s.sess.link(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := l.conn.GetClientID()
+	if err != nil {
+		return // it is gone already
+	}
+	_ = s.sess.server.DisconnectClientByID(id)
+	<-l.gone
+}
+
+// Connections are made again whenever they are lost, whatever is under way on
+// them: nothing hangs, what was acknowledged is there once, and the store is
+// healthy all the time.
+func TestLostConnectionsAreMadeAgain(t *testing.T) {
+	s := open(t, Config{})
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	for i := range uint64(200) {
+		appendTo(t, s, i+1)
+	}
+	sess := s.sess
+	var over atomic.Bool
+	var all sync.WaitGroup
+	work := func(what string, do func(n int) error) {
+		all.Go(func() {
+			failed := 0
+			for n := 0; !over.Load() || failed > 0; n++ {
+				err := do(n)
+				if failed = 0; err != nil {
+					if failed, n = failed+1, n-1; ctx.Err() != nil {
+						t.Errorf("%s: %v", what, err)
+						return
+					}
+				}
+			}
+		})
+	}
+	appended := uint64(200)
+	work("append", func(n int) error {
+		sequence, err := s.Journal().Append(ctx, storetest.Frame("a", 1, uint64(201+n), 2))
+		if err == nil && sequence != uint64(201+n) {
+			t.Errorf("frame %d is at %d", 201+n, sequence)
+		}
+		if err == nil {
+			appended = sequence
+		}
+		return err
+	})
+	work("write", func(n int) error {
+		key := fmt.Sprintf("k.%d", n)
+		_, err := s.Control().CAS(ctx, key, []byte("x"), 0)
+		if errors.Is(err, messages.ErrConflict) { // it happened, and the answer was lost
+			_, err = s.Control().Get(ctx, key)
+		}
+		return err
+	})
+	work("write items", func(n int) error {
+		var items []*messages.Item
+		for i := range 20 {
+			items = append(items, &messages.Item{Identity: fmt.Sprintf("%d/%d", n, i)})
+		}
+		each, err := s.Items().CAS(ctx, items, make([]uint64, len(items)))
+		for _, e := range each {
+			if !errors.Is(e, messages.ErrConflict) { // as above
+				err = errors.Join(err, e)
+			}
+		}
+		return err
+	})
+	work("list", func(int) error {
+		_, err := s.Control().List(ctx, "k.")
+		return err
+	})
+	for range 2 {
+		work("read", func(int) error {
+			c, err := s.Journal().Read(ctx, 1)
+			if err != nil {
+				return err
+			}
+			defer c.Close()
+			for next := uint64(1); next <= 200; {
+				e, err := c.Next(ctx)
+				if err != nil {
+					if ctx.Err() != nil {
+						return err
+					}
+					continue // it goes on after an error
+				}
+				if e.Sequence != next {
+					return fmt.Errorf("read %d, want %d", e.Sequence, next)
+				}
+				next++
+			}
+			return nil
+		})
+	}
+	for range 40 {
+		for d := range duties {
+			cut(t, s, d)
+			if err := s.Healthy(ctx); err != nil {
+				t.Errorf("healthy after the %s were cut: %v", d, err)
+			}
+		}
+	}
+	over.Store(true)
+	all.Wait()
+	if s.sess != sess {
+		t.Error("the embedded server was started anew for a lost connection")
+	}
+	read := readAll(t, s)
+	if uint64(len(read)) != appended {
+		t.Errorf("%d frames, want %d", len(read), appended)
+	}
+}
+
+// However many read at once and however slow they are, the server has no reason
+// to take a connection for a slow consumer, and writes go on beside it.
+func TestManySlowReaders(t *testing.T) {
+	s := open(t, Config{})
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	large := strings.Repeat("x", 60_000)
+	for i := range uint64(200) {
+		f := storetest.Frame("a", 1, i+1, 1)
+		f.Events[0].GetPost().Text = large
+		if _, err := s.Journal().Append(ctx, f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before, err := s.sess.link(replays)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const readers = 150
+	var begun, all sync.WaitGroup
+	begun.Add(readers)
+	hold := make(chan struct{})
+	for range readers {
+		all.Go(func() {
+			c, err := s.Journal().Read(ctx, 1)
+			if err != nil {
+				t.Error(err)
+				begun.Done()
+				return
+			}
+			defer c.Close()
+			for next := uint64(1); next <= 200; next++ {
+				e, err := c.Next(ctx)
+				if err != nil || e.Sequence != next {
+					t.Errorf("next: %d, %v; want %d", e.Sequence, err, next)
+					break
+				}
+				if next == 20 { // with more on its way
+					begun.Done()
+					<-hold
+				}
+			}
+		})
+	}
+	begun.Wait()
+	for i := range uint64(20) {
+		if _, err := s.Journal().Append(ctx, storetest.Frame("a", 1, 201+i, 1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	close(hold)
+	all.Wait()
+	after, err := s.sess.link(replays)
+	if err != nil || after != before {
+		t.Errorf("the connection was lost, %v", err)
+	}
+	if stats, err := s.sess.server.Varz(nil); err != nil || stats.SlowConsumers > 0 {
+		t.Errorf("slow consumers: %d, %v", stats.SlowConsumers, err)
+	}
+}
+
+// An answer that nobody waits for any more gives its share back, and an answer
+// that never comes costs its own question alone.
+func TestAnswersThatWereGivenUp(t *testing.T) {
+	s := open(t, Config{})
+	ctx := context.Background()
+	appendTo(t, s, 1)
+	l, err := s.sess.link(replays)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone, cancel := context.WithCancel(ctx)
+	cancel()
+	for range 100 {
+		a, err := l.ask(ctx, directGet+journalStream, request{from: 1, batch: 1}.question(), inFlightMost, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := a.wait(gone, s.sess.done); err != nil {
+			a.leave()
+		}
+	}
+	eventually(t, "all is given back", func() bool { return l.flow.TryAcquire(inFlightMost) })
+	if _, err := l.ask(gone, directGet+journalStream, nil, 1, false); !errors.Is(err, context.Canceled) {
+		t.Errorf("ask without room and with a context that has ended: %v", err)
+	}
+	if a, err := l.tryAsk(directGet+journalStream, nil, 1, false); a != nil || err != nil {
+		t.Errorf("ask ahead without room: %v, %v; want nothing", a, err)
+	}
+}
