@@ -11,8 +11,6 @@ import (
 )
 
 const (
-	// admittingMost bounds the admissions under way; past it they are refused.
-	admittingMost  = 1024
 	overloadRetry  = time.Second
 	detailOverload = "too many connections at once: try again"
 )
@@ -60,54 +58,76 @@ func (k *key) admit(ctx actor.Context, m *messages.Admit) {
 		ctx.Respond(r)
 		return
 	}
-	if len(k.guests.admitting) >= admittingMost {
-		ctx.Respond(overloaded(detailOverload))
-		return
-	}
 	slot := &messages.Slot{
 		KeyId: k.id, Api: m.GetApi(), Node: m.GetNode(), Incarnation: m.GetIncarnation(),
 		ConnectionId: m.GetConnectionId(), TakenMs: k.cfg.Clock.Now().UnixMilli(),
 	}
-	k.guests.admitting[m.GetConnectionId()] = &admission{slot: slot, sender: ctx.Sender()}
+	if !k.guests.Admit(slot, ctx.Sender()) {
+		ctx.Respond(overloaded(detailOverload))
+		return
+	}
 	ctx.Request(ctx.Parent(), &messages.TakeSlot{Slot: slot, Limit: int32(k.plan().Connections[m.GetApi()])})
 }
 
 func (k *key) slotTaken(ctx actor.Context, m *messages.SlotTaken) {
-	a := k.guests.take(m.GetConnectionId())
-	if a == nil {
+	w, waits := k.guests.Take(m.GetConnectionId())
+	if !waits {
 		return // released in between, and so given back after it
 	}
+	to := w.To.(*actor.PID)
 	if !k.live() { // revoked in between
 		k.freeSlot(ctx, m.GetConnectionId())
-		ctx.Send(a.sender, permit.Refuse(messages.Refusal_REFUSAL_REVOKED, "the key has been revoked"))
+		ctx.Send(to, permit.Refuse(messages.Refusal_REFUSAL_REVOKED, "the key has been revoked"))
 		return
 	}
-	k.guests.add(a.slot)
-	ctx.Send(a.sender, &messages.Admitted{
-		KeyId: k.id, Plan: k.changes.Key.GetPlan(), Pro: k.plan().Pro, Metered: k.metered(a.slot.GetApi()),
+	k.guests.Add(k.cfg.Clock.Elapsed(), w.Slot)
+	ctx.Send(to, &messages.Admitted{
+		KeyId: k.id, Plan: k.changes.Key.GetPlan(), Pro: k.plan().Pro, Metered: k.metered(w.Slot.GetApi()),
 	})
 }
 
 func (k *key) slotRefused(ctx actor.Context, m *messages.SlotRefused) {
-	a := k.guests.take(m.GetConnectionId())
+	w, waits := k.guests.Take(m.GetConnectionId())
+	if !waits {
+		return
+	}
+	to := w.To.(*actor.PID)
 	switch {
-	case a == nil:
 	case m.GetRetry():
-		ctx.Send(a.sender, overloaded(m.GetDetail()))
+		ctx.Send(to, overloaded(m.GetDetail()))
 	default:
-		ctx.Send(a.sender, &messages.Refused{
+		ctx.Send(to, &messages.Refused{
 			Refusal: messages.Refusal_REFUSAL_CONNECTIONS, RetryAfterMs: k.cfg.ProbeWithin.Milliseconds(), Detail: m.GetDetail(),
 		})
-		k.guests.probe(ctx, a.slot.GetApi())
+		probed := k.guests.Probe(k.cfg.Clock.Elapsed(), w.Slot.GetApi())
+		k.watch(ctx, probed, &messages.Probe{WithinMs: k.cfg.ProbeWithin.Milliseconds()})
 	}
 }
 
-// slotsTime comes a while after the start.
+// watch has the key hear of connections that are not there; message, where
+// there is one, is for those that are.
+func (k *key) watch(ctx actor.Context, slots []*messages.Slot, message any) {
+	for _, slot := range slots {
+		pid := k.cfg.Connection(slot)
+		if pid == nil {
+			continue
+		}
+		if message != nil {
+			ctx.Send(pid, message)
+		}
+		if k.guests.Watch(k.cfg.Clock.Elapsed(), slot, pid.GetId()) {
+			ctx.Watch(pid)
+		}
+	}
+}
+
+// slotsTime comes a while after the start: what a predecessor was told of a
+// connection's end may be lost with it, and its slot must not be.
 type slotsTime struct{ of *key }
 
 // release ends a connection's stay: what it holds unsaid counts as used.
 func (k *key) release(ctx actor.Context, connectionID string) {
-	k.guests.remove(connectionID)
+	k.guests.Remove(connectionID)
 	k.follow(ctx, k.stream.Leave(&messages.Leave{ConnectionId: connectionID}, nil))
 	k.forgetCredit(ctx, connectionID)
 	k.freeSlot(ctx, connectionID)

@@ -17,7 +17,7 @@
 // What can be decided without an actor is in engines: change (how what the key
 // has becomes something else), definitions (which version decides which event),
 // stream (order, numbers, who is told), credit (what is spent), history (what
-// was delivered).
+// was delivered), guests (who is connected), permit (who may be).
 //
 // What the router matches while a change that decides on it is not durable is
 // held at the gate: it is delivered, or not, once the change has happened or
@@ -36,8 +36,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -45,6 +43,7 @@ import (
 	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/actors/apikey/change"
 	"github.com/birdwire/birdwire/actors/apikey/credit"
+	"github.com/birdwire/birdwire/actors/apikey/guests"
 	"github.com/birdwire/birdwire/actors/apikey/history"
 	"github.com/birdwire/birdwire/actors/apikey/permit"
 	"github.com/birdwire/birdwire/actors/apikey/stream"
@@ -69,7 +68,7 @@ type key struct {
 	ticket  uint64                // of the newest
 	gate    hold.Queue[any]       // Matched and Through after something undecided
 
-	guests   guests
+	guests   *guests.Guests
 	requests permit.Bucket
 
 	parts   parts
@@ -103,7 +102,7 @@ func Props(cfg Config, id string) *actor.Props {
 			held: hold.Queue[held]{Most: cfg.HeldBytes}, gate: hold.Queue[any]{Most: cfg.GateBytes},
 			tickets: map[uint64]*actor.PID{}, byPID: map[string]*part{},
 		}
-		k.guests = newGuests(&k.cfg)
+		k.guests = guests.New(guests.Config{ProbeWithin: cfg.ProbeWithin, Grace: cfg.SlotGrace})
 		k.changes = change.New(k.changeConfig())
 		k.parts.init()
 		k.history = history.New(cfg.LogMost, cfg.History != nil)
@@ -171,7 +170,7 @@ func (k *key) running(ctx actor.Context) {
 		}
 	case *slotsTime:
 		if m.of == k {
-			k.guests.check(ctx)
+			k.watch(ctx, k.guests.Slots(), nil)
 		}
 	case *askAgain:
 		k.askAgain(ctx, m)
@@ -303,8 +302,8 @@ func (k *key) giveUp(ctx actor.Context) {
 	for _, h := range k.held.Take() {
 		k.refuse(ctx, h, detailMoving)
 	}
-	for _, id := range slices.Sorted(maps.Keys(k.guests.admitting)) {
-		ctx.Send(k.guests.admitting[id].sender, overloaded(detailMoving))
+	for _, w := range k.guests.GiveUp() {
+		ctx.Send(w.To.(*actor.PID), overloaded(detailMoving))
 	}
 }
 

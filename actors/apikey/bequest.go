@@ -49,7 +49,7 @@ func (k *key) inherit(ctx actor.Context) {
 		return
 	}
 	k.ledger.former = map[string]bool{}
-	for _, slot := range k.guests.slots {
+	for _, slot := range k.guests.Slots() {
 		if price.Metered(slot.GetApi()) {
 			k.ledger.former[slot.GetConnectionId()] = true
 		}

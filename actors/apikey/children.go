@@ -111,7 +111,10 @@ func (k *key) terminated(ctx actor.Context, m *actor.Terminated) {
 		return
 	}
 	if s == nil {
-		if connection, ended := k.guests.gone(m); ended {
+		// Of one on a node that is out of reach nothing is known: its slot stays
+		// until that node's lease says more.
+		connection, watched := k.guests.Gone(m.Who.GetId())
+		if watched && m.Why != actor.TerminatedReason_AddressTerminated {
 			k.release(ctx, connection)
 		}
 		return

@@ -9,7 +9,7 @@ import (
 
 // idle says that nothing would be lost if the actor stopped now.
 func (k *key) idle() bool {
-	return k.guests.none() && k.stream.Idle() &&
+	return k.guests.None() && k.stream.Idle() &&
 		k.changes.Idle() && k.gate.Len() == 0 &&
 		(k.purse == nil || k.purse.Clear()) && k.ledger.operation == nil && !k.ledger.reading &&
 		len(k.byPID) == 0 && k.history.Idle() &&

@@ -90,7 +90,7 @@ func (k *key) askCredit(ctx actor.Context, m *messages.AskCredit) {
 		granted := k.stateOf(m).Used + k.stateOf(m).Returned + max(m.GetWant(), 1)
 		ctx.Respond(&messages.CreditGranted{Account: account, Granted: granted, Question: m.GetQuestion()})
 		return
-	case k.guests.of(m.GetConnectionId()) == nil && k.guests.admitting[m.GetConnectionId()] == nil:
+	case !k.guests.Known(m.GetConnectionId()):
 		return // it has ended, or the slot is on its way and it asks again
 	}
 	k.purse.SetLimit(k.cap())
@@ -183,7 +183,7 @@ func (k *key) credit(ctx actor.Context) {
 // every second; one that is not there any more is forgotten with its slot.
 func (k *key) recall(ctx actor.Context, connections []string) {
 	for _, id := range connections {
-		if slot := k.guests.of(id); slot != nil {
+		if slot := k.guests.Of(id); slot != nil {
 			if pid := k.cfg.Connection(slot); pid != nil {
 				ctx.Send(pid, &messages.RecallCredit{Account: k.stream.Term()})
 			}

@@ -25,7 +25,7 @@ func (k *key) endAll(ctx actor.Context) {
 }
 
 func (k *key) endSlots(ctx actor.Context, which func(*messages.Slot) bool, end *messages.End) {
-	for _, slot := range k.guests.slots {
+	for _, slot := range k.guests.Slots() {
 		if !which(slot) {
 			continue
 		}
@@ -43,7 +43,7 @@ func (k *key) endSlots(ctx actor.Context, which func(*messages.Slot) bool, end *
 func (k *key) described() *messages.KeyDescribed {
 	month, used := k.usage()
 	return &messages.KeyDescribed{
-		Key: k.shown(), Connections: int32(len(k.guests.slots)), Slots: slices.Clone(k.guests.slots),
+		Key: k.shown(), Connections: int32(len(k.guests.Slots())), Slots: slices.Clone(k.guests.Slots()),
 		Month: month, CreditsUsed: used, CreditsLimit: k.plan().Credits,
 	}
 }

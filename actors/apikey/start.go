@@ -17,7 +17,7 @@ func (k *key) starting(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *messages.KeyOwned:
 		k.stream = stream.New(m.GetTerm())
-		k.guests.add(m.GetSlots()...)
+		k.guests.Add(k.cfg.Clock.Elapsed(), m.GetSlots()...)
 		k.loadRecords(ctx, &loaded{of: k})
 	case *loaded:
 		if m.of == k {
@@ -94,14 +94,14 @@ func (k *key) openPurse(month string, ledger *messages.Ledger) {
 
 // tellConnections brings those that the key had before it began again to it.
 func (k *key) tellConnections(ctx actor.Context) {
-	if len(k.guests.slots) > 0 {
+	if len(k.guests.Slots()) > 0 {
 		k.timers.Set(slotsTime{}, k.cfg.SlotGrace, ctx.Self(), &slotsTime{k})
 	}
 	if !k.live() {
 		k.endAll(ctx)
 		return
 	}
-	for _, slot := range k.guests.slots {
+	for _, slot := range k.guests.Slots() {
 		pid := k.cfg.Connection(slot)
 		if pid == nil {
 			continue

@@ -96,7 +96,7 @@ func (k *key) join(ctx actor.Context, m *messages.Join) {
 	switch {
 	case k.changes.Key != nil && !k.live():
 		ctx.Send(at, &messages.End{Reason: messages.EndReason_END_REVOKED, Detail: "the key has been revoked"})
-	case k.guests.of(m.GetConnectionId()) == nil:
+	case k.guests.Of(m.GetConnectionId()) == nil:
 		k.respond(ctx, &messages.JoinRefused{Join: m.GetJoin(), Detail: "the connection has no slot of the key: connect again"})
 	default:
 		k.follow(ctx, k.stream.Join(m, ctx.Sender(), at))
