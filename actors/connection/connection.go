@@ -20,7 +20,6 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/birdwire/birdwire/actors"
-	"github.com/birdwire/birdwire/actors/connection/credit"
 	"github.com/birdwire/birdwire/actors/engine/follow"
 	"github.com/birdwire/birdwire/actors/engine/price"
 	"github.com/birdwire/birdwire/messages"
@@ -31,15 +30,14 @@ type connection struct {
 	begun    *Begin // nil before the first message
 	follower follow.Follower
 	outlet   outlet
-	credit   credit.Balance
-	prices   *price.List
+	*meter   // nil: the connection is not charged for
 
-	embeddings bool             // in the frames of what is handed on now
 	last       actors.Instant   // when a frame was last handed on
 	invalid    []actors.Instant // newest invalid messages, at most cfg.InvalidMax
+	embeddings bool             // in the frames of what is handed on now
 	ended      bool
 
-	stopPing, stopCursor, stopWait, stopCredit func() // the timers that run; nil: it does not
+	stopPing, stopCursor, stopWait func() // the timers that run; nil: it does not
 }
 
 // Props describes every connection of a node. Spawn each under a strategy that
@@ -104,14 +102,10 @@ func (c *connection) receive(ctx actor.Context) {
 		c.refused(ctx, m)
 	case *messages.SocketDrained:
 		c.drain(ctx)
-	case *messages.CreditGranted:
-		c.granted(ctx, m)
-	case *messages.CreditExhausted:
-		c.exhausted(ctx, m)
-	case *messages.RecallCredit:
-		c.recalled(ctx, m)
-	case *creditTime:
-		c.creditAgain(ctx)
+	case *messages.CreditGranted, *messages.CreditExhausted, *messages.RecallCredit, *creditTime:
+		if c.meter != nil {
+			c.charged(ctx)
+		}
 	case *messages.Probe:
 		c.probed(ctx, m)
 	case *probeOver:
@@ -141,7 +135,10 @@ func (c *connection) receive(ctx actor.Context) {
 
 func (c *connection) began(ctx actor.Context) {
 	b := c.begun
-	c.last, c.prices = c.cfg.Clock.Elapsed(), price.Of(b.API)
+	c.last = c.cfg.Clock.Elapsed()
+	if b.Metered {
+		c.meter = &meter{prices: price.Of(b.API)}
+	}
 	var from follow.Place
 	if b.Resume {
 		if from = (follow.Place{Position: b.From, K: b.FromK}); b.From == 0 {
@@ -243,7 +240,7 @@ func (c *connection) leave(ctx actor.Context) {
 	if c.begun == nil {
 		return
 	}
-	for _, stop := range []func(){c.stopPing, c.stopCursor, c.stopWait, c.stopCredit} {
+	for _, stop := range []func(){c.stopPing, c.stopCursor, c.stopWait} {
 		if stop != nil {
 			stop()
 		}
@@ -253,7 +250,10 @@ func (c *connection) leave(ctx actor.Context) {
 			ctx.Send(c.laneOwner(leave.Lane), c.leaveMessage(leave)) // nobody waits for the answer
 		}
 	}
-	if c.begun.Metered {
+	if c.meter != nil {
+		if c.stopCredit != nil {
+			c.stopCredit()
+		}
 		c.report(ctx, c.credit.Close(), true)
 	}
 	ctx.Send(c.owner(), &messages.Release{KeyId: c.begun.KeyID, Api: c.begun.API, ConnectionId: c.begun.ID})

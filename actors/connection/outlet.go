@@ -51,7 +51,7 @@ func (c *connection) deliver(ctx actor.Context, ds []*messages.Delivery, paced b
 
 // affordable spends credits on the first of the deliveries and says on how many.
 func (c *connection) affordable(ds []*messages.Delivery) int {
-	if !c.begun.Metered {
+	if c.meter == nil {
 		return len(ds)
 	}
 	for i, d := range ds {

@@ -99,16 +99,16 @@ type (
 // is a message, and not part of Config, so that ten thousand connections share
 // one Config and one Props.
 type Begin struct {
-	ID      string
-	API     messages.Api
-	KeyID   string
-	Metered bool
-	Socket  Socket
+	ID     string
+	KeyID  string
+	Socket Socket
 
-	Cursors bool              // the client asked for them
-	Resume  bool              // begin after From
-	From    messages.Position // last position the client has, with FromK
-	FromK   uint32
 	Notice  string                     // an error to show first: why the cursor given is not served
 	Filters *messages.ClientSubscribed // given with the address, else nil
+	From    messages.Position          // last position the client has, with FromK
+	FromK   uint32
+	API     messages.Api
+	Metered bool
+	Cursors bool // the client asked for them
+	Resume  bool // begin after From
 }

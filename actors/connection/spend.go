@@ -6,11 +6,33 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/birdwire/birdwire/actors/connection/credit"
+	"github.com/birdwire/birdwire/actors/engine/price"
 	"github.com/birdwire/birdwire/messages"
 )
 
+// meter is what a connection has that is charged for what it is handed.
+type meter struct {
+	credit     credit.Balance
+	prices     *price.List
+	stopCredit func() // the timer of the open question; nil: it does not run
+}
+
 // creditTime comes when the key has not answered for a while.
 type creditTime struct{}
+
+// charged takes what concerns credit.
+func (c *connection) charged(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case *messages.CreditGranted:
+		c.granted(ctx, m)
+	case *messages.CreditExhausted:
+		c.exhausted(ctx, m)
+	case *messages.RecallCredit:
+		c.recalled(ctx, m)
+	case *creditTime:
+		c.creditAgain(ctx)
+	}
+}
 
 // owed is what the frames that wait cost.
 func (c *connection) owed() (cost int64) {
@@ -27,7 +49,7 @@ func (c *connection) owed() (cost int64) {
 
 // askCredit asks the key for more, where it is time to.
 func (c *connection) askCredit(ctx actor.Context) {
-	if c.ended || !c.begun.Metered || c.credit.Asked() {
+	if c.ended || c.meter == nil || c.credit.Asked() {
 		return
 	}
 	if s, ask := c.credit.Ask(c.cfg.Clock.Elapsed(), c.owed()); ask {

@@ -9,7 +9,7 @@ import (
 )
 
 // Clock is the machine's clock as actors take it.
-type Clock struct{ root *actor.RootContext }
+type Clock struct{ timers *timers }
 
 var _ actors.Clock = Clock{}
 
@@ -17,7 +17,9 @@ var _ actors.Clock = Clock{}
 func (c Clock) Now() time.Time { return time.Now() }
 
 // Elapsed is the machine's monotonic clock.
-func (c Clock) Elapsed() actors.Instant { return century + time.Since(begun) }
+func (c Clock) Elapsed() actors.Instant { return elapsed() }
+
+func elapsed() actors.Instant { return century + time.Since(begun) }
 
 // begun carries a monotonic reading, which time.Since takes.
 var begun = time.Now()
@@ -26,6 +28,5 @@ const century = 100 * 365 * 24 * time.Hour
 
 // After sends message to the actor once d has passed.
 func (c Clock) After(d time.Duration, to *actor.PID, message any) func() {
-	t := time.AfterFunc(d, func() { c.root.Send(to, message) })
-	return func() { t.Stop() }
+	return c.timers.add(d, to, message)
 }

@@ -33,6 +33,7 @@ type Config struct {
 type System struct {
 	*actor.ActorSystem
 	dispatcher *dispatcher
+	timers     *timers
 	cfg        Config
 }
 
@@ -47,13 +48,14 @@ func New(cfg Config) *System {
 		// goroutine that waits for the interval: past the system's end too.
 		actor.WithDeadLetterThrottleInterval(1),
 	)
+	s.timers = &timers{root: s.Root, rings: late}
 	s.ProcessRegistry.Address = cfg.Name
 	s.EventStream.Subscribe(s.observe)
 	return s
 }
 
 // Clock is the machine's, its timers sent by this system.
-func (s *System) Clock() Clock { return Clock{s.Root} }
+func (s *System) Clock() Clock { return Clock{s.timers} }
 
 // observe passes on what supervision and dead letters say. A stop after the
 // budget is what protoactor would otherwise do silently.
@@ -99,6 +101,7 @@ func (s *System) Spawn(name string, props *actor.Props, strategy actor.Superviso
 
 // Shutdown ends the system, and then what its actors ran on.
 func (s *System) Shutdown() {
+	s.timers.end()
 	s.ActorSystem.Shutdown()
 	s.dispatcher.close()
 }

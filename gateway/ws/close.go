@@ -57,7 +57,7 @@ func (c *Conn) closeTimeout() time.Duration {
 func (c *Conn) slow(queued int, why string) {
 	c.route.figures.slow.Add(1)
 	c.server.slow.Note("slow consumer closed", c.address, "api", c.route.name, "key_id", c.keyID, "connection", c.id,
-		"why", why, "queued_bytes", queued, "delivered", c.delivered.Load(), "open_for", time.Since(c.opened))
+		"why", why, "queued_bytes", queued, "delivered", c.delivered.Load(), "open_for", time.Duration(monotonic()-c.opened))
 }
 
 // abort closes the socket whatever is queued; the reading goroutine finds out
@@ -105,7 +105,7 @@ func (c *Conn) finish() {
 	c.panicked(recover())
 	deadline := time.Now().Add(c.closeTimeout())
 	if c.parting {
-		deadline = c.opened.Add(c.closeTimeout()) // of all there is to it: it has a place of few
+		deadline = deadline.Add(-time.Duration(monotonic() - c.opened)) // of all there is to it: it has a place of few
 	}
 	c.mu.Lock()
 	if !c.closing {

@@ -24,29 +24,30 @@ var (
 //
 // Invariant: only who set busy writes to the socket, so frames never mix.
 type Conn struct {
-	server  *Server
-	route   *route
-	flusher *flusher
-	net     net.Conn
-	raw     syscall.RawConn // nil where a write may block: TLS
-	id      string
-	keyID   string
-	pro     bool
-	deflate bool // negotiated
-	opened  time.Time
-	address netip.Addr // the client's
-	parting bool       // open only to be told why it is refused
+	server   *Server
+	route    *route
+	flusher  *flusher
+	net      net.Conn
+	raw      syscall.RawConn // nil where a write may block: TLS
+	id       string
+	keyID    string
+	address  netip.Addr // the client's
+	opened   instant
+	openedAt int64 // the same as wall time, in nanoseconds: for operators
 
 	delivered atomic.Int64  // event frames taken into the queue
 	position  atomic.Uint64 // of the newest of them
 
 	in         incoming
 	guard      guard   // only the reading goroutine
-	early      []byte  // read with the request; only the reading goroutine touches it
+	early      *[]byte // read with the request, nil: nothing was; only the reading goroutine touches it
 	paceAt     instant // see pace; only the reading goroutine
 	toldAt     instant // when the session last was told Heard; only the reading goroutine
 	readFailed bool    // only the reading goroutine
 	peerClosed bool    // the client sent its close frame; only the reading goroutine
+	pro        bool
+	deflate    bool // negotiated
+	parting    bool // open only to be told why it is refused
 
 	lastHeard atomic.Int64 // an instant
 

@@ -27,7 +27,7 @@ func (s *Server) List() []Open {
 	for _, c := range all {
 		if !c.parting {
 			open = append(open, Open{
-				ID: c.id, KeyID: c.keyID, API: c.route.api, Address: c.address, Opened: c.opened,
+				ID: c.id, KeyID: c.keyID, API: c.route.api, Address: c.address, Opened: time.Unix(0, c.openedAt),
 				Queued: c.Pending(), Delivered: c.delivered.Load(), Position: messages.Position(c.position.Load()),
 			})
 		}

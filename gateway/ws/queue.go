@@ -9,10 +9,10 @@ import "slices"
 type queue struct {
 	frames [][]byte
 	inline [2][]byte
-	head   int // frames[head] is the next to write
-	offset int // of it, so much is written
-	taken  int // frames from head that are in a writer's hands
-	bytes  int // left to write
+	head   int32 // frames[head] is the next to write
+	taken  int32 // frames from head that are in a writer's hands
+	offset int   // of the next, so much is written
+	bytes  int   // left to write
 }
 
 // minGrown: a burst grows the queue once and not with every frame.
@@ -24,7 +24,7 @@ func (q *queue) push(frame []byte) {
 	switch full := len(q.frames) == cap(q.frames); {
 	case q.frames == nil:
 		q.frames = q.inline[:0]
-	case full && q.head > len(q.frames)/2:
+	case full && int(q.head) > len(q.frames)/2:
 		n := copy(q.frames, q.frames[q.head:])
 		clear(q.frames[n:])
 		q.frames, q.head = q.frames[:n], 0
@@ -44,7 +44,7 @@ func (q *queue) next(buf []byte) []byte {
 	}
 	first := q.frames[q.head][q.offset:]
 	q.taken = 1
-	if q.head+1 == len(q.frames) || len(first)+len(q.frames[q.head+1]) > len(buf) {
+	if int(q.head)+1 == len(q.frames) || len(first)+len(q.frames[q.head+1]) > len(buf) {
 		return first
 	}
 	n := copy(buf, first)
@@ -63,7 +63,7 @@ func (q *queue) advance(n int) (frames int) {
 	q.taken = 0
 	q.bytes -= n
 	n += q.offset
-	for q.head < len(q.frames) && n >= len(q.frames[q.head]) {
+	for int(q.head) < len(q.frames) && n >= len(q.frames[q.head]) {
 		n -= len(q.frames[q.head])
 		q.frames[q.head] = nil
 		q.head++
@@ -78,7 +78,7 @@ func (q *queue) advance(n int) (frames int) {
 
 // drop forgets every frame of which nothing is or may be written.
 func (q *queue) drop() {
-	keep := q.taken
+	keep := int(q.taken)
 	if q.offset > 0 {
 		keep = max(keep, 1)
 	}
@@ -86,11 +86,11 @@ func (q *queue) drop() {
 		q.reset()
 		return
 	}
-	for i := q.head + keep; i < len(q.frames); i++ {
+	for i := int(q.head) + keep; i < len(q.frames); i++ {
 		q.bytes -= len(q.frames[i])
 		q.frames[i] = nil
 	}
-	q.frames = q.frames[:min(len(q.frames), q.head+keep)]
+	q.frames = q.frames[:min(len(q.frames), int(q.head)+keep)]
 }
 
 func (q *queue) reset() {

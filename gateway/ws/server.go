@@ -66,7 +66,7 @@ const (
 	readLimitNews  = 256 << 10
 	readLimitOther = 64 << 10
 	// readBuffer serves client messages of ordinary size; longer ones bypass it.
-	readBuffer = 128
+	readBuffer = 64
 )
 
 // New makes a server and starts its flushers; Close stops them.

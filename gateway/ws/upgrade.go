@@ -2,6 +2,7 @@ package ws
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/sha1" //nolint:gosec // the protocol's own choice
 	"encoding/base64"
@@ -108,7 +109,7 @@ func (a *admission) upgrade(parting bool) (*Conn, *gws.Conn, bool) {
 		flusher: a.flushers[a.nextID.Add(1)%uint64(len(a.flushers))],
 		deflate: extensions != "",
 		keyID:   a.start.Admitted.GetKeyId(), pro: a.start.Admitted.GetPro(), // not when refused
-		opened: time.Now(), address: a.addr, parting: parting,
+		opened: monotonic(), openedAt: time.Now().UnixNano(), address: a.addr, parting: parting,
 	}
 	c.guard.deflate = c.deflate
 	if sc, ok := netConn.(syscall.Conn); ok && direct {
@@ -121,7 +122,8 @@ func (a *admission) upgrade(parting bool) (*Conn, *gws.Conn, bool) {
 	if n := buffered.Reader.Buffered(); n > 0 {
 		early, err := buffered.Reader.Peek(n)
 		if err == nil {
-			c.early = append([]byte(nil), early...)
+			early = bytes.Clone(early)
+			c.early = &early
 		}
 	}
 	c.lastHeard.Store(int64(monotonic()))

@@ -22,9 +22,9 @@ func (w *wire) Read(p []byte) (int, error) {
 	if w.guard.failed {
 		return 0, errBroken
 	}
-	if len(w.early) > 0 {
-		n := copy(p, w.early)
-		if w.early = w.early[n:]; len(w.early) == 0 {
+	if w.early != nil {
+		n := copy(p, *w.early)
+		if *w.early = (*w.early)[n:]; len(*w.early) == 0 {
 			w.early = nil
 		}
 		return w.check(p[:n]), nil
