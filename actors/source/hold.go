@@ -13,8 +13,8 @@ import (
 
 // This file is what waits at the intake. A pushed body is several offers; once
 // the first is durable, refusing another because there is no room would have the
-// pusher
-// send again what was taken, which after enough other events is delivered twice.
+// pusher send again what was taken, which after enough other events is delivered
+// twice.
 // So what continues a body waits for room, in order of arrival, and new bodies
 // are refused until nothing waits: those that were begun end first.
 //

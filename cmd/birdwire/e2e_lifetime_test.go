@@ -168,7 +168,7 @@ func TestDamagedFolder(t *testing.T) {
 	}
 	said := damaged.notes.String()
 	accept := filepath.Join(s.dir, "store", "accept-loss")
-	for _, want := range []string{"corrupt data", "backup", accept} {
+	for _, want := range []string{"damaged: lost: ", "1.blk", "backup", accept} {
 		if !strings.Contains(said, want) {
 			t.Fatalf("it says %q, want %q in it", said, want)
 		}
