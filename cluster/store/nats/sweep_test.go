@@ -287,7 +287,7 @@ func sweepOne(t *testing.T, from string, h harm, k kept) {
 	holdAgainst(t, s, k, true)
 }
 
-// copyStore copies a folder. Large blocks are linked, but for the one that is
+// copyStore copies a folder. Large blocks are linked, except for the one that is
 // to be damaged and the journal's last two, of which one will be written to.
 func copyStore(to, from, but string) error {
 	files, err := blockFiles(streamDir(from, journalStream))
