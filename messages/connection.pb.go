@@ -98,8 +98,8 @@ type AskCredit struct {
 	Used          int64                  `protobuf:"varint,4,opt,name=used,proto3" json:"used,omitempty"`
 	Returned      int64                  `protobuf:"varint,5,opt,name=returned,proto3" json:"returned,omitempty"`
 	Want          int64                  `protobuf:"varint,6,opt,name=want,proto3" json:"want,omitempty"`
-	Question      uint64                 `protobuf:"varint,7,opt,name=question,proto3" json:"question,omitempty"`   // the connection's own, comes back
-	Replaying     bool                   `protobuf:"varint,8,opt,name=replaying,proto3" json:"replaying,omitempty"` // it spends on events from before now
+	Question      uint64                 `protobuf:"varint,7,opt,name=question,proto3" json:"question,omitempty"` // the connection's own, comes back
+	After         uint64                 `protobuf:"varint,8,opt,name=after,proto3" json:"after,omitempty"`       // it spends on events after this position; 0: on any, as one that replays
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -183,11 +183,11 @@ func (x *AskCredit) GetQuestion() uint64 {
 	return 0
 }
 
-func (x *AskCredit) GetReplaying() bool {
+func (x *AskCredit) GetAfter() uint64 {
 	if x != nil {
-		return x.Replaying
+		return x.After
 	}
-	return false
+	return 0
 }
 
 type CreditGranted struct {
@@ -880,7 +880,7 @@ var File_messages_connection_proto protoreflect.FileDescriptor
 
 const file_messages_connection_proto_rawDesc = "" +
 	"\n" +
-	"\x19messages/connection.proto\x12\vbirdwire.v1\x1a\x14messages/query.proto\"\xdf\x01\n" +
+	"\x19messages/connection.proto\x12\vbirdwire.v1\x1a\x14messages/query.proto\"\xd7\x01\n" +
 	"\tAskCredit\x12\x15\n" +
 	"\x06key_id\x18\x01 \x01(\tR\x05keyId\x12#\n" +
 	"\rconnection_id\x18\x02 \x01(\tR\fconnectionId\x12\x18\n" +
@@ -888,8 +888,8 @@ const file_messages_connection_proto_rawDesc = "" +
 	"\x04used\x18\x04 \x01(\x03R\x04used\x12\x1a\n" +
 	"\breturned\x18\x05 \x01(\x03R\breturned\x12\x12\n" +
 	"\x04want\x18\x06 \x01(\x03R\x04want\x12\x1a\n" +
-	"\bquestion\x18\a \x01(\x04R\bquestion\x12\x1c\n" +
-	"\treplaying\x18\b \x01(\bR\treplaying\"_\n" +
+	"\bquestion\x18\a \x01(\x04R\bquestion\x12\x14\n" +
+	"\x05after\x18\b \x01(\x04R\x05after\"_\n" +
 	"\rCreditGranted\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\x04R\aaccount\x12\x18\n" +
 	"\agranted\x18\x02 \x01(\x03R\agranted\x12\x1a\n" +

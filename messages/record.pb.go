@@ -1017,8 +1017,8 @@ type Grant struct {
 	Month string                 `protobuf:"bytes,2,opt,name=month,proto3" json:"month,omitempty"` // "2026-11"
 	Id    string                 `protobuf:"bytes,3,opt,name=id,proto3" json:"id,omitempty"`
 	Size  int64                  `protobuf:"varint,4,opt,name=size,proto3" json:"size,omitempty"`
-	// position is the log's end when the grant was opened: what is spent of it is
-	// spent on events after it. 0: also on events before it, or it is not known.
+	// position: what is spent of it, and of grants opened later, is spent on events
+	// after it. 0: on any event, or it is not known.
 	Position      uint64 `protobuf:"varint,5,opt,name=position,proto3" json:"position,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -19,7 +19,8 @@ import (
 //	recall every connection of an instance before ─▶ all have come, or are gone
 //	   ─▶ count in the log what matched since ─▶ settle
 //
-// A grant that a replay has drawn on has no such bound, and stays charged.
+// A grant that a replay has drawn on has no such bound, and stays charged. The
+// bound holds for all open grants together, from the least of their positions.
 
 // Spent says what may have been delivered. Called inside a Worker only.
 type Spent interface {

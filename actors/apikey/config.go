@@ -31,7 +31,7 @@ type Reservation struct {
 	KeyID, Month string
 	N            int64
 	Limit        int64             // 0: none
-	Position     messages.Position // of the log's end; 0: what is spent is not after it
+	Position     messages.Position // what is spent is spent on events after it; 0: on any
 	Op           string            // names the operation
 }
 

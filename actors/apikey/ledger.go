@@ -96,7 +96,7 @@ func (k *key) askCredit(ctx actor.Context, m *messages.AskCredit) {
 	k.purse.SetLimit(k.cap())
 	k.turn(ctx)
 	k.ledger.asking[m.GetConnectionId()] = ctx.Sender()
-	k.purse.Ask(m.GetConnectionId(), k.stateOf(m), m.GetWant(), m.GetQuestion(), m.GetReplaying())
+	k.purse.Ask(m.GetConnectionId(), k.stateOf(m), m.GetWant(), m.GetQuestion(), messages.Position(m.GetAfter()))
 	k.moved(ctx, m.GetConnectionId(), m.GetAccount())
 	k.credit(ctx)
 }
@@ -215,7 +215,7 @@ func (k *key) second(ctx actor.Context, m *secondTime) {
 }
 
 func (k *key) runCredit(ctx actor.Context, o *credit.Operation) {
-	counters, id, limit, log := k.cfg.Counters, k.id, k.cap(), k.cfg.Log
+	counters, id, limit := k.cfg.Counters, k.id, k.cap()
 	k.work(ctx, k.cfg.StoreTimeout, func(work context.Context) any {
 		c := &credited{of: k, operation: o}
 		for _, s := range o.Settle {
@@ -226,13 +226,9 @@ func (k *key) runCredit(ctx actor.Context, o *credit.Operation) {
 		if len(o.Settle) > 0 {
 			return c
 		}
-		r := Reservation{KeyID: id, Month: o.Month, N: o.Reserve, Limit: limit, Op: o.ID}
-		if !o.Replayed && log != nil {
-			if _, r.Position, c.err = log.Bounds(work); c.err != nil {
-				return c
-			}
-		}
-		c.grant, c.err = counters.Reserve(work, r)
+		c.grant, c.err = counters.Reserve(work, Reservation{
+			KeyID: id, Month: o.Month, N: o.Reserve, Limit: limit, Position: o.Position, Op: o.ID,
+		})
 		return c
 	})
 }

@@ -51,7 +51,7 @@ func (r *rig) askCredit(s *spender, want int64) {
 
 func (r *rig) question(s *spender, st credit.Statement) {
 	s.Request(r.shard, &messages.AskCredit{
-		KeyId: keyID, ConnectionId: s.id, Account: st.Account, Used: st.Used, Returned: st.Returned, Want: st.Want, Question: st.Question,
+		KeyId: keyID, ConnectionId: s.id, Account: st.Account, Used: st.Used, Returned: st.Returned, Want: st.Want, Question: st.Question, After: 1,
 	})
 }
 

@@ -440,7 +440,7 @@ func TestCreditIsNeverOverdrawn(t *testing.T) {
 		r.deliver("2.0", "3.0", "4.0")
 		r.want(t, "subscribed ")
 		ask := testkit.Expect[*messages.AskCredit](r.key)
-		if ask.GetWant() != 16 || ask.GetAccount() != 0 || ask.GetReplaying() {
+		if ask.GetWant() != 16 || ask.GetAccount() != 0 || ask.GetAfter() != 1 {
 			t.Fatalf("asked %v", ask)
 		}
 		r.Advance(2 * time.Second) // the answer was lost

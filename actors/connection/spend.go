@@ -47,6 +47,22 @@ func (c *connection) owed() (cost int64) {
 	return cost
 }
 
+// spendsAfter is the position after which the events are that credits will be
+// spent on; 0 where the client resumes, and may have had any of them before.
+func (c *connection) spendsAfter() messages.Position {
+	if !c.follower.Live() {
+		return 0
+	}
+	if !c.outlet.empty() {
+		for _, i := range c.outlet.waiting.items {
+			if len(i.deliveries) > 0 {
+				return messages.Position(i.deliveries[0].GetPosition()) - 1
+			}
+		}
+	}
+	return c.follower.Place().Position
+}
+
 // askCredit asks the key for more, where it is time to.
 func (c *connection) askCredit(ctx actor.Context) {
 	if c.ended || c.meter == nil || c.credit.Asked() {
@@ -67,7 +83,7 @@ func (c *connection) creditAgain(ctx actor.Context) {
 func (c *connection) question(ctx actor.Context, s credit.Statement) {
 	ctx.Request(c.owner(), &messages.AskCredit{
 		KeyId: c.begun.KeyID, ConnectionId: c.begun.ID, Account: s.Account, Used: s.Used, Returned: s.Returned,
-		Want: s.Want, Question: s.Question, Replaying: !c.follower.Live(),
+		Want: s.Want, Question: s.Question, After: uint64(c.spendsAfter()),
 	})
 	c.stopCredit = c.after(ctx, credit.Patience, &creditTime{})
 }

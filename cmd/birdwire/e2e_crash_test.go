@@ -191,6 +191,7 @@ func TestEndedWhilePostsArePushed(t *testing.T) {
 		return posts
 	}}
 	socket := resumed(s, "new")
+	socket.begins()
 	s.push(t, client.Posts, c.key, post("first", "grace", "number zero"))
 	begin := socket.event().Cursor
 
@@ -257,6 +258,8 @@ func TestKilledWhileArticlesArePushed(t *testing.T) {
 		return articles
 	}}
 	kite, newsrank := resumed(s, "new")
+	kite.begins()
+	newsrank.begins()
 	s.push(t, client.Articles, c.key, article("first", "a"))
 	begin := kite.event().Cursor
 	if other := newsrank.event().Cursor; other != begin {

@@ -32,6 +32,8 @@ const (
 	// recallMost is how many seconds a connection may take to return what it
 	// holds. After that nobody waits for it.
 	recallMost = 3
+	// idleMost is how many seconds a connection may hold credits and say nothing.
+	idleMost = 60
 	// grantsMost bounds the grants open at once; the ledger keeps 16. Past it
 	// the oldest is settled as if it were spent. It takes millions held and not
 	// spent to get there: see reserve.
@@ -60,7 +62,7 @@ type Purse struct {
 	outstanding int64               // sum of what they hold
 	waiting     []ask               // in order of asking, one a connection
 	exhausted   bool                // the ledger refused, and nothing was given back since
-	mixed       bool                // a connection that replays draws on a grant with a position
+	mixed       bool                // something is spent on events that no open grant covers
 
 	charged int64 // of the month, as the ledger says when everything asked of it is done
 	base    int64 // charged in the month before this purse was made
@@ -76,7 +78,9 @@ type Purse struct {
 // account is what one connection was granted, in sums.
 type account struct {
 	granted, used, returned int64
-	recalled                int // seconds since it was asked to return what it holds, from 1; 0: it was not
+	after                   messages.Position // what it holds is spent on events after it
+	recalled                int               // seconds since it was asked to return what it holds, from 1; 0: it was not
+	idle                    int               // seconds since it said anything
 }
 
 func (a *account) held() int64 { return a.granted - a.used - a.returned }
@@ -85,7 +89,6 @@ type ask struct {
 	connection string
 	want       int64
 	question   uint64
-	replaying  bool
 }
 
 // State is how a connection says that its account is, in sums.
@@ -97,9 +100,9 @@ type Operation struct {
 	ID      string
 	Month   string
 	Reserve int64 // credits wanted; 0 where Settle is set
-	// Replayed: the grant is drawn on for events before it, so that nothing in
-	// the log bounds what was spent of it.
-	Replayed bool
+	// Position of the grant to open: what is spent of it and of later ones is
+	// spent on events after it. 0: nothing in the log bounds it.
+	Position messages.Position
 	Settle   []Settlement // closes these
 }
 
@@ -135,11 +138,13 @@ func (p *Purse) SetLimit(limit int64) {
 	}
 }
 
-// Ask takes a connection's wish to hold want credits, and how its account is.
-// replaying says that it spends on events from before now.
-func (p *Purse) Ask(connection string, s State, want int64, question uint64, replaying bool) {
-	p.state(p.account(connection), s)
-	a := ask{connection, min(max(want, 1), wantMost), question, replaying}
+// Ask takes a connection's wish to hold want credits, and how its account is. It
+// spends on events after the position; 0: on any.
+func (p *Purse) Ask(connection string, s State, want int64, question uint64, after messages.Position) {
+	account := p.account(connection)
+	p.state(account, s)
+	account.after = after
+	a := ask{connection, min(max(want, 1), wantMost), question}
 	if i := slices.IndexFunc(p.waiting, func(o ask) bool { return o.connection == connection }); i >= 0 {
 		p.waiting[i] = a
 		return
@@ -195,7 +200,7 @@ func (p *Purse) drop(connection string) {
 // state moves an account on to the sums that its connection says. Older sums
 // change nothing.
 func (p *Purse) state(a *account, s State) {
-	a.recalled = 0
+	a.recalled, a.idle = 0, 0
 	p.use(a, min(s.Used-a.used, a.held()))
 	if back := min(s.Returned-a.returned, a.held()); back > 0 {
 		a.returned += back
@@ -246,7 +251,7 @@ func (p *Purse) Answers() []Answer {
 // end portions shrink to one.
 func (p *Purse) portion(a ask) int64 {
 	available := p.available()
-	if a.replaying && !p.replayed() {
+	if available > 0 && !p.covers(p.accounts[a.connection].after) {
 		if !p.exhausted {
 			return 0 // a grant for it is opened first
 		}
@@ -259,8 +264,24 @@ func (p *Purse) portion(a ask) int64 {
 	return min(available, max(1, left/int64(4*len(p.accounts))))
 }
 
-func (p *Purse) replayed() bool {
-	return slices.ContainsFunc(p.grants, func(g *messages.Grant) bool { return g.GetPosition() == 0 })
+// covers says whether an open grant tells that events after the position are
+// paid by it or by later ones.
+func (p *Purse) covers(after messages.Position) bool {
+	return slices.ContainsFunc(p.grants, func(g *messages.Grant) bool { return messages.Position(g.GetPosition()) <= after })
+}
+
+// after is the position that all who hold or want credits are at or past.
+func (p *Purse) after() messages.Position {
+	if p.mixed {
+		return 0
+	}
+	oldest := messages.Position(math.MaxUint64)
+	for id, a := range p.accounts {
+		if a.held() > 0 || slices.ContainsFunc(p.waiting, func(w ask) bool { return w.connection == id }) {
+			oldest = min(oldest, a.after)
+		}
+	}
+	return oldest
 }
 
 func (p *Purse) available() int64 {
@@ -325,18 +346,24 @@ func (p *Purse) Read(month string, charged int64) {
 	p.base = max(0, charged-max(0, p.spent-p.used)) // what was settled since is in spent
 }
 
-// Tick is one second gone by. It returns the connections that are asked once
-// more to return what they hold.
+// Tick is one second gone by. It returns the connections that are asked to
+// return what they hold: once more, or because they have not spent for long. What
+// nobody holds, no crash can lose.
 func (p *Purse) Tick(month string) (again []string) {
 	p.Turn(month)
 	p.rate += (float64(p.fresh) - p.rate) / 3
 	p.fresh = 0
 	p.due = true
 	for _, id := range slices.Sorted(maps.Keys(p.accounts)) {
-		if a := p.accounts[id]; a.recalled > 0 && a.recalled <= recallMost {
+		a := p.accounts[id]
+		a.idle++
+		switch {
+		case a.recalled > 0 && a.recalled <= recallMost:
 			if a.recalled++; a.recalled <= recallMost && len(p.waiting) > 0 {
 				again = append(again, id)
 			}
+		case a.idle%idleMost == 0 && a.held() > 0:
+			again = append(again, id)
 		}
 	}
 	return again
@@ -388,14 +415,12 @@ func (p *Purse) Next() *Operation {
 // their number grows with the logarithm of what is held.
 func (p *Purse) reserve() *Operation {
 	var wanted int64
-	replayed := p.mixed
 	for _, a := range p.waiting {
 		wanted += a.want - p.accounts[a.connection].held()
-		replayed = replayed || a.replaying
 	}
 	n := max(int64(math.Ceil(reserveSeconds*p.rate)), wanted, p.outstanding/2)
 	return &Operation{
-		ID: p.name(), Month: p.month, Reserve: min(max(n, reserveLeast), reserveMost), Replayed: replayed,
+		ID: p.name(), Month: p.month, Reserve: min(max(n, reserveLeast), reserveMost), Position: p.after(),
 	}
 }
 

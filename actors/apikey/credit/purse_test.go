@@ -38,7 +38,7 @@ func (l *ledger) reserve(o *credit.Operation) *messages.Grant {
 	if n <= 0 {
 		return nil
 	}
-	g := &messages.Grant{Id: o.ID, Month: o.Month, Size: n}
+	g := &messages.Grant{Id: o.ID, Month: o.Month, Size: n, Position: uint64(o.Position)}
 	l.open[o.ID] = g
 	l.charged += n
 	return g
@@ -171,7 +171,7 @@ func (w *world) holder(c string) *holder {
 func (w *world) ask(c string, more int64) {
 	h := w.holder(c)
 	if !w.lose() {
-		w.purse.Ask(c, h.state(), h.left()+more, 1, false)
+		w.purse.Ask(c, h.state(), h.left()+more, 1, 1)
 	}
 }
 
@@ -368,7 +368,7 @@ func TestARecallThatIsNotAnswered(t *testing.T) {
 		}
 	}
 	w.lose = func() bool { return true }
-	w.purse.Ask("b", w.holder("b").state(), 1, 1, false)
+	w.purse.Ask("b", w.holder("b").state(), 1, 1, 1)
 	for w.step() {
 	}
 	seconds := 0
@@ -470,31 +470,66 @@ func TestBequest(t *testing.T) {
 	}
 }
 
-// A connection that replays draws on a grant that says so.
-func TestAReplayHasItsOwnGrant(t *testing.T) {
-	p := credit.New("1", 1000, "2026-01", &messages.Ledger{})
-	reserve := func(replayed bool) {
+// A connection draws on grants whose position covers what it spends on; one that
+// replays, on any event.
+func TestGrantsCoverWhatIsSpentOn(t *testing.T) {
+	p := credit.New("1", 0, "2026-01", &messages.Ledger{})
+	reserve := func(want messages.Position) {
 		t.Helper()
 		o := p.Next()
-		if o == nil || o.Replayed != replayed {
-			t.Fatalf("operation %+v, want replayed %v", o, replayed)
+		if o == nil || o.Reserve == 0 || o.Position != want {
+			t.Fatalf("operation %+v, want a grant at %d", o, want)
 		}
-		g := &messages.Grant{Id: o.ID, Month: o.Month, Size: o.Reserve, Position: 7}
-		if o.Replayed {
-			g.Position = 0
-		}
-		p.Reserved(g)
+		p.Reserved(&messages.Grant{Id: o.ID, Month: o.Month, Size: o.Reserve, Position: uint64(o.Position)})
 		if len(p.Answers()) != 1 {
 			t.Fatal("no answer")
 		}
 	}
-	p.Ask("live", credit.State{}, 10, 1, false)
-	reserve(false)
-	p.Ask("back", credit.State{}, 10, 1, true)
-	if len(p.Answers()) != 0 {
-		t.Fatal("answered out of a grant that has a position")
+	p.Ask("a", credit.State{}, 10, 1, 70)
+	reserve(70)
+	p.Ask("b", credit.State{}, 10, 1, 75)
+	if len(p.Answers()) != 1 {
+		t.Fatal("a later event is covered")
 	}
-	reserve(true)
+	p.Ask("late", credit.State{}, 10, 1, 60)
+	if len(p.Answers()) != 0 {
+		t.Fatal("answered out of a grant that is for later events")
+	}
+	reserve(60)
+	p.Ask("back", credit.State{}, 10, 1, 0)
+	reserve(0)
+	ask := func(want int64, after messages.Position) { // until nothing is left
+		for range 100 {
+			if p.Ask("b", credit.State{}, want, 2, after); len(p.Answers()) == 0 {
+				return
+			}
+		}
+		t.Fatal("there is always some left")
+	}
+	ask(1<<16, 90)
+	reserve(0) // what the others hold may be spent on any event
+	for _, c := range []string{"a", "late", "back"} {
+		p.Report(c, credit.State{Returned: 10}, true)
+	}
+	ask(1<<17, 95)
+	reserve(95)
+}
+
+// Who holds credits and says nothing for a minute returns them.
+func TestTheIdleReturnWhatTheyHold(t *testing.T) {
+	w := newWorld(0)
+	w.ask("a", 64)
+	for w.step() {
+		w.answer()
+	}
+	for range 61 {
+		w.tick()
+	}
+	for w.step() {
+	}
+	if w.charged() != 0 || w.holder("a").left() != 0 {
+		t.Errorf("charged %d, held %d", w.charged(), w.holder("a").left())
+	}
 }
 
 // Fifty connections that ask one after the other and spend nothing: few grants,
