@@ -44,7 +44,6 @@ import (
 	"github.com/birdwire/birdwire/actors/apikey/change"
 	"github.com/birdwire/birdwire/actors/apikey/credit"
 	"github.com/birdwire/birdwire/actors/apikey/guests"
-	"github.com/birdwire/birdwire/actors/apikey/history"
 	"github.com/birdwire/birdwire/actors/apikey/permit"
 	"github.com/birdwire/birdwire/actors/apikey/stream"
 	"github.com/birdwire/birdwire/actors/engine/hold"
@@ -71,9 +70,7 @@ type key struct {
 	guests   *guests.Guests
 	requests permit.Bucket
 
-	parts   parts
-	byPID   map[string]*part // of children, by actor id
-	spawned uint64           // names children
+	parts parts
 
 	stream stream.Stream
 	hitAt  actors.Instant // when something last matched
@@ -81,7 +78,7 @@ type key struct {
 	purse  *credit.Purse // nil: there is no such key
 	ledger ledger
 
-	history *history.History
+	record *record // of deliveries
 }
 
 type held struct {
@@ -100,12 +97,12 @@ func Props(cfg Config, id string) *actor.Props {
 			cfg: cfg, id: id, behavior: actor.NewBehavior(), log: cfg.Logger.With("key", id),
 			timers: actors.NewTimers(cfg.Clock), store: hold.Store(),
 			held: hold.Queue[held]{Most: cfg.HeldBytes}, gate: hold.Queue[any]{Most: cfg.GateBytes},
-			tickets: map[uint64]*actor.PID{}, byPID: map[string]*part{},
+			tickets: map[uint64]*actor.PID{},
 		}
 		k.guests = guests.New(guests.Config{ProbeWithin: cfg.ProbeWithin, Grace: cfg.SlotGrace})
 		k.changes = change.New(k.changeConfig())
-		k.parts.init()
-		k.history = history.New(cfg.LogMost, cfg.History != nil)
+		k.parts.init(&k.cfg, k.log)
+		k.record = newRecord(k)
 		k.ledger.asking, k.ledger.backoff = map[string]*actor.PID{}, hold.Store()
 		k.behavior.Become(k.starting)
 		return k
@@ -151,7 +148,7 @@ func (k *key) running(ctx actor.Context) {
 			ctx.Request(ctx.Parent(), &messages.KeyIdle{KeyId: k.id, Asked: m.GetNumber()})
 		}
 	case *messages.Retired:
-		k.retired(ctx, m)
+		k.parts.retired(ctx, m)
 	case *secondTime:
 		k.second(ctx, m)
 	case *credited:
@@ -175,7 +172,7 @@ func (k *key) running(ctx actor.Context) {
 	case *askAgain:
 		k.askAgain(ctx, m)
 	case *remembered, *pageRead, *historyTime:
-		k.logged(ctx, m)
+		k.record.receive(ctx)
 	case *loaded:
 		k.reloaded(ctx, m)
 	case *logFirst:
@@ -298,7 +295,7 @@ func (k *key) giveUp(ctx actor.Context) {
 	k.ending = true
 	k.timers.Stop()
 	k.do(ctx, k.changes.GiveUp())
-	k.record(ctx, k.history.GiveUp(detailMoving))
+	k.record.do(ctx, k.record.GiveUp(detailMoving))
 	for _, h := range k.held.Take() {
 		k.refuse(ctx, h, detailMoving)
 	}

@@ -36,10 +36,10 @@ func (k *key) changeConfig() change.Config {
 	return change.Config{
 		KeyID: k.id, MonitorsMost: k.cfg.MonitorsMost, RulesMost: k.cfg.RulesMost, QueueMost: k.cfg.QueueMost,
 		AnswerWithin: k.cfg.AnswerWithin, FirstToken: k.cfg.Rand.Uint64N(1 << 62),
-		NewID:   k.newID,
+		NewID:   func(rule bool) string { return newID(k.cfg.Rand, rule) },
 		Now:     func() int64 { return k.cfg.Clock.Now().UnixMilli() },
 		Handled: func() uint64 { return uint64(k.stream.Position()) },
-		Fault:   k.keyFault,
+		Fault:   func(r *messages.Key) *messages.Rejected { return keyFault(&k.cfg, r) },
 		Credits: func() *messages.Rejected {
 			if k.plan().Credits > 0 && k.exhausted() {
 				return rejected(messages.Rejection_REJECTION_CREDITS, "", "the month's credits are used up")
@@ -134,7 +134,7 @@ func (k *key) draft(ctx actor.Context, e change.Draft) {
 	if p == nil {
 		p = k.parts.add(e.ID, e.Rule)
 	}
-	if !k.tellChild(ctx, p, e.Message, ctx.Self()) {
+	if !k.parts.tell(ctx, p, e.Message, ctx.Self()) {
 		ctx.Send(k.self, &answered{of: k, answer: change.Failed{Token: e.Token}})
 		return
 	}
@@ -148,14 +148,14 @@ func (k *key) tellRouter(ctx actor.Context, message any) {
 }
 
 // newID is one that nobody has had.
-func (k *key) newID(rule bool) string {
+func newID(rand actors.Rand, rule bool) string {
 	const letters = "abcdefghijklmnopqrstuvwxyz234567"
 	id := []byte("mon-")
 	if rule {
 		id = []byte("rule-")
 	}
 	for range 16 { // 80 bits
-		id = append(id, letters[k.cfg.Rand.Uint64N(uint64(len(letters)))])
+		id = append(id, letters[rand.Uint64N(uint64(len(letters)))])
 	}
 	return string(id)
 }
@@ -209,8 +209,8 @@ func noKey() *messages.Rejected {
 }
 
 // keyFault says which field of a key's record is not as it must be, and why.
-func (k *key) keyFault(r *messages.Key) *messages.Rejected {
-	field, why := faultIn(&k.cfg, r)
+func keyFault(cfg *Config, r *messages.Key) *messages.Rejected {
+	field, why := faultIn(cfg, r)
 	if why == "" {
 		return nil
 	}

@@ -18,7 +18,7 @@ func (k *key) get(ctx actor.Context, id string, rule bool) {
 		return
 	}
 	p := k.parts.of(e)
-	if !k.tellChild(ctx, p, &messages.AskFigures{Monitor: e.Monitor, Rule: e.Rule}, ctx.Sender()) {
+	if !k.parts.tell(ctx, p, &messages.AskFigures{Monitor: e.Monitor, Rule: e.Rule}, ctx.Sender()) {
 		k.respond(ctx, p.shown())
 	}
 }
@@ -30,18 +30,18 @@ func (k *key) count(ctx actor.Context, touched []*part) {
 	for _, s := range touched {
 		events := s.hits
 		s.hits = nil
-		k.tellChild(ctx, s, &messages.CountHits{
+		k.parts.tell(ctx, s, &messages.CountHits{
 			Monitor: s.entry.Monitor, Events: events, Delivered: connected, AtMs: k.cfg.Clock.Now().UnixMilli(),
 		}, ctx.Self())
 	}
 }
 
-// tellChild sends to the child, which is started if need be; false while it cools
+// tell sends to the child, which is started if need be; false while it cools
 // down after too many failures.
-func (k *key) tellChild(ctx actor.Context, s *part, message any, sender *actor.PID) bool {
-	now := k.cfg.Clock.Elapsed()
+func (t *parts) tell(ctx actor.Context, s *part, message any, sender *actor.PID) bool {
+	now := t.cfg.Clock.Elapsed()
 	if s.child == nil {
-		if now < s.coolTill || !k.startChild(ctx, s) {
+		if now < s.coolTill || !t.start(ctx, s) {
 			return false
 		}
 	}
@@ -50,47 +50,58 @@ func (k *key) tellChild(ctx actor.Context, s *part, message any, sender *actor.P
 	return true
 }
 
-func (k *key) startChild(ctx actor.Context, s *part) bool {
-	props := k.cfg.Monitor
+func (t *parts) start(ctx actor.Context, s *part) bool {
+	props := t.cfg.Monitor
 	if s.rule {
-		props = k.cfg.Rule
+		props = t.cfg.Rule
 	}
 	// Every start has a name of its own: a predecessor may still be stopping.
-	k.spawned++
-	pid, err := ctx.SpawnNamed(props(s.id, s.figures), fmt.Sprintf("%s-%d", s.id, k.spawned))
+	t.spawned++
+	pid, err := ctx.SpawnNamed(props(s.id, s.figures), fmt.Sprintf("%s-%d", s.id, t.spawned))
 	if err != nil {
-		k.log.Error("a child cannot be started", "id", s.id, "error", err)
+		t.log.Error("a child cannot be started", "id", s.id, "error", err)
 		return false
 	}
-	s.child, s.budget = pid, actors.Budget{Most: k.cfg.RestartsMost, Within: k.cfg.RestartsWithin}
-	k.byPID[pid.GetId()] = s
+	s.child, s.budget = pid, actors.Budget{Most: t.cfg.RestartsMost, Within: t.cfg.RestartsWithin}
+	t.byPID[pid.GetId()] = s
 	return true
 }
 
-// stopChild ends the child of what is no more, or never came to be.
-func (k *key) stopChild(ctx actor.Context, s *part) {
+// stop ends the child of what is no more, or never came to be.
+func (t *parts) stop(ctx actor.Context, s *part) {
 	if s.child == nil {
 		return
 	}
-	delete(k.byPID, s.child.GetId())
+	delete(t.byPID, s.child.GetId())
 	ctx.Stop(s.child)
 	s.child = nil
 }
 
 // retired: the child has handed its figures over and was told nothing since.
-func (k *key) retired(ctx actor.Context, m *messages.Retired) {
-	s := k.parts.byID[m.GetId()]
+func (t *parts) retired(ctx actor.Context, m *messages.Retired) {
+	s := t.byID[m.GetId()]
 	if s == nil || !s.retiring || s.child == nil || ctx.Sender() == nil || !s.child.Equal(ctx.Sender()) {
 		return
 	}
 	s.figures = m.GetFigures()
-	k.stopChild(ctx, s)
+	t.stop(ctx, s)
+}
+
+// retire sends children home that nobody has needed for a while.
+func (t *parts) retire(ctx actor.Context) {
+	now := t.cfg.Clock.Elapsed()
+	for _, s := range t.sorted {
+		if s.child != nil && !s.retiring && now-s.usedAt >= t.cfg.IdleAfter {
+			s.retiring = true
+			ctx.Request(s.child, &messages.Retire{})
+		}
+	}
 }
 
 // HandleFailure restarts the one child that failed. One that fails too often is
 // stopped, and started again when it has cooled down.
 func (k *key) HandleFailure(system *actor.ActorSystem, supervisor actor.Supervisor, pid *actor.PID, _ *actor.RestartStatistics, reason, _ any) {
-	s := k.byPID[pid.GetId()]
+	s := k.parts.byPID[pid.GetId()]
 	if s == nil {
 		supervisor.StopChildren(pid)
 		return
@@ -106,7 +117,7 @@ func (k *key) HandleFailure(system *actor.ActorSystem, supervisor actor.Supervis
 
 // terminated is the end of a child, or of a connection that was probed.
 func (k *key) terminated(ctx actor.Context, m *actor.Terminated) {
-	s := k.byPID[m.Who.GetId()]
+	s := k.parts.byPID[m.Who.GetId()]
 	if k.ending {
 		return
 	}
@@ -119,7 +130,7 @@ func (k *key) terminated(ctx actor.Context, m *actor.Terminated) {
 		}
 		return
 	}
-	delete(k.byPID, m.Who.GetId())
+	delete(k.parts.byPID, m.Who.GetId())
 	s.child, s.coolTill = nil, k.cfg.Clock.Elapsed()+k.cfg.CoolDown
 	k.cfg.Count("child_stopped")
 	k.log.Error("a monitor's or rule's actor is stopped and cools down", "id", s.id, "for", k.cfg.CoolDown)

@@ -4,17 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/actors/apikey/history"
 	"github.com/birdwire/birdwire/messages"
 )
-
-// The record of deliveries is history's; the key has it read the log.
 
 const (
 	// historyRetry is how long a question waits where the pool is full.
@@ -29,20 +29,20 @@ const (
 type (
 	// remembered is a worker's word on what is older.
 	remembered struct {
-		of    *key
+		of    *record
 		found []history.Found
 		err   error
 	}
 	// pageRead is a worker's answer.
 	pageRead struct {
-		of       *key
+		of       *record
 		question uint64
 		events   []*messages.Event
 		err      error
 	}
 	// historyTime is for a question, or for a reading that had no room.
 	historyTime struct {
-		of       *key
+		of       *record
 		question uint64
 		again    history.Output // nil: the question has waited too long
 	}
@@ -50,6 +50,25 @@ type (
 	questionTimer struct{ question uint64 }
 	roomTimer     struct{ question uint64 } // 0: what is older
 )
+
+// record is the key's record of deliveries with its way to the log and to those
+// who ask. Its messages name it, and so the instance of the key.
+type record struct {
+	*history.History
+	cfg     *Config
+	log     *slog.Logger
+	timers  *actors.Timers
+	queries func() []*messages.Query // that what is older is found by
+	has     func(k uint32) bool      // there is such a monitor or rule
+}
+
+func newRecord(k *key) *record {
+	return &record{
+		History: history.New(k.cfg.LogMost, k.cfg.History != nil), cfg: &k.cfg, log: k.log, timers: &k.timers,
+		queries: func() []*messages.Query { return k.changes.Set.Queries(0, 0) },
+		has:     func(number uint32) bool { return k.parts.byK[number] != nil },
+	}
+}
 
 func (k *key) listDeliveries(ctx actor.Context, m *messages.ListDeliveries) {
 	want := history.Selection{
@@ -65,50 +84,50 @@ func (k *key) listDeliveries(ctx actor.Context, m *messages.ListDeliveries) {
 		want.K = e.K()
 	}
 	if ctx.Sender() != nil {
-		k.record(ctx, k.history.Ask(want, ctx.Sender()))
+		k.record.do(ctx, k.record.Ask(want, ctx.Sender()))
 	}
 }
 
-// record does what the record of deliveries says.
-func (k *key) record(ctx actor.Context, out []history.Output) {
+// do does what the history says.
+func (r *record) do(ctx actor.Context, out []history.Output) {
 	for _, o := range out {
 		switch o := o.(type) {
 		case history.Answer:
-			k.timers.Cancel(questionTimer{o.Question})
+			r.timers.Cancel(questionTimer{o.Question})
 			ctx.Send(o.To.(*actor.PID), o.Message)
 		case history.Wait:
-			within := k.cfg.HistoryTimeout + k.cfg.AnswerWithin // the reading's own end is known a while after it
-			k.timers.Set(questionTimer{o.Question}, within, k.self, &historyTime{of: k, question: o.Question})
+			within := r.cfg.HistoryTimeout + r.cfg.AnswerWithin // the reading's own end is known a while after it
+			r.timers.Set(questionTimer{o.Question}, within, ctx.Self(), &historyTime{of: r, question: o.Question})
 		default:
-			k.readLog(ctx, o)
+			r.read(ctx, o)
 		}
 	}
 }
 
-// readLog begins a reading. Where there is no room for it now it begins later,
-// if somebody waits for it still.
-func (k *key) readLog(ctx actor.Context, o history.Output) {
+// read begins a reading. Where there is no room for it now it begins later, if
+// somebody waits for it still.
+func (r *record) read(ctx actor.Context, o history.Output) {
 	var work func(context.Context) any
 	question := uint64(0)
 	switch o := o.(type) {
 	case history.Find:
-		source, queries, most := k.cfg.History, k.changes.Set.Queries(0, 0), k.cfg.LogMost
+		source, queries, most := r.cfg.History, r.queries(), r.cfg.LogMost
 		work = func(work context.Context) any {
-			r := &remembered{of: k}
-			r.found, r.err = source.Newest(work, queries, most)
-			return r
+			m := &remembered{of: r}
+			m.found, m.err = source.Newest(work, queries, most)
+			return m
 		}
 	case history.Read:
-		log := k.cfg.Events
+		log := r.cfg.Events
 		question = o.Question
 		work = func(work context.Context) any {
-			p := &pageRead{of: k, question: o.Question}
-			p.events, p.err = readPage(work, log, o.Positions)
-			return p
+			m := &pageRead{of: r, question: o.Question}
+			m.events, m.err = readPage(work, log, o.Positions)
+			return m
 		}
 	}
-	if !k.cfg.Reader.Do(k.self, k.cfg.HistoryTimeout, work) {
-		k.timers.Set(roomTimer{question}, historyRetry, k.self, &historyTime{of: k, question: question, again: o})
+	if !r.cfg.Reader.Do(ctx.Self(), r.cfg.HistoryTimeout, work) {
+		r.timers.Set(roomTimer{question}, historyRetry, ctx.Self(), &historyTime{of: r, question: question, again: o})
 	}
 }
 
@@ -145,54 +164,54 @@ func readPage(ctx context.Context, log Events, positions []messages.Position) ([
 	return events, nil
 }
 
-// logged takes what the log and timers have to say to the record.
-func (k *key) logged(ctx actor.Context, message any) {
-	switch m := message.(type) {
+// receive takes what the log and timers have to say.
+func (r *record) receive(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
 	case *remembered:
-		if m.of == k {
-			k.remembered(ctx, m)
+		if m.of == r {
+			r.remembered(ctx, m)
 		}
 	case *pageRead:
-		if m.of == k {
-			k.pageRead(ctx, m)
+		if m.of == r {
+			r.pageRead(ctx, m)
 		}
 	case *historyTime:
-		if m.of == k {
-			k.historyDue(ctx, m)
+		if m.of == r {
+			r.due(ctx, m)
 		}
 	}
 }
 
-func (k *key) remembered(ctx actor.Context, r *remembered) {
-	if r.err != nil {
-		k.log.Warn("the record of deliveries could not be read from the log; it is read again when it is asked for", "error", r.err)
+func (r *record) remembered(ctx actor.Context, m *remembered) {
+	if m.err != nil {
+		r.log.Warn("the record of deliveries could not be read from the log; it is read again when it is asked for", "error", m.err)
 	}
-	found := slices.DeleteFunc(r.found, func(f history.Found) bool { return k.parts.byK[f.K] == nil }) // deleted meanwhile
-	k.record(ctx, k.history.Found(found, r.err))
+	found := slices.DeleteFunc(m.found, func(f history.Found) bool { return !r.has(f.K) }) // deleted since
+	r.do(ctx, r.Found(found, m.err))
 }
 
-func (k *key) pageRead(ctx actor.Context, p *pageRead) {
+func (r *record) pageRead(ctx actor.Context, m *pageRead) {
 	var refusal *messages.Rejected
 	var heavy *heavyError
 	switch {
-	case errors.As(p.err, &heavy):
+	case errors.As(m.err, &heavy):
 		refusal = rejected(messages.Rejection_REJECTION_INVALID, "limit", heavy.Error())
-	case p.err != nil:
-		k.log.Warn("the events of a page of deliveries could not be read from the log", "error", p.err)
+	case m.err != nil:
+		r.log.Warn("the events of a page of deliveries could not be read from the log", "error", m.err)
 		refusal = history.Unread()
 	}
-	k.record(ctx, k.history.Events(p.question, p.events, refusal))
+	r.do(ctx, r.Events(m.question, m.events, refusal))
 }
 
-func (k *key) historyDue(ctx actor.Context, t *historyTime) {
+func (r *record) due(ctx actor.Context, t *historyTime) {
 	switch {
 	case t.again == nil:
-		k.record(ctx, k.history.Silent(t.question))
-	case t.question != 0 && !k.history.Waits(t.question): // nobody wants it any more
-	case t.question == 0 && !k.history.Sought():
-		k.record(ctx, k.history.Found(nil, errNoRoom))
+		r.do(ctx, r.Silent(t.question))
+	case t.question != 0 && !r.Waits(t.question): // nobody wants it any more
+	case t.question == 0 && !r.Sought():
+		r.do(ctx, r.Found(nil, errNoRoom))
 	default:
-		k.readLog(ctx, t.again)
+		r.read(ctx, t.again)
 	}
 }
 

@@ -12,9 +12,9 @@ func (k *key) idle() bool {
 	return k.guests.None() && k.stream.Idle() &&
 		k.changes.Idle() && k.gate.Len() == 0 &&
 		(k.purse == nil || k.purse.Clear()) && k.ledger.operation == nil && !k.ledger.reading &&
-		len(k.byPID) == 0 && k.history.Idle() &&
+		len(k.parts.byPID) == 0 && k.record.Idle() &&
 		k.writtenUsed() &&
-		(k.history.Empty() || k.cfg.Clock.Elapsed()-k.hitAt >= k.cfg.LogKeep)
+		(k.record.Empty() || k.cfg.Clock.Elapsed()-k.hitAt >= k.cfg.LogKeep)
 }
 
 // idleDue comes once a minute: it sends children home that nobody needs,
@@ -22,12 +22,7 @@ func (k *key) idle() bool {
 func (k *key) idleDue(ctx actor.Context) {
 	now := k.cfg.Clock.Elapsed()
 	k.timers.Set(idleTime{}, k.cfg.IdleAfter, ctx.Self(), &idleTime{k})
-	for _, s := range k.parts.sorted {
-		if s.child != nil && !s.retiring && now-s.usedAt >= k.cfg.IdleAfter {
-			s.retiring = true
-			ctx.Request(s.child, &messages.Retire{})
-		}
-	}
+	k.parts.retire(ctx)
 	if !k.writtenUsed() && k.changes.Idle() {
 		k.do(ctx, k.changes.Do(0, change.WriteUsed{}))
 	}

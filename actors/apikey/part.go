@@ -2,6 +2,7 @@ package apikey
 
 import (
 	"cmp"
+	"log/slog"
 	"slices"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -38,14 +39,21 @@ func (p *part) shown() any {
 	return &messages.MonitorShown{Monitor: p.entry.Monitor, Figures: p.figures}
 }
 
-// parts are those of a key.
+// parts are those of a key, with their children.
 type parts struct {
-	byID   map[string]*part
-	byK    map[uint32]*part // without those that are being created
-	sorted []*part          // by k; without those that are being created
+	cfg     *Config
+	log     *slog.Logger
+	byID    map[string]*part
+	byK     map[uint32]*part // without those that are being created
+	sorted  []*part          // by k; without those that are being created
+	byPID   map[string]*part // those with a child, by its actor id
+	spawned uint64           // names children
 }
 
-func (t *parts) init() { t.byID, t.byK = map[string]*part{}, map[uint32]*part{} }
+func (t *parts) init(cfg *Config, log *slog.Logger) {
+	t.cfg, t.log = cfg, log
+	t.byID, t.byK, t.byPID = map[string]*part{}, map[uint32]*part{}, map[string]*part{}
+}
 
 func (t *parts) add(id string, rule bool) *part {
 	p := &part{id: id, rule: rule}
@@ -92,10 +100,10 @@ func (k *key) followSet(ctx actor.Context) {
 // came to be.
 func (k *key) forget(ctx actor.Context, id string) {
 	if p := k.parts.byID[id]; p != nil {
-		k.stopChild(ctx, p)
+		k.parts.stop(ctx, p)
 		k.parts.remove(p)
 		if p.entry != nil {
-			k.history.Forget(p.entry.K())
+			k.record.Forget(p.entry.K())
 		}
 	}
 }

@@ -53,7 +53,7 @@ func (k *key) deliveriesOf(hits []*messages.Hit) (ds []*messages.Delivery, touch
 	}
 	for _, hit := range hits {
 		k.hitAt = k.cfg.Clock.Elapsed()
-		k.history.Begins(messages.Position(hit.GetPosition()))
+		k.record.Begins(messages.Position(hit.GetPosition()))
 		for i, number := range hit.GetK() {
 			version := hit.GetVersion()[i]
 			origin, verdict := set.Decide(number, version, hit.GetPosition())
@@ -69,7 +69,7 @@ func (k *key) deliveriesOf(hits []*messages.Hit) (ds []*messages.Delivery, touch
 			if p == nil {
 				continue // it was deleted since
 			}
-			k.history.Add(number, history.NewEntry(messages.Position(hit.GetPosition()), hit.GetEvent(), origin, now, status))
+			k.record.Add(number, history.NewEntry(messages.Position(hit.GetPosition()), hit.GetEvent(), origin, now, status))
 			if len(p.hits) == 0 {
 				touched = append(touched, p)
 			}
