@@ -23,3 +23,11 @@ func (p Position) Sequence() uint64 { return uint64(p) >> FrameBits }
 
 // Index is the event's place in its frame.
 func (p Position) Index() int { return int(p & (1<<FrameBits - 1)) }
+
+// Cursor is a client's place in the log: everything up to (Position, K) was
+// sent.
+type Cursor struct {
+	Epoch    string // of the log; cursors of another one mean nothing
+	Position Position
+	K        uint32 // the monitor's or rule's number in its key, 0 elsewhere
+}

@@ -27,7 +27,8 @@ import (
 
 type connection struct {
 	cfg      *Config
-	begun    *Begin // nil before the first message
+	begun    *Begin  // nil before the first message
+	resume   *resume // nil once the follower has begun, or where no cursor was given
 	follower follow.Follower
 	outlet   outlet
 	*meter   // nil: the connection is not charged for
@@ -61,7 +62,7 @@ func (c *connection) Receive(ctx actor.Context) {
 	case *messages.Deliveries:
 		if ds, ok := c.follower.Next(m); ok {
 			c.deliver(ctx, ds, false)
-		} else if c.begun != nil && !c.ended {
+		} else {
 			c.step(ctx, m)
 		}
 	case *Begin:
@@ -83,11 +84,14 @@ func (c *connection) Receive(ctx actor.Context) {
 	case *messages.End:
 		c.end(ctx, m.GetReason(), m.GetDetail())
 	default:
-		if c.begun != nil && !c.ended {
+		if c.begun != nil && !c.ended && (c.resume == nil || !c.resuming(ctx, m)) {
 			c.receive(ctx)
 		}
 	}
 }
+
+// following says whether there is a follower that goes on.
+func (c *connection) following() bool { return c.begun != nil && !c.ended && c.resume == nil }
 
 // receive is after Begin and before the end.
 func (c *connection) receive(ctx actor.Context) {
@@ -139,13 +143,6 @@ func (c *connection) began(ctx actor.Context) {
 	if b.Metered {
 		c.meter = &meter{prices: price.Of(b.API)}
 	}
-	var from follow.Place
-	if b.Resume {
-		if from = (follow.Place{Position: b.From, K: b.FromK}); b.From == 0 {
-			from = follow.End(0) // the log's beginning, which is not now
-		}
-	}
-	c.follower = follow.New(&c.cfg.Follow, from)
 	// The first ping comes at a random time, so that ten thousand connections
 	// of one storm do not ping in step for ever.
 	first := time.Duration(c.cfg.Rand.Uint64N(uint64(c.cfg.PingEvery))) + 1
@@ -156,15 +153,27 @@ func (c *connection) began(ctx actor.Context) {
 	if b.API != messages.Api_API_NEWSRANK {
 		b.Socket.Connected()
 	}
-	if b.Notice != "" {
-		b.Socket.Error(b.Notice)
+	if b.Cursor != nil {
+		c.resume = &resume{cancel: func() {}}
+		c.askHeld(ctx)
+		return
+	}
+	c.begin(ctx, follow.Place{}, "")
+}
+
+// begin follows from a place on, once what is wanted is known.
+func (c *connection) begin(ctx actor.Context, from follow.Place, notice string) {
+	b := c.begun
+	c.follower = follow.New(&c.cfg.Follow, from)
+	if notice != "" {
+		b.Socket.Error(notice)
 	}
 	switch {
 	case b.API == messages.Api_API_TWITTER:
 		c.subscribe(ctx, posts)
 	case b.Filters != nil:
 		c.subscribe(ctx, c.subscription(b.Filters))
-	case b.API == messages.Api_API_KITE && b.Resume:
+	case b.API == messages.Api_API_KITE && b.Cursor != nil && notice == "":
 		c.after(ctx, c.cfg.FirstSubscribe, &firstOver{})
 	case b.API == messages.Api_API_KITE:
 		c.subscribe(ctx, unasked)
@@ -245,7 +254,10 @@ func (c *connection) leave(ctx actor.Context) {
 			stop()
 		}
 	}
-	for _, o := range c.follower.Quit() {
+	if c.resume != nil {
+		c.resume.cancel()
+	}
+	for _, o := range c.quit() {
 		if leave, ok := o.(follow.Leave); ok {
 			ctx.Send(c.laneOwner(leave.Lane), c.leaveMessage(leave)) // nobody waits for the answer
 		}
@@ -261,6 +273,14 @@ func (c *connection) leave(ctx actor.Context) {
 		c.ended = true
 		c.begun.Socket.End(messages.EndReason_END_INTERNAL, "internal error")
 	}
+}
+
+// quit is what a follower that has begun leaves to be said.
+func (c *connection) quit() []follow.Output {
+	if c.resume != nil {
+		return nil
+	}
+	return c.follower.Quit()
 }
 
 func (c *connection) after(ctx actor.Context, d time.Duration, message any) (cancel func()) {

@@ -83,12 +83,23 @@ func (s *socket) take() []string {
 
 // history is a log in which every event matches the query k, as often as it is asked for.
 type history struct {
+	kit        *testkit.Kit
 	deliveries []*messages.Delivery
 	lost       []messages.Lost
 	first      messages.Position
+	last       uint64 // sequence of the newest frame
 	fail       int
+	unheld     int    // so often it cannot say what it holds
 	refuse     string // the keyword that is no query
 	requests   []follow.Request
+}
+
+func (h *history) Held(context.Context) (connection.Held, error) {
+	if h.unheld > 0 {
+		h.unheld--
+		return connection.Held{}, errors.New("no answer")
+	}
+	return connection.Held{Epoch: "e", First: h.first.Sequence(), Last: h.last}, nil
 }
 
 func (h *history) Replay(_ context.Context, r follow.Request) (follow.Result, error) {
@@ -156,10 +167,13 @@ func config(k *testkit.Kit, router, key *testkit.Probe, log connection.Replays) 
 	}
 }
 
-func run(t *testing.T, begin connection.Begin, test func(r *rig)) {
+func run(t *testing.T, begin connection.Begin, test func(r *rig), before ...func(h *history)) {
 	t.Helper()
 	testkit.Run(t, func(k *testkit.Kit) {
-		r := &rig{Kit: k, socket: &socket{k: k, heard: k.Clock.Elapsed()}, history: &history{}, router: k.Probe(), lane: k.Probe(), key: k.Probe()}
+		r := &rig{Kit: k, socket: &socket{k: k, heard: k.Clock.Elapsed()}, history: &history{kit: k, last: 1 << 30}, router: k.Probe(), lane: k.Probe(), key: k.Probe()}
+		for _, change := range before {
+			change(r.history)
+		}
 		begin.ID, begin.KeyID, begin.Socket = "c1", "key-1", r.socket
 		cfg := config(k, r.router, r.key, r.history)
 		cfg.Semantic = r.lane.PID()
@@ -167,6 +181,9 @@ func run(t *testing.T, begin connection.Begin, test func(r *rig)) {
 		k.Tell(r.pid, &begin)
 		r.socket.pid = r.pid
 		k.Settle()
+		if r.history.unheld > 0 {
+			k.Advance(10 * time.Second)
+		}
 		test(r)
 	})
 }
@@ -346,7 +363,7 @@ func TestALostMessageIsReadFromTheLog(t *testing.T) {
 }
 
 func TestResumeBetweenTwoFramesOfOnePost(t *testing.T) {
-	cfg := connection.Begin{API: messages.Api_API_TWITTER, Resume: true, Cursors: true, From: 50, FromK: 2}
+	cfg := connection.Begin{API: messages.Api_API_TWITTER, Cursors: true, Cursor: &messages.Cursor{Epoch: "e", Position: 50, K: 2}}
 	run(t, cfg, func(r *rig) {
 		r.history.add(49, 1)
 		r.history.add(50, 1, 2, 3)
@@ -358,7 +375,7 @@ func TestResumeBetweenTwoFramesOfOnePost(t *testing.T) {
 }
 
 func TestTheSeamLosesAndRepeatsNothing(t *testing.T) {
-	cfg := connection.Begin{API: messages.Api_API_KITE, Resume: true, Cursors: true, From: 10, Filters: kite("x")}
+	cfg := connection.Begin{API: messages.Api_API_KITE, Cursors: true, Cursor: &messages.Cursor{Epoch: "e", Position: 10}, Filters: kite("x")}
 	run(t, cfg, func(r *rig) {
 		for p := messages.Position(11); p <= 20; p++ {
 			r.history.add(p)
@@ -376,7 +393,7 @@ func TestTheSeamLosesAndRepeatsNothing(t *testing.T) {
 }
 
 func TestReplayWaitsForTheSocket(t *testing.T) {
-	cfg := connection.Begin{API: messages.Api_API_KITE, Resume: true, From: 10, Filters: kite()}
+	cfg := connection.Begin{API: messages.Api_API_KITE, Cursor: &messages.Cursor{Epoch: "e", Position: 10}, Filters: kite()}
 	run(t, cfg, func(r *rig) {
 		r.socket.bound = 1 << 20
 		for p := range messages.Position(2000) {
@@ -403,7 +420,7 @@ func TestReplayWaitsForTheSocket(t *testing.T) {
 }
 
 func TestTrimmedCursorIsToldAndGoesLive(t *testing.T) {
-	cfg := connection.Begin{API: messages.Api_API_KITE, Resume: true, Cursors: true, From: 10, Filters: kite()}
+	cfg := connection.Begin{API: messages.Api_API_KITE, Cursors: true, Cursor: &messages.Cursor{Epoch: "e", Position: 10}, Filters: kite()}
 	run(t, cfg, func(r *rig) {
 		r.history.first = messages.At(1, 0)
 		r.answerVoids(5000)
@@ -415,7 +432,7 @@ func TestTrimmedCursorIsToldAndGoesLive(t *testing.T) {
 }
 
 func TestReplayFailuresAreRetriedThenSaid(t *testing.T) {
-	cfg := connection.Begin{API: messages.Api_API_KITE, Resume: true, From: 10, Filters: kite()}
+	cfg := connection.Begin{API: messages.Api_API_KITE, Cursor: &messages.Cursor{Epoch: "e", Position: 10}, Filters: kite()}
 	run(t, cfg, func(r *rig) {
 		r.history.fail = 3
 		r.history.add(11)

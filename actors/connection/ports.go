@@ -36,6 +36,13 @@ type Replays interface {
 	// Replay: *messages.TrimmedError where the log no longer holds what is asked
 	// for, *follow.QueryError where the query cannot be understood.
 	Replay(ctx context.Context, r follow.Request) (follow.Result, error)
+	Held(ctx context.Context) (Held, error)
+}
+
+// Held is what the log holds now.
+type Held struct {
+	Epoch       string
+	First, Last uint64 // sequences of frames; First = Last+1 where there are none
 }
 
 // Config is what all connections of a node share.
@@ -103,12 +110,9 @@ type Begin struct {
 	KeyID  string
 	Socket Socket
 
-	Notice  string                     // an error to show first: why the cursor given is not served
+	Cursor  *messages.Cursor           // where to begin; nil: now
 	Filters *messages.ClientSubscribed // given with the address, else nil
-	From    messages.Position          // last position the client has, with FromK
-	FromK   uint32
 	API     messages.Api
 	Metered bool
 	Cursors bool // the client asked for them
-	Resume  bool // begin after From
 }

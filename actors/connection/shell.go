@@ -14,6 +14,9 @@ import (
 // step tells the follower what has happened, and does what it says. A follower
 // that waits goes on as soon as everything it handed on has left the outlet.
 func (c *connection) step(ctx actor.Context, in any) {
+	if !c.following() {
+		return
+	}
 	c.do(ctx, c.follower.Step(in))
 	for !c.ended && c.outlet.empty() && c.follower.Waits() {
 		c.do(ctx, c.follower.Step(follow.Taken{}))

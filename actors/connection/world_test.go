@@ -74,6 +74,10 @@ func (l *worldLog) Read(_ context.Context, from uint64) (replay.Frames, error) {
 }
 
 // Replay reads as a node's does.
+func (l *worldLog) Held(context.Context) (connection.Held, error) {
+	return connection.Held{First: 1, Last: 1 << 30}, nil
+}
+
 func (l *worldLog) Replay(ctx context.Context, r follow.Request) (follow.Result, error) {
 	if l.fail > 0 {
 		l.fail--
@@ -326,9 +330,11 @@ func (c *client) open() {
 		Credential: &messages.Credential{KeyId: worldKey, SecretHash: secretHash()}, Api: c.api, ConnectionId: c.id, Node: "n1", Incarnation: 7,
 	})
 	c.pid = w.parent.SpawnProps("connection", connection.Props(w.cfg))
-	w.k.Tell(c.pid, &connection.Begin{
-		ID: c.id, API: c.api, KeyID: worldKey, Socket: c, Cursors: true, Resume: c.begun, From: c.cursor.Position, FromK: c.cursor.K,
-	})
+	begin := &connection.Begin{ID: c.id, API: c.api, KeyID: worldKey, Socket: c, Cursors: true}
+	if c.begun {
+		begin.Cursor = &messages.Cursor{Position: c.cursor.Position, K: c.cursor.K}
+	}
+	w.k.Tell(c.pid, begin)
 	if c.api == messages.Api_API_NEWSRANK {
 		c.subscribe(c.wants)
 	}

@@ -6,28 +6,42 @@ import (
 	"strings"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/birdwire/birdwire/actors/connection"
+	"github.com/birdwire/birdwire/gateway"
 	"github.com/birdwire/birdwire/messages"
 )
 
 // ErrStopping: the node starts nothing any more.
 var ErrStopping = errors.New("the node is stopping")
 
-// Connect starts the actor of a socket that was admitted. Its PID is good for
+var _ gateway.Sessions = (*Node)(nil)
+
+// Start starts the actor of a socket that was admitted. Its session takes
 // messages at once.
-func (n *Node) Connect(begin *connection.Begin) (*actor.PID, error) {
+func (n *Node) Start(s gateway.Start) (gateway.Session, error) {
 	if n.stopping.Load() {
-		return nil, fmt.Errorf("start connection %s: %w", begin.ID, ErrStopping)
+		return nil, fmt.Errorf("start connection %s: %w", s.ConnectionID, ErrStopping)
 	}
 	root := n.ports.System.Root
-	pid, err := root.SpawnNamed(n.connections, connectionPrefix+begin.ID)
+	pid, err := root.SpawnNamed(n.connections, connectionPrefix+s.ConnectionID)
 	if err != nil {
-		return nil, fmt.Errorf("start connection %s: %w", begin.ID, err)
+		return nil, fmt.Errorf("start connection %s: %w", s.ConnectionID, err)
 	}
-	root.Send(pid, begin)
-	return pid, nil
+	root.Send(pid, &connection.Begin{
+		ID: s.ConnectionID, API: s.API, KeyID: s.Admitted.GetKeyId(), Metered: s.Admitted.GetMetered(),
+		Socket: s.Socket, Cursors: s.Resume, Cursor: s.Cursor, Filters: s.Filters,
+	})
+	return session{root, pid}, nil
 }
+
+type session struct {
+	root *actor.RootContext
+	pid  *actor.PID
+}
+
+func (s session) Tell(message proto.Message) { s.root.Send(s.pid, message) }
 
 // Connection is the actor of a connection of this node, if it has not ended.
 func (n *Node) Connection(id string) *actor.PID { return n.pid(connectionPrefix + id) }

@@ -128,3 +128,8 @@ var _ connection.Replays = replays{}
 func (r replays) Replay(ctx context.Context, q follow.Request) (follow.Result, error) {
 	return replay.Run(ctx, r.log, r.memory, q)
 }
+
+func (r replays) Held(ctx context.Context) (connection.Held, error) {
+	first, last, err := r.log.Bounds(ctx)
+	return connection.Held{Epoch: r.log.Journal.Epoch(), First: first, Last: last}, err
+}

@@ -179,3 +179,28 @@ func TestACleanEndSettlesCredits(t *testing.T) {
 		}
 	})
 }
+
+// A client that brings a cursor gets what it missed, or is told why it cannot.
+func TestAClientComesBackWithItsCursor(t *testing.T) {
+	testkit.RunSeeds(t, 5, func(t *testing.T, k *testkit.Kit) {
+		n := newNode(t, k)
+		n.makeKey("business")
+		n.makeRule("moon", "moon")
+		for i := range 6 {
+			n.post(fmt.Sprint(i), "the moon")
+		}
+		epoch := n.store.Journal().Epoch()
+		n.cursor = &messages.Cursor{Epoch: epoch, Position: messages.EndOf(3)}
+		n.connect(messages.Api_API_TWITTER).want("connected", "3 moon", "4 moon", "5 moon")
+		n.cursor = &messages.Cursor{Epoch: "another", Position: messages.EndOf(3)}
+		foreign := n.connect(messages.Api_API_TWITTER)
+		foreign.want("connected", "error cursor is of another history; the first position still held is 4096; live events follow")
+		n.cursor = &messages.Cursor{Epoch: epoch, Position: messages.EndOf(300)}
+		late := n.connect(messages.Api_API_TWITTER)
+		late.want("connected", "error cursor lies beyond the end of the log; the first position still held is 4096; live events follow")
+		n.post("6", "the moon")
+		foreign.want("6 moon")
+		late.want("6 moon")
+		n.stop()
+	})
+}

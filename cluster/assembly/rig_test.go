@@ -12,11 +12,11 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/birdwire/birdwire/actors"
-	"github.com/birdwire/birdwire/actors/connection"
 	"github.com/birdwire/birdwire/actors/router/replay"
 	"github.com/birdwire/birdwire/actors/source/push"
 	"github.com/birdwire/birdwire/cluster/assembly"
 	"github.com/birdwire/birdwire/cluster/store/memory"
+	"github.com/birdwire/birdwire/gateway"
 	"github.com/birdwire/birdwire/messages"
 	"github.com/birdwire/birdwire/testkit"
 )
@@ -31,6 +31,7 @@ type node struct {
 	starts  uint64
 	failed  []error
 	sockets int
+	cursor  *messages.Cursor                  // that the next clients bring; nil: none
 	drop    func(to string, message any) bool // messages that are lost; nil: none
 }
 
@@ -191,11 +192,11 @@ func (n *node) connect(api messages.Api) *socket {
 	if !ok {
 		n.t.Fatalf("admit: %v", m)
 	}
-	pid, err := n.actors.Connect(&connection.Begin{ID: s.id, API: api, KeyID: keyID, Metered: admitted.GetMetered(), Socket: s})
+	_, err := n.actors.Start(gateway.Start{ConnectionID: s.id, API: api, Admitted: admitted, Socket: s, Cursor: n.cursor})
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	s.pid = pid
+	s.pid = n.actors.Connection(s.id)
 	n.Advance(100 * time.Millisecond)
 	return s
 }

@@ -32,7 +32,7 @@ func (n *Node) serve() (err error) {
 		Node: n.cfg.Name, Incarnation: n.incarnation, Epoch: n.store.Journal().Epoch,
 		Proxies: proxies, Throttle: throttle, MaxConnections: n.cfg.MaxConnections,
 		QueueBytes: n.cfg.QueueBytes, Deflate: n.cfg.Deflate, Log: n.log.With("part", "ws"), Refusals: refusals,
-	}, keys, sessions{n})
+	}, keys, n.actors)
 	if err != nil {
 		return err
 	}

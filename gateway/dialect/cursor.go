@@ -9,14 +9,6 @@ import (
 	"github.com/birdwire/birdwire/messages"
 )
 
-// Cursor is a client's place in the log: everything up to (Position, K) was
-// sent. Its text is <epoch>-<position>.<k>.
-type Cursor struct {
-	Epoch    string // of the log; cursors of another one mean nothing
-	Position messages.Position
-	K        uint32 // the monitor's or rule's number in its key, 0 elsewhere
-}
-
 // ErrCursor: the text is not a cursor.
 var ErrCursor = errors.New(`malformed cursor: expected <epoch>-<position>.<k> as received in "cursor", or "new"`)
 
@@ -25,40 +17,38 @@ const maxEpoch = 32
 
 // ParseCursor reads what AppendCursor wrote, and only that: a cursor has one
 // spelling, so that clients may compare them as text.
-func ParseCursor(text string) (Cursor, error) {
+func ParseCursor(text string) (messages.Cursor, error) {
 	epoch, place, ok := strings.Cut(text, "-")
 	if !ok || epoch == "" || len(epoch) > maxEpoch || strings.ContainsFunc(epoch, notAlphanumeric) {
-		return Cursor{}, ErrCursor
+		return messages.Cursor{}, ErrCursor
 	}
 	position, k, ok := strings.Cut(place, ".")
 	if !ok {
-		return Cursor{}, ErrCursor
+		return messages.Cursor{}, ErrCursor
 	}
 	p, err := parseCanonical(position, 64)
 	if err != nil {
-		return Cursor{}, ErrCursor
+		return messages.Cursor{}, ErrCursor
 	}
 	n, err := parseCanonical(k, 32)
 	if err != nil {
-		return Cursor{}, ErrCursor
+		return messages.Cursor{}, ErrCursor
 	}
-	return Cursor{Epoch: epoch, Position: messages.Position(p), K: uint32(n)}, nil
+	return messages.Cursor{Epoch: epoch, Position: messages.Position(p), K: uint32(n)}, nil
 }
 
 // After is the cursor of a client that has had everything up to and including
 // position, whatever the numbers of its rules.
-func After(epoch string, position messages.Position) Cursor {
+func After(epoch string, position messages.Position) messages.Cursor {
 	k := uint32(math.MaxUint32)
 	if position == messages.EndOf(position.Sequence()) {
 		k = 0 // no event is there: the short form says the same
 	}
-	return Cursor{Epoch: epoch, Position: position, K: k}
+	return messages.Cursor{Epoch: epoch, Position: position, K: k}
 }
 
-func (c Cursor) String() string { return string(AppendCursor(nil, c)) }
-
-// AppendCursor appends the cursor's text.
-func AppendCursor(b []byte, c Cursor) []byte {
+// AppendCursor appends the cursor's text, <epoch>-<position>.<k>.
+func AppendCursor(b []byte, c messages.Cursor) []byte {
 	b = append(b, c.Epoch...)
 	b = append(b, '-')
 	b = strconv.AppendUint(b, uint64(c.Position), 10)
@@ -68,7 +58,7 @@ func AppendCursor(b []byte, c Cursor) []byte {
 
 // AppendCursorFrame appends the control frame that keeps a client's place
 // where nothing matched for long.
-func AppendCursorFrame(b []byte, c Cursor) []byte {
+func AppendCursorFrame(b []byte, c messages.Cursor) []byte {
 	b = append(b, `{"type":"cursor","cursor":"`...)
 	b = AppendCursor(b, c)
 	return append(b, `"}`...)

@@ -13,14 +13,14 @@ import (
 )
 
 func TestCursor(t *testing.T) {
-	for _, c := range []dialect.Cursor{
+	for _, c := range []messages.Cursor{
 		{Epoch: "a1B2c3D4", Position: 0, K: 0},
 		{Epoch: "0123456789abcdef", Position: messages.At(7, 3), K: 12},
 		{Epoch: "abcdefgh", Position: math.MaxUint64, K: math.MaxUint32},
 	} {
-		got, err := dialect.ParseCursor(c.String())
+		got, err := dialect.ParseCursor(string(dialect.AppendCursor(nil, c)))
 		if err != nil || got != c {
-			t.Errorf("ParseCursor(%q) = %v, %v", c, got, err)
+			t.Errorf("the text of %v is read as %v, %v", c, got, err)
 		}
 	}
 	for _, bad := range []string{

@@ -28,7 +28,7 @@ type admission struct {
 	addr  netip.Addr
 
 	credential *messages.Credential
-	start      Start
+	start      gateway.Start
 	filters    []byte // as given with the address; nil: none
 }
 

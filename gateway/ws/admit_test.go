@@ -16,7 +16,6 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/birdwire/birdwire/gateway"
-	"github.com/birdwire/birdwire/gateway/dialect"
 	"github.com/birdwire/birdwire/gateway/ws"
 	"github.com/birdwire/birdwire/messages"
 )
@@ -304,7 +303,7 @@ func TestQueryOfResume(t *testing.T) {
 		t.Errorf("resume=new: %+v", s.Start)
 	}
 	_, s = h.open(t, paths[kite]+"&resume=abcdefgh-4096.3"+query("filters", `{"tickers":["$aapl"]}`))
-	if want := (dialect.Cursor{Epoch: "abcdefgh", Position: 4096, K: 3}); !s.Resume || s.Cursor == nil || *s.Cursor != want {
+	if want := (messages.Cursor{Epoch: "abcdefgh", Position: 4096, K: 3}); !s.Resume || s.Cursor == nil || *s.Cursor != want {
 		t.Errorf("resume with a cursor: %+v", s.Cursor)
 	}
 	if got := s.Filters.GetKite().GetTickers(); len(got) != 1 || got[0] != "AAPL" {

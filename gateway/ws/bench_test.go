@@ -20,6 +20,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/birdwire/birdwire/gateway"
 	"github.com/birdwire/birdwire/gateway/dialect"
 	"github.com/birdwire/birdwire/gateway/dialect/twitter"
 	"github.com/birdwire/birdwire/gateway/ws"
@@ -176,8 +177,8 @@ func birdwireCrowd(b testing.TB, n int) (*crowd, []*ws.Conn) {
 	h := newHouse(b)
 	var sockets []*ws.Conn
 	in := make(chan *ws.Conn, n)
-	h.starts(func(s ws.Start) ws.Session {
-		in <- s.Socket
+	h.starts(func(s gateway.Start) gateway.Session {
+		in <- s.Socket.(*ws.Conn)
 		return mute{}
 	})
 	c := newCrowd(b, h.addr, n, paths[tw])
@@ -305,8 +306,8 @@ func BenchmarkIdle(b *testing.B) {
 		before := inUse()
 		sockets := make([]*ws.Conn, 0, n)
 		started, told := make(chan *ws.Conn, n), make(chan struct{}, n)
-		h.starts(func(s ws.Start) ws.Session {
-			started <- s.Socket
+		h.starts(func(s gateway.Start) gateway.Session {
+			started <- s.Socket.(*ws.Conn)
 			return counting(told)
 		})
 		c := newCrowd(b, h.addr, n, paths[kite])

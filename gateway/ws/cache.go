@@ -130,9 +130,9 @@ func (c *Conn) frameOf(d *messages.Delivery, f form) []byte {
 	encode := func() []byte {
 		df := dialect.Form{Embeddings: f.embeddings}
 		if f.cursors {
-			df.Cursor = dialect.Cursor{
+			df.Cursor = string(dialect.AppendCursor(nil, messages.Cursor{
 				Epoch: f.epoch, Position: messages.Position(d.GetPosition()), K: d.GetK(),
-			}.String()
+			}))
 		}
 		return textFrame(func(b []byte) []byte { return c.route.codec.Event(b, d, df) })
 	}

@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/birdwire/birdwire/gateway"
 	"github.com/birdwire/birdwire/gateway/dialect"
 	"github.com/birdwire/birdwire/messages"
 )
@@ -57,15 +58,15 @@ type Conn struct {
 
 	mu         sync.Mutex // protects what follows
 	queue      queue
-	session    Session       // nil until started, and where the key was refused
-	ended      string        // why, "" while open: the first reason stays
-	flushed    chan struct{} // closed once nothing is queued; nil until finish waits
-	closeTimer *time.Timer   // ends a close that the client does not answer
-	listed     bool          // is in the flusher's list
-	busy       bool          // someone is writing
-	closing    bool          // a close frame is queued: nothing may follow it
-	closed     bool          // the socket is gone
-	wantDrain  bool          // the session waits for SocketDrained
+	session    gateway.Session // nil until started, and where the key was refused
+	ended      string          // why, "" while open: the first reason stays
+	flushed    chan struct{}   // closed once nothing is queued; nil until finish waits
+	closeTimer *time.Timer     // ends a close that the client does not answer
+	listed     bool            // is in the flusher's list
+	busy       bool            // someone is writing
+	closing    bool            // a close frame is queued: nothing may follow it
+	closed     bool            // the socket is gone
+	wantDrain  bool            // the session waits for SocketDrained
 }
 
 // ID is the connection's id, as the client and its slot know it.
@@ -235,7 +236,7 @@ func (c *Conn) schedule() {
 
 // settle looks at how much is queued after it changed: it wakes finish, and
 // says whether the session must be told that the queue drained. c.mu is held.
-func (c *Conn) settle() (tell bool, session Session) {
+func (c *Conn) settle() (tell bool, session gateway.Session) {
 	if c.flushed != nil && (c.queue.empty() || c.closed) {
 		close(c.flushed)
 		c.flushed = nil
@@ -248,7 +249,7 @@ func (c *Conn) settle() (tell bool, session Session) {
 }
 
 // attach makes the session known. It may have called NotifyDrained already.
-func (c *Conn) attach(session Session) {
+func (c *Conn) attach(session gateway.Session) {
 	c.mu.Lock()
 	c.session = session
 	tell, session := c.settle()

@@ -571,7 +571,7 @@ func TestSDKDialect(t *testing.T) {
 		t.Errorf("started %+v", sdkSession.Start)
 	}
 	ds := tweets(1, 1, 2)
-	for _, s := range []*ws.Conn{sdkSession.Socket, session.Socket} {
+	for _, s := range []*ws.Conn{sdkSession.Socket.(*ws.Conn), session.Socket.(*ws.Conn)} {
 		s.Connected()
 		s.Deliver(ds, false, false)
 		s.Ping()

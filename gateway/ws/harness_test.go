@@ -96,7 +96,7 @@ func refuse(r messages.Refusal) func(proto.Message) (proto.Message, error) {
 
 // session is one connection's actor: it keeps what it was told.
 type session struct {
-	ws.Start
+	gateway.Start
 	told   chan proto.Message
 	closed chan string
 }
@@ -139,10 +139,10 @@ type sessions struct {
 	started chan *session
 	fail    error
 	onStart func(s *session)
-	instead func(ws.Start) ws.Session // of all this, for benchmarks
+	instead func(gateway.Start) gateway.Session // of all this, for benchmarks
 }
 
-func (s *sessions) Start(_ context.Context, start ws.Start) (ws.Session, error) {
+func (s *sessions) Start(start gateway.Start) (gateway.Session, error) {
 	if s.fail != nil {
 		return nil, s.fail
 	}
@@ -222,7 +222,7 @@ func (h *house) gone(t testing.TB) {
 	}
 }
 
-func (h *house) starts(session func(ws.Start) ws.Session) { h.sessions.instead = session }
+func (h *house) starts(session func(gateway.Start) gateway.Session) { h.sessions.instead = session }
 
 // key is well formed; whether it is known, the fake decides.
 var key, _, _, _ = gateway.MintKey(rand.Reader, "")

@@ -1,7 +1,6 @@
 package ws
 
 import (
-	"context"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -9,32 +8,6 @@ import (
 	"github.com/birdwire/birdwire/gateway/dialect"
 	"github.com/birdwire/birdwire/messages"
 )
-
-// Start is a connection that was admitted and upgraded.
-type Start struct {
-	ConnectionID string
-	API          messages.Api
-	Admitted     *messages.Admitted
-	Resume       bool                       // every event frame carries a cursor
-	Cursor       *dialect.Cursor            // where to begin; nil: now
-	Filters      *messages.ClientSubscribed // given with the address, else nil
-	Socket       *Conn
-}
-
-// Session is told what comes from a client: ClientSubscribed,
-// ClientUnsubscribed, ClientPinged, ClientInvalid, Heard (at most once a
-// second), SocketDrained (when asked for), and last, exactly once,
-// SocketClosed.
-type Session interface {
-	Tell(message proto.Message) // never blocks
-}
-
-// Sessions starts the session of each connection. On success the session owns
-// the connection's slot; on an error the slot is given back here. ctx bounds
-// Start alone.
-type Sessions interface {
-	Start(ctx context.Context, s Start) (Session, error)
-}
 
 // codec is what an API's dialect does for its connections. Appending nothing
 // means that the API has no such frame.

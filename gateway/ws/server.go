@@ -39,7 +39,7 @@ type route struct {
 type Server struct {
 	cfg      Config
 	keys     gateway.Keys
-	sessions Sessions
+	sessions gateway.Sessions
 	apis     []*route
 	routes   map[string]*route // by path
 	cache    *cache
@@ -70,7 +70,7 @@ const (
 )
 
 // New makes a server and starts its flushers; Close stops them.
-func New(cfg Config, keys gateway.Keys, sessions Sessions) (*Server, error) {
+func New(cfg Config, keys gateway.Keys, sessions gateway.Sessions) (*Server, error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.validate(); err != nil {
 		return nil, err

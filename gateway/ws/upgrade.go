@@ -3,7 +3,6 @@ package ws
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"crypto/sha1" //nolint:gosec // the protocol's own choice
 	"encoding/base64"
 	"net/http"
@@ -74,9 +73,7 @@ func (a *admission) begin() bool {
 		return false
 	}
 	a.start.Socket = c
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(a.r.Context()), a.cfg.AskTimeout)
-	defer cancel()
-	session, err := a.sessions.Start(ctx, a.start)
+	session, err := a.sessions.Start(a.start)
 	if err != nil {
 		gateway.RequestLog(a.r, a.cfg.Log).Error("session not started", "api", a.route.name, "key_id", c.keyID, "connection", c.id, "error", err)
 		a.release()

@@ -159,7 +159,7 @@ func TestNoFrameIsLongerThanClientsRead(t *testing.T) {
 		}}}),
 	} {
 		d.Similarity = math.Pi / 4
-		got := frame(d, dialect.Form{Cursor: dialect.Cursor{Epoch: strings.Repeat("e", 32), Position: math.MaxUint64, K: math.MaxUint32}.String()})
+		got := frame(d, dialect.Form{Cursor: string(dialect.AppendCursor(nil, messages.Cursor{Epoch: strings.Repeat("e", 32), Position: math.MaxUint64, K: math.MaxUint32}))})
 		if len(got) > 32<<10 || len(got) < 1<<10 || !json.Valid([]byte(got)) {
 			t.Errorf("%s: %d bytes, valid %v", name, len(got), json.Valid([]byte(got)))
 		}
