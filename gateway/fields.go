@@ -10,6 +10,7 @@ import (
 	"math"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -201,15 +202,18 @@ func (f *Fields) Number(field string, least, most, absent float64) float64 {
 		return absent
 	}
 	if n < least || n > most {
-		reason := fmt.Sprintf("must be at least %v", least)
+		reason := "must be at least " + plain(least)
 		if most < math.MaxFloat64 {
-			reason = fmt.Sprintf("must be from %v to %v", least, most)
+			reason = fmt.Sprintf("must be from %s to %s", plain(least), plain(most))
 		}
 		f.Fail(field, reason, "")
 		return absent
 	}
 	return n
 }
+
+// plain writes a number as people do: 7776000 and not 7.776e+06.
+func plain(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }
 
 // Float is any finite number; 0 where absent.
 func (f *Fields) Float(field string) float64 {

@@ -150,7 +150,7 @@ changed one after the other. A rotation ends the grace of the one before it.`,
 		if grace != nil {
 			wait = time.Duration(*grace * float64(time.Second))
 		}
-		if wait < 0 {
+		if wait < 0 || wait > 90*day {
 			return usagef("--grace: want a duration from 0 to 90d")
 		}
 		made, err := a.RotateKey(cmd.Context(), args[0], wait)

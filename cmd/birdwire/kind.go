@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"math"
@@ -47,7 +48,7 @@ func durationKind(low, high time.Duration) kind {
 	return kind{name: "duration", parse: func(s string) (any, error) {
 		v, err := parseDuration(s)
 		if err != nil {
-			return nil, fmt.Errorf("want a duration such as 90s, 24h or 30d")
+			return nil, err
 		}
 		if v < low || v > high {
 			return nil, fmt.Errorf("want from %s to %s", showDuration(low), showDuration(high))
@@ -60,11 +61,19 @@ const day = 24 * time.Hour
 
 // parseDuration knows days, and what time.ParseDuration knows.
 func parseDuration(s string) (time.Duration, error) {
+	var d time.Duration
+	var err error
 	if days, ok := strings.CutSuffix(s, "d"); ok {
-		n, err := strconv.ParseUint(days, 10, 16)
-		return time.Duration(n) * day, err
+		var n uint64
+		n, err = strconv.ParseUint(days, 10, 16)
+		d = time.Duration(n) * day
+	} else {
+		d, err = time.ParseDuration(s)
 	}
-	return time.ParseDuration(s)
+	if err != nil {
+		return 0, errors.New("want a duration such as 90s, 24h or 30d")
+	}
+	return d, nil
 }
 
 // showDuration writes d as a person would: 24h and not 24h0m0s.

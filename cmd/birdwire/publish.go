@@ -58,22 +58,24 @@ is busy it waits and goes on.`,
 		if err != nil {
 			return err
 		}
-		sum, err := c.publishFrom(cmd.Context(), server, kind, args[0])
-		return errors.Join(printer{c.stdout, *asJSON}.pushed(sum, c.stderr), cfg.atPublic().explain(err))
+		if args[0] == "-" {
+			sum, err := publishPipe(cmd.Context(), server, kind, c.stdin)
+			return c.published(sum, err, cfg, *asJSON)
+		}
+		file, err := os.Open(args[0])
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		sum, err := server.Publish(cmd.Context(), kind, file, nil)
+		return c.published(sum, err, cfg, *asJSON)
 	}
 	return cmd
 }
 
-func (c *cli) publishFrom(ctx context.Context, server *client.Client, kind client.Kind, name string) (client.Pushed, error) {
-	if name == "-" {
-		return publishPipe(ctx, server, kind, c.stdin)
-	}
-	file, err := os.Open(name)
-	if err != nil {
-		return client.Pushed{}, err
-	}
-	defer file.Close()
-	return server.Publish(ctx, kind, file, nil)
+// published shows what was done, and then what went wrong.
+func (c *cli) published(sum client.Pushed, err error, cfg *config, asJSON bool) error {
+	return errors.Join(printer{c.stdout, asJSON}.pushed(sum, c.stderr), cfg.atPublic().explain(err))
 }
 
 // pipeWait is how long a line of a pipe waits for others to be sent with.

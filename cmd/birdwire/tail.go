@@ -216,7 +216,14 @@ func (t *tail) decodeFilters(into any) error {
 	}
 	d := json.NewDecoder(bytes.NewReader([]byte(t.filters)))
 	d.DisallowUnknownFields()
-	if err := d.Decode(into); err != nil {
+	err := d.Decode(into)
+	var mistyped *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &mistyped) && mistyped.Field == "":
+		return usagef("--filters: want a JSON object, got %s", mistyped.Value)
+	case errors.As(err, &mistyped):
+		return usagef("--filters: %s: a value of this type is not taken here: %s", mistyped.Field, mistyped.Value)
+	case err != nil:
 		return usagef("--filters: %w", err)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {

@@ -62,7 +62,7 @@ func TestLifeOfAKey(t *testing.T) {
 			t.Errorf("%s: %d %s", body, a.status, a.body)
 		}
 	}
-	if a := f.do("POST", "/admin/v1/keys/"+made.ID+"/rotate", `{"grace_seconds":7776001}`); a.status != 422 {
+	if a := f.do("POST", "/admin/v1/keys/"+made.ID+"/rotate", `{"grace_seconds":7776001}`); a.status != 422 || !strings.Contains(string(a.body), "must be from 0 to 7776000") {
 		t.Errorf("a grace of more than 90 days: %d %s", a.status, a.body)
 	}
 	if got := decode[shown](t, f.do("POST", "/admin/v1/keys/"+made.ID+"/revoke", ""), 200); got.State != "revoked" {
