@@ -1,6 +1,7 @@
 package history
 
 import (
+	"cmp"
 	"slices"
 	"unique"
 
@@ -58,8 +59,8 @@ func (f Found) logged() *messages.DeliveryLogged {
 	}
 }
 
-// ring keeps the newest of one monitor or rule, at most most. It grows as it
-// fills: most rules never see a thousand.
+// ring keeps the newest of one monitor or rule, at most most, by position. It
+// grows as it fills: most rules never see a thousand.
 type ring struct {
 	k    uint32
 	most int
@@ -67,7 +68,19 @@ type ring struct {
 	next int // where the oldest is once full
 }
 
+// add is for what was just delivered. Where the log was read before the router
+// was as far, it is there already, and its status becomes known.
 func (r *ring) add(e Entry) {
+	if n := len(r.all); n > 0 && r.at(n-1).Position >= e.Position {
+		r.all, r.next = r.inOrder(), 0
+		i, there := slices.BinarySearchFunc(r.all, e.Position, func(o Entry, p messages.Position) int { return cmp.Compare(o.Position, p) })
+		if there {
+			r.all[i] = e
+		} else if r.all = slices.Insert(r.all, i, e); len(r.all) > r.most {
+			r.all = slices.Delete(r.all, 0, 1)
+		}
+		return
+	}
 	if len(r.all) < r.most {
 		r.all = append(r.all, e)
 		return
@@ -81,9 +94,16 @@ func (r *ring) at(i int) Entry { return r.all[(r.next+i)%len(r.all)] }
 
 // extend puts older entries, oldest first, before those that are there.
 func (r *ring) extend(older []Entry) {
-	all := append(slices.Clone(older), r.all[r.next:]...)
-	all = append(all, r.all[:r.next]...)
+	all := append(slices.Clone(older), r.inOrder()...)
 	r.all, r.next = slices.Clone(all[max(len(all)-r.most, 0):]), 0
+}
+
+// inOrder is what the ring has, oldest first.
+func (r *ring) inOrder() []Entry {
+	if r.next == 0 {
+		return r.all
+	}
+	return slices.Concat(r.all[r.next:], r.all[:r.next])
 }
 
 // ring is that of the monitor or rule with the number.

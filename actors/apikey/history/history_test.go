@@ -159,6 +159,50 @@ func TestAgainstAPlainList(t *testing.T) {
 	}
 }
 
+// The log was read before the router was as far: what it then says is there
+// already, once, and who was there is known now.
+func TestWhatTheLogHadFirst(t *testing.T) {
+	for seed := range uint64(100) {
+		r := rand.New(rand.NewPCG(seed, 3))
+		most := 1 + r.IntN(8)
+		h := history.New(most, true)
+		var all []plain
+		var found []history.Found
+		for i := range r.IntN(20) {
+			p := plain{position: uint64(10 * i), k: 1, status: history.Unknown}
+			if r.IntN(8) > 0 { // but for what the log could not give
+				found = append(found, history.Found{K: 1, Entry: p.entry()})
+			}
+			all = append(all, p)
+		}
+		h.Ask(history.Selection{}, 0)
+		h.Found(found, nil)
+		h.GiveUp("")
+		live := r.IntN(len(all) + 1) // the router says from here on
+		kept := map[uint64]plain{}
+		for _, f := range found[max(0, len(found)-most):] {
+			kept[uint64(f.Position)] = all[f.Position/10]
+		}
+		for i, p := range all[live:] {
+			p.status = history.Delivered
+			all[live+i] = p
+			h.Begins(messages.Position(p.position))
+			h.Add(p.k, p.entry())
+			kept[p.position] = p
+		}
+		var list []plain
+		for _, p := range all {
+			if k, ok := kept[p.position]; ok {
+				list = append(list, k)
+			}
+		}
+		want, _ := selected(list, most, history.Selection{Limit: 100})
+		if got := shown(page(t, h, history.Selection{})); !slices.Equal(got, want) {
+			t.Fatalf("seed %d: %q, want %q", seed, got, want)
+		}
+	}
+}
+
 // The log answers late, twice, or for somebody who was answered already.
 func TestEachQuestionIsAnsweredOnce(t *testing.T) {
 	for seed := range uint64(300) {
