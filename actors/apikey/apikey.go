@@ -59,6 +59,7 @@ type key struct {
 	timers   actors.Timers
 	store    hold.Backoff
 	held     hold.Queue[held] // while starting
+	damaged  error            // why what the store has of the key cannot be read, which waiting does not mend; nil: it can
 	usedAt   actors.Instant   // when a message last came
 	ending   bool             // its children end with it
 

@@ -2,6 +2,7 @@ package apikey_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -264,5 +265,32 @@ func TestAFullWorkerPoolDelays(t *testing.T) {
 		k.Worker.Refuse(false)
 		k.Advance(100 * time.Millisecond)
 		testkit.Expect[*messages.RuleShown](r.client)
+	})
+}
+
+// A key whose own record is damaged answers that, and is no key that is unknown;
+// one whose rule is serves the rest.
+func TestADamagedRecordIsSaid(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		r := newRig(t, k, func(c *apikey.Config) { c.Logger = nil }).create()
+		rule, whole := r.rule("A", "a"), r.rule("B", "b")
+		k.Records.Damage(actors.RuleRecord(keyID, rule.GetId()))
+		k.Stop(r.shard)
+		r.startShard()
+		l := ask[*messages.RulesListed](r, &messages.ListRules{KeyId: keyID})
+		if l.GetTotal() != 1 || l.GetRules()[0].GetId() != whole.GetId() || r.counts["record_corrupt"] == 0 {
+			t.Errorf("rules %v, counts %v", l, r.counts)
+		}
+		k.Records.Damage(actors.KeyRecord(keyID))
+		k.Stop(r.shard)
+		r.startShard()
+		r.client.Messages()
+		for range 3 {
+			r.client.Request(r.shard, &messages.Authorize{Credential: credential("s")})
+			got := testkit.Expect[*messages.Refused](r.client)
+			if got.GetRefusal() != messages.Refusal_REFUSAL_OVERLOAD || !strings.Contains(got.GetDetail(), "damaged") {
+				t.Errorf("refused %v", got)
+			}
+		}
 	})
 }

@@ -1,6 +1,7 @@
 package apikey
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -32,7 +33,10 @@ func (k *key) starting(ctx actor.Context) {
 		*answered, *secondTime, *credited, *creditAgain, *monthRead, *idleTime, *askAgain, *slotsTime, *remembered, *pageRead, *historyTime, *logFirst, *expireTime, *bounded:
 		// answers to an instance before, which knew what they meant
 	default:
-		if h := (held{m, ctx.Sender()}); !k.held.Add(h, hold.Size(m)) {
+		switch h := (held{m, ctx.Sender()}); {
+		case k.damaged != nil && h.answerable():
+			k.refuse(ctx, h, actors.StoreDetail(k.damaged))
+		case !k.held.Add(h, hold.Size(m)):
 			k.refuse(ctx, h, detailStarting)
 		}
 	}
@@ -42,6 +46,9 @@ type reloadTime struct{ of *key }
 
 // started begins to serve with what was read.
 func (k *key) started(ctx actor.Context, l *loaded) {
+	if k.damaged = nil; errors.Is(l.Err, messages.ErrDamaged) {
+		k.damaged = l.Err
+	}
 	if l.Err != nil {
 		wait := k.store.Failed()
 		k.log.Warn("reading the key's records failed; they are read again", "in", wait, "error", l.Err)

@@ -215,3 +215,36 @@ func TestARestartIsAnActivation(t *testing.T) {
 		}
 	})
 }
+
+// A damaged record costs what it is of: a rule itself, a key itself, and the
+// shard's own nothing but who was connected.
+func TestActivationOverDamagedRecords(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		stored(t, k, keyID)
+		put(t, k, actors.RuleRecord(keyID, "rule-1"), &messages.Rule{Id: "rule-1", K: 1, Query: "one", Status: "active"})
+		put(t, k, actors.RuleRecord(keyID, "rule-2"), &messages.Rule{Id: "rule-2", K: 2, Query: "two", Status: "active"})
+		put(t, k, actors.ShardRecord(number), &messages.Shard{Term: 6000, Node: "n1", Incarnation: 6, Slots: []*messages.Slot{slot(keyID, "c1")}})
+		for _, name := range []string{actors.RuleRecord(keyID, "rule-1"), actors.KeyRecord(otherKey), actors.ShardRecord(number)} {
+			k.Records.Damage(name)
+		}
+		r := newRig(t, k, func(c *shard.Config) { c.Logger = nil }).start()
+		m := testkit.Expect[*messages.PutQueries](r.router)
+		if m.GetKeyId() != keyID || len(m.GetPut()) != 1 || m.GetPut()[0].GetK() != 2 {
+			t.Errorf("put %v, want the rule that is whole", m)
+		}
+		r.router.Reply(&messages.QueriesPut{Id: m.GetId(), KeyId: keyID})
+		// Above every term that was: nothing of before is taken for the owner's.
+		if got := r.record(); got.GetTerm() <= 6000 || len(got.GetSlots()) != 0 || got.GetIncarnation() != 7 {
+			t.Errorf("record %v", got)
+		}
+		if r.counts["record_corrupt"] != 3 {
+			t.Errorf("counts %v, want the shard, a key and a rule", r.counts)
+		}
+		// The key whose record is damaged is known: its actor says what it is.
+		client := k.Probe()
+		client.Request(r.pid, &messages.Authorize{Credential: &messages.Credential{KeyId: otherKey}})
+		if g := testkit.FishFor[*got](r.seen, func(g *got) bool { _, ok := g.message.(*messages.Authorize); return ok }); g.keyID != otherKey {
+			t.Errorf("%v", g)
+		}
+	})
+}

@@ -658,3 +658,21 @@ type cutOff struct{}
 
 func (cutOff) Error() string   { return "cut off" }
 func (cutOff) Warning() string { return "cut off" }
+
+// A mark that the disk does not give back costs reading, and is written again.
+func TestADamagedMark(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		w := newWorld(t, k)
+		k.Records.Put("marks.feed-1", []byte("41"))
+		k.Records.Damage("marks.feed-1")
+		w.adapter.add(poll{drafts: []*messages.Event{post("1")}, next: "1"})
+		w.start()
+		w.offer()
+		if got := w.adapter.polled(); len(got) != 1 || got[0] != "" {
+			t.Errorf("polled with %q", got)
+		}
+		if w.mark() != "1" {
+			t.Errorf("mark %q", w.mark())
+		}
+	})
+}

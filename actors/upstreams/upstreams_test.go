@@ -3,6 +3,7 @@ package upstreams_test
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -264,5 +265,37 @@ func TestNothingIsLeftAtTheEnd(t *testing.T) {
 		if n := r.Clock.Timers(); n != 0 {
 			t.Errorf("%d timers are left", n)
 		}
+	})
+}
+
+// Records that the disk does not give back cost the feed that they are of, and
+// can be deleted and made again; an address whose claim is damaged is free.
+func TestFeedsOverADamagedDisk(t *testing.T) {
+	run(t, func(r *rig) {
+		for _, id := range []string{"f1", "f2"} {
+			ask[*messages.FeedShown](r, &messages.CreateFeed{Feed: feed(id, "https://"+id+".example/")})
+		}
+		r.Records.Put("marks.f1", []byte("7"))
+		var claims []string
+		for _, record := range r.Records.All() {
+			if strings.HasPrefix(record.Key, "claims.") {
+				claims = append(claims, record.Key)
+			}
+		}
+		for _, name := range append(claims, "feeds.f1", "marks.f1") {
+			r.Records.Damage(name)
+		}
+		r.Stop(r.pid)
+		r.log = nil
+		r.start()
+		r.happened(t, "start push ", "start f2 https://f2.example/")
+		listed := ask[*messages.FeedsListed](r, &messages.ListFeeds{})
+		if len(listed.GetFeeds()) != 2 {
+			t.Errorf("listed %v", listed)
+		}
+		ask[*messages.FeedDeleted](r, &messages.DeleteFeed{Id: "f1"})
+		ask[*messages.FeedShown](r, &messages.CreateFeed{Feed: feed("f1", "https://f1.example/")})
+		ask[*messages.FeedDeleted](r, &messages.DeleteFeed{Id: "f2"})
+		ask[*messages.FeedShown](r, &messages.CreateFeed{Feed: feed("f3", "https://f2.example/")})
 	})
 }

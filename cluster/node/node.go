@@ -144,9 +144,9 @@ func (n *Node) open(ctx context.Context) error {
 }
 
 // beginIncarnation counts this start of the node. A clock would do until one
-// is set back: then two frames could have the same name. It is above what the
-// log has too, so that a record that was lost does not have the node fenced by
-// its own past.
+// is set back: then two frames could have the same name. Where the record that
+// counts is lost, it goes on above what the log has and above the store's
+// revisions, of which each start has taken one.
 func beginIncarnation(ctx context.Context, s store.Store, name string) (uint64, error) {
 	control, key := s.Control(), "nodes."+name
 	tail, err := s.Journal().Tail(ctx, name)
@@ -154,22 +154,18 @@ func beginIncarnation(ctx context.Context, s store.Store, name string) (uint64, 
 		return 0, err
 	}
 	v, err := control.Get(ctx, key)
-	if errors.Is(err, messages.ErrDamaged) {
-		if v.Revision, err = control.Mend(ctx, key, nil); err != nil {
-			return 0, err
-		}
-		if tail.Incarnation == 0 {
-			// Nothing says how often the node has started. There were more writes
-			// than starts.
-			tail.Incarnation = v.Revision
-		}
+	switch {
+	case errors.Is(err, messages.ErrDamaged):
+		v.Revision, err = control.Mend(ctx, key, nil)
+	case errors.Is(err, messages.ErrNotFound):
+		v.Revision, err = control.CAS(ctx, key, nil, 0)
 	}
-	if err != nil && !errors.Is(err, messages.ErrNotFound) {
+	if err != nil {
 		return 0, err
 	}
-	incarnation := tail.Incarnation + 1
+	incarnation := max(v.Revision, tail.Incarnation+1)
 	if len(v.Data) == 8 {
-		incarnation = max(incarnation, binary.BigEndian.Uint64(v.Data)+1)
+		incarnation = max(binary.BigEndian.Uint64(v.Data), tail.Incarnation) + 1
 	}
 	if _, err := control.CAS(ctx, key, binary.BigEndian.AppendUint64(nil, incarnation), v.Revision); err != nil {
 		return 0, err

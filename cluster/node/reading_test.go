@@ -1,0 +1,117 @@
+package node
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// However much one key makes the node read, everybody's pushes are taken, all
+// resumes come to their end, other keys' questions are answered, and the node
+// is ready all the time.
+func TestManyReadAtOnce(t *testing.T) {
+	n := start(t, Config{})
+	greedy, modest, pusher := mint(t, n, "free"), mint(t, n, "business"), mint(t, n, "business")
+	text := strings.Repeat("words that are not looked for ", 20)
+	var body strings.Builder
+	for i := range 250 {
+		fmt.Fprint(&body, post(fmt.Sprint("old", i), fmt.Sprint(text, i)))
+	}
+	for i := range 40 { // some of megabytes, in frames of 250
+		if status, _ := pushBody(t, n, pusher, "posts", strings.ReplaceAll(body.String(), "old", fmt.Sprint("old", i, "x"))); status != http.StatusAccepted {
+			t.Fatalf("push: %d", status)
+		}
+	}
+	if a := request(t, n, modest, "POST", rulesPath, `{"tag":"moon","query":"moon"}`); a.status != http.StatusCreated {
+		t.Fatal(a)
+	}
+	if status, _ := pushBody(t, n, pusher, "posts", post("marker", "the moon")); status != http.StatusAccepted {
+		t.Fatalf("push: %d", status)
+	}
+
+	var over atomic.Bool
+	var all, flowing sync.WaitGroup
+	var pushed, answered, refused atomic.Int64
+	flowing.Go(func() {
+		for i := 0; !over.Load(); i++ {
+			if status, _ := pushBody(t, n, pusher, "posts", post(fmt.Sprint("new", i), "the moon again")); status != http.StatusAccepted {
+				t.Errorf("a push beside it: %d", status)
+			}
+			pushed.Add(1)
+		}
+	})
+	flowing.Go(func() {
+		for !over.Load() {
+			if a := request(t, n, modest, "GET", "/readyz", ""); a.status != http.StatusOK {
+				t.Errorf("/readyz beside it: %v", a)
+			}
+			if a := request(t, n, modest, "POST", rulesPath+"/validate", `{"query":"moon"}`); a.status != http.StatusOK {
+				t.Errorf("another key's question: %v", a)
+			}
+		}
+	})
+	for range 120 {
+		all.Go(func() {
+			switch a := request(t, n, greedy, "POST", rulesPath+"/validate", `{"query":"sun"}`); {
+			case a.status == http.StatusOK:
+				answered.Add(1)
+			case a.status == http.StatusTooManyRequests && a.header.Get("Retry-After") != "":
+				refused.Add(1)
+			default:
+				t.Errorf("validate: %v", a)
+			}
+		})
+	}
+	for range 20 {
+		all.Go(func() {
+			a := request(t, n, greedy, "POST", rulesPath+"/backtest", `{"query":"sun","since":"1h"}`)
+			if a.status != http.StatusTooManyRequests && (a.status != http.StatusOK || !strings.Contains(a.body, `"type":"result"`)) {
+				t.Errorf("backtest: %v", a)
+			}
+		})
+	}
+	for range 30 {
+		all.Go(func() {
+			w, err := dial(n, fmt.Sprintf("/api/ws?key=%s&resume=%s-0.0&filters=%%7B%%7D", pusher, n.store.Journal().Epoch()))
+			if err != nil { // past the key's connections
+				if !strings.Contains(err.Error(), "429") {
+					t.Errorf("connect: %v", err)
+				}
+				return
+			}
+			w.Close()
+		})
+		all.Go(func() {
+			w, err := dial(n, fmt.Sprintf("/v1/twitter/stream?api_key=%s&resume=%s-0.0", modest, n.store.Journal().Epoch()))
+			if err != nil {
+				t.Errorf("connect: %v", err)
+				return
+			}
+			defer w.Close()
+			if err := w.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
+				t.Error(err)
+			}
+			for {
+				frame, err := w.next()
+				if err != nil {
+					t.Errorf("resume: %v", err)
+					return
+				}
+				if strings.Contains(frame, `"code":4003`) || strings.Contains(frame, "4003") || strings.Contains(frame, "the moon") {
+					return // one connection too many, or there
+				}
+			}
+		})
+	}
+	all.Wait()
+	over.Store(true)
+	flowing.Wait()
+	if answered.Load() == 0 || pushed.Load() == 0 {
+		t.Errorf("%d validations answered, %d refused, %d pushes", answered.Load(), refused.Load(), pushed.Load())
+	}
+	t.Logf("%d validations answered, %d refused, %d pushes beside them", answered.Load(), refused.Load(), pushed.Load())
+}
