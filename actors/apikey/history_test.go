@@ -174,34 +174,34 @@ func TestEveryQuestionAboutDeliveriesIsAnsweredOnce(t *testing.T) {
 		name           string
 		older          bool // what is older is to be found first
 		asked          int
-		meanwhile      func(r *rig, reads *testkit.Worker)
+		during         func(r *rig, reads *testkit.Worker)
 		pages, refused int
 	}{
 		{name: "nothing is wrong", asked: 3, pages: 3},
 		{name: "too many at once", asked: history.AskingMost + 2, pages: history.AskingMost, refused: 2},
 		{name: "too many at once, at the start", older: true, asked: history.AskingMost + 2, pages: history.AskingMost, refused: 2},
-		{name: "it fails", asked: 2, refused: 2, meanwhile: func(r *rig, reads *testkit.Worker) {
+		{name: "it fails", asked: 2, refused: 2, during: func(r *rig, reads *testkit.Worker) {
 			r.posts.err = errors.New("down")
 			reads.Release()
 		}},
-		{name: "it is slow", asked: 2, pages: 2, meanwhile: func(r *rig, reads *testkit.Worker) {
+		{name: "it is slow", asked: 2, pages: 2, during: func(r *rig, reads *testkit.Worker) {
 			r.k.Advance(19 * time.Second)
 			reads.Release()
 		}},
-		{name: "it is too slow", asked: 2, refused: 2, meanwhile: func(r *rig, reads *testkit.Worker) {
+		{name: "it is too slow", asked: 2, refused: 2, during: func(r *rig, reads *testkit.Worker) {
 			for reads.Expire() {
 			}
 		}},
-		{name: "it says nothing", asked: 2, refused: 2, meanwhile: func(r *rig, _ *testkit.Worker) { r.k.Advance(long) }},
-		{name: "it says nothing, at the start", older: true, asked: 2, refused: 2, meanwhile: func(r *rig, _ *testkit.Worker) { r.k.Advance(long) }},
-		{name: "it panics", asked: 2, refused: 2, meanwhile: func(r *rig, reads *testkit.Worker) {
+		{name: "it says nothing", asked: 2, refused: 2, during: func(r *rig, _ *testkit.Worker) { r.k.Advance(long) }},
+		{name: "it says nothing, at the start", older: true, asked: 2, refused: 2, during: func(r *rig, _ *testkit.Worker) { r.k.Advance(long) }},
+		{name: "it panics", asked: 2, refused: 2, during: func(r *rig, reads *testkit.Worker) {
 			r.posts.panic = true
 			reads.ReleaseNext()
 			r.k.Settle()
 			r.posts.panic = false
 		}},
-		{name: "the key ends", asked: 2, refused: 2, meanwhile: func(r *rig, _ *testkit.Worker) { r.k.Stop(r.shard) }},
-		{name: "the key ends, at the start", older: true, asked: 2, refused: 2, meanwhile: func(r *rig, _ *testkit.Worker) { r.k.Stop(r.shard) }},
+		{name: "the key ends", asked: 2, refused: 2, during: func(r *rig, _ *testkit.Worker) { r.k.Stop(r.shard) }},
+		{name: "the key ends, at the start", older: true, asked: 2, refused: 2, during: func(r *rig, _ *testkit.Worker) { r.k.Stop(r.shard) }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			testkit.Run(t, func(k *testkit.Kit) {
@@ -216,8 +216,8 @@ func TestEveryQuestionAboutDeliveriesIsAnsweredOnce(t *testing.T) {
 				r.match("1", 1)
 				reads.Hold()
 				answers := r.asks(c.asked)
-				if c.meanwhile != nil {
-					c.meanwhile(r, reads)
+				if c.during != nil {
+					c.during(r, reads)
 				}
 				answers()
 				reads.Release() // what is late

@@ -57,7 +57,7 @@ func (r registry) sweep(ctx context.Context, kept func(sourceID string) bool) (s
 		}
 	}
 	for _, o := range over {
-		// In another's hands meanwhile: that one sees to it.
+		// In another's hands by now: that one sees to it.
 		gone := unless(r.erase(ctx, o.Key, o.Revision, o.Damaged), messages.ErrNotFound, messages.ErrConflict)
 		if gone == nil {
 			swept++
@@ -94,7 +94,7 @@ func (u *upstreams) sweep(ctx actor.Context) {
 			return
 		}
 	}
-	u.queue = append(u.queue, &request{message: sweepFeeds{}}) // one beside cfg.QueueMost
+	u.queue = append(u.queue, &request{message: sweepFeeds{}}) // one more than cfg.QueueMost
 	u.next(ctx)
 }
 

@@ -23,7 +23,7 @@ const LedgerPrefix = "ledgers."
 
 // NewCounters holds ledgers as records of a Control, one a key and month,
 // written by compare-and-set. Both stores use it: the arithmetic of credit
-// stands once, and is exact wherever Control is.
+// is here once, and is exact wherever Control is.
 func NewCounters(c Control) Counters { return counters{c} }
 
 type counters struct{ control Control }
@@ -134,7 +134,7 @@ func (c counters) update(ctx context.Context, keyID, month string, change func(*
 // operation opened.
 //
 // Invariant: charged = settled use + the sizes of open grants, and charged
-// never passes a limit in force when it grew.
+// never passes the limit of the moment at which it grew.
 func reserve(l *messages.Ledger, r Reservation) (*messages.Grant, bool, error) {
 	for _, g := range l.Open {
 		if g.Id == r.Op {

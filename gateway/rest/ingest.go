@@ -170,7 +170,7 @@ func (s *Server) tellPushed(w http.ResponseWriter, r *http.Request, body *pushed
 		writeIngestProblem(w, status, short, "the body was not read to its end: "+body.err.Error(), done)
 	case errors.Is(body.err, errSlow):
 		writeIngestProblem(w, http.StatusRequestTimeout, "too_slow", fmt.Sprintf(
-			"the body did not arrive in time: it may not stand still for %v, and has to come with %d bytes a second", s.cfg.PushIdle, s.cfg.PushRate), done)
+			"the body did not arrive in time: it may not pause for %v, and has to come with %d bytes a second", s.cfg.PushIdle, s.cfg.PushRate), done)
 	case body.err != nil:
 		writeIngestProblem(w, http.StatusBadRequest, "bad_body", "the body could not be read to its end: "+body.reason(), done)
 	case err == nil && done.Accepted+done.Duplicates == 0 && len(done.Rejected) > 0:

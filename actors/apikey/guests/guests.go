@@ -93,7 +93,7 @@ func (g *Guests) Admit(slot *messages.Slot, to any) bool {
 }
 
 // Take is who has waited for the connection's slot and does not any more; false
-// where nobody has: it was removed meanwhile.
+// where nobody has: it was removed in between.
 func (g *Guests) Take(connection string) (Waiting, bool) {
 	w, ok := g.waiting[connection]
 	delete(g.waiting, connection)

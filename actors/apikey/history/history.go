@@ -184,7 +184,7 @@ func (h *History) choose(q *question) []Output {
 func (h *History) Events(id uint64, events []*messages.Event, refusal *messages.Rejected) []Output {
 	i := slices.IndexFunc(h.questions, func(q *question) bool { return q.id == id })
 	if i < 0 {
-		return nil // it was answered meanwhile
+		return nil // it was answered in between
 	}
 	q := h.questions[i]
 	if refusal != nil {

@@ -5,7 +5,7 @@
 //	<dir>/lock          held while a process runs on the folder
 //	<dir>/jetstream/    the embedded server's own files
 //
-// and beside them our own notes, by which damage is noticed. Each has checksums;
+// and in the same folder our own notes, by which damage is noticed. Each has checksums;
 // one that is lost or damaged costs the means to notice what came before:
 //
 //	<dir>/marks         the last sequences acknowledged, and how long the notes are
@@ -27,7 +27,7 @@
 //	KV_control  $KV.control.<key> control records and ledgers, one message a key
 //	items       items.<sha256>    articles' last known states, one message an article
 //	snapshots   snapshots.head.<id>.<slot>, snapshots.chunk.<id>.<upload>
-//	probe       probe             what the health check writes; made anew with every session
+//	probe       probe             what the health check writes; made again with every session
 //
 // # One session at a time
 //

@@ -125,7 +125,7 @@ func TestLostConnectionsAreMadeAgain(t *testing.T) {
 	over.Store(true)
 	all.Wait()
 	if s.sess != sess {
-		t.Error("the embedded server was started anew for a lost connection")
+		t.Error("the embedded server was started again for a lost connection")
 	}
 	read := readAll(t, s)
 	if uint64(len(read)) != appended {
@@ -134,7 +134,7 @@ func TestLostConnectionsAreMadeAgain(t *testing.T) {
 }
 
 // However many read at once and however slow they are, the server has no reason
-// to take a connection for a slow consumer, and writes go on beside it.
+// to take a connection for a slow consumer, and writes go on at the same time.
 func TestManySlowReaders(t *testing.T) {
 	s := open(t, Config{})
 	ctx, cancel := context.WithTimeout(context.Background(), patience)

@@ -170,7 +170,7 @@ func TestListExpires(t *testing.T) {
 	}
 	got, err := list.read(math.MaxInt)
 	if err != nil || got.age != 100 {
-		t.Errorf("the least that was in force: %d, %v; want 100", got.age, err)
+		t.Errorf("the least that was configured: %d, %v; want 100", got.age, err)
 	}
 }
 

@@ -79,7 +79,7 @@ func lookAt(dir, stream string, only map[int]bool, each func(file) error) (*look
 	return k, nil
 }
 
-// read looks at one file. Beside a running server it may have gone away.
+// read looks at one file. While the server runs it may go away.
 func (k *look) read(f file) error {
 	content, err := os.ReadFile(f.path)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -38,7 +38,7 @@ func TestARecordThatVanishes(t *testing.T) {
 	if d := fmt.Sprint(s.Damage()); !strings.Contains(d, "record p.b") || strings.Contains(d, "p.a") {
 		t.Errorf("damage %s", d)
 	}
-	// The server is all right: no write of anybody's waits for it to start anew.
+	// The server is all right: no write of anybody's waits for it to start again.
 	if _, err := s.Control().CAS(ctx, "p.c", nil, 0); err != nil || s.sick(s.sess) != nil {
 		t.Errorf("write another: %v", err)
 	}
@@ -85,7 +85,7 @@ func TestAListThatStalls(t *testing.T) {
 }
 
 // An article whose state is damaged is as if it had never been seen, and can be
-// written again; those beside it are not touched.
+// written again; the others are not touched.
 func TestAnArticleThatIsDamaged(t *testing.T) {
 	s := open(t, Config{})
 	ctx := context.Background()

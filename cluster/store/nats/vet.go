@@ -210,7 +210,7 @@ func (s *Store) mendBeside(k *look) error {
 			return err
 		}
 		if int64(len(content)) != f.size {
-			continue // the server has written it anew since it was read
+			continue // the server has written it again since it was read
 		}
 		if err := cutOut(f.file, content, f.bad, aside); err != nil {
 			return fmt.Errorf("mend %s: %w", f.path, err)
