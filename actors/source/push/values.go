@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-faster/jx"
 
+	"github.com/birdwire/birdwire/actors/engine/text"
 	"github.com/birdwire/birdwire/actors/engine/weburl"
 )
 
@@ -22,11 +23,13 @@ func prose(d *jx.Decoder, field string, max int) (string, error) {
 	return bounded(field, s, max)
 }
 
+// str reads a text: what a windows-1252 page left in it is made characters.
 func str(d *jx.Decoder, field string) (string, error) {
 	if ok, err := expect(d, field, jx.String); !ok {
 		return "", err
 	}
-	return d.Str()
+	s, err := d.Str()
+	return text.Windows1252(s), err
 }
 
 func bounded(field, s string, max int) (string, error) {

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/birdwire/birdwire/actors/engine/text"
 )
 
 // maxReference is longer than every reference there is, with '&' and ';'.
@@ -108,29 +110,20 @@ func lowHalf(high rune, rest string) (rune, int) {
 }
 
 // Clean leaves out the characters that XML forbids, and takes the controls from
-// U+0080 to U+009F for what they are: bytes of windows-1252 that somebody took
-// for characters. No text has those controls.
+// U+0080 to U+009F for windows-1252: no text has those controls.
 func Clean(s string) string {
+	s = text.Windows1252(s)
 	if strings.IndexFunc(s, odd) < 0 {
 		return s
 	}
 	return strings.Map(func(r rune) rune {
-		switch {
-		case !odd(r):
-			return r
-		case r >= 0x80 && r <= 0x9f:
-			return windows1252[r-0x80]
+		if odd(r) {
+			return -1
 		}
-		return -1
+		return r
 	}, s)
 }
 
 func odd(r rune) bool {
-	return r < ' ' && r != '\t' && r != '\n' && r != '\r' || r >= 0x80 && r <= 0x9f || r == 0xfffe || r == 0xffff
-}
-
-// windows1252 is the encoding's second row; -1 where it has nothing.
-var windows1252 = [32]rune{
-	'€', -1, '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', -1, 'Ž', -1,
-	-1, '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', -1, 'ž', 'Ÿ',
+	return r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == 0xfffe || r == 0xffff
 }
