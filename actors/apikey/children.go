@@ -25,13 +25,13 @@ func (k *key) get(ctx actor.Context, id string, rule bool) {
 
 // count tells each child what one frame meant to it. One that cools down
 // misses it in its figures.
-func (k *key) count(ctx actor.Context, touched []*part) {
+func (k *key) count(ctx actor.Context, touched []*part, atMs int64) {
 	connected := k.stream.Joined()
 	for _, s := range touched {
 		events := s.hits
 		s.hits = nil
 		k.parts.tell(ctx, s, &messages.CountHits{
-			Monitor: s.entry.Monitor, Events: events, Delivered: connected, AtMs: k.cfg.Clock.Now().UnixMilli(),
+			Monitor: s.entry.Monitor, Events: events, Delivered: connected, AtMs: atMs,
 		}, ctx.Self())
 	}
 }

@@ -28,7 +28,8 @@ func (k *key) matched(ctx actor.Context, m *messages.Matched) {
 	}
 	hits, out := k.stream.Matched(m)
 	k.follow(ctx, out)
-	deliveries, touched, stale := k.deliveriesOf(hits)
+	now := k.cfg.Clock.Now().UnixMilli()
+	deliveries, touched, stale := k.deliveriesOf(hits, now)
 	if len(stale) > 0 {
 		k.tellRouter(ctx, &messages.PutQueries{KeyId: k.id, Term: k.stream.Term(), Remove: stale})
 	}
@@ -39,20 +40,23 @@ func (k *key) matched(ctx actor.Context, m *messages.Matched) {
 	for _, member := range k.stream.Members() {
 		ctx.Send(member.To.(*actor.PID), message)
 	}
-	k.count(ctx, touched)
+	k.count(ctx, touched, now)
 }
 
 // deliveriesOf also returns the parts that were hit, with the events in hits,
 // and the versions that the router should not have any more: their removal was
 // lost, or is on its way.
-func (k *key) deliveriesOf(hits []*messages.Hit) (ds []*messages.Delivery, touched []*part, stale []*messages.QueryName) {
-	now := k.cfg.Clock.Now().UnixMilli()
+func (k *key) deliveriesOf(hits []*messages.Hit, now int64) (ds []*messages.Delivery, touched []*part, stale []*messages.QueryName) {
+	if len(hits) == 0 {
+		return nil, nil, nil
+	}
+	k.hitAt = k.cfg.Clock.Elapsed()
+	ds = make([]*messages.Delivery, 0, len(hits)) // mostly one query of the key matches an event
 	set, status := k.changes.Set, history.NoConnection
 	if k.stream.Joined() {
 		status = history.Delivered
 	}
 	for _, hit := range hits {
-		k.hitAt = k.cfg.Clock.Elapsed()
 		k.record.Begins(messages.Position(hit.GetPosition()))
 		for i, number := range hit.GetK() {
 			version := hit.GetVersion()[i]
