@@ -61,7 +61,7 @@ func (c *connection) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *messages.Deliveries:
 		if ds, ok := c.follower.Next(m); ok {
-			c.deliver(ctx, ds, false)
+			c.deliver(ctx, ds, bytesOf(m, len(ds)), false)
 		} else {
 			c.step(ctx, m)
 		}

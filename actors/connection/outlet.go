@@ -21,6 +21,7 @@ type waiting struct {
 // item is one of: deliveries, a subscription that took effect, an error to say.
 type item struct {
 	deliveries []*messages.Delivery
+	bytes      int  // of the events in them; not known where they are paced
 	paced      bool // at the socket's pace, as what is read from the log
 	accepted   *follow.Subscription
 	said       string
@@ -33,20 +34,31 @@ const (
 
 func (o *outlet) empty() bool { return o.waiting == nil }
 
-// deliver hands on, after what waits. The slice may be shared.
-func (c *connection) deliver(ctx actor.Context, ds []*messages.Delivery, paced bool) {
+// deliver hands on, after what waits. The slice may be shared. bytes is what the
+// events take; 0: it is not known, and counted where they have to wait. Ten
+// thousand connections that wait with the same events do not each count them.
+func (c *connection) deliver(ctx actor.Context, ds []*messages.Delivery, bytes int, paced bool) {
 	if len(ds) == 0 || c.ended {
 		return
 	}
 	if c.outlet.empty() && !paced {
 		n := c.affordable(ds)
 		c.hand(ctx, ds[:n])
+		bytes -= bytes * n / len(ds)
 		ds = ds[n:]
 	}
 	if len(ds) > 0 {
-		c.put(ctx, item{deliveries: ds, paced: paced})
+		c.put(ctx, item{deliveries: ds, bytes: bytes, paced: paced})
 	}
 	c.askCredit(ctx)
+}
+
+// bytesOf is about what the last n events of the message take; 0: it does not say.
+func bytesOf(m *messages.Deliveries, n int) int {
+	if n == len(m.GetDeliveries()) {
+		return int(m.GetBytes())
+	}
+	return int(m.GetBytes()) * n / len(m.GetDeliveries())
 }
 
 // affordable spends credits on the first of the deliveries and says on how many.
@@ -71,14 +83,15 @@ func (c *connection) put(ctx actor.Context, i item) {
 	if c.outlet.empty() {
 		c.outlet.waiting = &waiting{}
 	}
-	w := c.outlet.waiting
-	w.items = append(w.items, i)
-	w.deliveries += len(i.deliveries)
-	if !i.paced {
+	if i.bytes == 0 && !i.paced {
 		for _, d := range i.deliveries {
-			w.bytes += proto.Size(d.GetEvent())
+			i.bytes += proto.Size(d.GetEvent())
 		}
 	}
+	w := c.outlet.waiting
+	w.items = append(w.items, i)
+	w.bytes += i.bytes
+	w.deliveries += len(i.deliveries)
 	c.pass(ctx)
 	if !c.outlet.empty() && !i.paced && (w.deliveries > c.cfg.HeldMost || w.bytes > c.cfg.HeldBytes) {
 		c.end(ctx, messages.EndReason_END_SLOW, "events come faster than credit is granted")
@@ -139,14 +152,11 @@ func (c *connection) passDeliveries(ctx actor.Context, w *waiting, i *item) bool
 	if n = c.affordable(i.deliveries[:n]); n == 0 {
 		return false
 	}
-	now := i.deliveries[:n]
+	now, bytes := i.deliveries[:n], i.bytes*n/len(i.deliveries)
 	i.deliveries = i.deliveries[n:]
+	i.bytes -= bytes
+	w.bytes -= bytes
 	w.deliveries -= n
-	if !i.paced {
-		for _, d := range now {
-			w.bytes -= proto.Size(d.GetEvent())
-		}
-	}
 	c.hand(ctx, now)
 	return true
 }

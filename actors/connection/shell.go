@@ -31,7 +31,7 @@ func (c *connection) do(ctx actor.Context, out []follow.Output) {
 		}
 		switch o := o.(type) {
 		case follow.Deliver:
-			c.deliver(ctx, o.Deliveries, !c.follower.Live())
+			c.deliver(ctx, o.Deliveries, 0, !c.follower.Live())
 		case follow.Accepted:
 			c.put(ctx, item{accepted: o.Subscription})
 		case follow.Refused:
