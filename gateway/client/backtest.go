@@ -105,7 +105,7 @@ func failedAt(line []byte) error {
 // maxAnswerLine bounds one line of an answer.
 const maxAnswerLine = 1 << 20
 
-var errSilent = errors.New("the server has sent nothing for too long")
+var errSilent = errors.New("the server has sent nothing")
 
 // lines posts in and hands on each line of the answer as it comes.
 func (c *caller) lines(ctx context.Context, path string, in any, each func(line []byte) error) error {

@@ -73,7 +73,7 @@ func TestBacktestGivesASilentServerUp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.BacktestQuery(context.Background(), PastQuery{Query: "moon"}, nil); err == nil || !strings.Contains(err.Error(), "fallen silent") {
+	if _, err := c.BacktestQuery(context.Background(), PastQuery{Query: "moon"}, nil); err == nil || !strings.Contains(err.Error(), "sent nothing for") {
 		t.Errorf("%v", err)
 	}
 }
