@@ -9,14 +9,12 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
-
-	"github.com/birdwire/birdwire/actors"
 )
 
 // Start is when every kit's time begins.
 var Start = time.Date(2026, time.March, 4, 12, 0, 0, 0, time.UTC)
 
-// Clock is an actors.Clock that does not move until Kit.Advance moves it. Its
+// Clock is a clock that does not move until Kit.Advance moves it. Its
 // wall time can be set apart from its monotonic time, by Step.
 type Clock struct {
 	mu     sync.Mutex // protects all fields below; workers may ask for the time
@@ -26,8 +24,6 @@ type Clock struct {
 	made   uint64
 	system *actor.ActorSystem
 }
-
-var _ actors.Clock = (*Clock)(nil)
 
 // century keeps the zero of Elapsed before all that happens.
 const century = 100 * 365 * 24 * time.Hour

@@ -9,7 +9,6 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
-	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/testkit"
 )
 
@@ -75,7 +74,7 @@ func TestWorkerRunsHoldsAndRefuses(t *testing.T) {
 		for i := 2; i <= 4; i++ {
 			do(i)
 		}
-		p.ExpectNoMessage(time.Hour)
+		p.ExpectNoMessage(time.Second)
 		if !k.Worker.ReleaseNext() || testkit.Expect[int](p) != 2 || k.Worker.Held() != 2 {
 			t.Error("ReleaseNext did not release the first")
 		}
@@ -93,9 +92,27 @@ func TestWorkerRunsHoldsAndRefuses(t *testing.T) {
 		k.Worker.Refuse(false)
 		do(nil)
 		p.ExpectNoMessage(0)
-		k.Worker.Do(p.PID(), time.Minute, func(context.Context) any { panic("in the job") })
-		if got := testkit.Expect[*actors.WorkPanicked](p); got.Reason != "in the job" {
-			t.Errorf("reason %v", got.Reason)
+		panics := func() {
+			k.Worker.Do(p.PID(), time.Minute, func(context.Context) any { panic("in the job") })
+		}
+		panics()
+		p.ExpectNoMessage(0)
+		if got := k.Panics(); len(got) != 1 {
+			t.Errorf("panics %v", got)
+		}
+		k.Worker.Panicked = func(reason any) any { return reason.(string) }
+		panics()
+		if got := testkit.Expect[string](p); got != "in the job" || len(k.Panics()) > 0 {
+			t.Errorf("answered %q", got)
+		}
+		// A job that is kept past its deadline finds it passed.
+		deadline := func(ctx context.Context) any { return ctx.Err() }
+		k.Worker.Hold()
+		k.Worker.Do(p.PID(), time.Minute, deadline)
+		k.Advance(time.Minute)
+		k.Worker.Release()
+		if got := testkit.Expect[error](p); !errors.Is(got, context.DeadlineExceeded) {
+			t.Errorf("after the deadline: %v", got)
 		}
 	})
 }

@@ -17,11 +17,17 @@
 // races, "nothing more happens" is a fact and not a timeout, and a failure
 // comes back every time. RunSeeds plays the same test in other orders.
 //
-// Kit hands out every port that actors take from their node: Clock (virtual
-// time, moved by Advance), Rand (seeded), Worker (runs jobs as events, or
-// holds them), Props and Records (in memory, with faults on demand).
+// Kit hands out what actors take from their world: Clock (virtual time, moved by
+// Advance; its wall time can be set apart, by Step), Rand (seeded), Worker (runs
+// jobs as events, or holds them) and Props. What else the tests of a package
+// share is kept by Once.
 //
-// A panic in an actor that the test did not ask for with Panics fails it.
+// A panic in an actor or a job that the test did not ask for with Panics fails
+// it. A test that fails shows the last messages, and names actors that wait by a
+// clock which the kit does not move.
+//
+// The kit knows no actor of anybody's: it imports nothing of the module that it
+// lives in.
 //
 // The package never waits for wall time, except for Await and AwaitMessage: they
 // are for actors that own sockets or goroutines, whose messages come from

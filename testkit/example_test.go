@@ -6,12 +6,11 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
-	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/testkit"
 )
 
 // reminder answers every string with itself, a minute later.
-type reminder struct{ clock actors.Clock }
+type reminder struct{ clock *testkit.Clock }
 
 type remind struct {
 	text string

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"sync"
 	"testing"
@@ -11,8 +12,6 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 	cmap "github.com/orcaman/concurrent-map"
-
-	"github.com/birdwire/birdwire/actors"
 )
 
 // Address is what the PIDs of a kit's actors carry: not protoactor's default,
@@ -22,22 +21,23 @@ const Address = "testkit"
 func init() { cmap.SHARD_COUNT = 1 }
 
 // Kit is one actor system and the ports its actors are given. It is for the
-// test's own goroutine; Clock, Worker and Records may be used from any.
+// test's own goroutine; Clock, Rand and Worker may be used from any.
 type Kit struct {
-	TB      testing.TB
-	System  *actor.ActorSystem
-	Clock   *Clock
-	Rand    actors.Rand
-	Worker  *Worker
-	Records *Records
-	// Props is the factory that actors spawn their children with.
-	Props actors.Props
+	TB     testing.TB
+	System *actor.ActorSystem
+	Clock  *Clock
+	Rand   *Rand
+	Worker *Worker
+	// Props is the factory that actors spawn their children with. kind names the
+	// actor in what a failed test says.
+	Props func(kind string, produce actor.Producer, children actor.SupervisorStrategy) *actor.Props
 	// Log discards what is below a warning and shows the rest with the test.
 	Log *slog.Logger
 
 	schedule *schedule
 	spawned  []*actor.PID
 	output   *output
+	once     map[reflect.Type]any // see Once
 
 	mu          sync.Mutex // protects deadLetters: they may come from any goroutine
 	deadLetters []DeadLetter
@@ -75,6 +75,7 @@ func run(tb testing.TB, seed uint64, test func(k *Kit)) {
 	tb.Helper()
 	k := newKit(tb, seed)
 	defer k.output.close()
+	defer k.tell()
 	test(k)
 	k.stop()
 }
@@ -85,15 +86,16 @@ func newKit(tb testing.TB, seed uint64) *Kit {
 	k := &Kit{
 		TB:       tb,
 		System:   actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return log })),
-		Rand:     &random{r: rand.New(rand.NewPCG(seed, 0x62697264))},
-		Records:  newRecords(),
+		Rand:     &Rand{r: rand.New(rand.NewPCG(seed, 0x62697264))},
 		Log:      log,
 		schedule: newSchedule(seed),
 		output:   out,
+		once:     map[reflect.Type]any{},
 	}
 	k.System.ProcessRegistry.Address = Address
 	k.Clock = &Clock{now: century, wall: Start.Add(-century), system: k.System}
-	k.Worker = &Worker{system: k.System, schedule: k.schedule}
+	k.schedule.clock = k.Clock
+	k.Worker = &Worker{system: k.System, schedule: k.schedule, clock: k.Clock}
 	k.Props = k.props
 	k.System.EventStream.Subscribe(func(event any) {
 		if e, ok := event.(*actor.DeadLetterEvent); ok {
@@ -146,7 +148,7 @@ func (k *Kit) Stop(pid *actor.PID) {
 func (k *Kit) Settle() {
 	k.TB.Helper()
 	if busy := k.schedule.drain(); busy != "" {
-		k.TB.Fatalf("testkit: not settled after %d events: actors keep sending to each other, the last was %s", settleMax, busy)
+		k.TB.Fatalf("testkit: not settled after %d events: actors keep sending to each other, the last was %s%s", settleMax, busy, k.hint())
 	}
 }
 
@@ -218,10 +220,24 @@ func (k *Kit) DeadLetters() []DeadLetter {
 	return letters
 }
 
-// stop ends every actor, newest first, so that their Stopping code has run
-// before the test is judged.
+// Once is what the test's kit has one of, made when it is first asked for: a
+// store, or whatever else the tests of a package share.
+func Once[T any](k *Kit, make func() T) T {
+	of := reflect.TypeFor[T]()
+	if made, ok := k.once[of]; ok {
+		return made.(T)
+	}
+	made := make()
+	k.once[of] = made
+	return made
+}
+
+// stop runs what is due, so that a panic in it is one of this test's, and ends
+// every actor, newest first, so that their Stopping code has run before the
+// test is judged.
 func (k *Kit) stop() {
 	k.TB.Helper()
+	k.Settle()
 	for i := len(k.spawned) - 1; i >= 0; i-- {
 		k.System.Root.Stop(k.spawned[i])
 		k.Settle()
@@ -232,14 +248,15 @@ func (k *Kit) stop() {
 	}
 }
 
-// random is actors.Rand from a seed; safe for any goroutine, since workers may
+// Rand is chance from the kit's seed; safe for any goroutine, since workers may
 // ask too.
-type random struct {
+type Rand struct {
 	mu sync.Mutex
 	r  *rand.Rand
 }
 
-func (r *random) Uint64N(n uint64) uint64 {
+// Uint64N is uniform in [0, n).
+func (r *Rand) Uint64N(n uint64) uint64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.r.Uint64N(n)

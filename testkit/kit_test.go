@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -17,7 +18,12 @@ type failing struct {
 	failures []string
 }
 
-func (f *failing) Helper() {}
+func (f *failing) Helper()      {}
+func (f *failing) Failed() bool { return len(f.failures) > 0 }
+func (f *failing) Logf(s string, args ...any) {
+	f.failures = append(f.failures, fmt.Sprintf(s, args...))
+}
+
 func (f *failing) Errorf(s string, args ...any) {
 	f.failures = append(f.failures, fmt.Sprintf(s, args...))
 }
@@ -208,4 +214,44 @@ func BenchmarkTell(b *testing.B) {
 			k.Settle()
 		}
 	})
+}
+
+// A panic that is still on its way when the test ends is a failure of the test.
+func TestAPanicAtTheEndFailsTheTest(t *testing.T) {
+	wantFailure(t, "victim on string: late", func(k *testkit.Kit) {
+		pid := k.Spawn("victim", receive(func(ctx actor.Context) {
+			if m, ok := ctx.Message().(string); ok {
+				panic(m)
+			}
+		}))
+		k.Tell(pid, "late")
+	})
+}
+
+// A test that fails shows what was handled last, by whom and when, and names
+// the actors that wait by a clock which is not the kit's.
+func TestAFailureShowsTheLastMessages(t *testing.T) {
+	told := failures(t, func(k *testkit.Kit) {
+		p := k.Probe()
+		pid := k.Spawn("sleeper", receive(func(ctx actor.Context) {
+			if ctx.Message() == "wait" {
+				ctx.SetReceiveTimeout(1 << 40)
+			}
+		}))
+		for range 100 {
+			k.Tell(pid, "filler")
+		}
+		k.Advance(3 * time.Second)
+		k.Tell(pid, "wait")
+		k.Tell(pid, strings.Repeat("long", 1000))
+		testkit.Expect[int](p)
+	})
+	for _, want := range []string{"want a int, but the system is at rest", "sleeper has set a receive timeout", "3s  sleeper", "string wait", "longlong"} {
+		if !strings.Contains(told, want) {
+			t.Errorf("%q is not in:\n%s", want, told)
+		}
+	}
+	if n := strings.Count(told, "filler"); n == 0 || n > 60 || len(told) > 20_000 {
+		t.Errorf("%d fillers, %d bytes", n, len(told))
+	}
 }

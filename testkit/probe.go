@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
-
-	"github.com/birdwire/birdwire/messages"
 )
 
 // Probe is an actor that the test plays: it keeps what it is sent until the
@@ -54,11 +52,6 @@ func (p *Probe) receive(ctx actor.Context) {
 
 // PID is the probe's own.
 func (p *Probe) PID() *actor.PID { return p.pid }
-
-// Ref is the probe's PID as it crosses in messages.
-func (p *Probe) Ref() *messages.Ref {
-	return &messages.Ref{Address: p.pid.Address, Id: p.pid.Id}
-}
 
 // Spawn starts an actor as the probe's child.
 func (p *Probe) Spawn(kind string, produce actor.Producer) *actor.PID {
@@ -170,7 +163,7 @@ func all[T any](m T, where []func(T) bool) bool {
 func expect[T any](p *Probe) T {
 	p.kit.TB.Helper()
 	if len(p.inbox) == 0 {
-		p.kit.TB.Fatalf("testkit: want a %s, but the system is at rest and sent nothing", typeName[T]())
+		p.kit.TB.Fatalf("testkit: want a %s, but the system is at rest and sent nothing%s", typeName[T](), p.kit.hint())
 	}
 	listing := p.listing()
 	m, ok := p.take().message.(T)

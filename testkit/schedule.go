@@ -2,8 +2,10 @@ package testkit
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"runtime/debug"
+	"slices"
 	"sync"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -27,10 +29,14 @@ type schedule struct {
 	panics []any
 	order  *rand.Rand    // nil: first come, first served
 	wake   chan struct{} // holds one token when something was posted
+
+	clock *Clock          // what the messages of trace are dated by
+	trace trace           // of the draining goroutine
+	wall  map[string]bool // kinds of actors that have set the library's own timer
 }
 
 func newSchedule(seed uint64) *schedule {
-	s := &schedule{wake: make(chan struct{}, 1)}
+	s := &schedule{wake: make(chan struct{}, 1), wall: map[string]bool{}}
 	if seed != 0 {
 		s.order = rand.New(rand.NewPCG(seed, 0x6f72646572))
 	}
@@ -78,6 +84,9 @@ func (s *schedule) next() event {
 	s.due = s.due[1:]
 	return e
 }
+
+// wallTimers are the kinds of actors that have set the library's own timer.
+func (s *schedule) wallTimers() []string { return slices.Sorted(maps.Keys(s.wall)) }
 
 func (s *schedule) panicked(reason any) {
 	s.mu.Lock()
@@ -167,13 +176,29 @@ func (m *mailbox) step() (more bool) {
 	case *actor.ResumeMailbox:
 		m.suspend(false)
 	default:
+		m.note(message)
 		if system {
 			m.invoker.InvokeSystemMessage(message)
 		} else {
 			m.invoker.InvokeUserMessage(message)
 		}
+		if t, ok := m.invoker.(timed); ok && t.ReceiveTimeout() > 0 {
+			m.schedule.wall[m.kind] = true
+		}
 	}
 	return false
+}
+
+// note keeps the message for the case that the test fails.
+func (m *mailbox) note(message any) {
+	t := traced{at: m.schedule.clock.Elapsed() - century, kind: m.kind, message: message}
+	if e, ok := message.(*actor.MessageEnvelope); ok {
+		t.message = e.Message
+	}
+	if who, ok := m.invoker.(identified); ok {
+		t.id = who.Self().GetId()
+	}
+	m.schedule.trace.add(t)
 }
 
 // take returns the next message; nil when there is none.

@@ -2,20 +2,25 @@ package testkit
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
-
-	"github.com/birdwire/birdwire/actors"
 )
 
-// Worker is an actors.Worker whose jobs are events of the kit: each runs after
-// the message that asked for it, on the test's goroutine, in no virtual time.
-// Hold keeps them back until the test lets them go.
+// Worker does what would block an actor. Its jobs are events of the kit: each
+// runs after the message that asked for it, on the test's goroutine, in no
+// virtual time. Hold keeps them back until the test lets them go; one that was
+// kept past its deadline finds it passed.
 type Worker struct {
+	// Panicked makes the answer of a job that panicked. nil: the panic fails the
+	// test, as an actor's does, and nobody is answered.
+	Panicked func(reason any) any
+
 	system   *actor.ActorSystem
 	schedule *schedule
+	clock    *Clock
 
 	mu      sync.Mutex // protects all fields below
 	holding bool
@@ -24,8 +29,6 @@ type Worker struct {
 	done    int
 }
 
-var _ actors.Worker = (*Worker)(nil)
-
 // Do makes work an event, or holds it, or refuses it. A nil answer is not sent.
 func (w *Worker) Do(to *actor.PID, timeout time.Duration, work func(ctx context.Context) any) bool {
 	w.mu.Lock()
@@ -33,7 +36,7 @@ func (w *Worker) Do(to *actor.PID, timeout time.Duration, work func(ctx context.
 	if w.refuse {
 		return false
 	}
-	j := &job{worker: w, to: to, timeout: timeout, work: work}
+	j := &job{worker: w, to: to, timeout: timeout, until: w.clock.Elapsed() + timeout, work: work}
 	if w.holding {
 		w.held = append(w.held, j)
 		return true
@@ -111,6 +114,7 @@ type job struct {
 	worker  *Worker
 	to      *actor.PID
 	timeout time.Duration
+	until   time.Duration // of the kit's clock
 	work    func(ctx context.Context) any
 	expired bool
 }
@@ -119,10 +123,10 @@ func (j *job) String() string { return "a job of " + j.to.GetId() }
 
 func (j *job) step() (more bool) {
 	timeout := j.timeout
-	if j.expired {
+	if j.expired || j.timeout > 0 && j.worker.clock.Elapsed() >= j.until {
 		timeout = 0
 	}
-	// The deadline is one of wall time: it is there for jobs that wait for real
+	// What is left is one of wall time: it is there for jobs that wait for real
 	// sockets, where a hang should end the job and not the test binary.
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
@@ -138,8 +142,13 @@ func (j *job) step() (more bool) {
 
 func (j *job) run(ctx context.Context) (answer any) {
 	defer func() {
-		if reason := recover(); reason != nil {
-			answer = &actors.WorkPanicked{Reason: reason}
+		reason := recover()
+		switch {
+		case reason == nil:
+		case j.worker.Panicked != nil:
+			answer = j.worker.Panicked(reason)
+		default:
+			j.worker.schedule.panicked(fmt.Sprintf("%s: %v", j, reason))
 		}
 	}()
 	return j.work(ctx)

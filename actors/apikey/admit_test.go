@@ -171,11 +171,11 @@ func TestTheStoreIsDown(t *testing.T) {
 	testkit.Run(t, func(k *testkit.Kit) {
 		r := newRig(t, k, func(c *apikey.Config) { c.Logger = nil })
 		r.create()
-		k.Records.Down(messages.ErrAmbiguous)
+		records(k).Down(messages.ErrAmbiguous)
 		if got := ask[*messages.Refused](r, admitMessage(messages.Api_API_KITE, "c1")); got.GetRefusal() != messages.Refusal_REFUSAL_OVERLOAD || got.GetRetryAfterMs() == 0 {
 			t.Errorf("refused %v", got)
 		}
-		k.Records.Down(nil)
+		records(k).Down(nil)
 		k.Advance(time.Second)
 		ask[*messages.Admitted](r, admitMessage(messages.Api_API_KITE, "c1"))
 	})

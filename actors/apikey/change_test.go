@@ -12,6 +12,7 @@ import (
 
 	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/actors/apikey"
+	"github.com/birdwire/birdwire/cluster/store/memory"
 	"github.com/birdwire/birdwire/messages"
 	"github.com/birdwire/birdwire/testkit"
 )
@@ -53,7 +54,7 @@ func TestRejections(t *testing.T) {
 		a := r.rule("A", "a")
 		b := r.rule("B", "b")
 		m := r.monitor("M", "nasa")
-		before := len(k.Records.All())
+		before := len(records(k).All())
 		for name, c := range map[string]struct {
 			message any
 			want    *messages.Rejected
@@ -77,7 +78,7 @@ func TestRejections(t *testing.T) {
 				t.Errorf("%s: %v, want %v", name, got, c.want)
 			}
 		}
-		if after := len(k.Records.All()); after != before {
+		if after := len(records(k).All()); after != before {
 			t.Errorf("%d records, %d before", after, before)
 		}
 	})
@@ -147,9 +148,9 @@ func TestUpdates(t *testing.T) {
 		if !proto.Equal(stored, want) || stored.GetTag() != "new" || stored.GetIntervalSeconds() != 7 {
 			t.Errorf("stored %v, shown %v", stored, want)
 		}
-		calls := k.Records.Calls(testkit.CAS)
+		calls := records(k).Calls(memory.ControlCAS)
 		ask[*messages.RuleShown](r, updateRule(a.GetId(), &messages.Rule{Tag: "new"}, "tag"))
-		if k.Records.Calls(testkit.CAS) != calls {
+		if records(k).Calls(memory.ControlCAS) != calls {
 			t.Error("nothing changed, and was written")
 		}
 	})
@@ -244,22 +245,22 @@ func TestACreationIsWholeOrNothing(t *testing.T) {
 	for name, fail := range map[string]func(k *testkit.Kit){
 		"the number is not written": func(k *testkit.Kit) {
 			for range 3 {
-				k.Records.Inject(testkit.Fault{Op: testkit.CAS, Prefix: "keys.", Err: down})
+				records(k).Inject(memory.RecordFault{Op: memory.ControlCAS, Prefix: "keys.", Err: down})
 			}
 		},
 		"the rule is not written": func(k *testkit.Kit) {
 			for range 3 {
-				k.Records.Inject(testkit.Fault{Op: testkit.CAS, Prefix: "rules.", Err: down})
+				records(k).Inject(memory.RecordFault{Op: memory.ControlCAS, Prefix: "rules.", Err: down})
 			}
 		},
 		"the rule is written, the answer lost": func(k *testkit.Kit) {
-			k.Records.Inject(testkit.Fault{Op: testkit.CAS, Prefix: "rules.", Err: down, Commit: true})
+			records(k).Inject(memory.RecordFault{Op: memory.ControlCAS, Prefix: "rules.", Ambiguous: true})
 			for range 2 {
-				k.Records.Inject(testkit.Fault{Op: testkit.Get, Prefix: "rules.", Err: down})
+				records(k).Inject(memory.RecordFault{Op: memory.ControlGet, Prefix: "rules.", Err: down})
 			}
 		},
 		"the disk is nearly full": func(k *testkit.Kit) {
-			k.Records.Inject(testkit.Fault{Op: testkit.CAS, Prefix: "rules.", Err: messages.ErrFull})
+			records(k).Inject(memory.RecordFault{Op: memory.ControlCAS, Prefix: "rules.", Err: messages.ErrFull})
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -333,7 +334,7 @@ func TestAFailedUpdateChangesNothing(t *testing.T) {
 				r := newRig(t, k, func(c *apikey.Config) { c.Logger = nil }).create()
 				a := r.rule("A", "a")
 				for range 3 {
-					k.Records.Inject(testkit.Fault{Op: testkit.CAS, Prefix: "rules.", Err: down})
+					records(k).Inject(memory.RecordFault{Op: memory.ControlCAS, Prefix: "rules.", Err: down})
 				}
 				m := proto.Clone(c.change).(*messages.UpdateRule)
 				m.Rule.Id = a.GetId()
@@ -422,10 +423,10 @@ func TestMonitorsLearnTheirAuthors(t *testing.T) {
 		if ids := stored.GetAuthorIds(); len(ids) != 2 || ids[0] != "11" || ids[1] != "" || stored.GetUpdatedMs() != m.GetUpdatedMs() {
 			t.Errorf("stored %v", stored)
 		}
-		calls := k.Records.Calls(testkit.CAS)
+		calls := records(k).Calls(memory.ControlCAS)
 		r.matchPost(&messages.Post{Id: "2", Author: &messages.Author{Id: "11", Username: "Renamed"}}, m.GetK())
 		k.Advance(10 * time.Second)
-		if k.Records.Calls(testkit.CAS) != calls {
+		if records(k).Calls(memory.ControlCAS) != calls {
 			t.Error("written again")
 		}
 	})

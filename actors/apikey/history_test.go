@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/actors/apikey"
 	"github.com/birdwire/birdwire/actors/apikey/history"
 	"github.com/birdwire/birdwire/messages"
@@ -196,6 +197,7 @@ func TestEveryQuestionAboutDeliveriesIsAnsweredOnce(t *testing.T) {
 		{name: "it says nothing, at the start", older: true, asked: 2, refused: 2, during: func(r *rig, _ *testkit.Worker) { r.k.Advance(long) }},
 		{name: "it panics", asked: 2, refused: 2, during: func(r *rig, reads *testkit.Worker) {
 			r.posts.panic = true
+			reads.Panicked = func(reason any) any { return &actors.WorkPanicked{Reason: reason} }
 			reads.ReleaseNext()
 			r.k.Settle()
 			r.posts.panic = false

@@ -12,6 +12,7 @@ import (
 	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/actors/apikey"
 	"github.com/birdwire/birdwire/actors/engine/hold"
+	"github.com/birdwire/birdwire/cluster/store/memory"
 	"github.com/birdwire/birdwire/messages"
 	"github.com/birdwire/birdwire/testkit"
 )
@@ -208,7 +209,7 @@ func TestRecordsThatCannotBeReadYet(t *testing.T) {
 		if r.running() {
 			t.Fatal("still runs")
 		}
-		k.Records.Inject(testkit.Fault{Op: testkit.List, Prefix: "rules.", Err: errors.New("down")})
+		records(k).Inject(memory.RecordFault{Op: memory.ControlList, Prefix: "rules.", Err: errors.New("down")})
 		r.client.Messages()
 		r.client.Request(r.shard, &messages.Authorize{Credential: credential("s")})
 		r.match("1", a.GetK())
@@ -226,7 +227,7 @@ func TestACorruptRuleIsLeftOut(t *testing.T) {
 	testkit.Run(t, func(k *testkit.Kit) {
 		r := newRig(t, k, func(c *apikey.Config) { c.Logger = nil }).create()
 		r.rule("A", "a")
-		k.Records.Put(actors.RuleRecord(keyID, "rule-broken"), []byte{0xff})
+		records(k).Put(actors.RuleRecord(keyID, "rule-broken"), []byte{0xff})
 		k.Stop(r.shard)
 		r.startShard()
 		if l := ask[*messages.RulesListed](r, &messages.ListRules{KeyId: keyID}); l.GetTotal() != 1 || r.counts["record_corrupt"] != 1 {
@@ -274,14 +275,14 @@ func TestADamagedRecordIsSaid(t *testing.T) {
 	testkit.Run(t, func(k *testkit.Kit) {
 		r := newRig(t, k, func(c *apikey.Config) { c.Logger = nil }).create()
 		rule, whole := r.rule("A", "a"), r.rule("B", "b")
-		k.Records.Damage(actors.RuleRecord(keyID, rule.GetId()))
+		records(k).Damage(actors.RuleRecord(keyID, rule.GetId()))
 		k.Stop(r.shard)
 		r.startShard()
 		l := ask[*messages.RulesListed](r, &messages.ListRules{KeyId: keyID})
 		if l.GetTotal() != 1 || l.GetRules()[0].GetId() != whole.GetId() || r.counts["record_corrupt"] == 0 {
 			t.Errorf("rules %v, counts %v", l, r.counts)
 		}
-		k.Records.Damage(actors.KeyRecord(keyID))
+		records(k).Damage(actors.KeyRecord(keyID))
 		k.Stop(r.shard)
 		r.startShard()
 		r.client.Messages()

@@ -7,6 +7,7 @@ import (
 
 	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/actors/apikey"
+	"github.com/birdwire/birdwire/cluster/store/memory"
 	"github.com/birdwire/birdwire/messages"
 	"github.com/birdwire/birdwire/testkit"
 )
@@ -61,7 +62,7 @@ func TestConnectionsNeverPassTheLimit(t *testing.T) {
 			case 7:
 				k.Advance(time.Duration(k.Rand.Uint64N(10)) * time.Millisecond)
 			case 8:
-				k.Records.Inject(testkit.Fault{Op: testkit.CAS, Prefix: "shards.", Err: messages.ErrAmbiguous, Commit: k.Rand.Uint64N(2) == 0})
+				records(k).Inject(memory.RecordFault{Op: memory.ControlCAS, Prefix: "shards.", Err: messages.ErrAmbiguous, Ambiguous: k.Rand.Uint64N(2) == 0})
 			case 9:
 				if k.Rand.Uint64N(3) == 0 {
 					victim := r.shard

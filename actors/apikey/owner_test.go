@@ -22,15 +22,15 @@ func TestAnOwnerThatWasReplacedWritesNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		k.Records.Put(actors.ShardRecord(actors.ShardOf(keyID)), data)
-		before := k.Records.All()
+		records(k).Put(actors.ShardRecord(actors.ShardOf(keyID)), data)
+		before := records(k).All()
 		r.client.Messages()
 		r.client.Request(r.shard, updateRule(a.GetId(), &messages.Rule{Query: "b"}, "query"))
 		k.Advance(5 * time.Millisecond)
 		if got := testkit.Expect[*messages.Rejected](r.client); got.GetRejection() != messages.Rejection_REJECTION_UNAVAILABLE {
 			t.Errorf("rejected %v", got)
 		}
-		after := k.Records.All()
+		after := records(k).All()
 		for i := range before {
 			if string(after[i].Data) != string(before[i].Data) {
 				t.Errorf("%s was written", after[i].Key)

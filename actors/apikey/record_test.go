@@ -11,6 +11,7 @@ import (
 
 	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/actors/apikey"
+	"github.com/birdwire/birdwire/cluster/store/memory"
 	"github.com/birdwire/birdwire/messages"
 	"github.com/birdwire/birdwire/testkit"
 )
@@ -97,7 +98,7 @@ func TestRevoke(t *testing.T) {
 		if got := ask[*messages.Refused](r, m); got.GetRefusal() != messages.Refusal_REFUSAL_UNKNOWN_KEY {
 			t.Errorf("admission with a wrong secret: %v", got)
 		}
-		tw.Request(r.shard, &messages.Join{ConnectionId: "tw", KeyId: keyID, Connection: tw.Ref()})
+		tw.Request(r.shard, &messages.Join{ConnectionId: "tw", KeyId: keyID, Connection: actors.RefOf(tw.PID())})
 		testkit.Expect[*messages.End](tw)
 		for _, m := range []any{&messages.CreateRule{KeyId: keyID, Rule: &messages.Rule{Tag: "u", Query: "q"}}, &messages.ListMonitors{KeyId: keyID}} {
 			if got := r.rejected(m); got.GetRejection() != messages.Rejection_REJECTION_NOT_FOUND {
@@ -118,7 +119,7 @@ func TestRevokedBeforeARestart(t *testing.T) {
 		revoked := r.storedKey()
 		revoked.State = messages.KeyState_KEY_REVOKED
 		data, _ := proto.Marshal(revoked)
-		k.Records.Put(actors.KeyRecord(keyID), data)
+		records(k).Put(actors.KeyRecord(keyID), data)
 		k.Stop(r.shard)
 		r.startShard()
 		if got := testkit.Expect[*messages.End](p); got.GetReason() != messages.EndReason_END_REVOKED {
@@ -151,24 +152,24 @@ func TestRotationKeepsConnections(t *testing.T) {
 // not known; and the next call finds what is so.
 func TestUncertainKeyWrites(t *testing.T) {
 	down := errors.New("down")
-	thrice := func(f testkit.Fault) []testkit.Fault { return []testkit.Fault{f, f, f} }
+	thrice := func(f memory.RecordFault) []memory.RecordFault { return []memory.RecordFault{f, f, f} }
 	for name, c := range map[string]struct {
-		faults  []testkit.Fault
+		faults  []memory.RecordFault
 		unknown bool
 		revoked bool // afterwards
 	}{
-		"happened":                {[]testkit.Fault{{Op: testkit.CAS, Err: messages.ErrAmbiguous, Commit: true}}, false, true},
-		"did not happen":          {[]testkit.Fault{{Op: testkit.CAS, Err: messages.ErrAmbiguous}}, false, true},
-		"never":                   {thrice(testkit.Fault{Op: testkit.CAS, Err: down}), true, false},
-		"happened, never known":   {[]testkit.Fault{{Op: testkit.CAS, Err: down, Commit: true}, {Op: testkit.Get, Err: down}, {Op: testkit.Get, Err: down}}, true, true},
-		"the disk is nearly full": {[]testkit.Fault{{Op: testkit.CAS, Err: messages.ErrFull}}, true, false},
+		"happened":                {[]memory.RecordFault{{Op: memory.ControlCAS, Ambiguous: true}}, false, true},
+		"did not happen":          {[]memory.RecordFault{{Op: memory.ControlCAS, Err: messages.ErrAmbiguous}}, false, true},
+		"never":                   {thrice(memory.RecordFault{Op: memory.ControlCAS, Err: down}), true, false},
+		"happened, never known":   {[]memory.RecordFault{{Op: memory.ControlCAS, Ambiguous: true}, {Op: memory.ControlGet, Err: down}, {Op: memory.ControlGet, Err: down}}, true, true},
+		"the disk is nearly full": {[]memory.RecordFault{{Op: memory.ControlCAS, Err: messages.ErrFull}}, true, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			testkit.Run(t, func(k *testkit.Kit) {
 				r := newRig(t, k, func(c *apikey.Config) { c.Logger = nil }).create()
 				for _, f := range c.faults {
 					f.Prefix = "keys."
-					k.Records.Inject(f)
+					records(k).Inject(f)
 				}
 				if c.unknown {
 					if got := r.rejected(&messages.RevokeKey{KeyId: keyID}); got.GetRejection() != messages.Rejection_REJECTION_UNAVAILABLE {

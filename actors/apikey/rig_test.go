@@ -50,7 +50,7 @@ func newRig(t testing.TB, k *testkit.Kit, change ...func(*apikey.Config)) *rig {
 	monitors := monitor.Config{Clock: k.Clock, Props: k.Props}
 	rules := filterrule.Config{Props: k.Props, Parse: parse}
 	r.cfg = apikey.Config{
-		Records: k.Records, Counters: r.ledger, Clock: k.Clock, Rand: k.Rand, Worker: k.Worker, Props: k.Props, Router: routerPID,
+		Records: records(k), Counters: r.ledger, Clock: k.Clock, Rand: k.Rand, Worker: k.Worker, Props: k.Props, Router: routerPID,
 		Monitor:    func(id string, f *messages.Figures) *actor.Props { return monitor.Props(monitors, id, f) },
 		Rule:       func(id string, f *messages.Figures) *actor.Props { return filterrule.Props(rules, id, f) },
 		Connection: r.connection,
@@ -68,7 +68,7 @@ func newRig(t testing.TB, k *testkit.Kit, change ...func(*apikey.Config)) *rig {
 // startShard begins one more incarnation of the node's shard.
 func (r *rig) startShard() {
 	r.shard = r.k.SpawnProps("shard", shard.Props(shard.Config{
-		Node: "n1", Incarnation: 7, Records: r.k.Records, Clock: r.k.Clock, Worker: r.k.Worker, Props: r.k.Props,
+		Node: "n1", Incarnation: 7, Records: records(r.k), Clock: r.k.Clock, Worker: r.k.Worker, Props: r.k.Props,
 		Router: r.cfg.Router, Key: r.props, Logger: r.cfg.Logger,
 	}, actors.ShardOf(keyID)))
 	r.k.Settle()
@@ -162,7 +162,7 @@ func (r *rig) join(connection string) (*testkit.Probe, *messages.Joined) {
 
 func (r *rig) rejoin(p *testkit.Probe, connection string) *messages.Joined {
 	r.t.Helper()
-	p.Request(r.shard, &messages.Join{ConnectionId: connection, KeyId: keyID, Connection: p.Ref()})
+	p.Request(r.shard, &messages.Join{ConnectionId: connection, KeyId: keyID, Connection: actors.RefOf(p.PID())})
 	return testkit.Expect[*messages.Joined](p)
 }
 
@@ -233,7 +233,7 @@ func (r *rig) storedKey() *messages.Key {
 
 func (r *rig) stored(name string, into proto.Message) {
 	r.t.Helper()
-	kept, err := r.k.Records.Get(r.t.Context(), name)
+	kept, err := records(r.k).Get(r.t.Context(), name)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -244,7 +244,7 @@ func (r *rig) stored(name string, into proto.Message) {
 
 // has says whether the record is in the store.
 func (r *rig) has(name string) bool {
-	return slices.ContainsFunc(r.k.Records.All(), func(rec messages.KeptRecord) bool { return rec.Key == name })
+	return slices.ContainsFunc(records(r.k).All(), func(rec messages.KeptRecord) bool { return rec.Key == name })
 }
 
 // running says whether the key's actor is there.

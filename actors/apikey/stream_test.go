@@ -101,7 +101,7 @@ func TestJoinNeedsASlot(t *testing.T) {
 	testkit.Run(t, func(k *testkit.Kit) {
 		r := newRig(t, k).create()
 		p := k.Probe()
-		p.Request(r.shard, &messages.Join{ConnectionId: "c1", KeyId: keyID, Connection: p.Ref()})
+		p.Request(r.shard, &messages.Join{ConnectionId: "c1", KeyId: keyID, Connection: actors.RefOf(p.PID())})
 		testkit.Expect[*messages.JoinRefused](p)
 	})
 }
@@ -174,7 +174,7 @@ func TestASilentRouterIsAskedAgain(t *testing.T) {
 		r := newRig(t, k).create()
 		p := r.connect(messages.Api_API_TWITTER, "c1")
 		r.router.mute = true
-		p.Request(r.shard, &messages.Join{ConnectionId: "c1", KeyId: keyID, Connection: p.Ref()})
+		p.Request(r.shard, &messages.Join{ConnectionId: "c1", KeyId: keyID, Connection: actors.RefOf(p.PID())})
 		p.ExpectNoMessage(1999 * time.Millisecond)
 		r.router.mute = false
 		k.Advance(time.Millisecond)

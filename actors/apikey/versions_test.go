@@ -9,6 +9,7 @@ import (
 
 	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/actors/apikey"
+	"github.com/birdwire/birdwire/cluster/store/memory"
 	"github.com/birdwire/birdwire/messages"
 	"github.com/birdwire/birdwire/testkit"
 )
@@ -59,7 +60,7 @@ func TestVersionsAreKeptAsLongAsTheLog(t *testing.T) {
 		}
 		// The rule that is gone keeps nothing else.
 		if r.has(actors.RuleRecord(keyID, b.GetId())) || !r.has(actors.PastRecord(keyID, b.GetK(), b.GetVersion())) {
-			t.Errorf("records %v", k.Records.All())
+			t.Errorf("records %v", records(k).All())
 		}
 
 		log.first = 131
@@ -70,7 +71,7 @@ func TestVersionsAreKeptAsLongAsTheLog(t *testing.T) {
 			t.Errorf("after the log has let go of a part: %s", got)
 		}
 		left := 0
-		for _, record := range k.Records.All() {
+		for _, record := range records(k).All() {
 			if strings.HasPrefix(record.Key, actors.PastRecords(keyID)) {
 				left++
 			}
@@ -82,7 +83,7 @@ func TestVersionsAreKeptAsLongAsTheLog(t *testing.T) {
 		// Nobody asks for what a revoked key had.
 		ask[*messages.KeyDescribed](r, &messages.RevokeKey{KeyId: keyID})
 		k.Advance(time.Second)
-		for _, record := range k.Records.All() {
+		for _, record := range records(k).All() {
 			if strings.Contains(record.Key, keyID) && record.Key != actors.KeyRecord(keyID) {
 				t.Errorf("%s is left", record.Key)
 			}
@@ -94,12 +95,12 @@ func TestVersionsAreKeptAsLongAsTheLog(t *testing.T) {
 // order, and is decided by what became of the change.
 func TestHitsWaitForAChangeThatDecidesThem(t *testing.T) {
 	for name, c := range map[string]struct {
-		fault *testkit.Fault
+		fault *memory.RecordFault
 		want  string // who is told of which post
 	}{
 		"it becomes durable": {nil, "before A, after B"},
-		"it fails":           {&testkit.Fault{Op: testkit.CAS, Prefix: "rules.", Err: messages.ErrFull}, "before A, after A"},
-		"it happened although the answer was lost": {&testkit.Fault{Op: testkit.CAS, Prefix: "rules.", Err: messages.ErrAmbiguous, Commit: true}, "before A, after B"},
+		"it fails":           {&memory.RecordFault{Op: memory.ControlCAS, Prefix: "rules.", Err: messages.ErrFull}, "before A, after A"},
+		"it happened although the answer was lost": {&memory.RecordFault{Op: memory.ControlCAS, Prefix: "rules.", Ambiguous: true}, "before A, after B"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			testkit.Run(t, func(k *testkit.Kit) {
@@ -127,7 +128,7 @@ func TestHitsWaitForAChangeThatDecidesThem(t *testing.T) {
 					t.Errorf("while the change is not durable: %v", told)
 				}
 				if c.fault != nil {
-					k.Records.Inject(*c.fault)
+					records(k).Inject(*c.fault)
 				}
 				k.Worker.Release()
 				k.Advance(time.Second)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/actors/engine/follow"
 	"github.com/birdwire/birdwire/messages"
 )
@@ -65,7 +66,7 @@ func (c *connection) ask(ctx actor.Context, o follow.Output) {
 	switch o := o.(type) {
 	case follow.Join:
 		ctx.Request(c.laneOwner(o.Lane), &messages.Join{
-			ConnectionId: id, Connection: &messages.Ref{Address: ctx.Self().GetAddress(), Id: ctx.Self().GetId()},
+			ConnectionId: id, Connection: actors.RefOf(ctx.Self()),
 			Query: o.Query, KeyId: key, Cursor: uint64(o.Cursor), Join: o.Join,
 		})
 	case follow.Leave:

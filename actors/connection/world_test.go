@@ -154,7 +154,7 @@ func (w *world) startShard() {
 	monitors := monitor.Config{Clock: k.Clock, Props: k.Props}
 	rules := filterrule.Config{Props: k.Props, Parse: func(string) error { return nil }}
 	keys := apikey.Config{
-		Records: k.Records, Counters: noCounters{}, Clock: k.Clock, Rand: k.Rand, Worker: k.Worker, Props: w.faults.props, Router: w.routers[0],
+		Records: records(k), Counters: noCounters{}, Clock: k.Clock, Rand: k.Rand, Worker: k.Worker, Props: w.faults.props, Router: w.routers[0],
 		Plans:   map[string]apikey.Plan{"p": {Connections: map[messages.Api]int{messages.Api_API_TWITTER: 50, messages.Api_API_KITE: 50, messages.Api_API_NEWSRANK: 50}}},
 		Monitor: func(id string, f *messages.Figures) *actor.Props { return monitor.Props(monitors, id, f) },
 		Rule:    func(id string, f *messages.Figures) *actor.Props { return filterrule.Props(rules, id, f) },
@@ -169,7 +169,7 @@ func (w *world) startShard() {
 		Logger: quiet,
 	}
 	w.shard = k.SpawnProps("shard", shard.Props(shard.Config{
-		Node: "n1", Incarnation: 7, Records: k.Records, Clock: k.Clock, Worker: k.Worker, Props: w.faults.props,
+		Node: "n1", Incarnation: 7, Records: records(k), Clock: k.Clock, Worker: k.Worker, Props: w.faults.props,
 		Router: w.routers[0], Key: func(id string) *actor.Props { return apikey.Props(keys, id) }, Logger: quiet, RestartsMost: w.restarts,
 	}, actors.ShardOf(worldKey)))
 	k.Settle()

@@ -12,6 +12,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/actors/engine/repeat"
 	"github.com/birdwire/birdwire/actors/journal"
 	"github.com/birdwire/birdwire/messages"
@@ -363,6 +364,7 @@ func TestAFencedJournalStopsAndSaysSo(t *testing.T) {
 // frames after it.
 func TestAppendsThatPanicOrAreNeverAnswered(t *testing.T) {
 	run(t, func(r *rig) {
+		r.Worker.Panicked = func(reason any) any { return &actors.WorkPanicked{Reason: reason} }
 		r.log.panics = 2
 		r.source.Request(r.journal, offer(1, "a"))
 		r.Advance(time.Second)

@@ -3,6 +3,7 @@ package router_test
 import (
 	"testing"
 
+	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/messages"
 	"github.com/birdwire/birdwire/testkit"
 )
@@ -11,7 +12,7 @@ import (
 func end(sequence uint64) uint64 { return uint64(messages.EndOf(sequence)) }
 
 func join(number uint64, p *testkit.Probe, id string, keywords ...string) *messages.Join {
-	return &messages.Join{ConnectionId: id, Connection: p.Ref(), Join: number, Query: &messages.Query{
+	return &messages.Join{ConnectionId: id, Connection: actors.RefOf(p.PID()), Join: number, Query: &messages.Query{
 		Want: &messages.Query_Kite{Kite: &messages.KiteFilters{Keywords: keywords}},
 	}}
 }
@@ -84,7 +85,7 @@ func TestJoinsThatComeAgainOrLate(t *testing.T) {
 		}
 
 		// A subscribe that is refused leaves the one before it as it was.
-		c.Request(r.pid, &messages.Join{ConnectionId: "c", Connection: c.Ref(), Join: 8, Query: &messages.Query{}})
+		c.Request(r.pid, &messages.Join{ConnectionId: "c", Connection: actors.RefOf(c.PID()), Join: 8, Query: &messages.Query{}})
 		if m := testkit.Expect[*messages.JoinRefused](c); m.GetJoin() != 8 || m.GetAgain() || m.GetDetail() == "" {
 			t.Errorf("refused %v", m)
 		}

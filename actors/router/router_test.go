@@ -139,7 +139,7 @@ func article(id, title string) *messages.Event {
 
 // subscribe joins a kite connection that wants the keywords.
 func (r *rig) subscribe(p *testkit.Probe, id string, keywords ...string) *messages.Joined {
-	p.Request(r.pid, &messages.Join{ConnectionId: id, Connection: p.Ref(), Query: &messages.Query{
+	p.Request(r.pid, &messages.Join{ConnectionId: id, Connection: actors.RefOf(p.PID()), Query: &messages.Query{
 		Want: &messages.Query_Kite{Kite: &messages.KiteFilters{Keywords: keywords}},
 	}})
 	return testkit.Expect[*messages.Joined](p)
@@ -300,7 +300,7 @@ func TestFiltersChangeAtOnePlace(t *testing.T) {
 
 // subscribe2 joins again, where deliveries of the old filters come before the answer.
 func (r *rig) subscribe2(p *testkit.Probe, id string, keywords ...string) uint64 {
-	p.Request(r.pid, &messages.Join{ConnectionId: id, Connection: p.Ref(), Query: &messages.Query{
+	p.Request(r.pid, &messages.Join{ConnectionId: id, Connection: actors.RefOf(p.PID()), Query: &messages.Query{
 		Want: &messages.Query_Kite{Kite: &messages.KiteFilters{Keywords: keywords}},
 	}})
 	old := testkit.Expect[*messages.Deliveries](p)

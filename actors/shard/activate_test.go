@@ -12,6 +12,7 @@ import (
 	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/actors/engine/hold"
 	"github.com/birdwire/birdwire/actors/shard"
+	"github.com/birdwire/birdwire/cluster/store/memory"
 	"github.com/birdwire/birdwire/messages"
 	"github.com/birdwire/birdwire/testkit"
 )
@@ -36,17 +37,17 @@ func TestActivationTakesTheEpochAndFreesTheDead(t *testing.T) {
 }
 
 func TestActivationTriesAgain(t *testing.T) {
-	for name, fault := range map[string]testkit.Fault{
-		"get fails":            {Op: testkit.Get, Err: errors.New("down")},
-		"cas conflicts":        {Op: testkit.CAS, Err: messages.ErrConflict},
-		"cas in doubt, done":   {Op: testkit.CAS, Err: messages.ErrAmbiguous, Commit: true},
-		"cas in doubt, undone": {Op: testkit.CAS, Err: messages.ErrAmbiguous},
-		"list fails":           {Op: testkit.List, Err: errors.New("down")},
+	for name, fault := range map[string]memory.RecordFault{
+		"get fails":            {Op: memory.ControlGet, Err: errors.New("down")},
+		"cas conflicts":        {Op: memory.ControlCAS, Err: messages.ErrConflict},
+		"cas in doubt, done":   {Op: memory.ControlCAS, Ambiguous: true},
+		"cas in doubt, undone": {Op: memory.ControlCAS, Err: messages.ErrAmbiguous},
+		"list fails":           {Op: memory.ControlList, Err: errors.New("down")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			testkit.Run(t, func(k *testkit.Kit) {
 				stored(t, k, keyID)
-				k.Records.Inject(fault)
+				records(k).Inject(fault)
 				active := 0
 				r := newRig(t, k, func(c *shard.Config) { c.Active = func(int) { active++ } }).start()
 				client := k.Probe()
@@ -78,7 +79,7 @@ func TestActivationPutsActiveQueriesOfActiveKeys(t *testing.T) {
 		define(keyID, messages.KeyState_KEY_ACTIVE)
 		define(otherKey, messages.KeyState_KEY_REVOKED)
 		put(t, k, actors.RuleRecord(sibling(otherKey), "orphan"), &messages.Rule{K: 1, Query: "x", Status: "active"})
-		k.Records.Put(actors.RuleRecord(keyID, "corrupt"), []byte{0xff})
+		records(k).Put(actors.RuleRecord(keyID, "corrupt"), []byte{0xff})
 		r := newRig(t, k)
 		r.cfg.Logger = nil // the corrupt record is an error in the log
 		r.start()
@@ -144,7 +145,7 @@ func TestPreloadedRecordsAreNotListed(t *testing.T) {
 		if m := testkit.Expect[*messages.PutQueries](r.router); m.GetKeyId() != keyID || len(m.GetPut()) != 1 {
 			t.Errorf("put %v", m)
 		}
-		if n := k.Records.Calls(testkit.List); n != 0 {
+		if n := records(k).Calls(memory.ControlList); n != 0 {
 			t.Errorf("%d lists", n)
 		}
 	})
@@ -225,7 +226,7 @@ func TestActivationOverDamagedRecords(t *testing.T) {
 		put(t, k, actors.RuleRecord(keyID, "rule-2"), &messages.Rule{Id: "rule-2", K: 2, Query: "two", Status: "active"})
 		put(t, k, actors.ShardRecord(number), &messages.Shard{Term: 6000, Node: "n1", Incarnation: 6, Slots: []*messages.Slot{slot(keyID, "c1")}})
 		for _, name := range []string{actors.RuleRecord(keyID, "rule-1"), actors.KeyRecord(otherKey), actors.ShardRecord(number)} {
-			k.Records.Damage(name)
+			records(k).Damage(name)
 		}
 		r := newRig(t, k, func(c *shard.Config) { c.Logger = nil }).start()
 		m := testkit.Expect[*messages.PutQueries](r.router)

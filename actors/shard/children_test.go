@@ -9,6 +9,7 @@ import (
 
 	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/actors/shard"
+	"github.com/birdwire/birdwire/cluster/store/memory"
 	"github.com/birdwire/birdwire/messages"
 	"github.com/birdwire/birdwire/testkit"
 )
@@ -113,12 +114,12 @@ func TestImpossibleAndForeignKeys(t *testing.T) {
 // is one all the same.
 func TestAGuessedKeyStartsNone(t *testing.T) {
 	testkit.Run(t, func(k *testkit.Kit) {
-		k.Records.Put(actors.KeyRecord(otherKey), []byte("no protobuf\xff"))
+		records(k).Put(actors.KeyRecord(otherKey), []byte("no protobuf\xff"))
 		r := newRig(t, k)
 		r.cfg.Logger = nil
 		r.start()
 		client := k.Probe()
-		asked := k.Records.Calls(testkit.Get) + k.Records.Calls(testkit.List)
+		asked := records(k).Calls(memory.ControlGet) + records(k).Calls(memory.ControlList)
 		for range 100 {
 			client.Request(r.pid, &messages.Admit{Credential: &messages.Credential{KeyId: keyID}})
 			client.Request(r.pid, &messages.Authorize{Credential: &messages.Credential{KeyId: keyID}})
@@ -129,7 +130,7 @@ func TestAGuessedKeyStartsNone(t *testing.T) {
 			}
 		}
 		r.seen.ExpectNoMessage(0)
-		if n := k.Records.Calls(testkit.Get) + k.Records.Calls(testkit.List); n != asked {
+		if n := records(k).Calls(memory.ControlGet) + records(k).Calls(memory.ControlList); n != asked {
 			t.Errorf("guesses made %d readings of the store", n-asked)
 		}
 		client.Request(r.pid, &messages.Admit{Credential: &messages.Credential{KeyId: otherKey}})

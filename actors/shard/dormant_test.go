@@ -13,7 +13,7 @@ import (
 func TestADormantShardWakesWithItsFirstMessage(t *testing.T) {
 	testkit.Run(t, func(k *testkit.Kit) {
 		r := newRig(t, k, func(c *shard.Config) { c.Dormant = func(int) bool { return true } }).start()
-		if all := k.Records.All(); len(all) != 0 {
+		if all := records(k).All(); len(all) != 0 {
 			t.Fatalf("it wrote %v", all)
 		}
 		r.running(keyID)

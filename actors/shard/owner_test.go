@@ -10,6 +10,7 @@ import (
 
 	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/actors/shard"
+	"github.com/birdwire/birdwire/cluster/store/memory"
 	"github.com/birdwire/birdwire/messages"
 	"github.com/birdwire/birdwire/testkit"
 )
@@ -74,8 +75,8 @@ func TestAShardWhosePlaceIsElsewhereOwnsNothing(t *testing.T) {
 	testkit.Run(t, func(k *testkit.Kit) {
 		r := newRig(t, k, func(c *shard.Config) { c.Owns = func(n int) bool { return n != number } }).start()
 		r.notOwner(0)
-		if len(k.Records.All()) != 0 {
-			t.Errorf("wrote %v", k.Records.All())
+		if len(records(k).All()) != 0 {
+			t.Errorf("wrote %v", records(k).All())
 		}
 		if got, ok := r.own(&messages.Activate{}).(*messages.Activated); !ok || got.GetTerm() != 1 || got.GetShard() != uint32(number) {
 			t.Errorf("activated %v", got)
@@ -212,7 +213,7 @@ func TestOwnershipChangesInAnyState(t *testing.T) {
 			case 6:
 				k.Tell(r.pid, &messages.Matched{KeyId: keyID})
 			case 7:
-				k.Records.Inject(testkit.Fault{Op: testkit.CAS, Err: messages.ErrAmbiguous, Commit: k.Rand.Uint64N(2) == 0})
+				records(k).Inject(memory.RecordFault{Op: memory.ControlCAS, Err: messages.ErrAmbiguous, Ambiguous: k.Rand.Uint64N(2) == 0})
 			case 8:
 				r.router.Messages() // lost
 			case 9:

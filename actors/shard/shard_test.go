@@ -57,7 +57,7 @@ func newRig(t testing.TB, k *testkit.Kit, change ...func(*shard.Config)) *rig {
 	r := &rig{t: t, k: k, router: k.Probe(), seen: k.Probe(), stubs: map[string]*actor.PID{}, counts: map[string]int{}}
 	r.cfg = shard.Config{
 		Node: "n1", Incarnation: 7,
-		Records: k.Records, Clock: k.Clock, Worker: k.Worker, Props: k.Props, Router: r.router.PID(),
+		Records: records(k), Clock: k.Clock, Worker: k.Worker, Props: k.Props, Router: r.router.PID(),
 		Logger: k.Log, Key: r.key, Count: func(m string) { r.counts[m]++ },
 	}
 	for _, c := range change {
@@ -186,7 +186,7 @@ func (r *rig) record() *messages.Shard {
 
 func readShard(t testing.TB, k *testkit.Kit) *messages.Shard {
 	t.Helper()
-	kept, err := k.Records.Get(t.Context(), actors.ShardRecord(number))
+	kept, err := records(k).Get(t.Context(), actors.ShardRecord(number))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -211,5 +211,5 @@ func put(t testing.TB, k *testkit.Kit, name string, m proto.Message) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k.Records.Put(name, data)
+	records(k).Put(name, data)
 }

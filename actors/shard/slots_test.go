@@ -11,6 +11,7 @@ import (
 
 	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/actors/shard"
+	"github.com/birdwire/birdwire/cluster/store/memory"
 	"github.com/birdwire/birdwire/messages"
 	"github.com/birdwire/birdwire/testkit"
 )
@@ -49,7 +50,7 @@ func TestChangesAreWrittenInGroups(t *testing.T) {
 		r := newRig(t, k).start()
 		r.running(keyID)
 		r.answers()
-		before := k.Records.Calls(testkit.CAS)
+		before := records(k).Calls(memory.ControlCAS)
 		for i := range 100 {
 			r.ask(slot(keyID, fmt.Sprint("a", i)), 1000)
 		}
@@ -62,7 +63,7 @@ func TestChangesAreWrittenInGroups(t *testing.T) {
 		if got := len(r.answers()); got != 200 {
 			t.Errorf("%d answers", got)
 		}
-		if n := k.Records.Calls(testkit.CAS) - before; n != 2 {
+		if n := records(k).Calls(memory.ControlCAS) - before; n != 2 {
 			t.Errorf("%d writes", n)
 		}
 	})
@@ -147,15 +148,15 @@ func TestAReleaseDuringTheWriteLeavesNothing(t *testing.T) {
 func TestUncertainWrites(t *testing.T) {
 	down := errors.New("down")
 	for name, c := range map[string]struct {
-		faults []testkit.Fault
+		faults []memory.RecordFault
 		want   []string
 	}{
-		"happened":              {[]testkit.Fault{{Op: testkit.CAS, Err: messages.ErrAmbiguous, Commit: true}}, []string{"taken c1"}},
-		"did not happen":        {[]testkit.Fault{{Op: testkit.CAS, Err: messages.ErrAmbiguous}}, []string{"taken c1"}},
-		"happened, get fails":   {[]testkit.Fault{{Op: testkit.CAS, Err: messages.ErrAmbiguous, Commit: true}, {Op: testkit.Get, Err: down}}, []string{"taken c1"}},
-		"three times in doubt":  {[]testkit.Fault{{Op: testkit.CAS, Err: down}, {Op: testkit.CAS, Err: down}, {Op: testkit.CAS, Err: down}}, []string{"retry c1"}},
-		"happened, never known": {[]testkit.Fault{{Op: testkit.CAS, Err: down, Commit: true}, {Op: testkit.Get, Err: down}, {Op: testkit.Get, Err: down}, {Op: testkit.Get, Err: down}}, []string{"retry c1"}},
-		"disk full":             {[]testkit.Fault{{Op: testkit.CAS, Err: messages.ErrFull}}, []string{"retry c1"}},
+		"happened":              {[]memory.RecordFault{{Op: memory.ControlCAS, Ambiguous: true}}, []string{"taken c1"}},
+		"did not happen":        {[]memory.RecordFault{{Op: memory.ControlCAS, Err: messages.ErrAmbiguous}}, []string{"taken c1"}},
+		"happened, get fails":   {[]memory.RecordFault{{Op: memory.ControlCAS, Ambiguous: true}, {Op: memory.ControlGet, Err: down}}, []string{"taken c1"}},
+		"three times in doubt":  {[]memory.RecordFault{{Op: memory.ControlCAS, Err: down}, {Op: memory.ControlCAS, Err: down}, {Op: memory.ControlCAS, Err: down}}, []string{"retry c1"}},
+		"happened, never known": {[]memory.RecordFault{{Op: memory.ControlCAS, Ambiguous: true}, {Op: memory.ControlGet, Err: down}, {Op: memory.ControlGet, Err: down}, {Op: memory.ControlGet, Err: down}}, []string{"retry c1"}},
+		"disk full":             {[]memory.RecordFault{{Op: memory.ControlCAS, Err: messages.ErrFull}}, []string{"retry c1"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			testkit.Run(t, func(k *testkit.Kit) {
@@ -165,7 +166,7 @@ func TestUncertainWrites(t *testing.T) {
 				r.running(keyID)
 				r.answers()
 				for _, f := range c.faults {
-					k.Records.Inject(f)
+					records(k).Inject(f)
 				}
 				r.take(keyID, "c1", 1)
 				r.want(c.want...)
@@ -221,7 +222,7 @@ func TestLimitIsExact(t *testing.T) {
 					break
 				}
 			case 5:
-				k.Records.Inject(testkit.Fault{Op: testkit.CAS, Err: messages.ErrAmbiguous, Commit: k.Rand.Uint64N(2) == 0})
+				records(k).Inject(memory.RecordFault{Op: memory.ControlCAS, Err: messages.ErrAmbiguous, Ambiguous: k.Rand.Uint64N(2) == 0})
 			case 6:
 				k.Advance(time.Duration(k.Rand.Uint64N(8)) * time.Millisecond)
 			case 7:
@@ -299,16 +300,16 @@ func TestALateWriteAdmitsNobodyElse(t *testing.T) {
 		r.running(keyID)
 		r.answers()
 		for range 3 {
-			k.Records.Inject(testkit.Fault{Op: testkit.CAS, Err: down})
+			records(k).Inject(memory.RecordFault{Op: memory.ControlCAS, Err: down})
 		}
 		r.take(keyID, "c1", 1)
 		r.want("retry c1")
 		late := r.record()
 		late.Slots = append(late.Slots, slot(keyID, "c1"))
 		put(t, k, actors.ShardRecord(number), late)
-		k.Records.Inject(testkit.Fault{Op: testkit.CAS, Err: messages.ErrConflict})
+		records(k).Inject(memory.RecordFault{Op: memory.ControlCAS, Err: messages.ErrConflict})
 		for range 3 {
-			k.Records.Inject(testkit.Fault{Op: testkit.CAS, Err: down})
+			records(k).Inject(memory.RecordFault{Op: memory.ControlCAS, Err: down})
 		}
 		r.ask(slot(keyID, "c2"), 1)
 		k.Advance(100 * time.Millisecond)

@@ -184,7 +184,7 @@ func newWorld(t *testing.T, k *testkit.Kit) *world {
 	w := &world{Kit: k, t: t, table: newTable(), adapter: &script{}, journal: k.Probe(), log: newHeld()}
 	w.cfg = source.Config{
 		ID: "feed-1", Kind: "feed", URL: "https://example.com/feed",
-		Adapter: w.adapter, Items: w.table, Log: w.log, Records: k.Records,
+		Adapter: w.adapter, Items: w.table, Log: w.log, Records: records(k),
 		Clock: k.Clock, Rand: k.Rand, Worker: k.Worker, Props: k.Props,
 		Journal: w.journal.PID(), Logger: k.Log, Interval: time.Minute,
 		Observe: func(o source.Observation) { w.seen = append(w.seen, o) },
@@ -230,7 +230,7 @@ func (w *world) describe(pid *actor.PID) *messages.SourceDescribed {
 }
 
 func (w *world) mark() string {
-	for _, r := range w.Records.All() {
+	for _, r := range records(w.Kit).All() {
 		if r.Key == "marks."+w.cfg.ID {
 			return string(r.Data)
 		}

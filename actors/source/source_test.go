@@ -10,7 +10,9 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/actors/source"
+	"github.com/birdwire/birdwire/cluster/store/memory"
 	"github.com/birdwire/birdwire/messages"
 	"github.com/birdwire/birdwire/testkit"
 )
@@ -283,6 +285,7 @@ func TestManyDraftsGoInBatches(t *testing.T) {
 func TestFailuresBackOffForEver(t *testing.T) {
 	testkit.Run(t, func(k *testkit.Kit) {
 		w := newWorld(t, k)
+		k.Worker.Panicked = func(reason any) any { return &actors.WorkPanicked{Reason: reason} }
 		for range 40 {
 			w.adapter.add(poll{err: errors.New("no such host")})
 		}
@@ -376,8 +379,8 @@ func TestIntervalAndUpstreamsWish(t *testing.T) {
 func TestResumesFromItsMark(t *testing.T) {
 	testkit.Run(t, func(k *testkit.Kit) {
 		w := newWorld(t, k)
-		k.Records.Put("marks.feed-1", []byte("41"))
-		k.Records.Inject(testkit.Fault{Op: testkit.Get, Err: errors.New("no leader")})
+		records(k).Put("marks.feed-1", []byte("41"))
+		records(k).Inject(memory.RecordFault{Op: memory.ControlGet, Err: errors.New("no leader")})
 		pid := w.start()
 		if d := w.describe(pid); d.GetStatus() != "failing" || !strings.Contains(d.GetLastError(), "no leader") {
 			t.Errorf("described %v", d)
@@ -395,12 +398,12 @@ func TestMarkConflict(t *testing.T) {
 		w := newWorld(t, k)
 		w.adapter.add(poll{drafts: []*messages.Event{post("1")}, next: "1"}, poll{next: "2"})
 		w.start()
-		k.Records.Put("marks.feed-1", []byte("theirs"))
+		records(k).Put("marks.feed-1", []byte("theirs"))
 		w.offer()
 		if w.mark() != "1" {
 			t.Errorf("mark %q", w.mark())
 		}
-		k.Records.Inject(testkit.Fault{Op: testkit.CAS, Err: errors.New("no leader")})
+		records(k).Inject(memory.RecordFault{Op: memory.ControlCAS, Err: errors.New("no leader")})
 		k.Advance(70 * time.Second)
 		if w.mark() != "1" {
 			t.Errorf("mark %q", w.mark())
@@ -663,8 +666,8 @@ func (cutOff) Warning() string { return "cut off" }
 func TestADamagedMark(t *testing.T) {
 	testkit.Run(t, func(k *testkit.Kit) {
 		w := newWorld(t, k)
-		k.Records.Put("marks.feed-1", []byte("41"))
-		k.Records.Damage("marks.feed-1")
+		records(k).Put("marks.feed-1", []byte("41"))
+		records(k).Damage("marks.feed-1")
 		w.adapter.add(poll{drafts: []*messages.Event{post("1")}, next: "1"})
 		w.start()
 		w.offer()

@@ -4,36 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
-	"sort"
 	"strings"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
 
 	"github.com/birdwire/birdwire/actors"
+	"github.com/birdwire/birdwire/cluster/store/memory"
 	"github.com/birdwire/birdwire/messages"
 )
 
-// table is an actors.Records that asks, before every call, whose turn it is.
-type table struct {
-	records  map[string]messages.KeptRecord
-	revision uint64
-}
-
-func newTable() *table { return &table{records: map[string]messages.KeptRecord{}} }
-
-// clone is a table to try another order on.
-func (t *table) clone() *table { return &table{maps.Clone(t.records), t.revision} }
-
-// calls is one process's way to the table.
-type calls struct {
-	table *table
-	turn  func(call) error // nil: at once
-}
-
-// call is what one turn is for.
+// call is what one turn is for: one record, or all whose names begin so.
 type call struct {
 	key   string
 	write bool
@@ -41,71 +23,18 @@ type call struct {
 
 // apart: the order of the two makes no difference.
 func (c call) apart(other call) bool {
-	one := strings.HasPrefix(c.key, other.key) || strings.HasPrefix(other.key, c.key) // a list is of all under it
-	return !one || !c.write && !other.write
+	if !c.write && !other.write {
+		return true
+	}
+	return !strings.HasPrefix(c.key, other.key) && !strings.HasPrefix(other.key, c.key)
 }
 
-func (c calls) wait(key string, write bool) error {
-	if c.turn == nil {
-		return nil
-	}
-	return c.turn(call{key, write})
+func callOf(c memory.Call) call {
+	return call{c.Key, c.Op != memory.ControlGet && c.Op != memory.ControlList}
 }
 
-func (c calls) Get(_ context.Context, key string) (messages.KeptRecord, error) {
-	if err := c.wait(key, false); err != nil {
-		return messages.KeptRecord{}, err
-	}
-	r, ok := c.table.records[key]
-	if !ok {
-		return messages.KeptRecord{}, messages.ErrNotFound
-	}
-	return r, nil
-}
-
-func (c calls) CAS(_ context.Context, key string, data []byte, revision uint64) (uint64, error) {
-	if err := c.wait(key, true); err != nil {
-		return 0, err
-	}
-	if c.table.records[key].Revision != revision {
-		return 0, messages.ErrConflict
-	}
-	c.table.revision++
-	c.table.records[key] = messages.KeptRecord{Key: key, Data: data, Revision: c.table.revision}
-	return c.table.revision, nil
-}
-
-func (c calls) Delete(_ context.Context, key string, revision uint64) error {
-	if err := c.wait(key, true); err != nil {
-		return err
-	}
-	switch r, ok := c.table.records[key]; {
-	case !ok:
-		return messages.ErrNotFound
-	case r.Revision != revision:
-		return messages.ErrConflict
-	}
-	delete(c.table.records, key)
-	return nil
-}
-
-func (c calls) Mend(context.Context, string, []byte) (uint64, error) {
-	return 0, messages.ErrConflict // nothing here is damaged
-}
-
-func (c calls) List(_ context.Context, prefix string) ([]messages.KeptRecord, error) {
-	if err := c.wait(prefix, true); err != nil {
-		return nil, err
-	}
-	var list []messages.KeptRecord
-	for key, r := range c.table.records {
-		if strings.HasPrefix(key, prefix) {
-			list = append(list, r)
-		}
-	}
-	sort.Slice(list, func(i, j int) bool { return list[i].Key < list[j].Key })
-	return list, nil
-}
+// on is the registry of a process that shares the disk with nobody.
+func on(disk *memory.Disk) registry { return registry{disk.Open(nil).Control()} }
 
 // change is one operation of one process.
 type change struct {
@@ -149,25 +78,28 @@ var errDied = errors.New("the process died")
 
 // played is how one order of the calls went.
 type played struct {
-	end     *table
+	end     *memory.Disk
 	errs    []error // what became of each change
 	choices [][]int // who could have been chosen at each step
 	calls   []call  // what was done at each step
 }
 
-// run runs the changes on a clone of the table, each a process of its own.
+// run runs the changes on a clone of the disk, each a process of its own.
 // order says whose call is next; past its end the first that has not ended
 // goes on. A process dies before its dies[i]-th call; 0: it does not.
-func run(begin *table, order []int, dies []int, changes []change) (p played) {
-	p.end, p.errs = begin.clone(), make([]error, len(changes))
+func run(begin *memory.Disk, order []int, dies []int, changes []change) (p played) {
+	p.end, p.errs = begin.CloneRecords(), make([]error, len(changes))
 	wants, goes, done := make([]chan call, len(changes)), make([]chan error, len(changes)), make([]bool, len(changes))
 	next := make([]call, len(changes))
 	for i, c := range changes {
 		wants[i], goes[i] = make(chan call), make(chan error)
-		calls := calls{p.end, func(c call) error { wants[i] <- c; return <-goes[i] }}
+		records := p.end.Open(func(c memory.Call) memory.Fault {
+			wants[i] <- callOf(c)
+			return memory.Fault{Err: <-goes[i]}
+		}).Control()
 		go func() { // ends with the change, which takes a bounded number of turns
 			defer close(wants[i])
-			p.errs[i] = c.do(registry{calls})
+			p.errs[i] = c.do(registry{records})
 		}()
 	}
 	waiting := func() (list []int) {
@@ -208,7 +140,7 @@ func run(begin *table, order []int, dies []int, changes []change) (p played) {
 
 // everyOrder calls see with the outcome of every order of the calls, except for
 // those that differ in calls whose order makes no difference.
-func everyOrder(begin *table, dies []int, changes []change, see func(order []int, end *table, errs []error)) {
+func everyOrder(begin *memory.Disk, dies []int, changes []change, see func(order []int, end *memory.Disk, errs []error)) {
 	var try func(order []int)
 	try = func(order []int) {
 		p := run(begin, order, dies, changes)
@@ -228,9 +160,9 @@ func everyOrder(begin *table, dies []int, changes []change, see func(order []int
 }
 
 // feedsOf are the addresses of the feeds that are made, after the next start.
-func feedsOf(t *testing.T, end *table) map[string]string {
+func feedsOf(t *testing.T, end *memory.Disk) map[string]string {
 	t.Helper()
-	made, twice, err := registry{calls{end, nil}}.settle(context.Background())
+	made, twice, err := on(end).settle(context.Background())
 	if err != nil || len(twice) > 0 {
 		t.Fatalf("settle: %v, twice %v", err, twice)
 	}
@@ -244,14 +176,14 @@ func feedsOf(t *testing.T, end *table) map[string]string {
 	return feeds
 }
 
-func holding(t *testing.T, feeds ...string) *table {
+func holding(t *testing.T, feeds ...string) *memory.Disk {
 	t.Helper()
-	end := newTable()
+	end := memory.NewDisk(memory.Config{})
 	for i := 0; i < len(feeds); i += 2 {
-		if err := creates(feeds[i], feeds[i+1]).do(registry{calls{end, nil}}); err != nil {
+		if err := creates(feeds[i], feeds[i+1]).do(on(end)); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := (calls{end, nil}).CAS(context.Background(), actors.MarkRecord(feeds[i]), []byte("7"), 0); err != nil {
+		if _, err := on(end).records.CAS(context.Background(), actors.MarkRecord(feeds[i]), []byte("7"), 0); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -265,12 +197,12 @@ const u, v, w = "https://u.example/", "https://v.example/", "https://w.example/"
 // answered with success holds; nothing that died keeps an address from others.
 func TestNoAddressIsTwoFeeds(t *testing.T) {
 	for _, c := range []struct {
-		begin    *table
+		begin    *memory.Disk
 		changes  []change
 		exactly1 bool // of them succeeds, where nobody dies
 	}{
-		{newTable(), []change{creates("a", u), creates("b", u)}, true},
-		{newTable(), []change{creates("a", u), creates("a", v)}, true},
+		{memory.NewDisk(memory.Config{}), []change{creates("a", u), creates("b", u)}, true},
+		{memory.NewDisk(memory.Config{}), []change{creates("a", u), creates("a", v)}, true},
 		{holding(t, "a", v), []change{updates("a", u), creates("b", "HTTPS://U.example:443/#top")}, true},
 		{holding(t, "a", v, "b", w), []change{updates("a", u), updates("b", u)}, true},
 		{holding(t, "a", u), []change{updates("a", v), creates("b", u)}, false},
@@ -278,14 +210,14 @@ func TestNoAddressIsTwoFeeds(t *testing.T) {
 		{holding(t, "a", u), []change{removes("a"), creates("b", u)}, false},
 		{holding(t, "a", u), []change{removes("a"), updates("a", v)}, false},
 		{holding(t, "a", u), []change{updates("a", v), updates("a", w)}, false},
-		{newTable(), []change{creates("a", u), sweeps()}, false},
+		{memory.NewDisk(memory.Config{}), []change{creates("a", u), sweeps()}, false},
 		{holding(t, "a", u), []change{updates("a", v), sweeps()}, false},
 		{holding(t, "a", u), []change{removes("a"), sweeps()}, false},
 	} {
 		steps := len(run(c.begin, nil, []int{0, 0}, c.changes).choices)
 		for dies := range steps + 1 {
 			orders := 0
-			everyOrder(c.begin, []int{dies, 0}, c.changes, func(order []int, end *table, errs []error) {
+			everyOrder(c.begin, []int{dies, 0}, c.changes, func(order []int, end *memory.Disk, errs []error) {
 				orders++
 				how := fmt.Sprintf("%s | %s, order %v, the first dies at %d: %v", c.changes[0].name, c.changes[1].name, order, dies, errs)
 				feeds := feedsOf(t, end)
@@ -309,7 +241,7 @@ func TestNoAddressIsTwoFeeds(t *testing.T) {
 				onlyFeeds(t, how, end)
 				// Whatever was left: an address that nobody has can be had.
 				for _, url := range []string{u, v, w} {
-					err := creates("z"+url[8:9], url).do(registry{calls{end, nil}})
+					err := creates("z"+url[8:9], url).do(on(end))
 					if taken := seen[url] != ""; taken != (err != nil) {
 						t.Fatalf("%s: then create with %s: %v; feeds %v", how, url, err, feeds)
 					}
@@ -324,9 +256,9 @@ func TestNoAddressIsTwoFeeds(t *testing.T) {
 
 // onlyFeeds: after a sweep there is a claim and a mark of each feed, and of
 // nobody else.
-func onlyFeeds(t *testing.T, how string, end *table) {
+func onlyFeeds(t *testing.T, how string, end *memory.Disk) {
 	t.Helper()
-	r := registry{calls{end, nil}}
+	r := on(end)
 	if err := sweeps().do(r); err != nil {
 		t.Fatalf("%s: sweep: %v", how, err)
 	}
@@ -340,12 +272,16 @@ func onlyFeeds(t *testing.T, how string, end *table) {
 		}
 	}
 	claims := 0
-	for key := range end.records {
-		id, mark := strings.CutPrefix(key, actors.MarksPrefix)
-		if mark && end.records[actors.FeedRecord(id)].Key == "" {
-			t.Fatalf("%s: %s is left", how, key)
+	all, err := r.records.List(context.Background(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, kept := range all {
+		id, mark := strings.CutPrefix(kept.Key, actors.MarksPrefix)
+		if mark && !slices.ContainsFunc(all, func(other messages.KeptRecord) bool { return other.Key == actors.FeedRecord(id) }) {
+			t.Fatalf("%s: %s is left", how, kept.Key)
 		}
-		if strings.HasPrefix(key, actors.ClaimsPrefix) {
+		if strings.HasPrefix(kept.Key, actors.ClaimsPrefix) {
 			claims++
 		}
 	}
@@ -369,11 +305,12 @@ func holds(t *testing.T, how string, changes []change, i int, errs []error, died
 }
 
 func TestAnUncertainWriteIsReadBack(t *testing.T) {
-	end := newTable()
+	end := memory.NewDisk(memory.Config{})
 	for n := range 3 {
-		r := registry{&uncertain{calls: calls{end, nil}, at: n + 1}}
+		disk := end.Open(nil)
+		disk.Inject(memory.ControlCAS, append(make([]memory.Fault, n), memory.Fault{Ambiguous: true})...)
 		id := fmt.Sprint("f", n)
-		if _, err := r.create(context.Background(), &messages.Feed{Id: id, Url: "https://example.com/" + id}); err != nil {
+		if _, err := (registry{disk.Control()}).create(context.Background(), &messages.Feed{Id: id, Url: "https://example.com/" + id}); err != nil {
 			t.Errorf("write %d of a creation is uncertain: %v", n+1, err)
 		}
 	}
@@ -382,27 +319,16 @@ func TestAnUncertainWriteIsReadBack(t *testing.T) {
 	}
 }
 
-// uncertain does the at-th write and says that it does not know.
-type uncertain struct {
-	calls
-	at, n int
-}
-
-func (c *uncertain) CAS(ctx context.Context, key string, data []byte, revision uint64) (uint64, error) {
-	written, err := c.calls.CAS(ctx, key, data, revision)
-	if c.n++; c.n == c.at && err == nil {
-		return 0, messages.ErrAmbiguous
-	}
-	return written, err
-}
-
 func TestADamagedFeedCostsNobodyElse(t *testing.T) {
 	end := holding(t, "a", u, "b", v)
-	r := registry{calls{end, nil}}
-	broken := end.records["feeds.b"]
-	broken.Data = []byte{0xff, 0xff}
-	end.records["feeds.b"] = broken
-	end.records["marks.b"] = messages.KeptRecord{Key: "marks.b", Data: []byte("7"), Revision: 99}
+	r := on(end)
+	before, err := r.get(context.Background(), "b")
+	if err == nil {
+		_, err = r.records.CAS(context.Background(), "feeds.b", []byte{0xff, 0xff}, before.revision)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 	made, _, err := r.settle(context.Background())
 	if err != nil || len(made) != 2 || made[0].damaged != nil || made[0].feed.GetUrl() != u || made[1].damaged == nil || made[1].feed.GetId() != "b" {
 		t.Fatalf("%+v, %v", made, err)
@@ -417,8 +343,8 @@ func TestADamagedFeedCostsNobodyElse(t *testing.T) {
 		t.Errorf("remove: %v", err)
 	}
 	for _, gone := range []string{"feeds.b", "marks.b"} {
-		if _, ok := end.records[gone]; ok {
-			t.Errorf("%s is left", gone)
+		if _, err := r.records.Get(context.Background(), gone); !errors.Is(err, messages.ErrNotFound) {
+			t.Errorf("%s is left: %v", gone, err)
 		}
 	}
 }
@@ -426,8 +352,8 @@ func TestADamagedFeedCostsNobodyElse(t *testing.T) {
 // Feeds of versions that made no claims get theirs at the start; of two with
 // one address both stay, since both were made.
 func TestFeedsWithoutClaims(t *testing.T) {
-	end := newTable()
-	r := registry{calls{end, nil}}
+	end := memory.NewDisk(memory.Config{})
+	r := on(end)
 	for i, url := range []string{u, v, u} {
 		if _, err := r.write(context.Background(), &messages.Feed{Id: fmt.Sprint("f", i), Url: url, CreatedMs: int64(i)}, 0); err != nil {
 			t.Fatal(err)

@@ -7,13 +7,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/birdwire/birdwire/cluster/store/memory"
 	"github.com/birdwire/birdwire/messages"
 	"github.com/birdwire/birdwire/testkit"
 )
 
 // left are the records of marks and claims that there are, by name.
 func (r *rig) left() (names []string) {
-	for _, record := range r.Records.All() {
+	for _, record := range records(r.Kit).All() {
 		if !strings.HasPrefix(record.Key, "feeds.") {
 			name, _, _ := strings.Cut(record.Key, ".")
 			if name == "marks" {
@@ -31,24 +32,24 @@ func (r *rig) left() (names []string) {
 func TestADeletedFeedLeavesNothing(t *testing.T) {
 	for _, c := range []struct {
 		name    string
-		fault   testkit.Fault
+		fault   memory.RecordFault
 		refused bool
 	}{
-		{"the record", testkit.Fault{Op: testkit.Delete, Prefix: "feeds.", Err: errors.New("down")}, true},
-		{"the record, uncertain", testkit.Fault{Op: testkit.Delete, Prefix: "feeds.", Err: messages.ErrAmbiguous, Commit: true}, false},
-		{"the claim", testkit.Fault{Op: testkit.Delete, Prefix: "feedurls.", Err: errors.New("down")}, false},
-		{"the mark", testkit.Fault{Op: testkit.Delete, Prefix: "marks.", Err: errors.New("down")}, false},
-		{"the mark, uncertain", testkit.Fault{Op: testkit.Delete, Prefix: "marks.", Err: messages.ErrAmbiguous}, false},
-		{"the mark's reading", testkit.Fault{Op: testkit.Get, Prefix: "marks.", Err: errors.New("down")}, false},
+		{"the record", memory.RecordFault{Op: memory.ControlDelete, Prefix: "feeds.", Err: errors.New("down")}, true},
+		{"the record, uncertain", memory.RecordFault{Op: memory.ControlDelete, Prefix: "feeds.", Ambiguous: true}, false},
+		{"the claim", memory.RecordFault{Op: memory.ControlDelete, Prefix: "feedurls.", Err: errors.New("down")}, false},
+		{"the mark", memory.RecordFault{Op: memory.ControlDelete, Prefix: "marks.", Err: errors.New("down")}, false},
+		{"the mark, uncertain", memory.RecordFault{Op: memory.ControlDelete, Prefix: "marks.", Err: messages.ErrAmbiguous}, false},
+		{"the mark's reading", memory.RecordFault{Op: memory.ControlGet, Prefix: "marks.", Err: errors.New("down")}, false},
 	} {
 		for _, dies := range []bool{false, true} {
 			t.Run(c.name, func(t *testing.T) {
 				run(t, func(r *rig) {
 					for _, id := range []string{"f1", "f2"} {
 						ask[*messages.FeedShown](r, &messages.CreateFeed{Feed: feed(id, "https://"+id+".example/")})
-						r.Records.Put("marks."+id, []byte("7"))
+						records(r.Kit).Put("marks."+id, []byte("7"))
 					}
-					r.Records.Inject(c.fault)
+					records(r.Kit).Inject(c.fault)
 					r.client.Request(r.pid, &messages.DeleteFeed{Id: "f1"})
 					if c.refused {
 						testkit.Expect[*messages.Rejected](r.client)
@@ -83,15 +84,15 @@ func TestTheNextStartDeletesWhatDeletedFeedsLeft(t *testing.T) {
 		ask[*messages.FeedShown](r, &messages.CreateFeed{Feed: feed("f2", "https://b.example/")})
 		r.Stop(r.pid)
 		for _, id := range []string{"f1", "f2", "push", "seldom", "gone", "broken"} {
-			r.Records.Put("marks."+id, []byte("7"))
+			records(r.Kit).Put("marks."+id, []byte("7"))
 		}
-		r.Records.Damage("marks.broken")
-		r.Records.Damage("feeds.f1") // a damaged feed is there still
-		kept, err := r.Records.Get(t.Context(), "feeds.f2")
-		if err != nil || r.Records.Delete(t.Context(), "feeds.f2", kept.Revision) != nil {
+		records(r.Kit).Damage("marks.broken")
+		records(r.Kit).Damage("feeds.f1") // a damaged feed is there still
+		kept, err := records(r.Kit).Get(t.Context(), "feeds.f2")
+		if err != nil || records(r.Kit).Delete(t.Context(), "feeds.f2", kept.Revision) != nil {
 			t.Fatal(err)
 		}
-		r.Records.Inject(testkit.Fault{Op: testkit.List, Prefix: "marks.", Err: errors.New("down")})
+		records(r.Kit).Inject(memory.RecordFault{Op: memory.ControlList, Prefix: "marks.", Err: errors.New("down")})
 		r.start()
 		r.Advance(time.Minute)
 		if got := r.left(); !slices.Equal(got, []string{"feedurls", "marks.f1", "marks.push", "marks.seldom"}) {

@@ -36,7 +36,7 @@ func run(t *testing.T, test func(r *rig)) {
 
 func (r *rig) start() {
 	r.pid = r.SpawnProps("upstreams", upstreams.Props(upstreams.Config{
-		Records: r.Records, Clock: r.Clock, Worker: r.Worker, Props: r.Props, Logger: r.Log,
+		Records: records(r.Kit), Clock: r.Clock, Worker: r.Worker, Props: r.Props, Logger: r.Log,
 		Feed: func(f *messages.Feed) (*actor.Props, error) {
 			if f.GetUrl() == "https://bad.example/" {
 				return nil, errors.New("no reader for it")
@@ -113,11 +113,11 @@ func TestALifeOfAFeed(t *testing.T) {
 			t.Errorf("got %v", got)
 		}
 		ask[*messages.FeedShown](r, &messages.CreateFeed{Feed: feed("f2", "https://a.example/")}) // free again
-		r.Records.Put("marks.f1", []byte("7"))
+		records(r.Kit).Put("marks.f1", []byte("7"))
 		r.log = nil
 		ask[*messages.FeedDeleted](r, &messages.DeleteFeed{Id: "f1"})
 		r.happened(t, "stop f1")
-		for _, record := range r.Records.All() {
+		for _, record := range records(r.Kit).All() {
 			if record.Key == "feeds.f1" || record.Key == "marks.f1" {
 				t.Errorf("%s is left", record.Key)
 			}
@@ -196,7 +196,7 @@ func TestTheStoreComesBack(t *testing.T) {
 		ask[*messages.FeedShown](r, &messages.CreateFeed{Feed: feed("f1", "https://a.example/")})
 		ask[*messages.FeedShown](r, &messages.CreateFeed{Feed: feed("f2", "https://bad.example/")}) // without a source
 		k.Stop(r.pid)
-		k.Records.Down(errors.New("no store"))
+		records(k).Down(errors.New("no store"))
 		r.log = nil
 		r.start()
 		r.happened(t, "start push ")
@@ -209,7 +209,7 @@ func TestTheStoreComesBack(t *testing.T) {
 		}
 		k.Advance(5 * time.Second)
 		r.happened(t)
-		k.Records.Down(nil)
+		records(k).Down(nil)
 		k.Advance(10 * time.Second)
 		r.happened(t, "start f1 https://a.example/")
 		for range 3 {
@@ -217,12 +217,12 @@ func TestTheStoreComesBack(t *testing.T) {
 				t.Errorf("listed %v", all)
 			}
 		}
-		k.Records.Down(errors.New("no store"))
+		records(k).Down(errors.New("no store"))
 		if failed := ask[*messages.Rejected](r, &messages.DeleteFeed{Id: "f1"}); failed.GetRejection() != messages.Rejection_REJECTION_UNAVAILABLE {
 			t.Errorf("%v", failed)
 		}
 		r.happened(t, "stop f1", "start f1 https://a.example/") // still there, so it is read
-		k.Records.Down(nil)
+		records(k).Down(nil)
 		ask[*messages.FeedDeleted](r, &messages.DeleteFeed{Id: "f1"})
 	})
 }
@@ -275,15 +275,15 @@ func TestFeedsOverADamagedDisk(t *testing.T) {
 		for _, id := range []string{"f1", "f2"} {
 			ask[*messages.FeedShown](r, &messages.CreateFeed{Feed: feed(id, "https://"+id+".example/")})
 		}
-		r.Records.Put("marks.f1", []byte("7"))
+		records(r.Kit).Put("marks.f1", []byte("7"))
 		var claims []string
-		for _, record := range r.Records.All() {
+		for _, record := range records(r.Kit).All() {
 			if strings.HasPrefix(record.Key, "claims.") {
 				claims = append(claims, record.Key)
 			}
 		}
 		for _, name := range append(claims, "feeds.f1", "marks.f1") {
-			r.Records.Damage(name)
+			records(r.Kit).Damage(name)
 		}
 		r.Stop(r.pid)
 		r.log = nil

@@ -35,7 +35,10 @@ var imports = []importRow{
 	{"gateway/client/**", []string{"messages"}, "the SDK is what others compile in: it drags nothing of the server along"},
 	{"gateway/**", []string{"messages", "gateway", "gateway/ws/**", "gateway/dialect/**", "gateway/rest/**", "gateway/admin/**", "gateway/console/**"}, "the gateway speaks through ports it declares itself; cluster/node connects them"},
 	{"cmd/birdwire/**", []string{"cluster/node", "gateway/client", "testkit/sim", "cmd/birdwire/**"}, "a command starts a node or is a client of one; what else it needs belongs into them"},
-	{"testkit/**", []string{"messages", "actors/**", "cluster/**", "gateway/**", "testkit/**"}, "tests may see everything but the command line"},
+	{"testkit/arch", []string{"testkit/**"}, "the checks read the code and use none of it"},
+	{"testkit/sim/**", []string{"messages", "actors/**", "cluster/placement/**", "cluster/store/**", "cluster/membership", "cluster/link", "cluster/runtime", "cluster/assembly", "gateway/**", "testkit/**"}, "a simulation runs the product, and has its own world around it"},
+	{"testkit/{K}/**", []string{"testkit/**"}, "the kit is for anybody's actors"},
+	{"testkit", nil, "the kit is for anybody's actors: what a node needs is given to it"},
 }
 
 // fence says where a vendor may be named. in lists the packages that may name

@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"maps"
 	"sync"
 	"time"
 
@@ -179,4 +180,14 @@ func (d *Disk) first() uint64 {
 
 func nameOf(f *messages.Frame) store.Name {
 	return store.Name{Node: f.GetNode(), Incarnation: f.GetIncarnation(), Number: f.GetNumber()}
+}
+
+// CloneRecords is a disk of its own that has the same control records, for a
+// test that goes on from one state in several ways.
+func (d *Disk) CloneRecords() *Disk {
+	clone := NewDisk(d.cfg)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	clone.records, clone.damaged, clone.written = maps.Clone(d.records), maps.Clone(d.damaged), d.written
+	return clone
 }
