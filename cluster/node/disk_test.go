@@ -15,6 +15,7 @@ import (
 
 	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/gateway"
+	"github.com/birdwire/birdwire/messages"
 )
 
 // answer is what one HTTP request got.
@@ -295,5 +296,71 @@ func TestADamagedRecordCostsItself(t *testing.T) {
 	}
 	if a := request(t, n, "", "GET", "/admin/v1/keys", ""); a.status != http.StatusOK || !strings.Contains(a.body, hitID) || !strings.Contains(a.body, otherID) {
 		t.Errorf("the list of keys: %v", a)
+	}
+}
+
+// A client whose replay comes to where events were lost is told which, and gets
+// all others.
+func TestALostEventIsTold(t *testing.T) {
+	n := start(t, Config{})
+	key := mint(t, n, "business")
+	if a := request(t, n, key, "POST", rulesPath, `{"tag":"moon","query":"moon"}`); a.status != http.StatusCreated {
+		t.Fatal(a)
+	}
+	for i := range 3 { // a frame each
+		if status, _ := pushBody(t, n, key, "posts", post(fmt.Sprint("id", i), fmt.Sprint("moon number ", i))); status != http.StatusAccepted {
+			t.Fatalf("push: %d", status)
+		}
+	}
+	stop(t, n)
+	blocks, err := filepath.Glob(filepath.Join(n.cfg.Dir, "store", "jetstream", "$G", "streams", "journal", "msgs", "*.blk"))
+	if err != nil || len(blocks) != 1 {
+		t.Fatalf("blocks %v, %v; want one", blocks, err)
+	}
+	b, err := os.ReadFile(blocks[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	b[bytes.Index(b, []byte("moon number 1"))] ^= 1
+	if err := os.WriteFile(blocks[0], b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	accept := filepath.Join(n.cfg.Dir, "store", "accept-loss")
+	if refused, err := Start(context.Background(), n.cfg); err == nil || !strings.Contains(err.Error(), "frame 2 of the journal") || !strings.Contains(err.Error(), accept) {
+		if err == nil {
+			stop(t, refused)
+		}
+		t.Fatalf("start: %v; want what is lost and what to do", err)
+	}
+	if err := os.WriteFile(accept, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	n = start(t, Config{Dir: n.cfg.Dir})
+	w, err := dial(n, fmt.Sprintf("/v1/twitter/stream?api_key=%s&resume=%s-0.0", key, n.store.Journal().Epoch()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	var got []string
+	for len(got) < 3 {
+		frame, err := w.next()
+		if err != nil {
+			t.Fatalf("after %v: %v", got, err)
+		}
+		switch {
+		case strings.Contains(frame, "moon number"):
+			_, rest, _ := strings.Cut(frame, "moon number ")
+			got = append(got, rest[:1])
+		case strings.Contains(frame, "lost"):
+			got = append(got, "lost")
+			for _, position := range []messages.Position{messages.At(2, 0), messages.EndOf(2)} {
+				if !strings.Contains(frame, fmt.Sprint(uint64(position))) {
+					t.Errorf("%s: want position %d", frame, position)
+				}
+			}
+		}
+	}
+	if want := "[0 lost 2]"; fmt.Sprint(got) != want {
+		t.Errorf("got %v, want %s", got, want)
 	}
 }

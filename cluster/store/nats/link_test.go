@@ -139,8 +139,9 @@ func TestManySlowReaders(t *testing.T) {
 	s := open(t, Config{})
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	large := strings.Repeat("x", 60_000)
-	for i := range uint64(200) {
+	const readers, frames = 80, 120
+	large := strings.Repeat("x", 40_000)
+	for i := range uint64(frames) {
 		f := storetest.Frame("a", 1, i+1, 1)
 		f.Events[0].GetPost().Text = large
 		if _, err := s.Journal().Append(ctx, f); err != nil {
@@ -151,7 +152,6 @@ func TestManySlowReaders(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const readers = 150
 	var begun, all sync.WaitGroup
 	begun.Add(readers)
 	hold := make(chan struct{})
@@ -164,7 +164,7 @@ func TestManySlowReaders(t *testing.T) {
 				return
 			}
 			defer c.Close()
-			for next := uint64(1); next <= 200; next++ {
+			for next := uint64(1); next <= frames; next++ {
 				e, err := c.Next(ctx)
 				if err != nil || e.Sequence != next {
 					t.Errorf("next: %d, %v; want %d", e.Sequence, err, next)
@@ -179,7 +179,7 @@ func TestManySlowReaders(t *testing.T) {
 	}
 	begun.Wait()
 	for i := range uint64(20) {
-		if _, err := s.Journal().Append(ctx, storetest.Frame("a", 1, 201+i, 1)); err != nil {
+		if _, err := s.Journal().Append(ctx, storetest.Frame("a", 1, frames+1+i, 1)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -71,10 +71,13 @@ func fillFolder(t *testing.T) (string, kept) {
 		}
 	}
 	put("feeds.f1", "https://example.com/feed")
-	for i := range uint64(60) {
+	// Several blocks, and until the first of them are so old that the server has no
+	// use for them when it starts.
+	for i, written := uint64(0), time.Now(); i < 60 || time.Since(written) < 3*testWindow; i++ {
 		f := storetest.Frame("a", 1, i+1, 3)
 		if i < 30 {
-			f.Events[0].GetPost().Text = strings.Repeat("x", 900_000) // so that there are several blocks
+			f.Events[0].GetPost().Text = strings.Repeat("x", 900_000)
+			written = time.Now()
 		}
 		if _, err := s.Journal().Append(ctx, f); err != nil {
 			t.Fatal(err)
@@ -240,7 +243,6 @@ func sweepOne(t *testing.T, from string, h harm, k kept) {
 	if err := h.do(filepath.Join(dir, h.path)); err != nil {
 		t.Fatal(err)
 	}
-	age(t, dir)
 	var said bytes.Buffer
 	cfg := quiet(t, Config{Dir: dir, DuplicateWindow: testWindow, Logger: slog.New(slog.NewTextHandler(&said, &slog.HandlerOptions{Level: slog.LevelWarn}))})
 	began := time.Now()
@@ -319,22 +321,6 @@ func copyStore(to, from, but string) error {
 		}
 		return os.WriteFile(filepath.Join(to, name), b, 0o600)
 	})
-}
-
-// age makes the blocks look as if they had been written some minutes ago, so
-// that a log that was left clean is not read before it is served.
-func age(t *testing.T, dir string) {
-	t.Helper()
-	files, err := blockFiles(streamDir(dir, journalStream))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range files {
-		then := time.Now().Add(-5 * time.Minute)
-		if err := os.Chtimes(f.path, then, then); err != nil {
-			t.Fatal(err)
-		}
-	}
 }
 
 // goOn accepts what is lost: the store then opens, and has the rest.

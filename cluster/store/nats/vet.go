@@ -49,58 +49,84 @@ func planVetting(cfg Config, now time.Time) (before map[int]bool, later []*vette
 	if err != nil {
 		return nil, nil, err
 	}
-	const slack = time.Minute
+	begins := make([]beginning, len(files))
+	for i, f := range files {
+		if begins[i], err = beginningOf(f); err != nil {
+			return nil, nil, err
+		}
+	}
 	before = map[int]bool{}
 	expiring := cfg.RetentionAge > 0 // the next block with frames that are young enough has the oldest of them
 	for i, f := range files {
-		info, err := os.Stat(f.path)
-		if err != nil {
-			return nil, nil, err
-		}
-		first, known, err := firstSequence(f.path)
-		if err != nil {
-			return nil, nil, err
-		}
-		age := now.Sub(info.ModTime()) // of its last record
-		oldest := expiring && age < cfg.RetentionAge+slack
-		expiring = expiring && age > cfg.RetentionAge-slack
-		// It goes on in the last, knows by name what is in the newest, and takes away
-		// what has become too old.
-		if i == 0 || i >= len(files)-2 || age < cfg.DuplicateWindow+slack || oldest || !known {
+		// It goes on in the last.
+		if i == 0 || i >= len(files)-2 || !begins[i].known || !begins[i+1].known {
 			before[f.number] = true
 			continue
 		}
-		later = append(later, &vetted{file: f, first: first})
+		// It knows by name what is in the newest, and takes away what has become too
+		// old. A block ends before the next begins.
+		age := now.Sub(time.Unix(0, begins[i+1].time))
+		oldest := expiring && age < cfg.RetentionAge+expirySlack
+		expiring = expiring && age > cfg.RetentionAge-expirySlack
+		if age < cfg.DuplicateWindow*3/2 || oldest {
+			before[f.number] = true
+			continue
+		}
+		later = append(later, &vetted{file: f, first: begins[i].sequence})
 	}
 	return before, later, nil
 }
 
-// firstSequence is the sequence of the block's first record that has one.
-func firstSequence(path string) (first uint64, known bool, err error) {
-	f, err := os.Open(path)
+// expirySlack is how exactly it is known when a block becomes too old.
+const expirySlack = time.Minute
+
+// beginning is a block's first record that has a sequence, if it is whole.
+type beginning struct {
+	sequence uint64
+	time     int64 // Unix nanoseconds
+	known    bool
+}
+
+func beginningOf(f file) (begins beginning, err error) {
+	block, err := newBlock(journalStream, f.number)
 	if err != nil {
-		return 0, false, err
+		return begins, err
 	}
-	defer f.Close()
+	opened, err := os.Open(f.path)
+	if err != nil {
+		return begins, err
+	}
+	defer opened.Close()
 	head := make([]byte, recordHead)
 	for at := int64(0); at < readHead; {
-		if _, err := f.ReadAt(head, at); err != nil {
-			if errors.Is(err, io.EOF) {
-				err = nil
-			}
-			return 0, false, err
+		if _, err := opened.ReadAt(head, at); err != nil {
+			return begins, unlessEOF(err)
 		}
 		length := int64(binary.LittleEndian.Uint32(head) &^ headersBit)
-		sequence := binary.LittleEndian.Uint64(head[4:])
-		if length < recordHead+recordSum || length > recordMost {
-			return 0, false, nil
+		if length < recordHead+recordSum || length > min(recordMost, f.size) {
+			return begins, nil
 		}
-		if sequence&(erasedBit|deletedBit) == 0 && sequence > 0 && sequence < math.MaxUint32<<16 {
-			return sequence, true, nil
+		content := make([]byte, length)
+		if _, err := opened.ReadAt(content, at); err != nil {
+			return begins, unlessEOF(err)
+		}
+		r, _, whole := block.record(content)
+		if !whole {
+			return begins, nil
+		}
+		if !r.empty {
+			return beginning{r.sequence, r.time, true}, nil
 		}
 		at += length
 	}
-	return 0, false, nil
+	return begins, nil
+}
+
+func unlessEOF(err error) error {
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
 }
 
 // begin takes over the plan, and what was read before, once the server runs.
