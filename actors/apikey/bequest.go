@@ -3,7 +3,6 @@ package apikey
 import (
 	"context"
 	"math"
-	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -37,15 +36,15 @@ type bounded struct {
 	err   error
 }
 
-// monthsKept is how many months' ledgers are kept, the present one not counted.
-const monthsKept = 13
+// monthsKept is how many months' ledgers are kept.
+const monthsKept = 14
 
 // inherit begins to settle what instances before have left open.
 func (k *key) inherit(ctx actor.Context) {
 	if k.purse == nil {
 		return
 	}
-	k.prune(ctx, k.cfg.Clock.Now())
+	k.prune(ctx)
 	if len(k.purse.Inherited()) == 0 || k.cfg.Spent == nil {
 		return
 	}
@@ -106,10 +105,10 @@ func (k *key) bounded(ctx actor.Context, b *bounded) {
 }
 
 // prune deletes the ledgers of long ago.
-func (k *key) prune(ctx actor.Context, now time.Time) {
-	counters, id, before := k.cfg.Counters, k.id, month(now.UTC().AddDate(0, -monthsKept, 1-now.UTC().Day()))
+func (k *key) prune(ctx actor.Context) {
+	counters, id := k.cfg.Counters, k.id
 	k.work(ctx, k.cfg.StoreTimeout, func(work context.Context) any {
-		if err := counters.Prune(work, id, before); err != nil {
+		if err := counters.Prune(work, id, monthsKept); err != nil {
 			k.cfg.Count("prune_failed") // the next month tries again
 		}
 		return nil

@@ -22,8 +22,9 @@ type Counters interface {
 	Settle(ctx context.Context, grant *messages.Grant, used int64) error
 	// Usage is the ledger as it is; empty when nothing was charged.
 	Usage(ctx context.Context, keyID, month string) (*messages.Ledger, error)
-	// Prune deletes the ledgers of months before the one named.
-	Prune(ctx context.Context, keyID, before string) error
+	// Prune deletes ledgers of the key except for the newest months, so many of
+	// them. It asks no clock: one that was set wrong must not delete what is owed.
+	Prune(ctx context.Context, keyID string, keep int) error
 }
 
 // Reservation asks for credits of a key's month.

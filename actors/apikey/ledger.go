@@ -141,9 +141,8 @@ func (k *key) forgetCredit(ctx actor.Context, connectionID string) {
 // turn takes the present month. With a new one the ledgers of long ago go.
 func (k *key) turn(ctx actor.Context) {
 	before := k.purse.Month()
-	now := k.cfg.Clock.Now()
-	if k.purse.Turn(month(now)); k.purse.Month() > before {
-		k.prune(ctx, now)
+	if k.purse.Turn(month(k.cfg.Clock.Now())); k.purse.Month() > before {
+		k.prune(ctx)
 	}
 }
 

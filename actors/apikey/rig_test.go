@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -410,11 +411,10 @@ func (l *ledgers) Settle(_ context.Context, g *messages.Grant, used int64) error
 	return fault
 }
 
-func (l *ledgers) Prune(_ context.Context, _, before string) error {
-	for name := range l.months {
-		if name < before {
-			delete(l.months, name)
-		}
+func (l *ledgers) Prune(_ context.Context, _ string, keep int) error {
+	names := slices.Sorted(maps.Keys(l.months))
+	for _, name := range names[:max(0, len(names)-keep)] {
+		delete(l.months, name)
 	}
 	return nil
 }

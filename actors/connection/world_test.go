@@ -186,7 +186,7 @@ func (noCounters) Settle(context.Context, *messages.Grant, int64) error {
 	return errors.New("nothing is metered")
 }
 
-func (noCounters) Prune(context.Context, string, string) error { return nil }
+func (noCounters) Prune(context.Context, string, int) error { return nil }
 
 func (noCounters) Usage(context.Context, string, string) (*messages.Ledger, error) {
 	return &messages.Ledger{}, nil

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"google.golang.org/protobuf/proto"
 
@@ -66,15 +65,12 @@ func (c counters) Usage(ctx context.Context, keyID, month string) (*messages.Led
 	return l, nil
 }
 
-func (c counters) Prune(ctx context.Context, keyID, before string) error {
+func (c counters) Prune(ctx context.Context, keyID string, keep int) error {
 	all, err := c.control.List(ctx, ledgerKey(keyID, ""))
 	if err != nil {
 		return fmt.Errorf("prune the ledgers of key %s: %w", keyID, err)
 	}
-	for _, v := range all {
-		if strings.TrimPrefix(v.Key, ledgerKey(keyID, "")) >= before {
-			continue
-		}
+	for _, v := range all[:max(0, len(all)-keep)] { // by key, so by month
 		// Deleted or written by another already: nothing is left to do here.
 		err := c.control.Delete(ctx, v.Key, v.Revision)
 		if err != nil && !errors.Is(err, messages.ErrNotFound) && !errors.Is(err, messages.ErrConflict) {

@@ -28,8 +28,10 @@ type Feed struct {
 	cfg    Config
 	reader *Reader
 
-	mu   sync.Mutex // one poll at a time; protects turn
-	turn time.Time  // when its host may be asked, where it had to wait
+	mu    sync.Mutex // one poll at a time; protects what follows
+	turn  time.Time  // when its host may be asked, where it had to wait
+	asked bool       // the server was, by this process
+	until time.Time  // when it may be again, once asked is set
 }
 
 // ErrURL: the feed's address is not one of the web.
@@ -57,7 +59,7 @@ func (f *Feed) Poll(ctx context.Context, data []byte) (drafts []*messages.Event,
 	}
 	m := readMark(data, f.cfg.URL)
 	now := f.reader.cfg.Now()
-	if wait := m.heldUntil(now); wait > 0 {
+	if wait := f.held(m, now); wait > 0 {
 		return nil, nil, wait, nil
 	}
 	host := hostOf(m.target())
@@ -70,6 +72,21 @@ func (f *Feed) Poll(ctx context.Context, data []byte) (drafts []*messages.Event,
 	f.turn = time.Time{}
 	drafts, after, err = f.read(ctx, host, &m)
 	return drafts, m.bytes(), after, err
+}
+
+// held is how long the server still wants to be left alone. This process knows
+// it by a clock that nobody sets; of one before there is the mark, which means
+// nothing where it says more than a server can have asked for: the wall clock
+// was set back since.
+func (f *Feed) held(m mark, now time.Time) time.Duration {
+	if f.asked {
+		return max(0, f.until.Sub(now))
+	}
+	wait := time.UnixMilli(m.NotBefore).Sub(now)
+	if wait > maxRetryAfter {
+		return 0
+	}
+	return max(0, wait)
 }
 
 // Warning is an error that comes with drafts: the document was read, and its operator
@@ -95,7 +112,7 @@ func (f *Feed) read(ctx context.Context, host string, m *mark) ([]*messages.Even
 	defer room.release()
 	resp, err := f.reader.fetch(ctx, m.target(), *m, room)
 	now := f.reader.cfg.Now()
-	m.NotBefore = 0
+	m.NotBefore, f.asked, f.until = 0, true, time.Time{}
 	if err != nil {
 		if !errors.Is(err, errBusy) {
 			m.Moved = "" // if it moved to where nothing answers, try the old place again
@@ -111,7 +128,8 @@ func (f *Feed) read(ctx context.Context, host string, m *mark) ([]*messages.Even
 	}
 	after := retryAfter(resp.header, now)
 	if after > 0 {
-		m.NotBefore = now.Add(after).UnixMilli()
+		f.until = now.Add(after)
+		m.NotBefore = f.until.UnixMilli()
 		if resp.status == http.StatusTooManyRequests || resp.status == http.StatusServiceUnavailable {
 			f.reader.hosts.Block(host, now.Add(after))
 		}

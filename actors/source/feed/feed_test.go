@@ -305,6 +305,21 @@ func TestRetryAfterHoldsTheHost(t *testing.T) {
 	}
 }
 
+// A wall clock that was set back by a year while the node was down does not
+// keep a feed from its server for as long.
+func TestAClockThatWasSetBackHoldsNobody(t *testing.T) {
+	s := newSite(t, feed.ReaderConfig{}, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Retry-After", "600")
+		w.WriteHeader(429)
+	})
+	_, _, _ = s.poll() // told to come again later
+	s.clock.advance(-366 * 24 * time.Hour)
+	again := s.reader(t).Feed(feed.Config{URL: s.server.URL + "/feed", SourceID: "src", Name: "Source"})
+	if _, next, _, _ := again.Poll(t.Context(), s.mark); next == nil {
+		t.Error("the server was not asked")
+	}
+}
+
 // feedBeside is another feed of the same reader, at another path of the site.
 func feedBeside(s *site, path string) *feed.Feed {
 	return s.feed.Other(feed.Config{URL: s.server.URL + path, SourceID: "src2", Name: "Other"})

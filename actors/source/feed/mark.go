@@ -3,7 +3,6 @@ package feed
 import (
 	"encoding/json"
 	"net/http"
-	"time"
 )
 
 // mark is what a feed remembers between polls and across restarts.
@@ -81,8 +80,4 @@ func short(validator string) string {
 // be read, and asking whether it changed would be told no.
 func (m *mark) forget() {
 	m.ETag, m.LastModified, m.Body, m.Schedule, m.Warning = "", "", nil, schedule{}, ""
-}
-
-func (m mark) heldUntil(now time.Time) time.Duration {
-	return max(0, time.UnixMilli(m.NotBefore).Sub(now))
 }

@@ -89,7 +89,7 @@ func pruned(t *testing.T, subject Subject) {
 		mustReserve(t, s, store.Reservation{KeyID: of.key, Month: of.month, N: 5, Op: "a"}, 5)
 	}
 	for range 2 {
-		if err := s.Counters().Prune(deadline(t), "key1", "2025-10"); err != nil {
+		if err := s.Counters().Prune(deadline(t), "key1", 2); err != nil {
 			t.Fatal(err)
 		}
 	}
