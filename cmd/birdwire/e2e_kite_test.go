@@ -34,7 +34,7 @@ func TestKite(t *testing.T) {
 	c.expect(`{"type":"pong"}`)
 	c.send(`{"type":"subscribe","filters":`)
 	c.expect(`{"type":"error","message":"Invalid JSON"}`)
-	c.send(`{"type":"subscribe","filters":{"tickers":["$aapl"],"keywords":["interest rates"],"sources":["EXAMPLE news"],"unknown":[1]}}`)
+	c.send(`{"type":"subscribe","filters":{"tickers":["$aapl"],"keywords":["interest rates"],"sources":["EXAMPLE news"]}}`)
 	c.expect(`{"type":"subscribed","filters":{"sources":["EXAMPLE news"],"keywords":["interest rates"],"tickers":["AAPL"]}}`)
 
 	s.push(
@@ -50,6 +50,16 @@ func TestKite(t *testing.T) {
 	}
 	if e := c.event(); e.what() != "create in a tag" {
 		t.Fatalf("filtered: %s", e.what())
+	}
+
+	// Filters that are not understood leave those that there are.
+	c.send(`{"type":"subscribe","sources":["EXAMPLE news"]}`)
+	c.expect(`{"type":"error","message":"sources: not a field of this message, expected inside \"filters\""}`)
+	c.send(`{"type":"subscribe","filters":{"ticker":["AAPL"]}}`)
+	c.expect(`{"type":"error","message":"filters.ticker: unknown, expected sources, categories, keywords, tickers or companies"}`)
+	s.push(t, client.Articles, pusher, article("of no ticker", "b"), article("interest rates again", "a", `"tickers":["AAPL"]`))
+	if e := c.event(); e.what() != "create interest rates again" {
+		t.Fatalf("after filters that were refused: %s", e.what())
 	}
 
 	c.send(`{"type":"unsubscribe"}`)

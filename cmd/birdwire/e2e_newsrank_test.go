@@ -139,6 +139,8 @@ func TestNewsrankMistakes(t *testing.T) {
 		newsrankSubscribe(`{"entities":["42"]}`),
 		newsrankSubscribe(`{"include_embeddings":true}`), // Pro
 		newsrankSubscribe(`{"tickers":["AAPL"]}`),        // Pro
+		newsrankSubscribe(`{"category":["business"]}`),   // no such filter
+		`{"type":"subscribe","topics":["articles"]}`,     // beside the filters
 	}
 	for i := range 20 {
 		c.send(mistakes[i%len(mistakes)])

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -89,8 +91,59 @@ func Type(object map[string]json.RawMessage) (string, error) {
 	return Text(object["type"], "type")
 }
 
+// Only refuses the first field, in order of the alphabet, that is none of the
+// known ones and holds something: a filter that is not understood would narrow
+// nothing, and the client would get, and pay for, everything.
+func Only(object map[string]json.RawMessage, known ...string) error {
+	for _, field := range slices.Sorted(maps.Keys(object)) {
+		if !slices.Contains(known, field) && Given(object[field]) {
+			return fmt.Errorf("%s: unknown, expected %s", Clip(field), words(known))
+		}
+	}
+	return nil
+}
+
+// OnlyFilters refuses what in a message, beside its type and its filters, would
+// have to narrow the subscription: a field with a filter's name, in any case, in
+// singular or plural, and any list or object. What else an envelope may carry,
+// such as a number of the request, is ignored.
+func OnlyFilters(message map[string]json.RawMessage, filters ...string) error {
+	for _, field := range slices.Sorted(maps.Keys(message)) {
+		raw := message[field]
+		if field == "type" || field == "filters" || !Given(raw) {
+			continue
+		}
+		named := func(filter string) bool { return singular(filter) == singular(field) }
+		if named("filters") || slices.ContainsFunc(filters, named) {
+			return fmt.Errorf(`%s: not a field of this message, expected inside "filters"`, Clip(field))
+		}
+		if raw[0] == '[' || raw[0] == '{' {
+			return fmt.Errorf("%s: not a field of this message, expected type and filters", Clip(field))
+		}
+	}
+	return nil
+}
+
+func singular(word string) string {
+	word = strings.ToLower(word)
+	if stem, ok := strings.CutSuffix(word, "ies"); ok {
+		return stem + "y"
+	}
+	return strings.TrimSuffix(word, "s")
+}
+
+// words is "a, b or c".
+func words(list []string) string {
+	last := len(list) - 1
+	if last < 1 {
+		return strings.Join(list, "")
+	}
+	return strings.Join(list[:last], ", ") + " or " + list[last]
+}
+
 // Values reads a filter's list: trimmed, empty and repeated values dropped,
-// order kept.
+// order kept. A list of nothing but empty values is refused, where one without
+// values matches everything: whoever sends [""] has meant some value.
 func Values(raw json.RawMessage, field string) ([]string, error) {
 	if !Given(raw) {
 		return nil, nil
@@ -99,7 +152,16 @@ func Values(raw json.RawMessage, field string) ([]string, error) {
 	if err := json.Unmarshal(raw, &list); err != nil {
 		return nil, fmt.Errorf("%s: expected an array of strings", field)
 	}
-	return Tidy(list, field)
+	return narrowing(list, field)
+}
+
+// narrowing is Tidy for a list that a client sent.
+func narrowing(list []string, field string) ([]string, error) {
+	kept, err := Tidy(list, field)
+	if err == nil && len(kept) == 0 && len(list) > 0 {
+		return nil, fmt.Errorf("%s: holds only empty values, which would match everything; leave it out or send []", field)
+	}
+	return kept, err
 }
 
 // Tidy is the normalisation of Values for a list that was read otherwise.
@@ -132,7 +194,7 @@ func Tickers(raw json.RawMessage, field string) ([]string, error) {
 	for i, s := range list {
 		list[i] = UpperASCII(strings.TrimLeft(s, "$"))
 	}
-	return Tidy(list, field)
+	return narrowing(list, field)
 }
 
 // UpperASCII leaves letters beyond ASCII: the capital of a dotless i is an I,

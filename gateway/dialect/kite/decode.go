@@ -49,12 +49,22 @@ func (Codec) Decode(text []byte, _ bool) (proto.Message, error) {
 	}
 	switch kind {
 	case "subscribe":
+		if err := dialect.OnlyFilters(object, fields...); err != nil {
+			return invalid(err), nil
+		}
 		s, err := filters(object["filters"])
 		if err != nil {
 			return invalid(err), nil
 		}
 		return s, nil
 	case "unsubscribe":
+		// It clears everything: whoever names filters wants something else.
+		if err := dialect.OnlyFilters(object, fields...); err != nil {
+			return invalid(err), nil
+		}
+		if dialect.Given(object["filters"]) {
+			return invalid(errors.New("filters: not a field of unsubscribe, which clears all of them; to change them subscribe again")), nil
+		}
 		return &messages.ClientUnsubscribed{}, nil
 	case "ping":
 		return &messages.ClientPinged{}, nil
@@ -79,6 +89,9 @@ func filters(raw json.RawMessage) (*messages.ClientSubscribed, error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	if err := dialect.Only(object, fields...); err != nil {
+		return nil, fmt.Errorf("filters.%w", err)
 	}
 	for _, field := range fields {
 		if !dialect.Given(object[field]) {

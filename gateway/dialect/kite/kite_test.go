@@ -98,7 +98,7 @@ func TestSubscribedEchoesWhatWasSupplied(t *testing.T) {
 	for text, want := range map[string]string{
 		`{"type":"subscribe"}`:                                                 `{}`,
 		`{"type":"subscribe","filters":null}`:                                  `{}`,
-		`{"type":"subscribe","filters":{"unknown":[1]}}`:                       `{}`,
+		`{"type":"subscribe","filters":{"unknown":null},"ref":"a"}`:            `{}`,
 		`{"type":"subscribe","filters":{"tickers":[" $aapl","AAPL","btc"]}}`:   `{"tickers":["AAPL","BTC"]}`,
 		`{"type":"subscribe","filters":{"keywords":[],"sources":null}}`:        `{"keywords":[]}`,
 		`{"type":"subscribe","filters":{"companies":["<A&B>"],"sources":[]}}`:  `{"sources":[],"companies":["<A&B>"]}`,
@@ -130,11 +130,29 @@ func TestInvalidMessages(t *testing.T) {
 		`{"type":"subscribe","filters":{"sources":"BBC"}}`:    "filters.sources: expected an array",
 		`{"type":"subscribe","filters":{"tickers":[{}]}}`:     "filters.tickers: expected an array",
 		`{"type":"subscribe","filters":{"keywords":[1,"a"]}}`: "filters.keywords: expected an array",
+
+		// What would widen the subscription without a word.
+		`{"type":"subscribe","filters":{"unknown":[1]}}`:                    "filters.unknown: unknown, expected sources, categories, keywords, tickers or companies",
+		`{"type":"subscribe","filters":{"Sources":["a"]}}`:                  "filters.Sources: unknown",
+		`{"type":"subscribe","filters":{"sources":["a"],"source":"b"}}`:     "filters.source: unknown",
+		`{"type":"subscribe","filters":{"keywords":[" ",""]}}`:              "filters.keywords: holds only empty values",
+		`{"type":"subscribe","filters":{"tickers":["$"]}}`:                  "filters.tickers: holds only empty values",
+		`{"type":"subscribe","sources":["a"]}`:                              `sources: not a field of this message, expected inside "filters"`,
+		`{"type":"subscribe","category":"financial_news"}`:                  "category: not a field of this message",
+		`{"type":"subscribe","Filters":{"sources":["a"]}}`:                  "Filters: not a field of this message",
+		`{"type":"subscribe","filter":{"sources":["a"]}}`:                   "filter: not a field of this message",
+		`{"type":"subscribe","data":{"sources":["a"]}}`:                     "data: not a field of this message",
+		`{"type":"subscribe","filters":{"sources":["a"]},"keywords":["b"]}`: "keywords: not a field of this message",
+		`{"type":"unsubscribe","filters":{"sources":["a"]}}`:                "filters: not a field of unsubscribe",
+		`{"type":"unsubscribe","sources":["a"]}`:                            "sources: not a field of this message",
 	} {
 		m, ok := decode(t, text).(*messages.ClientInvalid)
 		if !ok || !strings.Contains(m.GetError(), want) {
 			t.Errorf("%s is %v, want an error with %q", text, m, want)
 		}
+	}
+	if _, ok := decode(t, `{"type":"ping","sources":["a"],"at":7}`).(*messages.ClientPinged); !ok {
+		t.Error("a ping that carries more is no ping")
 	}
 	deep := `{"type":"ping","x":` + strings.Repeat("[", 40) + strings.Repeat("]", 40) + `}`
 	if _, err := (kite.Codec{}).Decode([]byte(deep), false); !errors.Is(err, dialect.ErrTooDeep) {

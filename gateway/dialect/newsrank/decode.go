@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 
@@ -22,6 +23,10 @@ const (
 )
 
 var topics = []string{"articles", "stories", "tickers"}
+
+// fields are the filters in the order of the document, and then those that the
+// vendor's client knows.
+var fields = []string{"topics", "categories", "sources", "keywords", "entities", "include_embeddings", "embedding_filters", "tickers", "keyword"}
 
 // Decode reads one client message into ClientSubscribed or ClientInvalid. pro
 // says that the plan may use tickers and embeddings. The error is
@@ -40,6 +45,9 @@ func (c Codec) Decode(text []byte, pro bool) (proto.Message, error) {
 	}
 	if kind != "subscribe" {
 		return invalid(fmt.Errorf("unknown message type %q: expected subscribe", dialect.Clip(kind))), nil
+	}
+	if err := dialect.OnlyFilters(object, fields...); err != nil {
+		return invalid(err), nil
 	}
 	s, err := c.filters(object["filters"], pro)
 	if err != nil {
@@ -64,6 +72,9 @@ func (c Codec) filters(raw json.RawMessage, pro bool) (*messages.ClientSubscribe
 		return nil, errors.New("filters: expected an object")
 	}
 	if err != nil {
+		return nil, err
+	}
+	if err := dialect.Only(object, fields...); err != nil {
 		return nil, err
 	}
 	if err := readLists(f, object); err != nil {
@@ -114,9 +125,13 @@ func readLists(f *messages.NewsrankFilters, object map[string]json.RawMessage) (
 	if err != nil {
 		return err
 	}
-	if legacy != "" {
-		f.Keywords, err = dialect.Tidy(append(f.Keywords, legacy), "keywords")
+	if legacy == "" {
+		return nil
 	}
+	if strings.TrimSpace(legacy) == "" {
+		return errors.New("keyword: is empty, which would match everything; leave it out")
+	}
+	f.Keywords, err = dialect.Tidy(append(f.Keywords, legacy), "keywords")
 	return err
 }
 
@@ -175,6 +190,9 @@ func (c Codec) embeddingFilter(raw json.RawMessage) (*messages.EmbeddingFilter, 
 	object, err := dialect.Object(raw)
 	if err != nil {
 		return nil, errors.New("expected an object with an embedding")
+	}
+	if err := dialect.Only(object, "embedding", "threshold", "label", "embedding_model"); err != nil {
+		return nil, err
 	}
 	f := &messages.EmbeddingFilter{Threshold: defaultThreshold}
 	if f.Embedding, err = embedding(object["embedding"]); err != nil {

@@ -258,6 +258,13 @@ func TestInvalidMessages(t *testing.T) {
 		{one(`{"embedding":` + vector("1") + `,"threshold":"high"}`), true, "threshold"},
 		{one(`{"embedding":` + vector("1") + `,"label":5}`), true, "label"},
 		{one(`{"embedding":` + vector("1") + `,"embedding_model":"text-embedding-3-small"}`), true, `"birdwire-hash-1"`},
+		{one(`{"embedding":` + vector("1") + `,"treshold":0.9}`), true, "embedding_filters[0]: treshold: unknown, expected embedding, threshold, label or embedding_model"},
+		{`"category":["business"]`, true, "category: unknown, expected topics, categories, sources"},
+		{`"topics":["articles"],"entity_ids":[42]`, true, "entity_ids: unknown"},
+		{`"keywords":[""]`, true, "keywords: holds only empty values"},
+		{`"keyword":" "`, true, "keyword: is empty"},
+		{`"topics":[" "]`, true, "topics: holds only empty values"},
+		{`"tickers":["$"]`, true, "tickers: holds only empty values"},
 		{`"embedding_filters":[` + strings.TrimSuffix(strings.Repeat(`{},`, 11), ",") + `]`, true, "at most 10"},
 	} {
 		m, err := codec.Decode(subscribe(c.filters), c.pro)
@@ -268,7 +275,13 @@ func TestInvalidMessages(t *testing.T) {
 			t.Errorf("%.60s (pro %v) is %.200s, want an error with %q", c.filters, c.pro, fmt.Sprint(m), c.want)
 		}
 	}
-	for text, want := range map[string]string{`{`: "invalid JSON", `[]`: "expected a JSON object", `{"type":"unsubscribe"}`: "unsubscribe"} {
+	for text, want := range map[string]string{
+		`{`: "invalid JSON", `[]`: "expected a JSON object", `{"type":"unsubscribe"}`: "unsubscribe",
+		`{"type":"subscribe","topics":["articles"]}`:           `topics: not a field of this message, expected inside "filters"`,
+		`{"type":"subscribe","keyword":"AI","filters":{}}`:     "keyword: not a field of this message",
+		`{"type":"subscribe","filter":{"topics":["stories"]}}`: "filter: not a field of this message",
+		`{"type":"subscribe","channels":["articles"]}`:         "channels: not a field of this message",
+	} {
 		m, _ := codec.Decode([]byte(text), true)
 		if i, ok := m.(*messages.ClientInvalid); !ok || !strings.Contains(i.GetError(), want) {
 			t.Errorf("%s is %v", text, m)
