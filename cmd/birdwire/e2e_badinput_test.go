@@ -29,13 +29,17 @@ func TestBadLines(t *testing.T) {
 
 	body := strings.Join([]string{
 		post("1", "ada", "good"), `{"id":"2","text":`, "", post("3", "ada", "good"), `{"id":"4","author":{"id":"7","username":"ada"}}`, `nonsense`, post("1", "ada", "good"), post("8", "ada", "good"),
+		`{"id":"9","text":"good","created_at":"2026-03-04T12:00:00Z","author":{"id":"7","username":"ada"},"urls":[{"url":"https://a.example"},{"url":"nowhere"}]}`,
 	}, "\n")
 	r := s.call(t, http.MethodPost, "/v1/ingest/posts", pusher, body).want(t, http.StatusAccepted)
 	var done client.Pushed
-	if err := json.Unmarshal([]byte(r.body), &done); err != nil || done.Accepted != 3 || done.Duplicates != 1 || len(done.Rejected) != 3 {
-		t.Fatalf("answer %s (%v); want 3 accepted, 1 duplicate, 3 rejected", r.body, err)
+	if err := json.Unmarshal([]byte(r.body), &done); err != nil || done.Accepted != 3 || done.Duplicates != 1 || len(done.Rejected) != 4 {
+		t.Fatalf("answer %s (%v); want 3 accepted, 1 duplicate, 4 rejected", r.body, err)
 	}
-	for i, line := range []int{2, 5, 6} {
+	if want := `urls[1].url: want an http or https URL, got "nowhere"`; done.Rejected[3].Error != want {
+		t.Errorf("a bad entry: %q, want %q", done.Rejected[3].Error, want)
+	}
+	for i, line := range []int{2, 5, 6, 9} {
 		if done.Rejected[i].Line != line || done.Rejected[i].Error == "" {
 			t.Errorf("rejected %d: %+v, want line %d and why", i, done.Rejected[i], line)
 		}

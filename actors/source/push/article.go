@@ -162,7 +162,7 @@ func entityIDs(d *jx.Decoder) ([]int64, error) {
 	var ids []int64
 	err := list(d, "entities", 256, func(d *jx.Decoder) error {
 		if kind := d.Next(); kind != jx.Number {
-			return wrong("entities", "want whole numbers, got %s", named(kind))
+			return wrong("entities", "want a whole number, got %s", named(kind))
 		}
 		n, err := count(d, "entities")
 		if err == nil && n >= 1<<53 {
@@ -179,11 +179,11 @@ func embedding(d *jx.Decoder) ([]float32, error) {
 	nonzero := false
 	err := list(d, "embedding", EmbeddingSize, func(d *jx.Decoder) error {
 		if kind := d.Next(); kind != jx.Number {
-			return wrong("embedding", "want numbers, got %s", named(kind))
+			return wrong("embedding", "want a number, got %s", named(kind))
 		}
 		v, err := d.Float64()
 		if err != nil || v > math.MaxFloat32 || v < -math.MaxFloat32 {
-			return wrong("embedding", "number %d is not finite as a float32", len(e)+1)
+			return wrong("embedding", "is not finite as a float32")
 		}
 		nonzero = nonzero || float32(v) != 0
 		if e == nil {

@@ -94,9 +94,9 @@ func TestPostRefusals(t *testing.T) {
 		{with(`"author":{"id":"1","username":"a","followers_count":"9"}`), "author.followers_count: want a number, got a string"},
 		{with(`"author":{"id":"1","username":"a","verified":1}`), "author.verified: want true or false, got a number"},
 		{with(`"retweet_of":{"username":"x"}`), "retweet_of.id: missing"},
-		{with(`"urls":[{"url":"ftp://x"}]`), `urls.url: want an http or https URL, got "ftp://x"`},
-		{with(`"urls":[{}]`), "urls.url: missing"},
-		{with(`"media":[{"type":"gif"}]`), `media.type: want photo, video or animated_gif, got "gif"`},
+		{with(`"urls":[{"url":"ftp://x"}]`), `urls[0].url: want an http or https URL, got "ftp://x"`},
+		{with(`"urls":[{}]`), "urls[0].url: missing"},
+		{with(`"media":[{"type":"gif"}]`), `media[0].type: want photo, video or animated_gif, got "gif"`},
 		{with(`"place":{"country_code":"i1"}`), `place.country_code: want two letters of ISO 3166-1, got "I1"`},
 		{with(`"place":{"bbox":[1,2,3]}`), "place.bbox: want west, south, east and north, got 3 numbers"},
 		{with(`"place":{"bbox":[1,2,3,1]}`), "place.bbox: south 2 is north of north 1"},
@@ -191,16 +191,47 @@ func TestArticleRefusals(t *testing.T) {
 		{articleJSON(`,"embedding":` + numbers(1535, "1")), "embedding: 1535 numbers, want exactly 1536"},
 		{articleJSON(`,"embedding":` + numbers(1537, "1")), "embedding: more than 1536 elements"},
 		{articleJSON(`,"embedding":` + numbers(1536, "0")), "embedding: all numbers are zero"},
-		{articleJSON(`,"embedding":` + numbers(1536, "1e39")), "embedding: number 1 is not finite"},
-		{articleJSON(`,"embedding":` + numbers(1536, `"1"`)), "embedding: want numbers, got a string"},
-		{articleJSON(`,"embedding":[NaN]`), "embedding: want numbers, got"},
-		{articleJSON(`,"entities":[1.5]`), "entities: want a whole number from 0, got 1.5"},
-		{articleJSON(`,"entities":[9007199254740992]`), "entities: 9007199254740992 is not below 2^53"},
+		{articleJSON(`,"embedding":` + numbers(1536, "1e39")), "embedding[0]: is not finite"},
+		{articleJSON(`,"embedding":` + numbers(1536, `"1"`)), "embedding[0]: want a number, got a string"},
+		{articleJSON(`,"embedding":[NaN]`), "embedding[0]: want a number, got"},
+		{articleJSON(`,"entities":[1.5]`), "entities[0]: want a whole number from 0, got 1.5"},
+		{articleJSON(`,"entities":[9007199254740992]`), "entities[0]: 9007199254740992 is not below 2^53"},
 		{articleJSON(`,"content":"` + strings.Repeat("字", 90_000) + `"`), "content: the article has 270"},
 		{articleJSON(`,"title":"` + strings.Repeat("x", 1001) + `"`), "title: 1001 characters, at most 1000"},
 	} {
 		if _, err := push.ParseArticle([]byte(c.body)); err == nil || !strings.HasPrefix(err.Error(), c.want) {
 			t.Errorf("got %v, want %q", err, c.want)
+		}
+	}
+}
+
+// TestABadEntryIsNamed: in every list, by its number, with those before it whole.
+func TestABadEntryIsNamed(t *testing.T) {
+	plain := postJSON("1")
+	with := func(field string) string { return plain[:len(plain)-1] + "," + field + "}" }
+	for entries, want := range map[string]string{
+		`"urls":[{"url":"https://a.example"},{"url":"https://b.example","expanded_url":"b"}]`: "urls[1].expanded_url: want an http or https URL",
+		`"urls":[null,{"url":"https://a.example","title":7}]`:                                 "urls[1].title: want a string",
+		`"urls":["https://a.example"]`:                                                        "urls[0]: want an object, got a string",
+		`"hashtags":["a","b",{}]`:                                                             "hashtags[2]: want a string, got an object",
+		`"mentions":["` + strings.Repeat("a", 65) + `"]`:                                      "mentions[0]: 65 characters, at most 64",
+		`"cashtags":["A",["B"]]`:                                                              "cashtags[1]: want a string, got an array",
+		`"media":[{"type":"photo"},{"type":"gif"}]`:                                           "media[1].type: want photo",
+		`"place":{"bbox":[1,2,181,3]}`:                                                        "place.bbox[2]: want a number from -180 to 180",
+	} {
+		if _, err := push.ParsePost([]byte(with(entries))); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%.60s: got %v, want %q", entries, err, want)
+		}
+	}
+	for entries, want := range map[string]string{
+		`"tags":["a",1]`:              "tags[1]: want a string, got a number",
+		`"tickers":["A","B",false]`:   "tickers[2]: want a string, got true or false",
+		`"entities":[1,"2"]`:          "entities[1]: want a whole number, got a string",
+		`"embedding":[0.5,0.5,"0.5"]`: "embedding[2]: want a number, got a string",
+	} {
+		body := `{"url":"https://a.example","title":"T",` + entries + `}`
+		if _, err := push.ParseArticle([]byte(body)); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%s: got %v, want %q", entries, err, want)
 		}
 	}
 }

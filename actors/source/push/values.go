@@ -1,6 +1,8 @@
 package push
 
 import (
+	"errors"
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -160,7 +162,8 @@ func boolean(d *jx.Decoder, field string) (bool, error) {
 	return d.Bool()
 }
 
-// list reads an array of at most max elements.
+// list reads an array of at most max elements. What is wrong with one of them is
+// told of it, by its number from 0 as JSON's paths have it: tags[2].
 func list(d *jx.Decoder, field string, max int, element func(d *jx.Decoder) error) error {
 	ok, err := expect(d, field, jx.Array)
 	if !ok {
@@ -171,7 +174,12 @@ func list(d *jx.Decoder, field string, max int, element func(d *jx.Decoder) erro
 		if n++; n > max {
 			return wrong(field, "more than %d elements", max)
 		}
-		return element(d)
+		err := element(d)
+		var bad *fieldError
+		if err != nil && errors.As(err, &bad) {
+			return &fieldError{fmt.Sprintf("%s[%d]%s", field, n-1, strings.TrimPrefix(bad.field, field)), bad.text}
+		}
+		return err
 	})
 }
 

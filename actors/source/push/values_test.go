@@ -214,7 +214,7 @@ func TestAddresses(t *testing.T) {
 		}
 	}
 	for _, in := range []string{"ftp://example.com/", "javascript:alert(1)", "//example.com", "example.com", "https://", "https://a b/", "https://example.com:99999/", "http://1.2.3.256/", "data:,x", "/x"} {
-		if got := refusal(fmt.Sprintf(`"urls":[{"url":%s}]`, quoted(in))); !strings.HasPrefix(got, "urls.url: want an http or https URL, got ") {
+		if got := refusal(fmt.Sprintf(`"urls":[{"url":%s}]`, quoted(in))); !strings.HasPrefix(got, "urls[0].url: want an http or https URL, got ") {
 			t.Errorf("%q: %q", in, got)
 		}
 		if _, err := push.ParseArticle([]byte(articleJSON(`,"image_url":` + quoted(in)))); err == nil {
@@ -271,7 +271,7 @@ func TestNotJSON(t *testing.T) {
 		`{"a":"x`:                `not JSON: ends inside a value`,
 		`{"a":1}}`:               `not JSON: "}" at character 8, after the end of the value: one line holds one`,
 		`{"a":1} // x`:           `not JSON: "/" at character 9, after the end of the value: one line holds one`,
-		`{"hashtags":[1,]}`:      `hashtags: want a string, got a number`,
+		`{"hashtags":[1,]}`:      `hashtags[0]: want a string, got a number`,
 		`"hello"`:                `want an object, got the string "hello"`,
 		`42`:                     `want an object, got the number 42`,
 		`-1.5`:                   `want an object, got the number -1.5`,
