@@ -1,0 +1,159 @@
+package placement
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/birdwire/birdwire/cluster/membership"
+)
+
+// slack is how many shards more than its even part a node may have. Of 1,024
+// shards on three nodes that is 1.5 %, so that the least loaded one is within
+// 3 %; on fifty nodes, where chance alone gives a fifth more, it is a quarter.
+// Less slack moves more shards when a node joins (DECISIONS.md has figures).
+const slack = 5
+
+// Table is who owns each of a number of shards in one view. It never changes.
+type Table struct {
+	view   membership.View
+	owners []int16 // by shard: index of the member; -1: nobody may own
+}
+
+// Shards places so many shards.
+func Shards(view membership.View, shards int) *Table {
+	members := view.Members()
+	t := &Table{view: view, owners: homes(members, shards)}
+	loads := make([]int, len(members))
+	var orphans []int
+	for shard, home := range t.owners {
+		if home >= 0 && members[home].State == membership.Core {
+			loads[home]++
+			continue
+		}
+		t.owners[shard] = -1
+		orphans = append(orphans, shard)
+	}
+	core := coreOf(members)
+	room := most(shards, len(core))
+	// The newest version first; an older one gets what those have no room for.
+	slices.SortStableFunc(core, func(a, b int) int { return cmp.Compare(members[b].Version, members[a].Version) })
+	for len(core) > 0 && len(orphans) > 0 {
+		n := 1
+		for n < len(core) && members[core[n]].Version == members[core[0]].Version {
+			n++
+		}
+		orphans = deal(t.owners, orphans, members, core[:n], loads, room)
+		core = core[n:]
+	}
+	return t
+}
+
+func coreOf(members []membership.Member) (core []int) {
+	for i, m := range members {
+		if m.State == membership.Core {
+			core = append(core, i)
+		}
+	}
+	return core
+}
+
+// View is the one that it was made of.
+func (t *Table) View() membership.View { return t.view }
+
+// Owner is the member that owns the shard; false where nobody may.
+func (t *Table) Owner(shard int) (membership.Member, bool) {
+	if t.owners[shard] < 0 {
+		return membership.Member{}, false
+	}
+	return t.view.Members()[t.owners[shard]], true
+}
+
+// homes deals the shards out to all members, up or not.
+func homes(members []membership.Member, shards int) []int16 {
+	owners := make([]int16, shards)
+	every, nodes := make([]int, shards), make([]int, len(members))
+	for s := range every {
+		every[s], owners[s] = s, -1
+	}
+	for i := range nodes {
+		nodes[i] = i
+	}
+	deal(owners, every, members, nodes, make([]int, len(members)), most(shards, len(members)))
+	return owners
+}
+
+// most is how many shards one of n nodes may have.
+func most(shards, n int) int { return shards/max(n, 1) + slack }
+
+// pair is a shard and a node that it might go to.
+type pair struct {
+	score       uint64
+	shard, node int
+}
+
+// deal gives shards to nodes of which each has room for so many in all, in the
+// order of the pairs' scores, and returns the shards that are left.
+func deal(owners []int16, shards []int, members []membership.Member, nodes []int, loads []int, most int) (left []int) {
+	pairs := make([]pair, 0, len(shards)*len(nodes))
+	for _, node := range nodes {
+		seed := hashOf(members[node].Name)
+		for _, shard := range shards {
+			pairs = append(pairs, pair{mix(seed + uint64(shard)*golden), shard, node})
+		}
+	}
+	slices.SortFunc(pairs, func(a, b pair) int {
+		return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.shard, b.shard), cmp.Compare(a.node, b.node))
+	})
+	for _, p := range pairs {
+		if owners[p.shard] < 0 && loads[p.node] < most {
+			owners[p.shard] = int16(p.node)
+			loads[p.node]++
+		}
+	}
+	for _, shard := range shards {
+		if owners[shard] < 0 {
+			left = append(left, shard)
+		}
+	}
+	return left
+}
+
+// Singleton is the member that owns what there is one of in the cluster, by its
+// name; false where nobody may.
+func Singleton(view membership.View, name string) (membership.Member, bool) {
+	seed := hashOf(name)
+	score := func(m membership.Member) uint64 { return mix(hashOf(m.Name) ^ mix(seed)) }
+	var home, keeper membership.Member
+	found := false
+	for _, m := range view.Members() {
+		if home.Name == "" || score(m) > score(home) {
+			home = m
+		}
+		if m.State == membership.Core && (!found || m.Version > keeper.Version || m.Version == keeper.Version && score(m) > score(keeper)) {
+			keeper, found = m, true
+		}
+	}
+	if home.State == membership.Core {
+		return home, true
+	}
+	return keeper, found
+}
+
+const golden = 0x9e3779b97f4a7c15
+
+// hashOf is FNV-1a, mixed once more: alone it places names that differ in their
+// last digit 50/25/25.
+func hashOf(s string) uint64 {
+	h := uint64(14695981039346656037)
+	for i := range len(s) {
+		h = (h ^ uint64(s[i])) * 1099511628211
+	}
+	return mix(h)
+}
+
+// mix is the finisher of splitmix64.
+func mix(h uint64) uint64 {
+	h = (h ^ h>>30) * 0xbf58476d1ce4e5b9
+	h = (h ^ h>>27) * 0x94d049bb133111eb
+	return h ^ h>>31
+}
