@@ -14,15 +14,20 @@ import (
 // Start is when every kit's time begins.
 var Start = time.Date(2026, time.March, 4, 12, 0, 0, 0, time.UTC)
 
-// Clock is a clock that does not move until Kit.Advance moves it. Its
-// wall time can be set apart from its monotonic time, by Step.
+// Clock is the clock of one host. It does not move until Kit.Advance moves it.
+// Its wall time can be set apart from its monotonic time, by Step.
 type Clock struct {
+	line *timeline
+	host *Host
+	wall time.Time // when now was 0; protected by line.mu
+}
+
+// timeline is the time of all hosts, and the timers that wait for it.
+type timeline struct {
 	mu     sync.Mutex // protects all fields below; workers may ask for the time
 	now    time.Duration
-	wall   time.Time // when now was 0
 	timers timers
 	made   uint64
-	system *actor.ActorSystem
 }
 
 // century keeps the zero of Elapsed before all that happens.
@@ -30,23 +35,23 @@ const century = 100 * 365 * 24 * time.Hour
 
 // Now is virtual wall time.
 func (c *Clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.wall.Add(c.now)
+	c.line.mu.Lock()
+	defer c.line.mu.Unlock()
+	return c.wall.Add(c.line.now)
 }
 
 // Elapsed is virtual monotonic time.
 func (c *Clock) Elapsed() time.Duration {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
+	c.line.mu.Lock()
+	defer c.line.mu.Unlock()
+	return c.line.now
 }
 
 // Step sets the wall clock forwards by d, or back, as an operator or a time
 // server does. Timers and Elapsed know nothing of it.
 func (c *Clock) Step(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.line.mu.Lock()
+	defer c.line.mu.Unlock()
 	c.wall = c.wall.Add(d)
 }
 
@@ -54,78 +59,116 @@ func (c *Clock) Step(d time.Duration) {
 // order in which they were asked for. A d of zero or less is due at once, at
 // the next Advance (of any length, zero too).
 func (c *Clock) After(d time.Duration, to *actor.PID, message any) (cancel func()) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.made++
-	t := &timer{at: c.now + max(d, 0), number: c.made, to: to, message: message}
-	heap.Push(&c.timers, t)
+	return c.line.add(d, &timer{host: c.host, to: to, message: message})
+}
+
+func (l *timeline) add(d time.Duration, t *timer) (cancel func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.made++
+	t.at, t.number = l.now+max(d, 0), l.made
+	heap.Push(&l.timers, t)
 	return func() {
-		c.mu.Lock()
-		defer c.mu.Unlock()
+		l.mu.Lock()
+		defer l.mu.Unlock()
 		if t.index >= 0 {
-			heap.Remove(&c.timers, t.index)
+			heap.Remove(&l.timers, t.index)
 		}
 	}
 }
 
-// Timers is how many have neither fired nor been cancelled.
-func (c *Clock) Timers() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return len(c.timers)
-}
+// Timers is how many of the host have neither fired nor been cancelled.
+func (c *Clock) Timers() int { return len(c.left()) }
 
 // Pending are those timers, the next one first: what they send, to whom, and
 // in how long.
 func (c *Clock) Pending() []string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	left := slices.SortedFunc(slices.Values(c.timers), func(a, b *timer) int {
-		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.number, b.number))
-	})
+	left := c.left()
 	list := make([]string, len(left))
 	for i, t := range left {
-		list[i] = fmt.Sprintf("%T to %s in %v", t.message, t.to.GetId(), t.at-c.now)
+		list[i] = fmt.Sprintf("%T to %s in %v", t.message, t.to.GetId(), t.at-c.Elapsed())
 	}
 	return list
 }
 
-// Next is how long it is until the next timer; false when there is none.
+// Next is how long it is until the host's next timer; false when there is none.
 func (c *Clock) Next() (time.Duration, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if len(c.timers) == 0 {
+	left := c.left()
+	if len(left) == 0 {
 		return 0, false
 	}
-	return c.timers[0].at - c.now, true
+	return left[0].at - c.Elapsed(), true
+}
+
+// left are the host's timers, the next one first.
+func (c *Clock) left() (own []*timer) {
+	c.line.mu.Lock()
+	defer c.line.mu.Unlock()
+	for _, t := range c.line.timers {
+		if t.host == c.host {
+			own = append(own, t)
+		}
+	}
+	slices.SortFunc(own, func(a, b *timer) int {
+		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.number, b.number))
+	})
+	return own
 }
 
 // fireNext fires the first timer that is due by target, if any.
-func (c *Clock) fireNext(target time.Duration) bool {
-	c.mu.Lock()
-	if len(c.timers) == 0 || c.timers[0].at > target {
-		c.mu.Unlock()
+func (l *timeline) fireNext(target time.Duration) bool {
+	l.mu.Lock()
+	if len(l.timers) == 0 || l.timers[0].at > target {
+		l.mu.Unlock()
 		return false
 	}
-	t := heap.Pop(&c.timers).(*timer)
-	c.now = t.at
-	c.mu.Unlock()
-	c.system.Root.Send(t.to, t.message)
+	t := heap.Pop(&l.timers).(*timer)
+	l.now = t.at
+	l.mu.Unlock()
+	if t.run != nil {
+		t.run()
+	} else {
+		t.host.System.Root.Send(t.to, t.message)
+	}
 	return true
 }
 
-func (c *Clock) set(now time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = now
+// forget ends the timers of a host.
+func (l *timeline) forget(h *Host) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	kept := l.timers[:0]
+	for _, t := range l.timers {
+		if t.index = -1; t.host != h {
+			t.index = len(kept)
+			kept = append(kept, t)
+		}
+	}
+	clear(l.timers[len(kept):])
+	l.timers = kept
+	heap.Init(&l.timers)
+}
+
+func (l *timeline) elapsed() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.now
+}
+
+func (l *timeline) set(now time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.now = now
 }
 
 type timer struct {
 	at      time.Duration // of Elapsed
 	number  uint64
+	host    *Host // nil: of the kit's user, see Kit.Later
 	to      *actor.PID
 	message any
-	index   int // in the heap; -1 once fired or cancelled
+	run     func() // instead of a message
+	index   int    // in the heap; -1 once fired or cancelled
 }
 
 // timers is a heap by time, then by age.

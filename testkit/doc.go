@@ -17,6 +17,9 @@
 // races, "nothing more happens" is a fact and not a timeout, and a failure
 // comes back every time. RunSeeds plays the same test in other orders.
 //
+// A test of several nodes has several hosts, NewHost, on the one loop: see Host,
+// Lane, and Chooser for who says what happens next.
+//
 // Kit hands out what actors take from their world: Clock (virtual time, moved by
 // Advance; its wall time can be set apart, by Step), Rand (seeded), Worker (runs
 // jobs as events, or holds them) and Props. What else the tests of a package

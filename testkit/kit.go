@@ -2,10 +2,8 @@ package testkit
 
 import (
 	"fmt"
-	"log/slog"
 	"math/rand/v2"
 	"reflect"
-	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -20,22 +18,15 @@ const Address = "testkit"
 
 func init() { cmap.SHARD_COUNT = 1 }
 
-// Kit is one actor system and the ports its actors are given. It is for the
-// test's own goroutine; Clock, Rand and Worker may be used from any.
+// Kit is one actor system and the ports its actors are given; NewHost adds others
+// that run on the same loop. It is for the test's own goroutine; Clock, Rand and
+// Worker may be used from any.
 type Kit struct {
-	TB     testing.TB
-	System *actor.ActorSystem
-	Clock  *Clock
-	Rand   *Rand
-	Worker *Worker
-	// Props is the factory that actors spawn their children with. kind names the
-	// actor in what a failed test says.
-	Props func(kind string, produce actor.Producer, children actor.SupervisorStrategy) *actor.Props
-	// Log discards what is below a warning and shows the rest with the test.
-	Log *slog.Logger
+	*Host // the first one: most tests need no other
+	TB    testing.TB
 
 	schedule *schedule
-	spawned  []*actor.PID
+	hosts    []*Host
 	output   *output
 	once     map[reflect.Type]any // see Once
 
@@ -81,66 +72,16 @@ func run(tb testing.TB, seed uint64, test func(k *Kit)) {
 }
 
 func newKit(tb testing.TB, seed uint64) *Kit {
-	out := &output{tb: tb}
-	log := slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	k := &Kit{
-		TB:       tb,
-		System:   actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return log })),
-		Rand:     &Rand{r: rand.New(rand.NewPCG(seed, 0x62697264))},
-		Log:      log,
-		schedule: newSchedule(seed),
-		output:   out,
-		once:     map[reflect.Type]any{},
-	}
-	k.System.ProcessRegistry.Address = Address
-	k.Clock = &Clock{now: century, wall: Start.Add(-century), system: k.System}
-	k.schedule.clock = k.Clock
-	k.Worker = &Worker{system: k.System, schedule: k.schedule, clock: k.Clock}
-	k.Props = k.props
-	k.System.EventStream.Subscribe(func(event any) {
-		if e, ok := event.(*actor.DeadLetterEvent); ok {
-			k.mu.Lock()
-			defer k.mu.Unlock()
-			if len(k.deadLetters) < deadLettersMax {
-				k.deadLetters = append(k.deadLetters, DeadLetter{To: e.PID, Message: e.Message})
-			}
-		}
-	})
+	k := &Kit{TB: tb, schedule: newSchedule(seed), output: &output{tb: tb}, once: map[reflect.Type]any{}}
+	k.Host = k.newHost(Address, &Rand{r: rand.New(rand.NewPCG(seed, 0x62697264))})
 	return k
 }
 
-func (k *Kit) props(kind string, produce actor.Producer, children actor.SupervisorStrategy) *actor.Props {
-	options := []actor.PropsOption{actor.WithMailbox(func() actor.Mailbox {
-		return &mailbox{kind: kind, schedule: k.schedule}
-	})}
-	if children != nil {
-		options = append(options, actor.WithSupervisor(children))
-	}
-	return actor.PropsFromProducer(produce, options...)
-}
-
-// Spawn starts an actor with no parent. Its failures restart it, up to ten
-// times in ten seconds; to choose another strategy, spawn it from a Probe made
-// by Supervisor. It has not had its Started before the next Settle or Expect.
-func (k *Kit) Spawn(kind string, produce actor.Producer) *actor.PID {
-	return k.SpawnProps(kind, k.Props(kind, produce, nil))
-}
-
-// SpawnProps is Spawn for an actor package that hands out its own props.
-func (k *Kit) SpawnProps(prefix string, props *actor.Props) *actor.PID {
-	pid := k.System.Root.SpawnPrefix(props, prefix)
-	k.spawned = append(k.spawned, pid)
-	return pid
-}
-
-// Tell sends a message without a sender.
-func (k *Kit) Tell(to *actor.PID, message any) { k.System.Root.Send(to, message) }
-
-// Stop asks the actor to stop, before what waits in its mailbox, and settles.
-func (k *Kit) Stop(pid *actor.PID) {
-	k.TB.Helper()
-	k.System.Root.Stop(pid)
-	k.Settle()
+// Schedule has another Chooser say what happens next, from now on.
+func (k *Kit) Schedule(by Chooser) {
+	k.schedule.mu.Lock()
+	defer k.schedule.mu.Unlock()
+	k.schedule.order = by
 }
 
 // Settle runs every event that is due until none is left: all mailboxes are
@@ -156,10 +97,11 @@ func (k *Kit) Settle() {
 // of time, and settles after each.
 func (k *Kit) Advance(d time.Duration) {
 	k.TB.Helper()
-	target := k.Clock.Elapsed() + d
-	for k.Settle(); k.Clock.fireNext(target); k.Settle() {
+	time := k.schedule.time
+	target := time.elapsed() + d
+	for k.Settle(); time.fireNext(target); k.Settle() {
 	}
-	k.Clock.set(target)
+	time.set(target)
 }
 
 // Await settles until done holds, waiting up to ten seconds of wall time for
@@ -183,22 +125,6 @@ func (k *Kit) Await(what string, done func() bool) {
 			k.TB.Fatalf("testkit: waited ten seconds in vain for %s", what)
 		}
 	}
-}
-
-// Actors are the ids of all actors that there are, sorted, probes too.
-func (k *Kit) Actors() []string {
-	k.TB.Helper()
-	k.Settle()
-	var ids []string
-	for _, part := range k.System.ProcessRegistry.LocalPIDs.LocalPIDs {
-		for id, process := range part.Items() {
-			if _, ok := process.(*actor.ActorProcess); ok {
-				ids = append(ids, id)
-			}
-		}
-	}
-	slices.Sort(ids)
-	return ids
 }
 
 // Panics returns what actors have panicked with since it was last asked, and
@@ -238,11 +164,9 @@ func Once[T any](k *Kit, make func() T) T {
 func (k *Kit) stop() {
 	k.TB.Helper()
 	k.Settle()
-	for i := len(k.spawned) - 1; i >= 0; i-- {
-		k.System.Root.Stop(k.spawned[i])
-		k.Settle()
+	for i := len(k.hosts) - 1; i >= 0; i-- {
+		k.hosts[i].stop()
 	}
-	k.System.Shutdown()
 	for _, reason := range k.schedule.takePanics() {
 		k.TB.Errorf("testkit: an actor panicked: %v (if the test meant it to, take it with Kit.Panics)", reason)
 	}

@@ -12,6 +12,7 @@ import (
 // Probe is an actor that the test plays: it keeps what it is sent until the
 // test asks for it, sends, watches, and can be parent of what is tested.
 type Probe struct {
+	host   *Host
 	kit    *Kit
 	pid    *actor.PID
 	ctx    actor.Context
@@ -25,18 +26,18 @@ type received struct {
 }
 
 // Probe starts a probe. Its children restart when they fail.
-func (k *Kit) Probe() *Probe {
-	k.TB.Helper()
-	return k.Supervisor(actor.DefaultSupervisorStrategy())
+func (h *Host) Probe() *Probe {
+	h.kit.TB.Helper()
+	return h.Supervisor(actor.DefaultSupervisorStrategy())
 }
 
 // Supervisor starts a probe whose children are supervised by strategy.
-func (k *Kit) Supervisor(strategy actor.SupervisorStrategy) *Probe {
-	k.TB.Helper()
-	p := &Probe{kit: k}
-	props := k.Props("probe", func() actor.Actor { return actor.ReceiveFunc(p.receive) }, strategy)
-	p.pid = k.SpawnProps("probe", props)
-	k.Settle()
+func (h *Host) Supervisor(strategy actor.SupervisorStrategy) *Probe {
+	h.kit.TB.Helper()
+	p := &Probe{host: h, kit: h.kit}
+	props := h.Props("probe", func() actor.Actor { return actor.ReceiveFunc(p.receive) }, strategy)
+	p.pid = h.SpawnProps("probe", props)
+	h.kit.Settle()
 	return p
 }
 
@@ -55,7 +56,7 @@ func (p *Probe) PID() *actor.PID { return p.pid }
 
 // Spawn starts an actor as the probe's child.
 func (p *Probe) Spawn(kind string, produce actor.Producer) *actor.PID {
-	return p.SpawnProps(kind, p.kit.Props(kind, produce, nil))
+	return p.SpawnProps(kind, p.host.Props(kind, produce, nil))
 }
 
 // SpawnProps is Spawn for an actor package that hands out its own props.
@@ -68,7 +69,7 @@ func (p *Probe) Send(to *actor.PID, message any) { p.ctx.Send(to, message) }
 
 // Request tells with the probe as the sender: answers come to it.
 func (p *Probe) Request(to *actor.PID, message any) {
-	p.kit.System.Root.RequestWithCustomSender(to, message, p.pid)
+	p.host.System.Root.RequestWithCustomSender(to, message, p.pid)
 }
 
 // Sender sent the message that was taken last; nil when it named none.
@@ -89,7 +90,7 @@ func (p *Probe) Watch(pid *actor.PID) { p.ctx.Watch(pid) }
 // Stop ends the probe: its watchers and children see it.
 func (p *Probe) Stop() {
 	p.kit.TB.Helper()
-	p.kit.Stop(p.pid)
+	p.host.Stop(p.pid)
 }
 
 // ExpectTerminated settles, and takes the next message, which must say that

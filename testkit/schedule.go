@@ -14,37 +14,56 @@ import (
 // settleMax ends a system that never comes to rest.
 const settleMax = 1_000_000
 
-// event is something that can run now: a mailbox with a message, or a job.
-type event interface {
+// Event is something that can happen now: a mailbox handles its next message,
+// a job runs, a Lane does what is next.
+type Event interface {
+	String() string // whose it is
 	// step does one thing and says whether there is more to do.
 	step() (more bool)
-	String() string
 }
+
+// Chooser picks which of the events that are due happens next. Whatever order a
+// run has is in what it answers: to replay a run is to answer the same.
+type Chooser interface {
+	// Choose returns an index of due, which has one event at least, in no order
+	// that means anything, and must not be kept or changed.
+	Choose(due []Event) int
+}
+
+// bySeed chooses among all, each as likely as the others.
+type bySeed struct{ r *rand.Rand }
+
+func (c bySeed) Choose(due []Event) int { return c.r.IntN(len(due)) }
+
+// inOrder takes the event that became due first.
+type inOrder struct{}
+
+func (inOrder) Choose([]Event) int { return 0 }
 
 // schedule holds what is due and runs it one step at a time on the goroutine
 // that drains. Only posting is safe from others.
 type schedule struct {
 	mu     sync.Mutex // protects due, panics and the queues of every mailbox
-	due    []event    // as large as the system has mailboxes and jobs with something to do
+	due    []Event    // as large as the systems have mailboxes and jobs with something to do
 	panics []any
-	order  *rand.Rand    // nil: first come, first served
+	order  Chooser
 	wake   chan struct{} // holds one token when something was posted
 
-	clock *Clock          // what the messages of trace are dated by
+	time  *timeline       // what the messages of trace are dated by
 	trace trace           // of the draining goroutine
 	wall  map[string]bool // kinds of actors that have set the library's own timer
 }
 
 func newSchedule(seed uint64) *schedule {
-	s := &schedule{wake: make(chan struct{}, 1), wall: map[string]bool{}}
+	s := &schedule{wake: make(chan struct{}, 1), wall: map[string]bool{}, order: inOrder{}, time: &timeline{now: century}}
 	if seed != 0 {
-		s.order = rand.New(rand.NewPCG(seed, 0x6f72646572))
+		s.order = bySeed{rand.New(rand.NewPCG(seed, 0x6f72646572))}
 	}
 	return s
 }
 
 // add makes e due. The caller holds mu.
-func (s *schedule) add(e event) {
+func (s *schedule) add(e Event) {
 	s.due = append(s.due, e)
 	select {
 	case s.wake <- struct{}{}:
@@ -70,16 +89,14 @@ func (s *schedule) drain() (busy string) {
 	return busy
 }
 
-func (s *schedule) next() event {
+func (s *schedule) next() Event {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.due) == 0 {
 		return nil
 	}
-	if s.order != nil {
-		i := s.order.IntN(len(s.due))
-		s.due[0], s.due[i] = s.due[i], s.due[0]
-	}
+	i := s.order.Choose(s.due)
+	s.due[0], s.due[i] = s.due[i], s.due[0]
 	e := s.due[0]
 	s.due = s.due[1:]
 	return e
@@ -107,6 +124,7 @@ func (s *schedule) takePanics() []any {
 // which drains until empty and so would hide what other orders there are.
 type mailbox struct {
 	kind     string
+	host     *Host
 	schedule *schedule
 	invoker  actor.MessageInvoker
 
@@ -140,7 +158,7 @@ func (m *mailbox) becomeDue() {
 }
 
 func (m *mailbox) waiting() bool {
-	return len(m.system) > 0 || len(m.user) > 0 && !m.suspended
+	return !m.host.ended && (len(m.system) > 0 || len(m.user) > 0 && !m.suspended)
 }
 
 func (m *mailbox) RegisterHandlers(invoker actor.MessageInvoker, _ actor.Dispatcher) {
@@ -191,12 +209,14 @@ func (m *mailbox) step() (more bool) {
 
 // note keeps the message for the case that the test fails.
 func (m *mailbox) note(message any) {
-	t := traced{at: m.schedule.clock.Elapsed() - century, kind: m.kind, message: message}
+	t := traced{at: m.schedule.time.elapsed() - century, kind: m.kind, message: message}
 	if e, ok := message.(*actor.MessageEnvelope); ok {
 		t.message = e.Message
 	}
 	if who, ok := m.invoker.(identified); ok {
-		t.id = who.Self().GetId()
+		if t.id = who.Self().GetId(); m.host.address != Address {
+			t.id = who.Self().String()
+		}
 	}
 	m.schedule.trace.add(t)
 }
@@ -205,6 +225,9 @@ func (m *mailbox) note(message any) {
 func (m *mailbox) take() (message any, system bool) {
 	m.schedule.mu.Lock()
 	defer m.schedule.mu.Unlock()
+	if m.host.ended {
+		return nil, false
+	}
 	if len(m.system) > 0 {
 		message, m.system = m.system[0], m.system[1:]
 		return message, true

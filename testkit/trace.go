@@ -68,10 +68,12 @@ func (k *Kit) hint() string {
 	for _, kind := range k.schedule.wallTimers() {
 		fmt.Fprintf(&b, "\n\t%s has set a receive timeout, which the library runs by wall time: give the actor a clock, and let it use After", kind)
 	}
-	for _, part := range k.System.ProcessRegistry.LocalPIDs.LocalPIDs {
-		for id := range part.Items() {
-			if strings.HasPrefix(id, "future") {
-				fmt.Fprintf(&b, "\n\t%s is a future that waits by wall time: send a request and receive its answer as a message", id)
+	for _, h := range k.hosts {
+		for _, part := range h.System.ProcessRegistry.LocalPIDs.LocalPIDs {
+			for id := range part.Items() {
+				if strings.HasPrefix(id, "future") {
+					fmt.Fprintf(&b, "\n\t%s is a future that waits by wall time: send a request and receive its answer as a message", id)
+				}
 			}
 		}
 	}

@@ -18,9 +18,8 @@ type Worker struct {
 	// test, as an actor's does, and nobody is answered.
 	Panicked func(reason any) any
 
-	system   *actor.ActorSystem
+	host     *Host
 	schedule *schedule
-	clock    *Clock
 
 	mu      sync.Mutex // protects all fields below
 	holding bool
@@ -36,7 +35,7 @@ func (w *Worker) Do(to *actor.PID, timeout time.Duration, work func(ctx context.
 	if w.refuse {
 		return false
 	}
-	j := &job{worker: w, to: to, timeout: timeout, until: w.clock.Elapsed() + timeout, work: work}
+	j := &job{worker: w, to: to, timeout: timeout, until: w.schedule.time.elapsed() + timeout, work: work}
 	if w.holding {
 		w.held = append(w.held, j)
 		return true
@@ -122,8 +121,11 @@ type job struct {
 func (j *job) String() string { return "a job of " + j.to.GetId() }
 
 func (j *job) step() (more bool) {
+	if j.worker.host.ended {
+		return false
+	}
 	timeout := j.timeout
-	if j.expired || j.timeout > 0 && j.worker.clock.Elapsed() >= j.until {
+	if j.expired || j.timeout > 0 && j.worker.schedule.time.elapsed() >= j.until {
 		timeout = 0
 	}
 	// What is left is one of wall time: it is there for jobs that wait for real
@@ -135,7 +137,7 @@ func (j *job) step() (more bool) {
 	j.worker.done++
 	j.worker.mu.Unlock()
 	if answer != nil {
-		j.worker.system.Root.Send(j.to, answer)
+		j.worker.host.System.Root.Send(j.to, answer)
 	}
 	return false
 }

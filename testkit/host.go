@@ -1,0 +1,137 @@
+package testkit
+
+import (
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"slices"
+
+	"github.com/asynkron/protoactor-go/actor"
+)
+
+// Host is one actor system with what its actors are given. All hosts of a kit
+// share its loop and its time, so that what happens between them, as between the
+// nodes of a cluster, is as repeatable as what happens in one.
+type Host struct {
+	System *actor.ActorSystem
+	Clock  *Clock
+	Rand   *Rand
+	Worker *Worker
+	// Props is the factory that actors spawn their children with. kind names the
+	// actor in what a failed test says.
+	Props func(kind string, produce actor.Producer, children actor.SupervisorStrategy) *actor.Props
+	// Log discards what is below a warning and shows the rest with the test.
+	Log *slog.Logger
+
+	kit     *Kit
+	address string
+	spawned []*actor.PID
+	ended   bool // its process is gone; protected by the schedule's mu
+}
+
+// NewHost starts another system, whose actors' PIDs carry the address. Its chance
+// comes from the kit's.
+func (k *Kit) NewHost(address string) *Host {
+	return k.newHost(address, &Rand{r: rand.New(rand.NewPCG(k.Rand.Uint64N(1<<63), 0x62697264))})
+}
+
+func (k *Kit) newHost(address string, chance *Rand) *Host {
+	log := slog.New(slog.NewTextHandler(k.output, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	if address != Address {
+		log = log.With("host", address)
+	}
+	h := &Host{
+		System: actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return log })),
+		Rand:   chance, Log: log, kit: k, address: address,
+	}
+	h.System.ProcessRegistry.Address = address
+	h.Clock = &Clock{line: k.schedule.time, host: h, wall: Start.Add(-century)}
+	h.Worker = &Worker{host: h, schedule: k.schedule}
+	h.Props = h.props
+	h.System.EventStream.Subscribe(func(event any) {
+		if e, ok := event.(*actor.DeadLetterEvent); ok {
+			k.mu.Lock()
+			defer k.mu.Unlock()
+			if len(k.deadLetters) < deadLettersMax {
+				k.deadLetters = append(k.deadLetters, DeadLetter{To: e.PID, Message: e.Message})
+			}
+		}
+	})
+	k.hosts = append(k.hosts, h)
+	return h
+}
+
+func (h *Host) props(kind string, produce actor.Producer, children actor.SupervisorStrategy) *actor.Props {
+	options := []actor.PropsOption{actor.WithMailbox(func() actor.Mailbox {
+		return &mailbox{kind: kind, host: h, schedule: h.kit.schedule}
+	})}
+	if children != nil {
+		options = append(options, actor.WithSupervisor(children))
+	}
+	return actor.PropsFromProducer(produce, options...)
+}
+
+// Spawn starts an actor with no parent. Its failures restart it, up to ten
+// times in ten seconds; to choose another strategy, spawn it from a Probe made
+// by Supervisor. It has not had its Started before the next Settle or Expect.
+func (h *Host) Spawn(kind string, produce actor.Producer) *actor.PID {
+	return h.SpawnProps(kind, h.Props(kind, produce, nil))
+}
+
+// SpawnProps is Spawn for an actor package that hands out its own props.
+func (h *Host) SpawnProps(prefix string, props *actor.Props) *actor.PID {
+	pid := h.System.Root.SpawnPrefix(props, prefix)
+	h.spawned = append(h.spawned, pid)
+	return pid
+}
+
+// Tell sends a message without a sender.
+func (h *Host) Tell(to *actor.PID, message any) { h.System.Root.Send(to, message) }
+
+// Stop asks the actor to stop, before what waits in its mailbox, and settles.
+func (h *Host) Stop(pid *actor.PID) {
+	h.kit.TB.Helper()
+	h.System.Root.Stop(pid)
+	h.kit.Settle()
+}
+
+// Actors are the ids of all actors that there are, sorted, probes too.
+func (h *Host) Actors() []string {
+	h.kit.TB.Helper()
+	h.kit.Settle()
+	var ids []string
+	for _, part := range h.System.ProcessRegistry.LocalPIDs.LocalPIDs {
+		for id, process := range part.Items() {
+			if _, ok := process.(*actor.ActorProcess); ok {
+				ids = append(ids, id)
+			}
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// Crash ends the host as a process that is killed: its actors handle nothing
+// more, not even Stopping, what they had asked a Worker for does not begin, and
+// none of its timers fires. What was done stays done.
+func (h *Host) Crash() {
+	s := h.kit.schedule
+	s.mu.Lock()
+	h.ended = true
+	s.mu.Unlock()
+	s.time.forget(h)
+}
+
+// stop ends every actor, newest first, so that their Stopping code has run
+// before the test is judged.
+func (h *Host) stop() {
+	h.kit.TB.Helper()
+	if !h.ended {
+		for i := len(h.spawned) - 1; i >= 0; i-- {
+			h.Stop(h.spawned[i])
+		}
+	}
+	h.System.Shutdown()
+}
+
+func (h *Host) String() string { return fmt.Sprintf("host %s", h.address) }

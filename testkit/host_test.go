@@ -1,0 +1,109 @@
+package testkit_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/birdwire/birdwire/testkit"
+)
+
+// Two hosts share the time. One that crashes does nothing more: no message, no
+// timer; the other goes on.
+func TestAHostCrashes(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		a, b := k.NewHost("a"), k.NewHost("b")
+		pa, pb := a.Probe(), b.Probe()
+		ea := a.Spawn("reminder", func() actor.Actor { return &reminder{a.Clock} })
+		eb := b.Spawn("reminder", func() actor.Actor { return &reminder{b.Clock} })
+		if ea.Address != "a" || eb.Address != "b" {
+			t.Fatalf("addresses %s and %s", ea.Address, eb.Address)
+		}
+		pa.Request(ea, "one")
+		pb.Request(eb, "one")
+		k.Advance(time.Minute)
+		testkit.Expect[string](pa)
+		testkit.Expect[string](pb)
+
+		pa.Request(ea, "two")
+		pb.Request(eb, "two")
+		k.Settle()
+		a.Tell(ea, "never handled")
+		a.Crash()
+		if n := a.Clock.Timers(); n != 0 {
+			t.Errorf("%d timers of it are left", n)
+		}
+		ran := false
+		a.Worker.Do(ea, time.Second, func(context.Context) any { ran = true; return nil })
+		k.Advance(time.Hour)
+		if ran || len(pa.Messages()) > 0 {
+			t.Error("a host that has crashed goes on")
+		}
+		if got := testkit.Expect[string](pb); got != "two" {
+			t.Error(got)
+		}
+		if a.Clock.Elapsed() != b.Clock.Elapsed() {
+			t.Error("the hosts' times differ")
+		}
+	})
+}
+
+// What is on one lane stays in order; what is on two comes in every order.
+func TestLanes(t *testing.T) {
+	orders := map[string]bool{}
+	testkit.RunSeeds(t, 60, func(t *testing.T, k *testkit.Kit) {
+		one, two := k.Lane("one"), k.Lane("two")
+		order := ""
+		for i := range 2 {
+			one.Add(func() { order += fmt.Sprint("a", i) })
+			two.Add(func() { order += fmt.Sprint("b", i) })
+		}
+		k.Settle()
+		orders[order] = true
+		one.Add(func() { t.Error("it was forgotten") })
+		if n := one.Clear(); n != 1 {
+			t.Errorf("forgot %d", n)
+		}
+		k.Later(time.Second, func() { one.Add(func() { order = "later" }) })
+		k.Advance(time.Second)
+		if order != "later" {
+			t.Error("a lane that was cleared does nothing more")
+		}
+	})
+	for order := range orders {
+		if strings.Index(order, "a0") > strings.Index(order, "a1") || strings.Index(order, "b0") > strings.Index(order, "b1") {
+			t.Errorf("out of order: %s", order)
+		}
+	}
+	if len(orders) != 6 {
+		t.Errorf("%d of 6 orders were seen: %v", len(orders), orders)
+	}
+}
+
+// last always takes the last one.
+type last struct{ saw []string }
+
+func (n *last) Choose(due []testkit.Event) int {
+	n.saw = append(n.saw, due[len(due)-1].String())
+	return len(due) - 1
+}
+
+// The order is the Chooser's to say.
+func TestAChooserSaysWhatIsNext(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		by := &last{}
+		k.Schedule(by)
+		order := ""
+		for _, name := range []string{"x", "y", "z"} {
+			k.Lane(name).Add(func() { order += name })
+		}
+		k.Settle()
+		if order[0] != 'z' || order != strings.Join(by.saw, "") {
+			t.Errorf("order %s, chosen %v", order, by.saw)
+		}
+	})
+}
