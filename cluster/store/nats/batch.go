@@ -76,6 +76,7 @@ func (c *cursor) receive(ctx context.Context) (came []*nc.Msg, end batchEnd, err
 		return nil, end, err
 	}
 	c.answer = nil
+	c.store.health.went(replays)
 	end.status = a.end.Header.Get(statusHeader)
 	if end.status == statusEnd {
 		end.pending, err = strconv.ParseUint(a.end.Header.Get(pendingHeader), 10, 64)

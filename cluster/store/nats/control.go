@@ -83,6 +83,7 @@ func (c *control) read(ctx context.Context, key string) (v messages.KeptRecord, 
 	if err != nil {
 		return v, false, c.store.unread(err)
 	}
+	c.store.health.went(lookups)
 	v = messages.KeptRecord{Key: key, Revision: m.Sequence}
 	if isDeleted(m.Header) {
 		return v, true, nil

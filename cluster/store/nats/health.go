@@ -45,8 +45,8 @@ func (h *health) succeeded(d duty) {
 	h.bad[d] = nil
 }
 
-// wrote is told of every write that was answered, which is many.
-func (h *health) wrote() { h.good[writes].Store(int64(time.Since(h.began))) }
+// went is told of what others than the probe got through, which is much.
+func (h *health) went(d duty) { h.good[d].Store(int64(time.Since(h.began))) }
 
 func (h *health) failed(d duty, err error) {
 	h.mu.Lock()
@@ -122,12 +122,21 @@ func (s *Store) tryDuty(sess *session, d duty) {
 	}
 }
 
-// try does on a duty's connection what the duty is.
+// try does on a duty's connection what the duty is. That the connection was
+// lost meanwhile says nothing: the next use makes another.
 func (s *Store) try(ctx context.Context, sess *session, d duty) error {
-	l, err := sess.link(d)
-	if err != nil {
-		return err
+	for {
+		l, err := sess.link(d)
+		if err != nil {
+			return err
+		}
+		if err = s.tryOn(ctx, sess, l, d); err == nil || !l.lost() || ctx.Err() != nil {
+			return err
+		}
 	}
+}
+
+func (s *Store) tryOn(ctx context.Context, sess *session, l *link, d duty) error {
 	switch d {
 	case writes:
 		_ = s.disk.room(large) // so that what is known of the disk is new
@@ -144,7 +153,7 @@ func (s *Store) try(ctx context.Context, sess *session, d duty) error {
 		_, err = readAck(answer)
 		return err
 	case lookups:
-		_, _, err = sess.bounds(ctx)
+		_, _, err := sess.bounds(ctx)
 		return err
 	case replays:
 		a, err := l.ask(ctx, directGet+journalStream, request{from: 1, batch: 1}.question(), 1, false)

@@ -3,9 +3,13 @@ package nats
 import (
 	"context"
 	"errors"
+	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
 
 	"github.com/birdwire/birdwire/cluster/store"
 	"github.com/birdwire/birdwire/cluster/store/storetest"
@@ -31,7 +35,7 @@ func TestHealthIsWhatWentThrough(t *testing.T) {
 			t.Errorf("%s: %v, want why", d, err)
 		}
 	}
-	h.wrote()
+	h.went(writes)
 	h.all()
 	if err := h.err(); err != nil {
 		t.Errorf("after all went through: %v", err)
@@ -41,9 +45,9 @@ func TestHealthIsWhatWentThrough(t *testing.T) {
 // A disk that does not answer makes the store unhealthy, and nobody wait.
 func TestADiskThatHangs(t *testing.T) {
 	hang, asked := make(chan struct{}), make(chan struct{}, 100)
-	var hanging bool
+	var hanging atomic.Bool
 	s := open(t, Config{FreeSpace: func(string) (uint64, uint64, error) {
-		if hanging {
+		if hanging.Load() {
 			asked <- struct{}{}
 			<-hang
 		}
@@ -51,9 +55,7 @@ func TestADiskThatHangs(t *testing.T) {
 	}})
 	ctx := context.Background()
 	appendTo(t, s, 1)
-	s.disk.mu.Lock()
-	hanging = true
-	s.disk.mu.Unlock()
+	hanging.Store(true)
 	s.disk.look()
 	began := time.Now()
 	if _, err := s.Journal().Append(ctx, storetest.Frame("a", 1, 2, 1)); err != nil {
@@ -75,6 +77,47 @@ func TestADiskThatHangs(t *testing.T) {
 	}
 	// The next probe writes.
 	eventually(t, "healthy again", func() bool { return s.Healthy(ctx) == nil })
+}
+
+// The server is started again where it cannot write, and not because the machine
+// is busy or the probe's stream is being made.
+func TestSickIsWhoCannotWrite(t *testing.T) {
+	late := server.HealthzError{Type: server.HealthzErrorConn, Error: "failed to be ready for connections after 1ms: "}
+	off := server.HealthzError{Type: server.HealthzErrorJetStream, Error: "JetStream not enabled"}
+	probe := server.HealthzError{Type: server.HealthzErrorStream, Stream: probeStream, Error: "probe could not be recovered"}
+	journal := server.HealthzError{Type: server.HealthzErrorStream, Stream: journalStream, Error: "journal write error"}
+	for name, c := range map[string]struct {
+		errors []server.HealthzError
+		probed bool
+		says   []string // of what it is sick; none: it is not
+		silent bool
+	}{
+		"well":                           {},
+		"busy":                           {errors: []server.HealthzError{late}, silent: true},
+		"JetStream has ended":            {errors: []server.HealthzError{off}, says: []string{"not enabled"}},
+		"the probe's stream is made":     {errors: []server.HealthzError{probe}},
+		"the probe's stream was there":   {errors: []server.HealthzError{probe}, probed: true, says: []string{"probe"}},
+		"a write failed, and it is made": {errors: []server.HealthzError{probe, journal}, says: []string{"journal"}},
+		"two failed":                     {errors: []server.HealthzError{probe, journal}, probed: true, says: []string{"probe", "journal"}},
+	} {
+		sick, said := sickness(&server.HealthStatus{Errors: c.errors}, c.probed)
+		if said == c.silent || (sick != nil) != (len(c.says) > 0) {
+			t.Errorf("%s: sick %v, said %v", name, sick, said)
+		}
+		for _, text := range c.says {
+			if !strings.Contains(sick.Error(), text) {
+				t.Errorf("%s: %v, want that it says %q", name, sick, text)
+			}
+		}
+	}
+	s := open(t, Config{})
+	dir := streamDir(s.cfg.Dir, probeStream)
+	if err := os.MkdirAll(dir, 0o700); err != nil { // as the server does first
+		t.Fatal(err)
+	}
+	if err := s.sess.sick(); err != nil {
+		t.Errorf("while the probe's stream is made: %v", err)
+	}
 }
 
 // What is written by probes shows nowhere.

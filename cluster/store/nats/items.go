@@ -339,7 +339,7 @@ func (t *items) oneByOne(ctx context.Context, batch []itemWrite, each []error) e
 				each[batch[i].place] = nil
 				written = append(written, itemNoted(batch[i].m, ack.Sequence))
 			}
-			t.store.health.wrote()
+			t.store.health.went(writes)
 		case <-l.gone:
 			return nil // as below
 		case <-sess.done:

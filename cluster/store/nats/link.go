@@ -96,12 +96,8 @@ func (s *session) connect(d duty) (*link, error) {
 func (s *session) link(d duty) (*link, error) {
 	s.linking[d].Lock()
 	defer s.linking[d].Unlock()
-	if l := s.links[d]; l != nil {
-		select {
-		case <-l.gone:
-		default:
-			return l, nil
-		}
+	if l := s.links[d]; l != nil && !l.lost() {
+		return l, nil
 	}
 	select {
 	case <-s.done:
@@ -117,6 +113,15 @@ func (s *session) link(d duty) (*link, error) {
 	}
 	s.links[d] = l
 	return l, nil
+}
+
+func (l *link) lost() bool {
+	select {
+	case <-l.gone:
+		return true
+	default:
+		return false
+	}
 }
 
 // stream is the client's handle of a stream, on this connection.

@@ -16,7 +16,11 @@ import (
 // cut ends a duty's connection as the server does that takes it for too slow.
 func cut(t *testing.T, s *Store, d duty) {
 	t.Helper()
-	l, err := s.sess.link(d)
+	sess, _, down := s.now()
+	if sess == nil {
+		t.Fatalf("no session: %v", down)
+	}
+	l, err := sess.link(d)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +128,7 @@ func TestLostConnectionsAreMadeAgain(t *testing.T) {
 	}
 	over.Store(true)
 	all.Wait()
-	if s.sess != sess {
+	if after, _, _ := s.now(); after != sess {
 		t.Error("the embedded server was started again for a lost connection")
 	}
 	read := readAll(t, s)

@@ -51,7 +51,7 @@ func (s *Store) publish(ctx context.Context, m *nc.Msg, what kind) (acknowledged
 	if err != nil {
 		return acknowledged{}, s.unanswered(err)
 	}
-	s.health.wrote()
+	s.health.went(writes)
 	return readAck(answer)
 }
 

@@ -116,10 +116,34 @@ func (s *session) stop() {
 // sick is why the server cannot write, or nil. The server knows; it tells a
 // writer nothing and lets it wait. It may take as long as the disk does.
 func (s *session) sick() error {
-	if h := s.server.Healthz(&server.HealthzOptions{}); h.StatusCode != 200 && h.Status != "ok" {
-		return errors.New(h.Error)
+	for {
+		probed := s.probed.Load() // before it looks at the streams
+		if sick, said := sickness(s.server.Healthz(&server.HealthzOptions{Details: true}), probed); said {
+			return sick
+		}
+		select {
+		case <-s.done:
+			return errStopped
+		default:
+		}
 	}
-	return nil
+}
+
+// sickness is what the server says of its streams. said is false where it gave
+// up before it looked at them: it first asks, for a millisecond, whether it can
+// be connected to, and on a busy machine that is over before the answer. That
+// alone is no reason to start it again.
+func sickness(h *server.HealthStatus, probed bool) (sick error, said bool) {
+	for _, e := range h.Errors {
+		switch {
+		case e.Type == server.HealthzErrorConn:
+			return nil, false
+		case e.Stream == probeStream && !probed: // it is being made
+		default:
+			sick = errors.Join(sick, errors.New(e.Error))
+		}
+	}
+	return sick, true
 }
 
 // info is the state of a stream.

@@ -23,11 +23,15 @@ import (
 type vetting struct {
 	store *Store
 
-	mu      sync.Mutex // protects what follows
-	blocks  []*vetted  // ascending; as they were when the store was opened
-	through uint64     // the log's last sequence then: what is newer was written by this process
-	frames  *look      // what the vetted blocks hold
-	left    int
+	// Since the store was opened the same: the blocks that were not read before
+	// that, ascending, and the log's last sequence; what is newer was written by
+	// this process.
+	blocks  []*vetted
+	through uint64
+
+	mu     sync.Mutex // protects what follows
+	frames *look      // what the vetted blocks hold
+	left   int        // how many are not vetted yet
 }
 
 // vetted is one block.
