@@ -3,7 +3,6 @@ package nats
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"time"
 
@@ -256,10 +255,10 @@ func (s *Store) forgotten(stream string, names []string) {
 	}
 	d := store.Damage{Stream: shown(stream)}
 	if stream == itemsStream {
-		d.Lost = fmt.Sprintf("the last known state of %d articles", len(names))
+		d.Lost = count(len(names), "record") + " of the table of articles (an article has one, and two if it was pushed with an id)"
 		d.Advice = "each comes as a new one when its source sends it again: nothing need be done"
 	} else {
-		d.Lost = fmt.Sprintf("%d snapshots", len(names))
+		d.Lost = count(len(names), "snapshot")
 		d.Advice = "an older one is used, or what they held is computed from the log: nothing need be done"
 	}
 	s.report(d)

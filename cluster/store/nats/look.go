@@ -272,7 +272,7 @@ func spansText(all []span) string {
 	var text []string
 	for i, s := range all {
 		if i == most {
-			text = append(text, fmt.Sprintf("and %d more stretches", len(all)-most))
+			text = append(text, fmt.Sprintf("and at %d more places", len(all)-most))
 			break
 		}
 		if s.From == s.To {

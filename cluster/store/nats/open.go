@@ -185,7 +185,7 @@ func (o *opening) where(k *look) string {
 		text = append(text, b.describe(o.cfg.Dir))
 	}
 	if len(text) > 4 {
-		text = append(text[:4], fmt.Sprintf("and %d files more", len(text)-4))
+		text = append(text[:4], fmt.Sprintf("and %s more", count(len(text)-4, "file")))
 	}
 	return strings.Join(text, "; ")
 }
@@ -203,7 +203,7 @@ func (o *opening) judgeControl() error {
 		}
 	}
 	if n := len(o.diff.lost); n > 0 && n == present {
-		o.refuse = append(o.refuse, fmt.Sprintf("all %d control records (keys, monitors, rules, feeds, credits)", n))
+		o.refuse = append(o.refuse, fmt.Sprintf("all control records (%s: keys, monitors, rules, feeds, credits)", count(n, "record")))
 	}
 	return nil
 }

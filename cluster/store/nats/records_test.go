@@ -110,7 +110,7 @@ func TestAnArticleThatIsDamaged(t *testing.T) {
 			t.Errorf("article %d: %+v", i, state)
 		}
 	}
-	if d := fmt.Sprint(s.Damage()); !strings.Contains(d, "1 articles") {
+	if d := fmt.Sprint(s.Damage()); !strings.Contains(d, "1 record of the table of articles") {
 		t.Errorf("damage %s", d)
 	}
 	if each, err := s.Items().CAS(ctx, all[2:3], []uint64{0}); errors.Join(append(each, err)...) != nil {

@@ -2,6 +2,7 @@ package nats
 
 import (
 	"slices"
+	"strconv"
 	"sync"
 
 	"github.com/birdwire/birdwire/cluster/store"
@@ -59,6 +60,14 @@ func (s *Store) report(d store.Damage) {
 		log = s.cfg.Logger.Warn
 	}
 	log("damage in the store", "stream", d.Stream, "file", d.File, "lost", d.Lost, "advice", d.Advice)
+}
+
+// count is a number of things in words.
+func count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return strconv.Itoa(n) + " " + thing + "s"
 }
 
 // Damage is what is known to be damaged.

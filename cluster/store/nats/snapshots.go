@@ -252,7 +252,7 @@ func (r *snapshotReader) fetch() error {
 		return err
 	})
 	if err == nil && r.left == before {
-		return fmt.Errorf("%w: %d chunks are missing", messages.ErrDamaged, r.left)
+		return fmt.Errorf("%w: %s of it missing", messages.ErrDamaged, count(r.left, "chunk"))
 	}
 	return err
 }
