@@ -206,6 +206,9 @@ func (f *Fields) Number(field string, least, most, absent float64) float64 {
 		if most < math.MaxFloat64 {
 			reason = fmt.Sprintf("must be from %s to %s", plain(least), plain(most))
 		}
+		if strings.HasSuffix(field, "_seconds") {
+			reason += " seconds"
+		}
 		f.Fail(field, reason, "")
 		return absent
 	}

@@ -61,7 +61,7 @@ func (c *config) resources() (*client.Resources, target, error) {
 	if err != nil {
 		return nil, target{}, err
 	}
-	if strings.HasPrefix(key, "key-") {
+	if isKeyID(key) {
 		a, err := c.operator()
 		if err != nil {
 			return nil, target{}, err
@@ -92,6 +92,9 @@ func (c *config) operatorAt(address string) (*client.Admin, error) {
 
 // owner is a client of the public address.
 func (c *config) owner(key string) (*client.Client, error) {
+	if isKeyID(key) {
+		return nil, usagef("%s: %s is a key's id; the key itself is needed, which reads bw_… and was shown when it was made ('birdwire keys rotate %s' makes a new text)", c.origin(setKey.key), key, key)
+	}
 	return client.New(client.Config{URL: c.serverURL(), Key: key, UserAgent: "birdwire"})
 }
 
@@ -158,6 +161,9 @@ func (c *config) apiKey(forAPI string) (string, error) {
 	}
 	return "", usagef("an API key is needed: give --key or set %s; 'birdwire keys create' makes one, and so does 'birdwire serve --dev'", setKey.env())
 }
+
+// isKeyID says that a text names a key and is none.
+func isKeyID(text string) bool { return strings.HasPrefix(text, "key-") }
 
 // target is who was asked, and with what, for errors.
 type target struct{ address, credential string }

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/birdwire/birdwire/gateway/client"
 )
 
 // Exit codes.
@@ -41,12 +43,29 @@ func run(ctx context.Context, args []string, w world) int {
 	}
 	var usage usageError
 	isUsage := errors.As(err, &usage)
-	fmt.Fprintf(w.stderr, "%s: %v\n", failed.CommandPath(), err)
+	fmt.Fprintf(w.stderr, "%s: %s\n", failed.CommandPath(), inFlags(failed, err))
 	if !isUsage {
 		return exitFailed
 	}
 	fmt.Fprintf(w.stderr, "see '%s --help'\n", failed.CommandPath())
 	return exitUsage
+}
+
+// inFlags is the error's text. The server names a field as the REST has it; a
+// user has written the flag.
+func inFlags(cmd *cobra.Command, err error) string {
+	text := err.Error()
+	var said *client.Error
+	if !errors.As(err, &said) || said.Field == "" {
+		return text
+	}
+	name := strings.ReplaceAll(said.Field, "_", "-")
+	for _, suffix := range []string{"", "-seconds", "-per-poll", "s"} {
+		if flag, ok := strings.CutSuffix(name, suffix); ok && cmd.Flags().Lookup(flag) != nil {
+			return strings.Replace(text, said.Field+": ", "--"+flag+": ", 1)
+		}
+	}
+	return text
 }
 
 func (c *cli) newRoot() *cobra.Command {

@@ -289,6 +289,46 @@ func TestSourcesConnectionsHealth(t *testing.T) {
 	}
 }
 
+// TestWhatIsGoneIsSaidToBe: a path that names a key, a feed or a connection that
+// is revoked or does not exist says which of the two.
+func TestWhatIsGoneIsSaidToBe(t *testing.T) {
+	f := start(t, nil)
+	f.node.keys = []*messages.Key{{Id: "key-revokedone", State: messages.KeyState_KEY_REVOKED}, {Id: "key-activeonea", State: messages.KeyState_KEY_ACTIVE}}
+	for _, under := range []string{
+		"/monitors", "/monitors/mon-1", "/rules", "/rules/rule-1", "/rules/rule-1/logs", "POST /monitors", "POST /rules", "PATCH /rules/rule-1",
+		"DELETE /monitors/mon-1", "DELETE /rules/rule-1", "POST /rules/validate", "POST /rules/backtest",
+	} {
+		method, path, ok := strings.Cut(under, " ")
+		if !ok {
+			method, path = "GET", under
+		}
+		if a := f.do(method, "/admin/v1/keys/key-revokedone"+path, `{}`); a.status != 409 || !strings.Contains(a.body, "the key has been revoked") {
+			t.Errorf("%s of a revoked key: %d %s", under, a.status, a.body)
+		}
+		for _, id := range []string{"key-nosuchkeya", "nothing"} {
+			if a := f.do(method, "/admin/v1/keys/"+id+path, `{}`); a.status != 404 || !strings.Contains(a.body, "there is no such key") {
+				t.Errorf("%s of no key: %d %s", under, a.status, a.body)
+			}
+		}
+	}
+	for path, want := range map[string]string{
+		"GET /admin/v1/feeds/feed-1":                      `no feed has the id`,
+		"PATCH /admin/v1/feeds/feed-1":                    `no feed has the id`,
+		"DELETE /admin/v1/feeds/feed-1":                   `no feed has the id`,
+		"DELETE /admin/v1/connections/c9":                 `no open connection has the id`,
+		"GET /admin/v1/connections?key_id=ada":            "there is no such key",
+		"GET /admin/v1/connections?key_id=key-nosuchkeya": "there is no such key",
+	} {
+		method, path, _ := strings.Cut(path, " ")
+		if a := f.do(method, path, `{}`); a.status != 404 || !strings.Contains(a.body, want) {
+			t.Errorf("%s %s: %d %s, want %q", method, path, a.status, a.body, want)
+		}
+	}
+	if a := f.do("GET", "/admin/v1/connections?key_id=key-activeonea", ""); a.status != 200 || a.body != `{"connections":[]}` {
+		t.Errorf("of a key without connections: %d %s", a.status, a.body)
+	}
+}
+
 func TestFaults(t *testing.T) {
 	f := start(t, nil)
 	f.node.broken = errors.New("the store is away")

@@ -164,7 +164,7 @@ func (s *server) showFeed(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	f, err := s.cfg.Feeds.GetFeed(ctx, r.PathValue("id"))
 	if err != nil {
-		s.fault(w, r, err)
+		s.faultOf(w, r, "feed", err)
 		return
 	}
 	gateway.WriteJSON(w, http.StatusOK, showFeed(f))
@@ -193,7 +193,7 @@ func (s *server) updateFeed(w http.ResponseWriter, r *http.Request) {
 		to.UpdatedMs = now
 	})
 	if err != nil {
-		s.fault(w, r, err)
+		s.faultOf(w, r, "feed", err)
 		return
 	}
 	gateway.WriteJSON(w, http.StatusOK, showFeed(changed))
@@ -203,7 +203,7 @@ func (s *server) deleteFeed(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), s.cfg.Timeout)
 	defer cancel()
 	if err := s.cfg.Feeds.DeleteFeed(ctx, r.PathValue("id")); err != nil {
-		s.fault(w, r, err)
+		s.faultOf(w, r, "feed", err)
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)

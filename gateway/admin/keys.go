@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"regexp"
@@ -274,8 +275,27 @@ func keyOf(w http.ResponseWriter, r *http.Request) (string, bool) {
 	return id, true
 }
 
+// liveKey is the key that the path names, if it has monitors and rules: a revoked
+// one was left without any, and who asks for them is told that, and not that
+// there is no such key.
+func (s *server) liveKey(w http.ResponseWriter, r *http.Request, _ bool) (string, bool) {
+	id, ok := keyOf(w, r)
+	if !ok {
+		return "", false
+	}
+	m := s.askKey(w, r, id, &messages.DescribeKey{KeyId: id})
+	if m == nil {
+		return "", false
+	}
+	if m.GetKey().GetState() == messages.KeyState_KEY_REVOKED {
+		gateway.WriteError(w, http.StatusConflict, "conflict", "the key has been revoked; its monitors and rules were deleted with it")
+		return "", false
+	}
+	return id, true
+}
+
 func noKey(w http.ResponseWriter) {
-	gateway.WriteError(w, http.StatusNotFound, "not_found", "there is no such key; a key's id reads key-…, see the list of keys")
+	gateway.WriteError(w, http.StatusNotFound, "not_found", "there is no such key; a key's id reads key-… and is in the list of keys")
 }
 
 // askKey asks a key's actor and answers the client itself where that is no
@@ -300,10 +320,10 @@ func (s *server) askKey(w http.ResponseWriter, r *http.Request, id string, comma
 		case messages.Rejection_REJECTION_INVALID:
 			gateway.WriteInvalid(w, &gateway.Invalid{Field: m.Field, Reason: m.Detail, Expected: m.Expected})
 		default:
-			gateway.WriteRetry(w, http.StatusServiceUnavailable, time.Second, "unavailable", "the store did not answer: look first whether the change was made. "+m.Detail)
+			gateway.WriteRetry(w, http.StatusServiceUnavailable, time.Second, "unavailable", cmp.Or(m.Detail, "the store did not answer; look first whether the change was made, then try again"))
 		}
 	case *messages.Refused:
-		gateway.WriteRetry(w, http.StatusServiceUnavailable, time.Duration(m.RetryAfterMs)*time.Millisecond, "unavailable", "the key's owner is busy; try again. "+m.Detail)
+		gateway.WriteRetry(w, http.StatusServiceUnavailable, time.Duration(m.RetryAfterMs)*time.Millisecond, "unavailable", cmp.Or(m.Detail, "the key's owner is busy; try again"))
 	default:
 		gateway.RequestLog(r, s.cfg.Log).Error("unexpected answer", "command", command.ProtoReflect().Descriptor().Name(), "answer", answer)
 		gateway.WriteError(w, http.StatusInternalServerError, "internal", "the request failed inside the server; the log says why")

@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -68,14 +69,29 @@ func (s *server) listConnections(w http.ResponseWriter, r *http.Request) {
 			})
 		}
 	}
+	if len(out) == 0 && s.isNoKey(ctx, q.Get("key_id")) {
+		noKey(w)
+		return
+	}
 	gateway.WriteJSON(w, http.StatusOK, map[string][]connection{"connections": out})
+}
+
+// isNoKey says that id names no key; where that cannot be found out, and for "",
+// it says no.
+func (s *server) isNoKey(ctx context.Context, id string) bool {
+	if id == "" || !keyID.MatchString(id) {
+		return id != ""
+	}
+	answer, err := known{s.cfg.Keys}.Ask(ctx, id, &messages.DescribeKey{KeyId: id})
+	m, ok := answer.(*messages.Rejected)
+	return err == nil && ok && m.GetRejection() == messages.Rejection_REJECTION_NOT_FOUND
 }
 
 func (s *server) closeConnection(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), s.cfg.Timeout)
 	defer cancel()
 	if err := s.cfg.Connections.CloseConnection(ctx, r.PathValue("id")); err != nil {
-		s.fault(w, r, err)
+		s.faultOf(w, r, "open connection", err)
 		return
 	}
 	s.changed(r, "connection closed by an operator", "connection", r.PathValue("id"))
@@ -102,11 +118,18 @@ func (s *server) health(w http.ResponseWriter, r *http.Request) {
 	gateway.WriteJSON(w, http.StatusOK, answer)
 }
 
+// faultOf is fault for what the path names by its id.
+func (s *server) faultOf(w http.ResponseWriter, r *http.Request, what string, err error) {
+	if errors.Is(err, messages.ErrNotFound) {
+		gateway.WriteError(w, http.StatusNotFound, "not_found", fmt.Sprintf("no %s has the id %.64q", what, r.PathValue("id")))
+		return
+	}
+	s.fault(w, r, err)
+}
+
 // fault tells a port's error. Only what the sentinels mark is for the client.
 func (s *server) fault(w http.ResponseWriter, r *http.Request, err error) {
 	switch {
-	case errors.Is(err, messages.ErrNotFound):
-		gateway.WriteError(w, http.StatusNotFound, "not_found", "nothing has this id")
 	case errors.Is(err, messages.ErrConflict):
 		gateway.WriteError(w, http.StatusConflict, "conflict", err.Error())
 	default:

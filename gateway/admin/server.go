@@ -115,8 +115,7 @@ func (s *server) register(mux gateway.Routes) {
 		Keys: known{s.cfg.Keys}, Queries: s.cfg.Queries, Log: s.cfg.Log,
 		Tiers: s.cfg.Tiers, Timeout: s.cfg.Timeout,
 	}
-	resources.Register(mux, "/admin/v1/keys/{key}/monitors", "/admin/v1/keys/{key}/rules",
-		func(w http.ResponseWriter, r *http.Request, _ bool) (string, bool) { return keyOf(w, r) })
+	resources.Register(mux, "/admin/v1/keys/{key}/monitors", "/admin/v1/keys/{key}/rules", s.liveKey)
 	resources.RegisterQueries(mux, "/admin/v1/rules",
 		func(http.ResponseWriter, *http.Request, bool) (string, bool) { return "", true })
 

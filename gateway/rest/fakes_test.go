@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"cmp"
 	"bytes"
 	"context"
 	"crypto/rand"
@@ -70,7 +71,7 @@ func (k *keyring) answer(command proto.Message) (proto.Message, error) {
 	case *messages.CreateMonitor:
 		made := proto.CloneOf(m.Monitor)
 		made.Id, made.CreatedMs, made.UpdatedMs = fmt.Sprintf("mon-%d", len(k.monitors)+1), 1772625600000, 1772625600999
-		made.Status, made.PollIntervalSeconds = orElse(made.Status, "active"), max(made.PollIntervalSeconds, 1)
+		made.Status, made.PollIntervalSeconds = cmp.Or(made.Status, "active"), max(made.PollIntervalSeconds, 1)
 		k.monitors = append(k.monitors, made)
 		return &messages.MonitorShown{Monitor: made}, nil
 	case *messages.UpdateMonitor:
@@ -99,7 +100,7 @@ func (k *keyring) answer(command proto.Message) (proto.Message, error) {
 	case *messages.CreateRule:
 		made := proto.CloneOf(m.Rule)
 		made.Id, made.CreatedMs, made.UpdatedMs = fmt.Sprintf("rule-%d", len(k.rules)+1), 1772625600000, 1772625600999
-		made.Status, made.IntervalSeconds, made.MaxResultsPerPoll = orElse(made.Status, "active"), max(made.IntervalSeconds, 1), max(made.MaxResultsPerPoll, 20)
+		made.Status, made.IntervalSeconds, made.MaxResultsPerPoll = cmp.Or(made.Status, "active"), max(made.IntervalSeconds, 1), max(made.MaxResultsPerPoll, 20)
 		k.rules = append(k.rules, made)
 		return &messages.RuleShown{Rule: made}, nil
 	case *messages.UpdateRule:

@@ -87,6 +87,9 @@ func selected(p *gateway.Parameters) selection {
 	}
 }
 
+// paged are the names of a list's fields where it goes by pages.
+var paged = map[string]string{"limit": "page_size", "offset": "page"}
+
 func (s *Resources) listLogs(w http.ResponseWriter, r *http.Request, keyID string) {
 	q := gateway.ReadParameters(r)
 	page, size := q.Pages()
@@ -95,7 +98,7 @@ func (s *Resources) listLogs(w http.ResponseWriter, r *http.Request, keyID strin
 		gateway.WriteInvalid(w, q.Bad)
 		return
 	}
-	if found, total, ok := s.deliveries(w, r, keyID, want, (page-1)*size, size); ok {
+	if found, total, ok := s.deliveries(w, r, keyID, want, (page-1)*size, size, paged); ok {
 		list := LogList{Logs: make([]MonitorLog, 0, len(found)), Total: total, Page: page, PageSize: size}
 		for _, d := range found {
 			list.Logs = append(list.Logs, showMonitorLog(d))
@@ -113,7 +116,7 @@ func (s *Resources) listRuleLogs(w http.ResponseWriter, r *http.Request, keyID s
 		gateway.WriteInvalid(w, q.Bad)
 		return
 	}
-	if found, total, ok := s.deliveries(w, r, keyID, want, offset, limit); ok {
+	if found, total, ok := s.deliveries(w, r, keyID, want, offset, limit, nil); ok {
 		list := RuleLogList{Logs: make([]RuleLog, 0, len(found)), Total: total, Limit: limit, Offset: offset}
 		for _, d := range found {
 			list.Logs = append(list.Logs, showRuleLog(d))
@@ -122,12 +125,12 @@ func (s *Resources) listRuleLogs(w http.ResponseWriter, r *http.Request, keyID s
 	}
 }
 
-func (s *Resources) deliveries(w http.ResponseWriter, r *http.Request, keyID string, want selection, offset, limit int) (found []*messages.DeliveryLogged, total int, ok bool) {
+func (s *Resources) deliveries(w http.ResponseWriter, r *http.Request, keyID string, want selection, offset, limit int, names map[string]string) (found []*messages.DeliveryLogged, total int, ok bool) {
 	command := &messages.ListDeliveries{
 		KeyId: keyID, MonitorId: want.of, Offset: int32(min(offset, math.MaxInt32)), Limit: int32(limit),
 		Author: want.author, Status: keptStatus(want.status), Kind: kinds[want.source], Oldest: want.oldest,
 	}
-	switch m := s.ask(w, r, keyID, command).(type) {
+	switch m := s.askAs(w, r, keyID, command, names).(type) {
 	case nil:
 	case *messages.DeliveriesListed:
 		return m.Deliveries, int(m.Total), true

@@ -121,7 +121,7 @@ func (s *Resources) listMonitors(w http.ResponseWriter, r *http.Request, keyID s
 		return
 	}
 	command := &messages.ListMonitors{KeyId: keyID, Status: status, Offset: int32((page - 1) * size), Limit: int32(size)}
-	switch m := s.ask(w, r, keyID, command).(type) {
+	switch m := s.askAs(w, r, keyID, command, paged).(type) {
 	case nil:
 	case *messages.MonitorsListed:
 		list := MonitorList{Monitors: make([]Monitor, 0, len(m.Monitors)), Total: m.Total, Page: page, PageSize: size}

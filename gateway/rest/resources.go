@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
@@ -66,6 +67,11 @@ func (s *Resources) guard(who Identify, write bool, serve func(w http.ResponseWr
 // ask sends a command to the key's actor. A refusal or rejection is answered
 // here, and nil comes back.
 func (s *Resources) ask(w http.ResponseWriter, r *http.Request, keyID string, command proto.Message) proto.Message {
+	return s.askAs(w, r, keyID, command, nil)
+}
+
+// askAs is ask where the client has other names for fields of the command.
+func (s *Resources) askAs(w http.ResponseWriter, r *http.Request, keyID string, command proto.Message, names map[string]string) proto.Message {
 	ctx, cancel := context.WithTimeout(r.Context(), s.Timeout)
 	defer cancel()
 	answer, err := s.Keys.Ask(ctx, keyID, command)
@@ -75,7 +81,7 @@ func (s *Resources) ask(w http.ResponseWriter, r *http.Request, keyID string, co
 	}
 	switch m := answer.(type) {
 	case *messages.Rejected:
-		writeRejected(w, m)
+		writeRejected(w, m, names)
 		return nil
 	case *messages.Refused:
 		writeRefused(w, m, "")
@@ -125,33 +131,28 @@ func (s *Resources) unavailable(w http.ResponseWriter, r *http.Request, err erro
 	gateway.WriteRetry(w, http.StatusServiceUnavailable, time.Second, "unavailable", detail)
 }
 
-// writeRejected tells an actor's Rejected in HTTP.
-func writeRejected(w http.ResponseWriter, m *messages.Rejected) {
+// writeRejected tells an actor's Rejected in HTTP. A field is named as the client
+// wrote it: names says what differs.
+func writeRejected(w http.ResponseWriter, m *messages.Rejected, names map[string]string) {
+	field := cmp.Or(names[m.Field], m.Field)
 	switch m.Rejection {
 	case messages.Rejection_REJECTION_NOT_FOUND:
-		gateway.WriteError(w, http.StatusNotFound, "not_found", orElse(m.Detail, "there is no such resource"))
+		gateway.WriteError(w, http.StatusNotFound, "not_found", cmp.Or(m.Detail, "there is no such resource"))
 	case messages.Rejection_REJECTION_CONFLICT:
-		gateway.WriteError(w, http.StatusConflict, "conflict", orElse(m.Detail, "it exists already"))
+		gateway.WriteError(w, http.StatusConflict, "conflict", cmp.Or(m.Detail, "it exists already"))
 	case messages.Rejection_REJECTION_CREDITS:
-		gateway.WriteError(w, http.StatusPaymentRequired, "no_credits", orElse(m.Detail, "the month's credits are used up"))
+		gateway.WriteError(w, http.StatusPaymentRequired, "no_credits", cmp.Or(m.Detail, "the month's credits are used up"))
 	case messages.Rejection_REJECTION_INVALID:
-		invalid := &gateway.Invalid{Field: m.Field, Reason: orElse(m.Detail, "is not valid"), Expected: m.Expected}
-		if m.Field == "query" {
+		invalid := &gateway.Invalid{Field: field, Reason: cmp.Or(m.Detail, "is not valid"), Expected: m.Expected}
+		if field == "query" {
 			invalid.Position = &m.QueryPosition
 		}
 		gateway.WriteInvalid(w, invalid)
 	case messages.Rejection_REJECTION_LIMIT:
-		gateway.WriteInvalid(w, &gateway.Invalid{Short: "limit_reached", Field: m.Field, Reason: orElse(m.Detail, "as many as the key may have exist already")})
+		gateway.WriteInvalid(w, &gateway.Invalid{Short: "limit_reached", Field: field, Reason: cmp.Or(m.Detail, "as many as the key may have exist already")})
 	default:
-		gateway.WriteRetry(w, http.StatusServiceUnavailable, time.Second, "unavailable", orElse(m.Detail, "the store did not answer; look first whether the change was made, then try again"))
+		gateway.WriteRetry(w, http.StatusServiceUnavailable, time.Second, "unavailable", cmp.Or(m.Detail, "the store did not answer; look first whether the change was made, then try again"))
 	}
-}
-
-func orElse(s, otherwise string) string {
-	if s == "" {
-		return otherwise
-	}
-	return s
 }
 
 func retryAfter(ms int64) time.Duration { return time.Duration(ms) * time.Millisecond }

@@ -275,6 +275,29 @@ func TestRejections(t *testing.T) {
 	}
 }
 
+// TestAFieldIsNamedAsItWasWritten: the actors' limit and offset are page_size and
+// page where lists go by pages.
+func TestAFieldIsNamedAsItWasWritten(t *testing.T) {
+	f := start(t, nil)
+	for path, names := range map[string]string{
+		"/v1/twitter/stream/logs":     "page_size page",
+		monitors:                      "page_size page",
+		rules:                         "limit offset",
+		rules + "/rule-1/logs":        "limit offset",
+		"/sdk/v1/twitter/stream/logs": "page_size page",
+	} {
+		for i, field := range []string{"limit", "offset"} {
+			f.keys.instead = func(proto.Message) (proto.Message, error) {
+				return &messages.Rejected{Rejection: messages.Rejection_REJECTION_INVALID, Field: field, Detail: "is too much"}, nil
+			}
+			want := strings.Fields(names)[i]
+			if a := f.do("GET", path, ""); a.status != 422 || !strings.Contains(a.body, `"detail":"`+want+`: is too much","status":422,"field":"`+want+`"`) {
+				t.Errorf("%s, %s: %d %s; want it told as %s", path, field, a.status, a.body, want)
+			}
+		}
+	}
+}
+
 func TestDeleteAnswers204WithNothing(t *testing.T) {
 	f := start(t, nil)
 	f.ingest.found = true
