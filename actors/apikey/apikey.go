@@ -250,10 +250,10 @@ func (k *key) tell(ctx actor.Context, there bool) {
 	case *messages.GetRule:
 		k.get(ctx, m.GetRuleId(), true)
 	case *messages.ListMonitors:
-		all := set.Monitors(m.GetStatus())
+		all := append(set.Monitors(m.GetStatus()), k.lostMonitors(m.GetStatus())...)
 		k.respond(ctx, &messages.MonitorsListed{Monitors: page(all, m.GetOffset(), m.GetLimit()), Total: int32(len(all))})
 	case *messages.ListRules:
-		all := set.Rules(m.GetStatus())
+		all := append(set.Rules(m.GetStatus()), k.lostRules(m.GetStatus())...)
 		k.respond(ctx, &messages.RulesListed{Rules: page(all, m.GetOffset(), m.GetLimit()), Total: int32(len(all))})
 	case *messages.ListDeliveries:
 		k.listDeliveries(ctx, m)

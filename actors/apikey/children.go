@@ -2,6 +2,7 @@ package apikey
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -13,7 +14,11 @@ import (
 // get has the child answer, which knows the figures.
 func (k *key) get(ctx actor.Context, id string, rule bool) {
 	e := k.changes.Set.Find(id, rule)
-	if e == nil {
+	switch {
+	case e == nil && slices.Contains(k.changes.Lost(rule), id):
+		k.respond(ctx, lostShown(id, rule))
+		return
+	case e == nil:
 		k.respond(ctx, change.NotFound(rule))
 		return
 	}

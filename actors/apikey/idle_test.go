@@ -2,6 +2,7 @@ package apikey_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -230,9 +231,119 @@ func TestACorruptRuleIsLeftOut(t *testing.T) {
 		records(k).Put(actors.RuleRecord(keyID, "rule-broken"), []byte{0xff})
 		k.Stop(r.shard)
 		r.startShard()
-		if l := ask[*messages.RulesListed](r, &messages.ListRules{KeyId: keyID}); l.GetTotal() != 1 || r.counts["record_corrupt"] != 1 {
+		if l := ask[*messages.RulesListed](r, &messages.ListRules{KeyId: keyID, Status: "active"}); l.GetTotal() != 1 || r.counts["record_corrupt"] != 1 {
 			t.Errorf("rules %v, counts %v", l, r.counts)
 		}
+		ask[*messages.Deleted](r, &messages.DeleteRule{KeyId: keyID, RuleId: "rule-broken"})
+		if l := ask[*messages.RulesListed](r, &messages.ListRules{KeyId: keyID}); l.GetTotal() != 1 {
+			t.Errorf("after it was deleted: rules %v", l)
+		}
+	})
+}
+
+// What is damaged is shown as that, cannot be changed, and is deleted by its
+// owner's word, which is final.
+func TestADamagedRecordIsDeletedByItsOwner(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		r := newRig(t, k, func(c *apikey.Config) { c.Logger = nil }).create()
+		rule := r.rule("A", "a")
+		monitor := ask[*messages.MonitorShown](r, &messages.CreateMonitor{KeyId: keyID, Monitor: &messages.Monitor{Name: "m", Usernames: []string{"ada"}}}).GetMonitor()
+		records(k).Damage(actors.RuleRecord(keyID, rule.GetId()))
+		records(k).Damage(actors.MonitorRecord(keyID, monitor.GetId()))
+		restart := func() {
+			k.Stop(r.shard)
+			r.startShard()
+		}
+		restart()
+		if got := ask[*messages.RuleShown](r, &messages.GetRule{KeyId: keyID, RuleId: rule.GetId()}).GetRule(); got.GetStatus() != "error" || !strings.Contains(got.GetStatusReason(), "damaged") {
+			t.Errorf("shown %v", got)
+		}
+		if l := ask[*messages.MonitorsListed](r, &messages.ListMonitors{KeyId: keyID, Status: "error"}); l.GetTotal() != 1 || l.GetMonitors()[0].GetId() != monitor.GetId() {
+			t.Errorf("monitors in error %v", l)
+		}
+		change := &messages.UpdateRule{KeyId: keyID, Rule: &messages.Rule{Id: rule.GetId(), Tag: "x"}, Fields: []string{"tag"}}
+		if got := ask[*messages.Rejected](r, change); got.GetRejection() != messages.Rejection_REJECTION_CONFLICT || !strings.Contains(got.GetDetail(), "damaged") {
+			t.Errorf("changed: %v", got)
+		}
+		if got := ask[*messages.Rejected](r, &messages.DeleteMonitor{KeyId: keyID, MonitorId: rule.GetId()}); got.GetRejection() != messages.Rejection_REJECTION_NOT_FOUND {
+			t.Errorf("deleted as a monitor: %v", got)
+		}
+		ask[*messages.Deleted](r, &messages.DeleteRule{KeyId: keyID, RuleId: rule.GetId()})
+		for range 2 { // as it is, and as it is read again
+			if l := ask[*messages.RulesListed](r, &messages.ListRules{KeyId: keyID}); l.GetTotal() != 0 {
+				t.Errorf("after it was deleted: %v", l)
+			}
+			if got := ask[*messages.Rejected](r, &messages.DeleteRule{KeyId: keyID, RuleId: rule.GetId()}); got.GetRejection() != messages.Rejection_REJECTION_NOT_FOUND {
+				t.Errorf("deleted again: %v", got)
+			}
+			restart()
+		}
+		ask[*messages.KeyDescribed](r, &messages.RevokeKey{KeyId: keyID})
+		if kept(k, actors.MonitorRecord(keyID, monitor.GetId())) {
+			t.Error("a revoked key has left its damaged monitor")
+		}
+	})
+}
+
+func kept(k *testkit.Kit, record string) bool {
+	return slices.ContainsFunc(records(k).All(), func(r messages.KeptRecord) bool { return r.Key == record })
+}
+
+// Each of the two steps may fail, or be done with nobody to say so; and between
+// them the process may end.
+func TestDeletingADamagedRecordMayBeCut(t *testing.T) {
+	for _, op := range []memory.Op{memory.ControlCAS, memory.ControlDelete, memory.ControlGet} {
+		for _, ambiguous := range []bool{false, true} {
+			for most := range 4 {
+				testkit.Run(t, func(k *testkit.Kit) {
+					r := newRig(t, k, func(c *apikey.Config) { c.Logger = nil }).create()
+					rule := r.rule("A", "a")
+					name := actors.RuleRecord(keyID, rule.GetId())
+					records(k).Damage(name)
+					k.Stop(r.shard)
+					r.startShard()
+					ask[*messages.RulesListed](r, &messages.ListRules{KeyId: keyID})
+					for range most {
+						records(k).Inject(memory.RecordFault{Op: op, Prefix: name, Err: messages.ErrAmbiguous, Ambiguous: ambiguous})
+					}
+					r.client.Messages()
+					r.client.Request(r.shard, &messages.DeleteRule{KeyId: keyID, RuleId: rule.GetId()})
+					k.Advance(time.Minute)
+					switch m := r.client.Messages()[0].(type) {
+					case *messages.Deleted:
+						if kept(k, name) {
+							t.Errorf("%s failing %d times: deleted, and the record is there", op, most)
+						}
+					case *messages.Rejected:
+						if m.GetRejection() != messages.Rejection_REJECTION_UNAVAILABLE || most == 0 {
+							t.Errorf("%s failing %d times: %v", op, most, m)
+						}
+					default:
+						t.Errorf("%s failing %d times: %v", op, most, m)
+					}
+					k.Stop(r.shard)
+					r.startShard()
+					if l := ask[*messages.RulesListed](r, &messages.ListRules{KeyId: keyID}); l.GetTotal() == 1 {
+						ask[*messages.Deleted](r, &messages.DeleteRule{KeyId: keyID, RuleId: rule.GetId()})
+					} else if l.GetTotal() > 1 {
+						t.Errorf("%s failing %d times: then rules %v", op, most, l)
+					}
+					if kept(k, name) {
+						t.Errorf("%s failing %d times: the record is there in the end", op, most)
+					}
+				})
+			}
+		}
+	}
+	testkit.Run(t, func(k *testkit.Kit) { // between the steps
+		r := newRig(t, k, func(c *apikey.Config) { c.Logger = nil }).create()
+		records(k).Put(actors.RuleRecord(keyID, "rule-emptied"), nil)
+		k.Stop(r.shard)
+		r.startShard()
+		if l := ask[*messages.RulesListed](r, &messages.ListRules{KeyId: keyID}); l.GetTotal() != 1 || l.GetRules()[0].GetStatus() != "error" {
+			t.Errorf("rules %v", l)
+		}
+		ask[*messages.Deleted](r, &messages.DeleteRule{KeyId: keyID, RuleId: "rule-emptied"})
 	})
 }
 
@@ -279,7 +390,7 @@ func TestADamagedRecordIsSaid(t *testing.T) {
 		k.Stop(r.shard)
 		r.startShard()
 		l := ask[*messages.RulesListed](r, &messages.ListRules{KeyId: keyID})
-		if l.GetTotal() != 1 || l.GetRules()[0].GetId() != whole.GetId() || r.counts["record_corrupt"] == 0 {
+		if l.GetTotal() != 2 || l.GetRules()[0].GetId() != whole.GetId() || l.GetRules()[1].GetStatus() != "error" || r.counts["record_corrupt"] == 0 {
 			t.Errorf("rules %v, counts %v", l, r.counts)
 		}
 		records(k).Damage(actors.KeyRecord(keyID))

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"google.golang.org/protobuf/proto"
@@ -69,6 +70,9 @@ func owned(ctx context.Context, records actors.Records, keyID string, term uint6
 // earlier self.
 func write(ctx context.Context, records actors.Records, keyID string, w change.Write) (uint64, error) {
 	name := recordName(keyID, w)
+	if w.Damaged {
+		return 0, erase(ctx, records, name)
+	}
 	err := messages.ErrAmbiguous
 	for range 3 {
 		revision := w.Revision
@@ -103,6 +107,30 @@ func write(ctx context.Context, records actors.Records, keyID string, w change.W
 		}
 	}
 	return 0, fmt.Errorf("write %s: %w: %w", name, messages.ErrAmbiguous, err)
+}
+
+// erase deletes a record that cannot be read. The store deletes only what it can
+// read, so it is written first, with nothing in it; what a crash in between leaves
+// is no monitor and no rule, and is as lost as it was.
+func erase(ctx context.Context, records actors.Records, name string) (err error) {
+	for range 3 {
+		var revision uint64
+		if revision, err = records.Mend(ctx, name, nil); errors.Is(err, messages.ErrConflict) { // the store can read it, we cannot
+			var kept messages.KeptRecord
+			kept, err = records.Get(ctx, name)
+			revision = kept.Revision
+		}
+		if err == nil {
+			err = records.Delete(ctx, name, revision)
+		}
+		switch {
+		case err == nil, errors.Is(err, messages.ErrNotFound):
+			return nil
+		case errors.Is(err, messages.ErrFull):
+			return fmt.Errorf("delete the damaged record %s: %w", name, err)
+		}
+	}
+	return fmt.Errorf("delete the damaged record %s: %w: %w", name, messages.ErrAmbiguous, err)
 }
 
 // own finds out whether what is there is what was to be written.
@@ -165,11 +193,12 @@ func (l *loaded) read(ctx context.Context, cfg Config, id string) error {
 	}
 	for _, list := range []struct {
 		prefix string
+		kind   change.Kind
 		take   func(messages.KeptRecord) error
 	}{
-		{actors.MonitorRecord(id, ""), func(r messages.KeptRecord) error { return l.define(false, r) }},
-		{actors.RuleRecord(id, ""), func(r messages.KeptRecord) error { return l.define(true, r) }},
-		{actors.PastRecords(id), l.remember},
+		{actors.MonitorRecord(id, ""), change.OfMonitor, func(r messages.KeptRecord) error { return l.define(false, r) }},
+		{actors.RuleRecord(id, ""), change.OfRule, func(r messages.KeptRecord) error { return l.define(true, r) }},
+		{actors.PastRecords(id), change.OfPast, l.remember},
 	} {
 		records, err := cfg.Records.List(ctx, list.prefix)
 		if err != nil {
@@ -178,6 +207,9 @@ func (l *loaded) read(ctx context.Context, cfg Config, id string) error {
 		for _, r := range records {
 			if r.Damaged || list.take(r) != nil {
 				l.corrupt = append(l.corrupt, r.Key)
+				if list.kind != change.OfPast {
+					l.Lost = append(l.Lost, change.Lost{Kind: list.kind, ID: strings.TrimPrefix(r.Key, list.prefix)})
+				}
 			}
 		}
 	}
@@ -197,6 +229,9 @@ func (l *loaded) read(ctx context.Context, cfg Config, id string) error {
 
 func (l *loaded) define(rule bool, r messages.KeptRecord) error {
 	d, err := definition.Unmarshal(rule, r.Data)
+	if err == nil && !strings.HasSuffix(r.Key, "."+d.ID()) {
+		err = fmt.Errorf("record %s is of %q: %w", r.Key, d.ID(), messages.ErrDamaged)
+	}
 	if err == nil {
 		l.Stored = append(l.Stored, change.StoredDefinition{Definition: d, Revision: r.Revision})
 	}

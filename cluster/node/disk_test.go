@@ -258,8 +258,8 @@ func TestADamagedRecordCostsItself(t *testing.T) {
 		t.Errorf("the key that was hit: %v; want 503 that says why", a)
 	}
 	a := request(t, n, other, "GET", rulesPath, "")
-	if a.status != http.StatusOK || strings.Contains(a.body, rules[0]) || !strings.Contains(a.body, rules[1]) {
-		t.Errorf("the rules of another: %v; want the one that is whole", a)
+	if a.status != http.StatusOK || !strings.Contains(a.body, rules[1]) || !strings.Contains(a.body, rules[0]+`","tag":"","query":"","interval_seconds":0,"status":"error","status_reason":"its record is damaged`) {
+		t.Errorf("the rules of another: %v; want the one that is whole, and what the other is", a)
 	}
 	w, err := dial(n, "/v1/twitter/stream?api_key="+other)
 	if err != nil {
@@ -293,6 +293,19 @@ func TestADamagedRecordCostsItself(t *testing.T) {
 	}
 	if a := request(t, n, "", "GET", "/metrics", ""); !strings.Contains(a.body, "birdwire_store_damage 2") && !strings.Contains(a.body, "birdwire_store_damage 3") {
 		t.Error("the metric does not say that something is damaged")
+	}
+	// Its owner gives the rule up, and needs no operator for that.
+	if a := request(t, n, other, "PATCH", rulesPath+"/"+rules[0], `{"tag":"moon"}`); a.status != http.StatusConflict || !strings.Contains(a.body, "damaged") {
+		t.Errorf("changing the damaged rule: %v", a)
+	}
+	if a := request(t, n, other, "DELETE", rulesPath+"/"+rules[0], ""); a.status != http.StatusNoContent {
+		t.Errorf("deleting the damaged rule: %v", a)
+	}
+	if a := request(t, n, other, "GET", rulesPath+"/"+rules[0], ""); a.status != http.StatusNotFound {
+		t.Errorf("the rule after that: %v", a)
+	}
+	if a := request(t, n, "", "GET", "/admin/v1/health", ""); strings.Contains(a.body, rules[0]) || !strings.Contains(a.body, damaged[0]) {
+		t.Errorf("health after that: %s", a.body)
 	}
 	if a := request(t, n, "", "GET", "/admin/v1/keys", ""); a.status != http.StatusOK || !strings.Contains(a.body, hitID) || !strings.Contains(a.body, otherID) {
 		t.Errorf("the list of keys: %v", a)

@@ -61,6 +61,7 @@ type Machine struct {
 	revision uint64
 	nextK    uint32 // below Key.NextK: reserved and free
 	lastUsed int64  // written with the next write of the key's record
+	lost     []Lost // what cannot be read of the newest reading
 
 	running *operation
 	queue   []*operation // at most cfg.QueueMost, and what the machine has to do by itself

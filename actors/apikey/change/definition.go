@@ -2,6 +2,7 @@ package change
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/birdwire/birdwire/actors/engine/definition"
 	"github.com/birdwire/birdwire/messages"
@@ -137,7 +138,7 @@ func (m *Machine) update(asked definition.Definition, fields []string) {
 	id := asked.ID()
 	e := m.Set.Find(id, asked.IsRule())
 	if e == nil || !m.Live() {
-		m.end(m.notFound(asked.IsRule()))
+		m.end(m.notFound(id, asked.IsRule()))
 		return
 	}
 	m.draft(id, e.Definition, asked, fields, func(to definition.Definition, why *messages.Rejected) {
@@ -156,8 +157,12 @@ func (m *Machine) update(asked definition.Definition, fields []string) {
 
 func (m *Machine) delete(id string, rule bool) {
 	e := m.Set.Find(id, rule)
-	if e == nil || !m.Live() {
-		m.end(m.notFound(rule))
+	switch {
+	case e == nil && slices.Contains(m.Lost(rule), id):
+		m.deleteLost(id, rule)
+		return
+	case e == nil || !m.Live():
+		m.end(m.notFound(id, rule))
 		return
 	}
 	m.change(e, e.Change(definition.Definition{}), func(why *messages.Rejected, err error) {
@@ -173,9 +178,12 @@ func (m *Machine) delete(id string, rule bool) {
 	})
 }
 
-func (m *Machine) notFound(rule bool) *messages.Rejected {
+func (m *Machine) notFound(id string, rule bool) *messages.Rejected {
 	if !m.Live() {
 		return noKey()
+	}
+	if slices.Contains(m.Lost(rule), id) {
+		return rejected(messages.Rejection_REJECTION_CONFLICT, "id", LostDetail)
 	}
 	return NotFound(rule)
 }

@@ -88,6 +88,7 @@ type Write struct {
 	Past     *messages.Query // of OfPast: k and version name it
 	Data     []byte          // nil: the record is deleted
 	Revision uint64          // of the record as it is; of OfPast any
+	Damaged  bool            // the record cannot be read, and is deleted whatever it holds
 }
 
 // Loaded is what the store has of the key.
@@ -97,6 +98,7 @@ type Loaded struct {
 	Revision uint64
 	Stored   []StoredDefinition
 	Past     []*messages.Query
+	Lost     []Lost
 	End      uint64 // the log's last position, read after the records; 0: not known
 	Err      error
 }

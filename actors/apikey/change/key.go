@@ -24,10 +24,11 @@ type StoredDefinition = definitions.Stored
 func (m *Machine) take(l *Loaded) {
 	m.Key, m.revision = l.Key, l.Revision
 	m.nextK = max(m.Key.GetNextK(), 1)
+	m.lost = l.Lost
 	m.Set.Load(l.Stored, l.Past, m.Key.GetPastSince(), l.End)
 	m.emit(Changed{})
 	m.emit(Decided{})
-	if m.Key != nil && !m.Live() && (len(l.Stored) > 0 || len(l.Past) > 0) {
+	if m.Key != nil && !m.Live() && (len(l.Stored) > 0 || len(l.Past) > 0 || len(l.Lost) > 0) {
 		m.next(m.purge)
 	}
 }
@@ -142,6 +143,10 @@ func (m *Machine) purge() {
 		m.emit(Gone{e.ID()})
 	}
 	writes = append(writes, deletions(m.Set.Past())...)
+	for _, l := range m.lost {
+		writes = append(writes, l.erased())
+	}
+	m.lost = nil
 	m.Set.Load(nil, nil, 0, 0)
 	m.store(writes, func(_ uint64, err error) {
 		if err != nil {
