@@ -26,7 +26,11 @@ type Host struct {
 	kit     *Kit
 	address string
 	spawned []*actor.PID
-	ended   bool // its process is gone; protected by the schedule's mu
+
+	// The schedule's mu protects these.
+	ended  bool    // its process is gone
+	frozen bool    // its process is stopped, and may go on
+	waits  []Event // while it is frozen
 }
 
 // NewHost starts another system, whose actors' PIDs carry the address. Its chance
@@ -120,6 +124,37 @@ func (h *Host) Crash() {
 	h.ended = true
 	s.mu.Unlock()
 	s.time.forget(h)
+}
+
+// Freeze stops the host as a process that is suspended: nothing of it happens
+// until Thaw, while its clock goes on.
+func (h *Host) Freeze() {
+	s := h.kit.schedule
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	h.frozen = true
+	kept := s.due[:0]
+	for _, e := range s.due {
+		if e.of() == h {
+			h.waits = append(h.waits, e)
+		} else {
+			kept = append(kept, e)
+		}
+	}
+	clear(s.due[len(kept):])
+	s.due = kept
+}
+
+// Thaw has the host go on, with all that has come for it since.
+func (h *Host) Thaw() {
+	s := h.kit.schedule
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	waits := h.waits
+	h.frozen, h.waits = false, nil
+	for _, e := range waits {
+		s.add(e)
+	}
 }
 
 // stop ends every actor, newest first, so that their Stopping code has run

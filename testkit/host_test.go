@@ -52,6 +52,34 @@ func TestAHostCrashes(t *testing.T) {
 	})
 }
 
+// A host that is frozen does nothing until it thaws; then everything that came
+// for it happens, late.
+func TestAHostFreezes(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		h := k.NewHost("a")
+		p := h.Probe()
+		r := h.Spawn("reminder", func() actor.Actor { return &reminder{h.Clock} })
+		lane, came := h.Lane("to a"), false
+		p.Request(r, "before")
+		k.Settle()
+		p.Request(r, "meanwhile")
+		h.Freeze()
+		lane.Add(func() { came = true })
+		k.Advance(time.Hour)
+		if came || len(p.Messages()) > 0 {
+			t.Error("a host that is frozen goes on")
+		}
+		h.Thaw()
+		if got := testkit.Expect[string](p); got != "before" || !came {
+			t.Errorf("got %q; the lane went on: %v", got, came)
+		}
+		k.Advance(time.Minute)
+		if got := testkit.Expect[string](p); got != "meanwhile" {
+			t.Errorf("got %q", got)
+		}
+	})
+}
+
 // What is on one lane stays in order; what is on two comes in every order.
 func TestLanes(t *testing.T) {
 	orders := map[string]bool{}

@@ -7,6 +7,7 @@ import "time"
 // on two may overtake.
 type Lane struct {
 	name     string
+	host     *Host // nil: nobody's
 	schedule *schedule
 
 	// The schedule's mu protects these.
@@ -16,6 +17,12 @@ type Lane struct {
 
 // Lane is an empty one; name is what a Chooser sees.
 func (k *Kit) Lane(name string) *Lane { return &Lane{name: name, schedule: k.schedule} }
+
+// Lane is one that ends at the host: what is on it waits while the host is
+// frozen, and does not happen once it has crashed.
+func (h *Host) Lane(name string) *Lane {
+	return &Lane{name: name, host: h, schedule: h.kit.schedule}
+}
 
 // Add has f done after what was added before.
 func (l *Lane) Add(f func()) {
@@ -38,9 +45,14 @@ func (l *Lane) Clear() (forgotten int) {
 
 func (l *Lane) String() string { return l.name }
 
+func (l *Lane) of() *Host { return l.host }
+
 func (l *Lane) step() (more bool) {
 	l.schedule.mu.Lock()
 	var f func()
+	if l.host != nil && l.host.ended {
+		l.waiting = nil
+	}
 	if len(l.waiting) > 0 {
 		f, l.waiting = l.waiting[0], l.waiting[1:]
 	}

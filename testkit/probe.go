@@ -87,6 +87,9 @@ func (p *Probe) Reply(message any) {
 // Watch has the probe told when the actor ends: see ExpectTerminated.
 func (p *Probe) Watch(pid *actor.PID) { p.ctx.Watch(pid) }
 
+// Unwatch has the probe not told any more.
+func (p *Probe) Unwatch(pid *actor.PID) { p.ctx.Unwatch(pid) }
+
 // Stop ends the probe: its watchers and children see it.
 func (p *Probe) Stop() {
 	p.kit.TB.Helper()

@@ -20,6 +20,7 @@ type Event interface {
 	String() string // whose it is
 	// step does one thing and says whether there is more to do.
 	step() (more bool)
+	of() *Host // nil: nobody's
 }
 
 // Chooser picks which of the events that are due happens next. Whatever order a
@@ -64,6 +65,10 @@ func newSchedule(seed uint64) *schedule {
 
 // add makes e due. The caller holds mu.
 func (s *schedule) add(e Event) {
+	if h := e.of(); h != nil && h.frozen {
+		h.waits = append(h.waits, e)
+		return
+	}
 	s.due = append(s.due, e)
 	select {
 	case s.wake <- struct{}{}:
@@ -178,6 +183,8 @@ func (m *mailbox) UserMessageCount() int {
 
 func (m *mailbox) String() string { return m.kind }
 
+func (m *mailbox) of() *Host { return m.host }
+
 func (m *mailbox) step() (more bool) {
 	message, system := m.take()
 	defer func() {
@@ -215,7 +222,7 @@ func (m *mailbox) note(message any) {
 	}
 	if who, ok := m.invoker.(identified); ok {
 		if t.id = who.Self().GetId(); m.host.address != Address {
-			t.id = who.Self().String()
+			t.id = who.Self().GetAddress() + "/" + t.id
 		}
 	}
 	m.schedule.trace.add(t)

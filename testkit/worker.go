@@ -120,6 +120,8 @@ type job struct {
 
 func (j *job) String() string { return "a job of " + j.to.GetId() }
 
+func (j *job) of() *Host { return j.worker.host }
+
 func (j *job) step() (more bool) {
 	if j.worker.host.ended {
 		return false

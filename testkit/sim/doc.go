@@ -1,0 +1,2 @@
+// Package sim runs a whole cluster in one process, from a seed.
+package sim
