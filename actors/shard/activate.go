@@ -35,42 +35,49 @@ type activated struct {
 	queries  []*messages.PutQueries // one a key, by key id; without ids
 	keys     []string               // the ids of all keys that have a record, readable or not
 	corrupt  []string               // records that cannot be read
+	holder   *actor.PID             // who has it and is to give it up first; nothing was taken
 	err      error
 }
 
 func (s *shard) activate(ctx actor.Context) {
 	*s.woken = true
-	s.term = 0
+	s.term, s.taking = 0, taking{}
 	s.behavior.Become(s.activating)
 	s.load(ctx)
 }
 
 // load takes the term and reads what the shard's keys ask for.
 func (s *shard) load(ctx actor.Context) {
-	cfg, number := s.cfg, s.number
+	cfg, number, force := s.cfg, s.number, s.taking.force
 	s.work(ctx, func(work context.Context) any {
 		a := &activated{of: s}
-		a.record, a.revision, a.err = takeTerm(work, cfg, number)
-		if a.err == nil {
+		a.record, a.revision, a.holder, a.err = takeTerm(work, cfg, number, force)
+		if a.err == nil && a.holder == nil {
 			a.err = readQueries(work, cfg, number, a)
 		}
 		return a
 	})
 }
 
-// takeTerm makes this process the shard's owner. After an uncertain answer
-// the caller begins again: the term it then takes is higher than either.
-func takeTerm(ctx context.Context, cfg Config, number int) (*messages.Shard, uint64, error) {
+// takeTerm makes this process the shard's owner, unless another one holds it
+// that may be asked for it. After an uncertain answer the caller begins again:
+// the term it then takes is higher than either.
+func takeTerm(ctx context.Context, cfg Config, number int, force bool) (taken *messages.Shard, revision uint64, holder *actor.PID, err error) {
 	name := actors.ShardRecord(number)
 	kept, err := cfg.Records.Get(ctx, name)
 	damaged := errors.Is(err, messages.ErrDamaged)
 	if err != nil && !damaged && !errors.Is(err, messages.ErrNotFound) {
-		return nil, 0, fmt.Errorf("take shard %d: %w", number, err)
+		return nil, 0, nil, fmt.Errorf("take shard %d: %w", number, err)
 	}
 	var old messages.Shard
 	unread := proto.Unmarshal(kept.Data, &old) != nil
 	if unread {
 		old.Reset()
+	}
+	if ours := old.GetNode() == cfg.Node && old.GetIncarnation() == cfg.Incarnation; old.GetNode() != "" && !ours && !force {
+		if holder := cfg.Holder(number, old.GetNode(), old.GetIncarnation()); holder != nil {
+			return nil, 0, holder, nil
+		}
 	}
 	record := &messages.Shard{Term: old.GetTerm() + 1, Node: cfg.Node, Incarnation: cfg.Incarnation}
 	if damaged || unread {
@@ -86,18 +93,18 @@ func takeTerm(ctx context.Context, cfg Config, number int) (*messages.Shard, uin
 	}
 	data, err := proto.Marshal(record)
 	if err != nil {
-		return nil, 0, fmt.Errorf("take shard %d: %w", number, err)
+		return nil, 0, nil, fmt.Errorf("take shard %d: %w", number, err)
 	}
-	revision := kept.Revision
+	revision = kept.Revision
 	if damaged {
 		revision, err = cfg.Records.Mend(ctx, name, data)
 	} else {
 		revision, err = cfg.Records.CAS(ctx, name, data, revision)
 	}
 	if err != nil {
-		return nil, 0, fmt.Errorf("take shard %d: %w", number, err)
+		return nil, 0, nil, fmt.Errorf("take shard %d: %w", number, err)
 	}
-	return record, revision, nil
+	return record, revision, nil, nil
 }
 
 // termAfterDamage is above every term that a damaged record can have had: a
@@ -183,6 +190,12 @@ func (s *shard) activating(ctx actor.Context) {
 		if m.of == s {
 			s.load(ctx)
 		}
+	case *handTime:
+		if m.of == s {
+			s.handDue(ctx)
+		}
+	case *messages.Deactivated, *actor.DeadLetterResponse:
+		s.handed(ctx, m)
 	case *putTime:
 		s.putAgain(ctx, m)
 	case *messages.QueriesPut:
@@ -197,7 +210,7 @@ func (s *shard) activating(ctx actor.Context) {
 	case *messages.Deactivate:
 		s.ask(ctx, false)
 		s.wanted = false
-		if s.term != 0 {
+		if s.term != 0 || s.taking.holder != nil {
 			s.deactivate(ctx)
 		}
 	case *commitTime, *committed, *coolTime, *leaveTime, *found, *released, *messages.ShardDropped: // of before
@@ -222,6 +235,12 @@ func (s *shard) activated(ctx actor.Context, a *activated) {
 		wait := s.store.Failed()
 		s.log.Warn("activation failed; it is tried again", "in", wait, "error", a.err)
 		s.timers.Set(activateTime{}, wait, ctx.Self(), &activateTime{s})
+		return
+	case a.holder != nil && !s.wanted:
+		s.deactivate(ctx)
+		return
+	case a.holder != nil:
+		s.askHolder(ctx, a.holder)
 		return
 	}
 	for _, name := range a.corrupt {

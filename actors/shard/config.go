@@ -24,13 +24,19 @@ type Config struct {
 	Preload     func(shard int) ([]messages.KeptRecord, bool) // the records of the shard's keys, monitors and rules, if read already; default: they are listed
 	Dormant     func(shard int) bool                          // nothing needs it yet: it takes its term with the first message it gets. Default: never
 	Owns        func(shard int) bool                          // whether the shard's place is here, asked at every start; default: it is
-	Lease       actors.Lease                                  // default: always live
-	Active      func(shard int)                               // called once active; must not block
-	Count       func(metric string)                           // key_restarted, key_stopped, shard_fenced, not_owner, query_refused, record_corrupt, held_dropped
-	Logger      *slog.Logger
+	// Holder is the shard's actor in another process that may still serve it; it
+	// is asked to give it up first. nil: that process has ended. Asked inside
+	// Workers. Default: nobody else is there
+	Holder func(shard int, node string, incarnation uint64) *actor.PID
+	Left   func(shard int)     // called once inactive, after it was not; must not block
+	Lease  actors.Lease        // default: always live
+	Active func(shard int)     // called once active; must not block
+	Count  func(metric string) // key_restarted, key_stopped, shard_fenced, not_owner, query_refused, record_corrupt, held_dropped
+	Logger *slog.Logger
 
 	CommitAfter    time.Duration // how long a change waits for others, default 5 ms
 	StoreTimeout   time.Duration // of one write or reading, default 10 s
+	HandOver       time.Duration // how long a holder has to give the shard up, default 10 s; then it is taken all the same
 	PutAgain       time.Duration // a router that has not answered is asked again after, default 2 s
 	HeldBytes      int           // of messages held while activating, default 1 MiB; past it they are refused
 	WaitersMost    int           // slots waiting to become durable, default 4,096; past it they are refused
@@ -52,6 +58,7 @@ func (c Config) withDefaults() Config {
 	}
 	duration(&c.CommitAfter, 5*time.Millisecond)
 	duration(&c.StoreTimeout, 10*time.Second)
+	duration(&c.HandOver, 10*time.Second)
 	duration(&c.PutAgain, 2*time.Second)
 	duration(&c.RestartsWithin, 10*time.Second)
 	number(&c.HeldBytes, 1<<20)
@@ -70,6 +77,12 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Owns == nil {
 		c.Owns = func(int) bool { return true }
+	}
+	if c.Holder == nil {
+		c.Holder = func(int, string, uint64) *actor.PID { return nil }
+	}
+	if c.Left == nil {
+		c.Left = func(int) {}
 	}
 	if c.Lease == nil {
 		c.Lease = actors.AlwaysLive{}

@@ -51,6 +51,7 @@ func (s *shard) inactive(ctx actor.Context) {
 		s.behavior.Become(s.inactive)
 		s.answer(ctx, &messages.Deactivated{Shard: uint32(s.number), Term: s.newest})
 	case *messages.TakeSlot, *messages.FreeSlot, *messages.AskKey, *messages.KeyIdle: // of a key that is being stopped
+	case *messages.Deactivated, *handTime:
 	default:
 		s.notOwner(ctx, m, ctx.Sender())
 	}
@@ -105,7 +106,7 @@ func (s *shard) stopKeys(ctx actor.Context) {
 // stopServing refuses who waits.
 func (s *shard) stopServing(ctx actor.Context) {
 	s.timers.Stop()
-	s.timed, s.dirty, s.puts, s.left = false, false, nil, 0
+	s.timed, s.dirty, s.puts, s.left, s.taking = false, false, nil, 0, taking{}
 	for _, h := range s.held.Take() {
 		s.notOwner(ctx, h.message, h.sender)
 	}
@@ -155,7 +156,7 @@ func (s *shard) leaving(ctx actor.Context) {
 		}
 	case *messages.ReportCredit:
 		s.forward(ctx, m.GetKeyId())
-	case *messages.QueriesPut, *messages.Through, *messages.AskKey, *messages.KeyIdle, *activated:
+	case *messages.QueriesPut, *messages.Through, *messages.AskKey, *messages.KeyIdle, *activated, *messages.Deactivated, *handTime:
 	default:
 		s.notOwner(ctx, m, ctx.Sender())
 	}
@@ -299,4 +300,5 @@ func (s *shard) gone(ctx actor.Context) {
 		return
 	}
 	s.tellAskers(ctx, true, &messages.Deactivated{Shard: uint32(s.number), Term: s.newest})
+	s.cfg.Left(s.number)
 }

@@ -7,6 +7,10 @@
 //	    └── record released <-- queries out, keys stopped <------ leaving <-- Deactivate
 //	active --another term in the record--> leaving --> inactive
 //
+// Where the record names a process that is alive, activation asks that one's
+// shard to give up first (handover.go), so that what its keys owe is settled and
+// its slots are whole; after a while the term is taken all the same, and fences.
+//
 // Activation takes the shard's record by compare-and-set with term + 1, frees
 // the slots of dead processes, and registers the queries of all active monitors
 // and rules at this node's router, on their keys' behalf: a key's actor starts
@@ -55,6 +59,7 @@ type shard struct {
 	askers []asker          // at most askersMost
 	wanted bool             // the shard is to be active here: what Activate and Deactivate said last
 	leave  leave
+	taking taking
 
 	term     uint64 // 0: not owned by this instance
 	newest   uint64 // term that is known
@@ -187,7 +192,7 @@ func (s *shard) active(ctx actor.Context) {
 		s.committed(ctx, m)
 	case *coolTime:
 		s.cooled(ctx, m)
-	case *activateTime, *putTime, *leaveTime, *activated, *released, *found, *messages.ShardDropped:
+	case *activateTime, *putTime, *leaveTime, *handTime, *activated, *released, *found, *messages.ShardDropped, *messages.Deactivated:
 	case *messages.NotOwner: // the router: it has heard of a later owner
 		if actors.ShardTerm(m.GetTerm()) > s.term {
 			s.stepDown(ctx, &messages.Shard{Term: actors.ShardTerm(m.GetTerm())})

@@ -16,6 +16,9 @@ import (
 // ErrStopping: the node starts nothing any more.
 var ErrStopping = errors.New("the node is stopping")
 
+// ErrApart: the node is cut off from its cluster and serves no client.
+var ErrApart = errors.New("the node is cut off from its cluster")
+
 var _ gateway.Sessions = (*Node)(nil)
 
 // Start starts the actor of a socket that was admitted. Its session takes
@@ -23,6 +26,9 @@ var _ gateway.Sessions = (*Node)(nil)
 func (n *Node) Start(s gateway.Start) (gateway.Session, error) {
 	if n.stopping.Load() {
 		return nil, fmt.Errorf("start connection %s: %w", s.ConnectionID, ErrStopping)
+	}
+	if !n.Serves() {
+		return nil, fmt.Errorf("start connection %s: %w", s.ConnectionID, ErrApart)
 	}
 	root := n.ports.System.Root
 	pid, err := root.SpawnNamed(n.connections, connectionPrefix+s.ConnectionID)

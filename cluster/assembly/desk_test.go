@@ -16,7 +16,7 @@ import (
 // its time is up.
 func TestACommandIsAskedAgainWhileItsKeyMoves(t *testing.T) {
 	testkit.Run(t, func(k *testkit.Kit) {
-		n := &Node{ports: Ports{Node: testkit.Address, System: k.System, Clock: k.Clock, Props: k.Props}}
+		n := &Node{address: testkit.Address, ports: Ports{Node: testkit.Address, System: k.System, Clock: k.Clock, Props: k.Props}}
 		before, after := k.Probe(), k.Probe()
 		own := func(pid *actor.PID) {
 			for i := range n.shards {

@@ -58,8 +58,7 @@ func (n *Node) shardConfig(stored map[int][]messages.KeptRecord) shard.Config {
 	return shard.Config{
 		Node: p.Node, Incarnation: p.Incarnation, Records: p.Store.Control(),
 		Clock: p.Clock, Worker: p.Work.Records, Props: p.Props, Lease: p.Lease, Router: n.pid(routerID), Key: n.keyProps(),
-		// One node: whoever is not this process has ended.
-		Dead: func(s *messages.Slot) bool { return s.GetNode() != p.Node || s.GetIncarnation() != p.Incarnation },
+		Dead: n.ended, Owns: n.owns, Holder: n.holder, Left: n.left,
 		// What was read at the start is good for the first activation only, and
 		// is not kept after it.
 		Preload: func(number int) ([]messages.KeptRecord, bool) {
@@ -67,7 +66,7 @@ func (n *Node) shardConfig(stored map[int][]messages.KeptRecord) shard.Config {
 			preloaded[number] = nil
 			return records, records != nil
 		},
-		Dormant: func(number int) bool { return preloaded[number] == nil },
+		Dormant: func(number int) bool { return p.View == nil && preloaded[number] == nil },
 		Active:  func(number int) { p.System.Root.Send(supervisor, &ready{number}) },
 		Count:   p.Observe.Keys, Logger: p.Logger.With("actor", "shard"),
 	}
@@ -81,15 +80,10 @@ func (n *Node) keyProps() func(keyID string) *actor.Props {
 	cfg := apikey.Config{
 		Records: p.Store.Control(), Counters: counters{p.Store.Counters()}, History: older{n.log}, Spent: spent{n.log}, Log: bounds{n.log}, Events: n.log, Lease: p.Lease,
 		Clock: p.Clock, Rand: p.Rand, Worker: p.Work.Records, Props: p.Props, Router: n.pid(routerID),
-		Monitor: func(id string, f *messages.Figures) *actor.Props { return monitor.Props(monitors, id, f) },
-		Rule:    func(id string, f *messages.Figures) *actor.Props { return filterrule.Props(rules, id, f) },
-		Connection: func(slot *messages.Slot) *actor.PID {
-			if slot.GetNode() != p.Node || slot.GetIncarnation() != p.Incarnation {
-				return nil
-			}
-			return n.Connection(slot.GetConnectionId())
-		},
-		Count: p.Observe.Keys, Logger: p.Logger.With("actor", "apikey"),
+		Monitor:    func(id string, f *messages.Figures) *actor.Props { return monitor.Props(monitors, id, f) },
+		Rule:       func(id string, f *messages.Figures) *actor.Props { return filterrule.Props(rules, id, f) },
+		Connection: n.connectionOf,
+		Count:      p.Observe.Keys, Logger: p.Logger.With("actor", "apikey"),
 		Plans: n.cfg.Plans, Scopes: n.cfg.Scopes, MonitorsMost: n.cfg.MonitorsPerKey, RulesMost: n.cfg.RulesPerKey,
 	}
 	return func(keyID string) *actor.Props {

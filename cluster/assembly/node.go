@@ -27,6 +27,8 @@ const (
 	shardPrefix      = supervisorID + "/shard/"
 	deskID           = supervisorID + "/desk"
 	upstreamsID      = supervisorID + "/upstreams"
+	ownershipID      = supervisorID + "/ownership"
+	relayID          = supervisorID + "/relay"
 	pushID           = "push"
 	connectionPrefix = "connection/" // it has no parent: who starts it must have its PID at once
 )
@@ -36,9 +38,11 @@ type Node struct {
 	ports       Ports
 	cfg         Config
 	log         Log
+	address     string // in its actors' PIDs
 	shards      [actors.Shards]*actor.PID
 	connections *actor.Props
 	stopping    atomic.Bool
+	placed      atomic.Pointer[placed] // nil: the node is alone
 }
 
 // State is what a node's actors begin with.
@@ -54,6 +58,9 @@ func Load(ctx context.Context, ports Ports) (*State, error) {
 	if err != nil {
 		return nil, err
 	}
+	if ports.View != nil { // others may change them before a term is taken here
+		return &State{router: state}, nil
+	}
 	stored, err := storedQueries(ctx, ports.Store.Control())
 	if err != nil {
 		return nil, err
@@ -66,9 +73,15 @@ func Load(ctx context.Context, ports Ports) (*State, error) {
 // all of them.
 func Start(ports Ports, cfg Config, state *State, active func()) (*Node, error) {
 	ports.Observe = ports.Observe.withDefaults()
-	n := &Node{ports: ports, cfg: cfg, log: Log{ports.Store.Journal()}}
+	n := &Node{ports: ports, cfg: cfg, log: Log{ports.Store.Journal()}, address: ports.Node}
+	if ports.View != nil {
+		n.address = n.peer().Address()
+	}
 	for number := range n.shards {
 		n.shards[number] = n.pid(fmt.Sprint(shardPrefix, number))
+	}
+	if ports.View != nil {
+		n.place(*ports.View)
 	}
 	n.connections = connection.Props(connection.Config{
 		Keeper: n.pid(supervisorID), Router: n.pid(routerID), Semantic: n.pid(semanticID), Owners: n, Clock: ports.Clock, Rand: ports.Rand,
@@ -78,6 +91,10 @@ func Start(ports Ports, cfg Config, state *State, active func()) (*Node, error) 
 	s := &supervisor{
 		clock: ports.Clock, log: ports.Logger, failed: ports.Failed, cancel: func() {},
 		children: map[string]*child{}, open: map[*actor.PID]struct{}{}, active: active, awaited: map[int]bool{upstreamsReady: true},
+	}
+	if ports.View != nil {
+		s.serves = n.Serves
+		s.specs = append(s.specs, n.clusterActors()...)
 	}
 	s.specs = append(s.specs, n.logActors(state.router)...)
 	s.specs = append(s.specs,
@@ -111,12 +128,7 @@ func (n *Node) Stop(done func(error)) {
 	}
 }
 
-func (n *Node) pid(id string) *actor.PID { return actor.NewPID(n.ports.Node, id) }
-
-var _ actors.Owners = (*Node)(nil)
-
-// Owner is the shard's actor, on this node: there is no other.
-func (n *Node) Owner(keyID string) *actor.PID { return n.shards[actors.ShardOf(keyID)] }
+func (n *Node) pid(id string) *actor.PID { return actor.NewPID(n.address, id) }
 
 // Journal is the actor that takes offers.
 func (n *Node) Journal() *actor.PID { return n.pid(journalID) }
@@ -136,21 +148,22 @@ func (n *Node) logActors(state *router.State) []spec {
 	journalState, semantic := journal.NewState(state.Window()), state.Fork(index.Config{Seed: p.Rand.Uint64N(math.MaxUint64)})
 	routerCfg := router.Config{
 		Log: n.log, State: state, Clock: p.Clock, Worker: p.Work.Mend, Merge: p.Work.Merge, Compile: p.Work.Compile, Props: p.Props,
-		Owners: n, Journal: n.Journal, Logger: p.Logger.With("actor", "router"),
+		// What matches here was put by a shard of this node, whoever owns it by now.
+		Owners:  actors.OwnersFunc(func(keyID string) *actor.PID { return n.shards[actors.ShardOf(keyID)] }),
+		Journal: n.slowed, Logger: p.Logger.With("actor", "router"),
 		Observe: p.Observe.Router, Lagging: p.Observe.RouterLag,
 	}
 	semanticCfg := routerCfg
 	semanticCfg.State, semanticCfg.Observe, semanticCfg.Lagging = semantic, p.Observe.Semantic, p.Observe.SemanticLag
 	semanticCfg.Journal = nil // however slow comparing is, posts do not wait for it
 	semanticCfg.Logger = p.Logger.With("actor", "router-semantic")
-	routers := []*actor.PID{n.pid(routerID), n.pid(semanticID)}
 	return []spec{
 		{name: "router", group: groupRouters, care: vital, props: router.Props(routerCfg)},
 		{name: "router-semantic", group: groupRouters, care: vital, props: router.Props(semanticCfg)},
 		{name: "journal", group: groupJournal, care: vital, props: journal.Props(journal.Config{
 			Node: p.Node, Incarnation: p.Incarnation, Log: n.log, State: journalState,
 			Clock: p.Clock, Worker: p.Work.Append, Props: p.Props,
-			Routers: func() []*actor.PID { return routers },
+			Routers: n.routers(),
 			Logger:  p.Logger.With("actor", "journal"), Observe: p.Observe.Journal, Fenced: p.Failed,
 		})},
 	}

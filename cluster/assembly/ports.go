@@ -13,14 +13,19 @@ import (
 	"github.com/birdwire/birdwire/actors/router"
 	"github.com/birdwire/birdwire/actors/router/replay"
 	"github.com/birdwire/birdwire/actors/source"
+	"github.com/birdwire/birdwire/cluster/membership"
 	"github.com/birdwire/birdwire/cluster/store"
 	"github.com/birdwire/birdwire/messages"
 )
 
 // Ports are all that a node's actors take from their world.
 type Ports struct {
-	Node        string // its name, and the address in its actors' PIDs
+	Node        string // its name; of a node that is alone also the address in its actors' PIDs
 	Incarnation uint64 // of the process: grows with every start of the node
+	// View is what a node begins with that is one of several; what comes after it
+	// is told by SetView. The address in its actors' PIDs is then that of its
+	// link.Peer. nil: the node is alone and owns everything.
+	View *membership.View
 
 	System *actor.ActorSystem
 	Props  actors.Props

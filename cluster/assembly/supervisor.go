@@ -75,7 +75,8 @@ type supervisor struct {
 	log    *slog.Logger
 	failed func(error)
 	specs  []spec
-	active func() // called once awaited is empty; nil after it
+	active func()      // called once awaited is empty; nil after it
+	serves func() bool // whether the node may have clients, asked every servesEvery; nil: always
 
 	awaited  map[int]bool            // what the start waits for, as ready has it
 	children map[string]*child       // by the actor's id
@@ -86,6 +87,7 @@ type supervisor struct {
 	cancel   func()                  // of the group's timer
 	late     []string                // actors that did not end in time
 	told     bool                    // stopping.done was called
+	unserved func()                  // cancels the timer of servesTime
 }
 
 // child is an actor that runs, or waits to be started again.
@@ -105,7 +107,13 @@ type (
 	ready     struct{ number int }
 	startTime struct{ id string }
 	groupLate struct{ group group }
+	// servesTime is when to ask whether the node may have clients.
+	servesTime struct{}
 )
+
+// servesEvery is how soon a node that may not serve any more ends its
+// connections: within the 15 s after which others take it for dead.
+const servesEvery = time.Second
 
 func (s *supervisor) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
@@ -116,6 +124,7 @@ func (s *supervisor) Receive(ctx actor.Context) {
 				pause: actors.Pause{First: pauseFirst, Most: pauseMost},
 			})
 		}
+		s.askServes(ctx)
 	case *ready:
 		s.ready(m.number)
 	case *connection.Opened:
@@ -136,6 +145,8 @@ func (s *supervisor) Receive(ctx actor.Context) {
 		}
 	case *groupLate:
 		s.groupLate(ctx, m)
+	case *servesTime:
+		s.servesDue(ctx)
 	case *actor.Stopped:
 		s.over()
 	}
@@ -190,6 +201,23 @@ func (s *supervisor) closed(ctx actor.Context, pid *actor.PID) {
 	s.next(ctx)
 }
 
+func (s *supervisor) askServes(ctx actor.Context) {
+	if s.serves != nil && s.stopping == nil {
+		s.unserved = s.clock.After(servesEvery, ctx.Self(), &servesTime{})
+	}
+}
+
+// servesDue ends all connections of a node that is cut off: their clients are
+// served elsewhere.
+func (s *supervisor) servesDue(ctx actor.Context) {
+	if !s.serves() {
+		for _, pid := range s.connections() {
+			ctx.Send(pid, &messages.End{Reason: messages.EndReason_END_DRAIN, Detail: "the node is cut off from its cluster: resume at another"})
+		}
+	}
+	s.askServes(ctx)
+}
+
 // connections are those that are open, by id.
 func (s *supervisor) connections() []*actor.PID {
 	return slices.SortedFunc(maps.Keys(s.open), func(a, b *actor.PID) int { return strings.Compare(a.GetId(), b.GetId()) })
@@ -231,6 +259,9 @@ func (s *supervisor) stop(ctx actor.Context, m *stop) {
 		return
 	}
 	s.stopping = m
+	if s.unserved != nil {
+		s.unserved()
+	}
 	for _, c := range s.children {
 		if c.resting {
 			c.cancel()

@@ -1,0 +1,227 @@
+package sim
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/birdwire/birdwire/actors"
+	"github.com/birdwire/birdwire/gateway"
+	"github.com/birdwire/birdwire/messages"
+)
+
+const (
+	retryFirst = 100 * time.Millisecond
+	retryMost  = 5 * time.Second
+	// askWithin is how long a gateway waits for an answer.
+	askWithin = 5 * time.Second
+)
+
+// Client is one client of the twitter API: it connects, and when it is ended it
+// connects again, at the next node, with the cursor of what it was handed last.
+type Client struct {
+	Name  string
+	keyID string
+
+	cluster *Cluster
+	at      int // index of the node that it tries or has
+	socket  *socket
+	retry   time.Duration
+	made    int
+	quit    bool
+
+	joined bool
+	began  messages.Position // where its first connection joined
+	cursor *messages.Cursor
+	seen   []Seen
+	Ends   []string // why its connections ended
+}
+
+// Seen is one delivery.
+type Seen struct {
+	Position messages.Position
+	K        uint32
+	ID       string // of the post
+}
+
+// Connect is a client with the key that begins at the node.
+func (c *Cluster) Connect(name, keyID, node string) *Client {
+	client := &Client{Name: name, keyID: keyID, cluster: c}
+	for i, n := range c.nodes {
+		if n.Name == node {
+			client.at = i
+		}
+	}
+	c.clients = append(c.clients, client)
+	client.connect()
+	return client
+}
+
+func (c *Client) node() *Node { return c.cluster.nodes[c.at%len(c.cluster.nodes)] }
+
+// connect asks for a slot, as a gateway does.
+func (c *Client) connect() {
+	n := c.node()
+	if !n.up || n.frozen {
+		c.later()
+		return
+	}
+	c.made++
+	s := &socket{client: c, node: n, incarnation: n.incarnation, id: fmt.Sprintf("%s-%d", c.Name, c.made), heard: n.Clock.Elapsed()}
+	c.socket = s
+	n.Actors.AskKey(c.keyID, &messages.Admit{
+		Credential: &messages.Credential{KeyId: c.keyID, SecretHash: secretOf(c.keyID)}, Api: messages.Api_API_TWITTER,
+		ConnectionId: s.id, Node: n.Name, Incarnation: n.incarnation,
+	}, askWithin, func(m proto.Message, err error) { c.admitted(s, m, err) })
+}
+
+func (c *Client) admitted(s *socket, m proto.Message, err error) {
+	admitted, ok := m.(*messages.Admitted)
+	if err != nil || !ok {
+		if err != nil || m.(*messages.Refused).GetRefusal() == messages.Refusal_REFUSAL_OVERLOAD {
+			s.release() // it may have been taken all the same
+		}
+		s.over(fmt.Sprintf("not admitted: %v %v", m, err))
+		return
+	}
+	if c.socket != s || c.quit {
+		s.release()
+		return
+	}
+	session, err := s.node.Actors.Start(gateway.Start{
+		ConnectionID: s.id, API: messages.Api_API_TWITTER, Admitted: admitted, Resume: true, Cursor: c.cursor, Socket: s,
+	})
+	if err != nil {
+		s.release()
+		s.over(err.Error())
+		return
+	}
+	s.session = session
+}
+
+// later tries the next node.
+func (c *Client) later() {
+	c.retry = min(max(2*c.retry, retryFirst), retryMost)
+	c.cluster.Later(c.retry, func() {
+		if !c.quit {
+			c.at++
+			c.connect()
+		}
+	})
+}
+
+// reset ends the connection with a process that is gone.
+func (c *Client) reset(n *Node) {
+	if s := c.socket; s != nil && s.node == n && s.incarnation == n.incarnation {
+		s.over("reset")
+	}
+}
+
+// Quit ends the client.
+func (c *Client) Quit() {
+	c.quit = true
+	if s := c.socket; s != nil && s.session != nil {
+		s.session.Tell(&messages.SocketClosed{Detail: "the client has gone"})
+	}
+}
+
+// Seen is what it was handed, in order.
+func (c *Client) Seen() []Seen { return c.seen }
+
+// Connected says whether it follows what is new.
+func (c *Client) Connected() bool { return c.socket != nil && c.socket.session != nil && c.joined }
+
+// socket is one connection, at the client's end.
+type socket struct {
+	client      *Client
+	node        *Node
+	incarnation uint64
+	id          string
+	session     gateway.Session
+	heard       actors.Instant
+}
+
+var _ gateway.Socket = (*socket)(nil)
+
+// release gives a slot back that may have been taken.
+func (s *socket) release() {
+	s.node.Actors.TellKey(s.client.keyID, &messages.Release{KeyId: s.client.keyID, Api: messages.Api_API_TWITTER, ConnectionId: s.id})
+}
+
+// over: the client has heard that this connection is no more.
+func (s *socket) over(why string) {
+	c := s.client
+	if c.socket != s {
+		return
+	}
+	c.Ends = append(c.Ends, fmt.Sprintf("%s at %s: %s", s.id, s.node.Name, why))
+	c.socket = nil
+	if !c.quit {
+		c.later()
+	}
+}
+
+func (s *socket) Connected()                            {}
+func (s *socket) Subscribed(*messages.ClientSubscribed) {}
+func (s *socket) Pong()                                 {}
+func (s *socket) Pending() int                          { return 0 }
+func (s *socket) NotifyDrained()                        {}
+func (s *socket) Ping()                                 { s.heard = s.node.Clock.Elapsed() }
+func (s *socket) Silence() time.Duration                { return s.node.Clock.Elapsed() - s.heard }
+
+func (s *socket) Error(text string) {
+	s.client.cluster.TB.Errorf("sim: client %s was told %q", s.client.Name, text)
+}
+
+func (s *socket) Cursor(p messages.Position) {
+	c := s.client
+	if c.socket != s {
+		return
+	}
+	c.retry = 0
+	if !c.joined {
+		c.joined, c.began = true, p
+	}
+	c.moveTo(p, 1<<32-1)
+}
+
+func (c *Client) moveTo(p messages.Position, k uint32) {
+	if c.cursor == nil || p > c.cursor.Position || p == c.cursor.Position && k > c.cursor.K {
+		c.cursor = &messages.Cursor{Epoch: c.cluster.Disk.Open(nil).Journal().Epoch(), Position: p, K: k}
+	}
+}
+
+func (s *socket) Deliver(ds []*messages.Delivery, _, _ bool) bool {
+	c := s.client
+	if c.socket != s { // on its way when the connection broke
+		return true
+	}
+	for _, d := range ds {
+		seen := Seen{messages.Position(d.GetPosition()), d.GetK(), d.GetEvent().GetPost().GetId()}
+		if c.cursor != nil && (seen.Position < c.cursor.Position || seen.Position == c.cursor.Position && seen.K <= c.cursor.K) {
+			c.cluster.TB.Errorf("sim: client %s is handed %v after %v", c.Name, seen, *c.cursor)
+		}
+		c.moveTo(seen.Position, seen.K)
+		c.seen = append(c.seen, seen)
+	}
+	c.retry = 0
+	return true
+}
+
+func (s *socket) End(reason messages.EndReason, detail string) {
+	s.over(fmt.Sprintf("%v: %s", reason, detail))
+	if s.session != nil {
+		s.session.Tell(&messages.SocketClosed{})
+	}
+}
+
+// IDs are the posts that the client was handed, with spaces between.
+func (c *Client) IDs() string {
+	var ids []string
+	for _, s := range c.seen {
+		ids = append(ids, s.ID)
+	}
+	return strings.Join(ids, " ")
+}

@@ -1,0 +1,231 @@
+package sim
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/birdwire/birdwire/actors/router/replay"
+	"github.com/birdwire/birdwire/actors/source"
+	"github.com/birdwire/birdwire/cluster/assembly"
+	"github.com/birdwire/birdwire/cluster/link"
+	"github.com/birdwire/birdwire/cluster/store/memory"
+	"github.com/birdwire/birdwire/messages"
+	"github.com/birdwire/birdwire/testkit"
+)
+
+// Cluster is some nodes, the disk that they share, and the network between them.
+type Cluster struct {
+	*testkit.Kit
+	Net  *Network
+	Disk *memory.Disk
+
+	nodes   []*Node // in order of their first start
+	leases  leases
+	clients []*Client
+	terms   map[string]string // who has taken a term of a shard: see checkTerms
+}
+
+// Node is one node of a cluster: its present process, or its last.
+type Node struct {
+	*testkit.Host
+	Name    string
+	Version uint32 // that its next process runs
+	Actors  *assembly.Node
+
+	cluster     *Cluster
+	incarnation uint64
+	began       int64 // as membership.Record has it
+	store       *memory.Store
+	lease       *lease
+	up          bool
+	frozen      bool
+	leaving     bool
+	storeDown   bool
+	failed      []error
+}
+
+// New is a cluster of n nodes, n1 and so on, that serve.
+func New(k *testkit.Kit, n int) *Cluster {
+	c := &Cluster{
+		Kit: k, Net: NewNetwork(k), leases: leases{records: map[string]*record{}}, terms: map[string]string{},
+	}
+	c.Disk = memory.NewDisk(memory.Config{Now: k.Clock.Now})
+	var all []*Node
+	for i := range n {
+		node := &Node{Name: fmt.Sprint("n", i+1), Version: 1, cluster: c, began: int64(i + 1)}
+		c.nodes = append(c.nodes, node)
+		all = append(all, node)
+	}
+	// All of them write their records before the first looks at them.
+	for _, node := range all {
+		node.connect()
+	}
+	k.Settle()
+	for _, node := range all {
+		c.leases.write(node.record(), k.Clock.Elapsed())
+	}
+	for _, node := range all {
+		node.run()
+	}
+	k.Settle()
+	return c
+}
+
+// Node is the one of that name.
+func (c *Cluster) Node(name string) *Node {
+	i := slices.IndexFunc(c.nodes, func(n *Node) bool { return n.Name == name })
+	if i < 0 {
+		c.TB.Fatalf("sim: there is no node %s", name)
+	}
+	return c.nodes[i]
+}
+
+// Nodes are all, in order of their first start.
+func (c *Cluster) Nodes() []*Node { return c.nodes }
+
+// connect starts the node's next process, as far as its link.
+func (n *Node) connect() {
+	c := n.cluster
+	n.incarnation++
+	peer := link.Peer{Node: n.Name, Incarnation: n.incarnation}
+	n.Host = c.NewHost(peer.Address())
+	n.leaving, n.frozen, n.storeDown, n.up = false, false, false, true
+	n.lease = &lease{node: n, renewed: n.Clock.Elapsed()}
+	n.store = c.Disk.Open(n.storeFault)
+	link.NewRemote(link.RemoteConfig{
+		System: n.System, Link: c.Net.Join(peer, n.Host), Logger: n.Log, Count: func(string) {},
+	})
+}
+
+// run starts the process's actors.
+func (n *Node) run() {
+	c := n.cluster
+	view := c.view(n.Clock.Elapsed())
+	ports := assembly.Ports{
+		Node: n.Name, Incarnation: n.incarnation, View: &view, Lease: n.lease,
+		System: n.System, Props: n.Props, Clock: n.Clock, Rand: n.Rand, Store: n.store, Repeats: replay.NewVoids(),
+		Work:   assembly.Work{Append: n.Worker, Records: n.Worker, Read: n.Worker, Mend: n.Worker, Merge: n.Worker, Poll: n.Worker},
+		Feed:   func(*messages.Feed) (source.Adapter, error) { return nil, fmt.Errorf("a simulation has no feeds") },
+		Logger: n.Log, Failed: func(err error) { n.failed = append(n.failed, err) },
+	}
+	state, err := assembly.Load(c.TB.Context(), ports)
+	if err == nil {
+		n.Actors, err = assembly.Start(ports, assembly.Config{}, state, func() {})
+	}
+	if err != nil {
+		c.TB.Fatalf("sim: start %s: %v", n.Name, err)
+	}
+	n.every(n.Host, renewEvery, n.renew)
+	n.every(n.Host, lookEvery, n.look)
+}
+
+// every does f for as long as the process is there, and not while it is frozen.
+func (n *Node) every(process *testkit.Host, d time.Duration, f func()) {
+	n.cluster.Later(d, func() {
+		if n.Host != process || !n.up {
+			return
+		}
+		if n.frozen { // as soon as it can
+			n.every(process, d, f)
+			return
+		}
+		f()
+		n.every(process, d, f)
+	})
+}
+
+func (n *Node) storeFault(call memory.Call) memory.Fault {
+	if n.storeDown {
+		return memory.Fault{Err: fmt.Errorf("%s: the store cannot be reached", n.Name)}
+	}
+	return memory.Fault{}
+}
+
+// Start starts the node again, or one that is new.
+func (c *Cluster) Start(name string) *Node {
+	c.TB.Helper()
+	i := slices.IndexFunc(c.nodes, func(n *Node) bool { return n.Name == name })
+	if i < 0 {
+		i = len(c.nodes)
+		c.nodes = append(c.nodes, &Node{Name: name, Version: 1, cluster: c, began: int64(i + 1)})
+	}
+	n := c.nodes[i]
+	if n.up {
+		c.TB.Fatalf("sim: %s is up", name)
+	}
+	n.connect()
+	c.Settle() // sessions begin
+	c.leases.write(n.record(), n.Clock.Elapsed())
+	n.run()
+	return n
+}
+
+// Crash ends the node's process, as kill -9 does.
+func (n *Node) Crash() {
+	if !n.up {
+		return
+	}
+	c, incarnation := n.cluster, n.incarnation
+	n.up = false
+	n.Host.Crash()
+	c.Net.End(n.Name)
+	_ = n.store.Close() // of memory: it cannot fail
+	c.Later(endSeen, func() {
+		if r := c.leases.records[n.Name]; r != nil && r.Incarnation == incarnation {
+			c.leases.version++
+			r.ended = true
+		}
+	})
+	for _, client := range c.clients {
+		client.reset(n)
+	}
+}
+
+// Freeze suspends the node's process; Thaw has it go on.
+func (n *Node) Freeze() {
+	n.frozen = true
+	n.Host.Freeze()
+}
+
+// Thaw has the process go on.
+func (n *Node) Thaw() {
+	n.frozen = false
+	n.Host.Thaw()
+}
+
+// Drain has the node say that it leaves: others take what it owns, while its
+// clients stay.
+func (n *Node) Drain() {
+	n.leaving = true
+	n.renew()
+}
+
+// Stop ends the node's process in order.
+func (n *Node) Stop() {
+	c := n.cluster
+	c.TB.Helper()
+	var ended []error
+	n.Actors.Stop(func(err error) { ended = append(ended, err) })
+	for range 200 {
+		if c.Advance(100 * time.Millisecond); len(ended) > 0 {
+			break
+		}
+	}
+	if len(ended) != 1 || ended[0] != nil {
+		c.TB.Fatalf("sim: the end of %s: %v", n.Name, ended)
+	}
+	if timers := n.Clock.Pending(); len(timers) > 0 {
+		c.TB.Errorf("sim: timers of %s are left: %v", n.Name, timers)
+	}
+	n.Crash()
+}
+
+// Owner is the node that owns the key, as the node sees it.
+func (n *Node) Owner(keyID string) string {
+	peer, ok := link.ParseAddress(n.Actors.Owner(keyID).GetAddress())
+	if !ok {
+		return ""
+	}
+	return peer.Node
+}
