@@ -229,3 +229,6 @@ func (n *Node) Owner(keyID string) string {
 	}
 	return peer.Node
 }
+
+// Awake says whether the node has a process that is not suspended.
+func (n *Node) Awake() bool { return n.up && !n.frozen }
