@@ -14,7 +14,7 @@ const direct = true
 // takes nothing.
 func tryWrite(fd uintptr, b []byte) (n int, err error) {
 	for {
-		n, err := syscall.Write(int(fd), b)
+		n, err := writeSocket(fd, b)
 		switch err {
 		case nil:
 			return n, nil

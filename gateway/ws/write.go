@@ -14,22 +14,21 @@ type writer struct {
 	chunk   []byte
 	n       int
 	err     error
-	attempt func(fd uintptr) bool
+	control func(fd uintptr)
 }
 
 func newWriter() *writer {
 	w := &writer{buf: make([]byte, chunkSize)}
-	w.attempt = func(fd uintptr) bool {
-		w.n, w.err = tryWrite(fd, w.chunk)
-		return true // never wait here
-	}
+	w.control = func(fd uintptr) { w.n, w.err = tryWrite(fd, w.chunk) }
 	return w
 }
 
-// write writes what the socket takes at once; less than all is no error.
+// write writes what the socket takes at once; less than all is no error. It
+// needs Control alone: RawConn.Write looks at the deadline as well, which is
+// another goroutine's to keep, and a twentieth of the cost of the call.
 func (w *writer) write(raw syscall.RawConn, chunk []byte) (int, error) {
 	w.chunk, w.n, w.err = chunk, 0, nil
-	err := raw.Write(w.attempt)
+	err := raw.Control(w.control)
 	w.chunk = nil
 	if err != nil {
 		return 0, err
