@@ -197,12 +197,12 @@ func (a *admission) deny(refusal messages.Refusal, detail string, after time.Dur
 
 // part upgrades to say the ending and nothing else.
 func (a *admission) part(end dialect.Ending) bool {
-	c, socket, ok := a.upgrade(true)
+	c, early, ok := a.upgrade(true)
 	if !ok {
 		return false
 	}
 	c.end(end, false)
-	go c.run(socket)
+	c.start(early)
 	return true
 }
 

@@ -68,7 +68,7 @@ func TestRefusals(t *testing.T) {
 		{"no answer", kite, func(proto.Message) (proto.Message, error) { return nil, errors.New("owner is moving") }, 503, 0},
 	} {
 		t.Run(c.api.String()+" "+c.why, func(t *testing.T) {
-			h.keys.answer = c.answer
+			h.keys.answers(c.answer)
 			client := h.dial(t, paths[c.api])
 			if c.code == 0 {
 				refused(t, client, c.status)
@@ -172,7 +172,7 @@ func TestThrottle(t *testing.T) {
 	})
 	refused(t, h.dial(t, "/api/ws"), 401) // no key is no guess
 	refused(t, h.dial(t, "/api/ws?key=bad"), 401)
-	h.keys.answer = refuse(messages.Refusal_REFUSAL_UNKNOWN_KEY)
+	h.keys.answers(refuse(messages.Refusal_REFUSAL_UNKNOWN_KEY))
 	refused(t, h.dial(t, paths[news]), 401)
 	h.dial(t, paths[tw]).expectClose(4001)
 	for _, path := range []string{paths[tw], paths[news], paths[kite], "/v1/twitter/stream?api_key=bad", "/ws?token=worse", "/api/ws?key=worst"} {
@@ -183,7 +183,7 @@ func TestThrottle(t *testing.T) {
 		}
 	}
 	// Whoever shares the address and has a key is let in, as often as it likes.
-	h.keys.answer = admit
+	h.keys.answers(admit)
 	for range 20 {
 		refused(t, h.dial(t, "/api/ws?key=bad"), 429)
 		for _, api := range []messages.Api{tw, news, kite} {
@@ -207,7 +207,7 @@ func TestRefusedClientsTakeNoPlaces(t *testing.T) {
 		{paths[tw], refuse(messages.Refusal_REFUSAL_CONNECTIONS), 429},
 		{paths[tw], refuse(messages.Refusal_REFUSAL_CREDITS), 403},
 	} {
-		h.keys.answer = refusal.answer
+		h.keys.answers(refusal.answer)
 		var holding []*client
 		for range 2 { // an address has an eighth
 			c := h.dial(t, refusal.path)
@@ -222,7 +222,7 @@ func TestRefusedClientsTakeNoPlaces(t *testing.T) {
 		if n := h.Connections(); n != 0 || len(h.List()) != 0 {
 			t.Errorf("%s: %d connections are open", refusal.path, n)
 		}
-		h.keys.answer = admit
+		h.keys.answers(admit)
 		c, s := h.open(t, paths[tw])
 		_ = c.Close()
 		s.end(t)
@@ -324,12 +324,12 @@ func TestQueryOfResume(t *testing.T) {
 
 func TestFiltersBeyondThePlanGiveTheSlotBack(t *testing.T) {
 	h := newHouse(t)
-	h.keys.answer = func(m proto.Message) (proto.Message, error) {
+	h.keys.answers(func(m proto.Message) (proto.Message, error) {
 		if _, ok := m.(*messages.Admit); ok {
 			return &messages.Admitted{KeyId: "k"}, nil
 		}
 		return nil, nil
-	}
+	})
 	refused(t, h.dial(t, paths[news]+query("filters", `{"tickers":["AAPL"]}`)), 403)
 	if got := h.keys.release(t); !strings.HasPrefix(got.GetConnectionId(), "conn-") || got.GetApi() != news || got.GetKeyId() == "" {
 		t.Errorf("given back: %v", got)
@@ -338,12 +338,12 @@ func TestFiltersBeyondThePlanGiveTheSlotBack(t *testing.T) {
 
 func TestAnAdmissionWithoutAnswerGivesTheSlotBack(t *testing.T) {
 	h := newHouse(t)
-	h.keys.answer = func(m proto.Message) (proto.Message, error) {
+	h.keys.answers(func(m proto.Message) (proto.Message, error) {
 		if _, ok := m.(*messages.Admit); ok {
 			return nil, errors.New("timed out")
 		}
 		return nil, nil
-	}
+	})
 	refused(t, h.dial(t, paths[kite]), 503)
 	h.keys.release(t) // it may have been taken all the same
 }

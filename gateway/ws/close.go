@@ -61,8 +61,12 @@ func (c *Conn) slow(queued int, why string) {
 }
 
 // abort closes the socket whatever is queued; the reading goroutine finds out
-// and cleans up.
-func (c *Conn) abort() { _ = c.net.Close() }
+// and cleans up. A quiet connection has none, and the kernel tells nobody of a
+// socket that is closed here.
+func (c *Conn) abort() {
+	_ = c.net.Close()
+	c.wake()
+}
 
 // failed ends the connection after an error of its socket. Called with c.mu
 // held, which it releases.
@@ -99,10 +103,9 @@ func plain(err error) string {
 }
 
 // finish is the end of every connection, on its reading goroutine, once
-// nothing more is read, be it for a panic: it lets the queue run out, closes
-// the socket, and tells the session.
+// nothing more is read: it lets the queue run out, closes the socket, and tells
+// the session.
 func (c *Conn) finish() {
-	c.panicked(recover())
 	deadline := time.Now().Add(c.closeTimeout())
 	if c.parting {
 		deadline = deadline.Add(-time.Duration(monotonic() - c.opened)) // of all there is to it: it has a place of few

@@ -33,7 +33,7 @@ type Config struct {
 	Deflate          bool // negotiate permessage-deflate
 	DeflateThreshold int  // bytes below which nothing is compressed; default 512
 
-	Flushers  int // writers for all sockets; default: one a CPU
+	Flushers  int // writers for all sockets, at most 65,535; default: one a CPU
 	CacheSize int // encoded frames kept for sharing; default 4,096
 
 	Log      *slog.Logger    // default: slog.Default()
@@ -61,6 +61,7 @@ func (c Config) withDefaults() Config {
 	orTime(&c.AskTimeout, 5*time.Second)
 	orTime(&c.WriteTimeout, 30*time.Second)
 	orTime(&c.CloseTimeout, 5*time.Second)
+	c.Flushers = min(c.Flushers, math.MaxUint16)
 	if c.EmbeddingModel == "" {
 		c.EmbeddingModel = "birdwire-hash-1"
 	}

@@ -20,8 +20,16 @@
 // does not wait. No idle connection has a writer goroutine; one whose socket
 // is full gets one until it has caught up, so a slow client delays nobody.
 //
-// gws reads frames and answers handshakes. Whatever it wants to write (the
-// handshake, closes) passes through the same queue (wire.go).
+// # A message's way in
+//
+//	socket ─▶ watcher ─▶ goroutine ─▶ wire, guard ─▶ gws ─▶ codec ─▶ session
+//
+// A connection whose client says nothing has no goroutine and no reader: the
+// watcher waits for all of them in one epoll (watch_linux.go), and what comes
+// is read until there is no more and the last message is whole (read.go). gws
+// puts frames together and inflates them. Whatever it wants to write passes
+// through the queue of frames out (wire.go). With TLS, and where there is no
+// epoll, each connection has a goroutine that waits.
 //
 // The package decides nothing about who receives what, keeps no log position
 // and spends no credits.

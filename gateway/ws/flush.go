@@ -130,7 +130,7 @@ func (c *Conn) writeReady(w *writer) {
 	tell, session := c.settle()
 	c.mu.Unlock()
 	if again {
-		c.flusher.push(c)
+		c.server.flushers[c.flusher].push(c)
 	}
 	if tell {
 		session.Tell(drained)

@@ -9,7 +9,7 @@ import "math"
 // place.
 //
 // It sees bytes as they come, in pieces of any size, and keeps a header's state
-// and no bytes: each idle connection has one.
+// and no bytes.
 type guard struct {
 	left    uint64 // of the frame under way: bytes of its mask and payload
 	length  uint64 // as far as its bytes have come
@@ -63,6 +63,9 @@ func (g *guard) pass(b []byte) (n, fragments int) {
 	}
 	return n, fragments
 }
+
+// between says that no message is under way, nor a part of a header.
+func (g *guard) between() bool { return g.left == 0 && g.step == stepFirst && !g.open }
 
 // header takes the next byte of one; false: it breaks the protocol.
 func (g *guard) header(c byte) bool {

@@ -61,6 +61,13 @@ func (k *keys) release(t *testing.T) *messages.Release {
 	}
 }
 
+// answers is how the next command is answered; a request may be under way.
+func (k *keys) answers(answer func(proto.Message) (proto.Message, error)) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.answer = answer
+}
+
 func (k *keys) forget() {
 	k.mu.Lock()
 	defer k.mu.Unlock()

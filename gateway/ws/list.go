@@ -23,11 +23,11 @@ func (s *Server) List() []Open {
 	s.mu.Lock()
 	all := s.listedLocked()
 	s.mu.Unlock()
-	open := make([]Open, 0, len(all))
+	open, now := make([]Open, 0, len(all)), time.Now()
 	for _, c := range all {
 		if !c.parting {
 			open = append(open, Open{
-				ID: c.id, KeyID: c.keyID, API: c.route.api, Address: c.address, Opened: time.Unix(0, c.openedAt),
+				ID: c.id, KeyID: c.keyID, API: c.route.api, Address: c.address, Opened: now.Add(time.Duration(c.opened - monotonic())),
 				Queued: c.Pending(), Delivered: c.delivered.Load(), Position: messages.Position(c.position.Load()),
 			})
 		}

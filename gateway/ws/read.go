@@ -1,6 +1,7 @@
 package ws
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"runtime/debug"
@@ -20,26 +21,71 @@ const (
 	framesBurst     = 512
 )
 
-// run reads until the connection ends, whatever ends it. It is the
-// connection's one goroutine, and not the one that net/http served the
-// request with, whose stack and buffers it would hold. Its stack stays at the
-// 2 KiB it began with only while frames on it are few and small: hence the
-// one defer, and apart.
+// start has the connection read what came early and then whatever comes, on a
+// goroutine of its own, for the one that net/http served the request with would
+// keep that one's stack and buffers.
+func (c *Conn) start(early []byte) {
+	if len(early) > 0 || !c.server.watcher.watch(c) {
+		go c.run(early)
+	}
+}
+
+// wake has a quiet connection read again, which may be for its end.
+func (c *Conn) wake() {
+	if c.quiet.CompareAndSwap(true, false) {
+		go c.run(nil)
+	}
+}
+
+// run reads until the client is quiet, when the watcher waits for it, or until
+// the connection ends, whatever ends it. It is the connection's one goroutine.
+func (c *Conn) run(early []byte) {
+	w := newWire(c, early)
+	for w.read() {
+		if c.server.watcher.watch(c) {
+			return // another goroutine may have it by now
+		}
+		w.stay, w.quiet = true, false
+	}
+	c.finish()
+}
+
+// read has gws read; false: there will be nothing more to read. gws has its
+// state only in between: it is 700 bytes.
 //
 // gws recovers nothing here. What it is known to panic on (a 64-bit length of
 // 2^63 or more) the guard keeps from it.
-func (c *Conn) run(socket *gws.Conn) {
-	defer c.finish()
+func (w *wire) read() (quiet bool) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			w.c.panicked(reason)
+			quiet = false
+		}
+	}()
+	request := handshake
+	if w.c.deflate {
+		request = handshakeDeflate
+	}
+	socket, err := w.c.route.upgrader.UpgradeFromConn(w, bufio.NewReaderSize(w, readBuffer), request)
+	if err != nil {
+		panic(fmt.Sprintf("gws does not take our handshake: %v", err))
+	}
 	socket.ReadLoop()
+	return w.quiet
 }
 
-// apart does f on a stack of its own and waits for it. What parses or tells
-// needs more stack than an idle connection should keep.
-func (c *Conn) apart(f func()) {
+// apart does f. Where the goroutine stays while the client is quiet, f has a
+// stack of its own: what parses or tells needs more than an idle connection
+// should keep.
+func (w *wire) apart(f func()) {
+	if !w.stay {
+		f()
+		return
+	}
 	done := make(chan struct{})
 	go func() { // ends with f
 		defer close(done)
-		defer func() { c.panicked(recover()) }()
+		defer func() { w.c.panicked(recover()) }()
 		f()
 	}()
 	<-done
@@ -62,7 +108,11 @@ type events struct{}
 func (events) OnOpen(*gws.Conn) {}
 
 func (events) OnClose(socket *gws.Conn, err error) {
-	c := connOf(socket)
+	w := wireOf(socket)
+	if w.quiet {
+		return
+	}
+	c := w.c
 	var peer *gws.CloseError
 	why := "connection lost: " + plain(err)
 	if errors.As(err, &peer) {
@@ -77,21 +127,21 @@ func (events) OnClose(socket *gws.Conn, err error) {
 }
 
 func (events) OnPing(socket *gws.Conn, payload []byte) {
-	c := connOf(socket)
-	c.hear()
-	c.control(pongFrame(payload))
+	w := wireOf(socket)
+	w.hear()
+	w.c.control(pongFrame(payload))
 }
 
-func (events) OnPong(socket *gws.Conn, _ []byte) { connOf(socket).hear() }
+func (events) OnPong(socket *gws.Conn, _ []byte) { wireOf(socket).hear() }
 
 func (events) OnMessage(socket *gws.Conn, message *gws.Message) {
 	defer func() { _ = message.Close() }() // always nil
-	c := connOf(socket)
-	c.hear()
-	if c.session == nil {
+	w := wireOf(socket)
+	w.hear()
+	if w.c.session == nil {
 		return // refused and on its way out
 	}
-	c.apart(func() { c.take(message.Bytes()) })
+	w.apart(func() { w.c.take(message.Bytes()) })
 }
 
 // take hands the session what the client said.
@@ -107,12 +157,12 @@ func (c *Conn) take(text []byte) {
 }
 
 // hear notes that the client is there and holds it to its pace.
-func (c *Conn) hear() {
-	now := monotonic()
+func (w *wire) hear() {
+	c, now := w.c, monotonic()
 	c.lastHeard.Store(int64(now))
 	if c.session != nil && now-c.toldAt >= instant(time.Second) {
 		c.toldAt = now
-		c.apart(func() { c.session.Tell(heard) })
+		w.apart(func() { c.session.Tell(heard) })
 	}
 	c.pace(now)
 }
@@ -126,7 +176,7 @@ func (c *Conn) pace(now instant) {
 	}
 }
 
-func connOf(socket *gws.Conn) *Conn { return (*Conn)(socket.NetConn().(*wire)) }
+func wireOf(socket *gws.Conn) *wire { return socket.NetConn().(*wire) }
 
 // noStorage is gws's store of per-connection values, which nothing uses: one
 // for all connections instead of a map each.

@@ -2,6 +2,7 @@ package ws
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -44,7 +45,8 @@ type Server struct {
 	routes   map[string]*route // by path
 	cache    *cache
 	flushers []*flusher
-	writing  sync.WaitGroup // the flushers
+	watcher  *watcher       // nil: every connection has a goroutine that reads
+	writing  sync.WaitGroup // the flushers and the watcher
 
 	admitting atomic.Int64
 	refusing  *refusing
@@ -69,7 +71,7 @@ const (
 	readBuffer = 64
 )
 
-// New makes a server and starts its flushers; Close stops them.
+// New makes a server and starts its flushers and its watcher; Close stops them.
 func New(cfg Config, keys gateway.Keys, sessions gateway.Sessions) (*Server, error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.validate(); err != nil {
@@ -92,6 +94,14 @@ func New(cfg Config, keys gateway.Keys, sessions gateway.Sessions) (*Server, err
 		f := newFlusher()
 		s.flushers = append(s.flushers, f)
 		s.writing.Go(f.run)
+	}
+	watcher, err := newWatcher()
+	switch {
+	case err == nil:
+		s.watcher = watcher
+		s.writing.Go(watcher.run)
+	case !errors.Is(err, errors.ErrUnsupported):
+		cfg.Log.Warn("connections take more memory than they need: each has a goroutine that reads", "error", err)
 	}
 	return s, nil
 }
@@ -220,6 +230,7 @@ func (s *Server) forget(c *Conn) {
 	}
 	c.prev, c.after = nil, nil
 	s.mu.Unlock()
+	s.watcher.forget(c)
 	if c.parting {
 		s.unreservePart(c.address)
 		return
@@ -289,7 +300,7 @@ func (s *Server) listedLocked() []*Conn {
 }
 
 // Close cuts off every connection, waits for the last one to be cleaned up,
-// and stops the flushers. Drain first to part in order.
+// and stops the flushers and the watcher. Drain first to part in order.
 func (s *Server) Close() {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
@@ -297,5 +308,6 @@ func (s *Server) Close() {
 	for _, f := range s.flushers {
 		close(f.stop)
 	}
+	s.watcher.close()
 	s.writing.Wait()
 }

@@ -1,16 +1,12 @@
 package ws
 
 import (
-	"bufio"
 	"bytes"
 	"crypto/sha1" //nolint:gosec // the protocol's own choice
 	"encoding/base64"
 	"net/http"
 	"strings"
 	"syscall"
-	"time"
-
-	"github.com/lxzan/gws"
 
 	"github.com/birdwire/birdwire/gateway"
 	"github.com/birdwire/birdwire/gateway/dialect"
@@ -67,7 +63,7 @@ func is(h http.Header, name, value string) bool {
 
 // begin upgrades an admitted request and starts its session.
 func (a *admission) begin() bool {
-	c, socket, ok := a.upgrade(false)
+	c, early, ok := a.upgrade(false)
 	if !ok {
 		a.release()
 		return false
@@ -82,14 +78,14 @@ func (a *admission) begin() bool {
 		gateway.RequestLog(a.r, a.cfg.Log).Debug("connection opened", "connection", c.id, "api", a.route.name, "key_id", c.keyID, "client", a.addr)
 		c.attach(session)
 	}
-	go c.run(socket) // its owner: the connection; it ends in finish
+	c.start(early)
 	return true
 }
 
 // upgrade takes the connection from net/http and answers the handshake. From
-// then on the connection is listed, and whoever called runs it. parting: it is
-// only to be told why it is refused.
-func (a *admission) upgrade(parting bool) (*Conn, *gws.Conn, bool) {
+// then on the connection is listed, and whoever called starts its reading with
+// what came early. parting: it is only to be told why it is refused.
+func (a *admission) upgrade(parting bool) (c *Conn, early []byte, ok bool) {
 	netConn, buffered, err := http.NewResponseController(a.w).Hijack()
 	if err != nil {
 		a.refused(refusedUpgrade)
@@ -101,42 +97,30 @@ func (a *admission) upgrade(parting bool) (*Conn, *gws.Conn, bool) {
 	if a.cfg.Deflate {
 		extensions = agree(a.r.Header.Values(extensionsHeader))
 	}
-	c := &Conn{
+	c = &Conn{
 		server: a.Server, route: a.route, net: netConn, id: a.start.ConnectionID,
-		flusher: a.flushers[a.nextID.Add(1)%uint64(len(a.flushers))],
+		flusher: uint16(a.nextID.Add(1) % uint64(len(a.flushers))),
 		deflate: extensions != "",
 		keyID:   a.start.Admitted.GetKeyId(), pro: a.start.Admitted.GetPro(), // not when refused
-		opened: monotonic(), openedAt: time.Now().UnixNano(), address: a.addr, parting: parting,
+		opened: monotonic(), address: a.addr, parting: parting,
 	}
-	c.guard.deflate = c.deflate
 	if sc, ok := netConn.(syscall.Conn); ok && direct {
 		if raw, err := sc.SyscallConn(); err == nil {
 			c.raw = raw
 		}
 	}
-	c.in.attempt = c.in.try
 	// What a hasty client sent after its request is in net/http's buffer.
 	if n := buffered.Reader.Buffered(); n > 0 {
-		early, err := buffered.Reader.Peek(n)
-		if err == nil {
-			early = bytes.Clone(early)
-			c.early = &early
+		if sent, err := buffered.Reader.Peek(n); err == nil {
+			early = bytes.Clone(sent)
 		}
 	}
 	c.lastHeard.Store(int64(monotonic()))
 	c.answer(strings.TrimSpace(a.r.Header.Get("Sec-WebSocket-Key")), extensions, gateway.RequestID(a.r.Context()))
-	w := (*wire)(c)
-	socket, err := a.route.upgrader.UpgradeFromConn(w, bufio.NewReaderSize(w, readBuffer), plainHandshake(c.deflate))
-	if err != nil {
-		a.refused(refusedUpgrade)
-		gateway.RequestLog(a.r, a.cfg.Log).Error("handshake failed", "api", a.route.name, "error", err)
-		c.abort()
-		return nil, nil, false
-	}
 	if a.list(c) {
 		c.End(messages.EndReason_END_DRAIN, "")
 	}
-	return c, socket, true
+	return c, early, true
 }
 
 // acceptGUID is RFC 6455's, section 1.3.
@@ -157,9 +141,12 @@ func (c *Conn) answer(key, extensions, requestID string) {
 	c.push([][]byte{b}, len(b))
 }
 
-// plainHandshake is a handshake as gws reads it: it takes headers of one line
-// and one word, and any offer that holds the name of an extension. The client's
-// own was checked and answered here; what gws answers to this one is dropped.
+// The handshakes as gws reads them, which nobody changes: it takes headers of
+// one line and one word, and any offer that holds the name of an extension. The
+// client's own was checked and answered here; what gws answers to these is
+// dropped.
+var handshake, handshakeDeflate = plainHandshake(false), plainHandshake(true)
+
 func plainHandshake(deflate bool) *http.Request {
 	h := http.Header{
 		"Connection": {"Upgrade"}, "Upgrade": {"websocket"}, "Sec-Websocket-Version": {"13"}, "Sec-Websocket-Key": {"-"},
