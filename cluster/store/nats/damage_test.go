@@ -331,7 +331,9 @@ func TestLostDescriptionPutAside(t *testing.T) {
 	dir := written(t, 3)
 	meta := filepath.Join(dir, "jetstream", "$G", "streams", journalStream, "meta.inf")
 	edit(t, meta, func([]byte) []byte { return []byte("{") })
-	edit(t, filepath.Join(dir, copyFolder, journalStream), func(b []byte) []byte { return b[1:] })
+	for _, path := range places(dir, filepath.Join(describedFolder, journalStream)) {
+		edit(t, path, func(b []byte) []byte { return b[1:] })
+	}
 	if err := openError(t, dir); !errors.Is(err, messages.ErrDamaged) || !strings.Contains(err.Error(), "journal") {
 		t.Fatalf("open: %v, want that the journal cannot be read", err)
 	}
@@ -395,14 +397,106 @@ func TestRecordsTakenAway(t *testing.T) {
 	}
 }
 
-// A log whose only block is gone is not one whose frames all grew too old.
+// A log whose only block is gone is not one whose frames all grew too old, also
+// where a note went with it.
 func TestBlockTakenAway(t *testing.T) {
-	dir := written(t, 10)
-	if err := os.Remove(blockFile(t, dir)); err != nil {
+	for _, with := range [][]string{
+		nil,
+		{marksFile},
+		{pastFile},
+		{cleanFile},
+		{copiesFolder},
+		{listFolder},
+		{describedFolder},
+		{marksFile, pastFile},
+		{marksFile, copiesFolder},
+		{pastFile, copiesFolder},
+	} {
+		dir := written(t, 10)
+		if err := os.Remove(blockFile(t, dir)); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range with {
+			if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range 2 {
+			if err := openError(t, dir); !errors.Is(err, messages.ErrDamaged) || !strings.Contains(err.Error(), "frames 1 to 10") || !strings.Contains(err.Error(), acceptFile) {
+				t.Fatalf("with %v, open: %v, want which frames are lost and what to do", with, err)
+			}
+		}
+		if err := os.WriteFile(filepath.Join(dir, acceptFile), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for round := range 2 {
+			s := open(t, Config{Dir: dir})
+			if _, err := s.Journal().Append(context.Background(), storetest.Frame("b", 1, uint64(round+1), 1)); err != nil {
+				t.Errorf("with %v, after it was accepted: %v", with, err)
+			}
+			closeStore(t, s)
+		}
+	}
+}
+
+// A note that is good in one of its places is good: it is written again, said
+// once, and nothing is lost with it.
+func TestNotesAreKeptTwice(t *testing.T) {
+	s, ctx := open(t, Config{}), context.Background()
+	for i := range uint64(3) {
+		appendTo(t, s, i+1)
+		if _, err := s.Control().CAS(ctx, fmt.Sprint("k.", i), nil, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.foundLost(span{From: 2, To: 2}); err != nil { // so that there are holes
 		t.Fatal(err)
 	}
-	if err := openError(t, dir); !errors.Is(err, messages.ErrDamaged) || !strings.Contains(err.Error(), "frames 1 to 10") {
-		t.Fatalf("open: %v, want which frames are lost", err)
+	closeStore(t, s)
+	names := []string{marksFile, pastFile, holesFile, listName(controlStream, 1), filepath.Join(describedFolder, journalStream)}
+	for what, damage := range map[string]func([]byte) []byte{
+		"deleted": nil,
+		"emptied": func([]byte) []byte { return nil },
+		"cut":     func(b []byte) []byte { return b[:len(b)/2] },
+		"flipped": func(b []byte) []byte { b[len(b)/2] ^= 8; return b },
+	} {
+		for _, name := range names {
+			for i := range places("", "") {
+				dir := filepath.Join(t.TempDir(), "store")
+				if err := os.CopyFS(dir, os.DirFS(s.cfg.Dir)); err != nil {
+					t.Fatal(err)
+				}
+				path := places(dir, name)[i]
+				if damage != nil {
+					edit(t, path, damage)
+				} else if err := os.Remove(path); err != nil {
+					t.Fatal(err)
+				}
+				told := fmt.Sprintf("%s %s", path, what)
+				again := open(t, Config{Dir: dir})
+				if got := again.holes.known(); len(got) != 1 || got[0].From != 2 {
+					t.Errorf("%s: holes %v", told, got)
+				}
+				said := 0
+				for _, d := range again.Damage() {
+					switch {
+					case d.Stream == "store" && d.Lost == "" && strings.Contains(d.File, name) && strings.Contains(d.Advice, "nothing is lost"):
+						said++
+					case d.Stream != journalStream: // the hole
+						t.Errorf("%s: damage %+v", told, d)
+					}
+				}
+				if said != 1 {
+					t.Errorf("%s: said %d times, want once: %v", told, said, again.Damage())
+				}
+				closeStore(t, again)
+				first, err := os.ReadFile(places(dir, name)[0])
+				second, secondErr := os.ReadFile(places(dir, name)[1])
+				if err = errors.Join(err, secondErr); err != nil || !bytes.Equal(first, second) {
+					t.Errorf("%s: %d and %d bytes afterwards, %v", told, len(first), len(second), err)
+				}
+			}
+		}
 	}
 }
 

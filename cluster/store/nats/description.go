@@ -17,9 +17,9 @@ import (
 // with a sum in another file, and leaves out a stream where the two do not agree. A
 // copy of ours brings both back: nothing is lost with them.
 const (
-	metaFile   = "meta.inf"
-	metaSum    = "meta.sum"
-	copyFolder = "streams" // <stream>: the description, sealed
+	metaFile        = "meta.inf"
+	metaSum         = "meta.sum"
+	describedFolder = "streams" // <stream>: the description, sealed
 )
 
 // restoreDescriptions writes descriptions again that are damaged.
@@ -34,7 +34,7 @@ func (s *Store) restoreDescriptions() error {
 		if metaErr == nil && sumErr == nil && string(sum) == descriptionSum(stream, meta) {
 			continue
 		}
-		sealed, err := os.ReadFile(filepath.Join(s.cfg.Dir, copyFolder, stream))
+		sealed, err := os.ReadFile(filepath.Join(s.cfg.Dir, describedFolder, stream))
 		if err != nil {
 			continue // the server will leave the stream out, and that is refused
 		}
@@ -55,25 +55,16 @@ func (s *Store) restoreDescriptions() error {
 
 // keepDescriptions renews the copies.
 func (s *Store) keepDescriptions() error {
-	if err := os.MkdirAll(filepath.Join(s.cfg.Dir, copyFolder), 0o700); err != nil {
-		return err
-	}
 	for _, stream := range allStreams {
 		meta, err := os.ReadFile(filepath.Join(streamDir(s.cfg.Dir, stream), metaFile))
 		if err != nil {
 			return err
 		}
-		path := filepath.Join(s.cfg.Dir, copyFolder, stream)
-		sealed := store.Seal(stream, meta)
-		if have, err := os.ReadFile(path); err == nil && string(have) == string(sealed) {
+		name, sealed := filepath.Join(describedFolder, stream), store.Seal(stream, meta)
+		if have, err := os.ReadFile(filepath.Join(s.cfg.Dir, name)); err == nil && string(have) == string(sealed) {
 			continue
 		}
-		// Not synced, so that a first start is quick: what a power failure takes of
-		// it is made again at the next start.
-		if err := os.WriteFile(path+".new", sealed, 0o600); err != nil {
-			return err
-		}
-		if err := os.Rename(path+".new", path); err != nil {
+		if err := writeNote(s.cfg.Dir, name, sealed, replaceUnsynced); err != nil {
 			return err
 		}
 	}
@@ -96,12 +87,4 @@ func (s *Store) relative(path string) string {
 		return name
 	}
 	return path
-}
-
-// replaceFile writes a file so that it is the old one or the new one, whole.
-func replaceFile(path string, b []byte) error {
-	if err := writeSynced(path+".new", b); err != nil {
-		return err
-	}
-	return os.Rename(path+".new", path)
 }

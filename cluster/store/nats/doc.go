@@ -5,15 +5,19 @@
 //	<dir>/lock          held while a process runs on the folder
 //	<dir>/jetstream/    the embedded server's own files
 //
-// and in the same folder our own notes, by which damage is noticed. Each has checksums;
-// one that is lost or damaged costs the means to notice what came before:
+// and in the same folder our own notes, by which damage is noticed:
 //
 //	<dir>/marks         the last sequences acknowledged, and how long the notes are
 //	<dir>/lists/        which control records, articles and snapshots there must be
 //	<dir>/past          when the log's frames were written, to tell retention from loss
 //	<dir>/holes         sequences of the log that will never be read, and why
 //	<dir>/streams/      copies of the streams' descriptions
-//	<dir>/clean         the files as the last end in peace has left them
+//	<dir>/copies/       all of these once more
+//	<dir>/clean         the files as the last end in peace has left them; without it all are read
+//
+// Each has checksums, and one that is lost or damaged is written again from its
+// copy. Where both are, the means to notice what came before are lost, and that
+// is said.
 //
 // and what an operator may meet:
 //

@@ -117,6 +117,9 @@ func (s *Store) readHoles() (holes []span, err error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
+	if err == nil && store.Sealed(b) { // else it is from before it was
+		b, err = store.Unseal(holesFile, b)
+	}
 	if err == nil {
 		err = json.Unmarshal(b, &holes)
 	}
@@ -150,21 +153,5 @@ func (s *Store) keepHoles(all []span) error {
 	if err != nil {
 		return err
 	}
-	path := filepath.Join(s.cfg.Dir, holesFile)
-	if err := writeSynced(path+".new", b); err != nil {
-		return err
-	}
-	return os.Rename(path+".new", path)
-}
-
-func writeSynced(path string, b []byte) (err error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	if _, err := f.Write(b); err != nil {
-		return err
-	}
-	return f.Sync()
+	return writeNote(s.cfg.Dir, holesFile, store.Seal(holesFile, b), replaceFile)
 }

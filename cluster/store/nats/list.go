@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -54,7 +53,7 @@ type listing struct {
 	records map[string]listed
 	floor   uint64 // complete up to this sequence; what was written before and is not in it was deleted
 	age     int64  // seconds that records are kept, the least that was configured; 0: for ever
-	absent  bool   // there is no list at all
+	absent  bool   // there was no list at all when it was opened
 	damaged string // what of it cannot be read; ""
 }
 
@@ -90,13 +89,12 @@ func readList(dir, stream string, through int) (*listing, error) {
 		return nil, err
 	}
 	numbers = slices.DeleteFunc(numbers, func(n int) bool { return n > through })
-	l.absent = len(numbers) == 0
 	for _, n := range numbers {
-		b, err := os.ReadFile(listPath(dir, stream, n))
+		name := listName(stream, n)
+		b, err := os.ReadFile(filepath.Join(dir, name))
 		if err != nil {
 			return nil, err
 		}
-		name := fmt.Sprintf("%s/%s.%d", listFolder, stream, n)
 		l.read(b, name, n == numbers[len(numbers)-1])
 	}
 	if l.damaged != "" {
@@ -169,8 +167,8 @@ func appendEntry(b []byte, kind byte, sequence uint64, second int64, name string
 	return b
 }
 
-func listPath(dir, stream string, n int) string {
-	return filepath.Join(dir, listFolder, stream+"."+strconv.Itoa(n))
+func listName(stream string, n int) string {
+	return filepath.Join(listFolder, stream+"."+strconv.Itoa(n))
 }
 
 // listFiles are the numbers of a stream's files, ascending.
@@ -195,10 +193,11 @@ type list struct {
 	dir, stream string
 	marks       *marks // where its length is noted, at place
 	place       int
-	short       string // which of it was missing when it was opened; ""
+	absent      bool   // there was no file when it was opened
+	short       string // which of it was missing then; ""
 
 	mu     sync.Mutex // protects what follows
-	file   *os.File   // the newest; nil once closed
+	file   *noteFile  // the newest; nil once closed
 	number int
 	size   int64 // of it
 	base   int64 // of the last base that was written; 0: not known
@@ -213,28 +212,29 @@ const appendedLeast = 16 << 20
 // below that the file's length.
 const markNumber = 40
 
+func listMark(mark uint64) (newest int, length int64) {
+	return int(mark >> markNumber), int64(mark & (1<<markNumber - 1))
+}
+
 // openList goes on with the newest file.
 func openList(dir, stream string, m *marks, place int) (*list, error) {
-	if err := os.MkdirAll(filepath.Join(dir, listFolder), 0o700); err != nil {
-		return nil, err
-	}
 	numbers, err := listFiles(dir, stream)
 	if err != nil {
 		return nil, err
 	}
 	l := &list{dir: dir, stream: stream, marks: m, place: place, number: 1, synced: true}
-	if len(numbers) > 0 {
+	if l.absent = len(numbers) == 0; !l.absent {
 		l.number = numbers[len(numbers)-1]
 	}
-	mark := m.get(place)
+	n, length := listMark(m.get(place)) // before it is opened
 	if err := l.open(); err != nil {
 		return nil, err
 	}
-	switch n, length := int(mark>>markNumber), int64(mark&(1<<markNumber-1)); {
+	switch {
 	case l.number < n:
-		l.short = fmt.Sprintf("%s/%s.%d is missing", listFolder, stream, n)
+		l.short = listName(stream, n) + " is missing"
 	case l.number == n && l.size < length:
-		l.short = fmt.Sprintf("%s/%s.%d: its end is missing", listFolder, stream, n)
+		l.short = listName(stream, n) + ": its end is missing"
 	}
 	return l, nil
 }
@@ -242,21 +242,25 @@ func openList(dir, stream string, m *marks, place int) (*list, error) {
 // read is all of it up to file through.
 func (l *list) read(through int) (*listing, error) {
 	all, err := readList(l.dir, l.stream, through)
-	if err == nil && l.short != "" {
+	if err != nil {
+		return nil, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	all.absent = l.absent
+	if l.short != "" {
 		all.damaged, all.floor = l.short, 0
 	}
-	return all, err
+	return all, nil
 }
 
 // open opens file number. Holding mu.
 func (l *list) open() (err error) {
-	l.file, err = os.OpenFile(listPath(l.dir, l.stream, l.number), os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
+	if l.file, l.size, err = openNote(l.dir, listName(l.stream, l.number)); err != nil {
 		return err
 	}
-	l.size, err = l.file.Seek(0, io.SeekEnd)
 	l.mark()
-	return err
+	return nil
 }
 
 func (l *list) mark() { l.marks.advance(l.place, uint64(l.number)<<markNumber|uint64(l.size)) }
@@ -291,22 +295,22 @@ func (l *list) replace(through int, records map[string]listed, floor uint64, age
 		}
 	}
 	b = appendEntry(b, 'E', count, 0, "")
-	path := listPath(l.dir, l.stream, through)
-	if err := writeSynced(path+".new", b); err != nil {
+	if err := writeNote(l.dir, listName(l.stream, through), b, replaceFile); err != nil {
 		return err
 	}
-	if err := os.Rename(path+".new", path); err != nil {
-		return err
-	}
-	numbers, err := listFiles(l.dir, l.stream)
-	for _, older := range numbers {
-		if older < through {
-			err = errors.Join(err, os.Remove(listPath(l.dir, l.stream, older)))
+	var err error
+	for _, dir := range places(l.dir, "") {
+		numbers, listErr := listFiles(dir, l.stream)
+		err = errors.Join(err, listErr)
+		for _, older := range numbers {
+			if older < through {
+				err = errors.Join(err, os.Remove(filepath.Join(dir, listName(l.stream, older))))
+			}
 		}
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.base, l.short = int64(len(b)), "" // what was missing is accounted for
+	l.base, l.short, l.absent = int64(len(b)), "", false // what was missing is accounted for
 	return err
 }
 

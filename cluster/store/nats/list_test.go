@@ -102,7 +102,7 @@ func TestListSaysItIsDamaged(t *testing.T) {
 		if err := os.CopyFS(dir, os.DirFS(from)); err != nil {
 			t.Fatal(err)
 		}
-		path := listPath(dir, "some", numbers[i%2])
+		path := filepath.Join(dir, listName("some", numbers[i%2]))
 		what := ""
 		edit(t, path, func(b []byte) []byte {
 			switch at := r.IntN(len(b)); r.IntN(3) {

@@ -26,6 +26,7 @@ type look struct {
 	found  map[string]held // of the others, by name: the newest word on each record
 	chunks map[string]int  // of snapshots: how many of each upload, by subject
 	files  int
+	last   uint64 // the highest sequence, also of what says that a record was deleted
 }
 
 // held is the newest word on a record in the files.
@@ -127,6 +128,7 @@ func isSealed(dir string) bool {
 // take notes one record. False: what is in it is damaged, although the server's
 // sum is right, which does not cover all of it.
 func (k *look) take(r record) bool {
+	k.last = max(k.last, r.sequence)
 	if r.empty {
 		return true
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -27,7 +26,7 @@ type marks struct {
 	damaged string // which of it could not be read; ""
 
 	mu     sync.Mutex // protects what follows
-	file   *os.File
+	file   *noteFile
 	last   [markCount]uint64
 	synced bool
 }
@@ -49,37 +48,45 @@ const (
 )
 
 func openMarks(dir string) (*marks, error) {
-	path := filepath.Join(dir, marksFile)
-	_, err := os.Stat(path)
-	m := &marks{absent: errors.Is(err, fs.ErrNotExist), synced: true}
-	if m.file, err = os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600); err != nil {
+	b, err := os.ReadFile(filepath.Join(dir, marksFile))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	b := make([]byte, markSize*(1+markCount))
-	n, err := m.file.ReadAt(b, 0)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, errors.Join(fmt.Errorf("read %s: %w", path, err), m.file.Close())
+	m := &marks{absent: err != nil, synced: true}
+	if !m.absent {
+		_, m.damaged = m.read(b)
 	}
-	switch {
-	case m.absent:
-	case n < len(b) || string(b[:len(marksHead)]) != marksHead:
-		m.damaged = "all of it"
-	default:
-		for i := range m.last {
-			at := b[markSize*(1+i):]
-			sequence := binary.LittleEndian.Uint64(at)
-			if markSum(i, sequence) != binary.LittleEndian.Uint32(at[8:]) {
-				m.damaged += fmt.Sprintf("mark %d; ", i)
-				continue
-			}
-			m.last[i] = sequence
-		}
+	if m.file, _, err = openNote(dir, marksFile); err != nil {
+		return nil, err
 	}
 	_, _ = m.file.WriteAt([]byte(marksHead), 0) // as below
 	for i, sequence := range m.last {
 		m.put(i, sequence)
 	}
 	return m, nil
+}
+
+// read takes in the marks that are whole, and says which are not.
+func (m *marks) read(b []byte) (whole int, damaged string) {
+	if len(b) < markSize*(1+markCount) || string(b[:len(marksHead)]) != marksHead {
+		return 0, "all of it"
+	}
+	for i := range m.last {
+		at := b[markSize*(1+i):]
+		sequence := binary.LittleEndian.Uint64(at)
+		if markSum(i, sequence) != binary.LittleEndian.Uint32(at[8:]) {
+			damaged += fmt.Sprintf("mark %d; ", i)
+			continue
+		}
+		m.last[i] = sequence
+		whole++
+	}
+	return whole, damaged
+}
+
+func marksExtent(b []byte) extent {
+	whole, damaged := new(marks).read(b)
+	return extent{entries: whole, end: len(b), broken: damaged != ""}
 }
 
 // markSum is over the mark's place too: one never passes for another.
@@ -135,13 +142,5 @@ func (m *marks) close() error {
 	if m == nil {
 		return nil
 	}
-	return closeFile(m.file)
-}
-
-// closeFile closes a file that may be closed already.
-func closeFile(f *os.File) error {
-	if err := f.Close(); !errors.Is(err, os.ErrClosed) {
-		return err
-	}
-	return nil
+	return m.file.Close()
 }

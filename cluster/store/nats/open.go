@@ -168,7 +168,7 @@ func (o *opening) judgeJournal() {
 	if o.later != nil {
 		return // of what was not read the server's own notes are held against ours
 	}
-	lost := k.lostFrames(o.past.holds(o.cfg.Now()), o.marks.get(markJournal), o.holes.known())
+	lost := k.lostFrames(o.past.holds(o.cfg.Now()), o.acknowledged(), o.holes.known())
 	if len(lost) == 0 {
 		return
 	}
@@ -201,6 +201,9 @@ func (o *opening) judgeControl() error {
 		if !r.deleted {
 			present++
 		}
+	}
+	if mark := o.marks.get(markControl); (l.absent || l.damaged != "") && k.last < mark {
+		o.refuse = append(o.refuse, fmt.Sprintf("control records (keys, monitors, rules, feeds, credits): they are found up to revision %d of %d, and which there were is not known", k.last, mark))
 	}
 	if n := len(o.diff.lost); n > 0 && n == present {
 		o.refuse = append(o.refuse, fmt.Sprintf("all control records (%s: keys, monitors, rules, feeds, credits)", count(n, "record")))
@@ -298,8 +301,8 @@ func (o *opening) settle(ctx context.Context, sess *session) error {
 // closes those that are lost to everybody.
 func (o *opening) settleControl(ctx context.Context, sess *session) error {
 	l, d := o.lists[controlStream], o.diff
-	incomplete := l.absent || l.damaged != ""
 	k := o.looks[controlStream]
+	incomplete := l.absent && k.files > 0 || l.damaged != ""
 	for _, n := range d.newer {
 		l.records[n.name] = listed{n.sequence, k.found[n.name].second, n.deleted}
 	}
@@ -326,6 +329,9 @@ func (o *opening) settleControl(ctx context.Context, sess *session) error {
 		o.quarantine(name)
 	}
 	o.records.fill(l)
+	if o.accepted {
+		o.marks.reset(markControl, k.last)
+	}
 	if incomplete || o.accepted || o.controlList.grown() {
 		return o.rewrite(ctx, sess, o.controlList, l)
 	}
@@ -366,7 +372,7 @@ func (o *opening) settleRecords(ctx context.Context, sess *session, stream strin
 	d := k.compare(l, func(r listed) bool { return l.expired(r, now) })
 	o.forgotten(stream, d.lost)
 	list := o.listOf(stream)
-	if len(d.lost) == 0 && len(d.unknown) == 0 && !l.absent && l.damaged == "" && !list.grown() {
+	if len(d.lost) == 0 && len(d.unknown) == 0 && (!l.absent || k.files == 0) && l.damaged == "" && !list.grown() {
 		list.note(now.Unix(), d.newer...)
 		return nil
 	}
@@ -497,6 +503,9 @@ func (s *Store) admit(ctx context.Context, sess *session, accepted bool) (lost b
 	return len(found) > 0, nil
 }
 
+// acknowledged is the last frame of which our notes know.
+func (s *Store) acknowledged() uint64 { return max(s.marks.get(markJournal), s.past.through()) }
+
 // inspect says what was acknowledged and is gone from the log, and which holes
 // it has.
 //
@@ -508,7 +517,7 @@ func (s *Store) inspect(ctx context.Context, sess *session) (found []string, hol
 	if err != nil {
 		return nil, nil, err
 	}
-	mark, state := s.marks.get(markJournal), info.State
+	mark, state := s.acknowledged(), info.State
 	if last := state.LastSeq; last < mark {
 		found = append(found, fmt.Sprintf("frames %d to %d at the end of the journal", last+1, mark))
 	}

@@ -28,10 +28,11 @@ type past struct {
 	marks *marks // where the file's length is noted
 
 	mu       sync.Mutex // protects what follows
-	file     *os.File
+	file     *noteFile
 	size     int64
 	places   []passed // ascending
 	first    uint64   // the highest seen
+	last     uint64   // the last frame that was acknowledged
 	was, now retention
 	bytes    uint64 // of all frames ever appended, about
 	synced   bool
@@ -83,15 +84,12 @@ func openPast(dir string, now retention, m *marks) (*past, error) {
 	b = appendEntry(b, 'R', uint64(now.age/time.Second), 0, number(now.bytes))
 	// Synced later with the rest: what a power failure takes of it only makes it
 	// notice less.
-	if err := os.WriteFile(path+".new", b, 0o600); err != nil {
+	if err := writeNote(dir, pastFile, b, replaceUnsynced); err != nil {
 		return nil, err
 	}
-	if err := os.Rename(path+".new", path); err != nil {
-		return nil, err
-	}
-	p.size, p.synced = int64(len(b)), false
-	m.reset(markPast, uint64(p.size))
-	p.file, err = os.OpenFile(path, os.O_RDWR, 0o600)
+	m.reset(markPast, uint64(len(b)))
+	p.file, p.size, err = openNote(dir, pastFile)
+	p.synced = false
 	return p, err
 }
 
@@ -104,6 +102,7 @@ func (p *past) take(kind byte, sequence uint64, second int64, name string) {
 	}
 	switch kind {
 	case 'C':
+		p.shorten(sequence)
 		p.places = append(p.places, passed{sequence, second, n})
 		p.bytes = n
 	case 'F':
@@ -111,6 +110,14 @@ func (p *past) take(kind byte, sequence uint64, second int64, name string) {
 		p.forget()
 	case 'R':
 		p.was = retention{time.Duration(sequence) * time.Second, n}
+	}
+}
+
+// shorten drops the places past the sequence: the log was found to end before
+// them, and that was accepted.
+func (p *past) shorten(sequence uint64) {
+	for k := len(p.places); k > 0 && p.places[k-1].sequence > sequence; k-- {
+		p.places = p.places[:k-1]
 	}
 }
 
@@ -132,6 +139,8 @@ func (p *past) begin(last uint64, now time.Time, made bool) {
 	if made {
 		p.places, p.first = nil, 0
 	}
+	p.shorten(last)
+	p.last = last
 	if len(p.places) > 0 {
 		p.bytes += p.now.bytes / pastPlaces
 	}
@@ -143,6 +152,7 @@ func (p *past) grew(sequence uint64, bytes int, now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.bytes += uint64(bytes)
+	p.last = max(p.last, sequence)
 	if len(p.places) > 0 {
 		last := p.places[len(p.places)-1]
 		if (p.now.age == 0 || now.Unix()-last.second < int64(p.now.age/time.Second)/pastPlaces+1) &&
@@ -220,9 +230,40 @@ func (p *past) sync() error {
 	return p.file.Sync()
 }
 
-func (p *past) close() error {
+// through is the last frame of which it is known that it was in the log. After
+// a clean end that is the last there was.
+func (p *past) through() uint64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.places) == 0 {
+		return 0
+	}
+	return p.places[len(p.places)-1].sequence
+}
+
+func (p *past) close(now time.Time) error {
 	if p == nil {
 		return nil
 	}
-	return closeFile(p.file)
+	p.mu.Lock()
+	if k := len(p.places); k > 0 && p.places[k-1].sequence < p.last {
+		p.place(p.last, now)
+	}
+	p.mu.Unlock()
+	return p.file.Close()
+}
+
+// entriesExtent is of a file of entries: of the past or a list.
+func entriesExtent(b []byte) (is extent) {
+	for at := 0; at < len(b); {
+		_, _, _, _, size := entryAt(b[at:])
+		if size == 0 {
+			at++
+			continue
+		}
+		is.broken = is.broken || at > is.end
+		at += size
+		is.entries, is.end = is.entries+1, at
+	}
+	return is
 }

@@ -24,6 +24,7 @@ type Store struct {
 	sealed map[string]bool // by stream: whether all of its records are; from opening on
 
 	// Our own notes, in files next to the server's.
+	copied                                bool // they were kept twice when they were opened
 	marks                                 *marks
 	past                                  *past
 	holes                                 holes
@@ -172,7 +173,16 @@ func (s *Store) open(ctx context.Context, progress func(string)) (err error) {
 
 func (s *Store) openNotes() (err error) {
 	dir := s.cfg.Dir
+	if _, err := os.Stat(filepath.Join(dir, copiesFolder)); err == nil {
+		s.copied = true
+	}
+	if err := s.agreeWholes(); err != nil {
+		return err
+	}
 	if s.marks, err = openMarks(dir); err != nil {
+		return err
+	}
+	if err := s.agreeEntries(); err != nil {
 		return err
 	}
 	if s.past, err = openPast(dir, retention{s.cfg.RetentionAge, uint64(max(s.cfg.RetentionBytes, 0))}, s.marks); err != nil {
@@ -205,7 +215,7 @@ func (s *Store) listOf(stream string) *list {
 }
 
 func (s *Store) closeNotes() error {
-	errs := []error{s.past.close()}
+	errs := []error{s.past.close(s.cfg.Now())}
 	for _, l := range s.lists() {
 		errs = append(errs, l.close())
 	}

@@ -152,7 +152,7 @@ func harms(t *testing.T, dir string) (all []harm) {
 			return err
 		}
 		if e.IsDir() {
-			if strings.Count(name, string(filepath.Separator)) >= 2 || name == listFolder || name == copyFolder || name == "jetstream" {
+			if strings.Count(name, string(filepath.Separator)) >= 2 || name == listFolder || name == describedFolder || name == "jetstream" {
 				all = append(all, harm{name, "folder deleted", os.RemoveAll})
 			}
 			return nil
@@ -204,11 +204,133 @@ func TestDamageSweep(t *testing.T) {
 					t.Parallel()
 					places <- struct{}{}
 					defer func() { <-places }()
-					sweepOne(t, filepath.Join(root, kind), h, k)
+					sweepOne(t, filepath.Join(root, kind), k, h)
 				})
 			}
 		})
 	}
+}
+
+// What is damaged together with the note that would tell of it is told by the
+// note's copy, or by another note.
+func TestDamageSweepInPairs(t *testing.T) {
+	root, k := fillFolder(t)
+	for _, kind := range []string{"clean", "crashed"} {
+		dir := filepath.Join(root, kind)
+		all := pairs(t, dir)
+		if os.Getenv(sweepAll) == "" {
+			all = fewPairs(all, kind == "crashed")
+		}
+		t.Logf("%s: %d cases", kind, len(all))
+		t.Run(kind, func(t *testing.T) {
+			places := make(chan struct{}, runtime.GOMAXPROCS(0))
+			for _, together := range all {
+				var name []string
+				for _, h := range together {
+					name = append(name, h.path)
+				}
+				t.Run(strings.Join(name, " and "), func(t *testing.T) {
+					t.Parallel()
+					places <- struct{}{}
+					defer func() { <-places }()
+					sweepOne(t, dir, k, together...)
+				})
+			}
+		})
+	}
+}
+
+// pairs are files of the server's deleted together with one of ours, with its
+// copy too where it has one that would tell as well, and with each other.
+func pairs(t *testing.T, dir string) (all [][]harm) {
+	t.Helper()
+	var server, ours []harm
+	for _, stream := range allStreams {
+		files, err := blockFiles(streamDir(dir, stream))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var paths []string
+		for _, f := range files {
+			if f == files[0] || f == files[len(files)/2] || f == files[len(files)-1] {
+				paths = append(paths, f.path)
+			}
+		}
+		var own []harm
+		for _, path := range append(paths, filepath.Join(streamDir(dir, stream), "msgs", indexFile), filepath.Join(streamDir(dir, stream), metaFile)) {
+			name, err := filepath.Rel(dir, path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := os.Stat(path); err == nil {
+				own = append(own, harm{name, "deleted", os.Remove})
+			}
+		}
+		for i := range own {
+			for j := range i {
+				all = append(all, []harm{own[i], own[j]})
+			}
+		}
+		server = append(server, own...)
+	}
+	server = append(server, harm{"jetstream", "folder deleted", os.RemoveAll})
+	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		name, relErr := filepath.Rel(dir, path)
+		if err = errors.Join(err, relErr); err != nil {
+			return err
+		}
+		switch {
+		case name == "jetstream":
+			return filepath.SkipDir
+		case name == copiesFolder || name == listFolder:
+			ours = append(ours, harm{name, "folder deleted", os.RemoveAll})
+		case !e.IsDir() && name != lockName:
+			ours = append(ours, harm{name, "deleted", os.Remove})
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range server {
+		for _, o := range ours {
+			all = append(all, []harm{s, o})
+		}
+	}
+	for _, s := range server {
+		if strings.HasSuffix(s.path, ".blk") {
+			for _, name := range []string{marksFile, listName(controlStream, 1)} {
+				all = append(all, []harm{s, {name, "deleted", os.Remove}, {filepath.Join(copiesFolder, name), "deleted", os.Remove}})
+			}
+		}
+	}
+	return all
+}
+
+// fewPairs are those of a block that tells nothing by itself and the note that
+// tells of it.
+func fewPairs(all [][]harm, crashed bool) (chosen [][]harm) {
+	tells := map[string][]string{
+		journalStream: {marksFile, pastFile, cleanFile, indexFile}, controlStream: {listFolder, marksFile},
+		itemsStream: {listName(itemsStream, 1)}, snapshotStream: {listName(snapshotStream, 1)},
+	}
+	for _, together := range all {
+		for stream, names := range tells {
+			first := together[0].path
+			if !strings.HasSuffix(first, ".blk") {
+				first = together[1].path
+			}
+			if !strings.Contains(first, stream+string(filepath.Separator)) || !strings.HasSuffix(first, ".blk") || stream == journalStream && !strings.HasSuffix(first, "/1.blk") {
+				continue
+			}
+			for _, name := range names {
+				if other := together[len(together)-1].path + together[0].path; strings.Contains(other, name) && crashed == (name == marksFile) {
+					chosen = append(chosen, together)
+				}
+			}
+		}
+	}
+	return chosen
 }
 
 // some are one case of each kind for each stream's blocks, and one for each kind
@@ -219,7 +341,7 @@ func some(all []harm, blocks bool) (chosen []harm) {
 	for _, i := range r.Perm(len(all)) {
 		h := all[i]
 		kind := filepath.Base(h.path)
-		if dir := filepath.Dir(h.path); dir == listFolder || dir == copyFolder {
+		if dir := filepath.Dir(h.path); dir == listFolder || dir == describedFolder {
 			kind = dir
 		}
 		if strings.HasSuffix(h.path, ".blk") {
@@ -235,13 +357,19 @@ func some(all []harm, blocks bool) (chosen []harm) {
 	return chosen
 }
 
-func sweepOne(t *testing.T, from string, h harm, k kept) {
+func sweepOne(t *testing.T, from string, k kept, together ...harm) {
 	dir := filepath.Join(t.TempDir(), "store")
-	if err := copyStore(dir, from, h.path); err != nil {
+	var paths []string
+	for _, h := range together {
+		paths = append(paths, h.path)
+	}
+	if err := copyStore(dir, from, paths); err != nil {
 		t.Fatal(err)
 	}
-	if err := h.do(filepath.Join(dir, h.path)); err != nil {
-		t.Fatal(err)
+	for _, h := range together {
+		if err := h.do(filepath.Join(dir, h.path)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	var said bytes.Buffer
 	cfg := quiet(t, Config{Dir: dir, DuplicateWindow: testWindow, Logger: slog.New(slog.NewTextHandler(&said, &slog.HandlerOptions{Level: slog.LevelWarn}))})
@@ -289,14 +417,18 @@ func sweepOne(t *testing.T, from string, h harm, k kept) {
 	holdAgainst(t, s, k, true)
 }
 
-// copyStore copies a folder. Large blocks are linked, except for the one that is
-// to be damaged and the journal's last two, of which one will be written to.
-func copyStore(to, from, but string) error {
+// copyStore copies a folder. Large blocks are linked, except for those that are
+// to be damaged and those of the journal that may be written to: the last that
+// is left.
+func copyStore(to, from string, but []string) error {
 	files, err := blockFiles(streamDir(from, journalStream))
 	if err != nil {
 		return err
 	}
-	last := []string{files[len(files)-2].path, files[len(files)-1].path}
+	last := make([]string, 0, 1+len(but))
+	for i := len(files) - 1; i >= 0 && len(last) <= len(but); i-- {
+		last = append(last, files[i].path)
+	}
 	return filepath.WalkDir(from, func(path string, e fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -312,7 +444,7 @@ func copyStore(to, from, but string) error {
 		if err != nil {
 			return err
 		}
-		if info.Size() > 6<<20 && name != but && !slices.Contains(last, path) {
+		if info.Size() > 6<<20 && !slices.Contains(but, name) && !slices.Contains(last, path) {
 			return os.Link(path, filepath.Join(to, name))
 		}
 		b, err := os.ReadFile(path)
