@@ -3,6 +3,14 @@ package gateway
 import (
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
+)
+
+// Where the paths of the two listeners begin.
+var (
+	PublicPaths   = []string{"/v1/", "/sdk/", "/ws", "/api/"}
+	OperatorPaths = []string{"/admin/", "/metrics", "/debug/"}
 )
 
 // Routes takes the paths that a gateway serves: a http.ServeMux, or a list of
@@ -13,8 +21,9 @@ type Routes interface {
 }
 
 // JSONErrors serves mux, with its own plain-text answers (unknown path 404,
-// wrong method 405) as Problems.
-func JSONErrors(mux *http.ServeMux) http.Handler {
+// wrong method 405) as Problems. A path under one of elsewhere is told to be on
+// the other listener: a port mixed up is the likeliest reason why it is asked for.
+func JSONErrors(mux *http.ServeMux, elsewhere ...string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h, pattern := mux.Handler(r)
 		if pattern != "" {
@@ -28,7 +37,11 @@ func JSONErrors(mux *http.ServeMux) http.Handler {
 			WriteError(w, http.StatusMethodNotAllowed, "method_not_allowed", fmt.Sprintf("%s is not served here; allowed: %s", r.Method, allow))
 			return
 		}
-		WriteError(w, http.StatusNotFound, "not_found", "nothing is served under this path")
+		detail := "nothing is served under this path"
+		if slices.ContainsFunc(elsewhere, func(prefix string) bool { return strings.HasPrefix(r.URL.Path, prefix) }) {
+			detail += " here; it is served by the server's other listener: check the port"
+		}
+		WriteError(w, http.StatusNotFound, "not_found", detail)
 	})
 }
 

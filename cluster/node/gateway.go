@@ -60,7 +60,7 @@ func (n *Node) serve() (err error) {
 			return err
 		}
 	}
-	if n.public, err = n.server(gateway.JSONErrors(mux), "public", n.certificate); err != nil {
+	if n.public, err = n.server(gateway.JSONErrors(mux, gateway.OperatorPaths...), "public", n.certificate); err != nil {
 		return err
 	}
 	if n.admin, err = n.server(operators, "admin", nil); err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/netip"
 	"slices"
@@ -19,6 +20,7 @@ type config struct {
 	values   map[string]value
 	file     string   // "" where none was read
 	strange  []string // BIRDWIRE_ variables that are no setting
+	notes    io.Writer
 }
 
 type value struct {
@@ -63,7 +65,7 @@ func (f *flagText) Set(s string) error {
 
 // loadConfig reads every layer. All that is wrong is said at once.
 func (c *cli) loadConfig(cmd *cobra.Command) (*config, error) {
-	cfg := &config{values: map[string]value{}}
+	cfg := &config{values: map[string]value{}, notes: c.stderr}
 	environment, err := cfg.environment(c.environ)
 	if err != nil {
 		return nil, err

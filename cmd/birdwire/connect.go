@@ -5,11 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -87,7 +85,7 @@ func (c *config) operatorAt(address string) (*client.Admin, error) {
 		}
 		token = read
 	}
-	return client.NewAdmin(client.Config{URL: "http://" + reachable(address), Key: token, UserAgent: "birdwire"})
+	return client.NewAdmin(client.Config{URL: "http://" + reachable(address), Key: token, UserAgent: "birdwire", HTTP: c.patient()})
 }
 
 // owner is a client of the public address.
@@ -95,7 +93,7 @@ func (c *config) owner(key string) (*client.Client, error) {
 	if isKeyID(key) {
 		return nil, usagef("%s: %s is a key's id; the key itself is needed, which reads bw_… and was shown when it was made ('birdwire keys rotate %s' makes a new text)", c.origin(setKey.key), key, key)
 	}
-	return client.New(client.Config{URL: c.serverURL(), Key: key, UserAgent: "birdwire"})
+	return client.New(client.Config{URL: c.serverURL(), Key: key, UserAgent: "birdwire", HTTP: c.patient()})
 }
 
 // serverURL is where the public address is reached.
@@ -164,51 +162,3 @@ func (c *config) apiKey(forAPI string) (string, error) {
 
 // isKeyID says that a text names a key and is none.
 func isKeyID(text string) bool { return strings.HasPrefix(text, "key-") }
-
-// target is who was asked, and with what, for errors.
-type target struct{ address, credential string }
-
-func (c *config) atAdmin() target {
-	credential := c.origin(setAdminToken.key)
-	if !c.isSet(setAdminToken.key) {
-		credential = "--admin, and the token in " + filepath.Join(c.str("data"), "admin.token")
-	}
-	return target{"http://" + reachable(c.str("admin")), credential}
-}
-
-func (c *config) atPublic() target {
-	credential := c.origin(setKey.key)
-	if !c.isSet(setKey.key) {
-		credential = "the keys in " + filepath.Join(c.str("data"), devKeysFile)
-	}
-	return target{c.serverURL(), credential}
-}
-
-// explain says of an error what a person can do about it.
-func (t target) explain(err error) error {
-	var answered *client.Error
-	var query queryError
-	switch {
-	case err == nil, errors.As(err, &query):
-		return err
-	case errors.As(err, &answered) && answered.Status == http.StatusUnauthorized:
-		return fmt.Errorf("%w: check %s", answer{answered}, t.credential)
-	case errors.As(err, &answered):
-		return answer{answered}
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return fmt.Errorf("nothing answers at %s: is 'birdwire serve' running, and is that its address?", t.address)
-	}
-	return err
-}
-
-// answer is what the server said, in its words: who asked knows what was asked.
-type answer struct{ said *client.Error }
-
-func (a answer) Unwrap() error { return a.said }
-
-func (a answer) Error() string {
-	if a.said.Detail == "" {
-		return a.said.Error()
-	}
-	return strings.TrimSuffix(a.said.Detail, ".") // an error is no sentence: more may follow
-}

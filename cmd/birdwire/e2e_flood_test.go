@@ -58,7 +58,7 @@ func TestFlood(t *testing.T) {
 		pushing.Add(1)
 		background(t, func(ctx context.Context) error {
 			defer pushing.Done()
-			sum, err := sdk.Publish(ctx, client.Posts, strings.NewReader(body.String()), nil)
+			sum, err := sdk.Publish(ctx, client.Posts, strings.NewReader(body.String()), client.PublishOptions{})
 			if err == nil && (sum.Accepted != each || sum.Duplicates != 0 || len(sum.Rejected) != 0) {
 				err = fmt.Errorf("pushed %+v, want %d accepted", sum, each)
 			}

@@ -77,7 +77,7 @@ func TestStopAmidPushes(t *testing.T) {
 	s = start(t, s.dir)
 	pusher := s.owner(t, &client.MintedKey{Key: s.pusher(t)})
 	for p := range pushers {
-		done, err := pusher.Publish(within(t), client.Posts, strings.NewReader(strings.Join(lines[p], "\n")), nil)
+		done, err := pusher.Publish(within(t), client.Posts, strings.NewReader(strings.Join(lines[p], "\n")), client.PublishOptions{})
 		if err != nil || done.Accepted != len(lines[p]) || done.Duplicates != 0 {
 			t.Errorf("the rest of pusher %d, %d lines: %+v, %v", p, len(lines[p]), done, err)
 		}

@@ -137,7 +137,7 @@ func TestNothingTaken(t *testing.T) {
 			t.Errorf("%q: %s", body, r.body)
 		}
 	}
-	sum, err := s.owner(t, &client.MintedKey{Key: pusher}).Publish(within(t), client.Posts, strings.NewReader("nope\nno\n"), nil)
+	sum, err := s.owner(t, &client.MintedKey{Key: pusher}).Publish(within(t), client.Posts, strings.NewReader("nope\nno\n"), client.PublishOptions{})
 	if err != nil || len(sum.Rejected) != 2 {
 		t.Errorf("published: %+v, %v", sum, err)
 	}

@@ -85,6 +85,20 @@ func TestTLS(t *testing.T) {
 		t.Fatalf("plain HTTP is answered %+v", r)
 	}
 
+	for address, want := range map[string]string{
+		"http://" + s.public:  "it speaks TLS: write https:// instead of http://",
+		"https://" + s.public: "its certificate is not trusted",
+		"https://" + s.admin:  "it speaks plain HTTP: write http:// instead of https://",
+	} {
+		c, err := client.New(client.Config{URL: address, Key: "k"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.ListRules(within(t), client.Page{}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("asked at %s: %v, want %q", address, err, want)
+		}
+	}
+
 	_, _, renewed := certify(t, dir, 2)
 	served := func() *big.Int {
 		conn, err := tls.Dial("tcp", s.public, &tls.Config{InsecureSkipVerify: true}) // which one it is, is the question
@@ -104,7 +118,7 @@ func TestTLS(t *testing.T) {
 	if _, err := second.Newsrank(within(t), client.Options{Once: true}); err != nil {
 		t.Fatal(err)
 	}
-	if done, err := second.Publish(within(t), client.Articles, articleReader("over TLS"), nil); err != nil || done.Accepted != 1 {
+	if done, err := second.Publish(within(t), client.Articles, articleReader("over TLS"), client.PublishOptions{}); err != nil || done.Accepted != 1 {
 		t.Fatalf("%+v, %v", done, err)
 	}
 	m, err := kite.Next(within(t))

@@ -39,7 +39,8 @@ func (c *cli) publishKind(kind client.Kind) *cobra.Command {
 		Short: "Push " + string(kind),
 		Long: `Push ` + string(kind) + ` from a file, or from stdin with "-". A line that is refused is named by
 its number and the rest is accepted; the command then exits 1. While the server
-is busy it waits and goes on.`,
+is busy it waits and goes on; a server that cannot be reached is tried five
+times. Each time stderr says why.`,
 		Example: example(fmt.Sprintf("birdwire publish %s %s.ndjson", kind, kind)),
 		Args:    words(`a FILE (or "-")`),
 	}
@@ -58,8 +59,11 @@ is busy it waits and goes on.`,
 		if err != nil {
 			return err
 		}
+		options := client.PublishOptions{Retrying: func(why error, wait time.Duration) {
+			fmt.Fprintf(c.stderr, "%v; again in %s\n", briefly(why), showDuration(wait.Round(time.Second)))
+		}}
 		if args[0] == "-" {
-			sum, err := publishPipe(cmd.Context(), server, kind, c.stdin)
+			sum, err := publishPipe(cmd.Context(), server, kind, c.stdin, options)
 			return c.published(sum, err, cfg, *asJSON)
 		}
 		file, err := os.Open(args[0])
@@ -67,7 +71,7 @@ is busy it waits and goes on.`,
 			return err
 		}
 		defer file.Close()
-		sum, err := server.Publish(cmd.Context(), kind, file, nil)
+		sum, err := server.Publish(cmd.Context(), kind, file, options)
 		return c.published(sum, err, cfg, *asJSON)
 	}
 	return cmd
@@ -86,7 +90,7 @@ const pipeBytes = 1 << 20
 
 // publishPipe pushes lines as they come. Input that does not begin with a
 // whole object on one line is no stream of lines; it is pushed at its end.
-func publishPipe(ctx context.Context, server *client.Client, kind client.Kind, r io.Reader) (client.Pushed, error) {
+func publishPipe(ctx context.Context, server *client.Client, kind client.Kind, r io.Reader, options client.PublishOptions) (client.Pushed, error) {
 	in := bufio.NewReader(r)
 	first, err := in.ReadBytes('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -94,12 +98,12 @@ func publishPipe(ctx context.Context, server *client.Client, kind client.Kind, r
 	}
 	in = bufio.NewReader(io.MultiReader(bytes.NewReader(first), in))
 	if object := bytes.TrimSpace(first); !json.Valid(object) || object[0] != '{' {
-		return server.Publish(ctx, kind, in, nil)
+		return server.Publish(ctx, kind, in, options)
 	}
 	var sum client.Pushed
 	sent := 0 // lines
 	err = gather(ctx, in, func(lines []byte) error {
-		done, err := server.Publish(ctx, kind, bytes.NewReader(lines), nil)
+		done, err := server.Publish(ctx, kind, bytes.NewReader(lines), options)
 		for i := range done.Rejected {
 			done.Rejected[i].Line += sent
 		}

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -152,5 +153,32 @@ func TestPublishPushesAPipeAsItComes(t *testing.T) {
 	got := <-ended
 	if got.code != exitFailed || got.stdout != "accepted 2, duplicates 0, rejected 1\n" || !strings.Contains(got.stderr, "line 3: no JSON") {
 		t.Errorf("ended with %+v", got)
+	}
+}
+
+// stopper ends what writes to it after the first line.
+type stopper struct {
+	bytes.Buffer
+	stop context.CancelFunc
+}
+
+func (s *stopper) Write(p []byte) (int, error) {
+	s.stop()
+	return s.Buffer.Write(p)
+}
+
+// TestPublishSaysAtOnceWhatItWaitsFor: no server is there, and the user hears of
+// it before the first wait and not after the last.
+func TestPublishSaysAtOnceWhatItWaitsFor(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	notes := &stopper{stop: stop}
+	var out bytes.Buffer
+	code := run(ctx, []string{"publish", "posts", "-", "--key", "k", "--server", "http://127.0.0.1:1"}, world{
+		stdin: strings.NewReader(`{"id":"1"}` + "\n"), stdout: &out, stderr: notes,
+	})
+	first, _, _ := strings.Cut(notes.String(), "\n")
+	if code != exitFailed || first != "http://127.0.0.1:1: nothing listens there; again in 1s" {
+		t.Errorf("exit code %d, %q", code, notes.String())
 	}
 }

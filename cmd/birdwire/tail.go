@@ -138,7 +138,7 @@ func (c *cli) tailCommand(cmd *cobra.Command, subscribes bool, open func(context
 			t.show = newScreen(width, noColor(c.environ)).show
 		}
 		t.options.Reconnecting = func(why error, wait time.Duration) {
-			fmt.Fprintf(c.stderr, "connection lost: %v; again in %s\n", why, showDuration(wait.Round(time.Second)))
+			fmt.Fprintf(c.stderr, "connection lost: %v; again in %s\n", briefly(why), showDuration(wait.Round(time.Second)))
 		}
 		return cfg.atPublic().explain(t.run(cmd.Context(), server, open))
 	}

@@ -324,6 +324,9 @@ func TestWhatIsGoneIsSaidToBe(t *testing.T) {
 			t.Errorf("%s %s: %d %s, want %q", method, path, a.status, a.body, want)
 		}
 	}
+	if a := f.do("GET", "/v1/twitter/stream/monitors", ""); a.status != 404 || !strings.Contains(a.body, "check the port") {
+		t.Errorf("a path of the other listener: %d %s", a.status, a.body)
+	}
 	if a := f.do("GET", "/admin/v1/connections?key_id=key-activeonea", ""); a.status != 200 || a.body != `{"connections":[]}` {
 		t.Errorf("of a key without connections: %d %s", a.status, a.body)
 	}

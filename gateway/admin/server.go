@@ -88,7 +88,7 @@ func New(cfg Config) (http.Handler, error) {
 	if cfg.Console != nil {
 		outer.Handle("/", cfg.Console)
 	}
-	return gateway.JSONErrors(outer), nil
+	return gateway.JSONErrors(outer, gateway.PublicPaths...), nil
 }
 
 type server struct {

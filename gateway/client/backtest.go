@@ -60,8 +60,8 @@ func (r *Resources) BacktestQuery(ctx context.Context, q PastQuery, progress fun
 	var out *Backtest
 	err := r.caller.lines(ctx, r.rules+"/backtest", in, func(line []byte) error {
 		var kind struct{ Type string }
-		if err := json.Unmarshal(line, &kind); err != nil {
-			return err
+		if json.Unmarshal(line, &kind) != nil {
+			return foreign(http.StatusOK, line)
 		}
 		switch kind.Type {
 		case "progress":

@@ -101,6 +101,15 @@ func (c *caller) target(path string, query url.Values) string {
 	return u
 }
 
+// mostOf is how long the call may still take, for errors.
+func mostOf(ctx context.Context) time.Duration {
+	end, ok := ctx.Deadline()
+	if !ok {
+		return 0
+	}
+	return time.Until(end).Round(100 * time.Millisecond)
+}
+
 // call sends in as JSON (nil: no body) and reads the answer into out (nil:
 // there is none to read).
 func (c *caller) call(ctx context.Context, method, path string, query url.Values, in, out any) error {
@@ -127,14 +136,38 @@ func (c *caller) send(ctx context.Context, method, path string, query url.Values
 	}
 	defer func() { _ = res.Body.Close() }()
 	if out == nil {
-		_, err = io.Copy(io.Discard, io.LimitReader(res.Body, maxProblem))
-	} else {
-		err = json.NewDecoder(res.Body).Decode(out)
+		if res.StatusCode != http.StatusNoContent {
+			return fmt.Errorf("%s %s: %w", method, path, foreign(res.StatusCode, head(res.Body)))
+		}
+		return nil
 	}
-	if err != nil {
-		return fmt.Errorf("%s %s: read the answer: %w", method, path, err)
+	seen := &beginning{}
+	err = json.NewDecoder(io.TeeReader(res.Body, seen)).Decode(out)
+	var syntax *json.SyntaxError
+	var kind *json.UnmarshalTypeError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &syntax), errors.As(err, &kind), errors.Is(err, io.EOF):
+		return fmt.Errorf("%s %s: %w", method, path, foreign(res.StatusCode, seen.text))
 	}
-	return nil
+	return fmt.Errorf("%s %s: read the answer: %w", method, path, c.unreachable(err, mostOf(ctx)))
+}
+
+// beginning keeps how what is written to it begins.
+type beginning struct{ text []byte }
+
+func (b *beginning) Write(p []byte) (int, error) {
+	b.text = append(b.text, p[:min(len(p), maxBeginning-len(b.text))]...)
+	return len(p), nil
+}
+
+const maxBeginning = 4 << 10
+
+// head is how a body begins; one that cannot be read says nothing.
+func head(body io.Reader) []byte {
+	text, _ := io.ReadAll(io.LimitReader(body, maxBeginning))
+	return text
 }
 
 // do returns an answer that is no error; the caller closes its body.
@@ -147,9 +180,10 @@ func (c *caller) do(ctx context.Context, method, path string, query url.Values, 
 	req.Header.Set(c.header, c.value)
 	req.Header.Set("User-Agent", c.cfg.UserAgent)
 	req.Header.Set("Accept", "application/json")
+	most := mostOf(ctx)
 	res, err := c.http.Do(req)
 	if err != nil {
-		return nil, hideKey(err, c.secret) // names method and URL itself
+		return nil, fmt.Errorf("%s %s: %w", method, path, c.unreachable(err, most))
 	}
 	if res.StatusCode < 200 || res.StatusCode > 299 {
 		defer func() { _ = res.Body.Close() }()

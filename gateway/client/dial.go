@@ -52,7 +52,7 @@ func (s *Stream) dial(ctx context.Context) (*link, error) {
 		if res != nil && res.StatusCode != http.StatusSwitchingProtocols {
 			return nil, readError(res)
 		}
-		return nil, hideKey(err, s.client.caller.secret)
+		return nil, s.client.caller.unreachable(err, s.client.caller.cfg.Timeout)
 	}
 	ws.SetReadLimit(maxFrame)
 	conn.ws, conn.alive = ws, time.AfterFunc(s.client.silence, func() { _ = ws.CloseNow() })

@@ -1,12 +1,14 @@
 package client
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -36,6 +38,10 @@ type Error struct {
 	Position *int   // 422 of a query: where in it, in characters from 0
 	Expected string // 422: what would have been right
 
+	// Foreign: another program answered, or a proxy before the server. Detail is
+	// what it said.
+	Foreign bool
+
 	RetryAfter time.Duration // when to come back; 0: the server did not say
 	Pushed     *Pushed       // of a push: what was done before the error
 }
@@ -54,6 +60,9 @@ func (e *Error) Error() string {
 			text += ", expected " + e.Expected
 		}
 		text += ")"
+	}
+	if e.Foreign {
+		return fmt.Sprintf("what answers is no birdwire server (status %d): %s", e.Status, text)
 	}
 	if e.Code != 0 {
 		return fmt.Sprintf("%s (close %d)", text, e.Code)
@@ -105,8 +114,11 @@ func readError(res *http.Response) *Error {
 		Expected string `json:"expected"`
 		Accepted *int   `json:"accepted"`
 	}
-	if json.Unmarshal(body, &p) != nil {
-		e.Detail = clip(strings.TrimSpace(string(body)))
+	if json.Unmarshal(body, &p) != nil || p.Error == "" {
+		e.Foreign, e.Detail = len(body) > 0, plain(body)
+		if said := strings.ToLower(e.Detail); strings.Contains(said, "http request") && strings.Contains(said, "https") { // Go's words, and nginx's
+			e.Detail = "it speaks TLS: write https:// instead of http://"
+		}
 		return e
 	}
 	e.Short, e.Detail, e.Field, e.Position, e.Expected = p.Error, p.Detail, p.Field, p.Position, p.Expected
@@ -117,6 +129,23 @@ func readError(res *http.Response) *Error {
 		}
 	}
 	return e
+}
+
+// foreign is an answer that no birdwire server gives: it is not the JSON that was
+// asked for.
+func foreign(status int, body []byte) *Error {
+	return &Error{Status: status, Foreign: true, Detail: cmp.Or(plain(body), "an empty answer")}
+}
+
+var (
+	unseen = regexp.MustCompile(`(?is)<(script|style|head)\b.*?</(script|style|head)>`)
+	tags   = regexp.MustCompile(`(?s)<[^>]*>`)
+)
+
+// plain is what a page says, on one line.
+func plain(body []byte) string {
+	text := tags.ReplaceAllString(unseen.ReplaceAllString(strings.ToValidUTF8(string(body), ""), " "), " ")
+	return clip(strings.Join(strings.Fields(text), " "))
 }
 
 func clip(s string) string {

@@ -84,20 +84,29 @@ func (c *Client) DeleteArticle(ctx context.Context, id, source string) error {
 	return c.caller.call(ctx, http.MethodDelete, "/v1/ingest/articles/"+url.PathEscape(id), q, nil, nil)
 }
 
+// PublishOptions are told what happens in a Publish; each may be nil, and none
+// may block.
+type PublishOptions struct {
+	// Progress is told the sum after each batch.
+	Progress func(Pushed)
+	// Retrying is told why and for how long Publish waits before it sends again.
+	Retrying func(why error, wait time.Duration)
+}
+
 // Publish sends everything in r, however much: NDJSON, an array, or one
 // object. It goes in batches, and where the server is busy (429, 503) it waits
 // as told and sends what was not taken, as long as ctx lasts; nothing is sent
-// again that the server says it has. Lines in Rejected are those of r; events
-// that are rejected are no error, even if all are.
-// progress is told the sum after each batch; it may be nil. With an error,
-// Pushed is what was done before it.
-func (c *Client) Publish(ctx context.Context, kind Kind, r io.Reader, progress func(Pushed)) (Pushed, error) {
+// again that the server says it has. A network that fails is tried five times,
+// or for three minutes; an *Unreachable that is Lasting ends it at once. Lines
+// in Rejected are those of r; events that are rejected are no error, even if all
+// are. With an error, Pushed is what was done before it.
+func (c *Client) Publish(ctx context.Context, kind Kind, r io.Reader, o PublishOptions) (Pushed, error) {
 	var sum Pushed
 	err := split(r, func(b batch) error {
-		done, err := c.publishBatch(ctx, kind, b)
+		done, err := c.publishBatch(ctx, kind, b, o.Retrying)
 		sum.add(done, b.first)
-		if err == nil && progress != nil {
-			progress(sum)
+		if err == nil && o.Progress != nil {
+			o.Progress(sum)
 		}
 		return err
 	})
@@ -122,11 +131,12 @@ func (p *Pushed) add(b Pushed, first int) {
 }
 
 // publishBatch sends one until it is taken whole.
-func (c *Client) publishBatch(ctx context.Context, kind Kind, b batch) (Pushed, error) {
+func (c *Client) publishBatch(ctx context.Context, kind Kind, b batch, retrying func(error, time.Duration)) (Pushed, error) {
 	var sum Pushed
 	mine := 0    // accepted, and sent again all the same: they come back as duplicates
 	settled := 0 // lines of the batch that are not sent again
 	backoff := newBackoff(c.first)
+	well := time.Now() // the network, the last time that it was
 	for broken := 0; ; {
 		rest := b.after(settled)
 		done, err := c.Push(ctx, kind, bytes.NewReader(rest))
@@ -145,27 +155,39 @@ func (c *Client) publishBatch(ctx context.Context, kind Kind, b batch) (Pushed, 
 			return sum, nil
 		case done != nil && done.Next > 0:
 			if settled += done.Next - 1; done.Next > 1 { // it goes on, however slowly
-				broken, backoff = 0, newBackoff(c.first)
+				broken, well, backoff = 0, time.Now(), newBackoff(c.first)
 			}
 		case done != nil: // a server that does not say where to go on
 			sum.Accepted, mine = sum.Accepted+done.Accepted, mine+done.Accepted
 		}
 		wait := backoff.next()
 		switch {
+		case lasting(err):
+			return sum, err
 		case e == nil, e.Status == http.StatusRequestTimeout: // the network: not for ever
 			broken++
 		case errors.Is(e, ErrTooMany), e.Status == http.StatusServiceUnavailable:
 			wait = max(wait, e.RetryAfter)
+			well = time.Now()
 		default:
 			return sum, err
 		}
-		if broken == 5 {
+		if broken == 5 || time.Since(well) >= pushTime {
 			return sum, err
+		}
+		if retrying != nil {
+			retrying(err, wait)
 		}
 		if err := sleep(ctx, wait); err != nil {
 			return sum, err
 		}
 	}
+}
+
+// lasting: sending again will not help.
+func lasting(err error) bool {
+	var u *Unreachable
+	return errors.As(err, &u) && u.Lasting
 }
 
 // beyond is how many events the server took of the lines from which it asks to

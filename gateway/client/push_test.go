@@ -110,7 +110,7 @@ func TestPublish(t *testing.T) {
 		{"object over lines", "{\n\"id\": \"1\"\n}\n", Pushed{Accepted: 1, Rejected: []Rejected{{Line: 2, Error: "no object"}, {Line: 3, Error: "no object"}}}, 1},
 	} {
 		m := openMill(t)
-		got, err := newTestClient(t, m.url).Publish(context.Background(), Posts, strings.NewReader(x.input), nil)
+		got, err := newTestClient(t, m.url).Publish(context.Background(), Posts, strings.NewReader(x.input), PublishOptions{})
 		if err != nil || fmt.Sprint(got) != fmt.Sprint(x.want) || m.pushes() != x.pushes {
 			t.Errorf("%s: %+v after %d pushes, %v", x.name, got, m.pushes(), err)
 		}
@@ -134,7 +134,7 @@ func TestPublishThroughBackPressure(t *testing.T) {
 		return false
 	}
 	var sums []int
-	got, err := newTestClient(t, m.url).Publish(context.Background(), Articles, strings.NewReader(someLines(0, 2000)), func(p Pushed) { sums = append(sums, p.Accepted) })
+	got, err := newTestClient(t, m.url).Publish(context.Background(), Articles, strings.NewReader(someLines(0, 2000)), PublishOptions{Progress: func(p Pushed) { sums = append(sums, p.Accepted) }})
 	if err != nil || got.Accepted != 2000 || got.Duplicates != 0 || len(m.had) != 2000 {
 		t.Errorf("%+v, %v; the server has %d", got, err, len(m.had))
 	}
@@ -168,7 +168,7 @@ func TestPublishGoesOnFromTheLine(t *testing.T) {
 			return true
 		}
 		input := someLines(0, 200) + "nope\n\n" + someLines(200, 998) + someLines(0, 3)
-		got, err := newTestClient(t, m.url).Publish(context.Background(), Posts, strings.NewReader(input), nil)
+		got, err := newTestClient(t, m.url).Publish(context.Background(), Posts, strings.NewReader(input), PublishOptions{})
 		want := Pushed{Accepted: 998, Duplicates: 3, Rejected: []Rejected{{Line: 201, Error: "no object"}}}
 		if err != nil || fmt.Sprint(got) != fmt.Sprint(want) || len(m.had) != 998 {
 			t.Errorf("%s beyond: %+v, %v; the server has %d", name, got, err, len(m.had))
@@ -193,7 +193,7 @@ func TestPublishOfRejectedLines(t *testing.T) {
 		}{"validation_failed", m.take(lines)})
 		return true
 	}
-	got, err := newTestClient(t, m.url).Publish(context.Background(), Posts, strings.NewReader(strings.Repeat("7\n", 1000)+someLines(0, 2)), nil)
+	got, err := newTestClient(t, m.url).Publish(context.Background(), Posts, strings.NewReader(strings.Repeat("7\n", 1000)+someLines(0, 2)), PublishOptions{})
 	if err != nil || got.Accepted != 2 || len(got.Rejected) != 1000 {
 		t.Errorf("%d accepted, %d rejected, %v", got.Accepted, len(got.Rejected), err)
 	}
@@ -208,14 +208,14 @@ func TestPublishGivesUp(t *testing.T) {
 		}
 		return false
 	}
-	got, err := newTestClient(t, m.url).Publish(context.Background(), Posts, strings.NewReader(someLines(0, 2000)), nil)
+	got, err := newTestClient(t, m.url).Publish(context.Background(), Posts, strings.NewReader(someLines(0, 2000)), PublishOptions{})
 	if !errors.Is(err, ErrForbidden) || got.Accepted != 1000 {
 		t.Errorf("%+v, %v", got, err)
 	}
 
 	m = openMill(t)
 	m.before = func(int, http.ResponseWriter, []string) bool { panic(http.ErrAbortHandler) }
-	if _, err := newTestClient(t, m.url).Publish(context.Background(), Posts, strings.NewReader(someLines(0, 1)), nil); err == nil || m.pushes() < 5 {
+	if _, err := newTestClient(t, m.url).Publish(context.Background(), Posts, strings.NewReader(someLines(0, 1)), PublishOptions{}); err == nil || m.pushes() < 5 {
 		t.Errorf("a network that never comes back: %v after %d", err, m.pushes())
 	}
 
@@ -227,17 +227,17 @@ func TestPublishGivesUp(t *testing.T) {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return true
 	}
-	if _, err := newTestClient(t, m.url).Publish(ctx, Posts, strings.NewReader(someLines(0, 1)), nil); !errors.Is(err, context.Canceled) {
+	if _, err := newTestClient(t, m.url).Publish(ctx, Posts, strings.NewReader(someLines(0, 1)), PublishOptions{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("ctx: %v", err)
 	}
 
 	m = openMill(t)
 	broken := errors.New("disk on fire")
 	input := io.MultiReader(strings.NewReader(someLines(0, 5)), iotest.ErrReader(broken))
-	if got, err := newTestClient(t, m.url).Publish(context.Background(), Posts, input, nil); !errors.Is(err, broken) || got.Accepted != 5 {
+	if got, err := newTestClient(t, m.url).Publish(context.Background(), Posts, input, PublishOptions{}); !errors.Is(err, broken) || got.Accepted != 5 {
 		t.Errorf("broken input: %+v, %v", got, err)
 	}
-	if _, err := newTestClient(t, m.url).Publish(context.Background(), Posts, strings.NewReader(`[{"id":"9"}, {]`), nil); err == nil || !strings.Contains(err.Error(), "element 2") {
+	if _, err := newTestClient(t, m.url).Publish(context.Background(), Posts, strings.NewReader(`[{"id":"9"}, {]`), PublishOptions{}); err == nil || !strings.Contains(err.Error(), "element 2") {
 		t.Errorf("broken array: %v", err)
 	}
 	if !m.had[`{"id":"9"}`] {

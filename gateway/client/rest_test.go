@@ -207,9 +207,15 @@ func TestErrors(t *testing.T) {
 	if _, err := c.Rule(context.Background(), "r"); !errors.Is(err, ErrUnavailable) || len(err.Error()) > 400 {
 		t.Errorf("%v", err)
 	}
-	d.status, d.answer = 200, "not json"
-	if _, err := c.Rule(context.Background(), "r"); err == nil || !strings.Contains(err.Error(), "read the answer") {
-		t.Errorf("%v", err)
+	for status, answer := range map[int]string{200: "not json", 201: "[]", 404: "<html><head><style>p{}</style></head><body>\n<h1>not json</h1>", 400: `{"status":400}`} {
+		d.status, d.answer = status, answer
+		if _, err := c.Rule(context.Background(), "r"); !errors.As(err, &e) || !e.Foreign || e.Status != status || !strings.Contains(err.Error(), "no birdwire server") || strings.Contains(err.Error(), "<") {
+			t.Errorf("%d %s: %v", status, answer, err)
+		}
+	}
+	d.status, d.answer = 200, "<html>It works</html>"
+	if err := c.DeleteRule(context.Background(), "r"); !errors.As(err, &e) || !e.Foreign || e.Detail != "It works" {
+		t.Errorf("a delete that is answered by a page: %v", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
