@@ -1,0 +1,128 @@
+package similarity
+
+import "slices"
+
+// entry is what is known of one term: in how many articles it was, how it was
+// written, and which live stories have it.
+type entry struct {
+	articles   uint32
+	caps, lows uint32 // occurrences with a capital, and without
+	posts      [views][]posting
+}
+
+// posting is one live story that has the term: the weight is that in the
+// story's sum.
+type posting struct {
+	slot   int32 // postings are sorted by it
+	weight float32
+}
+
+// dictionary counts terms as they come: an article is weighed by what came
+// before it and itself.
+type dictionary struct {
+	terms    map[uint64]*entry
+	articles uint32
+	max      int
+}
+
+// common are the terms of more than a quarter of all articles: they say
+// nothing, and their postings would be a list of all stories.
+func (d *dictionary) common(e *entry) bool { return d.articles > 50 && e.articles > d.articles/4 }
+
+func (d *dictionary) idf(e *entry) float64 {
+	return max(0.01, logarithm((float64(d.articles)+1)/(float64(e.articles)+0.5)))
+}
+
+func (d *dictionary) entry(term uint64) *entry {
+	e := d.terms[term]
+	if e == nil {
+		e = &entry{}
+		d.terms[term] = e
+	}
+	return e
+}
+
+// learn counts an article's terms.
+func (d *dictionary) learn(terms []counted) {
+	if len(d.terms) > d.max {
+		d.halve()
+	}
+	for _, t := range terms {
+		e := d.entry(t.term)
+		e.articles++
+		e.caps += t.capped
+		e.lows += t.title + t.body - t.capped
+	}
+	d.articles++
+}
+
+// halve forgets half of everything, and terms of one article that no live
+// story has. The order does not matter: each term is changed by itself.
+func (d *dictionary) halve() {
+	d.articles /= 2
+	for term, e := range d.terms {
+		e.articles, e.caps, e.lows = e.articles/2, e.caps/2, e.lows/2
+		if e.articles == 0 && !e.used() {
+			delete(d.terms, term)
+		}
+	}
+}
+
+func (e *entry) used() bool { return len(e.posts[title])+len(e.posts[all])+len(e.posts[entities]) > 0 }
+
+// weigh makes vectors of counted terms, which are sorted.
+//
+// Names are known by their letters: a term counts as a name as far as it is
+// written with a capital wherever it was seen. In headlines with capitals
+// throughout, only the other articles of the stream tell "Sbarro" from
+// "Files".
+func (d *dictionary) weigh(terms []counted) (v vectors) {
+	for _, t := range terms {
+		e := d.terms[t.term]
+		if d.common(e) {
+			continue
+		}
+		idf := d.idf(e)
+		add := func(view int, count float64) {
+			if count > 0 {
+				v[view] = append(v[view], component{t.term, float32(count * idf)})
+			}
+		}
+		add(title, frequency(t.title))
+		add(all, frequency(t.title+t.body))
+		if t.capped > 0 {
+			name := float64(e.caps) / (float64(e.caps) + 4*float64(e.lows))
+			if name > 0.05 {
+				add(entities, frequency(t.capped)*name)
+			}
+		}
+	}
+	for view := range v {
+		v[view].unit()
+	}
+	return v
+}
+
+// frequency is the sublinear weight of a term that is there n times.
+func frequency(n uint32) float64 {
+	if n == 0 {
+		return 0
+	}
+	return 1 + logarithm(float64(n))
+}
+
+// set makes the story's posting for a term; weight 0 takes it away.
+func (e *entry) set(view int, slot int32, weight float32) {
+	list := e.posts[view]
+	at, found := slices.BinarySearchFunc(list, slot, func(p posting, slot int32) int { return int(p.slot) - int(slot) })
+	switch {
+	case weight == 0 && found:
+		list = slices.Delete(list, at, at+1)
+	case weight == 0:
+	case found:
+		list[at].weight = weight
+	default:
+		list = slices.Insert(list, at, posting{slot, weight})
+	}
+	e.posts[view] = list
+}

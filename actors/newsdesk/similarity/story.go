@@ -1,0 +1,108 @@
+package similarity
+
+import "math"
+
+// story is one live story. Its sums are in the index too, under its slot.
+type story struct {
+	id      int64
+	slot    int32
+	count   int // articles
+	bodies  int // of them with a body
+	sum     vectors
+	norm2   [views]float64 // of sum
+	last    int64          // event time of the latest article
+	members []member       // the latest Config.Members, in the order in which they came
+	queued  bool           // waits for a look at merging and splitting
+	parted  int            // articles when it was last looked at for a split
+}
+
+// member is one article in a story.
+type member struct {
+	id   int64
+	at   int64
+	body bool
+	v    vectors
+}
+
+// gap is the distance in milliseconds from a time to the nearest article.
+func (s *story) gap(at int64) int64 {
+	nearest := int64(math.MaxInt64)
+	for i := range s.members {
+		d := s.members[i].at - at
+		nearest = min(nearest, max(d, -d))
+	}
+	return nearest
+}
+
+// gapOf is the mean distance of o's articles from the nearest of s.
+func (s *story) gapOf(o *story) int64 {
+	sum := int64(0)
+	for i := range o.members {
+		sum += s.gap(o.members[i].at)
+	}
+	return sum / int64(len(o.members))
+}
+
+// sumTerms is how many terms of a story's sum are kept in each view, twice as
+// many before the lightest go: a story of thousands of articles is still told
+// by its heaviest.
+const sumTerms = 2048
+
+// shift adds factor·v to the story's sums and brings the index along.
+func (e *Engine) shift(s *story, v *vectors, factor float32) {
+	for view := range v {
+		sum := s.sum[view].plus(v[view], factor)
+		if len(sum) > 2*sumTerms {
+			e.unpost(s, view)
+			sum = sum.heaviest(sumTerms)
+			for _, c := range sum {
+				e.words.entry(c.term).set(view, s.slot, c.weight)
+			}
+		} else {
+			e.post(s, view, sum, v[view])
+		}
+		s.sum[view], s.norm2[view] = sum, sum.norm2()
+	}
+}
+
+// post writes the weights of sum for the terms of changed.
+func (e *Engine) post(s *story, view int, sum, changed sparse) {
+	i := 0
+	for _, c := range changed {
+		for i < len(sum) && sum[i].term < c.term {
+			i++
+		}
+		weight := float32(0)
+		if i < len(sum) && sum[i].term == c.term {
+			weight = sum[i].weight
+		}
+		e.words.entry(c.term).set(view, s.slot, weight)
+	}
+}
+
+func (e *Engine) unpost(s *story, view int) {
+	for _, c := range s.sum[view] {
+		e.words.entry(c.term).set(view, s.slot, 0)
+	}
+}
+
+// take gives an article to a story.
+func (e *Engine) take(s *story, m member) {
+	e.shift(s, &m.v, 1)
+	s.count++
+	if m.body {
+		s.bodies++
+	}
+	s.last = max(s.last, m.at)
+	s.members = append(s.members, m)
+	s.trim(e.cfg.Members)
+}
+
+// trim forgets the vectors of all but the latest n.
+func (s *story) trim(n int) {
+	if drop := len(s.members) - n; drop > 0 {
+		copy(s.members, s.members[drop:])
+		clear(s.members[n:])
+		s.members = s.members[:n]
+	}
+}

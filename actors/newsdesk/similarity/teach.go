@@ -1,0 +1,89 @@
+package similarity
+
+// Pair is one row to learn from: Same says whether both tell one story, and
+// Weight how many rows it is drawn for.
+type Pair struct {
+	Features Features
+	Same     bool
+	Weight   float64
+}
+
+// rare is the mean cosine below which one pair in thinning is kept: nearly all
+// pairs share no more than a word, and the fit needs few of them.
+const (
+	rare     = 0.05
+	thinning = 10
+)
+
+// Teach runs over the articles with their true stories given, and calls join
+// with every article beside every live story that shares a term with it, and
+// merge with every finished part of a story beside the others. A part is one
+// or two articles, so that both sides of a merge are seen.
+func Teach(cfg Config, articles []Article, gold []string, join, merge func(Pair)) error {
+	e, err := New(cfg)
+	if err != nil {
+		return err
+	}
+	t := teacher{Engine: e, gold: map[*story]string{}}
+	whole := map[string]*story{}
+	for i := range articles {
+		m := e.weigh(&articles[i])
+		e.queue = nil
+		t.pairs(m.query(), gold[i], nil, func(s *story) int64 { return s.gap(m.at) }, join)
+		s := whole[gold[i]]
+		if s == nil || e.live[s.id] != s {
+			s = e.begin(m.id)
+			whole[gold[i]], t.gold[s] = s, gold[i]
+		}
+		e.take(s, m)
+	}
+	return t.parts(cfg, articles, gold, merge)
+}
+
+type teacher struct {
+	*Engine
+	gold map[*story]string
+	seen int
+}
+
+// parts does the second half of Teach's work.
+func (t teacher) parts(cfg Config, articles []Article, gold []string, merge func(Pair)) error {
+	e, err := New(cfg)
+	if err != nil {
+		return err
+	}
+	t.Engine, t.gold = e, map[*story]string{}
+	open := map[string]*story{}
+	for i := range articles {
+		m := e.weigh(&articles[i])
+		s := open[gold[i]]
+		if s == nil || e.live[s.id] != s {
+			s = e.begin(m.id)
+			open[gold[i]], t.gold[s] = s, gold[i]
+		}
+		e.take(s, m)
+		if s.count > int(s.id%2) {
+			t.pairs(s.query(), gold[i], s, func(o *story) int64 { return o.gapOf(s) }, merge)
+			delete(open, gold[i])
+		}
+	}
+	return nil
+}
+
+func (t *teacher) pairs(q query, gold string, but *story, gap func(*story) int64, see func(Pair)) {
+	t.gather(&q)
+	for _, slot := range t.touched {
+		s := t.slots[slot]
+		if s == but || t.cold(s) {
+			continue
+		}
+		p := Pair{Features: features(&t.sums[slot], &q, s, gap(s)), Same: t.gold[s] == gold, Weight: 1}
+		if !p.Same && p.Features[fMeanAll] < rare {
+			if t.seen++; t.seen%thinning != 0 {
+				continue
+			}
+			p.Weight = thinning
+		}
+		see(p)
+	}
+}
