@@ -126,8 +126,6 @@ type way struct {
 	q      messages.Position // Joined's promise
 	held   []*messages.Deliveries
 	bytes  int // of held
-
-	broken bool // leaving: a message is missing, and what comes is read by the next subscription
 }
 
 // await says which question is open.

@@ -125,15 +125,14 @@ func (t *turn) left(m *messages.Left) {
 	if t.state != leaving || m.GetJoin() != t.join {
 		return
 	}
-	if m.GetPosition() != 0 && !t.way.broken && m.GetTerm() == t.term && m.GetNumber() == t.number {
+	if m.GetPosition() != 0 && m.GetTerm() == t.term && m.GetNumber() == t.number {
 		t.reach(messages.Position(m.GetPosition()))
 	}
 	t.leftLane()
 }
 
 func (t *turn) leftLane() {
-	t.way.silent, t.way.broken = 0, false
-	t.way.trial = t.pop()
+	t.way.silent, t.way.trial = 0, t.pop()
 	t.startJoin()
 }
 

@@ -43,8 +43,7 @@ func (t *turn) deliveries(m *messages.Deliveries) {
 		t.abandoned(m)
 	case v == restarted || v == missing && len(m.GetDeliveries()) == 0:
 		t.again()
-	case t.state == leaving && v == missing:
-		t.way.broken = true
+	case t.state == leaving && v == missing: // the next subscription reads it: Left names a later number
 	case v == missing:
 		t.number = m.GetNumber()
 		t.gap(messages.Position(m.GetDeliveries()[0].GetPosition())-1, m)
@@ -93,13 +92,11 @@ func (t *turn) proof(term, number uint64, p messages.Position) {
 	case !followed || term < t.term || term == t.term && number < t.number:
 	case term > t.term:
 		t.again()
-	case number > t.number && t.state == leaving:
-		t.way.broken = true
+	case number > t.number && t.state == leaving: // as in deliveries
 	case number > t.number:
 		t.number = number
 		t.gap(p, nil)
 	case t.state == joining:
-	case t.state == leaving && t.way.broken:
 	default:
 		t.reach(p)
 		if t.way != nil && t.way.await == forThrough {
