@@ -32,7 +32,7 @@ func BenchmarkFanout(b *testing.B) {
 			}
 		})
 	}, nil)
-	Guarded(props, StopOnFailure)
+	props.Configure(actor.WithGuardian(stopOnFailure))
 	var all []*actor.PID
 	for i := range others {
 		pid, err := s.Root.SpawnNamed(props, fmt.Sprint("connection/", i))
@@ -41,7 +41,7 @@ func BenchmarkFanout(b *testing.B) {
 		}
 		all = append(all, pid)
 	}
-	funnel, err := s.Spawn("funnel", s.Props("apikey", func() actor.Actor {
+	funnel, err := s.spawn("funnel", s.Props("apikey", func() actor.Actor {
 		return actor.ReceiveFunc(func(ctx actor.Context) {
 			if m, ok := ctx.Message().(*messages.Deliveries); ok {
 				for _, pid := range all {
@@ -49,7 +49,7 @@ func BenchmarkFanout(b *testing.B) {
 				}
 			}
 		})
-	}, nil), StopOnFailure)
+	}, nil), stopOnFailure)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -90,7 +90,7 @@ func (c call) process() { c() }
 
 func spawn(t *testing.T, s *System, id string, produce actor.Producer) *actor.PID {
 	t.Helper()
-	pid, err := s.Spawn(id, s.Props("journal", produce, nil), StopOnFailure)
+	pid, err := s.spawn(id, s.Props("journal", produce, nil), stopOnFailure)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -60,7 +60,7 @@ func TestEveryMessageOfManySendersIsHandledOnceInTheirOrder(t *testing.T) {
 	var last [senders]int
 	var handled sync.WaitGroup
 	handled.Add(senders * each)
-	pid, err := s.Spawn("x", s.Props("journal", func() actor.Actor {
+	pid, err := s.spawn("x", s.Props("journal", func() actor.Actor {
 		return actor.ReceiveFunc(func(ctx actor.Context) {
 			if m, ok := ctx.Message().([2]int); ok {
 				if m[1] != last[m[0]]+1 {
@@ -70,7 +70,7 @@ func TestEveryMessageOfManySendersIsHandledOnceInTheirOrder(t *testing.T) {
 				handled.Done()
 			}
 		})
-	}, nil), StopOnFailure)
+	}, nil), stopOnFailure)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +90,7 @@ func TestAFullMailboxShedsButNotWhatGivesBack(t *testing.T) {
 	hold, begun := make(chan struct{}), make(chan struct{})
 	var handled, released atomic.Int64
 	done := make(chan struct{})
-	pid, err := s.Spawn("x", s.Props("monitor", func() actor.Actor {
+	pid, err := s.spawn("x", s.Props("monitor", func() actor.Actor {
 		return actor.ReceiveFunc(func(ctx actor.Context) {
 			switch m := ctx.Message().(type) {
 			case string:
@@ -105,7 +105,7 @@ func TestAFullMailboxShedsButNotWhatGivesBack(t *testing.T) {
 				close(done)
 			}
 		})
-	}, nil), StopOnFailure)
+	}, nil), stopOnFailure)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +127,7 @@ func TestARestartKeepsTheMailbox(t *testing.T) {
 	defer s.Shutdown()
 	done := make(chan int)
 	var starts atomic.Int64
-	pid, err := s.Spawn("x", s.Props("journal", func() actor.Actor {
+	pid, err := s.spawn("x", s.Props("journal", func() actor.Actor {
 		return actor.ReceiveFunc(func(ctx actor.Context) {
 			switch m := ctx.Message().(type) {
 			case *actor.Started:
@@ -138,7 +138,7 @@ func TestARestartKeepsTheMailbox(t *testing.T) {
 				done <- m
 			}
 		})
-	}, nil), RestartWithBudget)
+	}, nil), restartWithBudget)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"strings"
-	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 	cmap "github.com/orcaman/concurrent-map"
@@ -94,31 +93,12 @@ func (s *System) Props(name string, produce actor.Producer, children actor.Super
 	return actor.PropsFromProducer(produce, options...)
 }
 
-// Spawn starts an actor that has no parent, under an explicit strategy.
-func (s *System) Spawn(name string, props *actor.Props, strategy actor.SupervisorStrategy) (*actor.PID, error) {
-	return s.Root.SpawnNamed(Guarded(props, strategy), name)
-}
-
 // Shutdown ends the system, and then what its actors ran on.
 func (s *System) Shutdown() {
 	s.timers.end()
 	s.ActorSystem.Shutdown()
 	s.dispatcher.close()
 }
-
-// Guarded sets who supervises an actor that has no parent. It changes the
-// props, so those that many actors share are guarded once, before the first.
-func Guarded(props *actor.Props, strategy actor.SupervisorStrategy) *actor.Props {
-	return props.Configure(actor.WithGuardian(strategy))
-}
-
-// The strategies of actors without a parent. One value each: protoactor keeps a
-// guardian for every strategy it sees.
-var (
-	StopOnFailure     = actor.NewOneForOneStrategy(0, 0, func(any) actor.Directive { return actor.StopDirective })
-	RestartWithBudget = actor.NewOneForOneStrategy(10, 10*time.Second, actor.DefaultDecider)
-	RestartWithPause  = actor.NewExponentialBackoffStrategy(5*time.Minute, time.Second)
-)
 
 // levelled passes on only what is at least as grave.
 type levelled struct {

@@ -8,8 +8,9 @@ import (
 	"strings"
 )
 
-// checkBans holds what actors, and what makes them of ports, must not do. It needs types: only they tell a
-// map from a slice, and a future's Wait from any other.
+// checkBans holds what actors, and what makes them of ports, must not do. It
+// needs types: only they tell a map from a slice, and a future's Wait from any
+// other.
 func (h *house) checkBans() ([]Breach, error) {
 	checked, err := typed(h.root, "./actors/...", "./cluster/assembly/...")
 	if err != nil {
@@ -46,6 +47,8 @@ func (c *banCheck) visit(n ast.Node) bool {
 		c.breach(n.Pos(), &banGo, "starts a goroutine")
 	case *ast.Ident:
 		c.name(n)
+	case *ast.CallExpr:
+		c.strategy(n)
 	case *ast.RangeStmt:
 		c.mapRange(n)
 	}
@@ -84,6 +87,18 @@ func (c *banCheck) name(id *ast.Ident) {
 		if chancePackages[object.Pkg().Path()] {
 			c.breach(id.Pos(), &banRand, "uses "+qualified)
 		}
+	}
+}
+
+// strategy allows the library's strategies only where they never restart: they
+// count restarts by the machine's clock.
+func (c *banCheck) strategy(call *ast.CallExpr) {
+	callee := c.t.callee(call)
+	if callee == nil || callee.Pkg() == nil || callee.Pkg().Path() != actorPackage || !countingStrategies[callee.Name()] {
+		return
+	}
+	if value := c.t.info.Types[call.Args[0]].Value; value == nil || value.String() != "0" {
+		c.breach(call.Pos(), &banSupervision, "restarts by "+actorPackage+"."+callee.Name())
 	}
 }
 
@@ -154,12 +169,18 @@ func (t *typedPackage) senders() map[*types.Func]bool {
 	return senders
 }
 
-// isSend: a method of protoactor or of the shared ports by one of the names.
+// isSend: one of sends, of protoactor or of package actors.
 func (t *typedPackage) isSend(fn *types.Func) bool {
-	if fn.Pkg() == nil || receiverName(fn) == "" || !sends[fn.Name()] {
+	if fn.Pkg() == nil || !sends[fn.Name()] {
 		return false
 	}
-	return fn.Pkg().Path() == actorPackage || fn.Pkg().Path() == module+"/actors"
+	switch fn.Pkg().Path() {
+	case actorPackage:
+		return receiverName(fn) != ""
+	case module + "/actors":
+		return true
+	}
+	return false
 }
 
 func (t *typedPackage) callee(call *ast.CallExpr) *types.Func {

@@ -147,8 +147,14 @@ var (
 // engineBans are imports that no engine has.
 var engineBans = []string{actorPackage, "net", "net/http", "os", "os/exec", "syscall"}
 
+// countingStrategies of the library restart as often as their first argument
+// says.
+var countingStrategies = map[string]bool{"NewOneForOneStrategy": true, "NewAllForOneStrategy": true}
+
 // sends are the methods of protoactor's contexts that put a message into a
-// mailbox; also the ports that do: Clock.After and Worker.Do.
+// mailbox; also what does in package actors: the ports Clock.After and
+// Worker.Do, Timers.Set, Work and WorkAgain.Again.
 var sends = map[string]bool{
 	"Send": true, "Tell": true, "Request": true, "RequestWithCustomSender": true, "Respond": true, "Forward": true, "After": true, "Do": true,
+	"Set": true, "Work": true, "Again": true,
 }
