@@ -2,6 +2,8 @@ package assembly
 
 import (
 	"context"
+	"errors"
+	"slices"
 
 	"github.com/birdwire/birdwire/actors/apikey"
 	"github.com/birdwire/birdwire/actors/apikey/history"
@@ -33,8 +35,12 @@ func (s spent) Since(ctx context.Context, queries []*messages.Query, from messag
 }
 
 // historyFrames is how far back the record of deliveries is looked for after a
-// key's actor starts: what a few seconds read.
-const historyFrames = 4096
+// key's actor starts: what a few seconds read. It is read from its end, in
+// pieces: what there was no time for is the oldest.
+const (
+	historyFrames = 4096
+	historyPiece  = 256
+)
 
 // older finds in the log what a key's queries have matched.
 type older struct{ log Log }
@@ -46,55 +52,76 @@ func (h older) Newest(ctx context.Context, queries []*messages.Query, most int) 
 	if err != nil || last < first {
 		return nil, err
 	}
-	request := follow.Request{Queries: queries, Through: messages.EndOf(last), Frames: 256, Found: 1 << 20}
-	if last > historyFrames && last-historyFrames > first {
-		request.After = follow.End(messages.EndOf(last - historyFrames))
+	if first = max(first, 1); last >= first+historyFrames {
+		first = last - historyFrames + 1
 	}
-	// Repeats before this stretch are taken for new ones: a record that shows
-	// one post twice is worth less than the window that would have to be read.
-	request.VoidsSince = request.From()
-	newest := newestOf{most: most, byQuery: map[uint32]int{}}
-	for request.From() < request.Through {
-		result, err := replay.Run(ctx, h.log, nil, request)
-		if ctx.Err() != nil {
+	newest := newNewest(queries, most)
+	for through := last; through >= first && newest.wanting > 0; {
+		from := first
+		if through >= first+historyPiece {
+			from = through - historyPiece + 1
+		}
+		found, err := h.piece(ctx, queries, from, through)
+		var trimmed *messages.TrimmedError
+		if ctx.Err() != nil || errors.As(err, &trimmed) { // retention has taken the rest
 			break
 		}
 		if err != nil {
 			return nil, err
 		}
-		newest.add(result.Deliveries)
+		newest.add(found)
+		through = from - 1
+	}
+	slices.Reverse(newest.all)
+	return newest.all, nil
+}
+
+// piece reads some frames. Repeats of what comes before them are taken for new
+// ones: a record that shows one post twice is worth less than the window that
+// would have to be read.
+func (h older) piece(ctx context.Context, queries []*messages.Query, from, through uint64) (found []*messages.Delivery, err error) {
+	request := follow.Request{
+		Queries: queries, After: follow.End(messages.EndOf(from - 1)), Through: messages.EndOf(through), Frames: historyPiece, Found: 1 << 20,
+	}
+	for request.From() < request.Through {
+		request.VoidsSince = request.From()
+		result, err := replay.Run(ctx, h.log, nil, request)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, result.Deliveries...)
 		request.After = follow.End(result.Through)
 	}
-	return newest.list(), nil
+	return found, nil
 }
 
-// newestOf keeps so many of each query, in log order, and none of their events.
-type newestOf struct {
+// newest keeps so many of each query, and none of their events.
+type newest struct {
 	most    int
-	byQuery map[uint32]int
-	all     []history.Found
+	counts  map[uint32]int
+	wanting int             // queries that have fewer
+	all     []history.Found // the newest first
 }
 
-func (n *newestOf) add(ds []*messages.Delivery) {
-	for _, d := range ds {
-		at := messages.Position(d.GetPosition())
-		entry := history.NewEntry(at, d.GetEvent(), d.GetOrigin(), d.GetEvent().GetDetectedMs(), history.Unknown)
-		n.all = append(n.all, history.Found{K: d.GetK(), Entry: entry})
-		n.byQuery[d.GetK()]++
+func newNewest(queries []*messages.Query, most int) *newest {
+	n := &newest{most: most, counts: map[uint32]int{}}
+	for _, q := range queries {
+		n.counts[q.GetK()] = 0
 	}
-	if len(n.all) > 2*n.most*max(1, len(n.byQuery)) {
-		n.all = n.list()
-	}
+	n.wanting = len(n.counts)
+	return n
 }
 
-// list drops the oldest of each query past the bound.
-func (n *newestOf) list() (kept []history.Found) {
-	for _, d := range n.all {
-		if n.byQuery[d.K] > n.most {
-			n.byQuery[d.K]--
+// add takes what is older than all before.
+func (n *newest) add(ds []*messages.Delivery) {
+	for _, d := range slices.Backward(ds) {
+		if n.counts[d.GetK()] == n.most {
 			continue
 		}
-		kept = append(kept, d)
+		if n.counts[d.GetK()]++; n.counts[d.GetK()] == n.most {
+			n.wanting--
+		}
+		entry := history.NewEntry(messages.Position(d.GetPosition()), d.GetEvent(), d.GetOrigin(), d.GetEvent().GetDetectedMs(), history.Unknown)
+		n.all = append(n.all, history.Found{K: d.GetK(), Entry: entry})
 	}
-	return kept
 }
