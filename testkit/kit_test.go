@@ -76,7 +76,7 @@ func boom() actor.Producer {
 
 // A failure suspends the mailbox: what was after it waits for the restart and
 // is not lost.
-func TestMessagesBehindAFailureAreKept(t *testing.T) {
+func TestMessagesAfterAFailureAreKept(t *testing.T) {
 	testkit.Run(t, func(k *testkit.Kit) {
 		p := k.Probe()
 		flaky := k.Spawn("flaky", receive(func(ctx actor.Context) {

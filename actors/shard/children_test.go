@@ -169,7 +169,7 @@ func (r *rig) goIdle(keyID string) {
 	testkit.Expect[*actor.Terminated](r.seen)
 }
 
-func TestAnIdleKeyStopsAndStartsAnew(t *testing.T) {
+func TestAnIdleKeyStopsAndStartsAgain(t *testing.T) {
 	testkit.Run(t, func(k *testkit.Kit) {
 		r := newRig(t, k).start()
 		first := r.running(keyID)

@@ -536,7 +536,7 @@ func crashing(cfg source.Config) *actor.Props {
 	return source.Props(cfg)
 }
 
-func TestStopLeavesNothingBehind(t *testing.T) {
+func TestStopLeavesNothing(t *testing.T) {
 	testkit.Run(t, func(k *testkit.Kit) {
 		w := newWorld(t, k)
 		pid := w.start()

@@ -11,7 +11,7 @@ import (
 	"github.com/birdwire/birdwire/testkit/arch"
 )
 
-func TestTheCodeStandsAsDrawn(t *testing.T) {
+func TestTheCodeIsAsDrawn(t *testing.T) {
 	root, err := filepath.Abs(filepath.Join("..", ".."))
 	if err != nil {
 		t.Fatal(err)

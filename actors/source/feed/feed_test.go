@@ -481,7 +481,7 @@ func TestPrivateNetworks(t *testing.T) {
 
 // A public host that redirects into the private network meets the same check:
 // here the first hop is permitted as the only exception.
-func TestPrivateNetworkBehindARedirect(t *testing.T) {
+func TestRedirectToAPrivateNetwork(t *testing.T) {
 	inside := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 		t.Error("a private address was asked")
 	}))

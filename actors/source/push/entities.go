@@ -7,8 +7,8 @@ import (
 	"github.com/birdwire/birdwire/messages"
 )
 
-// derive fills in what the pusher left out and the text says. What was given,
-// and be it an empty list, stays.
+// derive fills in what the pusher left out and the text says. What was given
+// stays, an empty list too.
 //
 // What a retweet's text says beyond its cut is in the text that it retweets;
 // the last tag before the cut may be half of one.

@@ -49,8 +49,7 @@ var months = func() map[string]int {
 		for n := 3; n < len(runes); n++ {
 			short := string(runes[:n])
 			if have, ok := all[short]; ok && have != month {
-				month := 0
-				all[short] = month
+				all[short] = 0
 				continue
 			}
 			all[short] = month
