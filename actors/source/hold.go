@@ -41,30 +41,32 @@ const (
 // hold puts the ask, which does not count against the bounds any more, where it
 // belongs among those that wait. pump has to be called after it.
 func (i *intake) hold(a *ask, after time.Duration) {
-	at, _ := slices.BinarySearchFunc(i.held, a, func(x, y *ask) int { return cmp.Compare(x.arrived, y.arrived) })
-	i.held = slices.Insert(i.held, at, a)
+	i.wait(a)
 	i.pause = max(i.pause, i.cfg.Clock.Elapsed()+clamp(after, poolRetry, refusedMost))
 }
 
-// pump takes what is held for as long as there is room, one offer of a body
-// after the other, and sets the timer for the rest.
+// wait has the ask wait its turn. How long it may is counted from the first time.
+func (i *intake) wait(a *ask) {
+	if a.until == 0 {
+		a.until = i.cfg.Clock.Elapsed() + i.cfg.HoldMost
+	}
+	at, _ := slices.BinarySearchFunc(i.held, a, func(x, y *ask) int { return cmp.Compare(x.arrived, y.arrived) })
+	i.held = slices.Insert(i.held, at, a)
+}
+
+// pump gives up what was held for too long, takes what is held for as long as
+// there is room, one offer of a body after the other, and sets the timer for the
+// rest.
 func (i *intake) pump(ctx actor.Context) {
 	now := i.cfg.Clock.Elapsed()
-	for n := 0; n < len(i.held); {
+	for late := i.late(now); late >= 0; late = i.late(now) {
+		a := i.held[late]
+		i.held = slices.Delete(i.held, late, late+1)
+		i.end(ctx, a.call, messages.RefuseReason_REFUSE_BUSY, refuseSlow, notInTime)
+		i.refused(ctx, a, messages.RefuseReason_REFUSE_BUSY, refuseSlow, notInTime)
+	}
+	for n := 0; n < len(i.held) && now >= i.pause && i.fits(i.held[n]); {
 		a := i.held[n]
-		switch {
-		case a.until == 0:
-			a.until = now + i.cfg.HoldMost
-		case now >= a.until:
-			i.held = slices.Delete(i.held, n, n+1)
-			i.end(ctx, a.call, messages.RefuseReason_REFUSE_BUSY, refuseSlow, notInTime)
-			i.refused(ctx, a, messages.RefuseReason_REFUSE_BUSY, refuseSlow, notInTime)
-			n = 0 // others of its body are gone too
-			continue
-		}
-		if now < i.pause || !i.fits(a) {
-			break
-		}
 		if i.out[a.call] {
 			n++
 			continue
@@ -76,11 +78,16 @@ func (i *intake) pump(ctx actor.Context) {
 		i.timers.Cancel(holdTime{})
 		return
 	}
-	wait := i.held[0].until - now
+	wait := slices.MinFunc(i.held, func(x, y *ask) int { return cmp.Compare(x.until, y.until) }).until - now
 	if now < i.pause {
 		wait = min(wait, i.pause-now)
 	}
 	i.timers.Set(holdTime{}, wait, ctx.Self(), &holdTime{})
+}
+
+// late is the first that was held for too long; -1: none was.
+func (i *intake) late(now actors.Instant) int {
+	return slices.IndexFunc(i.held, func(a *ask) bool { return now >= a.until })
 }
 
 // waits: something is held because there is no room or because the journal refused, and

@@ -315,3 +315,34 @@ func TestBodiesAreTakenInOrderOrGivenUp(t *testing.T) {
 		})
 	}
 }
+
+// Nothing is held for longer than it may be, however much is held before it:
+// whoever asked waits for a word, and takes silence for a loss.
+func TestNothingIsHeldForLonger(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		w, pid := bounded(t, k)
+		w.cfg.HoldMost = 30 * time.Second // the default
+		var pushers []*testkit.Probe
+		for call := range uint64(4) {
+			p := k.Probe()
+			p.Request(pid, offerOf(call+1, 1, "a"))
+			w.ack(testkit.Expect[*messages.Offer](w.journal))
+			testkit.Expect[*messages.Appended](p)
+			pushers = append(pushers, p)
+		}
+		// A new body that the journal does not answer takes all the room, and
+		// every other waits for it.
+		k.Probe().Request(pid, offerOf(9, 1, "x", "y", "z"))
+		testkit.Expect[*messages.Offer](w.journal)
+		for n, p := range pushers {
+			p.Request(pid, offerOf(uint64(n)+1, 2, "b", "c"))
+			p.Request(pid, offerOf(uint64(n)+1, 3, "d"))
+		}
+		k.Advance(w.cfg.HoldMost + time.Second)
+		for n, p := range pushers {
+			if refused := p.Messages(); len(refused) != 2 {
+				t.Errorf("after %v the pusher of body %d has heard %v", w.cfg.HoldMost, n+1, refused)
+			}
+		}
+	})
+}

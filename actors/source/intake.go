@@ -144,7 +144,7 @@ func (i *intake) offered(ctx actor.Context, m *messages.Offer) {
 	case a.continues && i.hasEnded(a.call):
 		i.refused(ctx, a, messages.RefuseReason_REFUSE_BUSY, refuseSlow, "what comes before it was not taken")
 	case a.continues:
-		i.held = append(i.held, a)
+		i.wait(a)
 		i.pump(ctx)
 	case i.waits() || !i.fits(a):
 		i.refused(ctx, a, messages.RefuseReason_REFUSE_BUSY, refuseBusy, "too many events wait for the journal")
