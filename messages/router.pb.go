@@ -1217,6 +1217,84 @@ func (x *Through) GetNumbering() uint64 {
 	return 0
 }
 
+// ThroughTaken answers a Through that a key has sent unasked, with a sender: the
+// connection will have everything up to its number.
+type ThroughTaken struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ConnectionId  string                 `protobuf:"bytes,1,opt,name=connection_id,json=connectionId,proto3" json:"connection_id,omitempty"`
+	KeyId         string                 `protobuf:"bytes,2,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
+	Number        uint64                 `protobuf:"varint,3,opt,name=number,proto3" json:"number,omitempty"` // as in Through, and what follows
+	Term          uint64                 `protobuf:"varint,4,opt,name=term,proto3" json:"term,omitempty"`
+	Join          uint64                 `protobuf:"varint,5,opt,name=join,proto3" json:"join,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ThroughTaken) Reset() {
+	*x = ThroughTaken{}
+	mi := &file_messages_router_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ThroughTaken) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ThroughTaken) ProtoMessage() {}
+
+func (x *ThroughTaken) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_router_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ThroughTaken.ProtoReflect.Descriptor instead.
+func (*ThroughTaken) Descriptor() ([]byte, []int) {
+	return file_messages_router_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *ThroughTaken) GetConnectionId() string {
+	if x != nil {
+		return x.ConnectionId
+	}
+	return ""
+}
+
+func (x *ThroughTaken) GetKeyId() string {
+	if x != nil {
+		return x.KeyId
+	}
+	return ""
+}
+
+func (x *ThroughTaken) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *ThroughTaken) GetTerm() uint64 {
+	if x != nil {
+		return x.Term
+	}
+	return 0
+}
+
+func (x *ThroughTaken) GetJoin() uint64 {
+	if x != nil {
+		return x.Join
+	}
+	return 0
+}
+
 // AskVoids asks a router which positions after from it found to be repeats,
 // and up to where it has matched. Answer: VoidsKnown.
 type AskVoids struct {
@@ -1229,7 +1307,7 @@ type AskVoids struct {
 
 func (x *AskVoids) Reset() {
 	*x = AskVoids{}
-	mi := &file_messages_router_proto_msgTypes[18]
+	mi := &file_messages_router_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1241,7 +1319,7 @@ func (x *AskVoids) String() string {
 func (*AskVoids) ProtoMessage() {}
 
 func (x *AskVoids) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_router_proto_msgTypes[18]
+	mi := &file_messages_router_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1254,7 +1332,7 @@ func (x *AskVoids) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AskVoids.ProtoReflect.Descriptor instead.
 func (*AskVoids) Descriptor() ([]byte, []int) {
-	return file_messages_router_proto_rawDescGZIP(), []int{18}
+	return file_messages_router_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *AskVoids) GetFrom() uint64 {
@@ -1284,7 +1362,7 @@ type VoidsKnown struct {
 
 func (x *VoidsKnown) Reset() {
 	*x = VoidsKnown{}
-	mi := &file_messages_router_proto_msgTypes[19]
+	mi := &file_messages_router_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1296,7 +1374,7 @@ func (x *VoidsKnown) String() string {
 func (*VoidsKnown) ProtoMessage() {}
 
 func (x *VoidsKnown) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_router_proto_msgTypes[19]
+	mi := &file_messages_router_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1309,7 +1387,7 @@ func (x *VoidsKnown) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VoidsKnown.ProtoReflect.Descriptor instead.
 func (*VoidsKnown) Descriptor() ([]byte, []int) {
-	return file_messages_router_proto_rawDescGZIP(), []int{19}
+	return file_messages_router_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *VoidsKnown) GetFrom() uint64 {
@@ -1361,7 +1439,7 @@ type Delivery struct {
 
 func (x *Delivery) Reset() {
 	*x = Delivery{}
-	mi := &file_messages_router_proto_msgTypes[20]
+	mi := &file_messages_router_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1373,7 +1451,7 @@ func (x *Delivery) String() string {
 func (*Delivery) ProtoMessage() {}
 
 func (x *Delivery) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_router_proto_msgTypes[20]
+	mi := &file_messages_router_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1386,7 +1464,7 @@ func (x *Delivery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Delivery.ProtoReflect.Descriptor instead.
 func (*Delivery) Descriptor() ([]byte, []int) {
-	return file_messages_router_proto_rawDescGZIP(), []int{20}
+	return file_messages_router_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Delivery) GetPosition() uint64 {
@@ -1440,7 +1518,7 @@ type Deliveries struct {
 
 func (x *Deliveries) Reset() {
 	*x = Deliveries{}
-	mi := &file_messages_router_proto_msgTypes[21]
+	mi := &file_messages_router_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1452,7 +1530,7 @@ func (x *Deliveries) String() string {
 func (*Deliveries) ProtoMessage() {}
 
 func (x *Deliveries) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_router_proto_msgTypes[21]
+	mi := &file_messages_router_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1465,7 +1543,7 @@ func (x *Deliveries) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Deliveries.ProtoReflect.Descriptor instead.
 func (*Deliveries) Descriptor() ([]byte, []int) {
-	return file_messages_router_proto_rawDescGZIP(), []int{21}
+	return file_messages_router_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Deliveries) GetTerm() uint64 {
@@ -1602,7 +1680,13 @@ const file_messages_router_proto_rawDesc = "" +
 	"\x06number\x18\x04 \x01(\x04R\x06number\x12\x12\n" +
 	"\x04term\x18\x05 \x01(\x04R\x04term\x12\x12\n" +
 	"\x04join\x18\x06 \x01(\x04R\x04join\x12\x1c\n" +
-	"\tnumbering\x18\a \x01(\x04R\tnumbering\"0\n" +
+	"\tnumbering\x18\a \x01(\x04R\tnumbering\"\x8a\x01\n" +
+	"\fThroughTaken\x12#\n" +
+	"\rconnection_id\x18\x01 \x01(\tR\fconnectionId\x12\x15\n" +
+	"\x06key_id\x18\x02 \x01(\tR\x05keyId\x12\x16\n" +
+	"\x06number\x18\x03 \x01(\x04R\x06number\x12\x12\n" +
+	"\x04term\x18\x04 \x01(\x04R\x04term\x12\x12\n" +
+	"\x04join\x18\x05 \x01(\x04R\x04join\"0\n" +
 	"\bAskVoids\x12\x12\n" +
 	"\x04from\x18\x01 \x01(\x04R\x04from\x12\x10\n" +
 	"\x03ask\x18\x02 \x01(\x04R\x03ask\"\x80\x01\n" +
@@ -1644,7 +1728,7 @@ func file_messages_router_proto_rawDescGZIP() []byte {
 	return file_messages_router_proto_rawDescData
 }
 
-var file_messages_router_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
+var file_messages_router_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
 var file_messages_router_proto_goTypes = []any{
 	(*Ref)(nil),          // 0: birdwire.v1.Ref
 	(*Join)(nil),         // 1: birdwire.v1.Join
@@ -1664,26 +1748,27 @@ var file_messages_router_proto_goTypes = []any{
 	(*Matched)(nil),      // 15: birdwire.v1.Matched
 	(*AskThrough)(nil),   // 16: birdwire.v1.AskThrough
 	(*Through)(nil),      // 17: birdwire.v1.Through
-	(*AskVoids)(nil),     // 18: birdwire.v1.AskVoids
-	(*VoidsKnown)(nil),   // 19: birdwire.v1.VoidsKnown
-	(*Delivery)(nil),     // 20: birdwire.v1.Delivery
-	(*Deliveries)(nil),   // 21: birdwire.v1.Deliveries
-	(*Query)(nil),        // 22: birdwire.v1.Query
-	(*Event)(nil),        // 23: birdwire.v1.Event
-	(*Origin)(nil),       // 24: birdwire.v1.Origin
+	(*ThroughTaken)(nil), // 18: birdwire.v1.ThroughTaken
+	(*AskVoids)(nil),     // 19: birdwire.v1.AskVoids
+	(*VoidsKnown)(nil),   // 20: birdwire.v1.VoidsKnown
+	(*Delivery)(nil),     // 21: birdwire.v1.Delivery
+	(*Deliveries)(nil),   // 22: birdwire.v1.Deliveries
+	(*Query)(nil),        // 23: birdwire.v1.Query
+	(*Event)(nil),        // 24: birdwire.v1.Event
+	(*Origin)(nil),       // 25: birdwire.v1.Origin
 }
 var file_messages_router_proto_depIdxs = []int32{
 	0,  // 0: birdwire.v1.Join.connection:type_name -> birdwire.v1.Ref
-	22, // 1: birdwire.v1.Join.query:type_name -> birdwire.v1.Query
-	22, // 2: birdwire.v1.PutQueries.put:type_name -> birdwire.v1.Query
+	23, // 1: birdwire.v1.Join.query:type_name -> birdwire.v1.Query
+	23, // 2: birdwire.v1.PutQueries.put:type_name -> birdwire.v1.Query
 	8,  // 3: birdwire.v1.PutQueries.remove:type_name -> birdwire.v1.QueryName
 	10, // 4: birdwire.v1.QueriesPut.refused:type_name -> birdwire.v1.QueryRefused
 	8,  // 5: birdwire.v1.QueryRefused.query:type_name -> birdwire.v1.QueryName
-	23, // 6: birdwire.v1.Hit.event:type_name -> birdwire.v1.Event
+	24, // 6: birdwire.v1.Hit.event:type_name -> birdwire.v1.Event
 	14, // 7: birdwire.v1.Matched.hits:type_name -> birdwire.v1.Hit
-	23, // 8: birdwire.v1.Delivery.event:type_name -> birdwire.v1.Event
-	24, // 9: birdwire.v1.Delivery.origin:type_name -> birdwire.v1.Origin
-	20, // 10: birdwire.v1.Deliveries.deliveries:type_name -> birdwire.v1.Delivery
+	24, // 8: birdwire.v1.Delivery.event:type_name -> birdwire.v1.Event
+	25, // 9: birdwire.v1.Delivery.origin:type_name -> birdwire.v1.Origin
+	21, // 10: birdwire.v1.Deliveries.deliveries:type_name -> birdwire.v1.Delivery
 	11, // [11:11] is the sub-list for method output_type
 	11, // [11:11] is the sub-list for method input_type
 	11, // [11:11] is the sub-list for extension type_name
@@ -1704,7 +1789,7 @@ func file_messages_router_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_messages_router_proto_rawDesc), len(file_messages_router_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   22,
+			NumMessages:   23,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -73,8 +73,10 @@ type key struct {
 
 	parts parts
 
-	stream stream.Stream
-	hitAt  actors.Instant // when something last matched
+	stream  stream.Stream
+	hitAt   actors.Instant // when something last matched
+	rejoins int            // how often Rejoin was said
+	proving time.Duration  // after which what was sent is proved again; 0: no timer runs
 
 	purse  *credit.Purse // nil: there is no such key
 	ledger ledger
@@ -182,6 +184,16 @@ func (k *key) running(ctx actor.Context) {
 		if m.of == k {
 			k.expire(ctx)
 		}
+	case *rejoinTime:
+		if m.of == k {
+			k.rejoin(ctx)
+		}
+	case *proofTime:
+		if m.of == k {
+			k.proofDue(ctx)
+		}
+	case *messages.ThroughTaken:
+		k.stream.Taken(m)
 	case *messages.AuthorsLearnt:
 		k.change(ctx, m)
 	default:

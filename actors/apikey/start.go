@@ -30,7 +30,7 @@ func (k *key) starting(ctx actor.Context) {
 		}
 	case *messages.StopIfIdle, *messages.QueriesPut, *messages.SlotTaken, *messages.SlotRefused, *messages.Retired,
 		*messages.AuthorsLearnt, *messages.MonitorDrafted, *messages.RuleDrafted, *actor.Terminated,
-		*answered, *secondTime, *credited, *creditAgain, *monthRead, *idleTime, *askAgain, *slotsTime, *remembered, *pageRead, *historyTime, *logFirst, *expireTime, *bounded:
+		*answered, *secondTime, *credited, *creditAgain, *monthRead, *idleTime, *askAgain, *slotsTime, *remembered, *pageRead, *historyTime, *logFirst, *expireTime, *bounded, *rejoinTime, *proofTime, *messages.ThroughTaken:
 		// answers to an instance before, which knew what they meant
 	default:
 		switch h := (held{m, ctx.Sender()}); {
@@ -108,13 +108,5 @@ func (k *key) tellConnections(ctx actor.Context) {
 		k.endAll(ctx)
 		return
 	}
-	for _, slot := range k.guests.Slots() {
-		pid := k.cfg.Connection(slot)
-		if pid == nil {
-			continue
-		}
-		if slot.GetApi() == messages.Api_API_TWITTER {
-			ctx.Send(pid, &messages.Rejoin{Term: k.stream.Term()})
-		}
-	}
+	k.rejoin(ctx)
 }

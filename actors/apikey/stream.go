@@ -40,6 +40,7 @@ func (k *key) matched(ctx actor.Context, m *messages.Matched) {
 	for _, member := range k.stream.Members() {
 		ctx.Send(member.To.(*actor.PID), message)
 	}
+	k.delivered(ctx)
 	k.count(ctx, touched, now)
 }
 

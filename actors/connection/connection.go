@@ -128,12 +128,24 @@ func (c *connection) receive(ctx actor.Context) {
 		c.step(ctx, follow.Fired{Timer: m.timer})
 	case *messages.NotOwner:
 		c.step(ctx, follow.Moved{})
+	case *messages.Through:
+		c.through(ctx, m)
 	case *read:
 		c.read(ctx, m)
 	case *actors.WorkPanicked:
 		c.step(ctx, follow.ReadFailed{Reading: c.follower.Reading(), Detail: "reading the log panicked"})
 	default:
 		c.step(ctx, m)
+	}
+}
+
+// through takes a proof, and says so to a key that waits for the answer.
+func (c *connection) through(ctx actor.Context, m *messages.Through) {
+	c.step(ctx, m)
+	if ctx.Sender() != nil && !c.ended {
+		ctx.Respond(&messages.ThroughTaken{
+			ConnectionId: m.GetConnectionId(), KeyId: m.GetKeyId(), Number: m.GetNumber(), Term: m.GetTerm(), Join: m.GetJoin(),
+		})
 	}
 }
 

@@ -225,3 +225,11 @@ func (c *Client) IDs() string {
 	}
 	return strings.Join(ids, " ")
 }
+
+// Connections is how often clients have connected.
+func (c *Cluster) Connections() (n int) {
+	for _, client := range c.clients {
+		n += client.made
+	}
+	return n
+}

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -94,7 +95,7 @@ func (n *Node) connect() {
 	n.lease = &lease{node: n, renewed: n.Clock.Elapsed()}
 	n.store = c.Disk.Open(n.storeFault)
 	link.NewRemote(link.RemoteConfig{
-		System: n.System, Link: c.Net.Join(peer, n.Host), Logger: n.Log, Count: func(string) {},
+		System: n.System, Link: c.Net.Join(peer, n.Host), Logger: slog.New(slog.DiscardHandler), Count: func(string) {},
 	})
 }
 
@@ -107,7 +108,7 @@ func (n *Node) run() {
 		System: n.System, Props: n.Props, Clock: n.Clock, Rand: n.Rand, Store: n.store, Repeats: replay.NewVoids(),
 		Work:   assembly.Work{Append: n.Worker, Records: n.Worker, Read: n.Worker, Mend: n.Worker, Merge: n.Worker, Poll: n.Worker},
 		Feed:   func(*messages.Feed) (source.Adapter, error) { return nil, fmt.Errorf("a simulation has no feeds") },
-		Logger: n.Log, Failed: func(err error) { n.failed = append(n.failed, err) },
+		Logger: slog.New(slog.DiscardHandler), Failed: func(err error) { n.failed = append(n.failed, err) },
 	}
 	state, err := assembly.Load(c.TB.Context(), ports)
 	if err == nil {

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/birdwire/birdwire/cluster/link"
 	"github.com/birdwire/birdwire/testkit"
 	"github.com/birdwire/birdwire/testkit/sim"
 )
@@ -110,5 +111,28 @@ func TestAFrozenNodeThatWakes(t *testing.T) {
 		s.post("n1", 40)
 		s.owned("n3", 10*time.Second)
 		s.check(10 * time.Second)
+	})
+}
+
+// The last message before silence is lost on its way to another node: it is
+// missed all the same, and soon.
+func TestALostLastMessageIsFound(t *testing.T) {
+	testkit.RunSeeds(t, 3, func(t *testing.T, k *testkit.Kit) {
+		s := newScene(k)
+		s.post("n1", 4)
+		lost := 0
+		s.Net.Fate = func(_, _ link.Peer, e link.Envelope) sim.Fate {
+			if e.Kind == "birdwire.v1.Deliveries" {
+				lost++
+				return sim.Fate{Drop: true}
+			}
+			return sim.Fate{}
+		}
+		s.post("n2", 2)
+		s.Net.Fate = nil
+		if lost < 2 {
+			t.Fatalf("%d messages were lost", lost)
+		}
+		s.check(time.Second)
 	})
 }

@@ -50,6 +50,7 @@ type Member struct {
 	Connection string
 	To         any // where messages to it go: the driver's own
 	join       uint64
+	taken      uint64 // number up to which it has said that it has or will have everything
 }
 
 // question is one of a join, a proof and queries.
@@ -194,6 +195,26 @@ func (s *Stream) proof(m *Member) *messages.Through {
 	return &messages.Through{ConnectionId: m.Connection, Position: uint64(s.position), Number: s.number, Term: s.term, Join: m.join}
 }
 
+// Unproved are proofs for the members of those that far says are far, where a
+// lost message would be found by nothing but the next one: of everything that
+// they have not said to have taken.
+func (s *Stream) Unproved(far func(to any) bool) (out []Tell) {
+	for _, m := range s.members {
+		if m.taken < s.number && far(m.To) {
+			out = append(out, Tell{m.To, s.proof(m)})
+		}
+	}
+	return out
+}
+
+// Taken notes that a member has had a proof.
+func (s *Stream) Taken(m *messages.ThroughTaken) {
+	member := s.Member(m.GetConnectionId())
+	if member != nil && m.GetTerm() == s.term && m.GetJoin() == member.join && m.GetNumber() <= s.number {
+		member.taken = max(member.taken, m.GetNumber())
+	}
+}
+
 func (s *Stream) answer(q *question, out []Output) []Output {
 	switch {
 	case q.join != nil:
@@ -202,7 +223,7 @@ func (s *Stream) answer(q *question, out []Output) []Output {
 			member = &Member{Connection: q.join.GetConnectionId()}
 			s.members = append(s.members, member)
 		}
-		member.To, member.join = q.at, q.join.GetJoin()
+		member.To, member.join, member.taken = q.at, q.join.GetJoin(), s.number // Joined names it
 		return append(out, Tell{q.to, &messages.Joined{
 			Position: uint64(s.position), Term: s.term, Number: s.number, Join: member.join,
 		}})
