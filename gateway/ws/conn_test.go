@@ -601,3 +601,57 @@ func TestSDKDialect(t *testing.T) {
 	bad.expect(`{"type":"error","code":4001,"message":"Invalid or missing API key"}`)
 	bad.expectClose(4001)
 }
+
+// Connections that are sent one list are written the same bytes as one that is
+// sent it alone, in each form, and so are those that get only a part of it.
+func TestConnectionsShareBatches(t *testing.T) {
+	h := newHouse(t, func(c *ws.Config) { c.Deflate = true })
+	offer := "Sec-WebSocket-Extensions: permessage-deflate"
+	for name, headers := range map[string][]string{"plain": nil, "compressed": {offer}} {
+		var all [5]*session
+		var clients [5]*client
+		for i := range all {
+			clients[i], all[i] = h.open(t, paths[tw], headers...)
+		}
+		want := map[bool][]string{}
+		for _, cursors := range []bool{false, true} {
+			for range 2 { // lists of its own
+				ds := tweets(1, 7, 900)
+				want[cursors] = nil
+				all[0].Socket.Deliver(ds, cursors, false)
+				for range ds {
+					_, payload, err := clients[0].read()
+					if err != nil {
+						t.Fatal(err)
+					}
+					want[cursors] = append(want[cursors], string(payload))
+				}
+			}
+		}
+		shared := tweets(1, 7, 900)
+		for round := range 3 {
+			for _, cursors := range []bool{false, true} {
+				for i, s := range all {
+					part := shared
+					if round == 1 {
+						part = shared[:len(shared)-i%2]
+					}
+					if !s.Socket.Deliver(part, cursors, false) {
+						t.Fatal("slow")
+					}
+					for j := range part {
+						_, payload, err := clients[i].read()
+						if err != nil || string(payload) != want[cursors][j] {
+							t.Fatalf("%s, round %d, connection %d, cursors %v: frame %d is %q, %v", name, round, i, cursors, j, payload, err)
+						}
+					}
+				}
+			}
+		}
+		for _, open := range h.List() {
+			if open.ID == all[4].Socket.(*ws.Conn).ID() && open.Delivered != 3*2*7 {
+				t.Errorf("%d deliveries are counted, want %d", open.Delivered, 3*2*7)
+			}
+		}
+	}
+}

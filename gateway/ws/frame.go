@@ -59,6 +59,41 @@ func payload(frame []byte) []byte {
 	return frame[2:]
 }
 
+// frameSize is how long the frame is that b begins with. What is no frame of ours
+// (the answer to a handshake) is as long as it is.
+func frameSize(b []byte) int {
+	size := len(b)
+	if len(b) >= maxHeader && b[0]&finBit != 0 {
+		switch n := b[1]; n {
+		case 126:
+			size = 4 + int(binary.BigEndian.Uint16(b[2:]))
+		case 127:
+			size = maxHeader + int(binary.BigEndian.Uint64(b[2:]))
+		default:
+			size = 2 + int(n)
+		}
+	}
+	return min(size, len(b))
+}
+
+// framesIn is how many frames are in b, which are whole.
+func framesIn(b []byte) (n int) {
+	for len(b) > 0 {
+		n++
+		b = b[frameSize(b):]
+	}
+	return n
+}
+
+// frameEnd is where the frame ends in b of which the first offset bytes are
+// written: offset itself where it is between two.
+func frameEnd(b []byte, offset int) (end int) {
+	for end < offset {
+		end += frameSize(b[end:])
+	}
+	return end
+}
+
 // scratch holds buffers to encode into before the exact size is known.
 var scratch = sync.Pool{New: func() any { b := make([]byte, 0, 4096); return &b }}
 

@@ -3,7 +3,8 @@ package ws
 import "slices"
 
 // queue holds what a connection still has to send: references to whole
-// frames, most of them shared with other connections. Its bound is in bytes
+// frames, or to several of one batch, most of them shared with other
+// connections. Its bound is in bytes
 // and the caller's to keep (Conn.push). An empty queue holds no memory beyond
 // its two inline places, which serve a connection that keeps up.
 type queue struct {
@@ -64,10 +65,11 @@ func (q *queue) advance(n int) (frames int) {
 	q.bytes -= n
 	n += q.offset
 	for int(q.head) < len(q.frames) && n >= len(q.frames[q.head]) {
-		n -= len(q.frames[q.head])
+		done := q.frames[q.head]
+		n -= len(done)
 		q.frames[q.head] = nil
 		q.head++
-		frames++
+		frames += framesIn(done)
 	}
 	q.offset = n
 	if q.bytes == 0 {
@@ -79,8 +81,14 @@ func (q *queue) advance(n int) (frames int) {
 // drop forgets every frame of which nothing is or may be written.
 func (q *queue) drop() {
 	keep := int(q.taken)
-	if q.offset > 0 {
-		keep = max(keep, 1)
+	if q.offset > 0 && keep == 0 {
+		begun := q.frames[q.head]
+		end := frameEnd(begun, q.offset)
+		q.bytes -= len(begun) - end
+		q.frames[q.head] = begun[:end]
+		if end > q.offset {
+			keep = 1
+		}
 	}
 	if keep == 0 {
 		q.reset()

@@ -44,6 +44,7 @@ type Server struct {
 	apis     []*route
 	routes   map[string]*route // by path
 	cache    *cache
+	batches  batches
 	flushers []*flusher
 	watcher  *watcher       // nil: every connection has a goroutine that reads
 	writing  sync.WaitGroup // the flushers and the watcher
