@@ -12,7 +12,7 @@ import (
 	"github.com/birdwire/birdwire/cluster/store"
 )
 
-// cleanFile says, from one end in peace to the next start, which files the
+// cleanFile says, from one clean end to the next start, which files the
 // streams had and how long they were. A stream that still has them so is not
 // read through before it is served; any other is.
 const cleanFile = "clean"

@@ -43,7 +43,7 @@ func appendTo(t *testing.T, s *Store, number uint64) {
 }
 
 // blockFile is the journal's one file of messages, and index what the server keeps
-// to find its way in it after it was stopped in peace.
+// to find its way in it after a clean end.
 func blockFile(t *testing.T, dir string) string {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, "jetstream", "$G", "streams", journalStream, "msgs", "*.blk"))
@@ -331,7 +331,7 @@ func TestLostDescriptionPutAside(t *testing.T) {
 	dir := written(t, 3)
 	meta := filepath.Join(dir, "jetstream", "$G", "streams", journalStream, "meta.inf")
 	edit(t, meta, func([]byte) []byte { return []byte("{") })
-	for _, path := range places(dir, filepath.Join(describedFolder, journalStream)) {
+	for _, path := range twice(dir, filepath.Join(describedFolder, journalStream)) {
 		edit(t, path, func(b []byte) []byte { return b[1:] })
 	}
 	if err := openError(t, dir); !errors.Is(err, messages.ErrDamaged) || !strings.Contains(err.Error(), "journal") {
@@ -461,12 +461,12 @@ func TestNotesAreKeptTwice(t *testing.T) {
 		"flipped": func(b []byte) []byte { b[len(b)/2] ^= 8; return b },
 	} {
 		for _, name := range names {
-			for i := range places("", "") {
+			for i := range twice("", "") {
 				dir := filepath.Join(t.TempDir(), "store")
 				if err := os.CopyFS(dir, os.DirFS(s.cfg.Dir)); err != nil {
 					t.Fatal(err)
 				}
-				path := places(dir, name)[i]
+				path := twice(dir, name)[i]
 				if damage != nil {
 					edit(t, path, damage)
 				} else if err := os.Remove(path); err != nil {
@@ -490,8 +490,8 @@ func TestNotesAreKeptTwice(t *testing.T) {
 					t.Errorf("%s: said %d times, want once: %v", told, said, again.Damage())
 				}
 				closeStore(t, again)
-				first, err := os.ReadFile(places(dir, name)[0])
-				second, secondErr := os.ReadFile(places(dir, name)[1])
+				first, err := os.ReadFile(twice(dir, name)[0])
+				second, secondErr := os.ReadFile(twice(dir, name)[1])
 				if err = errors.Join(err, secondErr); err != nil || !bytes.Equal(first, second) {
 					t.Errorf("%s: %d and %d bytes afterwards, %v", told, len(first), len(second), err)
 				}

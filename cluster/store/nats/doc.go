@@ -13,7 +13,7 @@
 //	<dir>/holes         sequences of the log that will never be read, and why
 //	<dir>/streams/      copies of the streams' descriptions
 //	<dir>/copies/       all of these once more
-//	<dir>/clean         the files as the last end in peace has left them; without it all are read
+//	<dir>/clean         the files as the last clean end left them; without it all are read
 //
 // Each has checksums, and one that is lost or damaged is written again from its
 // copy. Where both are, the means to notice what came before are lost, and that
@@ -48,7 +48,7 @@
 //
 //	in the log, found at a start     the start is refused, until it is accepted
 //	in the log, found while it runs  readers are told Skipped, and every start names it
-//	a control record                 it answers ErrCorrupt, until it is mended or accepted
+//	a control record                 it answers ErrDamaged, until it is mended or accepted
 //	all control records              the start is refused, until it is accepted
 //	an article's state, a snapshot   it is named once, and had again from elsewhere
 //

@@ -1,16 +1,10 @@
 package nats
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 )
@@ -22,9 +16,6 @@ import (
 //
 //	<dir>/lists/<stream>.<n>    in the order of n; a base begins with 'A'
 //
-//	0     4        6      7          15       19
-//	| sum | length | kind | sequence | second | name ...
-//
 //	A  all that came before means nothing; a base begins, complete up to the
 //	   sequence; records are kept for so many seconds
 //	P  the record is present, written at the sequence
@@ -35,158 +26,7 @@ import (
 // Entries are appended after the acknowledgement and synced now and then: they
 // survive the process, and a machine that stops loses the last seconds of them.
 // So a record may be newer in the stream than in the list, and never older.
-const (
-	listFolder = "lists"
-	entryHead  = 19
-	nameMost   = 1 << 10
-)
-
-// listed is the last word on one record.
-type listed struct {
-	sequence uint64
-	second   int64 // Unix seconds of the write
-	deleted  bool
-}
-
-// listing is a list as it was read.
-type listing struct {
-	records map[string]listed
-	floor   uint64 // complete up to this sequence; what was written before and is not in it was deleted
-	age     int64  // seconds that records are kept, the least that was configured; 0: for ever
-	absent  bool   // there was no list at all when it was opened
-	damaged string // what of it cannot be read; ""
-}
-
-// expired says whether the stream may have let the record go because of its
-// age; where that is close, it may.
-func (l *listing) expired(r listed, now time.Time) bool {
-	return l.age > 0 && now.Unix()-r.second > l.age-l.age/16-60
-}
-
-func (l *listing) take(kind byte, sequence uint64, second int64, name string) {
-	switch kind {
-	case 'A':
-		clear(l.records)
-		l.floor, l.age = sequence, second
-	case 'G':
-		if age := int64(sequence); l.age == 0 || age > 0 && age < l.age {
-			l.age = age
-		}
-	case 'P', 'D':
-		// Two writers may note one record in the other order.
-		if have, ok := l.records[name]; !ok || have.sequence <= sequence {
-			l.records[name] = listed{sequence, second, kind == 'D'}
-		}
-	}
-}
-
-// readList reads a stream's list up to file through. What cannot be read of it
-// is said in damaged; the error is of the disk.
-func readList(dir, stream string, through int) (*listing, error) {
-	l := &listing{records: map[string]listed{}}
-	numbers, err := listFiles(dir, stream)
-	if err != nil {
-		return nil, err
-	}
-	numbers = slices.DeleteFunc(numbers, func(n int) bool { return n > through })
-	for _, n := range numbers {
-		name := listName(stream, n)
-		b, err := os.ReadFile(filepath.Join(dir, name))
-		if err != nil {
-			return nil, err
-		}
-		l.read(b, name, n == numbers[len(numbers)-1])
-	}
-	if l.damaged != "" {
-		l.floor = 0
-	}
-	return l, nil
-}
-
-// read takes one file's entries. A torn end is no damage in the newest file: the
-// machine stopped while it was written.
-func (l *listing) read(b []byte, name string, newest bool) {
-	base, entries := false, uint64(0)
-	for at := 0; at < len(b); {
-		kind, sequence, second, record, size := entryAt(b[at:])
-		if size == 0 {
-			next := at + 1
-			for ; next < len(b); next++ {
-				if _, _, _, _, size := entryAt(b[next:]); size > 0 {
-					break
-				}
-			}
-			if next < len(b) || !newest || base {
-				l.damaged = fmt.Sprintf("%s, from byte %d on", name, at)
-			}
-			at = next
-			continue
-		}
-		switch kind {
-		case 'A':
-			base, entries = true, 0
-		case 'E':
-			if base && sequence != entries {
-				l.damaged = fmt.Sprintf("%s: it has %d of %d entries", name, entries, sequence)
-			}
-			base = false
-		default:
-			entries++
-		}
-		l.take(kind, sequence, second, record)
-		at += size
-	}
-	if base {
-		l.damaged = fmt.Sprintf("%s: its end is missing", name)
-	}
-}
-
-func entryAt(b []byte) (kind byte, sequence uint64, second int64, name string, size int) {
-	if len(b) < entryHead {
-		return 0, 0, 0, "", 0
-	}
-	length := int(binary.LittleEndian.Uint16(b[4:]))
-	size = entryHead + length
-	if length > nameMost || size > len(b) || crc32.Checksum(b[4:size], castagnoli) != binary.LittleEndian.Uint32(b) {
-		return 0, 0, 0, "", 0
-	}
-	return b[6], binary.LittleEndian.Uint64(b[7:]), int64(binary.LittleEndian.Uint32(b[15:])), string(b[entryHead:size]), size
-}
-
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
-func appendEntry(b []byte, kind byte, sequence uint64, second int64, name string) []byte {
-	from := len(b)
-	b = append(b, 0, 0, 0, 0)
-	b = binary.LittleEndian.AppendUint16(b, uint16(len(name)))
-	b = append(b, kind)
-	b = binary.LittleEndian.AppendUint64(b, sequence)
-	b = binary.LittleEndian.AppendUint32(b, uint32(second))
-	b = append(b, name...)
-	binary.LittleEndian.PutUint32(b[from:], crc32.Checksum(b[from+4:], castagnoli))
-	return b
-}
-
-func listName(stream string, n int) string {
-	return filepath.Join(listFolder, stream+"."+strconv.Itoa(n))
-}
-
-// listFiles are the numbers of a stream's files, ascending.
-func listFiles(dir, stream string) (numbers []int, err error) {
-	entries, err := os.ReadDir(filepath.Join(dir, listFolder))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	for _, e := range entries {
-		if n, ok := strings.CutPrefix(e.Name(), stream+"."); ok {
-			if n, err := strconv.Atoi(n); err == nil && n > 0 {
-				numbers = append(numbers, n)
-			}
-		}
-	}
-	slices.Sort(numbers)
-	return numbers, err
-}
+const listFolder = "lists"
 
 // list is a stream's list as it is written.
 type list struct {
@@ -299,7 +139,7 @@ func (l *list) replace(through int, records map[string]listed, floor uint64, age
 		return err
 	}
 	var err error
-	for _, dir := range places(l.dir, "") {
+	for _, dir := range twice(l.dir, "") {
 		numbers, listErr := listFiles(dir, l.stream)
 		err = errors.Join(err, listErr)
 		for _, older := range numbers {

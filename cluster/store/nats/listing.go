@@ -1,119 +1,134 @@
 package nats
 
 import (
-	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
-
-	"github.com/birdwire/birdwire/cluster/store"
-	"github.com/birdwire/birdwire/messages"
 )
 
-// checkedMost is up to how many records a list is held against the names that
-// the server has. A longer one is of a start, right after the files were read.
-const checkedMost = 4096
-
-func (c *control) List(ctx context.Context, prefix string) ([]messages.KeptRecord, error) {
-	values, err := c.list(ctx, prefix)
-	if err != nil {
-		return nil, fmt.Errorf("list %q: %w", prefix, err)
-	}
-	return values, nil
+// listed is the last word on one record.
+type listed struct {
+	sequence uint64
+	second   int64 // Unix seconds of the write
+	deleted  bool
 }
 
-// list is what is there under prefix and what is damaged of it, by key. The
-// server tells its client how many records to expect and steps over those that
-// it cannot read, so that the client would wait for them for ever: where it
-// comes no further, what is missing is read record by record.
-func (c *control) list(ctx context.Context, prefix string) ([]messages.KeptRecord, error) {
-	if err := store.CheckPrefix(prefix); err != nil {
-		return nil, err
+// listing is a list as it was read.
+type listing struct {
+	records map[string]listed
+	floor   uint64 // complete up to this sequence; what was written before and is not in it was deleted
+	age     int64  // seconds that records are kept, the least that was configured; 0: for ever
+	absent  bool   // there was no list at all when it was opened
+	damaged string // what of it cannot be read; ""
+}
+
+// expired says whether the stream may have let the record go because of its
+// age; where that is close, it may.
+func (l *listing) expired(r listed, now time.Time) bool {
+	return l.age > 0 && now.Unix()-r.second > l.age-l.age/16-60
+}
+
+func (l *listing) take(e entry) {
+	switch e.kind {
+	case 'A':
+		clear(l.records)
+		l.floor, l.age = e.sequence, e.second
+	case 'G':
+		if age := int64(e.sequence); l.age == 0 || age > 0 && age < l.age {
+			l.age = age
+		}
+	case 'P', 'D':
+		// Two writers may note one record in the other order.
+		if have, ok := l.records[e.name]; !ok || have.sequence <= e.sequence {
+			l.records[e.name] = listed{e.sequence, e.second, e.kind == 'D'}
+		}
 	}
-	sess, err := c.store.session(ctx)
+}
+
+// readList reads a stream's list up to file through. What cannot be read of it
+// is said in damaged; the error is of the disk.
+func readList(dir, stream string, through int) (*listing, error) {
+	l := &listing{records: map[string]listed{}}
+	numbers, err := listFiles(dir, stream)
 	if err != nil {
 		return nil, err
 	}
-	found, whole, err := c.gather(ctx, sess, prefix)
-	if err != nil {
-		return nil, err
-	}
-	if !whole || len(found) <= checkedMost {
-		if err := c.complete(ctx, sess, prefix, found); err != nil {
+	numbers = slices.DeleteFunc(numbers, func(n int) bool { return n > through })
+	for _, n := range numbers {
+		name := listName(stream, n)
+		b, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
 			return nil, err
 		}
+		l.read(b, name, n == numbers[len(numbers)-1])
 	}
-	values := make([]messages.KeptRecord, 0, len(found))
-	for key, v := range found {
-		if !c.store.records.isClosed(key) {
-			values = append(values, v)
-		}
+	if l.damaged != "" {
+		l.floor = 0
 	}
-	for _, key := range c.store.records.closedUnder(prefix) {
-		values = append(values, messages.KeptRecord{Key: key, Damaged: true})
-	}
-	slices.SortFunc(values, func(a, b messages.KeptRecord) int { return strings.Compare(a.Key, b.Key) })
-	return values, nil
+	return l, nil
 }
 
-// gather reads what the server pushes; whole says whether it was all.
-func (c *control) gather(ctx context.Context, sess *session, prefix string) (found map[string]messages.KeptRecord, whole bool, err error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	updates, end, err := c.updates(ctx, sess, prefix)
-	if err != nil {
-		return nil, false, err
-	}
-	defer end()
-	found = map[string]messages.KeptRecord{}
-	stall := time.NewTimer(c.stalled)
-	defer stall.Stop()
-	for {
-		select {
-		case entry, open := <-updates:
-			if !open {
-				return nil, false, errLost
+// read takes one file's entries. A torn end is no damage in the newest file: the
+// machine stopped while it was written.
+func (l *listing) read(b []byte, name string, newest bool) {
+	base, entries := false, uint64(0)
+	for at := 0; at < len(b); {
+		e, size := entryAt(b[at:])
+		if size == 0 {
+			next := at + 1
+			for ; next < len(b); next++ {
+				if _, size := entryAt(b[next:]); size > 0 {
+					break
+				}
 			}
-			if entry == nil {
-				return found, true, nil
+			if next < len(b) || !newest || base {
+				l.damaged = fmt.Sprintf("%s, from byte %d on", name, at)
 			}
-			stall.Reset(c.stalled)
-			if v, deleted, ok := c.value(entry); ok && !deleted && found[v.Key].Revision < v.Revision {
-				found[v.Key] = v
-			} else if ok && deleted {
-				delete(found, v.Key)
-			}
-		case <-stall.C:
-			return found, false, nil
-		case <-sess.done:
-			return nil, false, errStopped
-		case <-ctx.Done():
-			return nil, false, ctx.Err()
-		}
-	}
-}
-
-// complete reads by itself what the server has under prefix and did not push.
-func (c *control) complete(ctx context.Context, sess *session, prefix string, found map[string]messages.KeptRecord) error {
-	names, err := sess.names(ctx, controlStream, controlSubject+prefix+">")
-	if err != nil {
-		return err
-	}
-	for subject := range names {
-		key := strings.TrimPrefix(subject, controlSubject)
-		if _, ok := found[key]; ok || !strings.HasPrefix(key, prefix) {
+			at = next
 			continue
 		}
-		v, err := c.Get(ctx, key)
-		switch {
-		case err == nil:
-			found[key] = v
-		case errors.Is(err, messages.ErrDamaged), isNotFound(err): // it is closed now, or was deleted
+		switch e.kind {
+		case 'A':
+			base, entries = true, 0
+		case 'E':
+			if base && e.sequence != entries {
+				l.damaged = fmt.Sprintf("%s: it has %d of %d entries", name, entries, e.sequence)
+			}
+			base = false
 		default:
-			return err
+			entries++
+		}
+		l.take(e)
+		at += size
+	}
+	if base {
+		l.damaged = fmt.Sprintf("%s: its end is missing", name)
+	}
+}
+
+// listFiles are the numbers of a stream's files, ascending.
+func listFiles(dir, stream string) (numbers []int, err error) {
+	entries, err := os.ReadDir(filepath.Join(dir, listFolder))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	for _, e := range entries {
+		if n, ok := strings.CutPrefix(e.Name(), stream+"."); ok {
+			if n, err := strconv.Atoi(n); err == nil && n > 0 {
+				numbers = append(numbers, n)
+			}
 		}
 	}
-	return nil
+	slices.Sort(numbers)
+	return numbers, err
+}
+
+func listName(stream string, n int) string {
+	return filepath.Join(listFolder, stream+"."+strconv.Itoa(n))
 }

@@ -65,12 +65,12 @@ func openPast(dir string, now retention, m *marks) (*past, error) {
 	p := &past{absent: err != nil, marks: m, was: now, now: now, synced: true}
 	p.damaged = uint64(len(b)) < m.get(markPast)
 	for at := 0; at < len(b); {
-		kind, sequence, second, name, size := entryAt(b[at:])
+		e, size := entryAt(b[at:])
 		if size == 0 {
 			p.damaged = true
 			break
 		}
-		p.take(kind, sequence, second, name)
+		p.take(e)
 		at += size
 	}
 	if p.damaged { // what is left of it could accuse retention
@@ -95,21 +95,21 @@ func openPast(dir string, now retention, m *marks) (*past, error) {
 
 func number(n uint64) string { return string(binary.LittleEndian.AppendUint64(nil, n)) }
 
-func (p *past) take(kind byte, sequence uint64, second int64, name string) {
+func (p *past) take(e entry) {
 	n := uint64(0)
-	if len(name) == 8 {
-		n = binary.LittleEndian.Uint64([]byte(name))
+	if len(e.name) == 8 {
+		n = binary.LittleEndian.Uint64([]byte(e.name))
 	}
-	switch kind {
+	switch e.kind {
 	case 'C':
-		p.shorten(sequence)
-		p.places = append(p.places, passed{sequence, second, n})
+		p.shorten(e.sequence)
+		p.places = append(p.places, passed{e.sequence, e.second, n})
 		p.bytes = n
 	case 'F':
-		p.first = max(p.first, sequence)
+		p.first = max(p.first, e.sequence)
 		p.forget()
 	case 'R':
-		p.was = retention{time.Duration(sequence) * time.Second, n}
+		p.was = retention{time.Duration(e.sequence) * time.Second, n}
 	}
 }
 
@@ -251,19 +251,4 @@ func (p *past) close(now time.Time) error {
 	}
 	p.mu.Unlock()
 	return p.file.Close()
-}
-
-// entriesExtent is of a file of entries: of the past or a list.
-func entriesExtent(b []byte) (is extent) {
-	for at := 0; at < len(b); {
-		_, _, _, _, size := entryAt(b[at:])
-		if size == 0 {
-			at++
-			continue
-		}
-		is.broken = is.broken || at > is.end
-		at += size
-		is.entries, is.end = is.entries+1, at
-	}
-	return is
 }

@@ -94,7 +94,7 @@ func TestPastThatIsDamagedAccusesNobody(t *testing.T) {
 		"emptied": func([]byte) []byte { return nil },
 		"flipped": func(b []byte) []byte { b[len(b)/2] ^= 4; return b },
 		"cut where an entry ends": func(b []byte) []byte {
-			_, _, _, _, size := entryAt(b)
+			_, size := entryAt(b)
 			return b[:size]
 		},
 	} {

@@ -2,6 +2,7 @@ package nats
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"hash/maphash"
 	"maps"
@@ -127,4 +128,36 @@ func (c *control) broken(ctx context.Context, key string) error {
 	s.quarantine(key)
 	s.auditSoon()
 	return fmt.Errorf("%w: the record is lost or cannot be read", messages.ErrDamaged)
+}
+
+// uncertain remembers a record of which it is not known whether a write or
+// deletion happened: the list is to say.
+func (s *Store) uncertain(key string, err error) {
+	if !errors.Is(err, messages.ErrAmbiguous) {
+		return
+	}
+	s.unsureMu.Lock()
+	defer s.unsureMu.Unlock()
+	s.unsure[key] = struct{}{}
+}
+
+// resolve reads the unsure records, which notes what it finds.
+func (s *Store) resolve() {
+	s.unsureMu.Lock()
+	keys := make([]string, 0, len(s.unsure))
+	for key := range s.unsure {
+		keys = append(keys, key)
+	}
+	s.unsureMu.Unlock()
+	for _, key := range keys {
+		ctx, cancel := context.WithTimeout(s.life, opTimeout)
+		_, err := s.control.Get(ctx, key)
+		cancel()
+		if err != nil && !isNotFound(err) && !errors.Is(err, messages.ErrDamaged) {
+			return // later
+		}
+		s.unsureMu.Lock()
+		delete(s.unsure, key)
+		s.unsureMu.Unlock()
+	}
 }

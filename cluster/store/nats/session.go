@@ -191,3 +191,16 @@ func (s *session) publish(ctx context.Context, m *nc.Msg) (*nc.Msg, error) {
 
 // errUnsent: nothing was handed to the server.
 var errUnsent = errors.New("nothing was written")
+
+// names are the subjects of a stream under a filter.
+func (s *session) names(ctx context.Context, stream, filter string) (map[string]bool, error) {
+	info, err := s.info(ctx, stream, jetstream.WithSubjectFilter(filter))
+	if err != nil {
+		return nil, err
+	}
+	names := make(map[string]bool, len(info.State.Subjects))
+	for name := range info.State.Subjects {
+		names[name] = true
+	}
+	return names, nil
+}

@@ -23,8 +23,8 @@ import (
 // after a crash.
 const copiesFolder = "copies"
 
-// places are where a note is kept.
-func places(dir, name string) [2]string {
+// twice are the paths where a note is kept.
+func twice(dir, name string) [2]string {
 	return [2]string{filepath.Join(dir, name), filepath.Join(dir, copiesFolder, name)}
 }
 
@@ -35,7 +35,7 @@ type noteFile [2]*os.File
 // it is.
 func openNote(dir, name string) (f *noteFile, size int64, err error) {
 	f = new(noteFile)
-	for i, path := range places(dir, name) {
+	for i, path := range twice(dir, name) {
 		if err = os.MkdirAll(filepath.Dir(path), 0o700); err == nil {
 			f[i], err = os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 		}
@@ -75,7 +75,7 @@ func (f *noteFile) Close() error {
 
 // writeNote replaces a note as a whole, first in the place that is read.
 func writeNote(dir, name string, b []byte, write func(path string, b []byte) error) error {
-	for _, path := range places(dir, name) {
+	for _, path := range twice(dir, name) {
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 			return err
 		}
@@ -108,7 +108,7 @@ func sealedExtent(name string) func([]byte) extent {
 // long it must be, as far as that is known. What is good in one place is no
 // loss, and is said as a warning.
 func (s *Store) agree(name string, least int64, read func([]byte) extent) error {
-	paths := places(s.cfg.Dir, name)
+	paths := twice(s.cfg.Dir, name)
 	var content [2][]byte
 	var is [2]extent
 	for i, path := range paths {
@@ -143,53 +143,6 @@ func (s *Store) agree(name string, least int64, read func([]byte) extent) error 
 		Stream: "store", File: s.relative(paths[other]),
 		Advice: fmt.Sprintf("it was damaged or missing and was written again from %s: nothing is lost with it. Check the disk", s.relative(paths[best])),
 	})
-	return nil
-}
-
-// agreeWholes is for the notes that have a length of their own.
-func (s *Store) agreeWholes() error {
-	if err := s.agree(marksFile, 0, marksExtent); err != nil {
-		return err
-	}
-	if err := s.agree(holesFile, 0, sealedExtent(holesFile)); err != nil {
-		return err
-	}
-	for _, stream := range allStreams {
-		if err := s.agree(filepath.Join(describedFolder, stream), 0, sealedExtent(stream)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// agreeEntries is for those that grow, after the marks, which say how long they
-// are.
-func (s *Store) agreeEntries() error {
-	if err := s.agree(pastFile, int64(s.marks.get(markPast)), entriesExtent); err != nil {
-		return err
-	}
-	for stream, mark := range map[string]int{controlStream: markControlList, itemsStream: markItemsList, snapshotStream: markSnapshotsList} {
-		newest, length := listMark(s.marks.get(mark))
-		numbers := map[int]bool{}
-		for _, dir := range places(s.cfg.Dir, "") {
-			found, err := listFiles(dir, stream)
-			if err != nil {
-				return err
-			}
-			for _, n := range found {
-				numbers[n] = true
-			}
-		}
-		for n := range numbers {
-			least := int64(0)
-			if n == newest {
-				least = length
-			}
-			if err := s.agree(listName(stream, n), least, entriesExtent); err != nil {
-				return err
-			}
-		}
-	}
 	return nil
 }
 
