@@ -117,13 +117,21 @@ func (s *Store) readHoles() (holes []span, err error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	if err == nil && store.Sealed(b) { // else it is from before it was
+	if err != nil {
+		return nil, err
+	}
+	if store.Sealed(b) { // else it is from before it was
 		b, err = store.Unseal(holesFile, b)
 	}
 	if err == nil {
 		err = json.Unmarshal(b, &holes)
 	}
-	return holes, wrap(holesFile, err)
+	if err != nil {
+		// Frames that are gone then count as lost, which an operator can accept.
+		s.notes(holesFile, "which frames of the log were known to be gone, and why, is not known")
+		return nil, removeNote(s.cfg.Dir, holesFile)
+	}
+	return holes, nil
 }
 
 // foundLost adds frames that were found to be lost while the log was read: the

@@ -86,6 +86,15 @@ func writeNote(dir, name string, b []byte, write func(path string, b []byte) err
 	return nil
 }
 
+func removeNote(dir, name string) error {
+	for _, path := range twice(dir, name) {
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
 // extent is what of a note can be read.
 type extent struct {
 	entries int  // whole ones; -1: there is no file

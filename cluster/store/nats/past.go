@@ -83,7 +83,8 @@ func openPast(dir string, now retention, m *marks) (*past, error) {
 	b = appendEntry(b, 'F', p.first, 0, "")
 	b = appendEntry(b, 'R', uint64(now.age/time.Second), 0, number(now.bytes))
 	// Synced later with the rest: what a power failure takes of it only makes it
-	// notice less.
+	// notice less. A process that ends in between leaves it without a mark.
+	m.reset(markPast, 0)
 	if err := writeNote(dir, pastFile, b, replaceUnsynced); err != nil {
 		return nil, err
 	}
