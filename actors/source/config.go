@@ -35,6 +35,14 @@ type Warning interface {
 	Warning() string
 }
 
+// Remembering is an Adapter that can tell the warning that belongs to a mark: a
+// source that begins again shows it before it has read anything.
+type Remembering interface {
+	// Remembered is what Warning said with the poll that made the mark; "" for
+	// nothing.
+	Remembered(mark []byte) string
+}
+
 // Items is the item table: articles' last known states. Called inside a
 // Worker only.
 type Items interface {

@@ -164,6 +164,9 @@ func (s *source) markRead(ctx actor.Context, m *markRead) {
 		return
 	}
 	s.mark, s.revision = m.mark, m.revision
+	if r, ok := s.cfg.Adapter.(Remembering); ok {
+		s.figures.warning = r.Remembered(s.mark)
+	}
 	s.state = idle
 	if s.mark == nil { // a new source: somebody waits for its first words
 		s.later(ctx, 0)

@@ -657,6 +657,38 @@ func TestWarning(t *testing.T) {
 	})
 }
 
+// remembering is a script whose mark "cut" was made with a warning.
+type remembering struct{ *script }
+
+func (remembering) Remembered(mark []byte) string {
+	if string(mark) == "cut" {
+		return "cut off"
+	}
+	return ""
+}
+
+// A source that begins again waits for its turn; what was wrong with what it read
+// last is told from the start, and also while its upstream wants to be left alone.
+func TestAWarningIsRememberedOverARestart(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		w := newWorld(t, k)
+		w.cfg.Adapter = remembering{w.adapter}
+		records(k).Put("marks.feed-1", []byte("cut"))
+		w.adapter.add(poll{after: time.Hour}, poll{next: "whole"})
+		pid := w.start()
+		for range 2 { // before the first poll, and after one that asked nobody
+			if d := w.describe(pid); d.GetWarning() != "cut off" || d.GetStatus() != "starting" || len(w.adapter.polled()) > 1 {
+				t.Errorf("after %d polls: %v", len(w.adapter.polled()), d)
+			}
+			k.Advance(2 * time.Minute)
+		}
+		k.Advance(2 * time.Hour)
+		if d := w.describe(pid); d.GetWarning() != "" || d.GetStatus() != "ok" {
+			t.Errorf("after it was read whole: %v", d)
+		}
+	})
+}
+
 type cutOff struct{}
 
 func (cutOff) Error() string   { return "cut off" }

@@ -276,8 +276,13 @@ func TestFeedsAreTriedFirst(t *testing.T) {
 		t.Errorf("by force: %+v, %+v", forced, forced.Tried)
 	}
 	out := command(t, "", "feeds", "create", "--data", f.dir, "--admin", f.admin, "--url", publish(t, rss(rssItem("2", "two", ""))).URL, "--name", "Two", "--category", "news")
-	if !strings.Contains(out, "RSS 2.0, 1 item") {
+	if !strings.Contains(out, "RSS 2.0, 1 item") || strings.Contains(out, "warning") {
 		t.Errorf("feeds create says\n%s", out)
+	}
+	cut := publish(t, strings.TrimSuffix(rss(rssItem("3", "three", ""), rssItem("4", "four", "")), "</item></channel></rss>"))
+	out = command(t, "", "feeds", "create", "--data", f.dir, "--admin", f.admin, "--url", cut.URL, "--name", "Three", "--category", "news")
+	if !strings.Contains(out, "RSS 2.0, 1 item; warning: the document is cut off") {
+		t.Errorf("feeds create says of a document that is cut\n%s", out)
 	}
 }
 

@@ -108,13 +108,16 @@ func (c *cli) feedsShow() *cobra.Command {
 
 func (c *cli) feedsUpdate() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "update ID [flags]",
-		Short:   "Change what is given of a feed",
+		Use:   "update ID [flags]",
+		Short: "Change what is given of a feed",
+		Long: `Change what is given of a feed. A new URL is read at once, as 'feeds create'
+does; where it cannot be read, nothing is changed.`,
 		Example: example("birdwire feeds update feed-mfrggzdfmz --interval 1m --category central_banks"),
 		Args:    words("ID"),
 		PreRunE: needOne("url", "name", "category", "interval", "source-id", "language"),
 	}
 	change := feedFlags(cmd.Flags())
+	cmd.Flags().BoolVar(&change.Force, "force", false, "change the URL although it cannot be read now")
 	return c.operatorCommand(cmd, func(cmd *cobra.Command, args []string, a *client.Admin, p printer) error {
 		f, err := a.UpdateFeed(cmd.Context(), args[0], *change)
 		if err != nil {
@@ -155,10 +158,15 @@ func found(f *client.Feed) string {
 		return ""
 	case t.Error != "":
 		return "it cannot be read now: " + t.Error
-	case t.Page != "":
-		return fmt.Sprintf("%s, %s; the page %s names it", t.Format, items(t.Items), t.Page)
 	default:
-		return fmt.Sprintf("%s, %s", t.Format, items(t.Items))
+		text := fmt.Sprintf("%s, %s", t.Format, items(t.Items))
+		if t.Page != "" {
+			text += fmt.Sprintf("; the page %s names it", t.Page)
+		}
+		if t.Warning != "" {
+			text += "; warning: " + t.Warning
+		}
+		return text
 	}
 }
 

@@ -207,6 +207,37 @@ func TestFeedIsTriedFirst(t *testing.T) {
 	}
 }
 
+// A new address of a feed is read before it is taken; without one nothing is read.
+func TestANewAddressIsTriedFirst(t *testing.T) {
+	f := start(t, nil)
+	type answer struct {
+		feed
+		Tried *tried
+	}
+	made := decode[answer](t, f.do("POST", "/admin/v1/feeds", `{"url":"https://example.com/rss","name":"Mine","category":"news"}`), 201)
+	path := "/admin/v1/feeds/" + made.ID
+	f.node.unread = errors.New("fetch: 404 Not Found")
+	if a := f.do("PATCH", path, `{"url":"https://example.com/2","category":"other"}`); a.status != 422 || !strings.Contains(a.body, `"error":"feed_unreadable"`) || !strings.Contains(a.body, "404 Not Found; nothing was changed, and force") {
+		t.Errorf("to what cannot be read: %d %s", a.status, a.body)
+	}
+	for _, body := range []string{`{"category":"other"}`, `{"url":"https://example.com/rss","name":"Mine too"}`} {
+		if got := decode[answer](t, f.do("PATCH", path, body), 200); got.Tried != nil || got.URL != "https://example.com/rss" {
+			t.Errorf("%s: %+v", body, got)
+		}
+	}
+	if got := decode[answer](t, f.do("PATCH", path, `{"url":"https://example.com/3","force":true}`), 200); got.URL != "https://example.com/3" || got.Tried == nil || got.Tried.Error == "" || got.Name != "Mine too" {
+		t.Errorf("by force: %+v", got)
+	}
+	f.node.unread, f.node.tried = nil, Tried{URL: "https://example.com/feed.xml", Title: "World News", Format: "RSS 2.0", Items: 7}
+	got := decode[answer](t, f.do("PATCH", path, `{"url":"https://example.com/"}`), 200)
+	if got.URL != "https://example.com/feed.xml" || got.Name != "Mine too" || got.Tried == nil || got.Tried.Page != "https://example.com/" || got.Tried.Items != 7 {
+		t.Errorf("to a page that names a feed: %+v", got)
+	}
+	if a := f.do("PATCH", "/admin/v1/feeds/feed-none", `{"url":"https://example.com/"}`); a.status != 404 {
+		t.Errorf("of no feed: %d %s", a.status, a.body)
+	}
+}
+
 func TestShownURL(t *testing.T) {
 	for in, want := range map[string]string{
 		"https://example.com/100%": "https://example.com/100%", "https://u:p@ss@example.com/a@b": "https://u:xxxxx@example.com/a@b",

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/birdwire/birdwire/gateway"
 	"github.com/birdwire/birdwire/messages"
 )
@@ -170,12 +172,14 @@ func (s *server) showFeed(w http.ResponseWriter, r *http.Request) {
 	gateway.WriteJSON(w, http.StatusOK, showFeed(f))
 }
 
+// updateFeed reads a new address before it changes anything, as createFeed does.
 func (s *server) updateFeed(w http.ResponseWriter, r *http.Request) {
 	f, ok := gateway.ReadFields(w, r)
 	if !ok {
 		return
 	}
-	set := s.feedFields(f)
+	set := s.feedFields(f, "force")
+	force := f.Bool("force")
 	for _, field := range []string{"category", "source_id"} {
 		if f.Has(field) && strings.TrimSpace(f.String(field)) == "" {
 			f.Fail(field, "must not be empty", "")
@@ -185,18 +189,50 @@ func (s *server) updateFeed(w http.ResponseWriter, r *http.Request) {
 		gateway.WriteInvalid(w, f.Bad)
 		return
 	}
+	address, trial, ok := s.newAddress(w, r, set, force)
+	if !ok {
+		return
+	}
 	ctx, cancel := context.WithTimeout(r.Context(), s.cfg.Timeout)
 	defer cancel()
 	now := s.cfg.Now().UnixMilli()
 	changed, err := s.cfg.Feeds.UpdateFeed(ctx, r.PathValue("id"), func(to *messages.Feed) {
 		set(to)
+		if address != "" {
+			to.Url = address
+		}
 		to.UpdatedMs = now
 	})
 	if err != nil {
 		s.faultOf(w, r, "feed", err)
 		return
 	}
-	gateway.WriteJSON(w, http.StatusOK, showFeed(changed))
+	gateway.WriteJSON(w, http.StatusOK, struct {
+		feed
+		Tried *tried `json:"tried,omitempty"`
+	}{showFeed(changed), trial})
+}
+
+// newAddress is what the feed's address becomes, and what is there; "" where it
+// stays. It answers itself where it says false.
+func (s *server) newAddress(w http.ResponseWriter, r *http.Request, set func(*messages.Feed), force bool) (string, *tried, bool) {
+	ctx, cancel := context.WithTimeout(r.Context(), s.cfg.Timeout)
+	defer cancel()
+	present, err := s.cfg.Feeds.GetFeed(ctx, r.PathValue("id"))
+	if err != nil {
+		s.faultOf(w, r, "feed", err)
+		return "", nil, false
+	}
+	next := proto.CloneOf(present.Feed)
+	if set(next); next.GetUrl() == present.Feed.GetUrl() {
+		return "", nil, true
+	}
+	trial, bad := s.try(r.Context(), next, force)
+	if bad != nil {
+		gateway.WriteInvalid(w, bad)
+		return "", nil, false
+	}
+	return next.GetUrl(), &trial, true
 }
 
 func (s *server) deleteFeed(w http.ResponseWriter, r *http.Request) {

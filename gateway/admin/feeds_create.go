@@ -73,8 +73,8 @@ func (s *server) createFeed(w http.ResponseWriter, r *http.Request) {
 	}{showFeed(FeedState{Feed: made}), trial})
 }
 
-// try reads the feed that is about to be made, and completes it by what was
-// read.
+// try reads the feed that is about to be made or to get another address, and
+// completes it by what was read.
 func (s *server) try(ctx context.Context, made *messages.Feed, force bool) (tried, *gateway.Invalid) {
 	ctx, cancel := context.WithTimeout(ctx, tryTimeout)
 	defer cancel()
@@ -82,7 +82,7 @@ func (s *server) try(ctx context.Context, made *messages.Feed, force bool) (trie
 	if err != nil && !force {
 		return tried{}, &gateway.Invalid{
 			Short: "feed_unreadable", Field: "url",
-			Reason:   fmt.Sprintf("the feed cannot be read: %v; nothing was made, and force makes it all the same", err),
+			Reason:   fmt.Sprintf("the feed cannot be read: %v; nothing was changed, and force does it all the same", err),
 			Expected: "a feed that can be read now",
 		}
 	}

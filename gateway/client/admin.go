@@ -124,7 +124,7 @@ func (a *Admin) RotateKey(ctx context.Context, id string, grace time.Duration) (
 }
 
 // FeedChange makes a feed or changes one: only what is not nil is sent. A new
-// one needs URL and Category; it is read before it is made.
+// one needs URL and Category. A new address is read before anything is done.
 type FeedChange struct {
 	URL             *string  `json:"url,omitempty"`
 	Name            *string  `json:"name,omitempty"` // default the feed's title
@@ -132,10 +132,10 @@ type FeedChange struct {
 	IntervalSeconds *float64 `json:"interval_seconds,omitempty"` // default 300
 	SourceID        *string  `json:"source_id,omitempty"`        // default made of the name
 	Language        *string  `json:"language,omitempty"`         // BCP 47
-	Force           bool     `json:"force,omitempty"`            // make it although it cannot be read now
+	Force           bool     `json:"force,omitempty"`            // also where the address cannot be read now
 }
 
-// FeedTried is what a new feed's address held when it was made.
+// FeedTried is what a feed's new address held.
 type FeedTried struct {
 	URL     string `json:"url"`  // of the feed
 	Page    string `json:"page"` // what was given, where that is a page that names the feed
@@ -171,7 +171,7 @@ type Feed struct {
 	CreatedAt       time.Time `json:"created_at"`
 	UpdatedAt       time.Time `json:"updated_at"`
 	Health
-	Tried *FeedTried `json:"tried,omitempty"` // of a new feed only
+	Tried *FeedTried `json:"tried,omitempty"` // of a new feed, or of one with a new address
 }
 
 // CreateFeed makes a feed. Its address is read first: one that cannot be read is
@@ -195,7 +195,8 @@ func (a *Admin) Feed(ctx context.Context, id string) (*Feed, error) {
 	return query[Feed](ctx, a.caller, "/admin/v1/feeds/"+url.PathEscape(id), nil)
 }
 
-// UpdateFeed changes what is set in f.
+// UpdateFeed changes what is set in f. Another address is read first, as
+// CreateFeed does; where it cannot be read, nothing is changed.
 func (a *Admin) UpdateFeed(ctx context.Context, id string, f FeedChange) (*Feed, error) {
 	return one[Feed](ctx, a.caller, http.MethodPatch, "/admin/v1/feeds/"+url.PathEscape(id), f)
 }

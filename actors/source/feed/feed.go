@@ -74,6 +74,10 @@ func (f *Feed) Poll(ctx context.Context, data []byte) (drafts []*messages.Event,
 	return drafts, m.bytes(), after, err
 }
 
+// Remembered is source.Remembering: a document's warning is true for as long as it
+// is the last one that was read.
+func (f *Feed) Remembered(mark []byte) string { return readMark(mark, f.cfg.URL).Warning }
+
 // held is how long the server still wants to be left alone. This process knows
 // it by a clock that nobody sets; of one before there is the mark, which means
 // nothing where it says more than a server can have asked for: the wall clock
