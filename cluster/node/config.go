@@ -39,13 +39,24 @@ type Config struct {
 	KiteConnections   int             // per key, default 5
 	AllowPrivateFeeds bool            // feeds on loopback and private networks
 
-	QueueBytes     int           // per connection, default 1 MiB
-	MaxConnections int           // of this node, default 100,000; past it 503
+	QueueBytes     int // per connection, default 1 MiB
+	MaxConnections int // of this node, default 100,000; past it 503
+	Push           PushLimits
 	Deflate        bool          // negotiate permessage-deflate
 	Drain          time.Duration // over which connections are closed at the end, default 5 s
 
 	Sample bool // replay the bundled sample as live input
 	Logger *slog.Logger
+}
+
+// PushLimits bound what is pushed. Zero values are gateway/rest's defaults.
+type PushLimits struct {
+	Body  int64         // bytes of one, inflated or not; default 16 MiB
+	Rate  int           // bytes a second that one comes with, at least; default 4 KiB
+	Pause time.Duration // without a byte, at most; default 10 s
+	// How many may be under way: of one key (default 8), from one address (192),
+	// and in all (256).
+	OfKey, OfAddress, InAll int
 }
 
 func (c Config) withDefaults() Config {

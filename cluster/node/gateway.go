@@ -42,6 +42,8 @@ func (n *Node) serve() (err error) {
 		Keys: keys, Throttle: throttle, Proxies: proxies, Queries: queries, Ingest: n.ingest(),
 		Log: n.log.With("part", "rest"), Refusals: refusals, Healthy: n.Alive, Ready: n.Ready,
 		Timeout: askTimeout,
+		MaxPush: n.cfg.Push.Body, PushIdle: n.cfg.Push.Pause, PushRate: n.cfg.Push.Rate,
+		KeyPushes: n.cfg.Push.OfKey, AddressUploads: n.cfg.Push.OfAddress, Uploads: n.cfg.Push.InAll,
 	})
 	if err != nil {
 		return err

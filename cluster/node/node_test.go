@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -300,5 +301,47 @@ func openFeedClose(t *testing.T, n *Node, key, name string, connections int) {
 	}
 	for _, w := range wires {
 		w.Close()
+	}
+}
+
+// The bounds of what is pushed are the configuration's.
+func TestPushLimitsAreSettings(t *testing.T) {
+	n := start(t, Config{Push: PushLimits{Body: 16 << 10, OfKey: 1, Pause: time.Minute}})
+	key := mint(t, n, "business")
+	if status, _ := pushBody(t, n, key, "posts", post("1", strings.Repeat("long ", 4000))); status != http.StatusRequestEntityTooLarge {
+		t.Errorf("a body past the bound: %d", status)
+	}
+	if status, taken := pushBody(t, n, key, "posts", post("1", "short")); status != http.StatusAccepted || taken != 1 {
+		t.Errorf("a body within it: %d, %d", status, taken)
+	}
+	slow, feed := io.Pipe()
+	first := make(chan error, 1)
+	go func() {
+		req, err := http.NewRequest("POST", "http://"+n.Listen()+"/v1/ingest/posts", slow)
+		if err == nil {
+			req.Header.Set("X-Api-Key", key)
+			var res *http.Response
+			if res, err = http.DefaultClient.Do(req); err == nil {
+				err = res.Body.Close()
+			}
+		}
+		first <- err
+	}()
+	// More than the client gathers before it sends.
+	if _, err := io.WriteString(feed, post("2", strings.Repeat("first ", 1000))); err != nil {
+		t.Fatal(err)
+	}
+	deadline := time.Now().Add(30 * time.Second)
+	for {
+		status, _ := pushBody(t, n, key, "posts", post("3", "second"))
+		if status == http.StatusTooManyRequests {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("a second body of the key: %d", status)
+		}
+	}
+	if err := errors.Join(feed.Close(), <-first); err != nil {
+		t.Error(err)
 	}
 }

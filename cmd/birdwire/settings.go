@@ -61,6 +61,13 @@ var serveSettings = []setting{
 	setQuery,
 	{key: "limits.queue", kind: sizeKind(64 << 10), def: "1MiB", usage: "what may wait for one slow connection before it is closed"},
 
+	{key: "limits.push", kind: sizeKind(1 << 10), def: "16MiB", usage: "a pushed body, as it is and inflated; past it 413"},
+	{key: "limits.push_rate", kind: sizeKind(1), def: "4KiB", usage: "a pushed body comes with as much a second at least; slower ones end with 408"},
+	{key: "limits.push_pause", kind: durationKind(time.Millisecond, time.Hour), def: "10s", usage: "how long a pushed body may pause"},
+	{key: "limits.key_pushes", kind: wholeKind(1, 100_000), def: "8", usage: "pushed bodies under way of a key; past it 429"},
+	{key: "limits.address_pushes", kind: wholeKind(1, 100_000), def: "192", usage: "pushed bodies under way from an address; past it 429"},
+	{key: "limits.pushes", kind: wholeKind(1, 100_000), def: "256", usage: "pushed bodies under way in all, those that wait for their clients included; past it 429"},
+
 	{key: "deflate", kind: boolKind, def: "false", usage: "negotiate permessage-deflate"},
 	{key: "drain", kind: durationKind(time.Millisecond, time.Hour), def: "5s", usage: "over how long connections are closed when the server stops"},
 
