@@ -300,6 +300,7 @@ func (h *house) open(t testing.TB, path string, headers ...string) (*client, *se
 // write sends one masked frame.
 func (c *client) write(first byte, payload []byte) {
 	c.t.Helper()
+	_ = c.SetWriteDeadline(time.Now().Add(patience)) // its dial's may be over
 	if _, err := c.Conn.Write(maskedFrame(first, payload)); err != nil {
 		c.t.Fatalf("write: %v", err)
 	}
@@ -369,6 +370,7 @@ func (c *client) expect(want string) {
 // server hang up.
 func (c *client) expectClose(code uint16) (reason string) {
 	c.t.Helper()
+	_ = c.SetDeadline(time.Now().Add(patience))
 	for {
 		first, payload, err := c.read()
 		if err != nil {
