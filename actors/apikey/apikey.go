@@ -154,6 +154,10 @@ func (k *key) running(ctx actor.Context) {
 		k.parts.retired(ctx, m)
 	case *secondTime:
 		k.second(ctx, m)
+	case *endTime:
+		if m.of == k && k.ledger.calling {
+			k.settle(ctx)
+		}
 	case *credited:
 		k.credited(ctx, m)
 	case *creditAgain:

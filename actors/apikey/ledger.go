@@ -21,6 +21,7 @@ import (
 type ledger struct {
 	operation *credit.Operation
 	backoff   hold.Backoff
+	calling   bool                  // all that is held unspent is called back, and then it is settled
 	ended     bool                  // it is settled, and then the actor stops
 	ticking   bool                  // a secondTime is on its way
 	asking    map[string]*actor.PID // by connection id
@@ -77,7 +78,7 @@ func (k *key) exhausted() bool {
 }
 
 func (k *key) askCredit(ctx actor.Context, m *messages.AskCredit) {
-	if ctx.Sender() == nil || k.ledger.ended {
+	if ctx.Sender() == nil || k.ledger.calling || k.ledger.ended {
 		return
 	}
 	account := k.stream.Term()
@@ -125,6 +126,10 @@ func (k *key) reportCredit(ctx actor.Context, m *messages.ReportCredit) {
 		k.moved(ctx, m.GetConnectionId(), k.stream.Term())
 	} else {
 		k.moved(ctx, m.GetConnectionId(), m.GetAccount())
+	}
+	if k.ledger.calling && len(k.purse.Holders()) == 0 {
+		k.settle(ctx)
+		return
 	}
 	k.credit(ctx)
 }
@@ -184,20 +189,38 @@ func (k *key) recall(ctx actor.Context, connections []string) {
 	for _, id := range connections {
 		if slot := k.guests.Of(id); slot != nil {
 			if pid := k.cfg.Connection(slot); pid != nil {
-				ctx.Send(pid, &messages.RecallCredit{Account: k.stream.Term()})
+				ctx.Request(pid, &messages.RecallCredit{Account: k.stream.Term()})
 			}
 		}
 	}
 }
 
+// endWithin is how long connections have to return what they hold, when their
+// key moves.
+const endWithin = time.Second
+
+type endTime struct{ of *key }
+
 // end settles what is open and then stops the actor: its grants would stay
-// charged whole.
+// charged whole. What connections that stay hold unspent is called back first.
 func (k *key) end(ctx actor.Context) {
-	k.ledger.ended = true
-	if k.purse == nil {
+	switch {
+	case k.ledger.calling || k.ledger.ended:
+	case k.purse == nil:
+		k.ledger.ended = true
 		ctx.Stop(ctx.Self())
-		return
+	case len(k.purse.Holders()) == 0:
+		k.settle(ctx)
+	default:
+		k.ledger.calling = true
+		k.recall(ctx, k.purse.Holders())
+		k.timers.Set(endTime{}, endWithin, ctx.Self(), &endTime{k})
 	}
+}
+
+func (k *key) settle(ctx actor.Context) {
+	k.timers.Cancel(endTime{})
+	k.ledger.calling, k.ledger.ended = false, true
 	k.purse.End()
 	k.credit(ctx)
 }

@@ -30,7 +30,7 @@ func (k *key) starting(ctx actor.Context) {
 		}
 	case *messages.StopIfIdle, *messages.QueriesPut, *messages.SlotTaken, *messages.SlotRefused, *messages.Retired,
 		*messages.AuthorsLearnt, *messages.MonitorDrafted, *messages.RuleDrafted, *actor.Terminated,
-		*answered, *secondTime, *credited, *creditAgain, *monthRead, *idleTime, *askAgain, *slotsTime, *remembered, *pageRead, *historyTime, *logFirst, *expireTime, *bounded, *rejoinTime, *proofTime, *messages.ThroughTaken:
+		*answered, *secondTime, *credited, *creditAgain, *monthRead, *idleTime, *askAgain, *slotsTime, *remembered, *pageRead, *historyTime, *logFirst, *expireTime, *bounded, *endTime, *rejoinTime, *proofTime, *messages.ThroughTaken:
 		// answers to an instance before, which knew what they meant
 	default:
 		switch h := (held{m, ctx.Sender()}); {

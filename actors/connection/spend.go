@@ -120,13 +120,21 @@ func (c *connection) answered() {
 // recalled gives back what others wait for.
 func (c *connection) recalled(ctx actor.Context, m *messages.RecallCredit) {
 	if s, ok := c.credit.Recalled(m.GetAccount()); ok {
-		c.report(ctx, s, false)
+		to := ctx.Sender() // the key that asks, which may be moving: its owner is another one then
+		if to == nil {
+			to = c.owner()
+		}
+		ctx.Send(to, c.reportOf(s, false))
 	}
 	c.askCredit(ctx) // for what waits, and for nothing else
 }
 
 func (c *connection) report(ctx actor.Context, s credit.Statement, closed bool) {
-	ctx.Send(c.owner(), &messages.ReportCredit{
+	ctx.Send(c.owner(), c.reportOf(s, closed))
+}
+
+func (c *connection) reportOf(s credit.Statement, closed bool) *messages.ReportCredit {
+	return &messages.ReportCredit{
 		KeyId: c.begun.KeyID, ConnectionId: c.begun.ID, Account: s.Account, Used: s.Used, Returned: s.Returned, Closed: closed,
-	})
+	}
 }

@@ -10,12 +10,10 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/messages"
 )
 
-// checkTerm holds that a term of a shard is taken by one process: it sees every
-// record that is written.
+// checkTerm holds that a term of a shard is taken by one process.
 func (c *Cluster) checkTerm(name string, data []byte) {
 	record := &messages.Shard{}
 	if err := proto.Unmarshal(data, record); err != nil || record.GetNode() == "" {
@@ -36,7 +34,10 @@ func (c *Cluster) checkTerms() {
 		c.TB.Fatal(err)
 	}
 	for _, r := range records {
-		c.checkTerm(r.Key, r.Data)
+		if c.looked[r.Key] != r.Revision {
+			c.looked[r.Key] = r.Revision
+			c.checkTerm(r.Key, r.Data)
+		}
 	}
 }
 
@@ -129,18 +130,72 @@ func (c *Cluster) Advance(d time.Duration) {
 		step = min(step, d)
 		c.Kit.Advance(step)
 		c.checkTerms()
+		for _, holds := range c.Steady {
+			if err := holds(c); err != nil {
+				c.TB.Errorf("sim: %v", err)
+			}
+		}
 	}
 }
 
-// slots are those in the record of the key's shard.
-func (c *Cluster) slots(keyID string) int {
-	kept, err := c.Disk.Open(nil).Control().Get(c.TB.Context(), actors.ShardRecord(actors.ShardOf(keyID)))
+// Steady says what must hold whatever happens; Advance asks after every half second.
+type Steady func(c *Cluster) error
+
+// KeyLimit holds that a key never has more connections than its plan allows, over
+// all nodes. Those of a node whose lease has run out do not count: it hands
+// nothing on and is ending them.
+func KeyLimit(keyID string, limit int) Steady {
+	return func(c *Cluster) error {
+		var open []string
+		for _, client := range c.clients {
+			s := client.socket
+			if client.keyID == keyID && s != nil && s.session != nil && s.node.up && s.node.lease.Live() {
+				open = append(open, s.id+" at "+s.node.Name)
+			}
+		}
+		if len(open) > limit {
+			return fmt.Errorf("%s has %d connections, its limit is %d: %v", keyID, len(open), limit, open)
+		}
+		return nil
+	}
+}
+
+// CheckCharged holds that what was handed to the key's clients was charged.
+// exactly: and nothing else, but for what is lent now. After a crash more may be
+// charged: what was lent then is charged as far as it can have been spent.
+func (c *Cluster) CheckCharged(keyID string, exactly bool) {
+	c.TB.Helper()
+	handed := int64(0)
+	for _, client := range c.clients {
+		if client.keyID == keyID {
+			handed += int64(len(client.seen))
+		}
+	}
+	ledger, err := c.Disk.Open(nil).Counters().Usage(c.TB.Context(), keyID, c.Clock.Now().UTC().Format("2006-01"))
 	if err != nil {
 		c.TB.Fatal(err)
 	}
-	record := &messages.Shard{}
-	if err := proto.Unmarshal(kept.Data, record); err != nil {
+	open := int64(0)
+	for _, g := range ledger.GetOpen() {
+		open += g.GetSize()
+	}
+	if ledger.GetCharged() < handed || exactly && ledger.GetCharged() > handed+open {
+		c.TB.Errorf("sim: %d frames were handed to clients of %s; %d are charged, of which %d are in open grants", handed, keyID, ledger.GetCharged(), open)
+	}
+}
+
+// Terms are the newest term of every shard that was ever owned.
+func (c *Cluster) Terms() (all []uint64) {
+	records, err := c.Disk.Open(nil).Control().List(c.TB.Context(), "shards.")
+	if err != nil {
 		c.TB.Fatal(err)
 	}
-	return len(record.GetSlots())
+	for _, r := range records {
+		record := &messages.Shard{}
+		if err := proto.Unmarshal(r.Data, record); err != nil {
+			c.TB.Fatal(err)
+		}
+		all = append(all, record.GetTerm())
+	}
+	return all
 }

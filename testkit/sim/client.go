@@ -233,3 +233,24 @@ func (c *Cluster) Connections() (n int) {
 	}
 	return n
 }
+
+// Clients are all that have ever connected, in that order.
+func (c *Cluster) Clients() []*Client { return c.clients }
+
+// At is the node that the client is connected to; "" where it is not.
+func (c *Client) At() string {
+	if c.socket == nil || c.socket.session == nil {
+		return ""
+	}
+	return c.socket.node.Name
+}
+
+// Open is how many clients are connected.
+func (c *Cluster) Open() (n int) {
+	for _, client := range c.clients {
+		if client.At() != "" {
+			n++
+		}
+	}
+	return n
+}

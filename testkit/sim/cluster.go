@@ -20,11 +20,14 @@ type Cluster struct {
 	*testkit.Kit
 	Net  *Network
 	Disk *memory.Disk
+	// Steady is what must hold always, besides what a cluster always looks at.
+	Steady []Steady
 
 	nodes   []*Node // in order of their first start
 	leases  leases
 	clients []*Client
 	terms   map[string]string // who has taken a term of a shard: see checkTerms
+	looked  map[string]uint64 // the revision of each shard's record that was looked at last
 }
 
 // Node is one node of a cluster: its present process, or its last.
@@ -49,7 +52,7 @@ type Node struct {
 // New is a cluster of n nodes, n1 and so on, that serve.
 func New(k *testkit.Kit, n int) *Cluster {
 	c := &Cluster{
-		Kit: k, Net: NewNetwork(k), leases: leases{records: map[string]*record{}}, terms: map[string]string{},
+		Kit: k, Net: NewNetwork(k), leases: leases{records: map[string]*record{}}, terms: map[string]string{}, looked: map[string]uint64{},
 	}
 	c.Disk = memory.NewDisk(memory.Config{Now: k.Clock.Now})
 	var all []*Node
@@ -233,3 +236,24 @@ func (n *Node) Owner(keyID string) string {
 
 // Awake says whether the node has a process that is not suspended.
 func (n *Node) Awake() bool { return n.up && !n.frozen }
+
+// Isolate cuts the node off from all others and from the store; Rejoin takes
+// that back.
+func (c *Cluster) Isolate(name string) {
+	c.Node(name).storeDown = true
+	for _, o := range c.nodes {
+		if o.Name != name {
+			c.Net.Cut(name, o.Name)
+			c.Net.Cut(o.Name, name)
+		}
+	}
+}
+
+// Rejoin ends what Isolate has begun.
+func (c *Cluster) Rejoin(name string) {
+	c.Node(name).storeDown = false
+	for _, o := range c.nodes {
+		c.Net.Mend(name, o.Name)
+		c.Net.Mend(o.Name, name)
+	}
+}

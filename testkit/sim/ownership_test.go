@@ -2,6 +2,9 @@ package sim_test
 
 import (
 	"fmt"
+	"hash"
+	"hash/fnv"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -43,6 +46,7 @@ func (s *scene) check(settle time.Duration) {
 	s.TB.Helper()
 	s.Advance(settle)
 	s.CheckDelivered("moon", "sun")
+	s.CheckCharged(s.key, false)
 }
 
 // owned waits until every node has the key on one and the same node.
@@ -61,7 +65,7 @@ func (s *scene) owned(by string, within time.Duration) {
 // A node is drained: what it owns moves in order, its clients stay, and nobody
 // loses or is handed anything twice.
 func TestADrainedNodeLosesNothing(t *testing.T) {
-	testkit.RunSeeds(t, 3, func(t *testing.T, k *testkit.Kit) {
+	testkit.RunSeeds(t, seeds(t, 1), func(t *testing.T, k *testkit.Kit) {
 		s := newScene(k)
 		s.post("n1", 10)
 		s.Node("n3").Drain()
@@ -82,7 +86,7 @@ func TestADrainedNodeLosesNothing(t *testing.T) {
 // The owner is killed: another takes the key, and the connections join it with
 // what they have.
 func TestAnOwnerThatCrashesLosesNothing(t *testing.T) {
-	testkit.RunSeeds(t, 3, func(t *testing.T, k *testkit.Kit) {
+	testkit.RunSeeds(t, seeds(t, 1), func(t *testing.T, k *testkit.Kit) {
 		s := newScene(k)
 		s.post("n1", 10)
 		s.Node("n3").Crash()
@@ -98,7 +102,7 @@ func TestAnOwnerThatCrashesLosesNothing(t *testing.T) {
 // A node that is suspended for so long that its lease has run out does nothing
 // with what others own by then: it ends its connections, and takes part again.
 func TestAFrozenNodeThatWakes(t *testing.T) {
-	testkit.RunSeeds(t, 3, func(t *testing.T, k *testkit.Kit) {
+	testkit.RunSeeds(t, seeds(t, 1), func(t *testing.T, k *testkit.Kit) {
 		s := newScene(k)
 		s.post("n1", 10)
 		s.Node("n3").Freeze()
@@ -117,7 +121,7 @@ func TestAFrozenNodeThatWakes(t *testing.T) {
 // The last message before silence is lost on its way to another node: it is
 // missed all the same, and soon.
 func TestALostLastMessageIsFound(t *testing.T) {
-	testkit.RunSeeds(t, 3, func(t *testing.T, k *testkit.Kit) {
+	testkit.RunSeeds(t, seeds(t, 1), func(t *testing.T, k *testkit.Kit) {
 		s := newScene(k)
 		s.post("n1", 4)
 		lost := 0
@@ -135,4 +139,116 @@ func TestALostLastMessageIsFound(t *testing.T) {
 		}
 		s.check(time.Second)
 	})
+}
+
+// Every node in turn is drained, stopped, and started as the next version. Each
+// shard moves away and back, and nobody loses anything.
+func TestARollingUpgrade(t *testing.T) {
+	testkit.RunSeeds(t, seeds(t, 1), func(t *testing.T, k *testkit.Kit) {
+		s := newScene(k)
+		for _, n := range s.Nodes() {
+			others := "n1"
+			if n.Name == others {
+				others = "n2"
+			}
+			n.Drain()
+			s.post(others, 40)
+			n.Stop()
+			s.post(others, 10)
+			n.Version = 2
+			s.Start(n.Name)
+			s.post(others, 40)
+		}
+		s.check(10 * time.Second)
+		s.CheckCharged(s.key, true)
+		for shard, term := range s.Terms() {
+			if term > 3 {
+				t.Errorf("shard %d has had %d owners, want 3", shard, term)
+			}
+		}
+	})
+}
+
+// A node that reaches neither the others nor the store ends its connections
+// before the others give their slots away, and they are served elsewhere.
+func TestANodeThatIsCutOff(t *testing.T) {
+	testkit.RunSeeds(t, seeds(t, 1), func(t *testing.T, k *testkit.Kit) {
+		s := newScene(k)
+		s.post("n1", 10)
+		s.Isolate("n3")
+		s.post("n2", 300) // 15 s
+		for _, client := range s.Clients() {
+			if client.At() == "n3" {
+				t.Errorf("client %s is still at n3", client.Name)
+			}
+		}
+		s.check(10 * time.Second)
+		s.Rejoin("n3")
+		s.post("n1", 20)
+		s.owned("n3", 15*time.Second)
+		s.check(10 * time.Second)
+	})
+}
+
+// More clients than a key may have connections, on all nodes, while nodes fail:
+// the limit holds over the cluster, and slots of the dead come back.
+func TestTheLimitOfAKeyHoldsOverTheCluster(t *testing.T) {
+	testkit.RunSeeds(t, seeds(t, 1), func(t *testing.T, k *testkit.Kit) {
+		c := sim.New(k, 3)
+		key := keyOn(c, "n3")
+		c.MakeKey(c.Node("n1"), key)
+		c.Steady = append(c.Steady, sim.KeyLimit(key, 5))
+		for i := range 8 {
+			c.Connect(fmt.Sprint("c", i), key, fmt.Sprint("n", 1+i%3))
+		}
+		swarm := c.Swarm(k.Rand.Uint64N(1<<62), sim.Faults...)
+		for range 60 {
+			swarm.Step()
+			c.Advance(500 * time.Millisecond)
+		}
+		swarm.Heal()
+		c.Until(40*time.Second, "five clients are connected", func() bool { return c.Open() == 5 })
+		if t.Failed() {
+			t.Log(swarm)
+		}
+	})
+}
+
+// hashing chooses by its seed and keeps a hash of what was chosen.
+type hashing struct {
+	r     *rand.Rand
+	hash  hash.Hash64
+	steps int
+}
+
+func (h *hashing) Choose(due []testkit.Event) int {
+	i := h.r.IntN(len(due))
+	h.steps++
+	fmt.Fprintln(h.hash, len(due), due[i])
+	return i
+}
+
+// One seed is one run, whatever is in it.
+func TestOneSeedIsOneRun(t *testing.T) {
+	run := func(seed uint64) (what string) {
+		testkit.Run(t, func(k *testkit.Kit) {
+			by := &hashing{r: rand.New(rand.NewPCG(seed, 1)), hash: fnv.New64a()}
+			k.Schedule(by)
+			s := newScene(k)
+			swarm := s.Swarm(seed, sim.Faults...)
+			for range 20 {
+				swarm.Step()
+				s.post("n1", 5)
+			}
+			swarm.Heal()
+			s.check(10 * time.Second)
+			what = fmt.Sprintf("%x after %d steps; %v; %v", by.hash.Sum64(), by.steps, s.Net, swarm)
+		})
+		return what
+	}
+	for seed := range uint64(2) {
+		if a, b := run(seed), run(seed); a != b {
+			t.Errorf("seed %d:\n%s\nand then\n%s", seed, a, b)
+		}
+	}
 }

@@ -43,8 +43,8 @@ func sweep(t *testing.T, few int, kinds ...sim.Fault) {
 
 func TestFaultsOfOneKind(t *testing.T) {
 	for _, kind := range sim.Faults {
-		t.Run(string(kind), func(t *testing.T) { sweep(t, 2, kind) })
+		t.Run(string(kind), func(t *testing.T) { sweep(t, 1, kind) })
 	}
 }
 
-func TestSwarm(t *testing.T) { sweep(t, 5, sim.Faults...) }
+func TestSwarm(t *testing.T) { sweep(t, 2, sim.Faults...) }

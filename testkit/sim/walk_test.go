@@ -23,7 +23,7 @@ func keyOn(c *sim.Cluster, node string) string {
 // A push on one node is delivered to a connection on another one whose key is
 // on a third.
 func TestFromPushToSocketOverThreeNodes(t *testing.T) {
-	testkit.RunSeeds(t, 5, func(t *testing.T, k *testkit.Kit) {
+	testkit.RunSeeds(t, seeds(t, 2), func(t *testing.T, k *testkit.Kit) {
 		c := sim.New(k, 3)
 		key := keyOn(c, "n3")
 		c.MakeKey(c.Node("n1"), key)

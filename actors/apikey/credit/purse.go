@@ -175,6 +175,16 @@ func (p *Purse) Forget(connection string) {
 	}
 }
 
+// Holders are the connections that hold something unspent, by id.
+func (p *Purse) Holders() (all []string) {
+	for _, connection := range slices.Sorted(maps.Keys(p.accounts)) {
+		if p.accounts[connection].held() > 0 {
+			all = append(all, connection)
+		}
+	}
+	return all
+}
+
 // End is the end of all connections, as Forget is of one. What is open is due.
 func (p *Purse) End() {
 	for _, connection := range slices.Sorted(maps.Keys(p.accounts)) {
