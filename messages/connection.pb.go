@@ -329,7 +329,7 @@ func (x *CreditExhausted) GetLimit() int64 {
 
 // RecallCredit asks a connection to return what it holds unspent: others wait
 // for it, or its account is closed, and account names the new one.
-// Answer: ReportCredit.
+// Answer: ReportCredit, to the sender where there is one.
 type RecallCredit struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Account       uint64                 `protobuf:"varint,1,opt,name=account,proto3" json:"account,omitempty"`

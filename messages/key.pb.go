@@ -408,7 +408,7 @@ func (x *Refused) GetDetail() string {
 	return ""
 }
 
-// Release gives a slot back. No answer.
+// Release gives a slot back. Answer, where it has a sender: Released.
 type Release struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	KeyId         string                 `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
@@ -469,6 +469,51 @@ func (x *Release) GetConnectionId() string {
 	return ""
 }
 
+// Released: the connection has no slot of its key.
+type Released struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ConnectionId  string                 `protobuf:"bytes,1,opt,name=connection_id,json=connectionId,proto3" json:"connection_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Released) Reset() {
+	*x = Released{}
+	mi := &file_messages_key_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Released) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Released) ProtoMessage() {}
+
+func (x *Released) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_key_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Released.ProtoReflect.Descriptor instead.
+func (*Released) Descriptor() ([]byte, []int) {
+	return file_messages_key_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Released) GetConnectionId() string {
+	if x != nil {
+		return x.ConnectionId
+	}
+	return ""
+}
+
 // Authorize checks a credential for one REST call. Answer: Authorized or Refused.
 type Authorize struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -480,7 +525,7 @@ type Authorize struct {
 
 func (x *Authorize) Reset() {
 	*x = Authorize{}
-	mi := &file_messages_key_proto_msgTypes[5]
+	mi := &file_messages_key_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -492,7 +537,7 @@ func (x *Authorize) String() string {
 func (*Authorize) ProtoMessage() {}
 
 func (x *Authorize) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[5]
+	mi := &file_messages_key_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -505,7 +550,7 @@ func (x *Authorize) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Authorize.ProtoReflect.Descriptor instead.
 func (*Authorize) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{5}
+	return file_messages_key_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Authorize) GetCredential() *Credential {
@@ -531,7 +576,7 @@ type Authorized struct {
 
 func (x *Authorized) Reset() {
 	*x = Authorized{}
-	mi := &file_messages_key_proto_msgTypes[6]
+	mi := &file_messages_key_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -543,7 +588,7 @@ func (x *Authorized) String() string {
 func (*Authorized) ProtoMessage() {}
 
 func (x *Authorized) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[6]
+	mi := &file_messages_key_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -556,7 +601,7 @@ func (x *Authorized) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Authorized.ProtoReflect.Descriptor instead.
 func (*Authorized) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{6}
+	return file_messages_key_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Authorized) GetKey() *Key {
@@ -576,7 +621,7 @@ type CreateKey struct {
 
 func (x *CreateKey) Reset() {
 	*x = CreateKey{}
-	mi := &file_messages_key_proto_msgTypes[7]
+	mi := &file_messages_key_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -588,7 +633,7 @@ func (x *CreateKey) String() string {
 func (*CreateKey) ProtoMessage() {}
 
 func (x *CreateKey) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[7]
+	mi := &file_messages_key_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -601,7 +646,7 @@ func (x *CreateKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateKey.ProtoReflect.Descriptor instead.
 func (*CreateKey) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{7}
+	return file_messages_key_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *CreateKey) GetKey() *Key {
@@ -620,7 +665,7 @@ type RevokeKey struct {
 
 func (x *RevokeKey) Reset() {
 	*x = RevokeKey{}
-	mi := &file_messages_key_proto_msgTypes[8]
+	mi := &file_messages_key_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -632,7 +677,7 @@ func (x *RevokeKey) String() string {
 func (*RevokeKey) ProtoMessage() {}
 
 func (x *RevokeKey) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[8]
+	mi := &file_messages_key_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -645,7 +690,7 @@ func (x *RevokeKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeKey.ProtoReflect.Descriptor instead.
 func (*RevokeKey) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{8}
+	return file_messages_key_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *RevokeKey) GetKeyId() string {
@@ -668,7 +713,7 @@ type RotateKey struct {
 
 func (x *RotateKey) Reset() {
 	*x = RotateKey{}
-	mi := &file_messages_key_proto_msgTypes[9]
+	mi := &file_messages_key_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -680,7 +725,7 @@ func (x *RotateKey) String() string {
 func (*RotateKey) ProtoMessage() {}
 
 func (x *RotateKey) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[9]
+	mi := &file_messages_key_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -693,7 +738,7 @@ func (x *RotateKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RotateKey.ProtoReflect.Descriptor instead.
 func (*RotateKey) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{9}
+	return file_messages_key_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *RotateKey) GetKeyId() string {
@@ -731,7 +776,7 @@ type UpdateKey struct {
 
 func (x *UpdateKey) Reset() {
 	*x = UpdateKey{}
-	mi := &file_messages_key_proto_msgTypes[10]
+	mi := &file_messages_key_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -743,7 +788,7 @@ func (x *UpdateKey) String() string {
 func (*UpdateKey) ProtoMessage() {}
 
 func (x *UpdateKey) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[10]
+	mi := &file_messages_key_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -756,7 +801,7 @@ func (x *UpdateKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateKey.ProtoReflect.Descriptor instead.
 func (*UpdateKey) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{10}
+	return file_messages_key_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *UpdateKey) GetKeyId() string {
@@ -789,7 +834,7 @@ type DescribeKey struct {
 
 func (x *DescribeKey) Reset() {
 	*x = DescribeKey{}
-	mi := &file_messages_key_proto_msgTypes[11]
+	mi := &file_messages_key_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -801,7 +846,7 @@ func (x *DescribeKey) String() string {
 func (*DescribeKey) ProtoMessage() {}
 
 func (x *DescribeKey) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[11]
+	mi := &file_messages_key_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -814,7 +859,7 @@ func (x *DescribeKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DescribeKey.ProtoReflect.Descriptor instead.
 func (*DescribeKey) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{11}
+	return file_messages_key_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *DescribeKey) GetKeyId() string {
@@ -838,7 +883,7 @@ type KeyDescribed struct {
 
 func (x *KeyDescribed) Reset() {
 	*x = KeyDescribed{}
-	mi := &file_messages_key_proto_msgTypes[12]
+	mi := &file_messages_key_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -850,7 +895,7 @@ func (x *KeyDescribed) String() string {
 func (*KeyDescribed) ProtoMessage() {}
 
 func (x *KeyDescribed) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[12]
+	mi := &file_messages_key_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -863,7 +908,7 @@ func (x *KeyDescribed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KeyDescribed.ProtoReflect.Descriptor instead.
 func (*KeyDescribed) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{12}
+	return file_messages_key_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *KeyDescribed) GetKey() *Key {
@@ -920,7 +965,7 @@ type TakeSlot struct {
 
 func (x *TakeSlot) Reset() {
 	*x = TakeSlot{}
-	mi := &file_messages_key_proto_msgTypes[13]
+	mi := &file_messages_key_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -932,7 +977,7 @@ func (x *TakeSlot) String() string {
 func (*TakeSlot) ProtoMessage() {}
 
 func (x *TakeSlot) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[13]
+	mi := &file_messages_key_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -945,7 +990,7 @@ func (x *TakeSlot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TakeSlot.ProtoReflect.Descriptor instead.
 func (*TakeSlot) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{13}
+	return file_messages_key_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *TakeSlot) GetSlot() *Slot {
@@ -971,7 +1016,7 @@ type SlotTaken struct {
 
 func (x *SlotTaken) Reset() {
 	*x = SlotTaken{}
-	mi := &file_messages_key_proto_msgTypes[14]
+	mi := &file_messages_key_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -983,7 +1028,7 @@ func (x *SlotTaken) String() string {
 func (*SlotTaken) ProtoMessage() {}
 
 func (x *SlotTaken) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[14]
+	mi := &file_messages_key_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -996,7 +1041,7 @@ func (x *SlotTaken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SlotTaken.ProtoReflect.Descriptor instead.
 func (*SlotTaken) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{14}
+	return file_messages_key_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *SlotTaken) GetConnectionId() string {
@@ -1017,7 +1062,7 @@ type SlotRefused struct {
 
 func (x *SlotRefused) Reset() {
 	*x = SlotRefused{}
-	mi := &file_messages_key_proto_msgTypes[15]
+	mi := &file_messages_key_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1029,7 +1074,7 @@ func (x *SlotRefused) String() string {
 func (*SlotRefused) ProtoMessage() {}
 
 func (x *SlotRefused) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[15]
+	mi := &file_messages_key_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1042,7 +1087,7 @@ func (x *SlotRefused) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SlotRefused.ProtoReflect.Descriptor instead.
 func (*SlotRefused) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{15}
+	return file_messages_key_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *SlotRefused) GetConnectionId() string {
@@ -1077,7 +1122,7 @@ type KeyIdle struct {
 
 func (x *KeyIdle) Reset() {
 	*x = KeyIdle{}
-	mi := &file_messages_key_proto_msgTypes[16]
+	mi := &file_messages_key_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1089,7 +1134,7 @@ func (x *KeyIdle) String() string {
 func (*KeyIdle) ProtoMessage() {}
 
 func (x *KeyIdle) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[16]
+	mi := &file_messages_key_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1102,7 +1147,7 @@ func (x *KeyIdle) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KeyIdle.ProtoReflect.Descriptor instead.
 func (*KeyIdle) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{16}
+	return file_messages_key_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *KeyIdle) GetKeyId() string {
@@ -1131,7 +1176,7 @@ type StopIfIdle struct {
 
 func (x *StopIfIdle) Reset() {
 	*x = StopIfIdle{}
-	mi := &file_messages_key_proto_msgTypes[17]
+	mi := &file_messages_key_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1143,7 +1188,7 @@ func (x *StopIfIdle) String() string {
 func (*StopIfIdle) ProtoMessage() {}
 
 func (x *StopIfIdle) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[17]
+	mi := &file_messages_key_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1156,7 +1201,7 @@ func (x *StopIfIdle) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StopIfIdle.ProtoReflect.Descriptor instead.
 func (*StopIfIdle) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{17}
+	return file_messages_key_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *StopIfIdle) GetKeyId() string {
@@ -1183,7 +1228,7 @@ type EndKey struct {
 
 func (x *EndKey) Reset() {
 	*x = EndKey{}
-	mi := &file_messages_key_proto_msgTypes[18]
+	mi := &file_messages_key_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1195,7 +1240,7 @@ func (x *EndKey) String() string {
 func (*EndKey) ProtoMessage() {}
 
 func (x *EndKey) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[18]
+	mi := &file_messages_key_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1208,7 +1253,7 @@ func (x *EndKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndKey.ProtoReflect.Descriptor instead.
 func (*EndKey) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{18}
+	return file_messages_key_proto_rawDescGZIP(), []int{19}
 }
 
 // AskKey is a key's actor asking its shard under which term it starts, every time.
@@ -1222,7 +1267,7 @@ type AskKey struct {
 
 func (x *AskKey) Reset() {
 	*x = AskKey{}
-	mi := &file_messages_key_proto_msgTypes[19]
+	mi := &file_messages_key_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1234,7 +1279,7 @@ func (x *AskKey) String() string {
 func (*AskKey) ProtoMessage() {}
 
 func (x *AskKey) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[19]
+	mi := &file_messages_key_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1247,7 +1292,7 @@ func (x *AskKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AskKey.ProtoReflect.Descriptor instead.
 func (*AskKey) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{19}
+	return file_messages_key_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *AskKey) GetKeyId() string {
@@ -1268,7 +1313,7 @@ type KeyOwned struct {
 
 func (x *KeyOwned) Reset() {
 	*x = KeyOwned{}
-	mi := &file_messages_key_proto_msgTypes[20]
+	mi := &file_messages_key_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1280,7 +1325,7 @@ func (x *KeyOwned) String() string {
 func (*KeyOwned) ProtoMessage() {}
 
 func (x *KeyOwned) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[20]
+	mi := &file_messages_key_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1293,7 +1338,7 @@ func (x *KeyOwned) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KeyOwned.ProtoReflect.Descriptor instead.
 func (*KeyOwned) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{20}
+	return file_messages_key_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *KeyOwned) GetKeyId() string {
@@ -1331,7 +1376,7 @@ type NotOwner struct {
 
 func (x *NotOwner) Reset() {
 	*x = NotOwner{}
-	mi := &file_messages_key_proto_msgTypes[21]
+	mi := &file_messages_key_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1343,7 +1388,7 @@ func (x *NotOwner) String() string {
 func (*NotOwner) ProtoMessage() {}
 
 func (x *NotOwner) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[21]
+	mi := &file_messages_key_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1356,7 +1401,7 @@ func (x *NotOwner) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NotOwner.ProtoReflect.Descriptor instead.
 func (*NotOwner) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{21}
+	return file_messages_key_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *NotOwner) GetKeyId() string {
@@ -1392,7 +1437,7 @@ type Activate struct {
 
 func (x *Activate) Reset() {
 	*x = Activate{}
-	mi := &file_messages_key_proto_msgTypes[22]
+	mi := &file_messages_key_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1404,7 +1449,7 @@ func (x *Activate) String() string {
 func (*Activate) ProtoMessage() {}
 
 func (x *Activate) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[22]
+	mi := &file_messages_key_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1417,7 +1462,7 @@ func (x *Activate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Activate.ProtoReflect.Descriptor instead.
 func (*Activate) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{22}
+	return file_messages_key_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Activate) GetShard() uint32 {
@@ -1437,7 +1482,7 @@ type Activated struct {
 
 func (x *Activated) Reset() {
 	*x = Activated{}
-	mi := &file_messages_key_proto_msgTypes[23]
+	mi := &file_messages_key_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1449,7 +1494,7 @@ func (x *Activated) String() string {
 func (*Activated) ProtoMessage() {}
 
 func (x *Activated) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[23]
+	mi := &file_messages_key_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1462,7 +1507,7 @@ func (x *Activated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Activated.ProtoReflect.Descriptor instead.
 func (*Activated) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{23}
+	return file_messages_key_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Activated) GetShard() uint32 {
@@ -1488,7 +1533,7 @@ type Deactivate struct {
 
 func (x *Deactivate) Reset() {
 	*x = Deactivate{}
-	mi := &file_messages_key_proto_msgTypes[24]
+	mi := &file_messages_key_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1500,7 +1545,7 @@ func (x *Deactivate) String() string {
 func (*Deactivate) ProtoMessage() {}
 
 func (x *Deactivate) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[24]
+	mi := &file_messages_key_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1513,7 +1558,7 @@ func (x *Deactivate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Deactivate.ProtoReflect.Descriptor instead.
 func (*Deactivate) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{24}
+	return file_messages_key_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Deactivate) GetShard() uint32 {
@@ -1533,7 +1578,7 @@ type Deactivated struct {
 
 func (x *Deactivated) Reset() {
 	*x = Deactivated{}
-	mi := &file_messages_key_proto_msgTypes[25]
+	mi := &file_messages_key_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1545,7 +1590,7 @@ func (x *Deactivated) String() string {
 func (*Deactivated) ProtoMessage() {}
 
 func (x *Deactivated) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[25]
+	mi := &file_messages_key_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1558,7 +1603,7 @@ func (x *Deactivated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Deactivated.ProtoReflect.Descriptor instead.
 func (*Deactivated) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{25}
+	return file_messages_key_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Deactivated) GetShard() uint32 {
@@ -1586,7 +1631,7 @@ type FreeSlot struct {
 
 func (x *FreeSlot) Reset() {
 	*x = FreeSlot{}
-	mi := &file_messages_key_proto_msgTypes[26]
+	mi := &file_messages_key_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1598,7 +1643,7 @@ func (x *FreeSlot) String() string {
 func (*FreeSlot) ProtoMessage() {}
 
 func (x *FreeSlot) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[26]
+	mi := &file_messages_key_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1611,7 +1656,7 @@ func (x *FreeSlot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FreeSlot.ProtoReflect.Descriptor instead.
 func (*FreeSlot) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{26}
+	return file_messages_key_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *FreeSlot) GetKeyId() string {
@@ -1641,7 +1686,7 @@ type Rejected struct {
 
 func (x *Rejected) Reset() {
 	*x = Rejected{}
-	mi := &file_messages_key_proto_msgTypes[27]
+	mi := &file_messages_key_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1653,7 +1698,7 @@ func (x *Rejected) String() string {
 func (*Rejected) ProtoMessage() {}
 
 func (x *Rejected) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[27]
+	mi := &file_messages_key_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1666,7 +1711,7 @@ func (x *Rejected) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rejected.ProtoReflect.Descriptor instead.
 func (*Rejected) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{27}
+	return file_messages_key_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *Rejected) GetRejection() Rejection {
@@ -1717,7 +1762,7 @@ type CreateMonitor struct {
 
 func (x *CreateMonitor) Reset() {
 	*x = CreateMonitor{}
-	mi := &file_messages_key_proto_msgTypes[28]
+	mi := &file_messages_key_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1729,7 +1774,7 @@ func (x *CreateMonitor) String() string {
 func (*CreateMonitor) ProtoMessage() {}
 
 func (x *CreateMonitor) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[28]
+	mi := &file_messages_key_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1742,7 +1787,7 @@ func (x *CreateMonitor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateMonitor.ProtoReflect.Descriptor instead.
 func (*CreateMonitor) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{28}
+	return file_messages_key_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *CreateMonitor) GetKeyId() string {
@@ -1777,7 +1822,7 @@ type UpdateMonitor struct {
 
 func (x *UpdateMonitor) Reset() {
 	*x = UpdateMonitor{}
-	mi := &file_messages_key_proto_msgTypes[29]
+	mi := &file_messages_key_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1789,7 +1834,7 @@ func (x *UpdateMonitor) String() string {
 func (*UpdateMonitor) ProtoMessage() {}
 
 func (x *UpdateMonitor) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[29]
+	mi := &file_messages_key_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1802,7 +1847,7 @@ func (x *UpdateMonitor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateMonitor.ProtoReflect.Descriptor instead.
 func (*UpdateMonitor) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{29}
+	return file_messages_key_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *UpdateMonitor) GetKeyId() string {
@@ -1836,7 +1881,7 @@ type DeleteMonitor struct {
 
 func (x *DeleteMonitor) Reset() {
 	*x = DeleteMonitor{}
-	mi := &file_messages_key_proto_msgTypes[30]
+	mi := &file_messages_key_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1848,7 +1893,7 @@ func (x *DeleteMonitor) String() string {
 func (*DeleteMonitor) ProtoMessage() {}
 
 func (x *DeleteMonitor) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[30]
+	mi := &file_messages_key_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1861,7 +1906,7 @@ func (x *DeleteMonitor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteMonitor.ProtoReflect.Descriptor instead.
 func (*DeleteMonitor) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{30}
+	return file_messages_key_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *DeleteMonitor) GetKeyId() string {
@@ -1888,7 +1933,7 @@ type GetMonitor struct {
 
 func (x *GetMonitor) Reset() {
 	*x = GetMonitor{}
-	mi := &file_messages_key_proto_msgTypes[31]
+	mi := &file_messages_key_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1900,7 +1945,7 @@ func (x *GetMonitor) String() string {
 func (*GetMonitor) ProtoMessage() {}
 
 func (x *GetMonitor) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[31]
+	mi := &file_messages_key_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1913,7 +1958,7 @@ func (x *GetMonitor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetMonitor.ProtoReflect.Descriptor instead.
 func (*GetMonitor) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{31}
+	return file_messages_key_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *GetMonitor) GetKeyId() string {
@@ -1942,7 +1987,7 @@ type ListMonitors struct {
 
 func (x *ListMonitors) Reset() {
 	*x = ListMonitors{}
-	mi := &file_messages_key_proto_msgTypes[32]
+	mi := &file_messages_key_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1954,7 +1999,7 @@ func (x *ListMonitors) String() string {
 func (*ListMonitors) ProtoMessage() {}
 
 func (x *ListMonitors) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[32]
+	mi := &file_messages_key_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1967,7 +2012,7 @@ func (x *ListMonitors) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMonitors.ProtoReflect.Descriptor instead.
 func (*ListMonitors) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{32}
+	return file_messages_key_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ListMonitors) GetKeyId() string {
@@ -2008,7 +2053,7 @@ type MonitorShown struct {
 
 func (x *MonitorShown) Reset() {
 	*x = MonitorShown{}
-	mi := &file_messages_key_proto_msgTypes[33]
+	mi := &file_messages_key_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2020,7 +2065,7 @@ func (x *MonitorShown) String() string {
 func (*MonitorShown) ProtoMessage() {}
 
 func (x *MonitorShown) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[33]
+	mi := &file_messages_key_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2033,7 +2078,7 @@ func (x *MonitorShown) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MonitorShown.ProtoReflect.Descriptor instead.
 func (*MonitorShown) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{33}
+	return file_messages_key_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *MonitorShown) GetMonitor() *Monitor {
@@ -2060,7 +2105,7 @@ type MonitorsListed struct {
 
 func (x *MonitorsListed) Reset() {
 	*x = MonitorsListed{}
-	mi := &file_messages_key_proto_msgTypes[34]
+	mi := &file_messages_key_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2072,7 +2117,7 @@ func (x *MonitorsListed) String() string {
 func (*MonitorsListed) ProtoMessage() {}
 
 func (x *MonitorsListed) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[34]
+	mi := &file_messages_key_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2085,7 +2130,7 @@ func (x *MonitorsListed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MonitorsListed.ProtoReflect.Descriptor instead.
 func (*MonitorsListed) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{34}
+	return file_messages_key_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *MonitorsListed) GetMonitors() []*Monitor {
@@ -2111,7 +2156,7 @@ type Deleted struct {
 
 func (x *Deleted) Reset() {
 	*x = Deleted{}
-	mi := &file_messages_key_proto_msgTypes[35]
+	mi := &file_messages_key_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2123,7 +2168,7 @@ func (x *Deleted) String() string {
 func (*Deleted) ProtoMessage() {}
 
 func (x *Deleted) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[35]
+	mi := &file_messages_key_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2136,7 +2181,7 @@ func (x *Deleted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Deleted.ProtoReflect.Descriptor instead.
 func (*Deleted) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{35}
+	return file_messages_key_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Deleted) GetId() string {
@@ -2157,7 +2202,7 @@ type CreateRule struct {
 
 func (x *CreateRule) Reset() {
 	*x = CreateRule{}
-	mi := &file_messages_key_proto_msgTypes[36]
+	mi := &file_messages_key_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2169,7 +2214,7 @@ func (x *CreateRule) String() string {
 func (*CreateRule) ProtoMessage() {}
 
 func (x *CreateRule) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[36]
+	mi := &file_messages_key_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2182,7 +2227,7 @@ func (x *CreateRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateRule.ProtoReflect.Descriptor instead.
 func (*CreateRule) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{36}
+	return file_messages_key_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *CreateRule) GetKeyId() string {
@@ -2217,7 +2262,7 @@ type UpdateRule struct {
 
 func (x *UpdateRule) Reset() {
 	*x = UpdateRule{}
-	mi := &file_messages_key_proto_msgTypes[37]
+	mi := &file_messages_key_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2229,7 +2274,7 @@ func (x *UpdateRule) String() string {
 func (*UpdateRule) ProtoMessage() {}
 
 func (x *UpdateRule) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[37]
+	mi := &file_messages_key_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2242,7 +2287,7 @@ func (x *UpdateRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateRule.ProtoReflect.Descriptor instead.
 func (*UpdateRule) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{37}
+	return file_messages_key_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *UpdateRule) GetKeyId() string {
@@ -2276,7 +2321,7 @@ type DeleteRule struct {
 
 func (x *DeleteRule) Reset() {
 	*x = DeleteRule{}
-	mi := &file_messages_key_proto_msgTypes[38]
+	mi := &file_messages_key_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2288,7 +2333,7 @@ func (x *DeleteRule) String() string {
 func (*DeleteRule) ProtoMessage() {}
 
 func (x *DeleteRule) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[38]
+	mi := &file_messages_key_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2301,7 +2346,7 @@ func (x *DeleteRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteRule.ProtoReflect.Descriptor instead.
 func (*DeleteRule) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{38}
+	return file_messages_key_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *DeleteRule) GetKeyId() string {
@@ -2328,7 +2373,7 @@ type GetRule struct {
 
 func (x *GetRule) Reset() {
 	*x = GetRule{}
-	mi := &file_messages_key_proto_msgTypes[39]
+	mi := &file_messages_key_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2340,7 +2385,7 @@ func (x *GetRule) String() string {
 func (*GetRule) ProtoMessage() {}
 
 func (x *GetRule) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[39]
+	mi := &file_messages_key_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2353,7 +2398,7 @@ func (x *GetRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRule.ProtoReflect.Descriptor instead.
 func (*GetRule) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{39}
+	return file_messages_key_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *GetRule) GetKeyId() string {
@@ -2382,7 +2427,7 @@ type ListRules struct {
 
 func (x *ListRules) Reset() {
 	*x = ListRules{}
-	mi := &file_messages_key_proto_msgTypes[40]
+	mi := &file_messages_key_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2394,7 +2439,7 @@ func (x *ListRules) String() string {
 func (*ListRules) ProtoMessage() {}
 
 func (x *ListRules) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[40]
+	mi := &file_messages_key_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2407,7 +2452,7 @@ func (x *ListRules) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRules.ProtoReflect.Descriptor instead.
 func (*ListRules) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{40}
+	return file_messages_key_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *ListRules) GetKeyId() string {
@@ -2448,7 +2493,7 @@ type RuleShown struct {
 
 func (x *RuleShown) Reset() {
 	*x = RuleShown{}
-	mi := &file_messages_key_proto_msgTypes[41]
+	mi := &file_messages_key_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2460,7 +2505,7 @@ func (x *RuleShown) String() string {
 func (*RuleShown) ProtoMessage() {}
 
 func (x *RuleShown) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[41]
+	mi := &file_messages_key_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2473,7 +2518,7 @@ func (x *RuleShown) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RuleShown.ProtoReflect.Descriptor instead.
 func (*RuleShown) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{41}
+	return file_messages_key_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *RuleShown) GetRule() *Rule {
@@ -2500,7 +2545,7 @@ type RulesListed struct {
 
 func (x *RulesListed) Reset() {
 	*x = RulesListed{}
-	mi := &file_messages_key_proto_msgTypes[42]
+	mi := &file_messages_key_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2512,7 +2557,7 @@ func (x *RulesListed) String() string {
 func (*RulesListed) ProtoMessage() {}
 
 func (x *RulesListed) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[42]
+	mi := &file_messages_key_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2525,7 +2570,7 @@ func (x *RulesListed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RulesListed.ProtoReflect.Descriptor instead.
 func (*RulesListed) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{42}
+	return file_messages_key_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *RulesListed) GetRules() []*Rule {
@@ -2554,7 +2599,7 @@ type Figures struct {
 
 func (x *Figures) Reset() {
 	*x = Figures{}
-	mi := &file_messages_key_proto_msgTypes[43]
+	mi := &file_messages_key_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2566,7 +2611,7 @@ func (x *Figures) String() string {
 func (*Figures) ProtoMessage() {}
 
 func (x *Figures) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[43]
+	mi := &file_messages_key_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2579,7 +2624,7 @@ func (x *Figures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Figures.ProtoReflect.Descriptor instead.
 func (*Figures) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{43}
+	return file_messages_key_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *Figures) GetMatched() int64 {
@@ -2621,7 +2666,7 @@ type ListDeliveries struct {
 
 func (x *ListDeliveries) Reset() {
 	*x = ListDeliveries{}
-	mi := &file_messages_key_proto_msgTypes[44]
+	mi := &file_messages_key_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2633,7 +2678,7 @@ func (x *ListDeliveries) String() string {
 func (*ListDeliveries) ProtoMessage() {}
 
 func (x *ListDeliveries) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[44]
+	mi := &file_messages_key_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2646,7 +2691,7 @@ func (x *ListDeliveries) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDeliveries.ProtoReflect.Descriptor instead.
 func (*ListDeliveries) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{44}
+	return file_messages_key_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *ListDeliveries) GetKeyId() string {
@@ -2720,7 +2765,7 @@ type DeliveryLogged struct {
 
 func (x *DeliveryLogged) Reset() {
 	*x = DeliveryLogged{}
-	mi := &file_messages_key_proto_msgTypes[45]
+	mi := &file_messages_key_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2732,7 +2777,7 @@ func (x *DeliveryLogged) String() string {
 func (*DeliveryLogged) ProtoMessage() {}
 
 func (x *DeliveryLogged) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[45]
+	mi := &file_messages_key_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2745,7 +2790,7 @@ func (x *DeliveryLogged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliveryLogged.ProtoReflect.Descriptor instead.
 func (*DeliveryLogged) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{45}
+	return file_messages_key_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *DeliveryLogged) GetPosition() uint64 {
@@ -2807,7 +2852,7 @@ type DeliveriesListed struct {
 
 func (x *DeliveriesListed) Reset() {
 	*x = DeliveriesListed{}
-	mi := &file_messages_key_proto_msgTypes[46]
+	mi := &file_messages_key_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2819,7 +2864,7 @@ func (x *DeliveriesListed) String() string {
 func (*DeliveriesListed) ProtoMessage() {}
 
 func (x *DeliveriesListed) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[46]
+	mi := &file_messages_key_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2832,7 +2877,7 @@ func (x *DeliveriesListed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeliveriesListed.ProtoReflect.Descriptor instead.
 func (*DeliveriesListed) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{46}
+	return file_messages_key_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *DeliveriesListed) GetDeliveries() []*DeliveryLogged {
@@ -2863,7 +2908,7 @@ type DraftMonitor struct {
 
 func (x *DraftMonitor) Reset() {
 	*x = DraftMonitor{}
-	mi := &file_messages_key_proto_msgTypes[47]
+	mi := &file_messages_key_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2875,7 +2920,7 @@ func (x *DraftMonitor) String() string {
 func (*DraftMonitor) ProtoMessage() {}
 
 func (x *DraftMonitor) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[47]
+	mi := &file_messages_key_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2888,7 +2933,7 @@ func (x *DraftMonitor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DraftMonitor.ProtoReflect.Descriptor instead.
 func (*DraftMonitor) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{47}
+	return file_messages_key_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *DraftMonitor) GetId() uint64 {
@@ -2930,7 +2975,7 @@ type MonitorDrafted struct {
 
 func (x *MonitorDrafted) Reset() {
 	*x = MonitorDrafted{}
-	mi := &file_messages_key_proto_msgTypes[48]
+	mi := &file_messages_key_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2942,7 +2987,7 @@ func (x *MonitorDrafted) String() string {
 func (*MonitorDrafted) ProtoMessage() {}
 
 func (x *MonitorDrafted) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[48]
+	mi := &file_messages_key_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2955,7 +3000,7 @@ func (x *MonitorDrafted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MonitorDrafted.ProtoReflect.Descriptor instead.
 func (*MonitorDrafted) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{48}
+	return file_messages_key_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *MonitorDrafted) GetId() uint64 {
@@ -2991,7 +3036,7 @@ type DraftRule struct {
 
 func (x *DraftRule) Reset() {
 	*x = DraftRule{}
-	mi := &file_messages_key_proto_msgTypes[49]
+	mi := &file_messages_key_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3003,7 +3048,7 @@ func (x *DraftRule) String() string {
 func (*DraftRule) ProtoMessage() {}
 
 func (x *DraftRule) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[49]
+	mi := &file_messages_key_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3016,7 +3061,7 @@ func (x *DraftRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DraftRule.ProtoReflect.Descriptor instead.
 func (*DraftRule) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{49}
+	return file_messages_key_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *DraftRule) GetId() uint64 {
@@ -3058,7 +3103,7 @@ type RuleDrafted struct {
 
 func (x *RuleDrafted) Reset() {
 	*x = RuleDrafted{}
-	mi := &file_messages_key_proto_msgTypes[50]
+	mi := &file_messages_key_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3070,7 +3115,7 @@ func (x *RuleDrafted) String() string {
 func (*RuleDrafted) ProtoMessage() {}
 
 func (x *RuleDrafted) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[50]
+	mi := &file_messages_key_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3083,7 +3128,7 @@ func (x *RuleDrafted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RuleDrafted.ProtoReflect.Descriptor instead.
 func (*RuleDrafted) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{50}
+	return file_messages_key_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *RuleDrafted) GetId() uint64 {
@@ -3120,7 +3165,7 @@ type CountHits struct {
 
 func (x *CountHits) Reset() {
 	*x = CountHits{}
-	mi := &file_messages_key_proto_msgTypes[51]
+	mi := &file_messages_key_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3132,7 +3177,7 @@ func (x *CountHits) String() string {
 func (*CountHits) ProtoMessage() {}
 
 func (x *CountHits) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[51]
+	mi := &file_messages_key_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3145,7 +3190,7 @@ func (x *CountHits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CountHits.ProtoReflect.Descriptor instead.
 func (*CountHits) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{51}
+	return file_messages_key_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *CountHits) GetMonitor() *Monitor {
@@ -3187,7 +3232,7 @@ type AskFigures struct {
 
 func (x *AskFigures) Reset() {
 	*x = AskFigures{}
-	mi := &file_messages_key_proto_msgTypes[52]
+	mi := &file_messages_key_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3199,7 +3244,7 @@ func (x *AskFigures) String() string {
 func (*AskFigures) ProtoMessage() {}
 
 func (x *AskFigures) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[52]
+	mi := &file_messages_key_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3212,7 +3257,7 @@ func (x *AskFigures) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AskFigures.ProtoReflect.Descriptor instead.
 func (*AskFigures) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{52}
+	return file_messages_key_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *AskFigures) GetMonitor() *Monitor {
@@ -3240,7 +3285,7 @@ type AuthorsLearnt struct {
 
 func (x *AuthorsLearnt) Reset() {
 	*x = AuthorsLearnt{}
-	mi := &file_messages_key_proto_msgTypes[53]
+	mi := &file_messages_key_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3252,7 +3297,7 @@ func (x *AuthorsLearnt) String() string {
 func (*AuthorsLearnt) ProtoMessage() {}
 
 func (x *AuthorsLearnt) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[53]
+	mi := &file_messages_key_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3265,7 +3310,7 @@ func (x *AuthorsLearnt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuthorsLearnt.ProtoReflect.Descriptor instead.
 func (*AuthorsLearnt) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{53}
+	return file_messages_key_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *AuthorsLearnt) GetMonitorId() string {
@@ -3292,7 +3337,7 @@ type LearntAuthor struct {
 
 func (x *LearntAuthor) Reset() {
 	*x = LearntAuthor{}
-	mi := &file_messages_key_proto_msgTypes[54]
+	mi := &file_messages_key_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3304,7 +3349,7 @@ func (x *LearntAuthor) String() string {
 func (*LearntAuthor) ProtoMessage() {}
 
 func (x *LearntAuthor) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[54]
+	mi := &file_messages_key_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3317,7 +3362,7 @@ func (x *LearntAuthor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LearntAuthor.ProtoReflect.Descriptor instead.
 func (*LearntAuthor) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{54}
+	return file_messages_key_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *LearntAuthor) GetUsername() string {
@@ -3344,7 +3389,7 @@ type Retire struct {
 
 func (x *Retire) Reset() {
 	*x = Retire{}
-	mi := &file_messages_key_proto_msgTypes[55]
+	mi := &file_messages_key_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3356,7 +3401,7 @@ func (x *Retire) String() string {
 func (*Retire) ProtoMessage() {}
 
 func (x *Retire) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[55]
+	mi := &file_messages_key_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3369,7 +3414,7 @@ func (x *Retire) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Retire.ProtoReflect.Descriptor instead.
 func (*Retire) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{55}
+	return file_messages_key_proto_rawDescGZIP(), []int{56}
 }
 
 type Retired struct {
@@ -3382,7 +3427,7 @@ type Retired struct {
 
 func (x *Retired) Reset() {
 	*x = Retired{}
-	mi := &file_messages_key_proto_msgTypes[56]
+	mi := &file_messages_key_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3394,7 +3439,7 @@ func (x *Retired) String() string {
 func (*Retired) ProtoMessage() {}
 
 func (x *Retired) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[56]
+	mi := &file_messages_key_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3407,7 +3452,7 @@ func (x *Retired) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Retired.ProtoReflect.Descriptor instead.
 func (*Retired) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{56}
+	return file_messages_key_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *Retired) GetId() string {
@@ -3434,7 +3479,7 @@ type ListBilling struct {
 
 func (x *ListBilling) Reset() {
 	*x = ListBilling{}
-	mi := &file_messages_key_proto_msgTypes[57]
+	mi := &file_messages_key_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3446,7 +3491,7 @@ func (x *ListBilling) String() string {
 func (*ListBilling) ProtoMessage() {}
 
 func (x *ListBilling) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[57]
+	mi := &file_messages_key_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3459,7 +3504,7 @@ func (x *ListBilling) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListBilling.ProtoReflect.Descriptor instead.
 func (*ListBilling) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{57}
+	return file_messages_key_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *ListBilling) GetKeyId() string {
@@ -3480,7 +3525,7 @@ type BillingListed struct {
 
 func (x *BillingListed) Reset() {
 	*x = BillingListed{}
-	mi := &file_messages_key_proto_msgTypes[58]
+	mi := &file_messages_key_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3492,7 +3537,7 @@ func (x *BillingListed) String() string {
 func (*BillingListed) ProtoMessage() {}
 
 func (x *BillingListed) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[58]
+	mi := &file_messages_key_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3505,7 +3550,7 @@ func (x *BillingListed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BillingListed.ProtoReflect.Descriptor instead.
 func (*BillingListed) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{58}
+	return file_messages_key_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *BillingListed) GetMonth() string {
@@ -3543,7 +3588,7 @@ type AskQueries struct {
 
 func (x *AskQueries) Reset() {
 	*x = AskQueries{}
-	mi := &file_messages_key_proto_msgTypes[59]
+	mi := &file_messages_key_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3555,7 +3600,7 @@ func (x *AskQueries) String() string {
 func (*AskQueries) ProtoMessage() {}
 
 func (x *AskQueries) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[59]
+	mi := &file_messages_key_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3568,7 +3613,7 @@ func (x *AskQueries) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AskQueries.ProtoReflect.Descriptor instead.
 func (*AskQueries) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{59}
+	return file_messages_key_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *AskQueries) GetKeyId() string {
@@ -3614,7 +3659,7 @@ type Queries struct {
 
 func (x *Queries) Reset() {
 	*x = Queries{}
-	mi := &file_messages_key_proto_msgTypes[60]
+	mi := &file_messages_key_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3626,7 +3671,7 @@ func (x *Queries) String() string {
 func (*Queries) ProtoMessage() {}
 
 func (x *Queries) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_key_proto_msgTypes[60]
+	mi := &file_messages_key_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3639,7 +3684,7 @@ func (x *Queries) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Queries.ProtoReflect.Descriptor instead.
 func (*Queries) Descriptor() ([]byte, []int) {
-	return file_messages_key_proto_rawDescGZIP(), []int{60}
+	return file_messages_key_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *Queries) GetQueries() []*Query {
@@ -3700,7 +3745,9 @@ const file_messages_key_proto_rawDesc = "" +
 	"\aRelease\x12\x15\n" +
 	"\x06key_id\x18\x01 \x01(\tR\x05keyId\x12\"\n" +
 	"\x03api\x18\x02 \x01(\x0e2\x10.birdwire.v1.ApiR\x03api\x12#\n" +
-	"\rconnection_id\x18\x03 \x01(\tR\fconnectionId\"Z\n" +
+	"\rconnection_id\x18\x03 \x01(\tR\fconnectionId\"/\n" +
+	"\bReleased\x12#\n" +
+	"\rconnection_id\x18\x01 \x01(\tR\fconnectionId\"Z\n" +
 	"\tAuthorize\x127\n" +
 	"\n" +
 	"credential\x18\x01 \x01(\v2\x17.birdwire.v1.CredentialR\n" +
@@ -3950,7 +3997,7 @@ func file_messages_key_proto_rawDescGZIP() []byte {
 }
 
 var file_messages_key_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_messages_key_proto_msgTypes = make([]protoimpl.MessageInfo, 61)
+var file_messages_key_proto_msgTypes = make([]protoimpl.MessageInfo, 62)
 var file_messages_key_proto_goTypes = []any{
 	(Refusal)(0),             // 0: birdwire.v1.Refusal
 	(Rejection)(0),           // 1: birdwire.v1.Rejection
@@ -3959,115 +4006,116 @@ var file_messages_key_proto_goTypes = []any{
 	(*Admitted)(nil),         // 4: birdwire.v1.Admitted
 	(*Refused)(nil),          // 5: birdwire.v1.Refused
 	(*Release)(nil),          // 6: birdwire.v1.Release
-	(*Authorize)(nil),        // 7: birdwire.v1.Authorize
-	(*Authorized)(nil),       // 8: birdwire.v1.Authorized
-	(*CreateKey)(nil),        // 9: birdwire.v1.CreateKey
-	(*RevokeKey)(nil),        // 10: birdwire.v1.RevokeKey
-	(*RotateKey)(nil),        // 11: birdwire.v1.RotateKey
-	(*UpdateKey)(nil),        // 12: birdwire.v1.UpdateKey
-	(*DescribeKey)(nil),      // 13: birdwire.v1.DescribeKey
-	(*KeyDescribed)(nil),     // 14: birdwire.v1.KeyDescribed
-	(*TakeSlot)(nil),         // 15: birdwire.v1.TakeSlot
-	(*SlotTaken)(nil),        // 16: birdwire.v1.SlotTaken
-	(*SlotRefused)(nil),      // 17: birdwire.v1.SlotRefused
-	(*KeyIdle)(nil),          // 18: birdwire.v1.KeyIdle
-	(*StopIfIdle)(nil),       // 19: birdwire.v1.StopIfIdle
-	(*EndKey)(nil),           // 20: birdwire.v1.EndKey
-	(*AskKey)(nil),           // 21: birdwire.v1.AskKey
-	(*KeyOwned)(nil),         // 22: birdwire.v1.KeyOwned
-	(*NotOwner)(nil),         // 23: birdwire.v1.NotOwner
-	(*Activate)(nil),         // 24: birdwire.v1.Activate
-	(*Activated)(nil),        // 25: birdwire.v1.Activated
-	(*Deactivate)(nil),       // 26: birdwire.v1.Deactivate
-	(*Deactivated)(nil),      // 27: birdwire.v1.Deactivated
-	(*FreeSlot)(nil),         // 28: birdwire.v1.FreeSlot
-	(*Rejected)(nil),         // 29: birdwire.v1.Rejected
-	(*CreateMonitor)(nil),    // 30: birdwire.v1.CreateMonitor
-	(*UpdateMonitor)(nil),    // 31: birdwire.v1.UpdateMonitor
-	(*DeleteMonitor)(nil),    // 32: birdwire.v1.DeleteMonitor
-	(*GetMonitor)(nil),       // 33: birdwire.v1.GetMonitor
-	(*ListMonitors)(nil),     // 34: birdwire.v1.ListMonitors
-	(*MonitorShown)(nil),     // 35: birdwire.v1.MonitorShown
-	(*MonitorsListed)(nil),   // 36: birdwire.v1.MonitorsListed
-	(*Deleted)(nil),          // 37: birdwire.v1.Deleted
-	(*CreateRule)(nil),       // 38: birdwire.v1.CreateRule
-	(*UpdateRule)(nil),       // 39: birdwire.v1.UpdateRule
-	(*DeleteRule)(nil),       // 40: birdwire.v1.DeleteRule
-	(*GetRule)(nil),          // 41: birdwire.v1.GetRule
-	(*ListRules)(nil),        // 42: birdwire.v1.ListRules
-	(*RuleShown)(nil),        // 43: birdwire.v1.RuleShown
-	(*RulesListed)(nil),      // 44: birdwire.v1.RulesListed
-	(*Figures)(nil),          // 45: birdwire.v1.Figures
-	(*ListDeliveries)(nil),   // 46: birdwire.v1.ListDeliveries
-	(*DeliveryLogged)(nil),   // 47: birdwire.v1.DeliveryLogged
-	(*DeliveriesListed)(nil), // 48: birdwire.v1.DeliveriesListed
-	(*DraftMonitor)(nil),     // 49: birdwire.v1.DraftMonitor
-	(*MonitorDrafted)(nil),   // 50: birdwire.v1.MonitorDrafted
-	(*DraftRule)(nil),        // 51: birdwire.v1.DraftRule
-	(*RuleDrafted)(nil),      // 52: birdwire.v1.RuleDrafted
-	(*CountHits)(nil),        // 53: birdwire.v1.CountHits
-	(*AskFigures)(nil),       // 54: birdwire.v1.AskFigures
-	(*AuthorsLearnt)(nil),    // 55: birdwire.v1.AuthorsLearnt
-	(*LearntAuthor)(nil),     // 56: birdwire.v1.LearntAuthor
-	(*Retire)(nil),           // 57: birdwire.v1.Retire
-	(*Retired)(nil),          // 58: birdwire.v1.Retired
-	(*ListBilling)(nil),      // 59: birdwire.v1.ListBilling
-	(*BillingListed)(nil),    // 60: birdwire.v1.BillingListed
-	(*AskQueries)(nil),       // 61: birdwire.v1.AskQueries
-	(*Queries)(nil),          // 62: birdwire.v1.Queries
-	(Api)(0),                 // 63: birdwire.v1.Api
-	(*Key)(nil),              // 64: birdwire.v1.Key
-	(*Slot)(nil),             // 65: birdwire.v1.Slot
-	(*Monitor)(nil),          // 66: birdwire.v1.Monitor
-	(*Rule)(nil),             // 67: birdwire.v1.Rule
-	(OriginKind)(0),          // 68: birdwire.v1.OriginKind
-	(*Event)(nil),            // 69: birdwire.v1.Event
-	(*Origin)(nil),           // 70: birdwire.v1.Origin
-	(*Query)(nil),            // 71: birdwire.v1.Query
+	(*Released)(nil),         // 7: birdwire.v1.Released
+	(*Authorize)(nil),        // 8: birdwire.v1.Authorize
+	(*Authorized)(nil),       // 9: birdwire.v1.Authorized
+	(*CreateKey)(nil),        // 10: birdwire.v1.CreateKey
+	(*RevokeKey)(nil),        // 11: birdwire.v1.RevokeKey
+	(*RotateKey)(nil),        // 12: birdwire.v1.RotateKey
+	(*UpdateKey)(nil),        // 13: birdwire.v1.UpdateKey
+	(*DescribeKey)(nil),      // 14: birdwire.v1.DescribeKey
+	(*KeyDescribed)(nil),     // 15: birdwire.v1.KeyDescribed
+	(*TakeSlot)(nil),         // 16: birdwire.v1.TakeSlot
+	(*SlotTaken)(nil),        // 17: birdwire.v1.SlotTaken
+	(*SlotRefused)(nil),      // 18: birdwire.v1.SlotRefused
+	(*KeyIdle)(nil),          // 19: birdwire.v1.KeyIdle
+	(*StopIfIdle)(nil),       // 20: birdwire.v1.StopIfIdle
+	(*EndKey)(nil),           // 21: birdwire.v1.EndKey
+	(*AskKey)(nil),           // 22: birdwire.v1.AskKey
+	(*KeyOwned)(nil),         // 23: birdwire.v1.KeyOwned
+	(*NotOwner)(nil),         // 24: birdwire.v1.NotOwner
+	(*Activate)(nil),         // 25: birdwire.v1.Activate
+	(*Activated)(nil),        // 26: birdwire.v1.Activated
+	(*Deactivate)(nil),       // 27: birdwire.v1.Deactivate
+	(*Deactivated)(nil),      // 28: birdwire.v1.Deactivated
+	(*FreeSlot)(nil),         // 29: birdwire.v1.FreeSlot
+	(*Rejected)(nil),         // 30: birdwire.v1.Rejected
+	(*CreateMonitor)(nil),    // 31: birdwire.v1.CreateMonitor
+	(*UpdateMonitor)(nil),    // 32: birdwire.v1.UpdateMonitor
+	(*DeleteMonitor)(nil),    // 33: birdwire.v1.DeleteMonitor
+	(*GetMonitor)(nil),       // 34: birdwire.v1.GetMonitor
+	(*ListMonitors)(nil),     // 35: birdwire.v1.ListMonitors
+	(*MonitorShown)(nil),     // 36: birdwire.v1.MonitorShown
+	(*MonitorsListed)(nil),   // 37: birdwire.v1.MonitorsListed
+	(*Deleted)(nil),          // 38: birdwire.v1.Deleted
+	(*CreateRule)(nil),       // 39: birdwire.v1.CreateRule
+	(*UpdateRule)(nil),       // 40: birdwire.v1.UpdateRule
+	(*DeleteRule)(nil),       // 41: birdwire.v1.DeleteRule
+	(*GetRule)(nil),          // 42: birdwire.v1.GetRule
+	(*ListRules)(nil),        // 43: birdwire.v1.ListRules
+	(*RuleShown)(nil),        // 44: birdwire.v1.RuleShown
+	(*RulesListed)(nil),      // 45: birdwire.v1.RulesListed
+	(*Figures)(nil),          // 46: birdwire.v1.Figures
+	(*ListDeliveries)(nil),   // 47: birdwire.v1.ListDeliveries
+	(*DeliveryLogged)(nil),   // 48: birdwire.v1.DeliveryLogged
+	(*DeliveriesListed)(nil), // 49: birdwire.v1.DeliveriesListed
+	(*DraftMonitor)(nil),     // 50: birdwire.v1.DraftMonitor
+	(*MonitorDrafted)(nil),   // 51: birdwire.v1.MonitorDrafted
+	(*DraftRule)(nil),        // 52: birdwire.v1.DraftRule
+	(*RuleDrafted)(nil),      // 53: birdwire.v1.RuleDrafted
+	(*CountHits)(nil),        // 54: birdwire.v1.CountHits
+	(*AskFigures)(nil),       // 55: birdwire.v1.AskFigures
+	(*AuthorsLearnt)(nil),    // 56: birdwire.v1.AuthorsLearnt
+	(*LearntAuthor)(nil),     // 57: birdwire.v1.LearntAuthor
+	(*Retire)(nil),           // 58: birdwire.v1.Retire
+	(*Retired)(nil),          // 59: birdwire.v1.Retired
+	(*ListBilling)(nil),      // 60: birdwire.v1.ListBilling
+	(*BillingListed)(nil),    // 61: birdwire.v1.BillingListed
+	(*AskQueries)(nil),       // 62: birdwire.v1.AskQueries
+	(*Queries)(nil),          // 63: birdwire.v1.Queries
+	(Api)(0),                 // 64: birdwire.v1.Api
+	(*Key)(nil),              // 65: birdwire.v1.Key
+	(*Slot)(nil),             // 66: birdwire.v1.Slot
+	(*Monitor)(nil),          // 67: birdwire.v1.Monitor
+	(*Rule)(nil),             // 68: birdwire.v1.Rule
+	(OriginKind)(0),          // 69: birdwire.v1.OriginKind
+	(*Event)(nil),            // 70: birdwire.v1.Event
+	(*Origin)(nil),           // 71: birdwire.v1.Origin
+	(*Query)(nil),            // 72: birdwire.v1.Query
 }
 var file_messages_key_proto_depIdxs = []int32{
 	2,  // 0: birdwire.v1.Admit.credential:type_name -> birdwire.v1.Credential
-	63, // 1: birdwire.v1.Admit.api:type_name -> birdwire.v1.Api
+	64, // 1: birdwire.v1.Admit.api:type_name -> birdwire.v1.Api
 	0,  // 2: birdwire.v1.Refused.refusal:type_name -> birdwire.v1.Refusal
-	63, // 3: birdwire.v1.Release.api:type_name -> birdwire.v1.Api
+	64, // 3: birdwire.v1.Release.api:type_name -> birdwire.v1.Api
 	2,  // 4: birdwire.v1.Authorize.credential:type_name -> birdwire.v1.Credential
-	64, // 5: birdwire.v1.Authorized.key:type_name -> birdwire.v1.Key
-	64, // 6: birdwire.v1.CreateKey.key:type_name -> birdwire.v1.Key
-	64, // 7: birdwire.v1.UpdateKey.key:type_name -> birdwire.v1.Key
-	64, // 8: birdwire.v1.KeyDescribed.key:type_name -> birdwire.v1.Key
-	65, // 9: birdwire.v1.KeyDescribed.slots:type_name -> birdwire.v1.Slot
-	65, // 10: birdwire.v1.TakeSlot.slot:type_name -> birdwire.v1.Slot
-	65, // 11: birdwire.v1.KeyOwned.slots:type_name -> birdwire.v1.Slot
+	65, // 5: birdwire.v1.Authorized.key:type_name -> birdwire.v1.Key
+	65, // 6: birdwire.v1.CreateKey.key:type_name -> birdwire.v1.Key
+	65, // 7: birdwire.v1.UpdateKey.key:type_name -> birdwire.v1.Key
+	65, // 8: birdwire.v1.KeyDescribed.key:type_name -> birdwire.v1.Key
+	66, // 9: birdwire.v1.KeyDescribed.slots:type_name -> birdwire.v1.Slot
+	66, // 10: birdwire.v1.TakeSlot.slot:type_name -> birdwire.v1.Slot
+	66, // 11: birdwire.v1.KeyOwned.slots:type_name -> birdwire.v1.Slot
 	1,  // 12: birdwire.v1.Rejected.rejection:type_name -> birdwire.v1.Rejection
-	66, // 13: birdwire.v1.CreateMonitor.monitor:type_name -> birdwire.v1.Monitor
-	66, // 14: birdwire.v1.UpdateMonitor.monitor:type_name -> birdwire.v1.Monitor
-	66, // 15: birdwire.v1.MonitorShown.monitor:type_name -> birdwire.v1.Monitor
-	45, // 16: birdwire.v1.MonitorShown.figures:type_name -> birdwire.v1.Figures
-	66, // 17: birdwire.v1.MonitorsListed.monitors:type_name -> birdwire.v1.Monitor
-	67, // 18: birdwire.v1.CreateRule.rule:type_name -> birdwire.v1.Rule
-	67, // 19: birdwire.v1.UpdateRule.rule:type_name -> birdwire.v1.Rule
-	67, // 20: birdwire.v1.RuleShown.rule:type_name -> birdwire.v1.Rule
-	45, // 21: birdwire.v1.RuleShown.figures:type_name -> birdwire.v1.Figures
-	67, // 22: birdwire.v1.RulesListed.rules:type_name -> birdwire.v1.Rule
-	68, // 23: birdwire.v1.ListDeliveries.kind:type_name -> birdwire.v1.OriginKind
-	69, // 24: birdwire.v1.DeliveryLogged.event:type_name -> birdwire.v1.Event
-	70, // 25: birdwire.v1.DeliveryLogged.origin:type_name -> birdwire.v1.Origin
-	47, // 26: birdwire.v1.DeliveriesListed.deliveries:type_name -> birdwire.v1.DeliveryLogged
-	66, // 27: birdwire.v1.DraftMonitor.present:type_name -> birdwire.v1.Monitor
-	66, // 28: birdwire.v1.DraftMonitor.change:type_name -> birdwire.v1.Monitor
-	66, // 29: birdwire.v1.MonitorDrafted.monitor:type_name -> birdwire.v1.Monitor
-	29, // 30: birdwire.v1.MonitorDrafted.rejected:type_name -> birdwire.v1.Rejected
-	67, // 31: birdwire.v1.DraftRule.present:type_name -> birdwire.v1.Rule
-	67, // 32: birdwire.v1.DraftRule.change:type_name -> birdwire.v1.Rule
-	67, // 33: birdwire.v1.RuleDrafted.rule:type_name -> birdwire.v1.Rule
-	29, // 34: birdwire.v1.RuleDrafted.rejected:type_name -> birdwire.v1.Rejected
-	66, // 35: birdwire.v1.CountHits.monitor:type_name -> birdwire.v1.Monitor
-	69, // 36: birdwire.v1.CountHits.events:type_name -> birdwire.v1.Event
-	66, // 37: birdwire.v1.AskFigures.monitor:type_name -> birdwire.v1.Monitor
-	67, // 38: birdwire.v1.AskFigures.rule:type_name -> birdwire.v1.Rule
-	56, // 39: birdwire.v1.AuthorsLearnt.learnt:type_name -> birdwire.v1.LearntAuthor
-	45, // 40: birdwire.v1.Retired.figures:type_name -> birdwire.v1.Figures
-	71, // 41: birdwire.v1.Queries.queries:type_name -> birdwire.v1.Query
+	67, // 13: birdwire.v1.CreateMonitor.monitor:type_name -> birdwire.v1.Monitor
+	67, // 14: birdwire.v1.UpdateMonitor.monitor:type_name -> birdwire.v1.Monitor
+	67, // 15: birdwire.v1.MonitorShown.monitor:type_name -> birdwire.v1.Monitor
+	46, // 16: birdwire.v1.MonitorShown.figures:type_name -> birdwire.v1.Figures
+	67, // 17: birdwire.v1.MonitorsListed.monitors:type_name -> birdwire.v1.Monitor
+	68, // 18: birdwire.v1.CreateRule.rule:type_name -> birdwire.v1.Rule
+	68, // 19: birdwire.v1.UpdateRule.rule:type_name -> birdwire.v1.Rule
+	68, // 20: birdwire.v1.RuleShown.rule:type_name -> birdwire.v1.Rule
+	46, // 21: birdwire.v1.RuleShown.figures:type_name -> birdwire.v1.Figures
+	68, // 22: birdwire.v1.RulesListed.rules:type_name -> birdwire.v1.Rule
+	69, // 23: birdwire.v1.ListDeliveries.kind:type_name -> birdwire.v1.OriginKind
+	70, // 24: birdwire.v1.DeliveryLogged.event:type_name -> birdwire.v1.Event
+	71, // 25: birdwire.v1.DeliveryLogged.origin:type_name -> birdwire.v1.Origin
+	48, // 26: birdwire.v1.DeliveriesListed.deliveries:type_name -> birdwire.v1.DeliveryLogged
+	67, // 27: birdwire.v1.DraftMonitor.present:type_name -> birdwire.v1.Monitor
+	67, // 28: birdwire.v1.DraftMonitor.change:type_name -> birdwire.v1.Monitor
+	67, // 29: birdwire.v1.MonitorDrafted.monitor:type_name -> birdwire.v1.Monitor
+	30, // 30: birdwire.v1.MonitorDrafted.rejected:type_name -> birdwire.v1.Rejected
+	68, // 31: birdwire.v1.DraftRule.present:type_name -> birdwire.v1.Rule
+	68, // 32: birdwire.v1.DraftRule.change:type_name -> birdwire.v1.Rule
+	68, // 33: birdwire.v1.RuleDrafted.rule:type_name -> birdwire.v1.Rule
+	30, // 34: birdwire.v1.RuleDrafted.rejected:type_name -> birdwire.v1.Rejected
+	67, // 35: birdwire.v1.CountHits.monitor:type_name -> birdwire.v1.Monitor
+	70, // 36: birdwire.v1.CountHits.events:type_name -> birdwire.v1.Event
+	67, // 37: birdwire.v1.AskFigures.monitor:type_name -> birdwire.v1.Monitor
+	68, // 38: birdwire.v1.AskFigures.rule:type_name -> birdwire.v1.Rule
+	57, // 39: birdwire.v1.AuthorsLearnt.learnt:type_name -> birdwire.v1.LearntAuthor
+	46, // 40: birdwire.v1.Retired.figures:type_name -> birdwire.v1.Figures
+	72, // 41: birdwire.v1.Queries.queries:type_name -> birdwire.v1.Query
 	42, // [42:42] is the sub-list for method output_type
 	42, // [42:42] is the sub-list for method input_type
 	42, // [42:42] is the sub-list for extension type_name
@@ -4090,7 +4138,7 @@ func file_messages_key_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_messages_key_proto_rawDesc), len(file_messages_key_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   61,
+			NumMessages:   62,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

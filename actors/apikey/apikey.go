@@ -223,6 +223,7 @@ func (k *key) serve(ctx actor.Context) {
 		k.slotRefused(ctx, m)
 	case *messages.Release:
 		k.release(ctx, m.GetConnectionId())
+		k.respond(ctx, &messages.Released{ConnectionId: m.GetConnectionId()})
 	case *messages.Authorize:
 		k.authorize(ctx, m)
 	default:

@@ -280,7 +280,11 @@ func (c *connection) leave(ctx actor.Context) {
 		}
 		c.report(ctx, c.credit.Close(), true)
 	}
-	ctx.Send(c.owner(), &messages.Release{KeyId: c.begun.KeyID, Api: c.begun.API, ConnectionId: c.begun.ID})
+	releases := c.cfg.Releases
+	if releases == nil {
+		releases = c.owner()
+	}
+	ctx.Send(releases, &messages.Release{KeyId: c.begun.KeyID, Api: c.begun.API, ConnectionId: c.begun.ID})
 	if !c.ended {
 		c.ended = true
 		c.begun.Socket.End(messages.EndReason_END_INTERNAL, "internal error")

@@ -51,6 +51,7 @@ type Config struct {
 	Router   *actor.PID // this node's
 	Semantic *actor.PID // the router of subscriptions with semantic filters, a lane of their own; nil: Router
 	Owners   actors.Owners
+	Releases *actor.PID // sees to it that slots are given back; nil: the owner is told, and nothing is lost on the way
 	Clock    actors.Clock
 	Rand     actors.Rand
 	Reads    func(keyID string) actors.Worker // reads the log; keys take turns in it

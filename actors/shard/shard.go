@@ -212,6 +212,7 @@ func (s *shard) serve(ctx actor.Context) {
 	case *messages.Release:
 		if !s.forward(ctx, m.GetKeyId()) {
 			s.free(ctx, m.GetConnectionId())
+			s.answer(ctx, &messages.Released{ConnectionId: m.GetConnectionId()})
 		}
 	case *messages.QueriesPut:
 		if m.GetId() < ownPuts {

@@ -37,7 +37,11 @@ func (n *Node) ask(a *ask) {
 
 // TellKey sends a command that has no answer.
 func (n *Node) TellKey(keyID string, command proto.Message) {
-	n.ports.System.Root.Send(n.Owner(keyID), command)
+	to := n.Owner(keyID)
+	if _, ok := command.(*messages.Release); ok && n.placed.Load() != nil {
+		to = n.pid(releasesID) // which says it until it is heard
+	}
+	n.ports.System.Root.Send(to, command)
 }
 
 // ask is a question of somebody who is no actor.

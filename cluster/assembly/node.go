@@ -29,6 +29,7 @@ const (
 	upstreamsID      = supervisorID + "/upstreams"
 	ownershipID      = supervisorID + "/ownership"
 	relayID          = supervisorID + "/relay"
+	releasesID       = supervisorID + "/releases"
 	pushID           = "push"
 	connectionPrefix = "connection/" // it has no parent: who starts it must have its PID at once
 )
@@ -80,11 +81,13 @@ func Start(ports Ports, cfg Config, state *State, active func()) (*Node, error) 
 	for number := range n.shards {
 		n.shards[number] = n.pid(fmt.Sprint(shardPrefix, number))
 	}
+	var releasesPID *actor.PID
 	if ports.View != nil {
 		n.place(*ports.View)
+		releasesPID = n.pid(releasesID)
 	}
 	n.connections = connection.Props(connection.Config{
-		Keeper: n.pid(supervisorID), Router: n.pid(routerID), Semantic: n.pid(semanticID), Owners: n, Clock: ports.Clock, Rand: ports.Rand,
+		Keeper: n.pid(supervisorID), Releases: releasesPID, Router: n.pid(routerID), Semantic: n.pid(semanticID), Owners: n, Clock: ports.Clock, Rand: ports.Rand,
 		Reads: ports.Work.readFor, Props: ports.Props, Replays: replays{n.log, ports.Repeats}, Logger: ports.Logger.With("actor", "connection"),
 	}).Configure(actor.WithGuardian(stopOnFailure))
 	ports.System.EventStream.Subscribe(n.lost)

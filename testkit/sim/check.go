@@ -107,7 +107,7 @@ func (c *Cluster) Until(d time.Duration, what string, holds func() bool) {
 	c.TB.Helper()
 	for waited := time.Duration(0); !holds(); waited += 100 * time.Millisecond {
 		if waited >= d {
-			c.TB.Fatalf("sim: after %v still not: %s", d, what)
+			c.TB.Fatalf("sim: after %v still not: %s\n%s", d, what, c)
 		}
 		c.Advance(100 * time.Millisecond)
 	}
@@ -198,4 +198,20 @@ func (c *Cluster) Terms() (all []uint64) {
 		all = append(all, record.GetTerm())
 	}
 	return all
+}
+
+// String is how the nodes and clients are, for failures.
+func (c *Cluster) String() string {
+	var b strings.Builder
+	for _, n := range c.nodes {
+		fmt.Fprintf(&b, "%s: incarnation %d, up %v, frozen %v, lease live %v, serves %v, reaches %v, sees", n.Name, n.incarnation, n.up, n.frozen, n.lease.Live(), n.Actors.Serves(), c.Net.Reaches(n.Name))
+		for _, m := range n.Actors.View().Members() {
+			fmt.Fprintf(&b, " %s@%d %v", m.Name, m.Incarnation, m.State)
+		}
+		fmt.Fprintln(&b)
+	}
+	for _, client := range c.clients {
+		fmt.Fprintf(&b, "client %s: at %q, handed %d, ended %q\n", client.Name, client.At(), len(client.seen), client.Ends)
+	}
+	return b.String()
 }
