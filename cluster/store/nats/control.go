@@ -211,14 +211,14 @@ func (c *control) purge(ctx context.Context, sess *session, key string, revision
 
 // noted is told of a write that was acknowledged.
 func (s *Store) noted(key string, sequence uint64) {
-	s.marks.advance(markControl, sequence)
+	s.marks.advanceLater(markControl, sequence)
 	s.records.wrote(key)
 	s.controlList.note(s.cfg.Now().Unix(), noted{key, sequence, false})
 }
 
 // notedDeleted is told of a deletion, its own or one whose answer was lost.
 func (s *Store) notedDeleted(key string, sequence uint64) {
-	s.marks.advance(markControl, sequence)
+	s.marks.advanceLater(markControl, sequence)
 	if s.records.must(key) {
 		s.records.deleted(key)
 		s.controlList.note(s.cfg.Now().Unix(), noted{key, sequence, true})

@@ -103,7 +103,7 @@ func (l *list) open() (err error) {
 	return nil
 }
 
-func (l *list) mark() { l.marks.advance(l.place, uint64(l.number)<<markNumber|uint64(l.size)) }
+func (l *list) mark() { l.marks.advanceLater(l.place, uint64(l.number)<<markNumber|uint64(l.size)) }
 
 // rotate begins another file, so that those up to the one returned change no
 // more.

@@ -79,7 +79,7 @@ func TestListHasTheLastWord(t *testing.T) {
 // Wherever a list is damaged, that is said, and no entry is other than it was.
 func TestListSaysItIsDamaged(t *testing.T) {
 	from := t.TempDir()
-	_, l := testList(t, from)
+	marks, l := testList(t, from)
 	want := map[string]listed{}
 	for i := range uint64(40) {
 		name := fmt.Sprint("record", i)
@@ -91,6 +91,9 @@ func TestListSaysItIsDamaged(t *testing.T) {
 			}
 			maps.DeleteFunc(want, func(_ string, is listed) bool { return is.deleted })
 		}
+	}
+	if err := marks.sync(); err != nil { // how long it is
+		t.Fatal(err)
 	}
 	numbers, err := listFiles(from, "some")
 	if err != nil || len(numbers) != 2 {

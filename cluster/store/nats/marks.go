@@ -15,9 +15,9 @@ import (
 // that was acknowledged. The server mends a damaged tail by cutting it off and
 // says nothing; a log that ends before its mark has lost what was promised.
 //
-// A mark is written after every acknowledgement and synced now and then: it
-// survives the process, and after a power failure it is a lower bound, which
-// only makes it notice less.
+// The journal's mark is written after every acknowledgement, and synced every two
+// seconds; the others are written with that. So it survives the process, and
+// after a power failure it is a lower bound, which only makes it notice less.
 //
 //	0           8        16       24
 //	| BWMARKS2  | unused | mark 0 | sum | ... sixteen bytes a mark
@@ -25,10 +25,11 @@ type marks struct {
 	absent  bool   // there was no file
 	damaged string // which of it could not be read; ""
 
-	mu     sync.Mutex // protects what follows
-	file   *noteFile
-	last   [markCount]uint64
-	synced bool
+	mu        sync.Mutex // protects what follows
+	file      *noteFile
+	last      [markCount]uint64
+	unwritten [markCount]bool // put with the next sync
+	synced    bool
 }
 
 // What has a mark, as its place in the file: the last sequence of a stream, and
@@ -110,6 +111,26 @@ func (m *marks) advance(which int, sequence uint64) {
 	}
 }
 
+// advanceLater is advance for a mark that is written with the next sync: one of
+// a file's length, or one that only tells where a list does not. A process that
+// is killed leaves a lower bound.
+func (m *marks) advanceLater(which int, sequence uint64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if sequence > m.last[which] {
+		m.last[which], m.unwritten[which], m.synced = sequence, true, false
+	}
+}
+
+// write puts what was left for later. Holding mu.
+func (m *marks) write() {
+	for which, is := range m.unwritten {
+		if is {
+			m.put(which, m.last[which])
+		}
+	}
+}
+
 // reset sets the mark, also down, where a stream was made again or its loss was
 // accepted.
 func (m *marks) reset(which int, sequence uint64) {
@@ -119,7 +140,7 @@ func (m *marks) reset(which int, sequence uint64) {
 }
 
 func (m *marks) put(which int, sequence uint64) {
-	m.last[which], m.synced = sequence, false
+	m.last[which], m.unwritten[which], m.synced = sequence, false, false
 	// Sixteen aligned bytes in one write: never seen half.
 	b := binary.LittleEndian.AppendUint64(make([]byte, 0, markSize), sequence)
 	b = binary.LittleEndian.AppendUint32(b, markSum(which, sequence))
@@ -129,6 +150,7 @@ func (m *marks) put(which int, sequence uint64) {
 // sync makes durable what was put.
 func (m *marks) sync() error {
 	m.mu.Lock()
+	m.write()
 	synced := m.synced
 	m.synced = true
 	m.mu.Unlock()
@@ -142,5 +164,8 @@ func (m *marks) close() error {
 	if m == nil {
 		return nil
 	}
+	m.mu.Lock()
+	m.write()
+	m.mu.Unlock()
 	return m.file.Close()
 }

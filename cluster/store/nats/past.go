@@ -189,7 +189,7 @@ func (p *past) sawFirst(first uint64) {
 func (p *past) append(b []byte) {
 	if n, err := p.file.WriteAt(b, p.size); err == nil {
 		p.size += int64(n)
-		p.marks.advance(markPast, uint64(p.size))
+		p.marks.advanceLater(markPast, uint64(p.size))
 	}
 	p.synced = false
 }
