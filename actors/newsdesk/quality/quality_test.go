@@ -88,3 +88,28 @@ func TestMeasure(t *testing.T) {
 		t.Errorf("%+v, %v", f, err)
 	}
 }
+
+func TestCurves(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		all     []scored
+		auc, ap float64
+	}{
+		{"parted", []scored{{3, true}, {1, false}, {2, true}, {0, false}}, 1, 1},
+		{"the wrong way", []scored{{0, true}, {1, false}}, 0, 0.5},
+		{"all alike", []scored{{1, true}, {1, false}, {1, false}, {1, true}}, 0.5, 0.5},
+		{"one between", []scored{{3, true}, {2, false}, {1, true}}, 0.5, (1 + 2./3) / 2},
+	} {
+		old, fresh := 0, 0
+		for _, s := range c.all {
+			if s.new {
+				fresh++
+			} else {
+				old++
+			}
+		}
+		if auc, ap := curves(c.all, old, fresh); math.Abs(auc-c.auc)+math.Abs(ap-c.ap) > 1e-12 {
+			t.Errorf("%s: AUC %v, AP %v; want %v, %v", c.name, auc, ap, c.auc, c.ap)
+		}
+	}
+}

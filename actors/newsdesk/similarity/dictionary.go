@@ -7,7 +7,7 @@ import "slices"
 type entry struct {
 	articles   uint32
 	caps, lows uint32 // occurrences with a capital, and without
-	posts      [views][]posting
+	posts      [indexed][]posting
 }
 
 // posting is one live story that has the term: the weight is that in the
@@ -68,7 +68,7 @@ func (d *dictionary) halve() {
 	}
 }
 
-func (e *entry) used() bool { return len(e.posts[title])+len(e.posts[all])+len(e.posts[entities]) > 0 }
+func (e *entry) used() bool { return len(e.posts[title])+len(e.posts[all]) > 0 }
 
 // weigh makes vectors of counted terms, which are sorted.
 //

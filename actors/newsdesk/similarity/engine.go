@@ -65,8 +65,8 @@ type Engine struct {
 	swept  int64            // when stories were last retired
 	made   int64            // stories that splits made
 
-	sums    [][dots]float64 // of the query in progress, by slot
-	touched []int32         // slots whose sums are not 0
+	sums    [][indexed]float64 // of the query in progress, by slot
+	touched []int32            // slots whose sums are not 0
 	changes []Change
 }
 
@@ -149,28 +149,22 @@ func (e *Engine) nearest(q *query, w *Weights, gap func(*story) int64, may func(
 // gather adds up the products of q with every live story that shares a term.
 func (e *Engine) gather(q *query) {
 	for _, slot := range e.touched {
-		e.sums[slot] = [dots]float64{}
+		e.sums[slot] = [indexed]float64{}
 	}
 	e.touched = e.touched[:0]
-	e.walk(q, all, all, dotAll)
-	e.walk(q, title, title, dotTitle)
-	e.walk(q, entities, entities, dotEntities)
-	e.walk(q, title, all, dotTitleAll)
-	e.walk(q, all, title, dotAllTitle)
-}
-
-func (e *Engine) walk(q *query, of, with, dot int) {
-	for _, c := range q.v[of] {
-		entry := e.words.terms[c.term]
-		if entry == nil {
-			continue // forgotten since
-		}
-		for _, p := range entry.posts[with] {
-			sums := &e.sums[p.slot]
-			if *sums == ([dots]float64{}) {
-				e.touched = append(e.touched, p.slot)
+	for view := range indexed {
+		for _, c := range q.v[view] {
+			entry := e.words.terms[c.term]
+			if entry == nil {
+				continue // forgotten since
 			}
-			sums[dot] += float64(float64(c.weight) * float64(p.weight))
+			for _, p := range entry.posts[view] {
+				sums := &e.sums[p.slot]
+				if *sums == ([indexed]float64{}) {
+					e.touched = append(e.touched, p.slot)
+				}
+				sums[view] += float64(float64(c.weight) * float64(p.weight))
+			}
 		}
 	}
 }
@@ -191,7 +185,7 @@ func (e *Engine) begin(id int64) *story {
 	} else {
 		s.slot = int32(len(e.slots))
 		e.slots = append(e.slots, s)
-		e.sums = append(e.sums, [dots]float64{})
+		e.sums = append(e.sums, [indexed]float64{})
 	}
 	e.live[id] = s
 	return s

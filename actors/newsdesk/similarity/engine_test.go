@@ -94,7 +94,7 @@ func askAll(e *Engine, m member) (best *story, logit float64) {
 	q := m.query()
 	for _, s := range e.live {
 		d := dotsOf(&q, s)
-		if *d == ([dots]float64{}) || e.cold(s) {
+		if *d == ([indexed]float64{}) || e.cold(s) {
 			continue
 		}
 		f := features(d, &q, s, s.gap(m.at))
@@ -182,7 +182,7 @@ func TestInvariants(t *testing.T) {
 		}
 	}
 	for _, s := range e.live {
-		for view := range s.sum {
+		for view := range indexed {
 			posted -= len(s.sum[view])
 		}
 	}

@@ -21,13 +21,15 @@ const (
 	all             // title and body
 	entities        // names in the body and the entities that came with it
 	views
+
+	// Of the views, those before entities are in the index. Names are read to
+	// see what is new: as a feature of their own they did not help.
+	indexed = entities
 )
 
 // vectors are one article's or story's, by view. An article's have length 1, or
 // 0 where it has nothing of the kind.
 type vectors [views]sparse
-
-func byTerm(c component, term uint64) int { return cmp.Compare(c.term, term) }
 
 // unit scales v to length 1.
 func (v sparse) unit() {

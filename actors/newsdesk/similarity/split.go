@@ -75,15 +75,9 @@ func (s *story) gather(m *member) {
 	s.last = max(s.last, m.at)
 }
 
-// dotsOf is what gather adds up, by walking both.
-func dotsOf(q *query, s *story) *[dots]float64 {
-	return &[dots]float64{
-		dotTitle:    q.v[title].dot(s.sum[title]),
-		dotAll:      q.v[all].dot(s.sum[all]),
-		dotEntities: q.v[entities].dot(s.sum[entities]),
-		dotTitleAll: q.v[title].dot(s.sum[all]),
-		dotAllTitle: q.v[all].dot(s.sum[title]),
-	}
+// dotsOf is what Engine.gather adds up, by walking both.
+func dotsOf(q *query, s *story) *[indexed]float64 {
+	return &[indexed]float64{title: q.v[title].dot(s.sum[title]), all: q.v[all].dot(s.sum[all])}
 }
 
 // halves parts articles into two groups: those nearer to one article and those

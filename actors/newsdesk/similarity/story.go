@@ -52,21 +52,22 @@ const sumTerms = 2048
 func (e *Engine) shift(s *story, v *vectors, factor float32) {
 	for view := range v {
 		sum := s.sum[view].plus(v[view], factor)
+		changed := v[view]
 		if len(sum) > 2*sumTerms {
 			e.unpost(s, view)
 			sum = sum.heaviest(sumTerms)
-			for _, c := range sum {
-				e.words.entry(c.term).set(view, s.slot, c.weight)
-			}
-		} else {
-			e.post(s, view, sum, v[view])
+			changed = sum
 		}
+		e.post(s, view, sum, changed)
 		s.sum[view], s.norm2[view] = sum, sum.norm2()
 	}
 }
 
 // post writes the weights of sum for the terms of changed.
 func (e *Engine) post(s *story, view int, sum, changed sparse) {
+	if view >= indexed {
+		return
+	}
 	i := 0
 	for _, c := range changed {
 		for i < len(sum) && sum[i].term < c.term {
@@ -81,6 +82,9 @@ func (e *Engine) post(s *story, view int, sum, changed sparse) {
 }
 
 func (e *Engine) unpost(s *story, view int) {
+	if view >= indexed {
+		return
+	}
 	for _, c := range s.sum[view] {
 		e.words.entry(c.term).set(view, s.slot, 0)
 	}

@@ -1,7 +1,9 @@
 // Command storyweights learns the weights by which articles join stories and
-// stories merge, and writes them as Go:
+// stories merge, and those by which an
+// article counts as a development, and writes them as Go:
 //
 //	go run ./cmd/dev/storyweights -data allsides.jsonl.gz -until 2019-01-01 > actors/newsdesk/similarity/weights.go
+//	go run ./cmd/dev/storyweights -data allsides.jsonl.gz -until 2019-01-01 -novelty > actors/storycluster/novelty/weights.go
 //
 // Every article is learnt from as it is, with its title only, and with its
 // beginning only, so that one set of weights serves feeds of any kind.
@@ -24,15 +26,16 @@ func main() {
 	data := flag.String("data", "", "JSON lines, gzip if the name ends in .gz")
 	until := flag.String("until", "2019-01-01", "articles before this day are learnt from")
 	ridge := flag.Float64("ridge", 1, "weight of the penalty on large weights")
+	news := flag.Bool("novelty", false, "learn what is new in a story, instead of what belongs to it")
 	folds := flag.Int("folds", 0, "instead of writing weights, cross-validate over so many stretches of time")
 	flag.Parse()
-	if err := run(*data, *until, *ridge, *folds, os.Stdout); err != nil {
+	if err := run(*data, *until, *ridge, *folds, *news, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "storyweights:", err)
 		os.Exit(1)
 	}
 }
 
-func run(data, until string, ridge float64, folds int, w io.Writer) error {
+func run(data, until string, ridge float64, folds int, news bool, w io.Writer) error {
 	day, err := time.Parse(time.DateOnly, until)
 	if err != nil {
 		return err
@@ -49,6 +52,9 @@ func run(data, until string, ridge float64, folds int, w io.Writer) error {
 	}
 	if len(labelled) == 0 {
 		return fmt.Errorf("%s has no labelled articles before %s", data, until)
+	}
+	if news {
+		return writeNovelty(w, data, until, labelled, ridge)
 	}
 	if folds > 1 {
 		return validate(labelled, ridge, folds, w)
@@ -103,9 +109,8 @@ func learn(items []quality.Item, ridge float64) (join, merge similarity.Weights,
 			return join, merge, err
 		}
 	}
-	join, merge = fit(joins, joinFeatures, ridge), fit(merges, mergeFeatures, ridge)
+	join, merge = fitPairs(joins, joinFeatures, ridge), fitPairs(merges, mergeFeatures, ridge)
 	join[0] += joinShift
-	merge[0] += mergeShift
 	return join, merge, nil
 }
 
