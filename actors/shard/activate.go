@@ -249,9 +249,7 @@ func (s *shard) activated(ctx actor.Context, a *activated) {
 	}
 	s.store.Succeeded()
 	s.term, s.revision = a.record.GetTerm(), a.revision
-	for _, slot := range a.record.GetSlots() {
-		s.slots.add(slot)
-	}
+	s.slots.load(a.record)
 	clear(s.known)
 	for _, id := range a.keys {
 		s.known[id] = struct{}{}

@@ -229,9 +229,7 @@ func (s *shard) found(ctx actor.Context, f *found) {
 		return
 	case f.record.GetNode() == s.cfg.Node && f.record.GetIncarnation() == s.cfg.Incarnation:
 		s.term, s.revision = f.record.GetTerm(), f.revision
-		for _, slot := range f.record.GetSlots() {
-			s.slots.add(slot)
-		}
+		s.slots.load(f.record)
 		s.leave.found = true
 		s.drop(ctx)
 		return

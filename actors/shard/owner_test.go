@@ -188,6 +188,12 @@ func TestAShardThatIsGivenUp(t *testing.T) {
 		if got := r.record(); got.GetNode() != "n1" || got.GetTerm() != 2 || !connections(got)["c1"] {
 			t.Errorf("record %v", got)
 		}
+		k.Tell(r.pid, &messages.Deactivate{Shard: uint32(number)})
+		k.Settle()
+		r.routes()
+		if got := r.record(); got.GetNode() != "" || len(got.GetSlots()) != 1 {
+			t.Errorf("given up again, it left %v", got)
+		}
 	})
 }
 

@@ -26,7 +26,17 @@ type slots struct {
 }
 
 func (s *slots) init() {
+	s.all = nil
 	s.byConnection, s.byKey = map[string]*entry{}, map[string][]*entry{}
+}
+
+// load adds those of a record.
+func (s *slots) load(record *messages.Shard) {
+	for _, slot := range record.GetSlots() {
+		if s.byConnection[slot.GetConnectionId()] == nil {
+			s.add(slot)
+		}
+	}
 }
 
 func (s *slots) add(slot *messages.Slot) *entry {

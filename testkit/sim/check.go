@@ -10,6 +10,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/messages"
 )
 
@@ -210,8 +211,24 @@ func (c *Cluster) String() string {
 		}
 		fmt.Fprintln(&b)
 	}
+	for _, key := range c.keys {
+		fmt.Fprintf(&b, "%s: shard %v\n", key, c.shard(key))
+	}
 	for _, client := range c.clients {
 		fmt.Fprintf(&b, "client %s: at %q, handed %d, ended %q\n", client.Name, client.At(), len(client.seen), client.Ends)
 	}
 	return b.String()
+}
+
+// shard is the record of the key's shard.
+func (c *Cluster) shard(keyID string) *messages.Shard {
+	record := &messages.Shard{}
+	kept, err := c.Disk.Open(nil).Control().Get(c.TB.Context(), actors.ShardRecord(actors.ShardOf(keyID)))
+	if err == nil {
+		err = proto.Unmarshal(kept.Data, record)
+	}
+	if err != nil {
+		c.TB.Fatal(err)
+	}
+	return record
 }

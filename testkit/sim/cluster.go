@@ -26,6 +26,7 @@ type Cluster struct {
 	nodes   []*Node // in order of their first start
 	leases  leases
 	clients []*Client
+	keys    []string
 	terms   map[string]string // who has taken a term of a shard: see checkTerms
 	looked  map[string]uint64 // the revision of each shard's record that was looked at last
 }

@@ -98,13 +98,15 @@ func (n *Node) look() {
 	if n.storeDown {
 		return
 	}
-	view := n.cluster.view(n.Clock.Elapsed())
+	now := n.Clock.Elapsed()
+	if n.lease.lapsed && now-n.lease.renewed >= ownLapse {
+		return // apart, until it has renewed
+	}
+	view := n.cluster.view(now)
 	if slices.Equal(view.Members(), n.Actors.View().Members()) {
 		return
 	}
-	if m, ok := view.Member(n.Name); ok && m.State == membership.Core && n.lease.renewed == n.Clock.Elapsed() || n.Clock.Elapsed()-n.lease.renewed < ownLapse {
-		n.lease.lapsed = false
-	}
+	n.lease.lapsed = false
 	n.Actors.SetView(view)
 }
 

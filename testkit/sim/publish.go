@@ -89,6 +89,7 @@ func (c *Cluster) ask(n *Node, keyID string, command proto.Message) proto.Messag
 // MakeKey makes a key of the business plan.
 func (c *Cluster) MakeKey(n *Node, keyID string) {
 	c.TB.Helper()
+	c.keys = append(c.keys, keyID)
 	m := c.ask(n, keyID, &messages.CreateKey{Key: &messages.Key{
 		Id: keyID, Name: "test", Plan: "business", SecretHash: secretOf(keyID), State: messages.KeyState_KEY_ACTIVE,
 		Scopes: []string{"ws:connect", "rules:write"},
