@@ -1,0 +1,112 @@
+package shard_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/birdwire/birdwire/actors"
+	"github.com/birdwire/birdwire/actors/shard"
+	"github.com/birdwire/birdwire/messages"
+	"github.com/birdwire/birdwire/testkit"
+)
+
+// heldBy is a shard that another process, the probe, has under term 4.
+func heldBy(t *testing.T, k *testkit.Kit, holder *testkit.Probe, alive *bool) *rig {
+	put(t, k, actors.ShardRecord(number), &messages.Shard{Term: 4, Node: "n2", Incarnation: 3, Slots: []*messages.Slot{slot(keyID, "c1")}})
+	r := newRig(t, k, func(c *shard.Config) {
+		c.Holder = func(n int, node string, incarnation uint64) *actor.PID {
+			if n != number || node != "n2" || incarnation != 3 || !*alive {
+				return nil
+			}
+			return holder.PID()
+		}
+	})
+	r.cfg.Logger = nil // a holder that is slow is a warning
+	return r
+}
+
+// A shard that another process holds is asked for, until it is given; then the
+// term is taken, with the slots that were left.
+func TestAShardIsAskedForFirst(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		holder, alive := k.Probe(), true
+		r := heldBy(t, k, holder, &alive).start()
+		for range 3 { // the first two are lost
+			if m := testkit.Expect[*messages.Deactivate](holder); m.GetShard() != uint32(number) {
+				t.Fatalf("asked %v", m)
+			}
+			if got := r.record(); got.GetTerm() != 4 {
+				t.Fatalf("the term was taken: %v", got)
+			}
+			k.Advance(2 * time.Second)
+		}
+		put(t, k, actors.ShardRecord(number), &messages.Shard{Term: 4, Slots: []*messages.Slot{slot(keyID, "c1")}})
+		holder.Reply(&messages.Deactivated{Shard: uint32(number), Term: 4})
+		holder.Reply(&messages.Deactivated{Shard: uint32(number), Term: 4})
+		k.Settle()
+		if got := r.record(); got.GetNode() != "n1" || got.GetTerm() != 5 || !connections(got)["c1"] {
+			t.Errorf("record %v", got)
+		}
+		holder.Messages()
+		holder.ExpectNoMessage(time.Minute)
+		if got := r.record(); got.GetTerm() != 5 {
+			t.Errorf("taken twice: %v", got)
+		}
+	})
+}
+
+// A holder that does not answer, or is not there, or ends meanwhile, does not
+// keep the shard.
+func TestAHolderIsNotWaitedForEver(t *testing.T) {
+	for name, test := range map[string]struct {
+		after time.Duration // in which it is taken
+		do    func(k *testkit.Kit, holder *testkit.Probe, alive *bool)
+	}{
+		"silent":      {10 * time.Second, func(*testkit.Kit, *testkit.Probe, *bool) {}},
+		"not reached": {0, func(_ *testkit.Kit, h *testkit.Probe, _ *bool) { h.Reply(&actor.DeadLetterResponse{}) }},
+		"ended":       {10 * time.Second, func(_ *testkit.Kit, _ *testkit.Probe, alive *bool) { *alive = false }},
+		"of another kind": {10 * time.Second, func(_ *testkit.Kit, h *testkit.Probe, _ *bool) {
+			h.Reply(&messages.Deactivated{Shard: uint32(number) + 1})
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			testkit.Run(t, func(k *testkit.Kit) {
+				holder, alive := k.Probe(), true
+				r := heldBy(t, k, holder, &alive).start()
+				testkit.Expect[*messages.Deactivate](holder)
+				test.do(k, holder, &alive)
+				k.Settle()
+				if test.after > 0 {
+					k.Advance(test.after - time.Millisecond)
+					if got := r.record(); got.GetTerm() != 4 {
+						t.Fatalf("taken before its time: %v", got)
+					}
+					k.Advance(time.Millisecond)
+				}
+				if got := r.record(); got.GetNode() != "n1" || got.GetTerm() != 5 {
+					t.Errorf("record %v", got)
+				}
+			})
+		})
+	}
+}
+
+// What is wanted last counts while a holder is asked, too.
+func TestAShardThatIsNotWantedAnyMoreIsNotTaken(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		holder, alive := k.Probe(), true
+		r := heldBy(t, k, holder, &alive).start()
+		testkit.Expect[*messages.Deactivate](holder)
+		mover := k.Probe()
+		mover.Request(r.pid, &messages.Deactivate{Shard: uint32(number)})
+		testkit.Expect[*messages.Deactivated](mover)
+		holder.Reply(&messages.Deactivated{Shard: uint32(number), Term: 4})
+		holder.ExpectNoMessage(time.Minute)
+		if got := r.record(); got.GetTerm() != 4 || got.GetNode() != "n2" {
+			t.Errorf("record %v", got)
+		}
+		r.notOwner(4)
+	})
+}
