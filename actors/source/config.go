@@ -1,6 +1,7 @@
 package source
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -107,13 +108,13 @@ type Observation struct {
 var validID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
 func (c Config) withDefaults() Config {
-	c.Interval = orDefault(c.Interval, 5*time.Minute)
-	c.PollTimeout = orDefault(c.PollTimeout, 45*time.Second)
-	c.TableTimeout = orDefault(c.TableTimeout, 10*time.Second)
-	c.LogTimeout = orDefault(c.LogTimeout, 2*time.Second)
-	c.OfferTimeout = orDefault(c.OfferTimeout, 30*time.Second)
-	c.BackoffMost = orDefault(c.BackoffMost, time.Hour)
-	c.HoldMost = orDefault(c.HoldMost, 30*time.Second)
+	c.Interval = cmp.Or(c.Interval, 5*time.Minute)
+	c.PollTimeout = cmp.Or(c.PollTimeout, 45*time.Second)
+	c.TableTimeout = cmp.Or(c.TableTimeout, 10*time.Second)
+	c.LogTimeout = cmp.Or(c.LogTimeout, 2*time.Second)
+	c.OfferTimeout = cmp.Or(c.OfferTimeout, 30*time.Second)
+	c.BackoffMost = cmp.Or(c.BackoffMost, time.Hour)
+	c.HoldMost = cmp.Or(c.HoldMost, 30*time.Second)
 	if c.MaxUnacked == 0 {
 		c.MaxUnacked = 8192
 	}
@@ -131,13 +132,6 @@ func (c Config) withDefaults() Config {
 	}
 	c.Logger = c.Logger.With("source", c.ID)
 	return c
-}
-
-func orDefault(d, otherwise time.Duration) time.Duration {
-	if d == 0 {
-		return otherwise
-	}
-	return d
 }
 
 // Validate says what a source cannot be started with.

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -60,32 +61,15 @@ type PushLimits struct {
 }
 
 func (c Config) withDefaults() Config {
-	orString := func(s *string, v string) {
-		if *s == "" {
-			*s = v
-		}
-	}
-	orString(&c.Name, "birdwire")
-	orString(&c.Listen, ":8000")
-	orString(&c.Admin, "127.0.0.1:8001")
-	if c.RetentionAge == 0 {
-		c.RetentionAge = 24 * time.Hour
-	}
-	if c.RetentionBytes == 0 {
-		c.RetentionBytes = 10 << 30
-	}
-	if c.ItemsAge == 0 {
-		c.ItemsAge = 30 * 24 * time.Hour
-	}
-	if c.QueueBytes == 0 {
-		c.QueueBytes = 1 << 20
-	}
-	if c.MaxConnections == 0 {
-		c.MaxConnections = 100_000
-	}
-	if c.Drain == 0 {
-		c.Drain = 5 * time.Second
-	}
+	c.Name = cmp.Or(c.Name, "birdwire")
+	c.Listen = cmp.Or(c.Listen, ":8000")
+	c.Admin = cmp.Or(c.Admin, "127.0.0.1:8001")
+	c.RetentionAge = cmp.Or(c.RetentionAge, 24*time.Hour)
+	c.RetentionBytes = cmp.Or(c.RetentionBytes, 10<<30)
+	c.ItemsAge = cmp.Or(c.ItemsAge, 30*24*time.Hour)
+	c.QueueBytes = cmp.Or(c.QueueBytes, 1<<20)
+	c.MaxConnections = cmp.Or(c.MaxConnections, 100_000)
+	c.Drain = cmp.Or(c.Drain, 5*time.Second)
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}

@@ -2,6 +2,7 @@ package client
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -28,12 +29,8 @@ func (c Config) withDefaults() Config {
 	if c.HTTP == nil {
 		c.HTTP = &http.Client{}
 	}
-	if c.UserAgent == "" {
-		c.UserAgent = "birdwire-go"
-	}
-	if c.Timeout <= 0 {
-		c.Timeout = 30 * time.Second
-	}
+	c.UserAgent = cmp.Or(c.UserAgent, "birdwire-go")
+	c.Timeout = cmp.Or(max(c.Timeout, 0), 30*time.Second)
 	return c
 }
 

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -47,28 +48,15 @@ func (c Config) withDefaults() Config {
 	if c.Tiers == nil {
 		c.Tiers = DefaultTiers
 	}
-	if c.Timeout <= 0 {
-		c.Timeout = 10 * time.Second
-	}
-	if c.MaxPush <= 0 {
-		c.MaxPush = 16 << 20
-	}
-	if c.PushIdle <= 0 {
-		c.PushIdle = 10 * time.Second
-	}
-	c.PushRate = orDefault(c.PushRate, 4<<10)
-	c.Pushes = orDefault(c.Pushes, 64)
-	c.KeyPushes = orDefault(c.KeyPushes, 8)
-	c.AddressUploads = orDefault(c.AddressUploads, 192)
-	c.Uploads = orDefault(c.Uploads, 256)
+	c.Timeout = cmp.Or(c.Timeout, 10*time.Second)
+	c.MaxPush = cmp.Or(c.MaxPush, 16<<20)
+	c.PushIdle = cmp.Or(c.PushIdle, 10*time.Second)
+	c.PushRate = cmp.Or(c.PushRate, 4<<10)
+	c.Pushes = cmp.Or(c.Pushes, 64)
+	c.KeyPushes = cmp.Or(c.KeyPushes, 8)
+	c.AddressUploads = cmp.Or(c.AddressUploads, 192)
+	c.Uploads = cmp.Or(c.Uploads, 256)
 	return c
-}
-
-func orDefault(n, otherwise int) int {
-	if n <= 0 {
-		return otherwise
-	}
-	return n
 }
 
 func (c Config) validate() error {
