@@ -46,7 +46,7 @@ type Config struct {
 	Deflate        bool          // negotiate permessage-deflate
 	Drain          time.Duration // over which connections are closed at the end, default 5 s
 
-	Sample bool // replay the bundled sample as live input
+	Sample bool // bring the bundled sample in as live input
 	Logger *slog.Logger
 }
 

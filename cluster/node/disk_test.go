@@ -283,7 +283,7 @@ func TestADamagedRecordCostsItself(t *testing.T) {
 	}
 	a = request(t, n, "", "GET", "/admin/v1/health", "")
 	for i, name := range damaged {
-		// The last two can be made anew, and are.
+		// The last two can be made again, and are.
 		if got, want := strings.Contains(a.body, name), i < 2; got != want {
 			t.Errorf("health names %s: %v, want %v: %s", name, got, want, a.body)
 		}

@@ -38,7 +38,7 @@ func askUpstreams[T proto.Message](ctx context.Context, n *Node, command proto.M
 	return answer, fmt.Errorf("%s", refused.GetDetail())
 }
 
-// conflictError is an messages.ErrConflict.
+// conflictError is messages.ErrConflict in the upstreams' words.
 type conflictError struct{ refused *messages.Rejected }
 
 func (e *conflictError) Error() string { return e.refused.GetDetail() }

@@ -142,6 +142,9 @@ func (c checks) Look(ctx context.Context) admin.State {
 		}
 		state.Checks = append(state.Checks, check)
 	}
+	if err := n.failure.Load(); err != nil {
+		add("node", "", *err)
+	}
 	add("store", "", n.store.Healthy(ctx))
 	add("disk", "", n.store.Room())
 	for _, d := range n.store.Damage() {
@@ -149,6 +152,7 @@ func (c checks) Look(ctx context.Context) admin.State {
 	}
 	first, last, err := n.store.Journal().Bounds(ctx)
 	add("log", fmt.Sprintf("frames %d to %d", first, last), err)
+	add("router", fmt.Sprintf("%v behind the log's end", n.behind.behind().Round(time.Millisecond)), n.behind.check(n.clock.Elapsed()))
 	add("connections", fmt.Sprintf("%d open", n.doors.Connections()), nil)
 	return state
 }

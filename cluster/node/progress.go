@@ -24,8 +24,11 @@ func (p *progress) tell(lag time.Duration, now actors.Instant) {
 	p.told.Store(int64(now))
 }
 
+// behind is how far the router was when it last said so.
+func (p *progress) behind() time.Duration { return time.Duration(p.lag.Load()) }
+
 func (p *progress) check(now actors.Instant) error {
-	lag, told := time.Duration(p.lag.Load()), actors.Instant(p.told.Load())
+	lag, told := p.behind(), actors.Instant(p.told.Load())
 	switch {
 	case told == 0:
 		return nil // the node has just started

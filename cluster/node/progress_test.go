@@ -1,9 +1,11 @@
 package node
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -53,4 +55,33 @@ func TestANodeThatCannotGoOnIsNotReady(t *testing.T) {
 	if err := <-n.Failed(); !strings.Contains(err.Error(), "taken this node's name over") {
 		t.Errorf("failed: %v", err)
 	}
+	if wrong := wrongOf(n); !slices.Equal(wrong, []string{"node"}) {
+		t.Errorf("its operator is told of %v", wrong)
+	}
+}
+
+// wrongOf is what an operator is told is wrong with the node.
+func wrongOf(n *Node) (names []string) {
+	for _, c := range (checks{n}).Look(context.Background()).Checks {
+		if !c.OK {
+			names = append(names, c.Name)
+		}
+	}
+	return names
+}
+
+// Whoever runs the node hears of a router that is late, as whoever sends
+// traffic does.
+func TestHealthLooksAtTheRouter(t *testing.T) {
+	n := start(t, Config{})
+	if wrong := wrongOf(n); wrong != nil {
+		t.Fatalf("after the start %v is wrong", wrong)
+	}
+	for range 100 { // the router itself says several times a second that it is not late
+		n.behind.tell(time.Minute, n.clock.Elapsed())
+		if wrong := wrongOf(n); slices.Equal(wrong, []string{"router"}) {
+			return
+		}
+	}
+	t.Fatal("the router is not looked at")
 }
