@@ -191,12 +191,15 @@ func (r *router) putSome(c *change, words int) (left int, whole bool) {
 			id = r.state.subscriptions.newID()
 			r.state.unowned[id] = true
 			words -= p.encoded.Words()
-			if err := r.state.index.PutEncoded(id, p.encoded); err != nil {
-				delete(r.state.unowned, id)
-				p.refused, id = err.Error(), noID
-			}
 		}
-		c.ids = append(c.ids, id)
+		c.ids = append(c.ids, id) // before it is put: where that panics, this one is taken back too
+		if id == noID {
+			continue
+		}
+		if err := r.state.index.PutEncoded(id, p.encoded); err != nil {
+			delete(r.state.unowned, id)
+			p.refused, c.ids[len(c.ids)-1] = err.Error(), noID
+		}
 	}
 	return words, true
 }
@@ -215,11 +218,16 @@ func (r *router) there(c *change, i int) bool {
 	return there
 }
 
-// unput takes back what was put of a change that is not committed.
+// unput takes back what was put of a change that is not committed. What half a
+// commit has given an owner stays: whoever asks again is answered that it is
+// there.
 func (r *router) unput(c *change) {
 	for _, id := range c.ids {
-		if id != noID && r.state.unowned[id] {
-			delete(r.state.unowned, id)
+		if id == noID || !r.state.unowned[id] {
+			continue
+		}
+		delete(r.state.unowned, id)
+		if _, owned := r.state.subscriptions.owners[id]; !owned {
 			r.state.index.Remove(id)
 		}
 	}

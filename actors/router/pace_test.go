@@ -218,3 +218,23 @@ func TestFramesThatWaitAreBoundedInBytes(t *testing.T) {
 		}
 	})
 }
+
+// Lag is counted from when the frame that is due was heard of, not the newest
+// that was: with a frame every 100 ms it would never be more than that.
+func TestLagIsThatOfTheFrameThatIsDue(t *testing.T) {
+	run(t, func(r *rig) {
+		r.log.fail = 1 << 20
+		r.log.append(article("lost", "a"))
+		slowedAfter := time.Duration(0)
+		for i := range 40 {
+			r.Tell(r.pid, r.log.append(article(fmt.Sprint(i), "a")))
+			r.Advance(100 * time.Millisecond)
+			if down, _ := r.slowing(); down > 0 && slowedAfter == 0 {
+				slowedAfter = time.Duration(i+1) * 100 * time.Millisecond
+			}
+		}
+		if slowedAfter < 2*time.Second || slowedAfter > 2500*time.Millisecond {
+			t.Errorf("slowed %v after the frame that is due was heard of; want 2 s", slowedAfter)
+		}
+	})
+}

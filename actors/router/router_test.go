@@ -75,12 +75,14 @@ type rig struct {
 	clock   *slowClock
 	log     *plainLog
 	pid     *actor.PID
+	state   *router.State
 	journal *testkit.Probe
 	owner   *testkit.Probe // of every key
 	seen    []router.Observation
-	boom    bool // the next frame's observer fails
-	alone   bool // it has no journal to slow
-	fail    bool // the next look at the log's end does
+	boom    bool             // the next frame's observer fails
+	alone   bool             // it has no journal to slow
+	fail    bool             // the next look at the log's end does
+	spoil   func(answer any) // of the worker that compiles
 }
 
 func run(t *testing.T, test func(r *rig)) {
@@ -98,6 +100,7 @@ func (r *rig) start(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	r.state = state
 	r.pid = r.SpawnProps("router", router.Props(router.Config{
 		Log: r.log, State: state, Clock: r.clock, Worker: r.Worker, Props: r.Props, Logger: r.Log,
 		Owners: actors.OwnersFunc(func(string) *actor.PID { return r.owner.PID() }),
@@ -107,6 +110,7 @@ func (r *rig) start(t *testing.T) {
 			}
 			return r.journal.PID()
 		},
+		Compile: func(string) actors.Worker { return spoiler{r} },
 		Lagging: func(time.Duration) {
 			if r.fail {
 				r.fail = false
@@ -122,6 +126,19 @@ func (r *rig) start(t *testing.T) {
 		},
 	}))
 	r.Settle()
+}
+
+// spoiler is the kit's worker, whose answers a test may spoil.
+type spoiler struct{ *rig }
+
+func (s spoiler) Do(to *actor.PID, timeout time.Duration, work func(context.Context) any) bool {
+	return s.Worker.Do(to, timeout, func(ctx context.Context) any {
+		answer := work(ctx)
+		if s.spoil != nil {
+			s.spoil(answer)
+		}
+		return answer
+	})
 }
 
 func post(id, text string) *messages.Event {
