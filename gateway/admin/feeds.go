@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
@@ -96,10 +97,13 @@ var (
 	category = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,63}$`)
 )
 
+// feedFields are what an operator may set of a feed.
+var feedFields = []string{"url", "name", "category", "interval_seconds", "source_id", "language"}
+
 // feedFields returns what sets the fields that were sent. Others than those of a
 // feed, and also, are refused.
 func (s *server) feedFields(f *gateway.Fields, also ...string) func(*messages.Feed) {
-	f.Only("a feed", append([]string{"url", "name", "category", "interval_seconds", "source_id", "language"}, also...)...)
+	f.Only("a feed", append(slices.Clone(feedFields), also...)...)
 	sent := &messages.Feed{
 		Url:        s.feedURL(f),
 		Name:       f.Label("name", maxName),
@@ -180,6 +184,12 @@ func (s *server) updateFeed(w http.ResponseWriter, r *http.Request) {
 	}
 	set := s.feedFields(f, "force")
 	force := f.Bool("force")
+	var sent []string
+	for _, field := range feedFields {
+		if f.Has(field) {
+			sent = append(sent, field)
+		}
+	}
 	for _, field := range []string{"category", "source_id"} {
 		if f.Has(field) && strings.TrimSpace(f.String(field)) == "" {
 			f.Fail(field, "must not be empty", "")
@@ -207,6 +217,7 @@ func (s *server) updateFeed(w http.ResponseWriter, r *http.Request) {
 		s.faultOf(w, r, "feed", err)
 		return
 	}
+	s.changed(r, "feed changed", "feed", changed.Feed.GetId(), "fields", sent)
 	gateway.WriteJSON(w, http.StatusOK, struct {
 		feed
 		Tried *tried `json:"tried,omitempty"`
@@ -242,5 +253,6 @@ func (s *server) deleteFeed(w http.ResponseWriter, r *http.Request) {
 		s.faultOf(w, r, "feed", err)
 		return
 	}
+	s.changed(r, "feed deleted", "feed", r.PathValue("id"))
 	w.WriteHeader(http.StatusNoContent)
 }

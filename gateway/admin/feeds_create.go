@@ -67,6 +67,7 @@ func (s *server) createFeed(w http.ResponseWriter, r *http.Request) {
 		s.fault(w, r, err)
 		return
 	}
+	s.changed(r, "feed created", "feed", made.Id, "name", made.Name, "url", shownURL(made.Url), "category", made.Category)
 	gateway.WriteJSON(w, http.StatusCreated, struct {
 		feed
 		Tried tried `json:"tried"`
