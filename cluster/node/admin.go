@@ -46,18 +46,23 @@ func (l keyList) ListKeys(ctx context.Context) ([]*messages.Key, error) {
 	list := make([]*messages.Key, 0, len(values))
 	for _, v := range values {
 		key := new(messages.Key)
-		if v.Damaged {
-			list = append(list, &messages.Key{Id: v.Key[strings.LastIndexByte(v.Key, '.')+1:], Name: "(its record is damaged: see the node's health)"})
-			continue
-		}
-		if err := proto.Unmarshal(v.Data, key); err != nil {
-			return nil, fmt.Errorf("list keys: record %s: %w", v.Key, err)
+		switch {
+		case v.Damaged:
+			key = damagedKey(v.Key, "see the node's health")
+		case proto.Unmarshal(v.Data, key) != nil:
+			key = damagedKey(v.Key, "it holds no key")
 		}
 		key.SecretHash = nil
 		list = append(list, key)
 	}
 	slices.SortStableFunc(list, func(a, b *messages.Key) int { return cmp.Compare(a.GetCreatedMs(), b.GetCreatedMs()) })
 	return list, nil
+}
+
+// damagedKey stands in a list for a key whose record cannot be read, so that the
+// others are listed all the same.
+func damagedKey(record, why string) *messages.Key {
+	return &messages.Key{Id: record[strings.LastIndexByte(record, '.')+1:], Name: "(its record is damaged: " + why + ")"}
 }
 
 // connections are the sockets of this node.
