@@ -36,8 +36,8 @@ func NewDigest(log *slog.Logger, first int, every time.Duration) *Digest {
 // RefusalsEvery is how often a kind of refusal is told of at most.
 const RefusalsEvery = 10 * time.Second
 
-// Note tells of one, from addr. more are attributes for the line, should it
-// have one of its own. A nil Digest tells nobody.
+// Note tells of one, from addr. more are attributes for the line, if it
+// gets one of its own. A nil Digest tells nobody.
 func (d *Digest) Note(kind string, addr netip.Addr, more ...any) {
 	if d == nil {
 		return

@@ -148,7 +148,7 @@ func TestALostMatchedIsFoundOut(t *testing.T) {
 	}
 }
 
-func TestThroughComesBehindDeliveries(t *testing.T) {
+func TestThroughComesAfterDeliveries(t *testing.T) {
 	testkit.Run(t, func(k *testkit.Kit) {
 		r := newRig(t, k).create()
 		a := r.rule("A", "a")

@@ -12,10 +12,10 @@ import (
 	"github.com/birdwire/birdwire/gateway/client"
 )
 
-// TestStopAmidPushes: a server that is told to end while bodies are on their way
+// TestStopDuringPushes: a server that is told to end while bodies are on their way
 // says of each what it took. Sent again from there, to the next one, every post
 // is in the log once.
-func TestStopAmidPushes(t *testing.T) {
+func TestStopDuringPushes(t *testing.T) {
 	t.Parallel()
 	s := start(t, "")
 	k := s.key(t, "business")
@@ -28,7 +28,7 @@ func TestStopAmidPushes(t *testing.T) {
 	var lines [pushers][]string
 	for p := range pushers {
 		for i := range each {
-			lines[p] = append(lines[p], post(fmt.Sprintf("%d.%d", p, i), "ada", "amid"))
+			lines[p] = append(lines[p], post(fmt.Sprintf("%d.%d", p, i), "ada", "on its way"))
 		}
 	}
 	type ending struct {

@@ -9,7 +9,7 @@ import (
 	"github.com/birdwire/birdwire/gateway/client"
 )
 
-func TestCaretStandsUnderItsPlace(t *testing.T) {
+func TestTheCaretIsUnderItsPlace(t *testing.T) {
 	long := strings.Repeat("abcdefghi ", 20)
 	for name, c := range map[string]struct {
 		query    string

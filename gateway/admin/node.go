@@ -13,7 +13,7 @@ import (
 
 type source struct {
 	ID   string `json:"id"`
-	Kind string `json:"kind"` // feed | push | replay
+	Kind string `json:"kind"` // feed | push | sample
 	URL  string `json:"url"`
 	health
 }

@@ -209,7 +209,7 @@ func (a *Admin) DeleteFeed(ctx context.Context, id string) error {
 // Source is anything that brings events.
 type Source struct {
 	ID   string `json:"id"`
-	Kind string `json:"kind"` // feed | push | replay
+	Kind string `json:"kind"` // feed | push | sample
 	URL  string `json:"url"`
 	Health
 }

@@ -35,7 +35,7 @@ func TestCursor(t *testing.T) {
 	}
 }
 
-func TestAfterStandsBehindEveryRuleOfItsPosition(t *testing.T) {
+func TestACursorAfterAnEventIsPastEveryRuleOfIt(t *testing.T) {
 	if got := dialect.After("abcdefgh", messages.EndOf(9)); got.K != 0 {
 		t.Errorf("after the end of a frame: k = %d, want 0", got.K)
 	}

@@ -162,7 +162,7 @@ var overloaded = &messages.Refused{Refusal: messages.Refusal_REFUSAL_OVERLOAD}
 
 // release gives the slot back, although the client may have gone. Nobody
 // answers a Release, so an error says nothing; a goroutine of its own, which
-// ends after AskTimeout, waits for none, and not the client. Should it get
+// ends after AskTimeout, waits for none, and not the client. If it gets
 // lost, the shard finds the slot's connection missing.
 func (a *admission) release() {
 	s, keyID := a.Server, a.credential.GetKeyId()

@@ -151,7 +151,7 @@ func deflate(frame []byte, threshold int) []byte {
 	w := deflaters.Get().(*flate.Writer)
 	defer deflaters.Put(w)
 	w.Reset(&out)
-	// A bytes.Buffer takes every write; should the compressor still fail, the
+	// A bytes.Buffer takes every write; if the compressor still fails, the
 	// frame goes out as it is.
 	if _, err := w.Write(data); err != nil {
 		return frame
