@@ -13,12 +13,12 @@ const pathShown = 256
 
 // accessLog writes one line a request and ends a panic with the request it
 // came from. The path is logged, the query never: keys travel in it.
-func accessLog(cfg Config, next http.Handler) http.Handler {
+func accessLog(cfg Config, slow *lingering, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
 		r = identified(r)
 		w.Header().Set(requestIDHeader, RequestID(r.Context()))
-		rec := &recorder{ResponseWriter: w}
+		rec := &recorder{ResponseWriter: w, body: bodyOf(r), length: r.ContentLength}
 		defer func() {
 			reason := recover()
 			cut := reason != nil && (reason == http.ErrAbortHandler || rec.status != 0)
@@ -40,6 +40,7 @@ func accessLog(cfg Config, next http.Handler) http.Handler {
 			if cut {
 				panic(http.ErrAbortHandler) // net/http closes the connection: half an answer must not look whole
 			}
+			slow.after(rec)
 		}()
 		next.ServeHTTP(rec, r)
 	})
@@ -70,30 +71,40 @@ func LoggedPath(r *http.Request) string {
 // WebSocket libraries ask for one by type assertion.
 type recorder struct {
 	http.ResponseWriter
-	status int
-	bytes  int64
+	status   int
+	bytes    int64
+	body     *arriving // nil: the request has none
+	length   int64     // of the body; -1 where that is not known
+	hijacked bool
 }
 
 func (r *recorder) WriteHeader(status int) {
 	if r.status == 0 && status >= http.StatusOK {
 		r.status = status
+		if r.early() {
+			r.Header().Set("Connection", "close")
+		}
 	}
 	r.ResponseWriter.WriteHeader(status)
 }
 
 func (r *recorder) Write(b []byte) (int, error) {
 	if r.status == 0 {
-		r.status = http.StatusOK
+		r.WriteHeader(http.StatusOK)
 	}
 	n, err := r.ResponseWriter.Write(b)
 	r.bytes += int64(n)
 	return n, err
 }
 
-func (r *recorder) Flush() { _ = http.NewResponseController(r.ResponseWriter).Flush() }
+func (r *recorder) Flush() { _ = r.FlushError() }
+
+// FlushError is what http.ResponseController asks for.
+func (r *recorder) FlushError() error { return http.NewResponseController(r.ResponseWriter).Flush() }
 
 func (r *recorder) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	c, rw, err := http.NewResponseController(r.ResponseWriter).Hijack()
+	r.hijacked = r.hijacked || err == nil
 	if err == nil && r.status == 0 {
 		r.status = http.StatusSwitchingProtocols
 	}

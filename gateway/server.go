@@ -3,6 +3,7 @@ package gateway
 import (
 	"errors"
 	"log/slog"
+	"net"
 	"net/http"
 	"time"
 )
@@ -55,7 +56,8 @@ func (c Config) validate() error {
 }
 
 // NewServer is an HTTP/1.1 server for handler with limits on what a client may
-// send before it is known, an access log, and a recover around each request.
+// send before it is known, an access log, and a recover around each request. An
+// answer that comes before the end of a body reaches clients that write first.
 // Who reads a body sets a shorter time limit than the last resort here; a
 // hijacked connection has none. With a certificate TLSConfig is set: serve it
 // by ServeTLS(listener, "", "").
@@ -66,8 +68,9 @@ func NewServer(cfg Config, handler http.Handler) (*http.Server, error) {
 	}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
+	slow := &lingering{open: map[net.Conn]struct{}{}}
 	s := &http.Server{
-		Handler:           accessLog(cfg, handler),
+		Handler:           accessLog(cfg, slow, handler),
 		ReadHeaderTimeout: cfg.ReadHeaderTimeout,
 		IdleTimeout:       cfg.IdleTimeout,
 		ReadTimeout:       cfg.RequestTimeout,
@@ -76,6 +79,7 @@ func NewServer(cfg Config, handler http.Handler) (*http.Server, error) {
 		Protocols:         protocols,
 		ErrorLog:          slog.NewLogLogger(cfg.Log.Handler(), slog.LevelWarn),
 	}
+	s.RegisterOnShutdown(slow.stop)
 	if cfg.Certificate != nil {
 		s.TLSConfig = cfg.Certificate.config()
 	}
