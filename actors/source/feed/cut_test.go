@@ -2,7 +2,10 @@ package feed_test
 
 import (
 	"bytes"
+	"compress/gzip"
 	"errors"
+	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"strings"
@@ -43,6 +46,58 @@ func TestWarningOutlivesTheSameDocument(t *testing.T) {
 	whole = true
 	if got := titles(s.mustPoll()); got != "b a" {
 		t.Errorf("whole: %q", got)
+	}
+}
+
+// A transfer that breaks off gives what came whole, with a warning, however it is
+// sent; one that breaks off before the first item's end is an error.
+func TestABrokenTransferGivesWhatCameWhole(t *testing.T) {
+	body := rssOf(rssItem("a") + rssItem("b"))
+	half := strings.Index(body, "b</title>")
+	var zip bytes.Buffer
+	z := gzip.NewWriter(&zip)
+	_, _ = z.Write([]byte(body))
+	_ = z.Close()
+	spoilt := bytes.Clone(zip.Bytes())
+	spoilt[len(spoilt)-6] ^= 1 // of the checksum
+	send := func(header, sent string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			c, _, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer c.Close()
+			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nETag: \"1\"\r\n"+header+"\r\n\r\n"+sent)
+		}
+	}
+	chunk := func(s string) string { return fmt.Sprintf("%x\r\n%s\r\n", len(s), s) }
+	long := fmt.Sprintf("Content-Length: %d", len(body)+100)
+	for name, c := range map[string]struct {
+		handler http.HandlerFunc
+		want    string // titles; "" is an error
+	}{
+		"short":            {send(long, body), "b a"},
+		"short, half":      {send(long, body[:half]), "a"},
+		"chunked":          {send("Transfer-Encoding: chunked", chunk(body)), "b a"},
+		"chunked, half":    {send("Transfer-Encoding: chunked", chunk(body[:half])+"ff\r\nx"), "a"},
+		"gzip":             {send("Content-Encoding: gzip\r\nConnection: close", zip.String()[:zip.Len()-4]), "b a"},
+		"gzip, checksum":   {send("Content-Encoding: gzip\r\nConnection: close", string(spoilt)), "b a"},
+		"gzip as a file":   {send("Content-Type: application/gzip\r\nConnection: close", zip.String()[:zip.Len()-9]), "b a"},
+		"before the first": {send(long, body[:60]), ""},
+		"nothing":          {send(long, ""), ""},
+	} {
+		s := newSite(t, feed.ReaderConfig{}, c.handler)
+		for n, want := range []string{c.want, ""} { // the same once more is no news, and has the warning still
+			drafts, _, err := s.poll()
+			var w *feed.Warning
+			if got := titles(drafts); got != want {
+				t.Errorf("%s, poll %d: %q, want %q", name, n, got, want)
+			}
+			if warned := errors.As(err, &w) && strings.Contains(w.Text, "broke off"); err == nil || warned != (c.want != "") {
+				t.Errorf("%s, poll %d: %v", name, n, err)
+			}
+		}
 	}
 }
 

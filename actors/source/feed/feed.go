@@ -158,11 +158,10 @@ func (f *Feed) document(resp *response, m *mark, now time.Time) ([]*messages.Eve
 	if !same {
 		body := resp.body
 		resp.body = "" // what is decoded may be a copy, and this is then not needed
-		doc, err := parse(body, resp.header.Get("Content-Type"), resp.url)
-		if err == nil {
+		doc, err := readResponse(resp, body, func(doc *document) int {
 			drafts = f.drafts(doc, resp.url)
-			err = doc.fault(len(drafts))
-		}
+			return len(drafts)
+		})
 		if err != nil {
 			m.Moved = ""
 			m.forget()
@@ -171,12 +170,13 @@ func (f *Feed) document(resp *response, m *mark, now time.Time) ([]*messages.Eve
 		m.Schedule, m.Warning = doc.schedule, doc.warning()
 	}
 	m.validators(resp.header, false)
-	if m.Warning != "" {
+	warning := resp.warning(m.Warning)
+	if warning != "" {
 		m.ETag, m.LastModified = "", ""
 	}
 	m.Body = sum
 	if resp.moved != "" && len(resp.moved) <= maxURL {
 		m.Moved = resp.moved
 	}
-	return drafts, max(after, m.Schedule.wait(now)), warned(m.Warning)
+	return drafts, max(after, m.Schedule.wait(now)), warned(warning)
 }

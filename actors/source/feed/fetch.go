@@ -33,6 +33,7 @@ type response struct {
 	url    *weburl.URL // of the document, after redirects
 	moved  string      // where the feed permanently went, "" where it did not
 	body   string      // of a 200 only
+	cut    error       // why the body ended before its end, or may be damaged; nil: it did not
 }
 
 var (
@@ -151,7 +152,7 @@ func (r *Reader) take(resp *http.Response, from *weburl.URL, moved string, room 
 	}
 	defer resp.Body.Close() //nolint:errcheck // nothing is lost with it
 	var err error
-	if out.body, err = readBody(resp.Body, r.cfg.MaxBody, room); err != nil {
+	if out.body, out.cut, err = readBody(resp.Body, r.cfg.MaxBody, room); err != nil {
 		return out, fmt.Errorf("read document: %w", bare(err))
 	}
 	return out, nil
@@ -159,13 +160,14 @@ func (r *Reader) take(resp *http.Response, from *weburl.URL, moved string, room 
 
 // readBody reads at most most bytes. The transport has undone gzip where the
 // server said so; a file that was stored compressed is told by its first bytes.
-func readBody(body io.Reader, most int64, room *hold) (string, error) {
+// What came before the transfer broke is no error: cut says that it did.
+func readBody(body io.Reader, most int64, room *hold) (whole string, cut, err error) {
 	br := bufio.NewReader(body)
 	var r io.Reader = br
 	if magic, _ := br.Peek(2); bytes.Equal(magic, []byte{0x1f, 0x8b}) {
 		z, err := gzip.NewReader(br)
 		if err != nil {
-			return "", fmt.Errorf("gzip: %w", err)
+			return "", nil, fmt.Errorf("gzip: %w", err)
 		}
 		r = z
 	}
@@ -175,17 +177,19 @@ func readBody(body io.Reader, most int64, room *hold) (string, error) {
 	for {
 		piece, err := fill(r, make([]byte, chunk))
 		if size += len(piece); int64(size) > most {
-			return "", fmt.Errorf("%w: more than %d bytes", errTooLarge, most)
+			return "", nil, fmt.Errorf("%w: more than %d bytes", errTooLarge, most)
 		}
 		if busy := room.grow(size); busy != nil {
-			return "", busy
+			return "", nil, busy
 		}
 		pieces = append(pieces, piece)
 		switch {
 		case err == io.EOF:
-			return joinedPieces(pieces, size), nil
+			return joinedPieces(pieces, size), nil, nil
+		case err != nil && size > 0 && !overdue(err):
+			return joinedPieces(pieces, size), bare(err), nil
 		case err != nil:
-			return "", err
+			return "", nil, err
 		}
 		chunk = min(2*chunk, 1<<20)
 	}
@@ -232,11 +236,16 @@ func bare(err error) error {
 	for errors.As(err, &u) {
 		err = u.Err
 	}
-	var timed net.Error
-	if errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timed) && timed.Timeout() {
+	if overdue(err) {
 		return errors.New("timed out")
 	}
 	return err
+}
+
+// overdue: we gave up, and the server may still be at it.
+func overdue(err error) bool {
+	var timed net.Error
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || errors.As(err, &timed) && timed.Timeout()
 }
 
 // hostOf is the name that requests are paced by.

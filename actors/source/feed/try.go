@@ -58,16 +58,12 @@ func (r *Reader) try(ctx context.Context, address string) (Tried, *response, err
 	if resp.status != http.StatusOK {
 		return Tried{}, nil, statusError(resp.status)
 	}
-	doc, err := parse(resp.body, resp.header.Get("Content-Type"), resp.url)
+	doc, err := readResponse(resp, resp.body, func(doc *document) int { return len((&Feed{}).drafts(doc, resp.url)) })
 	if err != nil {
 		return Tried{}, resp, err
 	}
-	drafts := (&Feed{}).drafts(doc, resp.url)
-	if err := doc.fault(len(drafts)); err != nil {
-		return Tried{}, resp, err
-	}
 	return Tried{
-		URL: address, Title: doc.title.line(maxTitle), Format: doc.format, Items: len(doc.entries), Warning: doc.warning(),
+		URL: address, Title: doc.title.line(maxTitle), Format: doc.format, Items: len(doc.entries), Warning: resp.warning(doc.warning()),
 	}, resp, nil
 }
 
