@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"log/slog"
 	"net/netip"
 	"sync"
@@ -14,6 +15,7 @@ type Digest struct {
 	log   *slog.Logger
 	first int           // so many are told at once
 	every time.Duration // then one line in so long
+	level slog.Level
 
 	mu    sync.Mutex // protects kinds
 	kinds map[string]*digested
@@ -63,7 +65,10 @@ func (d *Digest) Note(kind string, addr netip.Addr, more ...any) {
 	}
 	d.mu.Unlock()
 	if alone {
-		d.log.Info(kind, append([]any{"client", addr}, more...)...)
+		if addr.IsValid() {
+			more = append([]any{"client", addr}, more...)
+		}
+		d.log.Log(context.Background(), d.level, kind, more...)
 	}
 }
 
@@ -79,6 +84,6 @@ func (d *Digest) tell(kind string) {
 	}
 	d.mu.Unlock()
 	if more > 0 {
-		d.log.Info(kind, "more", more, "addresses", addresses, "within", d.every)
+		d.log.Log(context.Background(), d.level, kind, "more", more, "addresses", addresses, "within", d.every)
 	}
 }

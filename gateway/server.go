@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"errors"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -77,7 +78,7 @@ func NewServer(cfg Config, handler http.Handler) (*http.Server, error) {
 		WriteTimeout:      cfg.RequestTimeout,
 		MaxHeaderBytes:    cfg.MaxHeaderBytes,
 		Protocols:         protocols,
-		ErrorLog:          slog.NewLogLogger(cfg.Log.Handler(), slog.LevelWarn),
+		ErrorLog:          log.New(newComplaints(cfg.Log), "", 0),
 	}
 	s.RegisterOnShutdown(slow.stop)
 	if cfg.Certificate != nil {

@@ -282,6 +282,32 @@ func TestServerTLS(t *testing.T) {
 	}
 }
 
+// Strangers who fail the handshake write a few lines, however many they are.
+func TestFailedHandshakesAreCounted(t *testing.T) {
+	dir := t.TempDir()
+	certFile, keyFile := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	writePair(t, certFile, keyFile, 1)
+	c, err := LoadCertificate(certFile, keyFile, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := &journalLog{}
+	addr := serve(t, Config{Certificate: c, Log: slog.New(slog.NewTextHandler(out, nil))}, http.NotFoundHandler())
+	for range 50 {
+		c, err := net.Dial("tcp", addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprint(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+		_, _ = io.Copy(io.Discard, c) // until the server has given it up
+		c.Close()
+	}
+	said := out.String()
+	if n := strings.Count(said, "\n"); n != complaintsFirst || strings.Count(said, `level=WARN msg="TLS handshake failed" client=127.0.0.1 error=`) != n {
+		t.Errorf("the log holds %d lines:\n%s", n, said)
+	}
+}
+
 func leaf(t *testing.T, pair *tls.Certificate) *x509.Certificate {
 	t.Helper()
 	c, err := x509.ParseCertificate(pair.Certificate[0])
