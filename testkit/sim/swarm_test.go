@@ -22,15 +22,15 @@ func seeds(t *testing.T, few int) int {
 
 // sweep posts for 30 s while faults of the kinds come and go, and holds that all
 // are connected and have been handed everything, once, soon after the last.
-func sweep(t *testing.T, few int, kinds ...sim.Fault) {
+func sweep(t *testing.T, few, nodes int, kinds ...sim.Fault) {
 	testkit.RunSeeds(t, seeds(t, few), func(t *testing.T, k *testkit.Kit) {
-		s := newScene(k)
+		s := newSceneOf(k, nodes)
 		swarm := s.Swarm(k.Rand.Uint64N(1<<62), kinds...)
 		for i := range 300 {
 			if i%5 == 0 {
 				swarm.Step()
 			}
-			s.Publish(fmt.Sprint("n", 1+k.Rand.Uint64N(3)), fmt.Sprint("p", s.posted), []string{"the moon", "the sun", "moon and sun", "nothing"}[s.posted%4])
+			s.Publish(fmt.Sprint("n", 1+k.Rand.Uint64N(uint64(nodes))), fmt.Sprint("p", s.posted), []string{"the moon", "the sun", "moon and sun", "nothing"}[s.posted%4])
 			s.posted++
 			s.Advance(100 * time.Millisecond)
 		}
@@ -43,8 +43,10 @@ func sweep(t *testing.T, few int, kinds ...sim.Fault) {
 
 func TestFaultsOfOneKind(t *testing.T) {
 	for _, kind := range sim.Faults {
-		t.Run(string(kind), func(t *testing.T) { sweep(t, 1, kind) })
+		t.Run(string(kind), func(t *testing.T) { sweep(t, 1, 3, kind) })
 	}
 }
 
-func TestSwarm(t *testing.T) { sweep(t, 2, sim.Faults...) }
+func TestSwarm(t *testing.T) { sweep(t, 2, 3, sim.Faults...) }
+
+func TestSwarmOfFive(t *testing.T) { sweep(t, 1, 5, sim.Faults...) }
