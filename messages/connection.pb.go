@@ -99,7 +99,7 @@ type AskCredit struct {
 	Returned      int64                  `protobuf:"varint,5,opt,name=returned,proto3" json:"returned,omitempty"`
 	Want          int64                  `protobuf:"varint,6,opt,name=want,proto3" json:"want,omitempty"`
 	Question      uint64                 `protobuf:"varint,7,opt,name=question,proto3" json:"question,omitempty"` // the connection's own, comes back
-	After         uint64                 `protobuf:"varint,8,opt,name=after,proto3" json:"after,omitempty"`       // it spends on events after this position; 0: on any, as one that replays
+	After         uint64                 `protobuf:"varint,8,opt,name=after,proto3" json:"after,omitempty"`       // it spends on events after this position, each of them once
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -384,6 +384,7 @@ type ReportCredit struct {
 	Used          int64                  `protobuf:"varint,4,opt,name=used,proto3" json:"used,omitempty"`
 	Returned      int64                  `protobuf:"varint,5,opt,name=returned,proto3" json:"returned,omitempty"`
 	Closed        bool                   `protobuf:"varint,6,opt,name=closed,proto3" json:"closed,omitempty"` // the connection ends, and holds nothing any more
+	After         uint64                 `protobuf:"varint,7,opt,name=after,proto3" json:"after,omitempty"`   // as in AskCredit
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -458,6 +459,13 @@ func (x *ReportCredit) GetClosed() bool {
 		return x.Closed
 	}
 	return false
+}
+
+func (x *ReportCredit) GetAfter() uint64 {
+	if x != nil {
+		return x.After
+	}
+	return 0
 }
 
 // Probe asks a connection to show that its client is there: it pings, and
@@ -901,14 +909,15 @@ const file_messages_connection_proto_rawDesc = "" +
 	"\x04used\x18\x04 \x01(\x03R\x04used\x12\x14\n" +
 	"\x05limit\x18\x05 \x01(\x03R\x05limit\"(\n" +
 	"\fRecallCredit\x12\x18\n" +
-	"\aaccount\x18\x01 \x01(\x04R\aaccount\"\xac\x01\n" +
+	"\aaccount\x18\x01 \x01(\x04R\aaccount\"\xc2\x01\n" +
 	"\fReportCredit\x12\x15\n" +
 	"\x06key_id\x18\x01 \x01(\tR\x05keyId\x12#\n" +
 	"\rconnection_id\x18\x02 \x01(\tR\fconnectionId\x12\x18\n" +
 	"\aaccount\x18\x03 \x01(\x04R\aaccount\x12\x12\n" +
 	"\x04used\x18\x04 \x01(\x03R\x04used\x12\x1a\n" +
 	"\breturned\x18\x05 \x01(\x03R\breturned\x12\x16\n" +
-	"\x06closed\x18\x06 \x01(\bR\x06closed\"$\n" +
+	"\x06closed\x18\x06 \x01(\bR\x06closed\x12\x14\n" +
+	"\x05after\x18\a \x01(\x04R\x05after\"$\n" +
 	"\x05Probe\x12\x1b\n" +
 	"\twithin_ms\x18\x01 \x01(\x03R\bwithinMs\"M\n" +
 	"\x03End\x12.\n" +

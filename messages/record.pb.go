@@ -1010,16 +1010,16 @@ func (x *Ledger) GetDone() []string {
 	return nil
 }
 
-// Grant is credit reserved for a key's connections to spend.
+// Grant is credit reserved for a key's connections to spend. Nobody but its
+// spenders spends of it: so the log bounds what a key's instance that died has
+// spent of what it had open.
 type Grant struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	KeyId string                 `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
-	Month string                 `protobuf:"bytes,2,opt,name=month,proto3" json:"month,omitempty"` // "2026-11"
-	Id    string                 `protobuf:"bytes,3,opt,name=id,proto3" json:"id,omitempty"`
-	Size  int64                  `protobuf:"varint,4,opt,name=size,proto3" json:"size,omitempty"`
-	// position: what is spent of it, and of grants opened later, is spent on events
-	// after it. 0: on any event, or it is not known.
-	Position      uint64 `protobuf:"varint,5,opt,name=position,proto3" json:"position,omitempty"`
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	KeyId         string                 `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
+	Month         string                 `protobuf:"bytes,2,opt,name=month,proto3" json:"month,omitempty"` // "2026-11"
+	Id            string                 `protobuf:"bytes,3,opt,name=id,proto3" json:"id,omitempty"`
+	Size          int64                  `protobuf:"varint,4,opt,name=size,proto3" json:"size,omitempty"`
+	Spenders      []*Spender             `protobuf:"bytes,6,rep,name=spenders,proto3" json:"spenders,omitempty"` // by connection
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1082,9 +1082,70 @@ func (x *Grant) GetSize() int64 {
 	return 0
 }
 
-func (x *Grant) GetPosition() uint64 {
+func (x *Grant) GetSpenders() []*Spender {
 	if x != nil {
-		return x.Position
+		return x.Spenders
+	}
+	return nil
+}
+
+// Spender is a connection that may spend of a grant.
+type Spender struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ConnectionId  string                 `protobuf:"bytes,1,opt,name=connection_id,json=connectionId,proto3" json:"connection_id,omitempty"`
+	Api           Api                    `protobuf:"varint,2,opt,name=api,proto3,enum=birdwire.v1.Api" json:"api,omitempty"`
+	After         uint64                 `protobuf:"varint,3,opt,name=after,proto3" json:"after,omitempty"` // on events after this position, each of them once
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Spender) Reset() {
+	*x = Spender{}
+	mi := &file_messages_record_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Spender) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Spender) ProtoMessage() {}
+
+func (x *Spender) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_record_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Spender.ProtoReflect.Descriptor instead.
+func (*Spender) Descriptor() ([]byte, []int) {
+	return file_messages_record_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *Spender) GetConnectionId() string {
+	if x != nil {
+		return x.ConnectionId
+	}
+	return ""
+}
+
+func (x *Spender) GetApi() Api {
+	if x != nil {
+		return x.Api
+	}
+	return Api_API_UNSPECIFIED
+}
+
+func (x *Spender) GetAfter() uint64 {
+	if x != nil {
+		return x.After
 	}
 	return 0
 }
@@ -1190,13 +1251,17 @@ const file_messages_record_proto_rawDesc = "" +
 	"\x06Ledger\x12\x18\n" +
 	"\acharged\x18\x01 \x01(\x03R\acharged\x12&\n" +
 	"\x04open\x18\x02 \x03(\v2\x12.birdwire.v1.GrantR\x04open\x12\x12\n" +
-	"\x04done\x18\x03 \x03(\tR\x04done\"t\n" +
+	"\x04done\x18\x03 \x03(\tR\x04done\"\x90\x01\n" +
 	"\x05Grant\x12\x15\n" +
 	"\x06key_id\x18\x01 \x01(\tR\x05keyId\x12\x14\n" +
 	"\x05month\x18\x02 \x01(\tR\x05month\x12\x0e\n" +
 	"\x02id\x18\x03 \x01(\tR\x02id\x12\x12\n" +
-	"\x04size\x18\x04 \x01(\x03R\x04size\x12\x1a\n" +
-	"\bposition\x18\x05 \x01(\x04R\bposition*K\n" +
+	"\x04size\x18\x04 \x01(\x03R\x04size\x120\n" +
+	"\bspenders\x18\x06 \x03(\v2\x14.birdwire.v1.SpenderR\bspendersJ\x04\b\x05\x10\x06\"h\n" +
+	"\aSpender\x12#\n" +
+	"\rconnection_id\x18\x01 \x01(\tR\fconnectionId\x12\"\n" +
+	"\x03api\x18\x02 \x01(\x0e2\x10.birdwire.v1.ApiR\x03api\x12\x14\n" +
+	"\x05after\x18\x03 \x01(\x04R\x05after*K\n" +
 	"\x03Api\x12\x13\n" +
 	"\x0fAPI_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vAPI_TWITTER\x10\x01\x12\x10\n" +
@@ -1221,7 +1286,7 @@ func file_messages_record_proto_rawDescGZIP() []byte {
 }
 
 var file_messages_record_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_messages_record_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_messages_record_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_messages_record_proto_goTypes = []any{
 	(Api)(0),        // 0: birdwire.v1.Api
 	(KeyState)(0),   // 1: birdwire.v1.KeyState
@@ -1235,20 +1300,23 @@ var file_messages_record_proto_goTypes = []any{
 	(*Item)(nil),    // 9: birdwire.v1.Item
 	(*Ledger)(nil),  // 10: birdwire.v1.Ledger
 	(*Grant)(nil),   // 11: birdwire.v1.Grant
-	(*Article)(nil), // 12: birdwire.v1.Article
+	(*Spender)(nil), // 12: birdwire.v1.Spender
+	(*Article)(nil), // 13: birdwire.v1.Article
 }
 var file_messages_record_proto_depIdxs = []int32{
 	0,  // 0: birdwire.v1.Key.apis:type_name -> birdwire.v1.Api
 	1,  // 1: birdwire.v1.Key.state:type_name -> birdwire.v1.KeyState
 	4,  // 2: birdwire.v1.Shard.slots:type_name -> birdwire.v1.Slot
 	0,  // 3: birdwire.v1.Slot.api:type_name -> birdwire.v1.Api
-	12, // 4: birdwire.v1.Item.article:type_name -> birdwire.v1.Article
+	13, // 4: birdwire.v1.Item.article:type_name -> birdwire.v1.Article
 	11, // 5: birdwire.v1.Ledger.open:type_name -> birdwire.v1.Grant
-	6,  // [6:6] is the sub-list for method output_type
-	6,  // [6:6] is the sub-list for method input_type
-	6,  // [6:6] is the sub-list for extension type_name
-	6,  // [6:6] is the sub-list for extension extendee
-	0,  // [0:6] is the sub-list for field type_name
+	12, // 6: birdwire.v1.Grant.spenders:type_name -> birdwire.v1.Spender
+	0,  // 7: birdwire.v1.Spender.api:type_name -> birdwire.v1.Api
+	8,  // [8:8] is the sub-list for method output_type
+	8,  // [8:8] is the sub-list for method input_type
+	8,  // [8:8] is the sub-list for extension type_name
+	8,  // [8:8] is the sub-list for extension extendee
+	0,  // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_messages_record_proto_init() }
@@ -1263,7 +1331,7 @@ func file_messages_record_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_messages_record_proto_rawDesc), len(file_messages_record_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   10,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -7,6 +7,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/birdwire/birdwire/actors/apikey/permit"
+	"github.com/birdwire/birdwire/actors/engine/price"
 	"github.com/birdwire/birdwire/messages"
 )
 
@@ -14,6 +15,9 @@ const (
 	overloadRetry  = time.Second
 	detailOverload = "too many connections at once: try again"
 )
+
+// metered says whether a frame of the API costs this key a credit.
+func (k *key) metered(api messages.Api) bool { return price.Metered(api) && k.plan().Credits > 0 }
 
 // verify is nil for the credential of an active key, which then was used.
 func (k *key) verify(c *messages.Credential) *messages.Refused {
@@ -33,7 +37,7 @@ func (k *key) admissible(m *messages.Admit) *messages.Refused {
 	if r := k.mayUse(m.GetApi()); r != nil {
 		return r
 	}
-	if k.metered(m.GetApi()) && k.exhausted() {
+	if k.metered(m.GetApi()) && k.ledger.exhausted() {
 		return permit.Refuse(messages.Refusal_REFUSAL_CREDITS, "the month's credits are used up")
 	}
 	return nil
@@ -129,7 +133,7 @@ type slotsTime struct{ of *key }
 func (k *key) release(ctx actor.Context, connectionID string) {
 	k.guests.Remove(connectionID)
 	k.follow(ctx, k.stream.Leave(&messages.Leave{ConnectionId: connectionID}, nil))
-	k.forgetCredit(ctx, connectionID)
+	k.ledger.forget(ctx, connectionID)
 	k.freeSlot(ctx, connectionID)
 }
 

@@ -42,7 +42,6 @@ import (
 
 	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/actors/apikey/change"
-	"github.com/birdwire/birdwire/actors/apikey/credit"
 	"github.com/birdwire/birdwire/actors/apikey/guests"
 	"github.com/birdwire/birdwire/actors/apikey/permit"
 	"github.com/birdwire/birdwire/actors/apikey/stream"
@@ -78,9 +77,7 @@ type key struct {
 	rejoins int            // how often Rejoin was said
 	proving time.Duration  // after which what was sent is proved again; 0: no timer runs
 
-	purse  *credit.Purse // nil: there is no such key
-	ledger ledger
-
+	ledger *ledger // of credits
 	record *record // of deliveries
 }
 
@@ -106,7 +103,7 @@ func Props(cfg Config, id string) *actor.Props {
 		k.changes = change.New(k.changeConfig())
 		k.parts.init(&k.cfg, k.log)
 		k.record = newRecord(k)
-		k.ledger.asking, k.ledger.backoff = map[string]*actor.PID{}, hold.Store()
+		k.ledger = newLedger(k)
 		k.behavior.Become(k.starting)
 		return k
 	}, nil) // HandleFailure is the strategy
@@ -125,7 +122,7 @@ func (k *key) Receive(ctx actor.Context) {
 		k.giveUp(ctx)
 	case *actor.Stopped:
 	case *messages.EndKey:
-		k.end(ctx)
+		k.ledger.end(ctx)
 	case *actors.WorkPanicked:
 		panic(fmt.Sprintf("work of key %s panicked: %v", k.id, m.Reason))
 	case *actors.WorkAgain:
@@ -152,20 +149,8 @@ func (k *key) running(ctx actor.Context) {
 		}
 	case *messages.Retired:
 		k.parts.retired(ctx, m)
-	case *secondTime:
-		k.second(ctx, m)
-	case *endTime:
-		if m.of == k && k.ledger.calling {
-			k.settle(ctx)
-		}
-	case *credited:
-		k.credited(ctx, m)
-	case *creditAgain:
-		k.creditAgain(ctx, m)
-	case *monthRead:
-		k.monthRead(ctx, m)
-	case *bounded:
-		k.bounded(ctx, m)
+	case *secondTime, *credited, *creditAgain, *monthRead, *bounded, *bequestTime, *endTime:
+		k.ledger.receive(ctx)
 	case *messages.MonitorDrafted, *messages.RuleDrafted, *messages.QueriesPut:
 		k.do(ctx, k.changes.Answer(m))
 	case *answered:
@@ -212,9 +197,9 @@ func (k *key) serve(ctx actor.Context) {
 	case *messages.Matched, *messages.Through, *messages.AskThrough, *messages.Join, *messages.Leave, *messages.AskQueries:
 		k.serveStream(ctx)
 	case *messages.AskCredit:
-		k.askCredit(ctx, m)
+		k.ledger.ask(ctx, m)
 	case *messages.ReportCredit:
-		k.reportCredit(ctx, m)
+		k.ledger.report(ctx, m)
 	case *messages.Admit:
 		k.admit(ctx, m)
 	case *messages.SlotTaken:
@@ -254,12 +239,12 @@ func (k *key) tell(ctx actor.Context, there bool) {
 	set := k.changes.Set
 	switch m := ctx.Message().(type) {
 	case *messages.DescribeKey:
-		if k.knowsMonth(ctx) {
+		if k.ledger.knows(ctx) {
 			k.respond(ctx, k.described())
 		}
 	case *messages.ListBilling:
-		if k.knowsMonth(ctx) {
-			month, used := k.usage()
+		if k.ledger.knows(ctx) {
+			month, used := k.ledger.usage()
 			k.respond(ctx, &messages.BillingListed{Month: month, CreditsUsed: used, CreditsLimit: k.plan().Credits})
 		}
 	case *messages.GetMonitor:
@@ -315,7 +300,7 @@ func (k *key) giveUp(ctx actor.Context) {
 	k.do(ctx, k.changes.GiveUp())
 	k.record.do(ctx, k.record.GiveUp(detailMoving))
 	for _, h := range k.held.Take() {
-		k.refuse(ctx, h, detailMoving)
+		refuse(ctx, h, detailMoving)
 	}
 	for _, w := range k.guests.GiveUp() {
 		ctx.Send(w.To.(*actor.PID), overloaded(detailMoving))
@@ -323,7 +308,7 @@ func (k *key) giveUp(ctx actor.Context) {
 }
 
 // refuse answers a message that is not served now, if it has an answer.
-func (k *key) refuse(ctx actor.Context, h held, detail string) {
+func refuse(ctx actor.Context, h held, detail string) {
 	if answer := actors.Unavailable(h.message, detail); answer != nil && h.sender != nil {
 		ctx.Send(h.sender, answer)
 	}

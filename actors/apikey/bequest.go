@@ -2,115 +2,123 @@ package apikey
 
 import (
 	"context"
-	"math"
+	"maps"
+	"slices"
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"github.com/birdwire/birdwire/actors/engine/hold"
 	"github.com/birdwire/birdwire/actors/engine/price"
 	"github.com/birdwire/birdwire/messages"
 )
 
-// A crash leaves grants open: they are charged, and nobody knows what was spent
-// of them. The log does, within a bound: a connection is handed an event once,
-// and there were never more connections than the plan has. So once nobody can
-// spend of them any more, what is over that bound is given back:
+// A crash leaves a grant open: it is charged, and nobody knows what was spent of
+// it. The log does: the grant names who may have spent of it, from where on, and
+// a connection is handed an event once. So once nobody spends of it any more, what
+// is over that is given back:
 //
 //	recall every connection of an instance before ─▶ all have come, or are gone
-//	   ─▶ count in the log what matched since ─▶ settle
+//	   ─▶ count in the log what they may have been handed ─▶ settle
 //
-// A grant that a replay has drawn on has no such bound, and stays charged. The
-// bound holds for all open grants together, from the least of their positions.
+// Where no connection of an instance before is left when the key starts, as
+// after the end of a whole process, what was spent was spent on events that were
+// in the log at that time, and later ones do not count.
 
 // Spent says what may have been delivered. Called inside a Worker only.
 type Spent interface {
-	// Since counts the deliveries of queries after from (posts) and the events
-	// that are no posts (others), to the log's end. It stops at most of either
-	// and when it has read enough to be dear; whole is false then.
-	Since(ctx context.Context, queries []*messages.Query, from messages.Position, most int64) (posts, others int64, whole bool, err error)
+	// Spent is the most that the spenders can have been charged for the events at
+	// or before through (0: the log's end) that the queries match, or that are no
+	// posts. It is at most most, and that where the log does not tell.
+	Spent(ctx context.Context, queries []*messages.Query, spenders []*messages.Spender, through messages.Position, most int64) (int64, error)
 }
 
-// bounded is a worker's answer.
-type bounded struct {
-	of    *key
-	bound int64
-	err   error
+// bequest is what instances of the key before this one have left open, on its
+// way to be settled.
+type bequest struct {
+	// former are connections that may still spend what an instance before has
+	// granted: until each has come to this account nothing is settled.
+	former  map[string]bool
+	through messages.Position // nothing was spent on what comes after; 0: the log's end, once all have come
+	reading bool              // the log is read
+	backoff hold.Backoff
 }
 
-// monthsKept is how many months' ledgers are kept.
-const monthsKept = 14
+// strangers are the former, in order.
+func (b *bequest) strangers() []string { return slices.Sorted(maps.Keys(b.former)) }
 
-// inherit begins to settle what instances before have left open.
-func (k *key) inherit(ctx actor.Context) {
-	if k.purse == nil {
+type (
+	// bounded is a worker's answer.
+	bounded struct {
+		of    *ledger
+		spent int64
+		err   error
+	}
+	bequestTime struct{ of *ledger }
+)
+
+// inherit begins to settle what instances before have left open. end is the
+// log's, as it was after the slots were known.
+func (l *ledger) inherit(ctx actor.Context, end messages.Position) {
+	if l.purse == nil {
 		return
 	}
-	k.prune(ctx)
-	if len(k.purse.Inherited()) == 0 || k.cfg.Spent == nil {
+	l.prune(ctx)
+	if len(l.purse.Inherited()) == 0 || l.cfg.Spent == nil {
 		return
 	}
-	k.ledger.former = map[string]bool{}
-	for _, slot := range k.guests.Slots() {
+	for _, slot := range l.guests.Slots() {
 		if price.Metered(slot.GetApi()) {
-			k.ledger.former[slot.GetConnectionId()] = true
+			l.bequest.former[slot.GetConnectionId()] = true
 		}
 	}
-	k.recall(ctx, k.ledger.strangers())
-	k.bequeath(ctx)
+	if len(l.bequest.former) == 0 {
+		l.bequest.through = end
+	}
+	l.recall(ctx, l.bequest.strangers())
+	l.tick(ctx)
+	l.bequeath(ctx)
 }
 
 // moved: the connection has said which account it spends of, or has ended.
-func (k *key) moved(ctx actor.Context, connection string, account uint64) {
-	if account == k.stream.Term() && k.ledger.former[connection] {
-		delete(k.ledger.former, connection)
-		k.bequeath(ctx)
+func (l *ledger) moved(ctx actor.Context, connection string, account uint64) {
+	if account == l.account() && l.bequest.former[connection] {
+		delete(l.bequest.former, connection)
+		l.bequeath(ctx)
 	}
 }
 
-func (k *key) bequeath(ctx actor.Context) {
-	inherited := k.purse.Inherited()
-	if len(k.ledger.former) > 0 || k.ledger.settling || len(inherited) == 0 {
+// bequeath has the log read once nobody spends of what was left open.
+func (l *ledger) bequeath(ctx actor.Context) {
+	inherited := l.purse.Inherited()
+	if len(l.bequest.former) > 0 || l.bequest.reading || len(inherited) == 0 {
 		return
 	}
-	k.ledger.settling = true
-	from, most := messages.Position(math.MaxUint64), int64(0)
+	l.bequest.reading = true
+	var spenders []*messages.Spender
+	var most int64
 	for _, g := range inherited {
-		from = min(from, messages.Position(g.GetPosition()))
+		spenders = append(spenders, g.GetSpenders()...)
 		most += g.GetSize()
 	}
-	if from == 0 {
-		k.log.Info("credits that were lent before a crash stay charged: clients were resuming on them", "credits", most)
-		return
+	if slices.ContainsFunc(inherited, func(g *messages.Grant) bool { return len(g.GetSpenders()) == 0 }) {
+		spenders = nil // whose that was is not known
 	}
-	spent, queries, plan := k.cfg.Spent, k.changes.Set.Queries(0, 0), k.plan()
-	k.workBy(ctx, k.cfg.Reader, k.cfg.HistoryTimeout, func(work context.Context) any {
-		posts, others, whole, err := spent.Since(work, queries, from, most)
-		b := &bounded{of: k, err: err, bound: most}
-		if whole {
-			b.bound = posts*int64(plan.Connections[messages.Api_API_TWITTER]) + others*int64(plan.Connections[messages.Api_API_NEWSRANK])
-		}
+	spent, queries, through := l.cfg.Spent, l.queries(), l.bequest.through
+	l.work(ctx, l.cfg.Reader, l.cfg.HistoryTimeout, func(work context.Context) any {
+		b := &bounded{of: l}
+		b.spent, b.err = spent.Spent(work, queries, spenders, through, most)
 		return b
 	})
 }
 
-func (k *key) bounded(ctx actor.Context, b *bounded) {
-	if b.of != k {
-		return
-	}
+func (l *ledger) bounded(ctx actor.Context, b *bounded) {
+	l.bequest.reading = false
 	if b.err != nil {
-		k.log.Warn("credits that were lent before a crash stay charged: the log cannot be read", "error", b.err)
+		wait := l.bequest.backoff.Failed()
+		l.log.Warn("what was spent before a crash cannot be read from the log; it is read again", "in", wait, "error", b.err)
+		l.timers.Set(bequestTime{}, wait, ctx.Self(), &bequestTime{l})
 		return
 	}
-	k.purse.Bequeath(b.bound)
-	k.credit(ctx)
-}
-
-// prune deletes the ledgers of long ago.
-func (k *key) prune(ctx actor.Context) {
-	counters, id := k.cfg.Counters, k.id
-	k.work(ctx, k.cfg.StoreTimeout, func(work context.Context) any {
-		if err := counters.Prune(work, id, monthsKept); err != nil {
-			k.cfg.Count("prune_failed") // the next month tries again
-		}
-		return nil
-	})
+	l.purse.Bequeath(b.spent)
+	l.serve(ctx)
 }

@@ -41,7 +41,7 @@ func (k *key) changeConfig() change.Config {
 		Handled: func() uint64 { return uint64(k.stream.Position()) },
 		Fault:   func(r *messages.Key) *messages.Rejected { return keyFault(&k.cfg, r) },
 		Credits: func() *messages.Rejected {
-			if k.plan().Credits > 0 && k.exhausted() {
+			if k.plan().Credits > 0 && k.ledger.exhausted() {
 				return rejected(messages.Rejection_REJECTION_CREDITS, "", "the month's credits are used up")
 			}
 			return nil
@@ -104,7 +104,7 @@ func (k *key) tellOutcome(ctx actor.Context, e change.Effect) {
 	case change.Drop:
 		ctx.Send(k.cfg.Router, &messages.DropKey{KeyId: k.id, Term: k.stream.Term()})
 	case change.Made:
-		k.openPurse(month(k.cfg.Clock.Now()), nil)
+		k.ledger.open(month(k.cfg.Clock.Now()), nil)
 	case change.Revoked:
 		k.endAll(ctx)
 	case change.Narrowed:

@@ -14,8 +14,10 @@ import (
 
 // Counters hold what keys have spent, by month. Called inside a Worker only.
 type Counters interface {
-	// Reserve charges up to N credits and opens a grant; charged never passes
-	// Limit. The same Op returns the same grant. ErrExhausted when none is left.
+	// Reserve charges up to N credits and opens a grant; charged never grows past
+	// Limit. The same Op returns the same grant. ErrExhausted when none is left; one
+	// that replaces another is then what was left of that, which may be nothing.
+	// ErrNotFound when what it replaces is not open.
 	Reserve(ctx context.Context, r Reservation) (*messages.Grant, error)
 	// Settle closes the grant: used of it was spent, the rest is given back. A
 	// closed grant changes nothing.
@@ -31,9 +33,14 @@ type Counters interface {
 type Reservation struct {
 	KeyID, Month string
 	N            int64
-	Limit        int64             // 0: none
-	Position     messages.Position // what is spent is spent on events after it; 0: on any
-	Op           string            // names the operation
+	Limit        int64               // 0: none
+	Spenders     []*messages.Spender // who may spend of the grant
+	Op           string              // names the operation
+
+	// Replaces is closed by the same write: Used of it was spent, and the rest is
+	// in the new grant besides N. nil: none.
+	Replaces *messages.Grant
+	Used     int64
 }
 
 // History finds in the log what queries have matched, so that the record of

@@ -11,7 +11,7 @@ import (
 func (k *key) idle() bool {
 	return k.guests.None() && k.stream.Idle() &&
 		k.changes.Idle() && k.gate.Len() == 0 &&
-		(k.purse == nil || k.purse.Clear()) && k.ledger.operation == nil && !k.ledger.reading &&
+		k.ledger.idle() &&
 		len(k.parts.byPID) == 0 && k.record.Idle() &&
 		k.writtenUsed() &&
 		(k.record.Empty() || k.cfg.Clock.Elapsed()-k.hitAt >= k.cfg.LogKeep)

@@ -118,7 +118,7 @@ func TestAQuotaIsSpentAndThenRefused(t *testing.T) {
 		if got := ask[*messages.BillingListed](r, &messages.ListBilling{KeyId: keyID}); got.GetCreditsUsed() != 1100 || got.GetCreditsLimit() != 1000 || got.GetMonth() != "2026-03" {
 			t.Errorf("billing %v", got)
 		}
-		k.Advance(28 * 24 * time.Hour) // April
+		k.Clock.Step(28 * 24 * time.Hour) // April
 		ask[*messages.Admitted](r, admitMessage(messages.Api_API_NEWSRANK, "c2"))
 		if got := ask[*messages.BillingListed](r, &messages.ListBilling{KeyId: keyID}); got.GetCreditsUsed() != 0 || got.GetMonth() != "2026-04" {
 			t.Errorf("billing %v", got)
@@ -296,14 +296,22 @@ func TestAGrantThatIsLost(t *testing.T) {
 	})
 }
 
-// since is what the log says.
-type since struct {
-	posts, others int64
-	whole         bool
+// spent is what the log says.
+type spent struct {
+	most    int64
+	fail    []error // the next calls' errors
+	by      []*messages.Spender
+	through messages.Position
 }
 
-func (s *since) Since(context.Context, []*messages.Query, messages.Position, int64) (int64, int64, bool, error) {
-	return s.posts, s.others, s.whole, nil
+func (s *spent) Spent(_ context.Context, _ []*messages.Query, by []*messages.Spender, through messages.Position, most int64) (int64, error) {
+	s.by, s.through = by, through
+	if len(s.fail) > 0 {
+		err := s.fail[0]
+		s.fail = s.fail[1:]
+		return 0, err
+	}
+	return min(s.most, most), nil
 }
 
 // What a crash leaves open is given back except for what the log says may have been
@@ -311,14 +319,13 @@ func (s *since) Since(context.Context, []*messages.Query, messages.Position, int
 func TestACrashGivesBackWhatWasNotDelivered(t *testing.T) {
 	for _, c := range []struct {
 		name    string
-		log     since
+		log     spent
 		charged int64
 	}{
-		{"nothing matched", since{whole: true}, 0},
-		{"two posts", since{posts: 2, whole: true}, 2 * 5},
-		{"an article", since{others: 1, whole: true}, 50},
-		{"more than was lent", since{posts: 1000, whole: true}, 64},
-		{"the log is too long", since{}, 64},
+		{"nothing matched", spent{}, 0},
+		{"some did", spent{most: 10}, 10},
+		{"more than was lent", spent{most: 1000}, 64},
+		{"the log cannot be read at first", spent{most: 10, fail: []error{errors.New("down"), errors.New("down")}}, 10},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			testkit.Run(t, func(k *testkit.Kit) {
@@ -329,13 +336,20 @@ func TestACrashGivesBackWhatWasNotDelivered(t *testing.T) {
 				s.hear()
 				r.failKey()
 				k.Advance(5 * time.Second)
-				if got := r.ledger.charged(); got != 64 {
+				if got := r.ledger.charged(); got != 64 || c.log.by != nil {
 					t.Fatalf("charged %d while the connection may spend", got)
 				}
-				s.hear() // the new instance recalls what the old one lent
+				s.deaf = true
+				s.hear() // the new instance recalls what the old one lent; that is lost
+				s.deaf = false
+				k.Advance(time.Second)
+				s.hear() // it does so again
 				k.Advance(5 * time.Second)
 				if s.left() != 0 || r.ledger.charged() != c.charged {
 					t.Errorf("left %d, charged %d, want %d", s.left(), r.ledger.charged(), c.charged)
+				}
+				if len(c.log.by) != 1 || c.log.by[0].GetConnectionId() != "c1" || c.log.by[0].GetAfter() != 1 || c.log.through != 0 {
+					t.Errorf("asked for what %v spent, through %d", c.log.by, c.log.through)
 				}
 				r.askCredit(s, 3)
 				k.Advance(time.Second)
@@ -345,6 +359,34 @@ func TestACrashGivesBackWhatWasNotDelivered(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Where nobody is left who could spend, what comes into the log after the start
+// of the key does not count.
+func TestAfterAProcessHasEndedTheLogOfThenCounts(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		log := &spent{most: 10}
+		r := newRig(t, k, func(cfg *apikey.Config) { cfg.Logger, cfg.Spent, cfg.Log = nil, log, fullLog{} }).create()
+		grant := func(op string, spenders ...*messages.Spender) {
+			_, err := r.ledger.Reserve(t.Context(), apikey.Reservation{KeyID: keyID, Month: "2026-03", N: 64, Op: op, Spenders: spenders})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		grant("dead", &messages.Spender{ConnectionId: "gone", After: 7})
+		r.failKey()
+		k.Advance(5 * time.Second)
+		if r.ledger.charged() != 10 || log.through != messages.At(100, 0) || len(log.by) != 1 {
+			t.Errorf("charged %d, asked for what %v spent through %d", r.ledger.charged(), log.by, log.through)
+		}
+		grant("of a version before")
+		grant("dead too", &messages.Spender{ConnectionId: "gone", After: 7})
+		r.failKey()
+		k.Advance(5 * time.Second)
+		if log.by != nil {
+			t.Errorf("asked for what %v spent, of a grant that names nobody", log.by)
+		}
+	})
 }
 
 // fullLog is a log that has something.

@@ -41,7 +41,7 @@ func (k *key) endSlots(ctx actor.Context, which func(*messages.Slot) bool, end *
 
 // described is how the key is. The record inside is a copy.
 func (k *key) described() *messages.KeyDescribed {
-	month, used := k.usage()
+	month, used := k.ledger.usage()
 	return &messages.KeyDescribed{
 		Key: k.shown(), Connections: int32(len(k.guests.Slots())), Slots: slices.Clone(k.guests.Slots()),
 		Month: month, CreditsUsed: used, CreditsLimit: k.plan().Credits,
@@ -54,12 +54,6 @@ func (k *key) shown() *messages.Key {
 	shown.SecretHash, shown.FormerHash = nil, nil
 	shown.LastUsedMs, _ = k.changes.LastUsed()
 	return shown
-}
-
-// usage is the present month and what it has cost so far.
-func (k *key) usage() (string, int64) {
-	k.purse.Turn(month(k.cfg.Clock.Now()))
-	return k.purse.Month(), k.purse.Used()
 }
 
 // faultIn names the first field of a key that is not as it must be, and why.

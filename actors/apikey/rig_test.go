@@ -379,12 +379,19 @@ func (l *ledgers) Reserve(_ context.Context, r apikey.Reservation) (*messages.Gr
 	}
 	if g == nil {
 		if limit > 0 {
-			n = min(n, limit-m.charged)
+			n = max(min(n, limit-m.charged), 0)
 		}
-		if n <= 0 {
+		g = &messages.Grant{KeyId: key, Month: name, Id: op, Size: n, Spenders: r.Spenders}
+		if r.Replaces != nil {
+			if m.open[r.Replaces.GetId()] == nil {
+				return nil, fmt.Errorf("reserve: %w", messages.ErrNotFound)
+			}
+			g.Size += r.Replaces.GetSize() - r.Used
+			delete(m.open, r.Replaces.GetId())
+			m.done[r.Replaces.GetId()] = true
+		} else if n == 0 {
 			return nil, fmt.Errorf("reserve: %w", messages.ErrExhausted)
 		}
-		g = &messages.Grant{KeyId: key, Month: name, Id: op, Size: n, Position: uint64(r.Position)}
 		m.open[op] = g
 		m.charged += n
 	}

@@ -2,12 +2,10 @@ package apikey
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/birdwire/birdwire/actors"
-	"github.com/birdwire/birdwire/actors/apikey/credit"
 	"github.com/birdwire/birdwire/actors/apikey/stream"
 	"github.com/birdwire/birdwire/actors/engine/hold"
 	"github.com/birdwire/birdwire/messages"
@@ -30,14 +28,14 @@ func (k *key) starting(ctx actor.Context) {
 		}
 	case *messages.StopIfIdle, *messages.QueriesPut, *messages.SlotTaken, *messages.SlotRefused, *messages.Retired,
 		*messages.AuthorsLearnt, *messages.MonitorDrafted, *messages.RuleDrafted, *actor.Terminated,
-		*answered, *secondTime, *credited, *creditAgain, *monthRead, *idleTime, *askAgain, *slotsTime, *remembered, *pageRead, *historyTime, *logFirst, *expireTime, *bounded, *endTime, *rejoinTime, *proofTime, *messages.ThroughTaken:
+		*answered, *secondTime, *credited, *creditAgain, *monthRead, *idleTime, *askAgain, *slotsTime, *remembered, *pageRead, *historyTime, *logFirst, *expireTime, *bounded, *bequestTime, *rejoinTime, *proofTime, *messages.ThroughTaken:
 		// answers to an instance before, which knew what they meant
 	default:
 		switch h := (held{m, ctx.Sender()}); {
 		case k.damaged != nil && h.answerable():
-			k.refuse(ctx, h, actors.StoreDetail(k.damaged))
+			refuse(ctx, h, actors.StoreDetail(k.damaged))
 		case !k.held.Add(h, hold.Size(m)):
-			k.refuse(ctx, h, detailStarting)
+			refuse(ctx, h, detailStarting)
 		}
 	}
 }
@@ -54,7 +52,7 @@ func (k *key) started(ctx actor.Context, l *loaded) {
 		k.log.Warn("reading the key's records failed; they are read again", "in", wait, "error", l.Err)
 		k.timers.Set(reloadTime{}, wait, ctx.Self(), &reloadTime{k})
 		k.held.Keep(func(h held) bool { // those that nobody waits for are kept
-			k.refuse(ctx, h, actors.StoreDetail(l.Err))
+			refuse(ctx, h, actors.StoreDetail(l.Err))
 			return !h.answerable()
 		})
 		return
@@ -63,11 +61,11 @@ func (k *key) started(ctx actor.Context, l *loaded) {
 	k.tellCorrupt(l)
 	k.behavior.Become(k.running)
 	k.do(ctx, k.changes.Start(&l.Loaded))
-	k.openPurse(l.month, l.ledger)
+	k.openLedger(l)
 	k.timers.Set(idleTime{}, k.cfg.IdleAfter, ctx.Self(), &idleTime{k})
 	k.expire(ctx)
 	k.tellConnections(ctx)
-	k.inherit(ctx)
+	k.ledger.inherit(ctx, messages.Position(l.End))
 	for _, h := range k.held.Take() {
 		ctx.Receive(&actor.MessageEnvelope{Message: h.message, Sender: h.sender})
 	}
@@ -82,7 +80,7 @@ func (k *key) reloaded(ctx actor.Context, l *loaded) {
 	k.tellCorrupt(l)
 	k.do(ctx, k.changes.Answer(&l.Loaded))
 	if l.Err == nil {
-		k.openPurse(l.month, l.ledger)
+		k.openLedger(l)
 	}
 }
 
@@ -93,9 +91,9 @@ func (k *key) tellCorrupt(l *loaded) {
 	}
 }
 
-func (k *key) openPurse(month string, ledger *messages.Ledger) {
-	if k.purse == nil && k.changes.Key != nil {
-		k.purse = credit.New(fmt.Sprintf("%x", k.stream.Term()), k.cap(), month, ledger)
+func (k *key) openLedger(l *loaded) {
+	if k.changes.Key != nil {
+		k.ledger.open(l.month, l.ledger)
 	}
 }
 

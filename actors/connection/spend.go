@@ -48,11 +48,8 @@ func (c *connection) owed() (cost int64) {
 }
 
 // spendsAfter is the position after which the events are that credits will be
-// spent on; 0 where the client resumes, and may have had any of them before.
+// spent on, each of them once.
 func (c *connection) spendsAfter() messages.Position {
-	if !c.follower.Live() {
-		return 0
-	}
 	if !c.outlet.empty() {
 		for _, i := range c.outlet.waiting.items {
 			if len(i.deliveries) > 0 {
@@ -60,7 +57,7 @@ func (c *connection) spendsAfter() messages.Position {
 			}
 		}
 	}
-	return c.follower.Place().Position
+	return c.follower.Place().From()
 }
 
 // askCredit asks the key for more, where it is time to.
@@ -136,5 +133,6 @@ func (c *connection) report(ctx actor.Context, s credit.Statement, closed bool) 
 func (c *connection) reportOf(s credit.Statement, closed bool) *messages.ReportCredit {
 	return &messages.ReportCredit{
 		KeyId: c.begun.KeyID, ConnectionId: c.begun.ID, Account: s.Account, Used: s.Used, Returned: s.Returned, Closed: closed,
+		After: uint64(c.spendsAfter()),
 	}
 }

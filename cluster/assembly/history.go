@@ -30,8 +30,8 @@ type spent struct{ log Log }
 
 var _ apikey.Spent = spent{}
 
-func (s spent) Since(ctx context.Context, queries []*messages.Query, from messages.Position, most int64) (posts, others int64, whole bool, err error) {
-	return replay.Since(ctx, s.log, queries, from, most)
+func (s spent) Spent(ctx context.Context, queries []*messages.Query, spenders []*messages.Spender, through messages.Position, most int64) (int64, error) {
+	return replay.Spent(ctx, s.log, queries, spenders, through, most)
 }
 
 // historyFrames is how far back the record of deliveries is looked for after a

@@ -114,17 +114,23 @@ type Change struct {
 // older one counts as spent.
 type Reservation struct {
 	KeyID    string
-	Month    string            // "2026-11"
-	N        int64             // wanted; fewer are granted where limit is near
-	Limit    int64             // charged never passes it; 0: none
-	Position messages.Position // kept with the grant; see messages.Grant
+	Month    string              // "2026-11"
+	N        int64               // wanted; fewer are granted where limit is near
+	Limit    int64               // charged never grows past it; 0: none
+	Spenders []*messages.Spender // kept with the grant
 	Op       string
+
+	// Replaces, of the same key and month, is closed by the same write: Used of it
+	// was spent, and the rest is in the new grant besides N. nil: none.
+	Replaces *messages.Grant
+	Used     int64
 }
 
 // Counters hold what keys have spent, by month.
 type Counters interface {
-	// Reserve charges up to N credits and opens a grant. ErrExhausted when
-	// none is left.
+	// Reserve charges up to N credits and opens a grant. ErrExhausted when none
+	// is left; one that replaces another is then what was left of that, which may
+	// be nothing. ErrNotFound when what it replaces is not open.
 	Reserve(ctx context.Context, r Reservation) (*messages.Grant, error)
 	// Settle closes the grant: used of it was spent (0 <= used <= size), the
 	// rest is given back. Settling a closed grant changes nothing.

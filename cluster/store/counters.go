@@ -30,8 +30,12 @@ type counters struct{ control Control }
 func ledgerKey(keyID, month string) string { return LedgerPrefix + keyID + "." + month }
 
 func (c counters) Reserve(ctx context.Context, r Reservation) (*messages.Grant, error) {
-	if r.N <= 0 || r.Op == "" || r.KeyID == "" || r.Month == "" {
+	if r.N < 0 || r.N == 0 && r.Replaces == nil || r.Op == "" || r.KeyID == "" || r.Month == "" {
 		return nil, fmt.Errorf("reserve credits of key %q, month %q: n %d, op %q: n above 0, key, month and op are needed", r.KeyID, r.Month, r.N, r.Op)
+	}
+	if g := r.Replaces; g != nil && (r.Used < 0 || r.Used > g.GetSize() || g.GetKeyId() != r.KeyID || g.GetMonth() != r.Month) {
+		return nil, fmt.Errorf("reserve credits of key %s, month %s: used %d of %d of grant %s of key %s, month %s: used is at most the size, key and month are the same",
+			r.KeyID, r.Month, r.Used, g.GetSize(), g.GetId(), g.GetKeyId(), g.GetMonth())
 	}
 	var grant *messages.Grant
 	err := c.update(ctx, r.KeyID, r.Month, func(l *messages.Ledger) (changed bool, err error) {
@@ -137,39 +141,61 @@ func reserve(l *messages.Ledger, r Reservation) (*messages.Grant, bool, error) {
 			return g, false, nil
 		}
 	}
+	g := &messages.Grant{KeyId: r.KeyID, Month: r.Month, Id: r.Op, Spenders: r.Spenders}
 	if slices.Contains(l.Done, r.Op) {
-		// Settled: there is nothing left in it to spend.
-		return &messages.Grant{KeyId: r.KeyID, Month: r.Month, Id: r.Op}, false, nil
+		return g, false, nil // settled: there is nothing left in it to spend
 	}
-	n := r.N
+	more := r.N
 	if r.Limit > 0 {
-		n = min(n, r.Limit-l.Charged)
+		more = max(min(more, r.Limit-l.Charged), 0)
 	}
-	if n <= 0 {
-		return nil, false, messages.ErrExhausted
+	if r.Replaces == nil {
+		if more == 0 {
+			return nil, false, messages.ErrExhausted
+		}
+		g.Size = more
+	} else {
+		i := grantAt(l, r.Replaces.GetId())
+		if i < 0 {
+			return nil, false, messages.ErrNotFound
+		}
+		g.Size = l.Open[i].Size - r.Used + more
+		closeGrant(l, i)
+	}
+	l.Charged += more
+	if g.Size == 0 {
+		l.Done = remember(l.Done, r.Op)
+		return g, true, nil
 	}
 	if len(l.Open) == maxOpenGrants {
 		// Its owner died with it open. It stays charged, as if all of it had
 		// been spent: delivered <= charged, whatever happened.
-		l.Done = remember(l.Done, l.Open[0].Id)
-		l.Open = l.Open[1:]
+		closeGrant(l, 0)
 	}
-	g := &messages.Grant{KeyId: r.KeyID, Month: r.Month, Id: r.Op, Size: n, Position: uint64(r.Position)}
 	l.Open = append(l.Open, g)
-	l.Charged += n
 	return g, true, nil
 }
 
 // settle closes an open grant; one that is closed or unknown changes nothing.
 func settle(l *messages.Ledger, id string, used int64) bool {
-	i := slices.IndexFunc(l.Open, func(g *messages.Grant) bool { return g.Id == id })
+	i := grantAt(l, id)
 	if i < 0 {
 		return false
 	}
 	l.Charged -= l.Open[i].Size - used
-	l.Open = slices.Delete(l.Open, i, i+1)
-	l.Done = remember(l.Done, id)
+	closeGrant(l, i)
 	return true
+}
+
+// grantAt is the place of the grant among those that are open; below 0 where it
+// is not.
+func grantAt(l *messages.Ledger, id string) int {
+	return slices.IndexFunc(l.Open, func(g *messages.Grant) bool { return g.Id == id })
+}
+
+func closeGrant(l *messages.Ledger, i int) {
+	l.Done = remember(l.Done, l.Open[i].Id)
+	l.Open = slices.Delete(l.Open, i, i+1)
 }
 
 func remember(done []string, id string) []string {

@@ -67,10 +67,14 @@ func (g *Guests) Of(connection string) *messages.Slot {
 	return nil
 }
 
-// Known says whether the connection has a slot or waits for one.
-func (g *Guests) Known(connection string) bool {
-	_, waits := g.waiting[connection]
-	return waits || g.Of(connection) != nil
+// Api is that of a connection that has a slot or waits for one; false where it
+// does neither.
+func (g *Guests) Api(connection string) (messages.Api, bool) {
+	slot := g.Of(connection)
+	if w, waits := g.waiting[connection]; waits {
+		slot = w.Slot
+	}
+	return slot.GetApi(), slot != nil
 }
 
 // Add is for connections that have their slots.

@@ -18,7 +18,7 @@ import (
 const (
 	least   = 16     // credits asked for at a time, when little is spent
 	most    = 65_536 // when much is
-	seconds = 5      // of the present rate that are asked for
+	seconds = 10     // of the present rate that are asked for
 	// Patience is how long an answer is waited for before it is asked for again.
 	Patience = 2 * time.Second
 )

@@ -49,8 +49,8 @@ func TestBalance(t *testing.T) {
 	if spend(&b, 300) != 300 {
 		t.Error("does not spend what it has")
 	}
-	// Five seconds of what was spent since it asked last.
-	if s, ask := b.Ask(103*second+500*time.Millisecond, 300); !ask || s.Want != 500 || s.Used != 310 {
+	// Ten seconds of what was spent since it asked last.
+	if s, ask := b.Ask(103*second+500*time.Millisecond, 300); !ask || s.Want != 1000 || s.Used != 310 {
 		t.Errorf("asks %+v, %v", s, ask)
 	}
 	if !b.Exhausted(7, 510, 3) || b.Exhausted(7, 510, 3) {

@@ -28,8 +28,8 @@ func (p Place) reaches(d *messages.Delivery) bool {
 	return at < p.Position || at == p.Position && d.GetK() <= p.K
 }
 
-// from is a position after which the log is read to find what is after the place.
-func (p Place) from() messages.Position {
+// From is a position after which the log is read to find what is after the place.
+func (p Place) From() messages.Position {
 	if p.K < math.MaxUint32 && p.Position > 0 {
 		return p.Position - 1
 	}
@@ -50,7 +50,7 @@ type Request struct {
 }
 
 // From is a position after which the log is read.
-func (r Request) From() messages.Position { return r.After.from() }
+func (r Request) From() messages.Position { return r.After.From() }
 
 // Result is what was found.
 type Result struct {

@@ -47,11 +47,11 @@ func (t *turn) proceed() {
 }
 
 func (t *turn) askVoids() {
-	t.emit(AskVoids{t.current().Lane, t.way.ask, t.place.from()})
+	t.emit(AskVoids{t.current().Lane, t.way.ask, t.place.From()})
 }
 
 func (t *turn) askQueries() {
-	t.emit(AskQueries{t.current().Lane, t.way.ask, t.place.from(), t.way.target})
+	t.emit(AskQueries{t.current().Lane, t.way.ask, t.place.From(), t.way.target})
 }
 
 func (t *turn) voidsKnown(m *messages.VoidsKnown) {

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"testing"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/birdwire/birdwire/cluster/store"
 	"github.com/birdwire/birdwire/messages"
 )
@@ -21,7 +23,9 @@ var counterTests = map[string]func(*testing.T, Subject){
 	"what cannot be asked":           refusedReservations,
 	"survives reopening":             countersReopened,
 	"charged is what was and may be": chargedExactly,
-	"a grant keeps its position":     grantPosition,
+	"a grant keeps its spenders":     grantSpenders,
+	"a grant takes another's place":  replaces,
+	"taking a place near the limit":  replacesNearLimit,
 	"months of long ago are pruned":  pruned,
 }
 
@@ -70,17 +74,60 @@ func reserveAndSettle(t *testing.T, subject Subject) {
 	wantCharged(t, s, 9, 0)
 }
 
-func grantPosition(t *testing.T, subject Subject) {
+func grantSpenders(t *testing.T, subject Subject) {
 	s, _ := begin(t, subject)
 	r := reservation("a", 10, 0)
-	r.Position = messages.At(7, 3)
-	if g := mustReserve(t, s, r, 10); g.GetPosition() != uint64(r.Position) {
-		t.Fatalf("granted at %d, want %d", g.GetPosition(), r.Position)
+	r.Spenders = []*messages.Spender{{ConnectionId: "c1", Api: messages.Api_API_TWITTER, After: uint64(messages.At(7, 3))}, {ConnectionId: "c2"}}
+	want := &messages.Grant{KeyId: "key1", Month: "2026-11", Id: "a", Size: 10, Spenders: r.Spenders}
+	if g := mustReserve(t, s, r, 10); !proto.Equal(g, want) {
+		t.Fatalf("granted %v, want %v", g, want)
 	}
 	l, err := s.Counters().Usage(deadline(t), "key1", "2026-11")
-	if err != nil || len(l.GetOpen()) != 1 || l.GetOpen()[0].GetPosition() != uint64(r.Position) {
+	if err != nil || len(l.GetOpen()) != 1 || !proto.Equal(l.GetOpen()[0], want) {
 		t.Fatalf("kept %v, %v", l, err)
 	}
+}
+
+func replacing(op string, n, limit int64, g *messages.Grant, used int64) store.Reservation {
+	r := reservation(op, n, limit)
+	r.Replaces, r.Used = g, used
+	return r
+}
+
+func replaces(t *testing.T, subject Subject) {
+	s, ctx := begin(t, subject)
+	a := mustReserve(t, s, reservation("a", 10, 0), 10)
+	for range 3 { // the same operation again
+		mustReserve(t, s, replacing("b", 5, 0, a, 4), 6+5)
+	}
+	wantCharged(t, s, 4+11, 1)
+	mustSettle(t, s, a, 0) // it is closed
+	wantCharged(t, s, 4+11, 1)
+	b := mustReserve(t, s, replacing("b", 5, 0, a, 4), 11)
+	c := mustReserve(t, s, replacing("c", 0, 0, b, 11), 0)
+	wantCharged(t, s, 15, 0)
+	mustReserve(t, s, replacing("c", 7, 0, b, 11), 0)
+	for _, closed := range []*messages.Grant{a, b, c, {KeyId: "key1", Month: "2026-11", Id: "never", Size: 5}} {
+		_, err := s.Counters().Reserve(ctx, replacing("d", 7, 0, closed, 0))
+		wantError(t, "replace what is not open", err, messages.ErrNotFound)
+	}
+	wantCharged(t, s, 15, 0)
+	mustReserve(t, s, reservation("d", 7, 0), 7)
+	wantCharged(t, s, 22, 1)
+}
+
+func replacesNearLimit(t *testing.T, subject Subject) {
+	s, ctx := begin(t, subject)
+	a := mustReserve(t, s, reservation("a", 60, 100), 60)
+	b := mustReserve(t, s, replacing("b", 60, 100, a, 50), 10+40)
+	wantCharged(t, s, 100, 1)
+	c := mustReserve(t, s, replacing("c", 60, 100, b, 20), 30) // nothing more
+	d := mustReserve(t, s, replacing("d", 60, 50, c, 20), 10)  // the plan became smaller
+	wantCharged(t, s, 100, 1)
+	mustReserve(t, s, replacing("e", 60, 50, d, 10), 0)
+	wantCharged(t, s, 100, 0)
+	_, err := s.Counters().Reserve(ctx, reservation("f", 1, 100))
+	wantError(t, "reserve past the limit", err, messages.ErrExhausted)
 }
 
 func pruned(t *testing.T, subject Subject) {
@@ -212,6 +259,12 @@ func refusedReservations(t *testing.T, subject Subject) {
 		}
 	}
 	g := mustReserve(t, s, reservation("a", 5, 0), 5)
+	other := &messages.Grant{KeyId: "key1", Month: "2026-12", Id: "a", Size: 5}
+	for _, r := range []store.Reservation{replacing("b", 5, 0, g, 6), replacing("b", 5, 0, g, -1), replacing("b", -1, 0, g, 1), replacing("b", 5, 0, other, 1)} {
+		if g, err := s.Counters().Reserve(ctx, r); err == nil {
+			t.Errorf("%+v was granted: %v", r, g)
+		}
+	}
 	for _, used := range []int64{-1, 6} {
 		if err := s.Counters().Settle(ctx, g, used); err == nil {
 			t.Errorf("settled %d of 5", used)
@@ -241,6 +294,19 @@ func chargedExactly(t *testing.T, subject Subject) {
 	var open []*messages.Grant
 	for i := range 150 {
 		switch {
+		case len(open) > 0 && rng.IntN(3) == 0:
+			k, n := rng.IntN(len(open)), rng.Int64N(50)
+			used := rng.Int64N(open[k].GetSize() + 1)
+			charged := settled
+			for _, g := range open {
+				charged += g.GetSize()
+			}
+			size := open[k].GetSize() - used + min(n, limit-charged)
+			g := mustReserve(t, s, replacing(fmt.Sprintf("op%d", i), n, limit, open[k], used), size)
+			settled += used
+			if open[k] = g; size == 0 {
+				open = append(open[:k], open[k+1:]...)
+			}
 		case len(open) == 0 || len(open) < 8 && rng.IntN(2) == 0:
 			r := reservation(fmt.Sprintf("op%d", i), 1+rng.Int64N(50), limit)
 			charged := settled

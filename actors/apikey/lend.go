@@ -1,0 +1,177 @@
+package apikey
+
+import (
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/birdwire/birdwire/actors/apikey/credit"
+	"github.com/birdwire/birdwire/messages"
+)
+
+// This file is the ledger's conversation with the connections that spend.
+
+// ask takes a connection's wish for credits.
+func (l *ledger) ask(ctx actor.Context, m *messages.AskCredit) {
+	if ctx.Sender() == nil || l.calling || l.ended {
+		return
+	}
+	account := l.account()
+	switch {
+	case l.purse == nil:
+		ctx.Respond(&messages.CreditExhausted{Account: account, Question: m.GetQuestion()})
+		return
+	case l.plan().Credits == 0:
+		// Nothing is metered: whoever asks all the same must not wait.
+		s := l.stateOf(m)
+		ctx.Respond(&messages.CreditGranted{Account: account, Granted: s.Used + s.Returned + max(m.GetWant(), 1), Question: m.GetQuestion()})
+		return
+	}
+	api, known := l.guests.Api(m.GetConnectionId())
+	if !known {
+		return // it has ended, or the slot is on its way and it asks again
+	}
+	l.purse.SetLimit(l.limit())
+	l.turn(ctx)
+	l.asking[m.GetConnectionId()] = ctx.Sender()
+	l.purse.Ask(credit.Ask{
+		Connection: m.GetConnectionId(), Api: api, State: l.stateOf(m), Want: m.GetWant(), Question: m.GetQuestion(),
+	})
+	l.moved(ctx, m.GetConnectionId(), m.GetAccount())
+	l.serve(ctx)
+}
+
+// stateOf is how a connection's account here is. One that speaks of another
+// account has nothing of this one yet.
+func (l *ledger) stateOf(m interface {
+	GetAccount() uint64
+	GetUsed() int64
+	GetReturned() int64
+	GetAfter() uint64
+},
+) credit.State {
+	s := credit.State{After: messages.Position(m.GetAfter())}
+	if m.GetAccount() == l.account() {
+		s.Used, s.Returned = m.GetUsed(), m.GetReturned()
+	}
+	return s
+}
+
+// report takes how a connection's account is.
+func (l *ledger) report(ctx actor.Context, m *messages.ReportCredit) {
+	if l.purse == nil {
+		return
+	}
+	account := m.GetAccount()
+	l.purse.Report(m.GetConnectionId(), l.stateOf(m), m.GetClosed())
+	if m.GetClosed() {
+		delete(l.asking, m.GetConnectionId())
+		account = l.account()
+	}
+	l.moved(ctx, m.GetConnectionId(), account)
+	if l.calling && len(l.purse.Holders()) == 0 {
+		l.settle(ctx)
+		return
+	}
+	l.serve(ctx)
+}
+
+// forget is the end of a connection: what it holds unsaid counts as used.
+func (l *ledger) forget(ctx actor.Context, connection string) {
+	delete(l.asking, connection)
+	if l.purse != nil {
+		l.purse.Forget(connection)
+		l.moved(ctx, connection, l.account())
+		l.serve(ctx)
+	}
+}
+
+// serve answers who can be answered and does what is due.
+func (l *ledger) serve(ctx actor.Context) {
+	for _, a := range l.purse.Answers() {
+		l.answer(ctx, a)
+	}
+	if o := l.purse.Next(); o != nil {
+		l.run(ctx, o)
+	}
+	if l.ended && l.purse.Pending() == nil {
+		ctx.Stop(ctx.Self())
+		return
+	}
+	l.recall(ctx, l.purse.Recalls())
+	l.tick(ctx)
+}
+
+// tick has the ledger hear of the next second, if somebody is to be asked again
+// then or something to be settled.
+func (l *ledger) tick(ctx actor.Context) {
+	if !l.ticking && (!l.purse.Clear() || len(l.bequest.former) > 0) {
+		l.ticking = true
+		l.timers.Set(secondTime{}, time.Second, ctx.Self(), &secondTime{l})
+	}
+}
+
+func (l *ledger) answer(ctx actor.Context, a credit.Answer) {
+	to := l.asking[a.Connection]
+	delete(l.asking, a.Connection)
+	switch {
+	case to == nil:
+	case a.Exhausted:
+		ctx.Send(to, &messages.CreditExhausted{
+			Account: l.account(), Granted: a.Granted, Question: a.Question, Used: l.purse.Used(), Limit: l.plan().Credits,
+		})
+	default:
+		ctx.Send(to, &messages.CreditGranted{Account: l.account(), Granted: a.Granted, Question: a.Question})
+	}
+}
+
+// recall asks connections to return what they hold unspent. It is asked again
+// every second; one that is not there any more is forgotten with its slot.
+func (l *ledger) recall(ctx actor.Context, connections []string) {
+	for _, id := range connections {
+		if slot := l.guests.Of(id); slot != nil {
+			if pid := l.cfg.Connection(slot); pid != nil {
+				ctx.Request(pid, &messages.RecallCredit{Account: l.account()})
+			}
+		}
+	}
+}
+
+func (l *ledger) second(ctx actor.Context) {
+	l.ticking = false
+	l.turn(ctx)
+	l.recall(ctx, l.purse.Tick(l.purse.Month()))
+	l.recall(ctx, l.bequest.strangers())
+	l.serve(ctx)
+}
+
+// endWithin is how long connections have to return what they hold, when their
+// key moves.
+const endWithin = time.Second
+
+type endTime struct{ of *ledger }
+
+// end settles what is open and then stops the actor: its grants would stay
+// charged whole. What connections that stay hold unspent is called back first.
+func (l *ledger) end(ctx actor.Context) {
+	switch {
+	case l.calling || l.ended:
+	case l.purse == nil:
+		l.ended = true
+		ctx.Stop(ctx.Self())
+	case len(l.purse.Holders()) == 0:
+		l.settle(ctx)
+	default:
+		l.calling = true
+		l.recall(ctx, l.purse.Holders())
+		l.timers.Set(endTime{}, endWithin, ctx.Self(), &endTime{l})
+	}
+}
+
+// settle ends what connections hold, and the actor after it.
+func (l *ledger) settle(ctx actor.Context) {
+	l.timers.Cancel(endTime{})
+	l.calling, l.ended = false, true
+	l.purse.End()
+	l.serve(ctx)
+}
