@@ -2,10 +2,11 @@ package similarity
 
 import "slices"
 
-// entry is what is known of one term: in how many articles it was, how it was
-// written, and which live stories have it.
+// entry is what is known of one term: where it was, how it was written, and
+// which live stories have it.
 type entry struct {
-	articles   uint32
+	articles   uint32 // that had it
+	stories    uint32 // that had it, each counted once
 	caps, lows uint32 // occurrences with a capital, and without
 	posts      [indexed][]posting
 }
@@ -17,11 +18,14 @@ type posting struct {
 	weight float32
 }
 
-// dictionary counts terms as they come: an article is weighed by what came
-// before it and itself.
+// dictionary counts terms as they come: an article is weighed by the stories
+// before it. Stories are counted and not articles, because the names of a
+// story that everybody reports are in many articles, and would seem to say
+// little where they say most.
 type dictionary struct {
 	terms    map[uint64]*entry
 	articles uint32
+	stories  uint32
 	max      int
 }
 
@@ -30,7 +34,7 @@ type dictionary struct {
 func (d *dictionary) common(e *entry) bool { return d.articles > 50 && e.articles > d.articles/4 }
 
 func (d *dictionary) idf(e *entry) float64 {
-	return max(0.01, logarithm((float64(d.articles)+1)/(float64(e.articles)+0.5)))
+	return max(0.01, logarithm((float64(d.stories)+1)/(float64(e.stories)+0.5)))
 }
 
 func (d *dictionary) entry(term uint64) *entry {
@@ -59,9 +63,9 @@ func (d *dictionary) learn(terms []counted) {
 // halve forgets half of everything, and terms of one article that no live
 // story has. The order does not matter: each term is changed by itself.
 func (d *dictionary) halve() {
-	d.articles /= 2
+	d.articles, d.stories = d.articles/2, d.stories/2
 	for term, e := range d.terms {
-		e.articles, e.caps, e.lows = e.articles/2, e.caps/2, e.lows/2
+		e.articles, e.stories, e.caps, e.lows = e.articles/2, e.stories/2, e.caps/2, e.lows/2
 		if e.articles == 0 && !e.used() {
 			delete(d.terms, term)
 		}
@@ -109,6 +113,19 @@ func frequency(n uint32) float64 {
 		return 0
 	}
 	return 1 + logarithm(float64(n))
+}
+
+// told counts the terms of an article that the story had not.
+func (d *dictionary) told(article, story sparse) {
+	j := 0
+	for _, c := range article {
+		for j < len(story) && story[j].term < c.term {
+			j++
+		}
+		if j == len(story) || story[j].term != c.term {
+			d.entry(c.term).stories++
+		}
+	}
 }
 
 // set makes the story's posting for a term; weight 0 takes it away.

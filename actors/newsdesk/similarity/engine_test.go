@@ -299,3 +299,33 @@ func FuzzRestore(f *testing.F) {
 		e.Settle()
 	})
 }
+
+// The cases are what people would call them: the third article of a story is
+// old, and the first of the later story most like it is new.
+func TestCases(t *testing.T) {
+	a, b, c := "bank", "ferry", "bank again"
+	texts := []struct {
+		title string
+		gold  *string
+	}{
+		{"Tolmar central bank raises rates to 4 percent", &a},
+		{"Central bank of Tolmar raises rates", &a},
+		{"Weather stays mild", nil},
+		{"Ferry runs aground off Orvin", &b},
+		{"Rates raised by Tolmar central bank", &a},
+		{"Tolmar central bank cuts rates after election", &c},
+	}
+	var articles []Article
+	var gold []*string
+	for i, x := range texts {
+		articles = append(articles, Article{ID: int64(i + 1), Title: x.title, Discovered: 1_700_000_000_000 + int64(i)*hour})
+		gold = append(gold, x.gold)
+	}
+	cases, err := Cases(Config{}, articles, gold)
+	if err != nil || len(cases) != 2 || cases[0].New || !cases[1].New {
+		t.Fatalf("%+v, %v", cases, err)
+	}
+	if cases[0].Fresh.NewTitle > 0.01 || cases[1].Fresh.NewTitle < 0.2 || cases[1].Fresh.Nearest <= 0 {
+		t.Errorf("old %+v\nnew %+v", cases[0].Fresh, cases[1].Fresh)
+	}
+}

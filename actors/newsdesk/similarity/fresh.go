@@ -1,6 +1,9 @@
 package similarity
 
-import "slices"
+import (
+	"math"
+	"slices"
+)
 
 // Fresh says how an article differs from the story that it joins: what the
 // decision about developments is made from. Times are not in it: what comes
@@ -57,6 +60,28 @@ const (
 	caseWithin = 30 * day
 )
 
+// overlap is the cosine of the sets of terms: which cases there are does not
+// depend on how terms are weighed.
+func overlap(a, b sparse) float64 {
+	if len(a) == 0 || len(b) == 0 {
+		return 0
+	}
+	shared := 0
+	for i, j := 0, 0; i < len(a) && j < len(b); {
+		switch {
+		case a[i].term < b[j].term:
+			i++
+		case a[i].term > b[j].term:
+			j++
+		default:
+			shared++
+			i++
+			j++
+		}
+	}
+	return float64(shared) / math.Sqrt(float64(len(a)*len(b)))
+}
+
 // Cases tries every true story of three articles or more by its first two: the
 // third tells it again; the first article of the later story that is most like
 // it tells something new.
@@ -71,13 +96,16 @@ func Cases(cfg Config, articles []Article, gold []*string) ([]Case, error) {
 		first        *member
 		began, after int64
 	}
+	t := teacher{Engine: e, whole: map[string]*story{}, gold: map[*story]string{}}
 	var events []*event
 	by := map[string]*event{}
 	for i := range articles {
 		m := e.weigh(&articles[i])
 		if gold[i] == nil {
+			e.take(e.begin(m.id), m)
 			continue
 		}
+		t.take(*gold[i], m)
 		x := by[*gold[i]]
 		if x == nil {
 			x = &event{first: &m, began: m.at}
@@ -107,7 +135,7 @@ func Cases(cfg Config, articles []Article, gold []*string) ([]Case, error) {
 			if y.began <= x.after || y.began-x.began > caseWithin {
 				continue
 			}
-			if c := cosine(x.told.sum[all].dot(y.told.sum[all]), x.told.norm2[all], y.told.norm2[all]); c > like {
+			if c := overlap(x.told.sum[all], y.told.sum[all]); c > like {
 				next, like = y, c
 			}
 		}

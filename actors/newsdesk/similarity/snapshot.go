@@ -28,12 +28,14 @@ func (e *Engine) Snapshot() []byte {
 		w.int(v)
 	}
 	w.uint(uint64(e.words.articles))
+	w.uint(uint64(e.words.stories))
 	terms := slices.Sorted(maps.Keys(e.words.terms))
 	w.uint(uint64(len(terms)))
 	for _, t := range terms {
 		x := e.words.terms[t]
 		w.fixed(t)
 		w.uint(uint64(x.articles))
+		w.uint(uint64(x.stories))
 		w.uint(uint64(x.caps))
 		w.uint(uint64(x.lows))
 	}
@@ -127,10 +129,10 @@ func (e *Engine) restore(r *decoder) {
 	for _, v := range []*int64{&e.latest, &e.now, &e.swept, &e.made} {
 		*v = r.int()
 	}
-	e.words.articles = uint32(r.uint())
-	for n := r.length(11); n > 0; n-- {
+	e.words.articles, e.words.stories = uint32(r.uint()), uint32(r.uint())
+	for n := r.length(12); n > 0; n-- {
 		term := r.fixed()
-		*e.words.entry(term) = entry{articles: uint32(r.uint()), caps: uint32(r.uint()), lows: uint32(r.uint())}
+		*e.words.entry(term) = entry{articles: uint32(r.uint()), stories: uint32(r.uint()), caps: uint32(r.uint()), lows: uint32(r.uint())}
 	}
 	for n := r.length(9); n > 0; n-- {
 		e.restoreStory(r)

@@ -92,6 +92,10 @@ func (e *Engine) unpost(s *story, view int) {
 
 // take gives an article to a story.
 func (e *Engine) take(s *story, m member) {
+	if s.count == 0 {
+		e.words.stories++
+	}
+	e.words.told(m.v[all], s.sum[all])
 	e.shift(s, &m.v, 1)
 	s.count++
 	if m.body {

@@ -24,26 +24,31 @@ func Teach(cfg Config, articles []Article, gold []string, join, merge func(Pair)
 	if err != nil {
 		return err
 	}
-	t := teacher{Engine: e, gold: map[*story]string{}}
-	whole := map[string]*story{}
+	t := teacher{Engine: e, whole: map[string]*story{}, gold: map[*story]string{}}
 	for i := range articles {
 		m := e.weigh(&articles[i])
-		e.queue = nil
 		t.pairs(m.query(), gold[i], nil, func(s *story) int64 { return s.gap(m.at) }, join)
-		s := whole[gold[i]]
-		if s == nil || e.live[s.id] != s {
-			s = e.begin(m.id)
-			whole[gold[i]], t.gold[s] = s, gold[i]
-		}
-		e.take(s, m)
+		t.take(gold[i], m)
 	}
 	return t.parts(cfg, articles, gold, merge)
 }
 
+// teacher is an engine that is told which story is true.
 type teacher struct {
 	*Engine
-	gold map[*story]string
-	seen int
+	whole map[string]*story // by the true story's name
+	gold  map[*story]string
+	seen  int
+}
+
+// take gives the article to its true story; one that went cold begins again.
+func (t *teacher) take(gold string, m member) {
+	s := t.whole[gold]
+	if s == nil || t.live[s.id] != s {
+		s = t.begin(m.id)
+		t.whole[gold], t.gold[s] = s, gold
+	}
+	t.Engine.take(s, m)
 }
 
 // parts does the second half of Teach's work.

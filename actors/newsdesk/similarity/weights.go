@@ -4,31 +4,31 @@
 package similarity
 
 var joinWeights = Weights{
-	5.879,  // one
-	-0.212, // body
-	-1.991, // gap
-	-0.267, // gap_log
-	2.016,  // mean_title
-	-1.472, // mean_all
-	0.642,  // log_title
-	2.747,  // log_all
-	-0.214, // bond_title
-	-1.193, // bond_all
+	5.346,  // one
+	-0.314, // body
+	-2.087, // gap
+	-0.194, // gap_log
+	2.022,  // mean_title
+	-1.360, // mean_all
+	0.580,  // log_title
+	2.556,  // log_all
+	-0.254, // bond_title
+	-1.264, // bond_all
 	0.000,  // title
 	0.000,  // all
 }
 
 var mergeWeights = Weights{
-	-2.724, // one
-	-0.616, // body
-	-4.268, // gap
-	1.575,  // gap_log
-	0.000,  // mean_title
-	0.000,  // mean_all
+	-2.616, // one
+	-0.753, // body
+	-4.341, // gap
+	1.647,  // gap_log
+	2.864,  // mean_title
+	5.066,  // mean_all
 	0.000,  // log_title
 	0.000,  // log_all
 	0.000,  // bond_title
 	0.000,  // bond_all
-	6.111,  // title
-	8.445,  // all
+	3.423,  // title
+	4.661,  // all
 }

@@ -3,6 +3,6 @@
 
 package novelty
 
-var bodyWeights = [textFeatures]float64{-1.140, -1.013, -3.076, -3.350, 0.934, 1.043, -0.026, 0.192, -0.407}
+var bodyWeights = [textFeatures]float64{-1.095, -1.335, -3.550, -3.888, 0.310, 1.028, -0.820, 1.726, 0.895}
 
-var titleWeights = [textFeatures]float64{-1.672, -0.747, -0.747, -2.259, 0.630, 0.630, 0.213, 0.198, -1.135}
+var titleWeights = [textFeatures]float64{-1.388, -1.068, -1.068, -3.558, 0.409, 0.409, -0.013, 0.582, -0.013}

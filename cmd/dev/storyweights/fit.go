@@ -11,7 +11,7 @@ import (
 // actors/newsdesk/DECISIONS.md for what others did.
 const (
 	joinFeatures  = " one body gap gap_log mean_title mean_all log_title log_all bond_title bond_all "
-	mergeFeatures = " one body gap gap_log title all "
+	mergeFeatures = " one body gap gap_log mean_title mean_all title all "
 )
 
 // joinShift moves the logit of joining so that 0 decides where F1 is highest
