@@ -27,11 +27,17 @@ type dictionary struct {
 	articles uint32
 	stories  uint32
 	max      int
+	live     int // stories, when the article came
 }
 
-// common are the terms of more than a quarter of all articles: they say
-// nothing, and their postings would be a list of all stories.
-func (d *dictionary) common(e *entry) bool { return d.articles > 50 && e.articles > d.articles/4 }
+// common are the terms of more than a quarter of all articles, and of more than
+// a tenth of many live stories: they say nothing, and reading their postings
+// would be reading a list of all stories.
+func (d *dictionary) common(e *entry) bool {
+	return d.articles > 50 && e.articles > d.articles/4 || d.live > manyStories && len(e.posts[all]) > d.live/10
+}
+
+const manyStories = 500
 
 func (d *dictionary) idf(e *entry) float64 {
 	return max(0.01, logarithm((float64(d.stories)+1)/(float64(e.stories)+0.5)))

@@ -110,6 +110,7 @@ func (e *Engine) weigh(a *Article) member {
 	e.advance(at)
 	terms := e.read.read(a)
 	e.words.learn(terms)
+	e.words.live = len(e.live)
 	return member{id: a.ID, at: at, body: a.Body != "", v: e.words.weigh(terms)}
 }
 
@@ -134,7 +135,7 @@ func (e *Engine) assign(m member) {
 func (e *Engine) nearest(q *query, w *Weights, gap func(*story) int64, may func(*story) bool) (best *story, f Features, logit float64) {
 	for _, slot := range e.touched {
 		s := e.slots[slot]
-		if !may(s) || e.cold(s) {
+		if !related(&e.sums[slot], q, s) || !may(s) || e.cold(s) {
 			continue
 		}
 		g := features(&e.sums[slot], q, s, gap(s))
@@ -144,6 +145,18 @@ func (e *Engine) nearest(q *query, w *Weights, gap func(*story) int64, may func(
 		}
 	}
 	return best, f, logit
+}
+
+// related says whether the cosine of titles or of all terms is at least a
+// twentieth. Nearly all stories that share a word share no more than that; none
+// of them would be joined, and weighing them all is what would cost.
+func related(dots *[indexed]float64, q *query, s *story) bool {
+	for view, dot := range dots {
+		if float64(dot*dot) >= float64(0.0025*float64(q.norm2[view]*s.norm2[view])) && dot > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // gather adds up the products of q with every live story that shares a term.

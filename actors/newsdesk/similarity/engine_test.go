@@ -94,7 +94,7 @@ func askAll(e *Engine, m member) (best *story, logit float64) {
 	q := m.query()
 	for _, s := range e.live {
 		d := dotsOf(&q, s)
-		if *d == ([indexed]float64{}) || e.cold(s) {
+		if !related(d, &q, s) || e.cold(s) {
 			continue
 		}
 		f := features(d, &q, s, s.gap(m.at))
