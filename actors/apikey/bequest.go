@@ -62,7 +62,6 @@ func (l *ledger) inherit(ctx actor.Context, end messages.Position) {
 	if l.purse == nil {
 		return
 	}
-	l.prune(ctx)
 	if len(l.purse.Inherited()) == 0 || l.cfg.Spent == nil {
 		return
 	}

@@ -104,7 +104,7 @@ func (k *key) tellOutcome(ctx actor.Context, e change.Effect) {
 	case change.Drop:
 		ctx.Send(k.cfg.Router, &messages.DropKey{KeyId: k.id, Term: k.stream.Term()})
 	case change.Made:
-		k.ledger.open(month(k.cfg.Clock.Now()), nil)
+		k.ledger.open(month(k.cfg.Clock.Now()), nil, false)
 	case change.Revoked:
 		k.endAll(ctx)
 	case change.Narrowed:

@@ -33,15 +33,17 @@ type ledger struct {
 	queries func() []*messages.Query // that what was delivered is found by
 	work    func(ctx actor.Context, by actors.Worker, timeout time.Duration, work func(context.Context) any)
 
-	purse   *credit.Purse // nil: there is no such key
-	backoff hold.Backoff
-	asking  map[string]*actor.PID // by connection id
-	ticking bool                  // a secondTime is on its way
-	calling bool                  // all that is held unspent is called back, and then it is settled
-	ended   bool                  // it is settled, and then the actor stops
-	reading bool                  // the store is asked what the month was charged
-	curious []held                // wait for that; at most curiousMost
-	bequest bequest
+	purse    *credit.Purse // nil: there is no such key
+	backoff  hold.Backoff
+	asking   map[string]*actor.PID // by connection id
+	ticking  bool                  // a secondTime is on its way
+	calling  bool                  // all that is held unspent is called back, and then it is settled
+	ended    bool                  // it is settled, and then the actor stops
+	reading  bool                  // the store is asked what the month was charged
+	readings int                   // in a row that met an operation under way
+	curious  []held                // wait for that; at most curiousMost
+	begun    string                // the latest month that is known to have a ledger
+	bequest  bequest
 }
 
 func newLedger(k *key) *ledger {
@@ -57,6 +59,10 @@ func newLedger(k *key) *ledger {
 // curiousMost is how many may wait to be told what a key has used; past it they
 // are told to ask again.
 const curiousMost = 64
+
+// readingsMost is how often a month is read for those who wait. An operation that
+// the store refuses again and again would have it read for ever.
+const readingsMost = 8
 
 // monthsKept is how many months' ledgers are kept.
 const monthsKept = 14
@@ -78,6 +84,7 @@ type (
 	monthRead struct {
 		of     *ledger
 		month  string
+		mark   uint64 // of the purse, when it was asked
 		ledger *messages.Ledger
 		err    error
 	}
@@ -117,10 +124,14 @@ func (l *ledger) receive(ctx actor.Context) {
 	}
 }
 
-// open begins with what the store has of the month.
-func (l *ledger) open(month string, kept *messages.Ledger) {
-	if l.purse == nil {
-		l.purse = credit.New(fmt.Sprintf("%x", l.account()), l.limit(), month, kept)
+// open begins with what the store has of the month; begun says that it has anything.
+func (l *ledger) open(month string, kept *messages.Ledger, begun bool) {
+	if l.purse != nil {
+		return
+	}
+	l.purse = credit.New(fmt.Sprintf("%x", l.account()), l.limit(), month, kept)
+	if begun {
+		l.begun = month
 	}
 }
 
@@ -145,14 +156,6 @@ func (l *ledger) usage() (string, int64) {
 
 // idle says that nothing is open or under way.
 func (l *ledger) idle() bool { return (l.purse == nil || l.purse.Clear()) && !l.reading }
-
-// turn takes the present month. With a new one the ledgers of long ago go.
-func (l *ledger) turn(ctx actor.Context) {
-	before := l.purse.Month()
-	if l.purse.Turn(month(l.cfg.Clock.Now())); l.purse.Month() > before {
-		l.prune(ctx)
-	}
-}
 
 // prune deletes the ledgers of long ago.
 func (l *ledger) prune(ctx actor.Context) {
@@ -201,6 +204,10 @@ func (l *ledger) credited(ctx actor.Context, c *credited) {
 		l.purse.Settled(o)
 	default:
 		l.purse.Reserved(o, c.grant)
+		if o.Month > l.begun { // the month has a ledger: one too many may be kept
+			l.begun = o.Month
+			l.prune(ctx)
+		}
 	}
 	l.backoff.Succeeded()
 	l.serve(ctx)
@@ -220,20 +227,33 @@ func (l *ledger) knows(ctx actor.Context) bool {
 		return false
 	}
 	l.curious = append(l.curious, h)
-	if l.reading {
-		return false
+	if !l.reading {
+		l.readMonth(ctx)
 	}
+	return false
+}
+
+// readMonth asks the store what the present month was charged.
+func (l *ledger) readMonth(ctx actor.Context) {
 	l.reading = true
-	counters, id, read := l.cfg.Counters, l.id, &monthRead{of: l, month: l.purse.Month()}
+	l.readings++
+	counters, id, read := l.cfg.Counters, l.id, &monthRead{of: l, month: l.purse.Month(), mark: l.purse.Mark()}
 	l.work(ctx, l.cfg.Worker, l.cfg.StoreTimeout, func(work context.Context) any {
 		read.ledger, read.err = counters.Usage(work, id, read.month)
 		return read
 	})
-	return false
 }
 
 func (l *ledger) monthRead(ctx actor.Context, m *monthRead) {
 	l.reading = false
+	if m.err == nil && !l.purse.Read(m.month, m.ledger.GetCharged(), m.mark) {
+		if l.readings < readingsMost {
+			l.readMonth(ctx)
+			return
+		}
+		m.err = errors.New("it changes all the time")
+	}
+	l.readings = 0
 	curious := l.curious
 	l.curious = nil
 	if m.err != nil {
@@ -243,7 +263,6 @@ func (l *ledger) monthRead(ctx actor.Context, m *monthRead) {
 		}
 		return
 	}
-	l.purse.Read(m.month, m.ledger.GetCharged())
 	for _, h := range curious {
 		ctx.Receive(&actor.MessageEnvelope{Message: h.message, Sender: h.sender})
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -568,4 +570,43 @@ func (r *rig) spenderIfAdmitted(id string) *spender {
 		return &spender{Probe: p, r: r, id: id, gone: true}
 	}
 	return &spender{Probe: p, r: r, id: id}
+}
+
+// Ledgers are kept for fourteen months: older ones go with the first use of a new
+// month, whether the key was running when it turned or not.
+func TestOldLedgersAreDeleted(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		r := newRig(t, k, plan(1000)).create()
+		for i := range 20 { // up to February
+			r.ledger.month(time.Date(2026, time.February-time.Month(i), 1, 0, 0, 0, 0, time.UTC).Format("2006-01")).charged = 1
+		}
+		want := func(oldest string, newest ...string) {
+			t.Helper()
+			names := slices.Sorted(maps.Keys(r.ledger.months))
+			if len(names) != 14 || names[0] != oldest || !slices.Equal(names[14-len(newest):], newest) {
+				t.Errorf("ledgers %v, want 14 from %s to %s", names, oldest, newest)
+			}
+		}
+		use := func(s *spender) {
+			for range 4 {
+				r.askCredit(s, 64)
+				k.Advance(2 * time.Second)
+				s.hear()
+				s.spend(30)
+			}
+		}
+		r.failKey()
+		s := r.spender("c1")
+		use(s)
+		want("2025-02", "2026-02", "2026-03")
+		k.Clock.Step(28 * 24 * time.Hour)
+		use(s)
+		want("2025-03", "2026-03", "2026-04")
+		r.endSpender(s)
+		k.Advance(time.Second)
+		k.Clock.Step(30 * 24 * time.Hour)
+		ask[*messages.KeyDescribed](r, &messages.DescribeKey{KeyId: keyID})
+		use(r.spender("c2"))
+		want("2025-04", "2026-03", "2026-04", "2026-05")
+	})
 }

@@ -32,7 +32,7 @@ func (l *ledger) ask(ctx actor.Context, m *messages.AskCredit) {
 		return // it has ended, or the slot is on its way and it asks again
 	}
 	l.purse.SetLimit(l.limit())
-	l.turn(ctx)
+	l.purse.Turn(month(l.cfg.Clock.Now()))
 	l.asking[m.GetConnectionId()] = ctx.Sender()
 	l.purse.Ask(credit.Ask{
 		Connection: m.GetConnectionId(), Api: api, State: l.stateOf(m), Want: m.GetWant(), Question: m.GetQuestion(),
@@ -139,7 +139,7 @@ func (l *ledger) recall(ctx actor.Context, connections []string) {
 
 func (l *ledger) second(ctx actor.Context) {
 	l.ticking = false
-	l.turn(ctx)
+	l.purse.Turn(month(l.cfg.Clock.Now()))
 	l.recall(ctx, l.purse.Tick(l.purse.Month()))
 	l.recall(ctx, l.bequest.strangers())
 	l.serve(ctx)

@@ -93,7 +93,7 @@ func (k *key) tellCorrupt(l *loaded) {
 
 func (k *key) openLedger(l *loaded) {
 	if k.changes.Key != nil {
-		k.ledger.open(l.month, l.ledger)
+		k.ledger.open(l.month, l.ledger, l.begun)
 	}
 }
 

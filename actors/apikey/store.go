@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"google.golang.org/protobuf/proto"
@@ -168,11 +169,14 @@ type loaded struct {
 	corrupt []string
 	ledger  *messages.Ledger
 	month   string
+	at      time.Time // that the month is of
+	begun   bool      // it has a ledger
 }
 
 func (k *key) loadRecords(ctx actor.Context, l *loaded) {
 	cfg, id := k.cfg, k.id
-	l.month = month(cfg.Clock.Now())
+	l.at = cfg.Clock.Now()
+	l.month = month(l.at)
 	k.work(ctx, cfg.StoreTimeout, func(work context.Context) any {
 		l.Err = l.read(work, cfg, id)
 		return l
@@ -220,11 +224,34 @@ func (l *loaded) read(ctx context.Context, cfg Config, id string) error {
 		}
 		l.End = uint64(last)
 	}
-	if l.ledger, err = cfg.Counters.Usage(ctx, id, l.month); err != nil {
-		return fmt.Errorf("load key: usage of %s: %w", l.month, err)
+	if l.ledger, l.begun, err = usage(ctx, cfg, id, l.at); err != nil {
+		return fmt.Errorf("load key: %w", err)
 	}
 	l.Key, l.Revision = record, kept.Revision
 	return nil
+}
+
+// usage is the ledger of the month, with the grants that are open in the month
+// before. Those are looked for on its first day and while it has no ledger yet: an
+// instance that has seen the month turn has settled them before it reserved
+// anything.
+func usage(ctx context.Context, cfg Config, id string, now time.Time) (ledger *messages.Ledger, begun bool, err error) {
+	ledger, err = cfg.Counters.Usage(ctx, id, month(now))
+	if err != nil {
+		return nil, false, fmt.Errorf("usage of %s: %w", month(now), err)
+	}
+	now = now.UTC()
+	begun = ledger.GetCharged() > 0 || len(ledger.GetDone()) > 0
+	if now.Day() > 1 && begun {
+		return ledger, true, nil
+	}
+	last := month(now.AddDate(0, 0, -now.Day()))
+	before, err := cfg.Counters.Usage(ctx, id, last)
+	if err != nil {
+		return nil, false, fmt.Errorf("usage of %s: %w", last, err)
+	}
+	ledger.Open = append(before.GetOpen(), ledger.GetOpen()...)
+	return ledger, begun, nil
 }
 
 func (l *loaded) define(rule bool, r messages.KeptRecord) error {

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/birdwire/birdwire/actors"
+	"github.com/birdwire/birdwire/actors/apikey"
 	"github.com/birdwire/birdwire/actors/router/replay"
 	"github.com/birdwire/birdwire/actors/source/push"
 	"github.com/birdwire/birdwire/cluster/assembly"
@@ -29,6 +30,7 @@ type node struct {
 	store   *memory.Store
 	actors  *assembly.Node
 	starts  uint64
+	plans   map[string]apikey.Plan // nil: the default ones
 	failed  []error
 	sockets int
 	cursor  *messages.Cursor                  // that the next clients bring; nil: none
@@ -41,7 +43,12 @@ func newNode(t testing.TB, k *testkit.Kit) *node {
 
 // nodeOn starts the process on a disk for the nth time.
 func nodeOn(t testing.TB, k *testkit.Kit, disk *memory.Disk, starts uint64) *node {
-	n := &node{Kit: k, t: t, disk: disk, starts: starts - 1}
+	return nodeWith(t, k, disk, starts, nil)
+}
+
+// nodeWith is nodeOn with these plans.
+func nodeWith(t testing.TB, k *testkit.Kit, disk *memory.Disk, starts uint64, plans map[string]apikey.Plan) *node {
+	n := &node{Kit: k, t: t, disk: disk, starts: starts - 1, plans: plans}
 	n.start()
 	return n
 }
@@ -61,7 +68,7 @@ func (n *node) start() {
 		n.t.Fatal(err)
 	}
 	active := 0
-	if n.actors, err = assembly.Start(ports, assembly.Config{}, state, func() { active++ }); err != nil {
+	if n.actors, err = assembly.Start(ports, assembly.Config{Plans: n.plans}, state, func() { active++ }); err != nil {
 		n.t.Fatal(err)
 	}
 	n.Settle()

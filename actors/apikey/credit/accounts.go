@@ -31,12 +31,26 @@ type accounts struct {
 type account struct {
 	api                     messages.Api
 	granted, used, returned int64
-	after                   messages.Position // what it has not reported is spent on events after it
-	recalled                int               // seconds since it was asked to return what it holds, from 1; 0: it was not
-	idle                    int               // seconds since it said anything
+	// old is what it has of months that are over, and is charged there: it spends
+	// or returns that first, and nobody else is given it.
+	old      int64
+	after    messages.Position // what it has not reported is spent on events after it
+	recalled int               // seconds since it was asked to return what it holds, from 1; 0: it was not
+	idle     int               // seconds since it said anything
 }
 
-func (a *account) held() int64 { return a.granted - a.used - a.returned }
+// held is what it has of the present month's.
+func (a *account) held() int64 { return a.granted - a.used - a.returned - a.old }
+
+// move counts n of what it has as used or returned, in sum, and returns how
+// much of that was held.
+func (a *account) move(sum *int64, n int64) (held int64) {
+	n = max(min(n, a.held()+a.old), 0)
+	*sum += n
+	old := min(n, a.old)
+	a.old -= old
+	return n - old
+}
 
 type ask struct {
 	connection string
@@ -81,19 +95,25 @@ func (l *accounts) ask(a Ask) (used int64) {
 func (l *accounts) state(a *account, s State) (used int64) {
 	a.recalled, a.idle = 0, 0
 	a.after = max(a.after, s.After)
-	used = l.use(a, min(s.Used-a.used, a.held()))
-	if back := min(s.Returned-a.returned, a.held()); back > 0 {
-		a.returned += back
-		l.held -= back
-	}
+	used = a.move(&a.used, s.Used-a.used)
+	l.held -= used + a.move(&a.returned, s.Returned-a.returned)
 	return used
 }
 
-func (l *accounts) use(a *account, n int64) int64 {
-	n = max(n, 0)
-	a.used += n
-	l.held -= n
-	return n
+// useAll counts everything that it holds as used.
+func (l *accounts) useAll(a *account) (used int64) {
+	used = a.move(&a.used, a.held()+a.old)
+	l.held -= used
+	return used
+}
+
+// writeOff makes everything that is held old, and returns how much that was.
+func (l *accounts) writeOff() (held int64) {
+	for _, a := range l.of {
+		a.old += a.held()
+	}
+	held, l.held = l.held, 0
+	return held
 }
 
 // grant hands out to the first of those that wait.
@@ -103,7 +123,10 @@ func (l *accounts) grant(n int64) {
 }
 
 // need is how much the one that waits lacks.
-func (l *accounts) need(a ask) int64 { return a.want - l.of[a.connection].held() }
+func (l *accounts) need(a ask) int64 {
+	of := l.of[a.connection]
+	return a.want - of.held() - of.old
+}
 
 // answered takes the first of those that wait away.
 func (l *accounts) answered() {

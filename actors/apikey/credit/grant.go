@@ -107,20 +107,19 @@ func (p *Purse) name() string {
 // settle closes a grant that nobody draws on: the rest is given back. Where
 // nobody is connected that is done at once: a node that stops has no second left.
 // When the month has turned it is closed once everything that is held has been
-// returned; what is not within seconds counts as used.
+// returned; what is not within seconds counts as used, and is spent first later.
 func (p *Purse) settle() *Operation {
-	used := p.used
 	switch {
 	case p.open == nil:
 		return nil
 	case p.held == 0 && (p.stale() || len(p.waiting) == 0 && (p.due || len(p.of) == 0)):
 	case p.stale() && !p.recallable(""):
-		used += p.held
+		p.used += p.writeOff()
 	default:
 		p.due = false
 		return nil
 	}
-	return &Operation{ID: p.name(), Settle: []Settlement{p.closeOpen(used)}}
+	return &Operation{ID: p.name(), Settle: []Settlement{p.closeOpen(p.used)}}
 }
 
 func (p *Purse) closeOpen(used int64) Settlement {
@@ -130,11 +129,16 @@ func (p *Purse) closeOpen(used int64) Settlement {
 	return s
 }
 
+func (p *Purse) finish() {
+	p.pending = nil
+	p.finished++
+}
+
 // Reserved: the ledger has opened the grant. It is empty where nothing was left
 // of what it replaces and the ledger has nothing more; Next asks it once more
 // then, and is refused.
 func (p *Purse) Reserved(o *Operation, g *messages.Grant) {
-	p.pending = nil
+	p.finish()
 	more := g.GetSize() - o.Replaces.rest()
 	if more < 0 { // it was settled by another owner of the key: see Lost
 		p.used += more
@@ -143,6 +147,7 @@ func (p *Purse) Reserved(o *Operation, g *messages.Grant) {
 	if g.GetSize() > 0 {
 		p.open = g
 	}
+	p.writeOffLost(o.Month != p.month)
 	if o.Month == p.month {
 		p.charged += more
 		p.exhausted = p.exhausted || g.GetSize() > 0 && more == 0 && o.Reserve > 0
@@ -151,7 +156,7 @@ func (p *Purse) Reserved(o *Operation, g *messages.Grant) {
 
 // Refused: the ledger of the operation's month has nothing left.
 func (p *Purse) Refused(o *Operation) {
-	p.pending = nil
+	p.finish()
 	if o.Month == p.month {
 		p.exhausted = true
 		p.charged = max(p.charged, p.limit)
@@ -162,13 +167,22 @@ func (p *Purse) Refused(o *Operation) {
 // the key has settled it, or it was the oldest of too many: it counts as spent,
 // and what of it is not can be handed out still.
 func (p *Purse) Lost(o *Operation) {
-	p.pending = nil
+	p.finish()
 	p.used -= o.Replaces.rest()
+	p.writeOffLost(o.Month != p.month)
+}
+
+// writeOffLost ends what was lost, once the month is over in which it was charged.
+func (p *Purse) writeOffLost(over bool) {
+	if over && p.open == nil {
+		p.writeOff()
+		p.used = 0
+	}
 }
 
 // Settled: the grants are closed, and the ledger may have something left again.
 func (p *Purse) Settled(o *Operation) {
-	p.pending = nil
+	p.finish()
 	for _, s := range o.Settle {
 		if s.rest() > 0 && s.Grant.GetMonth() == p.month {
 			p.charged -= s.rest()

@@ -23,6 +23,7 @@
 package credit
 
 import (
+	"math"
 	"slices"
 
 	"github.com/birdwire/birdwire/messages"
@@ -35,12 +36,12 @@ type Purse struct {
 	id    string // begins the ids of operations
 	limit int64  // of the month's ledger; 0: none
 	month string
-	// newest is the latest month that this purse has been in. After a step of
-	// the clock it may be in one that is not newer, of which the ledger knows
-	// more than the purse does: unread, until Read says it.
-	newest string
-	unread bool
-	next   uint64
+	// unread: the month has turned since the purse was made, and what it was
+	// charged before is in its ledger: after a step of the clock, or by another
+	// owner of the key.
+	unread   bool
+	next     uint64
+	finished uint64 // operations
 
 	open *messages.Grant // nil: none
 	// used is what was reported and is not settled. Below 0 where a grant was
@@ -78,7 +79,7 @@ type Answer struct {
 func New(id string, limit int64, month string, ledger *messages.Ledger) *Purse {
 	return &Purse{
 		accounts: accounts{of: map[string]*account{}},
-		id:       id, limit: limit, month: month, newest: month, base: ledger.GetCharged(), charged: ledger.GetCharged(),
+		id:       id, limit: limit, month: month, base: ledger.GetCharged(), charged: ledger.GetCharged(),
 		exhausted: limit > 0 && ledger.GetCharged() >= limit, inherited: ledger.GetOpen(),
 	}
 }
@@ -108,7 +109,7 @@ func (p *Purse) Report(connection string, s State, closed bool) {
 // used: it may have been.
 func (p *Purse) Forget(connection string) {
 	if a := p.of[connection]; a != nil {
-		p.count(p.use(a, a.held()))
+		p.count(p.useAll(a))
 		p.close(connection)
 	}
 }
@@ -124,10 +125,25 @@ func (p *Purse) End() {
 	p.due = true
 }
 
+// count takes what was used of the open grant. It is of the grant's month,
+// which may be over.
 func (p *Purse) count(used int64) {
 	p.used += used
-	p.spent += used
 	p.fresh += used
+	if p.payer() == p.month {
+		p.spent += used
+	}
+}
+
+// payer is the month whose grant pays for what is used.
+func (p *Purse) payer() string {
+	switch {
+	case p.open != nil:
+		return p.open.GetMonth()
+	case p.pending != nil && p.pending.Settle == nil:
+		return p.pending.Month
+	}
+	return p.month
 }
 
 // Answers are due now, in order of asking.
@@ -214,25 +230,45 @@ func (p *Purse) Turn(month string) {
 	if month == p.month {
 		return
 	}
-	p.month, p.base, p.spent, p.charged, p.exhausted = month, 0, 0, 0, false
-	p.unread = month <= p.newest
-	p.newest = max(month, p.newest)
+	p.writeOffLost(p.pending == nil)
+	p.month, p.base, p.spent, p.charged, p.exhausted, p.unread = month, 0, 0, 0, false, true
+	if p.payer() == month { // the clock was stepped, and back
+		p.spent = max(0, p.used)
+	}
 }
 
 // Unread says that Used does not count what the month cost before: see Read.
 func (p *Purse) Unread() bool { return p.unread }
 
-// Read takes what the ledger says was charged in the month.
-func (p *Purse) Read(month string, charged int64) {
+// Mark is a point between operations, for Read.
+func (p *Purse) Mark() uint64 {
+	if p.pending != nil {
+		return math.MaxUint64 // none
+	}
+	return p.finished
+}
+
+// Read takes what the ledger says was charged in the month. It was asked at the
+// mark; false: it is to be asked again, for an operation came in between, which
+// the ledger may have had in it or not.
+func (p *Purse) Read(month string, charged int64, mark uint64) bool {
 	if month != p.month || !p.unread {
-		return
+		return true
+	}
+	if p.pending != nil || p.finished != mark {
+		return false
 	}
 	p.unread = false
 	p.charged = charged
 	if p.open != nil && !p.stale() {
 		charged -= p.open.GetSize()
 	}
-	p.base = max(0, charged-max(0, p.spent-p.used)) // what was settled since is in spent
+	unsettled := p.used
+	if p.payer() != month {
+		unsettled = 0
+	}
+	p.base = max(0, charged-max(0, p.spent-unsettled)) // what was settled since is in spent
+	return true
 }
 
 // Tick is one second gone by. It returns the connections that are asked to
