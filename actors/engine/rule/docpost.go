@@ -92,7 +92,7 @@ func sayings(p *messages.Post, list []saying) []saying {
 	said, retweeted := p.GetText(), p.GetRetweetOf().GetText()
 	quoted := saying{where: "the quoted text", text: p.GetQuoteOf().GetText(), derived: everything}
 	if retweeted == "" {
-		return append(list, saying{where: "the text", text: said, derived: own, has: true}, quoted)
+		return append(list, saying{where: "the text", text: said, derived: own, has: true, half: halfEnds(p)}, quoted)
 	}
 	whole := saying{where: "the retweeted text", text: retweeted, derived: everything, has: true}
 	if before, after, cut := text.Cut(said, retweeted); cut {
@@ -100,9 +100,9 @@ func sayings(p *messages.Post, list []saying) []saying {
 		return append(list, saying{where: "the text", text: before, derived: own, has: true}, whole,
 			saying{where: "the text", text: after, derived: own, has: true}, quoted)
 	}
-	mine := saying{where: "the text", text: said, derived: own, has: true}
+	mine := saying{where: "the text", text: said, derived: own, has: true, half: halfEnds(p)}
 	if at := strings.Index(said, retweeted); at >= 0 {
-		mine.from, mine.to = at, at+len(retweeted)
+		mine.from, mine.to, mine.half = at, at+len(retweeted), 0 // nothing of it is cut
 		return append(list, mine, quoted)
 	}
 	return append(list, mine, whole, quoted)
@@ -116,9 +116,23 @@ type saying struct {
 	from, to int  // of the text: everything is derived from it
 	has      bool // the post has what is derived
 	joined   bool // it goes on what was said before
+	half     int  // where in the text what may be half a tag ends; 0: there is none
+}
+
+// halfEnds is where a retweet's own text is cut, also where the rest of it cannot
+// be found in what it retweets.
+func halfEnds(p *messages.Post) int {
+	if p.GetRetweetOf() == nil {
+		return 0
+	}
+	end, _ := text.CutEnd(p.GetText())
+	return max(0, end)
 }
 
 func (s *saying) derives(e text.Entity) bool {
+	if s.half > 0 && int(e.End) == s.half {
+		return false
+	}
 	return s.derived[e.Kind] || int(e.Start) >= s.from && int(e.End) <= s.to
 }
 

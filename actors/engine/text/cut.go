@@ -7,17 +7,9 @@ import "strings"
 // what comes after the place where it was cut. False where own is not such a
 // text, or nothing was cut.
 func Cut(own, retweeted string) (before, after string, cut bool) {
-	end := cutAt(own)
+	end, after := CutEnd(own)
 	if end < 0 {
-		// X once put the address of the whole text after the cut.
-		space := strings.LastIndexByte(own, ' ')
-		if space < 0 || !strings.HasPrefix(own[space+1:], "http") {
-			return "", "", false
-		}
-		if end = cutAt(own[:space]); end < 0 {
-			return "", "", false
-		}
-		after = own[space:]
+		return "", "", false
 	}
 	head := 0
 	if len(own) > 4 && strings.EqualFold(own[:4], "RT @") {
@@ -33,6 +25,21 @@ func Cut(own, retweeted string) (before, after string, cut bool) {
 		return "", "", false
 	}
 	return own[:head], after, true
+}
+
+// CutEnd is where what is left of a cut text ends, and what comes after the mark
+// of the cut; -1 where there is no such mark. What touches it may be half of
+// something.
+func CutEnd(own string) (end int, after string) {
+	if end = cutAt(own); end >= 0 {
+		return end, ""
+	}
+	// X once put the address of the whole text after the cut.
+	space := strings.LastIndexByte(own, ' ')
+	if space < 0 || !strings.HasPrefix(own[space+1:], "http") {
+		return -1, ""
+	}
+	return cutAt(own[:space]), own[space:]
 }
 
 // cutAt is where the mark of a cut at the end of s begins; -1.
