@@ -81,6 +81,10 @@ func (c *caller) pack(to *bytes.Buffer, header http.Header, body io.Reader) erro
 func (c *Client) DeleteArticle(ctx context.Context, id, source string) error {
 	q := url.Values{}
 	put(q, "source", source)
+	if id == "." || id == ".." { // in a path they would mean something else
+		put(q, "id", id)
+		return c.caller.call(ctx, http.MethodDelete, "/v1/ingest/articles", q, nil, nil)
+	}
 	return c.caller.call(ctx, http.MethodDelete, "/v1/ingest/articles/"+url.PathEscape(id), q, nil, nil)
 }
 

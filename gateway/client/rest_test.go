@@ -172,6 +172,7 @@ func TestDeletes(t *testing.T) {
 		"DELETE /v1/twitter/stream/monitors/m":                   func() error { return c.DeleteMonitor(ctx, "m") },
 		"DELETE /v1/twitter/stream/filter-rules/r":               func() error { return c.DeleteRule(ctx, "r") },
 		"DELETE /v1/ingest/articles/https:%2F%2Fx%2Fa?source=ap": func() error { return c.DeleteArticle(ctx, "https://x/a", "ap") },
+		"DELETE /v1/ingest/articles?id=..":                       func() error { return c.DeleteArticle(ctx, "..", "") },
 		"DELETE /admin/v1/feeds/f":                               func() error { return a.DeleteFeed(ctx, "f") },
 		"DELETE /admin/v1/connections/c":                         func() error { return a.CloseConnection(ctx, "c") },
 		"DELETE /admin/v1/keys/k/monitors/m":                     func() error { return a.Of("k").DeleteMonitor(ctx, "m") },

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -219,7 +220,8 @@ func (s *Server) deleteArticle(w http.ResponseWriter, r *http.Request) {
 	if _, ok := s.authorize(w, r, gateway.ScopeIngest); !ok {
 		return
 	}
-	id := r.PathValue("id")
+	// In a query for ids that clients change in a path: "..", "a//b".
+	id := cmp.Or(r.PathValue("id"), r.URL.Query().Get("id"))
 	if id == "" || len(id) > 2048 {
 		gateway.WriteInvalid(w, &gateway.Invalid{Field: "id", Reason: "must be 1 to 2048 bytes"})
 		return

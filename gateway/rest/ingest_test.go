@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -213,6 +214,16 @@ func TestWithdraw(t *testing.T) {
 	f.ingest.found = true
 	if a := f.do("DELETE", "/v1/ingest/articles/https:%2F%2Fexample.com%2Fa%3Fb?source=reuters", ""); a.status != 204 || f.ingest.id != "https://example.com/a?b" || f.ingest.source != "reuters" {
 		t.Errorf("%d, id %q, source %q", a.status, f.ingest.id, f.ingest.source)
+	}
+	for _, odd := range []string{"..", ".", "a//b", "/../x"} { // a path would not keep them
+		for _, path := range []string{"/v1/ingest/articles", "/v1/ingest/articles/"} {
+			if a := f.do("DELETE", path+"?id="+url.QueryEscape(odd), ""); a.status != 204 || f.ingest.id != odd {
+				t.Errorf("%s of %q: %d %s, asked for %q", path, odd, a.status, a.body, f.ingest.id)
+			}
+		}
+	}
+	if a := f.do("DELETE", "/v1/ingest/articles", ""); a.status != 422 {
+		t.Errorf("of nothing: %d %s", a.status, a.body)
 	}
 	f.ingest.found = false
 	if a := f.do("DELETE", "/v1/ingest/articles/1", ""); a.status != 404 || f.problem(a).Error != "not_found" {

@@ -110,6 +110,7 @@ func (s *Server) Register(mux gateway.Routes) {
 
 	mux.HandleFunc("POST /v1/ingest/posts", s.push(Ingest.Posts))
 	mux.HandleFunc("POST /v1/ingest/articles", s.push(Ingest.Articles))
+	mux.HandleFunc("DELETE /v1/ingest/articles", s.deleteArticle)
 	mux.HandleFunc("DELETE /v1/ingest/articles/{id...}", s.deleteArticle)
 
 	mux.HandleFunc("GET /healthz", gateway.Probe(s.cfg.Timeout, "unhealthy", s.cfg.Healthy))

@@ -45,6 +45,9 @@ func (f *Feed) drafts(doc *document, base *weburl.URL) []*messages.Event {
 			}
 			continue
 		}
+		if a.GetUrl() == "" && len(strings.TrimSpace(e.link.value.text)) > maxURL {
+			doc.long++
+		}
 		if size += proto.Size(a); n == maxItems || size > maxDrafts {
 			doc.more = true
 			break

@@ -49,6 +49,19 @@ func TestWarningOutlivesTheSameDocument(t *testing.T) {
 	}
 }
 
+// An item whose only address is too long to be kept is shown without, and that
+// is told.
+func TestAnAddressTooLongIsTold(t *testing.T) {
+	item := func(title, link string) string {
+		return "<item><title>" + title + "</title><link>" + link + "</link></item>"
+	}
+	long := "https://example.com/" + strings.Repeat("x", 5000)
+	drafts, warning, err := feed.DraftsWarned([]byte(rssOf(item("a", "https://example.com/a")+item("b", long))), "")
+	if err != nil || len(drafts) != 2 || !strings.Contains(warning, "of its items 1 have an address of more than 2048 bytes") {
+		t.Errorf("%d drafts, warning %q, %v", len(drafts), warning, err)
+	}
+}
+
 // A transfer that breaks off gives what came whole, with a warning, however it is
 // sent; one that breaks off before the first item's end is an error.
 func TestABrokenTransferGivesWhatCameWhole(t *testing.T) {

@@ -26,6 +26,7 @@ type document struct {
 	foreign    string // an element that may be an item, in no format that is known
 	unreadable int    // items that show nothing
 	blank      int    // of those, the ones that say nothing either
+	long       int    // items whose address is too long to be kept, and that have no other
 	cut        bool   // it ended before its end
 	more       bool   // it has more items than are read
 }

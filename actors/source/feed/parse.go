@@ -62,6 +62,9 @@ func (d *document) warning() string {
 	if n := d.unreadable - d.blank; n > 0 {
 		all = append(all, fmt.Sprintf("of its items %d show nothing (no title, text, link or picture) and were left out", n))
 	}
+	if d.long > 0 {
+		all = append(all, fmt.Sprintf("of its items %d have an address of more than %d bytes, and are shown without", d.long, maxURL))
+	}
 	return strings.Join(all, "; ")
 }
 

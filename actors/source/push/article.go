@@ -1,8 +1,10 @@
 package push
 
 import (
+	"errors"
 	"math"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/go-faster/jx"
@@ -182,7 +184,10 @@ func embedding(d *jx.Decoder) ([]float32, error) {
 			return wrong("embedding", "want a number, got %s", named(kind))
 		}
 		v, err := d.Float64()
-		if err != nil || v > math.MaxFloat32 || v < -math.MaxFloat32 {
+		switch {
+		case err != nil && !errors.Is(err, strconv.ErrRange):
+			return wrong("embedding", "is no number as JSON writes them")
+		case err != nil || v > math.MaxFloat32 || v < -math.MaxFloat32:
 			return wrong("embedding", "is not finite as a float32")
 		}
 		nonzero = nonzero || float32(v) != 0
