@@ -58,6 +58,8 @@ type key struct {
 	timers   actors.Timers
 	store    hold.Backoff
 	held     hold.Queue[held] // while starting
+	loading  *loaded          // the reading that is waited for; an answer to another one is dropped
+	wanted   bool             // somebody waits for the key to start
 	damaged  error            // why what the store has of the key cannot be read, which waiting does not mend; nil: it can
 	usedAt   actors.Instant   // when a message last came
 	ending   bool             // its children end with it

@@ -72,7 +72,8 @@ func (k *key) do(ctx actor.Context, effects []change.Effect) {
 		case change.Store:
 			k.storeRecords(ctx, e)
 		case change.Load:
-			k.loadRecords(ctx, &loaded{of: k, Loaded: change.Loaded{Token: e.Token}})
+			k.loading = &loaded{of: k, Loaded: change.Loaded{Token: e.Token}}
+			k.loadRecords(ctx, k.loading, k.cfg.Worker)
 		case change.Wait:
 			k.timers.Cancel(changeTimer{})
 			if e.For > 0 {

@@ -100,6 +100,7 @@ type Config struct {
 	Clock      actors.Clock
 	Rand       actors.Rand
 	Worker     actors.Worker
+	Waker      actors.Worker // for reading a key that starts and that nobody waits for; default Worker
 	Reader     actors.Worker // for History and Events, which read long; default Worker
 	Props      actors.Props
 	Router     *actor.PID // this node's
@@ -159,6 +160,9 @@ func (c Config) withDefaults() Config {
 	duration(&c.CoolDown, 5*time.Second)
 	if c.Lease == nil {
 		c.Lease = actors.AlwaysLive{}
+	}
+	if c.Waker == nil {
+		c.Waker = c.Worker
 	}
 	if c.Reader == nil {
 		c.Reader = c.Worker

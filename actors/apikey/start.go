@@ -17,14 +17,15 @@ func (k *key) starting(ctx actor.Context) {
 	case *messages.KeyOwned:
 		k.stream = stream.New(m.GetTerm())
 		k.guests.Add(k.cfg.Clock.Elapsed(), m.GetSlots()...)
-		k.loadRecords(ctx, &loaded{of: k})
+		k.wanted = k.wanted || len(m.GetSlots()) > 0
+		k.load(ctx)
 	case *loaded:
-		if m.of == k {
+		if m == k.loading {
 			k.started(ctx, m)
 		}
 	case *reloadTime:
 		if m.of == k {
-			k.loadRecords(ctx, &loaded{of: k})
+			k.load(ctx)
 		}
 	case *messages.StopIfIdle, *messages.QueriesPut, *messages.SlotTaken, *messages.SlotRefused, *messages.Retired,
 		*messages.AuthorsLearnt, *messages.MonitorDrafted, *messages.RuleDrafted, *actor.Terminated,
@@ -36,6 +37,30 @@ func (k *key) starting(ctx actor.Context) {
 			refuse(ctx, h, actors.StoreDetail(k.damaged))
 		case !k.held.Add(h, hold.Size(m)):
 			refuse(ctx, h, detailStarting)
+		case h.answerable():
+			k.want(ctx)
+		}
+	}
+}
+
+// load reads the key's records: in the line of those that nobody waits for,
+// unless somebody does. A post that thousands of keys want has all of them
+// started, and whoever asks for one of them must not wait for the others.
+func (k *key) load(ctx actor.Context) {
+	by := k.cfg.Waker
+	if k.wanted {
+		by = k.cfg.Worker
+	}
+	k.loading = &loaded{of: k}
+	k.loadRecords(ctx, k.loading, by)
+}
+
+// want says that somebody waits. What is read for nobody is not waited for then:
+// its answer is dropped.
+func (k *key) want(ctx actor.Context) {
+	if !k.wanted {
+		if k.wanted = true; k.loading != nil {
+			k.load(ctx)
 		}
 	}
 }
@@ -44,6 +69,7 @@ type reloadTime struct{ of *key }
 
 // started begins to serve with what was read.
 func (k *key) started(ctx actor.Context, l *loaded) {
+	k.loading = nil
 	if k.damaged = nil; errors.Is(l.Err, messages.ErrDamaged) {
 		k.damaged = l.Err
 	}
@@ -74,9 +100,10 @@ func (k *key) started(ctx actor.Context, l *loaded) {
 
 // reloaded is what was read because the machine asked for it.
 func (k *key) reloaded(ctx actor.Context, l *loaded) {
-	if l.of != k {
+	if l != k.loading {
 		return
 	}
+	k.loading = nil
 	k.tellCorrupt(l)
 	k.do(ctx, k.changes.Answer(&l.Loaded))
 	if l.Err == nil {

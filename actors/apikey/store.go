@@ -173,11 +173,11 @@ type loaded struct {
 	begun   bool      // it has a ledger
 }
 
-func (k *key) loadRecords(ctx actor.Context, l *loaded) {
+func (k *key) loadRecords(ctx actor.Context, l *loaded, by actors.Worker) {
 	cfg, id := k.cfg, k.id
 	l.at = cfg.Clock.Now()
 	l.month = month(l.at)
-	k.work(ctx, cfg.StoreTimeout, func(work context.Context) any {
+	k.workBy(ctx, by, cfg.StoreTimeout, func(work context.Context) any {
 		l.Err = l.read(work, cfg, id)
 		return l
 	})

@@ -79,7 +79,7 @@ func (n *Node) keyProps() func(keyID string) *actor.Props {
 	rules := filterrule.Config{Props: p.Props, Parse: parseRule(n.cfg.Query)}
 	cfg := apikey.Config{
 		Records: p.Store.Control(), Counters: counters{p.Store.Counters()}, History: older{n.log}, Spent: spent{n.log}, Log: bounds{n.log}, Events: n.log, Lease: p.Lease,
-		Clock: p.Clock, Rand: p.Rand, Worker: p.Work.Records, Props: p.Props, Router: n.pid(routerID),
+		Clock: p.Clock, Rand: p.Rand, Worker: p.Work.Records, Waker: p.Work.Wake, Props: p.Props, Router: n.pid(routerID),
 		Monitor:    func(id string, f *messages.Figures) *actor.Props { return monitor.Props(monitors, id, f) },
 		Rule:       func(id string, f *messages.Figures) *actor.Props { return filterrule.Props(rules, id, f) },
 		Connection: n.connectionOf,

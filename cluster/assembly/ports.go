@@ -53,7 +53,10 @@ type Ports struct {
 type Work struct {
 	Append  actors.Worker // frames to the log
 	Records actors.Worker // keys, shards, items: short reads and writes of the store
-	Read    actors.Worker // the log in stretches, for clients
+	// Wake is Records for keys that start because something matched, and that
+	// nobody waits for: one post may start thousands. nil: Records itself.
+	Wake actors.Worker
+	Read actors.Worker // the log in stretches, for clients
 	// ReadFor is Read for what one key's clients cause: keys take turns. nil:
 	// Read itself.
 	ReadFor func(keyID string) actors.Worker

@@ -199,7 +199,7 @@ func (n *Node) spawn(ctx context.Context) error {
 		Feed: n.openFeed, Sample: sample,
 		Work: assembly.Work{
 			Append: pool("append", 2, 16), Mend: pool("mend", 2, 16), Merge: pool("merge", 1, 16), Compile: compiling.For,
-			Read: reading, ReadFor: reading.For, Records: pool("records", 16, 65_536), Poll: pool("poll", 32, 65_536),
+			Read: reading, ReadFor: reading.For, Records: pool("records", 16, 65_536), Wake: pool("wake", 4, 65_536), Poll: pool("poll", 32, 65_536),
 		},
 		Observe: assembly.Observe{
 			Journal: n.metrics.appended, Router: n.metrics.handled, Semantic: n.metrics.compared, Source: n.metrics.read, Keys: n.metrics.keyed,
@@ -292,7 +292,7 @@ func (n *Node) close(ctx context.Context) error {
 	errs := []error{n.doors.Drain(ctx, n.cfg.Drain), n.endRequests(ctx)}
 	n.serving.Wait()
 	n.doors.Close()
-	n.stopActors()
+	errs = append(errs, n.stopActors())
 	n.feeds.Close()
 	return errors.Join(append(errs, n.store.Close())...)
 }
@@ -330,7 +330,9 @@ func (n *Node) abandon() {
 		n.doors.Close()
 	}
 	if n.system != nil {
-		n.stopActors()
+		if err := n.stopActors(); err != nil {
+			n.log.Warn("stopping after a failed start", "error", err)
+		}
 	}
 	if n.feeds != nil {
 		n.feeds.Close()
@@ -342,17 +344,18 @@ func (n *Node) abandon() {
 	}
 }
 
-// stopActors ends the actors, and then the pools that their work runs on.
-func (n *Node) stopActors() {
+// stopActors ends the actors, and then the pools that their work runs on. Those
+// that did not end in time are an error: what they own is freed as if the process
+// had died, and their clients may find their places taken for a while.
+func (n *Node) stopActors() (err error) {
 	if n.actors != nil {
 		ended := make(chan error, 1)
 		n.actors.Stop(func(err error) { ended <- err })
-		if err := <-ended; err != nil {
-			n.log.Warn("the node did not stop cleanly", "error", err)
-		}
+		err = <-ended
 	}
 	for _, p := range n.pools {
 		p.Close()
 	}
 	n.system.Shutdown()
+	return err
 }
