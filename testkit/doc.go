@@ -29,6 +29,9 @@
 // it. A test that fails shows the last messages, and names actors that wait by a
 // clock which the kit does not move.
 //
+// CheckDeterminism runs a test twice and names the first step that differs; Record
+// makes a hash of all that a run did.
+//
 // The kit knows no actor of anybody's: it imports nothing of the module that it
 // lives in.
 //

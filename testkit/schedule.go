@@ -50,9 +50,10 @@ type schedule struct {
 	order  Chooser
 	wake   chan struct{} // holds one token when something was posted
 
-	time  *timeline       // what the messages of trace are dated by
-	trace trace           // of the draining goroutine
-	wall  map[string]bool // kinds of actors that have set the library's own timer
+	time   *timeline       // what the messages of trace are dated by
+	trace  trace           // of the draining goroutine
+	record *Record         // of the draining goroutine; nil: none was asked for
+	wall   map[string]bool // kinds of actors that have set the library's own timer
 }
 
 func newSchedule(seed uint64) *schedule {
@@ -85,6 +86,9 @@ func (s *schedule) drain() (busy string) {
 			return ""
 		}
 		busy = e.String()
+		if _, notesItself := e.(*mailbox); !notesItself && s.record != nil {
+			s.record.add(s.time.elapsed()-century, whose(e), "")
+		}
 		if e.step() {
 			s.mu.Lock()
 			s.add(e)
@@ -105,6 +109,14 @@ func (s *schedule) next() Event {
 	e := s.due[0]
 	s.due = s.due[1:]
 	return e
+}
+
+// whose names an event with its host.
+func whose(e Event) string {
+	if h := e.of(); h != nil {
+		return h.address + ": " + e.String()
+	}
+	return e.String()
 }
 
 // wallTimers are the kinds of actors that have set the library's own timer.
@@ -226,6 +238,9 @@ func (m *mailbox) note(message any) {
 		}
 	}
 	m.schedule.trace.add(t)
+	if m.schedule.record != nil {
+		m.schedule.record.add(t.at, t.id, render(t.message))
+	}
 }
 
 // take returns the next message; nil when there is none.

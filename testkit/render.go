@@ -1,0 +1,154 @@
+package testkit
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"google.golang.org/protobuf/proto"
+)
+
+// renderDepth bounds how deep a message is shown: what nests deeper is a graph
+// that a message happens to point into.
+const renderDepth = 12
+
+var (
+	protoType   = reflect.TypeFor[proto.Message]()
+	contextType = reflect.TypeFor[context.Context]()
+	pidType     = reflect.TypeFor[actor.PID]()
+	timeType    = reflect.TypeFor[time.Time]()
+)
+
+// opaque are shown by their type alone: they are parts of the world that a message
+// points at, and hold wall time and chance of their own.
+var opaque = []reflect.Type{
+	reflect.TypeFor[actor.ActorSystem](), reflect.TypeFor[actor.Props](), reflect.TypeFor[actor.RestartStatistics](),
+	reflect.TypeFor[Kit](), reflect.TypeFor[Host](), reflect.TypeFor[Probe](), reflect.TypeFor[Clock](),
+	reflect.TypeFor[Worker](), reflect.TypeFor[Rand](), reflect.TypeFor[Lane](), reflect.TypeFor[time.Location](),
+}
+
+// render shows a message by what it says, the same in every run and process: what
+// pointers point at and not where it is, and maps in the order of their keys. fmt
+// would show addresses.
+func render(message any) string {
+	r := renderer{}
+	r.value(reflect.ValueOf(message), 0)
+	return r.String()
+}
+
+type renderer struct{ strings.Builder }
+
+func (r *renderer) value(v reflect.Value, depth int) {
+	if !v.IsValid() {
+		r.WriteString("nil")
+		return
+	}
+	t := v.Type()
+	if depth > renderDepth || slices.Contains(opaque, t) || t.Kind() != reflect.Interface && t.Implements(contextType) {
+		r.WriteString(t.String())
+		return
+	}
+	switch v.Kind() {
+	case reflect.Pointer:
+		r.pointer(v, depth)
+	case reflect.Interface:
+		r.value(v.Elem(), depth)
+	case reflect.Struct:
+		r.structure(v, depth)
+	case reflect.Map:
+		r.entries(v, depth)
+	case reflect.Slice, reflect.Array:
+		r.list(v, depth)
+	case reflect.String:
+		r.WriteString(strconv.Quote(v.String()))
+	case reflect.Func, reflect.Chan, reflect.UnsafePointer, reflect.Uintptr:
+		r.WriteString(t.String())
+	default:
+		if depth == 0 {
+			r.WriteString(t.String() + " ")
+		}
+		fmt.Fprint(r, v)
+	}
+}
+
+func (r *renderer) pointer(v reflect.Value, depth int) {
+	if v.IsNil() {
+		r.WriteString("nil")
+		return
+	}
+	r.WriteByte('&')
+	r.value(v.Elem(), depth+1)
+}
+
+func (r *renderer) structure(v reflect.Value, depth int) {
+	t := v.Type()
+	switch {
+	case t == pidType:
+		r.WriteString(v.FieldByName("Address").String() + "/" + v.FieldByName("Id").String())
+		return
+	case t == timeType && v.CanInterface():
+		r.WriteString(v.Interface().(time.Time).UTC().Format(time.RFC3339Nano))
+		return
+	case t.PkgPath() == "sync" || t.PkgPath() == "sync/atomic":
+		r.WriteString(t.String())
+		return
+	}
+	generated := reflect.PointerTo(t).Implements(protoType)
+	r.WriteString(t.String() + "{")
+	first := true
+	for i := range t.NumField() {
+		name := t.Field(i).Name
+		if generated && bookkeeping(name) {
+			continue
+		}
+		if !first {
+			r.WriteByte(' ')
+		}
+		first = false
+		r.WriteString(name + ":")
+		r.value(v.Field(i), depth+1)
+	}
+	r.WriteByte('}')
+}
+
+// bookkeeping names the fields of generated messages that are the library's own.
+func bookkeeping(field string) bool {
+	switch field {
+	case "state", "sizeCache", "unknownFields", "extensionFields":
+		return true
+	}
+	return false
+}
+
+func (r *renderer) entries(v reflect.Value, depth int) {
+	lines := make([]string, 0, v.Len())
+	for entries := v.MapRange(); entries.Next(); {
+		var line renderer
+		line.value(entries.Key(), depth+1)
+		line.WriteByte(':')
+		line.value(entries.Value(), depth+1)
+		lines = append(lines, line.String())
+	}
+	slices.Sort(lines)
+	fmt.Fprintf(r, "%s{%s}", v.Type(), strings.Join(lines, " "))
+}
+
+func (r *renderer) list(v reflect.Value, depth int) {
+	if v.Kind() == reflect.Slice && v.Type().Elem().Kind() == reflect.Uint8 {
+		r.WriteString(strconv.Quote(string(v.Bytes())))
+		return
+	}
+	r.WriteByte('[')
+	for i := range v.Len() {
+		if i > 0 {
+			r.WriteByte(' ')
+		}
+		r.value(v.Index(i), depth+1)
+	}
+	r.WriteByte(']')
+}
