@@ -1,9 +1,7 @@
 package sim
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -42,48 +40,25 @@ func (c *Cluster) checkTerms() {
 	}
 }
 
-// matched is the plain matcher: each event that matches, once, in log order, of
-// those after a position. A rule is a word here.
-func (c *Cluster) matched(rules []string, after messages.Position) (all []Seen) {
-	cursor, err := c.Disk.Open(nil).Journal().Read(c.TB.Context(), 1)
-	if err != nil {
-		c.TB.Fatal(err)
-	}
-	defer cursor.Close()
-	had := map[string]bool{}
-	for {
-		entry, err := cursor.Next(c.TB.Context())
-		if errors.Is(err, io.EOF) {
-			return all
-		}
-		if err != nil {
-			c.TB.Fatal(err)
-		}
-		for i, e := range entry.Frame.GetEvents() {
-			if had[e.GetId()] {
-				continue
-			}
-			had[e.GetId()] = true
-			for k, word := range rules {
-				at := messages.At(entry.Sequence, i)
-				if at > after && slices.Contains(strings.Fields(e.GetPost().GetText()), word) {
-					all = append(all, Seen{at, uint32(k + 1), e.GetPost().GetId()})
-				}
-			}
-		}
-	}
-}
-
 // CheckDelivered holds that each client was handed exactly what matches its
 // key's rules, numbered in that order, since it first joined.
 func (c *Cluster) CheckDelivered(rules ...string) {
 	c.TB.Helper()
+	c.checkDelivered("", always(rules))
+}
+
+// checkDelivered is CheckDelivered for clients of one key; "" is of any.
+func (c *Cluster) checkDelivered(keyID string, versions []version) {
+	c.TB.Helper()
 	for _, client := range c.clients {
+		if keyID != "" && client.keyID != keyID {
+			continue
+		}
 		if !client.joined {
 			c.TB.Errorf("sim: client %s has never joined: %v", client.Name, client.Ends)
 			continue
 		}
-		want := c.matched(rules, client.began)
+		want := c.matched(versions, client.began)
 		if slices.Equal(client.seen, want) {
 			continue
 		}

@@ -43,6 +43,7 @@ type Client struct {
 type Seen struct {
 	Position messages.Position
 	K        uint32
+	Tag      string // of the rule
 	ID       string // of the post
 }
 
@@ -199,7 +200,7 @@ func (s *socket) Deliver(ds []*messages.Delivery, _, _ bool) bool {
 		return true
 	}
 	for _, d := range ds {
-		seen := Seen{messages.Position(d.GetPosition()), d.GetK(), d.GetEvent().GetPost().GetId()}
+		seen := Seen{messages.Position(d.GetPosition()), d.GetK(), d.GetOrigin().GetName(), d.GetEvent().GetPost().GetId()}
 		if c.cursor != nil && (seen.Position < c.cursor.Position || seen.Position == c.cursor.Position && seen.K <= c.cursor.K) {
 			c.cluster.TB.Errorf("sim: client %s is handed %v after %v", c.Name, seen, *c.cursor)
 		}

@@ -1,0 +1,75 @@
+package sim_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/birdwire/birdwire/testkit"
+	"github.com/birdwire/birdwire/testkit/sim"
+)
+
+// owned is a scene whose key has an owner who makes and changes its rules.
+type owned struct {
+	*scene
+	owner *sim.Owner
+}
+
+func newOwned(k *testkit.Kit, nodes int) *owned {
+	s := &scene{Cluster: sim.New(k, nodes)}
+	s.key = keyOn(s.Cluster, "n3")
+	s.MakeKey(s.Node("n1"), s.key)
+	for _, n := range s.Nodes()[:3] {
+		s.Connect("c-"+n.Name, s.key, n.Name)
+	}
+	s.Until(5*time.Second, "all clients are connected", s.Connected)
+	return &owned{s, s.Own(s.key, k.Rand.Uint64N(1<<62), "moon", "sun", "star")}
+}
+
+// live posts at any node n times, some of them at once and some while a change
+// is under way.
+func (s *owned) live(k *testkit.Kit, n int, step func()) {
+	for range n {
+		step()
+		for range 1 + k.Rand.Uint64N(3) {
+			if k.Rand.Uint64N(3) == 0 {
+				s.owner.Change()
+			}
+			s.Publish(s.Nodes()[k.Rand.Uint64N(uint64(len(s.Nodes())))].Name, fmt.Sprint("p", s.posted),
+				[]string{"the moon", "the sun", "moon and sun", "a star", "moon sun star", "nothing"}[s.posted%6])
+			s.posted++
+		}
+		s.Advance(time.Duration(1+k.Rand.Uint64N(100)) * time.Millisecond)
+	}
+}
+
+// settled judges what came of it, and that what holds at last matches.
+func (s *owned) settled() {
+	s.TB.Helper()
+	s.Until(30*time.Second, "the owner is answered", s.owner.Answered)
+	for range 3 {
+		s.Publish("n1", fmt.Sprint("p", s.posted), "moon sun star")
+		s.posted++
+		s.Advance(100 * time.Millisecond)
+	}
+	s.Until(30*time.Second, "all clients are connected", s.Connected)
+	s.Advance(8 * time.Second)
+	s.CheckOwned(s.owner)
+	s.CheckCharged(s.key, false)
+	if s.TB.Failed() {
+		s.TB.Log(s.owner)
+	}
+}
+
+// Rules are made, changed, paused and deleted at any node while posts come: each
+// post is decided by the rules as they were at its place.
+func TestRulesThatChange(t *testing.T) {
+	testkit.RunSeeds(t, seeds(t, 2), func(t *testing.T, k *testkit.Kit) {
+		s := newOwned(k, 3)
+		s.live(k, 150, func() {})
+		s.settled()
+		if s.owner.Made < 50 || s.owner.Again > 0 || len(s.owner.Odd) > 0 {
+			t.Errorf("nothing failed, and %v", s.owner)
+		}
+	})
+}

@@ -1,0 +1,123 @@
+package sim
+
+import (
+	"cmp"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/birdwire/birdwire/actors"
+	"github.com/birdwire/birdwire/actors/engine/definition"
+	"github.com/birdwire/birdwire/messages"
+)
+
+// version is what a rule was for a stretch of the log: it decides the events in
+// (after, until]; an until of 0 is no end. A rule is a word here.
+type version struct {
+	k, number    uint32
+	after, until messages.Position
+	tag, word    string
+}
+
+func (v version) decides(p messages.Position) bool { return p > v.after && (v.until == 0 || p <= v.until) }
+
+// always are rules that hold over the whole log, numbered in that order, each
+// with its word as its tag.
+func always(words []string) (all []version) {
+	for i, word := range words {
+		all = append(all, version{k: uint32(i + 1), tag: word, word: word})
+	}
+	return all
+}
+
+// versions are the active ones that the key's rules have and had, as the store's
+// records say, and its rules as they are, by k.
+func (c *Cluster) versions(keyID string) (all []version, rules []*messages.Rule) {
+	c.TB.Helper()
+	for _, data := range c.records(actors.RuleRecord(keyID, "")) {
+		r := &messages.Rule{}
+		c.read(data, r)
+		rules = append(rules, r)
+		if r.GetStatus() == definition.Active {
+			after := messages.Position(max(r.GetAfter(), r.GetCreatedPosition()))
+			all = append(all, version{k: r.GetK(), number: r.GetVersion(), after: after, tag: r.GetTag(), word: r.GetQuery()})
+		}
+	}
+	for _, data := range c.records(actors.PastRecords(keyID)) {
+		q := &messages.Query{}
+		c.read(data, q)
+		void := func(r *messages.Rule) bool { return r.GetK() == q.GetK() && r.GetVersion() == q.GetVersion() }
+		if !slices.ContainsFunc(rules, void) { // else what was to replace it was never written
+			all = append(all, version{
+				k: q.GetK(), number: q.GetVersion(), after: messages.Position(q.GetAfter()), until: messages.Position(q.GetUntil()),
+				tag: q.GetOrigin().GetName(), word: q.GetRule(),
+			})
+		}
+	}
+	slices.SortFunc(all, func(a, b version) int { return cmp.Or(cmp.Compare(a.k, b.k), cmp.Compare(a.number, b.number)) })
+	slices.SortFunc(rules, func(a, b *messages.Rule) int { return cmp.Compare(a.GetK(), b.GetK()) })
+	return all, rules
+}
+
+func (c *Cluster) records(prefix string) (all [][]byte) {
+	c.TB.Helper()
+	kept, err := c.Disk.Open(nil).Control().List(c.TB.Context(), prefix)
+	if err != nil {
+		c.TB.Fatal(err)
+	}
+	for _, r := range kept {
+		all = append(all, r.Data)
+	}
+	return all
+}
+
+func (c *Cluster) read(data []byte, m proto.Message) {
+	c.TB.Helper()
+	if err := proto.Unmarshal(data, m); err != nil {
+		c.TB.Fatal(err)
+	}
+}
+
+// log calls do with each event of the log, once, in order, and returns the log's end.
+func (c *Cluster) log(do func(p messages.Position, e *messages.Event)) (end messages.Position) {
+	c.TB.Helper()
+	cursor, err := c.Disk.Open(nil).Journal().Read(c.TB.Context(), 1)
+	if err != nil {
+		c.TB.Fatal(err)
+	}
+	defer cursor.Close()
+	had := map[string]bool{}
+	for {
+		entry, err := cursor.Next(c.TB.Context())
+		if errors.Is(err, io.EOF) {
+			return end
+		}
+		if err != nil {
+			c.TB.Fatal(err)
+		}
+		end = messages.EndOf(entry.Sequence)
+		for i, e := range entry.Frame.GetEvents() {
+			if !had[e.GetId()] {
+				had[e.GetId()] = true
+				do(messages.At(entry.Sequence, i), e)
+			}
+		}
+	}
+}
+
+// matched is the plain matcher: what the versions make of each event after a
+// position, in the log's order and then by k.
+func (c *Cluster) matched(versions []version, after messages.Position) (all []Seen) {
+	c.TB.Helper()
+	c.log(func(p messages.Position, e *messages.Event) {
+		for _, v := range versions {
+			if p > after && v.decides(p) && slices.Contains(strings.Fields(e.GetPost().GetText()), v.word) {
+				all = append(all, Seen{p, v.k, v.tag, e.GetPost().GetId()})
+			}
+		}
+	})
+	return all
+}
