@@ -262,10 +262,23 @@ func (o *Owner) wrong(i int, h heard, versions []version, rules []*messages.Rule
 			return ""
 		}
 	}
-	if h.rule.GetStatus() == definition.Active {
+	if h.rule.GetStatus() == definition.Active && !o.replaced(i, after, rules) {
 		return "there is no record of it"
 	}
 	return ""
+}
+
+// replaced says whether what was answered may have been replaced before an event
+// came: a version that decided nothing is not kept.
+func (o *Owner) replaced(i int, after messages.Position, rules []*messages.Rule) bool {
+	h := o.heard[i]
+	for _, next := range o.heard[i+1:] {
+		if next.id == h.id && (next.rule == nil || next.rule.GetVersion() > h.rule.GetVersion()) {
+			return next.rule == nil || messages.Position(next.rule.GetAfter()) == after || o.Again > 0
+		}
+	}
+	current := slices.ContainsFunc(rules, func(r *messages.Rule) bool { return r.GetId() == h.id && r.GetVersion() == h.rule.GetVersion() })
+	return o.Again > 0 && !current // by a change that was not answered
 }
 
 // String is what the owner did, for failures.

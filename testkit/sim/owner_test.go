@@ -64,12 +64,49 @@ func (s *owned) settled() {
 // Rules are made, changed, paused and deleted at any node while posts come: each
 // post is decided by the rules as they were at its place.
 func TestRulesThatChange(t *testing.T) {
-	testkit.RunSeeds(t, seeds(t, 2), func(t *testing.T, k *testkit.Kit) {
+	testkit.RunSeeds(t, seeds(t, 1), func(t *testing.T, k *testkit.Kit) {
 		s := newOwned(k, 3)
 		s.live(k, 150, func() {})
 		s.settled()
 		if s.owner.Made < 50 || s.owner.Again > 0 || len(s.owner.Odd) > 0 {
 			t.Errorf("nothing failed, and %v", s.owner)
 		}
+	})
+}
+
+// ofOwner is what befalls the node that owns the key while its rules change.
+var ofOwner = map[string]func(s *owned, n *sim.Node) (heal func()){
+	"drain":  func(s *owned, n *sim.Node) func() { n.Drain(); return func() { n.Stop(); s.Start(n.Name) } },
+	"crash":  func(s *owned, n *sim.Node) func() { n.Crash(); return func() { s.Start(n.Name) } },
+	"freeze": func(_ *owned, n *sim.Node) func() { n.Freeze(); return n.Thaw },
+}
+
+// The node that owns the key leaves, dies or is suspended in the middle of
+// changes: whatever the owner was answered holds, and each post is decided once.
+func TestRulesThatChangeWhileTheirNode(t *testing.T) {
+	for _, what := range []string{"drain", "crash", "freeze"} {
+		t.Run(what, func(t *testing.T) {
+			testkit.RunSeeds(t, seeds(t, 1), func(t *testing.T, k *testkit.Kit) {
+				s := newOwned(k, 3)
+				s.live(k, 30, func() {})
+				heal := ofOwner[what](s, s.Node(s.Node("n1").Owner(s.key)))
+				s.live(k, 100+int(k.Rand.Uint64N(300)), func() {})
+				heal()
+				s.live(k, 60, func() {})
+				s.settled()
+			})
+		})
+	}
+}
+
+// Faults of all kinds, of which some are the seed's, while rules change.
+func TestRulesThatChangeInASwarm(t *testing.T) {
+	testkit.RunSeeds(t, seeds(t, 1), func(t *testing.T, k *testkit.Kit) {
+		s := newOwned(k, 3)
+		swarm := s.Swarm(k.Rand.Uint64N(1<<62), sim.Faults...)
+		s.live(k, 400, swarm.Step)
+		swarm.Heal()
+		s.settled()
+		t.Logf("%v\n%v\n%d changes, asked again %d times", swarm, s.Net, s.owner.Made, s.owner.Again)
 	})
 }

@@ -22,7 +22,9 @@ type version struct {
 	tag, word    string
 }
 
-func (v version) decides(p messages.Position) bool { return p > v.after && (v.until == 0 || p <= v.until) }
+func (v version) decides(p messages.Position) bool {
+	return p > v.after && (v.until == 0 || p <= v.until)
+}
 
 // always are rules that hold over the whole log, numbered in that order, each
 // with its word as its tag.
