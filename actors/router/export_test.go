@@ -1,6 +1,9 @@
 package router
 
-import "github.com/birdwire/birdwire/actors/router/index"
+import (
+	"github.com/birdwire/birdwire/actors/router/index"
+	"github.com/birdwire/birdwire/messages"
+)
 
 // Queries are all that the index holds, and those of them that nobody owns.
 func (s *State) Queries() (all, unowned int) { return s.index.Len(), len(s.unowned) }
@@ -11,6 +14,15 @@ func (s *State) Spoil(keyID string) (mend func()) {
 	queries := key.queries
 	key.queries = nil
 	return func() { key.queries = queries }
+}
+
+// Put is how many queries were ever put.
+func (s *State) Put() int { return int(s.subscriptions.next) }
+
+// Words is how much there is to put of the query.
+func (s *State) Words(q *messages.Query) int {
+	all, _ := prepare(s.index.Encoder(), []*messages.Query{q})
+	return all[0].encoded.Words()
 }
 
 // Words is how much a worker's answer has to put.

@@ -72,17 +72,18 @@ func (r *reading) Close() error { return nil }
 
 type rig struct {
 	*testkit.Kit
-	clock   *slowClock
-	log     *plainLog
-	pid     *actor.PID
-	state   *router.State
-	journal *testkit.Probe
-	owner   *testkit.Probe // of every key
-	seen    []router.Observation
-	boom    bool             // the next frame's observer fails
-	alone   bool             // it has no journal to slow
-	fail    bool             // the next look at the log's end does
-	spoil   func(answer any) // of the worker that compiles
+	clock    *slowClock
+	log      *plainLog
+	pid      *actor.PID
+	state    *router.State
+	journal  *testkit.Probe
+	owner    *testkit.Probe // of every key
+	seen     []router.Observation
+	boom     bool                     // the next frame's observer fails
+	alone    bool                     // it has no journal to slow
+	fail     bool                     // the next look at the log's end does
+	observed func(router.Observation) // as soon as it is seen
+	spoil    func(answer any)         // of the worker that compiles
 }
 
 func run(t *testing.T, test func(r *rig)) {
@@ -119,6 +120,9 @@ func (r *rig) start(t *testing.T) {
 		},
 		Observe: func(o router.Observation) {
 			r.seen = append(r.seen, o)
+			if r.observed != nil {
+				r.observed(o)
+			}
 			if r.boom {
 				r.boom = false
 				panic("a bug")
