@@ -48,6 +48,12 @@ type Config struct {
 
 	Sample bool // bring the bundled sample in as live input
 	Logger *slog.Logger
+
+	// answerTime bounds how long a gateway waits for a key's actor: past it the
+	// client is told 503, and nothing is known to have changed. Default 10 s;
+	// tests wait longer, so that a slow machine is not taken for a node that
+	// does not answer.
+	answerTime time.Duration
 }
 
 // PushLimits bound what is pushed. Zero values are gateway/rest's defaults.
@@ -70,6 +76,7 @@ func (c Config) withDefaults() Config {
 	c.QueueBytes = cmp.Or(c.QueueBytes, 1<<20)
 	c.MaxConnections = cmp.Or(c.MaxConnections, 100_000)
 	c.Drain = cmp.Or(c.Drain, 5*time.Second)
+	c.answerTime = cmp.Or(c.answerTime, 10*time.Second)
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}

@@ -18,7 +18,7 @@ var _ admin.Feeds = sources{}
 
 // askUpstreams asks the actor that keeps the feeds; a refusal is an error.
 func askUpstreams[T proto.Message](ctx context.Context, n *Node, command proto.Message) (answer T, err error) {
-	m, err := ask(ctx, n.actors, n.actors.Upstreams(), command, askTimeout)
+	m, err := ask(ctx, n.actors, n.actors.Upstreams(), command, n.cfg.answerTime)
 	if err != nil {
 		return answer, fmt.Errorf("ask the upstreams for %T: %w", command, err)
 	}

@@ -18,20 +18,16 @@ import (
 	"github.com/birdwire/birdwire/gateway/ws"
 )
 
-// askTimeout bounds how long a gateway waits for a key's actor: past it the
-// client is told 503, and nothing is known to have changed.
-const askTimeout = 10 * time.Second
-
 // serve makes the gateways and begins to answer.
 func (n *Node) serve() (err error) {
 	throttle := gateway.NewThrottle(gateway.ThrottleConfig{})
 	refusals := gateway.NewDigest(n.log, 1, gateway.RefusalsEvery)
 	proxies := gateway.Proxies(n.cfg.Proxies)
-	keys := keys{n.actors, askTimeout}
+	keys := keys{n.actors, n.cfg.answerTime}
 	n.doors, err = ws.New(ws.Config{
 		Node: n.cfg.Name, Incarnation: n.incarnation, Epoch: n.store.Journal().Epoch,
 		Proxies: proxies, Throttle: throttle, MaxConnections: n.cfg.MaxConnections,
-		QueueBytes: n.cfg.QueueBytes, Deflate: n.cfg.Deflate, Log: n.log.With("part", "ws"), Refusals: refusals,
+		AskTimeout: n.cfg.answerTime / 2, QueueBytes: n.cfg.QueueBytes, Deflate: n.cfg.Deflate, Log: n.log.With("part", "ws"), Refusals: refusals,
 	}, keys, n.actors)
 	if err != nil {
 		return err
@@ -41,7 +37,7 @@ func (n *Node) serve() (err error) {
 	owner, err := rest.New(rest.Config{
 		Keys: keys, Throttle: throttle, Proxies: proxies, Queries: queries, Ingest: n.ingest(),
 		Log: n.log.With("part", "rest"), Refusals: refusals, Healthy: n.Alive, Ready: n.Ready,
-		Timeout: askTimeout,
+		Timeout: n.cfg.answerTime,
 		MaxPush: n.cfg.Push.Body, PushIdle: n.cfg.Push.Pause, PushRate: n.cfg.Push.Rate,
 		KeyPushes: n.cfg.Push.OfKey, AddressUploads: n.cfg.Push.OfAddress, Uploads: n.cfg.Push.InAll,
 	})

@@ -12,9 +12,10 @@ import (
 
 // However much one key makes the node read, everybody's pushes are taken, all
 // resumes come to their end, other keys' questions are answered, and the node
-// is ready all the time.
+// is ready all the time. What a question waits for is counted in the greedy
+// key's answers, which come as slowly as the machine is slow.
 func TestManyReadAtOnce(t *testing.T) {
-	n := start(t, Config{})
+	n := start(t, Config{answerTime: 10 * time.Minute})
 	greedy, modest, pusher := mint(t, n, "free"), mint(t, n, "business"), mint(t, n, "business")
 	text := strings.Repeat("words that are not looked for ", 20)
 	var body strings.Builder
@@ -36,6 +37,7 @@ func TestManyReadAtOnce(t *testing.T) {
 	var over atomic.Bool
 	var all, flowing sync.WaitGroup
 	var pushed, answered, refused atomic.Int64
+	var most int64 // of the greedy key's, while a question of another one waited
 	flowing.Go(func() {
 		for i := 0; !over.Load(); i++ {
 			if status, _ := pushBody(t, n, pusher, "posts", post(fmt.Sprint("new", i), "the moon again")); status != http.StatusAccepted {
@@ -49,9 +51,11 @@ func TestManyReadAtOnce(t *testing.T) {
 			if a := request(t, n, modest, "GET", "/readyz", ""); a.status != http.StatusOK {
 				t.Errorf("/readyz beside it: %v", a)
 			}
+			before := answered.Load()
 			if a := request(t, n, modest, "POST", rulesPath+"/validate", `{"query":"moon"}`); a.status != http.StatusOK {
 				t.Errorf("another key's question: %v", a)
 			}
+			most = max(most, answered.Load()-before)
 		}
 	})
 	for range 120 {
@@ -92,7 +96,7 @@ func TestManyReadAtOnce(t *testing.T) {
 				return
 			}
 			defer w.Close()
-			if err := w.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
+			if err := w.SetReadDeadline(time.Now().Add(10 * time.Minute)); err != nil {
 				t.Error(err)
 			}
 			for {
@@ -110,6 +114,9 @@ func TestManyReadAtOnce(t *testing.T) {
 	all.Wait()
 	over.Store(true)
 	flowing.Wait()
+	if most > 4 { // it has one place of four
+		t.Errorf("%d questions of the greedy key were answered while one of another key waited", most)
+	}
 	if answered.Load() == 0 || pushed.Load() == 0 {
 		t.Errorf("%d validations answered, %d refused, %d pushes", answered.Load(), refused.Load(), pushed.Load())
 	}
