@@ -82,7 +82,7 @@ func TestSDKDialectLimits(t *testing.T) {
 		t.Helper()
 		for {
 			raw := c.next()
-			if strings.Contains(raw, `"type":"cursor"`) {
+			if strings.Contains(raw, `"type":"cursor"`) || strings.HasPrefix(raw, `{"type":"ping"`) {
 				continue
 			}
 			if err := json.Unmarshal([]byte(raw), &got); err != nil || !strings.HasPrefix(raw, `{"type":"tweet","monitor_id":`) || got.TweetID != want || got.MonitorID != rule.ID {
