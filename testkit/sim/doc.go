@@ -29,9 +29,11 @@
 //	clients     Client: connects where it is told, goes on with its cursor at
 //	            another node when it is ended, and keeps what it was handed.
 //	publisher   Publish offers at a node until the answer is certain.
+//	owners      Owner changes a key's rules at any node, one after the other, and
+//	            asks again where no answer comes.
 //
 // Not simulated yet: mailbox bounds, clocks with skew and drift, gateways before
-// the question to the key, feeds.
+// the question to the key, feeds, owners who change monitors or keys.
 //
 // # How a run is judged
 //

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -14,6 +15,9 @@ import (
 
 // ownerRules is how many rules an owner makes before it changes those that it has.
 const ownerRules = 3
+
+// impatient is how long an owner waits for an answer at least.
+const impatient = 300 * time.Millisecond
 
 // Owner changes the rules of one key by way of any node, one after the other, as
 // its HTTP requests do. Where no answer comes it does what the API advises: it
@@ -103,6 +107,8 @@ func (o *Owner) ask(command proto.Message) {
 	n := o.cluster.nodes[o.at%len(o.cluster.nodes)]
 	o.asked++
 	asked := o.asked
+	// Some hang up sooner than the gateway gives up: what they asked for goes on.
+	within := min(askWithin, impatient+time.Duration(o.r.Uint64N(uint64(2*askWithin))))
 	if n.Awake() {
 		n.Actors.AskKey(o.KeyID, command, askWithin, func(m proto.Message, err error) {
 			if asked == o.asked {
@@ -112,7 +118,7 @@ func (o *Owner) ask(command proto.Message) {
 		})
 	}
 	// The process may end before it answers.
-	o.cluster.Later(askWithin+retryFirst, func() {
+	o.cluster.Later(within+retryFirst, func() {
 		if asked == o.asked {
 			o.retry(command)
 		}
