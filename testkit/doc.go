@@ -1,4 +1,9 @@
-// Package testkit tests actors inside an ordinary go test, without a sleep:
+// Package testkit tests actors inside an ordinary go test, without a sleep, and
+// finds the orders and faults in which they break, without luck.
+//
+// # First step: one actor
+//
+// A probe is an actor that the test plays: it asks, and expects.
 //
 //	func TestGreets(t *testing.T) {
 //		testkit.Run(t, func(k *testkit.Kit) {
@@ -8,8 +13,37 @@
 //			if got := testkit.Expect[string](p); got != "hello, Ada" {
 //				t.Fatal(got)
 //			}
+//			p.ExpectNoMessage(time.Hour) // of virtual time
 //		})
 //	}
+//
+// The example of Run is this one, to be run.
+//
+// # Second step: a simulation
+//
+// Play all the actors of a protocol, each on its Host, over a network that loses
+// and delays what it carries: a function that calls Kit.Later, or not, as Kit.Rand
+// says. Let virtual time pass, and judge what must hold at the end. RunSeeds does
+// that as often as you like, each time with other faults in another order. The
+// example of RunSeeds has two actors and 40 lines around them.
+//
+// # Third step: the first bug
+//
+// Break a rule of your protocol, and see that the seeds say so: a simulation that
+// finds nothing may look at nothing. The example of FirstFailure forgets what was
+// done before, and shows the seed and the two messages which that counts twice.
+// The failing subtest of RunSeeds is named by its seed, so go test -run
+// 'TestName/seed=7$' plays the same run again, and again after each change.
+//
+// Then have CheckDeterminism see that a seed is the same run twice: one iteration
+// over a map that sends is enough that it is not, and it names the first step that
+// differs. Record makes a hash of all that a run did.
+//
+// The package examples/bank has all of it in a size that is nearer to yours:
+// crashes, a journal, invariants while it runs and at its end, two planted bugs and
+// what the seeds say of them.
+//
+// # How it works
 //
 // The actors are real protoactor actors with real supervision; only what runs
 // them is the kit's: every mailbox, worker job and timer is an event in one
@@ -28,9 +62,6 @@
 // A panic in an actor or a job that the test did not ask for with Panics fails
 // it. A test that fails shows the last messages, and names actors that wait by a
 // clock which the kit does not move.
-//
-// CheckDeterminism runs a test twice and names the first step that differs; Record
-// makes a hash of all that a run did.
 //
 // The kit knows no actor of anybody's: it imports nothing of the module that it
 // lives in.

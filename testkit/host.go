@@ -40,7 +40,7 @@ func (k *Kit) NewHost(address string) *Host {
 }
 
 func (k *Kit) newHost(address string, chance *Rand) *Host {
-	log := slog.New(slog.NewTextHandler(k.output, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	log := slog.New(slog.NewTextHandler(k.output, &slog.HandlerOptions{Level: slog.LevelWarn, ReplaceAttr: withoutTime}))
 	if address != Address {
 		log = log.With("host", address)
 	}
@@ -63,6 +63,15 @@ func (k *Kit) newHost(address string, chance *Rand) *Host {
 	})
 	k.hosts = append(k.hosts, h)
 	return h
+}
+
+// withoutTime drops the time of a log line: it is wall time, which says nothing of
+// when something happened in the test, and differs from run to run.
+func withoutTime(groups []string, a slog.Attr) slog.Attr {
+	if len(groups) == 0 && a.Key == slog.TimeKey {
+		return slog.Attr{}
+	}
+	return a
 }
 
 func (h *Host) props(kind string, produce actor.Producer, children actor.SupervisorStrategy) *actor.Props {

@@ -246,7 +246,7 @@ func TestAFailureShowsTheLastMessages(t *testing.T) {
 		k.Tell(pid, strings.Repeat("long", 1000))
 		testkit.Expect[int](p)
 	})
-	for _, want := range []string{"want a int, but the system is at rest", "sleeper has set a receive timeout", "3s  sleeper", "string wait", "longlong"} {
+	for _, want := range []string{"want a int, but the system is at rest", "sleeper has set a receive timeout", "3s  sleeper", `sleeper$2  "wait"`, "longlong"} {
 		if !strings.Contains(told, want) {
 			t.Errorf("%q is not in:\n%s", want, told)
 		}

@@ -42,7 +42,7 @@ func (t *trace) add(m traced) {
 func (t *trace) String() string {
 	var b strings.Builder
 	for _, m := range slices.Concat(t.ring[t.next:], t.ring[:t.next]) {
-		text := fmt.Sprintf("%T %+v", m.message, m.message)
+		text := render(m.message)
 		if r := []rune(text); len(r) > traceWide {
 			text = string(r[:traceWide-1]) + "…"
 		}

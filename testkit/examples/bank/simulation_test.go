@@ -1,0 +1,192 @@
+package bank
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/birdwire/birdwire/testkit"
+)
+
+const (
+	accounts  = 3
+	opening   = 100
+	transfers = 12
+)
+
+// world is the bank over two hosts, with a post between them that loses, doubles
+// and delays; the coordinator's host crashes.
+type world struct {
+	k           *testkit.Kit
+	cfg         Config
+	journal     *disk
+	books       [accounts]*Book
+	actors      map[string]*actor.PID
+	vault       *testkit.Host // of the accounts
+	office      *testkit.Host // of the coordinator; another after each crash
+	coordinator *actor.PID
+	crashing    *testkit.Lane
+	crashes     int
+	calm        bool // no more faults
+
+	accepted []string // as customers know
+	noted    []string // what was carried, and the crashes: for a test that fails
+}
+
+func newWorld(k *testkit.Kit, cfg Config) *world {
+	w := &world{k: k, cfg: cfg, journal: &disk{}, crashing: k.Lane("crash"), vault: k.NewHost("vault"), actors: map[string]*actor.PID{}}
+	for i := range accounts {
+		book := &Book{Balance: opening}
+		w.books[i] = book
+		w.actors[fmt.Sprint("account ", i)] = w.vault.Spawn("account", func() actor.Actor { return NewAccount(cfg, book, w) })
+	}
+	w.open()
+	return w
+}
+
+// open starts a coordinator in a new process.
+func (w *world) open() {
+	w.office = w.k.NewHost(fmt.Sprint("office ", w.crashes))
+	w.coordinator = w.office.Spawn("coordinator", func() actor.Actor {
+		return NewCoordinator(w.cfg, w, w.journal, w.office.Clock, w.office.Worker)
+	})
+}
+
+func (w *world) crash() {
+	w.note("%s crashes", w.office)
+	w.office.Crash()
+	w.crashes++
+	w.open()
+}
+
+// once in n is chance, while there are faults.
+func (w *world) once(n uint64) bool { return !w.calm && w.k.Rand.Uint64N(n) == 0 }
+
+// carry delivers never, once or twice, each after up to two seconds.
+func (w *world) carry(to string, m any, deliver func()) {
+	if w.once(4) {
+		w.note("lost, to %s: %T%+v", to, m, reflect.ValueOf(m).Elem())
+		return
+	}
+	copies := 1
+	if w.once(6) {
+		copies = 2
+	}
+	for range copies {
+		delay := time.Duration(w.k.Rand.Uint64N(2000)) * time.Millisecond
+		w.k.Later(delay, func() {
+			w.note("to %s: %T%+v", to, m, reflect.ValueOf(m).Elem())
+			deliver()
+		})
+	}
+}
+
+func (w *world) note(format string, args ...any) {
+	at := w.vault.Clock.Now().Sub(testkit.Start)
+	w.noted = append(w.noted, fmt.Sprintf("%10v  ", at)+fmt.Sprintf(format, args...))
+}
+
+// about is what was noted of a transfer, and the crashes.
+func (w *world) about(id string) string {
+	var b strings.Builder
+	for _, line := range w.noted {
+		if strings.Contains(line, "ID:"+id+" ") || strings.Contains(line, "ID:"+id+"}") || strings.Contains(line, "crashes") {
+			b.WriteString("\n\t" + line)
+		}
+	}
+	return b.String()
+}
+
+func (w *world) ToAccount(name string, m any) {
+	w.carry(name, m, func() { w.vault.Tell(w.actors[name], m) })
+}
+
+// ToCoordinator has the office crash now and then just when something arrives: as
+// one more event on the loop, it comes before, between or after the steps that
+// the message leads to.
+func (w *world) ToCoordinator(m any) {
+	w.carry("the coordinator", m, func() {
+		w.office.Tell(w.coordinator, m)
+		if w.once(10) {
+			w.crashing.Add(w.crash)
+		}
+	})
+}
+
+func (w *world) ToCustomer(m any) {
+	w.carry("the customer", m, func() {
+		if a, ok := m.(*Accepted); ok {
+			w.accepted = append(w.accepted, a.ID)
+		}
+	})
+}
+
+// total is all money in accounts: less than there is while some is on its way.
+func (w *world) total() (sum int) {
+	for _, b := range w.books {
+		sum += b.Balance
+	}
+	return sum
+}
+
+// simulate plays a minute with faults and one without, and judges it.
+func simulate(k *testkit.Kit, cfg Config) *world {
+	w := newWorld(k, cfg)
+	for i := range transfers {
+		from := k.Rand.Uint64N(accounts)
+		to := (from + 1 + k.Rand.Uint64N(accounts-1)) % accounts
+		w.ToCoordinator(&Transfer{
+			ID: fmt.Sprint("t", i), From: fmt.Sprint("account ", from), To: fmt.Sprint("account ", to),
+			Amount: 1 + int(k.Rand.Uint64N(60)),
+		})
+		k.Advance(time.Duration(k.Rand.Uint64N(1500)) * time.Millisecond)
+		w.judgeStep()
+	}
+	w.calm = true
+	for range 60 {
+		k.Advance(time.Second)
+		w.judgeStep()
+	}
+	w.judgeEnd()
+	return w
+}
+
+func (w *world) judgeStep() {
+	if got := w.total(); got > accounts*opening {
+		w.k.TB.Fatalf("money was made: the accounts have %d of %d", got, accounts*opening)
+	}
+}
+
+func (w *world) judgeEnd() {
+	ended := map[string]bool{}
+	for _, e := range w.journal.entries {
+		ended[e.ID] = e.State.ended()
+	}
+	for _, id := range w.accepted {
+		if !ended[id] {
+			w.k.TB.Fatalf("transfer %s was accepted and has not ended, after a minute without faults; of it were carried%s", id, w.about(id))
+		}
+	}
+	if got := w.total(); got != accounts*opening {
+		w.k.TB.Fatalf("money was lost: the accounts have %d of %d, and no transfer is on its way", got, accounts*opening)
+	}
+}
+
+func TestMoneyIsNeitherMadeNorLost(t *testing.T) {
+	accepted, crashes := 0, 0
+	testkit.RunSeeds(t, 100, func(_ *testing.T, k *testkit.Kit) {
+		w := simulate(k, Config{})
+		accepted, crashes = accepted+len(w.accepted), crashes+w.crashes
+	})
+	if accepted < 500 || crashes < 100 {
+		t.Errorf("%d transfers and %d crashes in 100 seeds say little", accepted, crashes)
+	}
+}
+
+func TestARunRepeats(t *testing.T) {
+	testkit.CheckDeterminism(t, func(k *testkit.Kit) { simulate(k, Config{}) })
+}

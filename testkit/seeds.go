@@ -1,0 +1,114 @@
+package testkit
+
+import (
+	"fmt"
+	"io"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// FirstFailure runs test under the seeds 1 to n until one fails, and returns that
+// seed with what a test would have said; 0 and "" when none fails. It is for tools
+// that look for a seed, and for tests that a simulation finds what is planted. The
+// kit's TB has what reports; it has no directory, environment or subtests.
+func FirstFailure(n int, test func(k *Kit)) (seed uint64, said string) {
+	for seed = 1; seed <= uint64(n); seed++ {
+		if said = failure(seed, test); said != "" {
+			return seed, said
+		}
+	}
+	return 0, ""
+}
+
+// failure is what a run says when it fails. It has a goroutine, which ends before
+// failure returns: FailNow ends the one that it is called on.
+func failure(seed uint64, test func(k *Kit)) string {
+	tb := &transcript{}
+	var crashed any
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer func() { crashed = recover() }()
+		defer tb.cleanUp()
+		run(tb, seed, test)
+	}()
+	<-done
+	switch {
+	case crashed != nil:
+		panic(crashed)
+	case !tb.failed:
+		return ""
+	default:
+		return strings.Join(tb.said, "\n")
+	}
+}
+
+// transcript is a test that nobody runs: it keeps what it is told.
+type transcript struct {
+	testing.TB // nil: what is not below panics
+
+	mu     sync.Mutex // protects failed and said: workers may report too
+	failed bool
+	said   []string // bounded by the test's own length
+	after  []func()
+}
+
+func (t *transcript) say(failed bool, text string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.failed = t.failed || failed
+	if text != "" {
+		t.said = append(t.said, strings.TrimSuffix(text, "\n"))
+	}
+}
+
+func (t *transcript) Helper()      {}
+func (t *transcript) Name() string { return "FirstFailure" }
+
+func (t *transcript) Failed() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.failed
+}
+
+func (t *transcript) Log(args ...any)                 { t.say(false, fmt.Sprintln(args...)) }
+func (t *transcript) Logf(format string, args ...any) { t.say(false, fmt.Sprintf(format, args...)) }
+func (t *transcript) Fail()                           { t.say(true, "") }
+func (t *transcript) Error(args ...any)               { t.say(true, fmt.Sprintln(args...)) }
+
+func (t *transcript) Errorf(format string, args ...any) { t.say(true, fmt.Sprintf(format, args...)) }
+
+func (t *transcript) FailNow() {
+	t.Fail()
+	runtime.Goexit()
+}
+
+func (t *transcript) Fatal(args ...any) {
+	t.Error(args...)
+	runtime.Goexit()
+}
+
+func (t *transcript) Fatalf(format string, args ...any) {
+	t.Errorf(format, args...)
+	runtime.Goexit()
+}
+
+func (t *transcript) Cleanup(f func()) { t.after = append(t.after, f) }
+
+func (t *transcript) cleanUp() {
+	for i := len(t.after) - 1; i >= 0; i-- {
+		t.after[i]()
+	}
+}
+
+// Output takes log lines.
+func (t *transcript) Output() io.Writer { return writes(func(p string) { t.say(false, p) }) }
+
+type writes func(p string)
+
+func (w writes) Write(p []byte) (int, error) {
+	w(string(p))
+	return len(p), nil
+}
