@@ -17,6 +17,10 @@ import (
 // that a message happens to point into.
 const renderDepth = 12
 
+// renderMost bounds what one message is shown with, in bytes: past it, values are
+// shown by "…".
+const renderMost = 1 << 20
+
 var (
 	protoType   = reflect.TypeFor[proto.Message]()
 	contextType = reflect.TypeFor[context.Context]()
@@ -46,6 +50,10 @@ type renderer struct{ strings.Builder }
 func (r *renderer) value(v reflect.Value, depth int) {
 	if !v.IsValid() {
 		r.WriteString("nil")
+		return
+	}
+	if r.Len() > renderMost {
+		r.WriteString("…")
 		return
 	}
 	t := v.Type()
@@ -145,6 +153,10 @@ func (r *renderer) list(v reflect.Value, depth int) {
 	}
 	r.WriteByte('[')
 	for i := range v.Len() {
+		if r.Len() > renderMost {
+			r.WriteString("…")
+			break
+		}
 		if i > 0 {
 			r.WriteByte(' ')
 		}
