@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -45,6 +46,37 @@ func render(message any) string {
 	return r.String()
 }
 
+// shape is what render asks of a type, kept: the questions cost more than the text.
+type shape struct {
+	name   string
+	opaque bool
+	fields []string // of a struct, each with its colon; "" is not shown
+}
+
+var shapes sync.Map // reflect.Type to *shape; as large as the binary has types of messages
+
+func shapeOf(t reflect.Type) *shape {
+	if known, ok := shapes.Load(t); ok {
+		return known.(*shape)
+	}
+	s := &shape{
+		name:   t.String(),
+		opaque: slices.Contains(opaque, t) || t.Kind() != reflect.Interface && t.Implements(contextType) || t.PkgPath() == "sync" || t.PkgPath() == "sync/atomic",
+	}
+	if t.Kind() == reflect.Struct {
+		generated := reflect.PointerTo(t).Implements(protoType)
+		for i := range t.NumField() {
+			name := t.Field(i).Name + ":"
+			if generated && bookkeeping(t.Field(i).Name) {
+				name = ""
+			}
+			s.fields = append(s.fields, name)
+		}
+	}
+	shapes.Store(t, s)
+	return s
+}
+
 type renderer struct{ strings.Builder }
 
 func (r *renderer) value(v reflect.Value, depth int) {
@@ -56,9 +88,9 @@ func (r *renderer) value(v reflect.Value, depth int) {
 		r.WriteString("…")
 		return
 	}
-	t := v.Type()
-	if depth > renderDepth || slices.Contains(opaque, t) || t.Kind() != reflect.Interface && t.Implements(contextType) {
-		r.WriteString(t.String())
+	s := shapeOf(v.Type())
+	if depth > renderDepth || s.opaque {
+		r.WriteString(s.name)
 		return
 	}
 	switch v.Kind() {
@@ -67,7 +99,7 @@ func (r *renderer) value(v reflect.Value, depth int) {
 	case reflect.Interface:
 		r.value(v.Elem(), depth)
 	case reflect.Struct:
-		r.structure(v, depth)
+		r.structure(v, s, depth)
 	case reflect.Map:
 		r.entries(v, depth)
 	case reflect.Slice, reflect.Array:
@@ -75,10 +107,10 @@ func (r *renderer) value(v reflect.Value, depth int) {
 	case reflect.String:
 		r.WriteString(strconv.Quote(v.String()))
 	case reflect.Func, reflect.Chan, reflect.UnsafePointer, reflect.Uintptr:
-		r.WriteString(t.String())
+		r.WriteString(s.name)
 	default:
 		if depth == 0 {
-			r.WriteString(t.String() + " ")
+			r.WriteString(s.name + " ")
 		}
 		fmt.Fprint(r, v)
 	}
@@ -93,7 +125,7 @@ func (r *renderer) pointer(v reflect.Value, depth int) {
 	r.value(v.Elem(), depth+1)
 }
 
-func (r *renderer) structure(v reflect.Value, depth int) {
+func (r *renderer) structure(v reflect.Value, s *shape, depth int) {
 	t := v.Type()
 	switch {
 	case t == pidType:
@@ -102,23 +134,19 @@ func (r *renderer) structure(v reflect.Value, depth int) {
 	case t == timeType && v.CanInterface():
 		r.WriteString(v.Interface().(time.Time).UTC().Format(time.RFC3339Nano))
 		return
-	case t.PkgPath() == "sync" || t.PkgPath() == "sync/atomic":
-		r.WriteString(t.String())
-		return
 	}
-	generated := reflect.PointerTo(t).Implements(protoType)
-	r.WriteString(t.String() + "{")
+	r.WriteString(s.name)
+	r.WriteByte('{')
 	first := true
-	for i := range t.NumField() {
-		name := t.Field(i).Name
-		if generated && bookkeeping(name) {
+	for i, name := range s.fields {
+		if name == "" {
 			continue
 		}
 		if !first {
 			r.WriteByte(' ')
 		}
 		first = false
-		r.WriteString(name + ":")
+		r.WriteString(name)
 		r.value(v.Field(i), depth+1)
 	}
 	r.WriteByte('}')
