@@ -25,7 +25,8 @@
 // and delays what it carries: a function that calls Kit.Later, or not, as Kit.Rand
 // says. Let virtual time pass, and judge what must hold at the end. RunSeeds does
 // that as often as you like, each time with other faults in another order. The
-// example of RunSeeds has two actors and 40 lines around them.
+// example of RunSeeds has two actors of twenty lines each, and twenty more that
+// play them.
 //
 // # Third step: the first bug
 //

@@ -80,8 +80,8 @@ func (a *asker) Receive(ctx actor.Context) {
 	}
 }
 
-// counts plays both over a network that loses every third message and delays the
-// others, and judges the total.
+// counts plays both over a network that loses one message of three and delays
+// the others, and judges the total.
 func counts(k *testkit.Kit, careless bool) {
 	here, there := k.NewHost("here"), k.NewHost("there")
 	var asking, counting *actor.PID
