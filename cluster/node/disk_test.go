@@ -185,6 +185,23 @@ func TestProbesAnswerWhileTheDiskHangs(t *testing.T) {
 	close(hang)
 }
 
+// A node whose store does nothing any more lives: a new process would find the
+// same disk. It takes no traffic, and says why.
+func TestANodeLivesWithoutItsStore(t *testing.T) {
+	n := start(t, Config{})
+	if err := n.store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, asker := range []string{"no key", ""} { // of either listener; a key would keep a shard that ends with a write
+		if a := request(t, n, asker, "GET", "/healthz", ""); a.status != http.StatusOK {
+			t.Errorf("/healthz: %v", a)
+		}
+		if a := request(t, n, asker, "GET", "/readyz", ""); a.status != http.StatusServiceUnavailable || !strings.Contains(a.body, "store") {
+			t.Errorf("/readyz: %v; want 503 that names the store", a)
+		}
+	}
+}
+
 const rulesPath = "/v1/twitter/stream/filter-rules"
 
 // until waits for what must come.

@@ -254,13 +254,14 @@ func (n *Node) Listen() string { return n.publicListener.Addr().String() }
 // Admin is the operators' address.
 func (n *Node) Admin() string { return n.adminListener.Addr().String() }
 
-// Alive is nil while the process is worth keeping: what is wrong with it may
-// end with another one. A full disk does not.
+// Alive is nil while the process can go on and its actors run. Of the store it
+// says nothing, which is Ready's: whoever asks this ends a process that fails,
+// and a new one waits for the same disk.
 func (n *Node) Alive(ctx context.Context) error {
-	if err := n.store.Healthy(ctx); !errors.Is(err, messages.ErrFull) {
-		return err
+	if err := n.failure.Load(); err != nil {
+		return *err
 	}
-	return nil
+	return n.system.Runs(ctx)
 }
 
 // Ready is nil when traffic should come here: the store reads, and takes the

@@ -33,6 +33,7 @@ type System struct {
 	*actor.ActorSystem
 	dispatcher *dispatcher
 	timers     *timers
+	pulse      pulse
 	cfg        Config
 }
 
