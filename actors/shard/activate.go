@@ -219,14 +219,40 @@ func (s *shard) activating(ctx actor.Context) {
 	}
 }
 
+// hold keeps what came too early. Who waits for an answer gets one at once
+// where the disk is full: that ends with somebody's work, not by itself.
 func (s *shard) hold(ctx actor.Context) {
+	if s.full != "" && waits(held{ctx.Message(), ctx.Sender()}) {
+		s.refuse(ctx, ctx.Message(), ctx.Sender(), s.full)
+		return
+	}
 	if !s.held.Add(held{ctx.Message(), ctx.Sender()}, hold.Size(ctx.Message())) {
 		s.cfg.Count("held_dropped")
 		s.refuse(ctx, ctx.Message(), ctx.Sender(), detailActivating)
 	}
 }
 
+// waits: somebody has asked, and is told why it was not done.
+func waits(h held) bool { return h.sender != nil && actors.Unavailable(h.message, "") != nil }
+
+// fullDisk refuses all that wait, and goes on doing so until the activation goes
+// through.
+func (s *shard) fullDisk(ctx actor.Context, err error) {
+	s.full = actors.StoreDetail(err)
+	s.held.Keep(func(h held) bool {
+		if !waits(h) {
+			return true
+		}
+		s.refuse(ctx, h.message, h.sender, s.full)
+		return false
+	})
+}
+
 func (s *shard) activated(ctx actor.Context, a *activated) {
+	s.full = ""
+	if errors.Is(a.err, messages.ErrFull) {
+		s.fullDisk(ctx, a.err)
+	}
 	switch {
 	case a.err != nil && !s.wanted:
 		s.deactivate(ctx) // what was taken, if anything was, is found in the record

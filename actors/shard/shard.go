@@ -54,6 +54,7 @@ type shard struct {
 	timers   actors.Timers
 
 	held   hold.Queue[held] // while activating
+	full   string           // while activating: why it cannot until there is space on the disk; "" where that is not known
 	puts   []*put           // queries on their way to the router
 	left   int              // of puts, unanswered
 	askers []asker          // at most askersMost

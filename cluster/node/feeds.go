@@ -20,14 +20,14 @@ var _ admin.Feeds = sources{}
 func askUpstreams[T proto.Message](ctx context.Context, n *Node, command proto.Message) (answer T, err error) {
 	m, err := ask(ctx, n.actors, n.actors.Upstreams(), command, n.cfg.answerTime)
 	if err != nil {
-		return answer, fmt.Errorf("ask the upstreams for %T: %w", command, err)
+		return answer, n.unanswered(command, err)
 	}
 	if answer, ok := m.(T); ok {
 		return answer, nil
 	}
 	refused, ok := m.(*messages.Rejected)
 	if !ok {
-		return answer, fmt.Errorf("ask the upstreams for %T: answered by a %T", command, m)
+		return answer, n.unanswered(command, fmt.Errorf("answered by a %T", m))
 	}
 	switch refused.GetRejection() {
 	case messages.Rejection_REJECTION_NOT_FOUND:

@@ -23,7 +23,7 @@ func (n *Node) serve() (err error) {
 	throttle := gateway.NewThrottle(gateway.ThrottleConfig{})
 	refusals := gateway.NewDigest(n.log, 1, gateway.RefusalsEvery)
 	proxies := gateway.Proxies(n.cfg.Proxies)
-	keys := keys{n.actors, n.cfg.answerTime}
+	keys := keys{n, n.cfg.answerTime}
 	n.doors, err = ws.New(ws.Config{
 		Node: n.cfg.Name, Incarnation: n.incarnation, Epoch: n.store.Journal().Epoch,
 		Proxies: proxies, Throttle: throttle, MaxConnections: n.cfg.MaxConnections,

@@ -73,7 +73,7 @@ func mint(t *testing.T, n *Node, plan string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer, err := keys{n.actors, 10 * time.Second}.Ask(context.Background(), id, &messages.CreateKey{Key: &messages.Key{
+	answer, err := keys{n, 10 * time.Second}.Ask(context.Background(), id, &messages.CreateKey{Key: &messages.Key{
 		Id: id, Name: "test", Plan: plan, Scopes: gateway.Scopes, SecretHash: hash, State: messages.KeyState_KEY_ACTIVE,
 		CreatedMs: time.Now().UnixMilli(),
 	}})

@@ -86,7 +86,7 @@ func (c *call) settle(most int) {
 		case *messages.OfferRefused:
 			c.refusal(p, m)
 		default:
-			c.refuse(p, 0, http.StatusServiceUnavailable, 2*time.Second, fmt.Sprintf("push ingest answered with %T", answer))
+			c.refuse(p, 0, http.StatusServiceUnavailable, 2*time.Second, "push ingest gave no answer that is known")
 		}
 	}
 }
