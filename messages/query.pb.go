@@ -447,7 +447,8 @@ type EmbeddingFilter struct {
 	Embedding      []float32              `protobuf:"fixed32,1,rep,packed,name=embedding,proto3" json:"embedding,omitempty"` // exactly 1536, finite, not all zero
 	Threshold      float64                `protobuf:"fixed64,2,opt,name=threshold,proto3" json:"threshold,omitempty"`        // 0.5 to 1
 	Label          string                 `protobuf:"bytes,3,opt,name=label,proto3" json:"label,omitempty"`
-	EmbeddingModel string                 `protobuf:"bytes,4,opt,name=embedding_model,json=embeddingModel,proto3" json:"embedding_model,omitempty"` // "" is the server's
+	EmbeddingModel string                 `protobuf:"bytes,4,opt,name=embedding_model,json=embeddingModel,proto3" json:"embedding_model,omitempty"` // of the embedding; of no other model's vectors is it compared
+	NamesModel     bool                   `protobuf:"varint,5,opt,name=names_model,json=namesModel,proto3" json:"names_model,omitempty"`            // the client said which; else it is the server's
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -508,6 +509,13 @@ func (x *EmbeddingFilter) GetEmbeddingModel() string {
 		return x.EmbeddingModel
 	}
 	return ""
+}
+
+func (x *EmbeddingFilter) GetNamesModel() bool {
+	if x != nil {
+		return x.NamesModel
+	}
+	return false
 }
 
 // KiteFilters are one subscribe message of kite, normalised. The supplied
@@ -631,12 +639,14 @@ const file_messages_query_proto_rawDesc = "" +
 	"\bentities\x18\x05 \x03(\x03R\bentities\x12\x18\n" +
 	"\atickers\x18\x06 \x03(\tR\atickers\x12-\n" +
 	"\x12include_embeddings\x18\a \x01(\bR\x11includeEmbeddings\x12I\n" +
-	"\x11embedding_filters\x18\b \x03(\v2\x1c.birdwire.v1.EmbeddingFilterR\x10embeddingFilters\"\x8c\x01\n" +
+	"\x11embedding_filters\x18\b \x03(\v2\x1c.birdwire.v1.EmbeddingFilterR\x10embeddingFilters\"\xad\x01\n" +
 	"\x0fEmbeddingFilter\x12\x1c\n" +
 	"\tembedding\x18\x01 \x03(\x02R\tembedding\x12\x1c\n" +
 	"\tthreshold\x18\x02 \x01(\x01R\tthreshold\x12\x14\n" +
 	"\x05label\x18\x03 \x01(\tR\x05label\x12'\n" +
-	"\x0fembedding_model\x18\x04 \x01(\tR\x0eembeddingModel\"\xb7\x01\n" +
+	"\x0fembedding_model\x18\x04 \x01(\tR\x0eembeddingModel\x12\x1f\n" +
+	"\vnames_model\x18\x05 \x01(\bR\n" +
+	"namesModel\"\xb7\x01\n" +
 	"\vKiteFilters\x12\x18\n" +
 	"\asources\x18\x01 \x03(\tR\asources\x12\x1e\n" +
 	"\n" +

@@ -39,6 +39,7 @@ type Config struct {
 	QueryCharacters   int             // of one rule, default 1,024
 	KiteConnections   int             // per key, default 5
 	AllowPrivateFeeds bool            // feeds on loopback and private networks
+	EmbeddingModel    string          // of vectors and filters that name none, default "birdwire-hash-1"
 
 	QueueBytes     int // per connection, default 1 MiB
 	MaxConnections int // of this node, default 100,000; past it 503
@@ -70,6 +71,7 @@ func (c Config) withDefaults() Config {
 	c.Name = cmp.Or(c.Name, "birdwire")
 	c.Listen = cmp.Or(c.Listen, ":8000")
 	c.Admin = cmp.Or(c.Admin, "127.0.0.1:8001")
+	c.EmbeddingModel = cmp.Or(c.EmbeddingModel, "birdwire-hash-1")
 	c.RetentionAge = cmp.Or(c.RetentionAge, 24*time.Hour)
 	c.RetentionBytes = cmp.Or(c.RetentionBytes, 10<<30)
 	c.ItemsAge = cmp.Or(c.ItemsAge, 30*24*time.Hour)

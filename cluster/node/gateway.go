@@ -27,7 +27,7 @@ func (n *Node) serve() (err error) {
 	n.doors, err = ws.New(ws.Config{
 		Node: n.cfg.Name, Incarnation: n.incarnation, Epoch: n.store.Journal().Epoch,
 		Proxies: proxies, Throttle: throttle, MaxConnections: n.cfg.MaxConnections,
-		AskTimeout: n.cfg.answerTime / 2, QueueBytes: n.cfg.QueueBytes, Deflate: n.cfg.Deflate, Log: n.log.With("part", "ws"), Refusals: refusals,
+		AskTimeout: n.cfg.answerTime / 2, EmbeddingModel: n.cfg.EmbeddingModel, QueueBytes: n.cfg.QueueBytes, Deflate: n.cfg.Deflate, Log: n.log.With("part", "ws"), Refusals: refusals,
 	}, keys, n.actors)
 	if err != nil {
 		return err

@@ -80,11 +80,30 @@ func TestSemanticFilters(t *testing.T) {
 	for _, bad := range []string{
 		`{"embedding_filters":[{"embedding":[1,2,3]}]}`,
 		`{"embedding_filters":[` + filter(1, `,"threshold":0.4`) + `]}`,
-		`{"embedding_filters":[` + filter(1, `,"embedding_model":"other"`) + `]}`,
 		`{"embedding_filters":[{"embedding":` + asJSON(t, make([]float32, dimensions)) + `}]}`,
 	} {
 		c.send(newsrankSubscribe(bad))
 		c.read("error", nil)
+	}
+	// A filter of another model is compared with that model's vectors alone, and a
+	// vector or a filter without a name is of the server's.
+	other := s.dial(t, newsrankPath+k)
+	other.send(newsrankSubscribe(`{"include_embeddings":true,"embedding_filters":[` + filter(1, `,"embedding_model":"other"`) + `]}`))
+	other.expect(`{"type":"subscribed","embedding_filters":1,"embedding_model":"` + serverModel + `"}`)
+	unnamed := s.dial(t, newsrankPath+k)
+	unnamed.send(newsrankSubscribe(`{"include_embeddings":true,"embedding_filters":[` + filter(1, "") + `]}`))
+	unnamed.expect(`{"type":"subscribed","embedding_filters":1}`)
+	s.push(t, client.Articles, pusher,
+		embedded("the server's", 1, serverModel), embedded("the other's", 1, "other"),
+		article("nobody's", "a", `"embedding":`+asJSON(t, vector(1))))
+	for _, read := range []struct {
+		by           *socket
+		title, model string
+	}{{other, "the other's", "other"}, {unnamed, "the server's", serverModel}, {unnamed, "nobody's", serverModel}, {c, "the server's", serverModel}, {c, "nobody's", serverModel}} {
+		var e client.Item
+		if raw := read.by.read("item.new", &e); e.Data.Title != read.title || e.EmbeddingModel != read.model {
+			t.Fatalf("%.200s; want %q of the model %s", raw, read.title, read.model)
+		}
 	}
 	// What was there before is still there.
 	s.push(t, client.Articles, pusher, embedded("far again", -0.9, serverModel), embedded("near again", 0.95, serverModel))

@@ -91,7 +91,8 @@ func (c *config) node() (node.Config, error) {
 		Plans:       plans,
 		RulesPerKey: c.whole("limits.rules"), MonitorsPerKey: c.whole("limits.monitors"), QueryCharacters: c.whole("limits.query"),
 		KiteConnections: c.whole("limits.kite_connections"), AllowPrivateFeeds: c.flag("allow_private_feeds"),
-		QueueBytes: int(c.size("limits.queue")), MaxConnections: c.whole("limits.connections"),
+		EmbeddingModel: c.str("embedding_model"),
+		QueueBytes:     int(c.size("limits.queue")), MaxConnections: c.whole("limits.connections"),
 		Push: node.PushLimits{
 			Body: c.size("limits.push"), Rate: int(c.size("limits.push_rate")), Pause: c.duration("limits.push_pause"),
 			OfKey: c.whole("limits.key_pushes"), OfAddress: c.whole("limits.address_pushes"), InAll: c.whole("limits.pushes"),

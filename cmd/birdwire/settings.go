@@ -54,6 +54,8 @@ var serveSettings = []setting{
 
 	{key: "allow_private_feeds", kind: boolKind, def: "false", usage: "let feeds live on loopback and private networks"},
 
+	{key: "embedding_model", kind: stringKind, def: "birdwire-hash-1", usage: "the model of pushed embeddings and of filters that name none"},
+
 	{key: "limits.connections", kind: wholeKind(1, 10_000_000), def: "100000", usage: "connections of this node; past it 503"},
 	{key: "limits.kite_connections", kind: wholeKind(1, 100_000), def: "5", usage: "kite connections of a key, over the whole cluster"},
 	{key: "limits.rules", kind: wholeKind(1, 1_000_000), def: "50", usage: "filter rules of a key"},

@@ -16,7 +16,7 @@ type Config struct {
 	Incarnation uint64        // of the node's process
 	Epoch       func() string // the log's present epoch, for cursors; required
 
-	EmbeddingModel string // of the server's vectors; default "birdwire-hash-1"
+	EmbeddingModel string // of filters that name none; default "birdwire-hash-1"
 
 	Proxies  gateway.Proxies
 	Throttle *gateway.Throttle // of failed keys; default: one with its own defaults

@@ -85,8 +85,8 @@ func TestNewsrank(t *testing.T) {
 		stories = "story.development story.priority_changed cluster.event"
 		all     = items + " clusters.ranked " + stories + " ticker.news"
 	)
-	near := &messages.EmbeddingFilter{Embedding: axis(0), Threshold: 0.75}
-	far := &messages.EmbeddingFilter{Embedding: axis(9), Threshold: 0.75}
+	near := &messages.EmbeddingFilter{Embedding: axis(0), Threshold: 0.75, EmbeddingModel: "m1"}
+	far := &messages.EmbeddingFilter{Embedding: axis(9), Threshold: 0.75, EmbeddingModel: "m1"}
 	for _, c := range []struct {
 		name string
 		f    *messages.NewsrankFilters
@@ -121,6 +121,9 @@ func TestNewsrank(t *testing.T) {
 		}}, all},
 		{"of another model", &messages.NewsrankFilters{Topics: []string{"articles"}, EmbeddingFilters: []*messages.EmbeddingFilter{
 			{Embedding: axis(0), Threshold: 0.5, EmbeddingModel: "m2"},
+		}}, ""},
+		{"of no model", &messages.NewsrankFilters{Topics: []string{"articles"}, EmbeddingFilters: []*messages.EmbeddingFilter{
+			{Embedding: axis(0), Threshold: 0.5},
 		}}, ""},
 		{"all of them", &messages.NewsrankFilters{
 			Categories: []string{"business"}, Sources: []string{"reuters"}, Keywords: []string{"fed"}, Entities: []int64{42},

@@ -12,15 +12,15 @@ import (
 const dimensions = 1536
 
 // Similarity is the best cosine among the filters whose threshold it reaches,
-// and whether there is one. A filter that names another model than the event's
-// is not compared.
+// and whether there is one. A filter of another model than the event's is not
+// compared: their numbers mean different things.
 func Similarity(filters []*messages.EmbeddingFilter, embedding []float32, model string) (float64, bool) {
 	best, ok := 0.0, false
 	if len(embedding) != dimensions {
 		return best, ok
 	}
 	for _, f := range filters {
-		if m := f.GetEmbeddingModel(); len(f.GetEmbedding()) != dimensions || m != "" && m != model {
+		if len(f.GetEmbedding()) != dimensions || f.GetEmbeddingModel() != model {
 			continue
 		}
 		if c := cosine(f.GetEmbedding(), embedding); c >= f.GetThreshold() && (!ok || c > best) {

@@ -264,7 +264,7 @@ func (d *Doc) articleReason(a *Atom, holds bool) string {
 		if len(d.embedding) == 0 {
 			return "the event carries no vector"
 		}
-		return fmt.Sprintf("the nearest cosine is %.4f", nearestCosine(a.Embeddings, d.embedding))
+		return fmt.Sprintf("the nearest cosine is %.4f", nearestCosine(a.Embeddings, d.embedding, d.model))
 	}
 	if holds {
 		return "the event has it"
@@ -272,10 +272,10 @@ func (d *Doc) articleReason(a *Atom, holds bool) string {
 	return "the event does not have it"
 }
 
-func nearestCosine(filters []*messages.EmbeddingFilter, v []float32) float64 {
+func nearestCosine(filters []*messages.EmbeddingFilter, v []float32, model string) float64 {
 	best := -1.0
 	for _, f := range filters {
-		if len(f.GetEmbedding()) == len(v) {
+		if len(f.GetEmbedding()) == len(v) && f.GetEmbeddingModel() == model {
 			best = max(best, cosine(f.GetEmbedding(), v))
 		}
 	}

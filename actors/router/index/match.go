@@ -59,7 +59,7 @@ func (s *Snapshot) near(d *rule.Doc, scratch *Scratch, near []vector.Hit) []vect
 		return near
 	}
 	for _, m := range s.models {
-		if m.takes(model) {
+		if m.model == model {
 			near = m.set.Match(v, &scratch.vectors, near)
 		}
 	}

@@ -38,7 +38,7 @@ func (s *Snapshot) nearAll(m modelFilters, docs []*rule.Doc, scratch *Scratch) {
 	b := &scratch.batch
 	b.events, b.results, b.which = b.events[:0], b.results[:0], b.which[:0]
 	for i, d := range docs {
-		if v, model := d.Embedding(); len(v) > 0 && m.takes(model) {
+		if v, model := d.Embedding(); len(v) > 0 && m.model == model {
 			b.events, b.results, b.which = append(b.events, v), append(b.results, b.near[i]), append(b.which, i)
 		}
 	}

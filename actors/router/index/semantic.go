@@ -151,8 +151,8 @@ func (s *semantic) disown(id ID) {
 	}
 }
 
-// modelFilters are the filters of one model as a snapshot sees them. Those that name no
-// model are compared with vectors of any.
+// modelFilters are the filters of one model as a snapshot sees them: compared with
+// the vectors of that model and with no others.
 type modelFilters struct {
 	model string
 	set   *vector.Snapshot
@@ -166,5 +166,3 @@ func (s *semantic) snapshot() []modelFilters {
 	slices.SortFunc(models, func(a, b modelFilters) int { return cmp.Compare(a.model, b.model) })
 	return models
 }
-
-func (m modelFilters) takes(model string) bool { return m.model == "" || m.model == model }

@@ -44,6 +44,7 @@ type Config struct {
 	Now      func() time.Time // stamps detected_at; required
 	MaxBody  int64            // bytes after decompression, default 16 MiB
 	InFlight int              // offers, default 4
+	Model    string           // of embeddings that name none; required
 }
 
 func (c Config) withDefaults() Config {
@@ -131,6 +132,9 @@ func (i *Ingest) Articles(ctx context.Context, body io.Reader) (Result, error) {
 		article, err := d.article(value)
 		if err != nil {
 			return nil, err
+		}
+		if len(article.GetEmbedding()) > 0 && article.GetEmbeddingModel() == "" {
+			article.EmbeddingModel = i.cfg.Model
 		}
 		return articleDraft(messages.ArticleAction_ARTICLE_ACTION_UNSPECIFIED, article), nil
 	})

@@ -13,8 +13,7 @@ import (
 
 // Codec turns this API's frames into messages and back.
 type Codec struct {
-	// Model is the server's embedding model; a filter that names another one
-	// is refused.
+	// Model is the server's embedding model, which filters are of that name none.
 	Model string
 }
 
@@ -31,7 +30,7 @@ func (c Codec) Subscribed(b []byte, s *messages.ClientSubscribed) []byte {
 		b = strconv.AppendInt(b, int64(len(filters)), 10)
 	}
 	for _, f := range filters {
-		if f.GetEmbeddingModel() != "" {
+		if f.GetNamesModel() {
 			b = append(b, `,"embedding_model":`...)
 			b = dialect.AppendString(b, c.Model)
 			break

@@ -186,6 +186,11 @@ func (c Codec) embeddingFilters(raw json.RawMessage, pro bool) ([]*messages.Embe
 	return filters, nil
 }
 
+// maxModel is as much as a pushed article may say.
+const maxModel = 128
+
+// embeddingFilter is one filter. One that names no model is of the server's. Any
+// model may be named: which ones there are is known to who pushes the vectors.
 func (c Codec) embeddingFilter(raw json.RawMessage) (*messages.EmbeddingFilter, error) {
 	object, err := dialect.Object(raw)
 	if err != nil {
@@ -211,10 +216,11 @@ func (c Codec) embeddingFilter(raw json.RawMessage) (*messages.EmbeddingFilter, 
 	if f.EmbeddingModel, err = dialect.Text(object["embedding_model"], "embedding_model"); err != nil {
 		return nil, err
 	}
-	if f.EmbeddingModel != "" && f.EmbeddingModel != c.Model {
-		return nil, fmt.Errorf("embedding_model: this server's model is %q, vectors of %q cannot be compared with it",
-			c.Model, dialect.Clip(f.EmbeddingModel))
+	if len(f.EmbeddingModel) > maxModel {
+		return nil, fmt.Errorf("embedding_model: at most %d bytes", maxModel)
 	}
+	f.NamesModel = f.EmbeddingModel != ""
+	f.EmbeddingModel = dialect.Or(f.EmbeddingModel, c.Model)
 	return f, nil
 }
 

@@ -208,7 +208,10 @@ func TestEmbeddingFilters(t *testing.T) {
 	if got, want := string(codec.Subscribed(nil, s)), `{"type":"subscribed","embedding_filters":2,"embedding_model":"birdwire-hash-1"}`; got != want {
 		t.Errorf("answer %s, want %s", got, want)
 	}
-	f[1].EmbeddingModel = ""
+	if f[0].GetEmbeddingModel() != codec.Model || f[1].GetEmbeddingModel() != codec.Model {
+		t.Errorf("of the models %q and %q, want the server's", f[0].GetEmbeddingModel(), f[1].GetEmbeddingModel())
+	}
+	f[1].NamesModel = false
 	if got, want := string(codec.Subscribed(nil, s)), `{"type":"subscribed","embedding_filters":2}`; got != want {
 		t.Errorf("answer %s, want %s", got, want)
 	}
@@ -257,7 +260,7 @@ func TestInvalidMessages(t *testing.T) {
 		{one(`{"embedding":` + vector("1") + `,"threshold":0.49}`), true, "threshold"},
 		{one(`{"embedding":` + vector("1") + `,"threshold":"high"}`), true, "threshold"},
 		{one(`{"embedding":` + vector("1") + `,"label":5}`), true, "label"},
-		{one(`{"embedding":` + vector("1") + `,"embedding_model":"text-embedding-3-small"}`), true, `"birdwire-hash-1"`},
+		{one(`{"embedding":` + vector("1") + `,"embedding_model":"` + strings.Repeat("m", 129) + `"}`), true, `embedding_model: at most 128 bytes`},
 		{one(`{"embedding":` + vector("1") + `,"treshold":0.9}`), true, "embedding_filters[0]: treshold: unknown, expected embedding, threshold, label or embedding_model"},
 		{`"category":["business"]`, true, "category: unknown, expected topics, categories, sources"},
 		{`"topics":["articles"],"entity_ids":[42]`, true, "entity_ids: unknown"},
