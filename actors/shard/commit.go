@@ -37,6 +37,8 @@ func (s *shard) take(ctx actor.Context, m *messages.TakeSlot) {
 	switch {
 	case s.slots.count(slot.GetKeyId(), slot.GetApi()) >= int(m.GetLimit()):
 		refused.Detail = fmt.Sprintf("all %d connections that the key may have are open", m.GetLimit())
+	case s.full != "": // its write would fail after the wait that the last one has begun
+		refused.Detail, refused.Retry = s.full, true
 	case len(s.fresh)+len(s.batch) >= s.cfg.WaitersMost:
 		refused.Detail, refused.Retry = "too many connections at once: try again", true
 	default:
@@ -157,7 +159,7 @@ func (s *shard) committed(ctx actor.Context, c *committed) {
 	default:
 		s.adopt(ctx, c.there)
 	}
-	s.revision = c.revision
+	s.revision, s.full = c.revision, ""
 	s.store.Succeeded()
 	if s.dirty {
 		s.commit(ctx)
@@ -187,6 +189,9 @@ func (s *shard) adopt(ctx actor.Context, record *messages.Shard) {
 // all the same, so it is written again until it is known to hold none of them.
 func (s *shard) commitFailed(ctx actor.Context, err error) {
 	wait := s.store.Failed()
+	if s.full = ""; errors.Is(err, messages.ErrFull) {
+		s.full = actors.StoreDetail(err)
+	}
 	s.log.Warn("writing the shard's record failed; it is written again", "in", wait, "error", err)
 	for _, e := range s.batch {
 		s.refuseSlot(ctx, e, actors.StoreDetail(err))

@@ -34,3 +34,27 @@ func TestAFullDiskIsToldAtOnce(t *testing.T) {
 		testkit.FishFor(r.seen, func(g *got) bool { _, ok := g.message.(*messages.Matched); return ok })
 	})
 }
+
+// A connection that comes while the record cannot be written for want of space
+// does not wait for the next try.
+func TestAFullDiskRefusesConnectionsAtOnce(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		r := newRig(t, k)
+		r.cfg.Logger = nil // failures are warnings
+		r.start()
+		r.running(keyID)
+		r.answers()
+		records(k).Down(messages.ErrFull)
+		r.take(keyID, "c1", 9)
+		r.want("retry c1")
+		for _, c := range []string{"c2", "c3"} {
+			r.ask(slot(keyID, c), 9)
+			k.Settle()
+			r.want("retry " + c)
+		}
+		records(k).Down(nil)
+		k.Advance(10 * time.Second)
+		r.take(keyID, "c4", 9)
+		r.want("taken c4")
+	})
+}

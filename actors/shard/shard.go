@@ -54,7 +54,7 @@ type shard struct {
 	timers   actors.Timers
 
 	held   hold.Queue[held] // while activating
-	full   string           // while activating: why it cannot until there is space on the disk; "" where that is not known
+	full   string           // what whoever asks is told while the record cannot be written for want of space; "" while it can
 	puts   []*put           // queries on their way to the router
 	left   int              // of puts, unanswered
 	askers []asker          // at most askersMost

@@ -7,6 +7,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/messages"
 )
 
@@ -111,6 +112,8 @@ func (u *upstreams) failed(ctx actor.Context, r *request, err error) {
 		rejected.Rejection, rejected.Field, rejected.Detail = messages.Rejection_REJECTION_CONFLICT, "url", taken.Error()
 	case errors.Is(err, messages.ErrNotFound):
 		rejected.Rejection = messages.Rejection_REJECTION_NOT_FOUND
+	case errors.Is(err, messages.ErrFull):
+		rejected.Detail = actors.StoreDetail(err)
 	case errors.Is(err, messages.ErrConflict):
 		rejected.Rejection = messages.Rejection_REJECTION_CONFLICT
 	}

@@ -153,6 +153,10 @@ func TestADiskAtItsReserveStopsIngestAlone(t *testing.T) {
 		}
 	}
 
+	if a := request(t, n, key, "POST", rulesPath, `{"tag":"sun","query":"sun"}`); a.status != http.StatusServiceUnavailable || !strings.Contains(a.body, "disk is full") {
+		t.Errorf("making a rule on a full disk: %v; want 503 that says it is the disk", a)
+	}
+
 	free.Store(total / 2)
 	until(t, "ingest goes on", func() bool {
 		status, _ := pushBody(t, n, key, "posts", post("2", "to the moon"))

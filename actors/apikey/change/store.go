@@ -1,6 +1,7 @@
 package change
 
 import (
+	"errors"
 	"fmt"
 
 	"google.golang.org/protobuf/proto"
@@ -46,6 +47,8 @@ func (m *Machine) fail(err error) {
 		m.emit(Report{Count: "write_unknown"})
 		m.next(m.reload)
 		detail = "the store does not answer: try again; nothing is known to have changed"
+	} else if errors.Is(f.err, messages.ErrFull) {
+		detail = "the server's disk is full: nothing has changed; try again later"
 	}
 	m.end(unavailable(detail))
 }
