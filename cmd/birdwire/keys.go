@@ -82,7 +82,11 @@ func (c *cli) keysList() *cobra.Command {
 			now := time.Now()
 			var rows [][]string
 			for _, k := range keys {
-				rows = append(rows, []string{k.ID, k.State, k.Plan, k.Name, strings.Join(k.Scopes, ","), since(k.LastUsedAt, now)})
+				used := since(k.LastUsedAt, now)
+				if k.LastUsedAt == nil { // the record that a list reads is written once a minute
+					used = "never, or just now"
+				}
+				rows = append(rows, []string{k.ID, k.State, k.Plan, k.Name, strings.Join(k.Scopes, ","), used})
 			}
 			return p.table("ID STATE PLAN NAME SCOPES USED", rows)
 		})
