@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/birdwire/birdwire/messages"
@@ -35,6 +36,8 @@ type disk struct {
 	asked   time.Time
 	looking chan struct{}    // closed when the look under way is over; nil: none is
 	full    [large + 1]error // by kind: nil, or ErrFull with figures
+	free    uint64           // bytes, at the last look that said so
+	floor   uint64           // bytes that small writes need, likewise
 	silent  bool             // the last look failed; said once
 }
 
@@ -92,13 +95,38 @@ func (d *disk) ask(over chan struct{}) {
 	}
 	d.silent = false
 	reserve := d.cfg.ReserveBytes(total)
+	d.free, d.floor = free, floorOf(reserve)
 	for k, least := range []uint64{small: floorOf(reserve), large: reserve} {
 		if free < least {
-			d.full[k] = fmt.Errorf("%w: %d MiB free in %s, %d MiB are kept in reserve: free some space or shorten the retention",
-				messages.ErrFull, free>>20, d.cfg.Dir, reserve>>20)
+			d.full[k] = fmt.Errorf("%w: %s free in %s, %d MiB are kept in reserve: free some space or shorten the retention",
+				messages.ErrFull, space(free), d.cfg.Dir, reserve>>20)
 		}
 	}
 	d.say(was, free)
+}
+
+// forStart is nil where there is space for what every start writes, or says what
+// is missing, and what to do; cause is what failed for want of it, or nil. A start
+// needs space: it counts itself, so that no frame of it is taken for one of a run
+// before it, and no client is admitted without a record.
+func (d *disk) forStart(cause error) error {
+	d.look()
+	full := d.room(small)
+	if full == nil && !errors.Is(cause, syscall.ENOSPC) {
+		return nil
+	}
+	d.mu.Lock()
+	free, floor := d.free, d.floor
+	d.mu.Unlock()
+	return fmt.Errorf("%w: %s free in %s, and a start needs %s: free some space on its disk, outside the folder, or move the folder to a larger one",
+		messages.ErrFull, space(free), d.cfg.Dir, space(floor))
+}
+
+func space(bytes uint64) string {
+	if bytes < 1<<20 {
+		return fmt.Sprintf("%d bytes", bytes)
+	}
+	return fmt.Sprintf("%d MiB", bytes>>20)
 }
 
 func (d *disk) say(was [large + 1]error, free uint64) {

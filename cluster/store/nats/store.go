@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/birdwire/birdwire/cluster/store"
@@ -142,17 +143,30 @@ const (
 	abandonAfter = 5 * time.Second
 )
 
+// misplaced is what to do where a folder is in a file's place, or a file in a
+// folder's; nil for any other error.
+func misplaced(err error) error {
+	if !errors.Is(err, syscall.EISDIR) && !errors.Is(err, syscall.ENOTDIR) {
+		return nil
+	}
+	return fmt.Errorf("%w: a folder is in the place of a file of the store, or a file in that of a folder: put back what was there, or the whole data folder from a backup", messages.ErrDamaged)
+}
+
 func (s *Store) open(ctx context.Context, progress func(string)) (err error) {
 	if s.lock, err = lockDir(s.cfg.Dir); err != nil {
 		return fmt.Errorf("open store: %w", err)
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, s.closeNotes(), closeFile(s.lock))
+			err = errors.Join(err, misplaced(err), s.closeNotes(), closeFile(s.lock))
 		}
 	}()
-	if err := s.openNotes(); err != nil {
+	// Before anything is written: what fails for want of space fails in many ways.
+	if err := s.disk.forStart(nil); err != nil {
 		return fmt.Errorf("open store: %w", err)
+	}
+	if err := s.openNotes(); err != nil {
+		return fmt.Errorf("open store in %s: %w", s.cfg.Dir, errors.Join(err, s.disk.forStart(err)))
 	}
 	_ = s.disk.room(large) // so that it is known
 	if s.sess, err = s.openFirst(ctx, progress); err != nil {
