@@ -3,6 +3,7 @@ package nats
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -90,12 +91,35 @@ func (c *control) updates(ctx context.Context, sess *session, prefix string, opt
 	}
 	return watcher.Updates(), func() {
 		_ = watcher.Stop() // fails where the connection is gone, and it with that
-		// The client's own goroutine may wait at a full channel, and ends once it
-		// has got rid of what it holds.
-		for range watcher.Updates() {
-		}
+		drain(watcher.Updates(), l.conn.IsClosed)
 	}, nil
 }
+
+// drain reads a watcher's channel to its end: the client's own goroutine may wait
+// at a full channel, and ends once it has got rid of what it holds. A connection
+// that closed while the watcher was being made leaves the channel open for ever;
+// then nobody writes to it.
+func drain(updates <-chan jetstream.KeyValueEntry, closed func() bool) {
+	look := time.NewTicker(drainLook)
+	defer look.Stop()
+	gone := false
+	for {
+		select {
+		case _, open := <-updates:
+			if !open {
+				return
+			}
+			gone = false
+		case <-look.C:
+			if gone {
+				return
+			}
+			gone = closed()
+		}
+	}
+}
+
+const drainLook = 500 * time.Millisecond
 
 // value is what an update says. ok is false for a record that is damaged, which
 // is closed by that.
