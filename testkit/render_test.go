@@ -50,7 +50,8 @@ func TestRender(t *testing.T) {
 		{context.Background(), "context.backgroundCtx"},
 		{
 			&kinds{
-				Bytes: []byte("b"), private: []byte{0xff}, Any: []any{1, "a", nil}, text: errors.New("e"), do: func() {},
+				Bytes: []byte("b"), private: []byte{0xff}, Any: []any{1, "a", nil}, none: nil, text: errors.New("e"),
+				when: time.Time{}, do: func() {},
 				of: map[int]*wrapperspb.StringValue{2: wrapperspb.String("two"), 1: wrapperspb.String("one"), 3: nil}, float: 0.5, yes: true,
 			},
 			`&testkit.kinds{Bytes:"b" private:"\xff" Any:[1 "a" nil] none:nil text:&errors.errorString{s:"e"} when:time.Time{wall:0 ext:0 loc:nil} do:func() ` +
