@@ -1,6 +1,7 @@
 package nats
 
 import (
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,16 +19,17 @@ func TestLettingGoOfAWatcherEnds(t *testing.T) {
 		drain(closed, func() bool { return false })
 
 		open := make(chan jetstream.KeyValueEntry)
-		wrote := 0
+		var wrote atomic.Int32
 		go func() { // the client's own, which was at work when the connection closed
-			for ; wrote < 3; wrote++ {
+			for ; wrote.Load() < 3; wrote.Add(1) {
 				<-time.After(drainLook / 2)
 				open <- nil
 			}
 		}()
 		drain(open, func() bool { return true })
-		if wrote != 3 {
-			t.Errorf("%d of 3 were read", wrote)
+		synctest.Wait() // the last is counted after it was read
+		if n := wrote.Load(); n != 3 {
+			t.Errorf("%d of 3 were read", n)
 		}
 	})
 }
