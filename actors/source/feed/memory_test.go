@@ -118,7 +118,7 @@ func failed(err error) bool {
 // TestOneHostile: whatever 15 MiB hold, reading them takes a few times that.
 func TestOneHostile(t *testing.T) {
 	if slowly {
-		t.Skip("the race detector is on")
+		t.Skip("the race detector multiplies memory: the bound is held without it")
 	}
 	const bound = 128 << 20
 	for name, document := range hostile() {
@@ -143,7 +143,7 @@ func TestOneHostile(t *testing.T) {
 // time, and a large one afterwards.
 func TestManyHostile(t *testing.T) {
 	if slowly {
-		t.Skip("the race detector is on")
+		t.Skip("the race detector multiplies memory: the bound is held without it")
 	}
 	const bound = 256 << 20
 	var body []byte

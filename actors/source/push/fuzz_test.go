@@ -72,7 +72,7 @@ func FuzzWhole(f *testing.F) {
 		}
 		r, ok := new(big.Rat).SetString(s)
 		if !ok {
-			t.Skip()
+			t.Fatalf("%s: math/big does not read it", s)
 		}
 		want := ""
 		if n := r.Num().String(); r.IsInt() && len(strings.TrimPrefix(n, "-")) <= 40 {
