@@ -22,7 +22,7 @@ func TestStore(t *testing.T) {
 			s.(*memory.Store).Disk().DamageRecord(key)
 			return s
 		},
-		Skip: func(_ *testing.T, s store.Store, from, to uint64, why store.SkipReason) {
+		Hole: func(_ *testing.T, s store.Store, from, to uint64, why store.SkipReason) {
 			s.(*memory.Store).Disk().Skip(from, to, why)
 		},
 	})

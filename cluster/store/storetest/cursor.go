@@ -106,9 +106,6 @@ func gapless(t *testing.T, subject Subject) {
 }
 
 func trimmed(t *testing.T, subject Subject) {
-	if subject.Trim == nil {
-		return
-	}
 	s, ctx := begin(t, subject)
 	for i := range uint64(10) {
 		mustAppend(t, ctx, s, Frame("a", 1, i+1, 1))
@@ -135,9 +132,6 @@ func trimmed(t *testing.T, subject Subject) {
 }
 
 func trimmedUnderWay(t *testing.T, subject Subject) {
-	if subject.Trim == nil {
-		return
-	}
 	s, ctx := begin(t, subject)
 	c := mustRead(t, ctx, s, 1)
 	wantEOF(t, ctx, c)
@@ -152,16 +146,10 @@ func trimmedUnderWay(t *testing.T, subject Subject) {
 }
 
 func skipped(t *testing.T, subject Subject) {
-	if subject.Skip == nil {
-		return
-	}
-	s, ctx := begin(t, subject)
-	for i := range uint64(10) {
-		mustAppend(t, ctx, s, Frame("a", 1, i+1, 1))
-	}
-	subject.Skip(t, s, 4, 6, store.Damaged)
-	subject.Skip(t, s, 7, 7, store.NeverWritten)
-	subject.Skip(t, s, 9, 9, store.NeverWritten)
+	s, ctx := holed(t, subject)
+	subject.Hole(t, s, 4, 6, store.Damaged)
+	subject.Hole(t, s, 7, 7, store.NeverWritten)
+	subject.Hole(t, s, 9, 9, store.NeverWritten)
 	want := map[uint64]store.Skipped{
 		4: {From: 4, To: 6, Reason: store.Damaged},
 		7: {From: 7, To: 7, Reason: store.NeverWritten},

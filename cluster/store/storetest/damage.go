@@ -46,9 +46,6 @@ func undamaged(t *testing.T, subject Subject) {
 // damaged is a store with the records a, b and c, of which b is damaged.
 func damaged(t *testing.T, subject Subject) (store.Store, context.Context) {
 	t.Helper()
-	if subject.Damage == nil {
-		t.Skip("the subject cannot be damaged")
-	}
 	s, ctx := begin(t, subject)
 	for _, key := range []string{"p.a", "p.b", "p.c"} {
 		if _, err := s.Control().CAS(ctx, key, []byte("data of "+key), 0); err != nil {
@@ -154,9 +151,6 @@ func notMended(t *testing.T, subject Subject) {
 }
 
 func damagedLedger(t *testing.T, subject Subject) {
-	if subject.Damage == nil {
-		t.Skip("the subject cannot be damaged")
-	}
 	s, ctx := begin(t, subject)
 	for _, key := range []string{"k1", "k2"} {
 		if _, err := s.Counters().Reserve(ctx, store.Reservation{KeyID: key, Month: "2026-11", N: 5, Op: "1"}); err != nil {
@@ -227,14 +221,8 @@ func tailOf(t *testing.T, subject Subject) {
 }
 
 func lostFrames(t *testing.T, subject Subject) {
-	if subject.Skip == nil {
-		return
-	}
-	s, ctx := begin(t, subject)
-	for i := range uint64(10) {
-		mustAppend(t, ctx, s, Frame("a", 1, i+1, 1))
-	}
-	subject.Skip(t, s, 4, 6, store.Damaged)
+	s, ctx := holed(t, subject)
+	subject.Hole(t, s, 4, 6, store.Damaged)
 	c := mustRead(t, ctx, s, 1)
 	for {
 		if e, err := c.Next(ctx); err != nil || e.Sequence == 10 {

@@ -14,8 +14,8 @@ import (
 	"github.com/birdwire/birdwire/messages"
 )
 
-// Subject is a store under test. Trim and Skip go past the contracts, as
-// retention and damage do; a nil one leaves its tests out.
+// Subject is a store under test. Trim, Hole and Damage go past the
+// contracts, as retention and a bad disk do.
 type Subject struct {
 	// Open returns an empty store; the suite closes it.
 	Open func(t *testing.T) store.Store
@@ -23,8 +23,9 @@ type Subject struct {
 	Reopen func(t *testing.T, s store.Store) store.Store
 	// Trim takes away the frames before first.
 	Trim func(t *testing.T, s store.Store, first uint64)
-	// Skip takes frames out of the middle, as the reason says.
-	Skip func(t *testing.T, s store.Store, from, to uint64, why store.SkipReason)
+	// Hole takes frames out of the middle of the log, as the reason says. nil: the
+	// store lets nobody do that, and its tests are skipped.
+	Hole func(t *testing.T, s store.Store, from, to uint64, why store.SkipReason)
 	// Damage makes a control record unreadable and returns the store, which may
 	// be another on the same data; the suite closes it.
 	Damage func(t *testing.T, s store.Store, key string) store.Store
@@ -59,6 +60,19 @@ func Run(t *testing.T, subject Subject) {
 // patience is how long the suite waits for what must come; reaching it is a
 // failure, so it costs nothing where all is well.
 const patience = time.Minute
+
+// holed is a store with ten frames, for a test that takes some of them out.
+func holed(t *testing.T, subject Subject) (store.Store, context.Context) {
+	t.Helper()
+	if subject.Hole == nil {
+		t.Skip("nobody can take frames out of this store's log")
+	}
+	s, ctx := begin(t, subject)
+	for i := range uint64(10) {
+		mustAppend(t, ctx, s, Frame("a", 1, i+1, 1))
+	}
+	return s, ctx
+}
 
 func begin(t *testing.T, subject Subject) (store.Store, context.Context) {
 	t.Helper()
