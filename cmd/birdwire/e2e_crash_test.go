@@ -23,6 +23,24 @@ type crashes struct {
 	next  [3]int // of each pusher: its first batch that was not answered
 }
 
+// crashesOfPosts pushes the posts of postIDs, by ada.
+func crashesOfPosts(t *testing.T, s *server) *crashes {
+	return &crashes{server: s, t: t, kind: client.Posts, key: s.pusher(t), batch: func(p, n int) (posts []string) {
+		for _, id := range postIDs(p, n) {
+			posts = append(posts, post(id, "ada", "number "+id))
+		}
+		return posts
+	}}
+}
+
+// postIDs are those of a pusher's nth batch.
+func postIDs(p, n int) (list []string) {
+	for i := range 7 {
+		list = append(list, fmt.Sprintf("%d.%d.%d", p, n, i))
+	}
+	return list
+}
+
 // endWhile pushes until the listeners have had so many events more, ends the
 // server, starts another on the same folder, and pushes again what was not
 // answered, as clients do.
@@ -178,18 +196,7 @@ func TestEndedWhilePostsArePushed(t *testing.T) {
 		c.read("connected", nil)
 		return c
 	}
-	ids := func(p, n int) (list []string) {
-		for i := range 7 {
-			list = append(list, fmt.Sprintf("%d.%d.%d", p, n, i))
-		}
-		return list
-	}
-	c := &crashes{server: s, t: t, kind: client.Posts, key: s.pusher(t), batch: func(p, n int) (posts []string) {
-		for _, id := range ids(p, n) {
-			posts = append(posts, post(id, "ada", "number "+id))
-		}
-		return posts
-	}}
+	c := crashesOfPosts(t, s)
 	socket := resumed(s, "new")
 	socket.begins()
 	s.push(t, client.Posts, c.key, post("first", "grace", "number zero"))
@@ -211,7 +218,7 @@ func TestEndedWhilePostsArePushed(t *testing.T) {
 	}
 
 	want := []string{"last for " + rule}
-	for _, id := range c.pushed(ids) {
+	for _, id := range c.pushed(postIDs) {
 		want = append(want, id+" for "+monitor, id+" for "+rule)
 	}
 	socket = resumed(c.server, begin)

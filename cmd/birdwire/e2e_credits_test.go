@@ -3,8 +3,6 @@ package main_test
 import (
 	"fmt"
 	"testing"
-
-	"github.com/birdwire/birdwire/gateway/client"
 )
 
 // TestCreditsAfterPowerCutsUnderLoad: whatever number of power cuts under load,
@@ -15,18 +13,7 @@ func TestCreditsAfterPowerCutsUnderLoad(t *testing.T) {
 	s := start(t, "")
 	k := s.key(t, "business")
 	makeRule(t, s.owner(t, k), "numbers", "number")
-	ids := func(p, n int) (list []string) {
-		for i := range 7 {
-			list = append(list, fmt.Sprintf("%d.%d.%d", p, n, i))
-		}
-		return list
-	}
-	c := &crashes{server: s, t: t, kind: client.Posts, key: s.pusher(t), batch: func(p, n int) (posts []string) {
-		for _, id := range ids(p, n) {
-			posts = append(posts, post(id, "ada", "number "+id))
-		}
-		return posts
-	}}
+	c := crashesOfPosts(t, s)
 
 	dial := func(key, cursor string) *socket {
 		socket := c.dial(t, twitterPath+key+"&resume="+cursor)
@@ -53,7 +40,7 @@ func TestCreditsAfterPowerCutsUnderLoad(t *testing.T) {
 			all = append(all, listen(t, dial(k.Key, cursor)))
 		}
 		c.endWhile(400, kill, all...)
-		pushed[round] = len(c.pushed(ids))
+		pushed[round] = len(c.pushed(postIDs))
 		for i, l := range all {
 			e := l.events[len(l.events)-1]
 			delivered += int64(len(l.events))
