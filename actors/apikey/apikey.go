@@ -57,12 +57,12 @@ type key struct {
 	self     *actor.PID
 	timers   actors.Timers
 	store    hold.Backoff
-	held     hold.Queue[held] // while starting
-	loading  *loaded          // the reading that is waited for; an answer to another one is dropped
-	wanted   bool             // somebody waits for the key to start
-	damaged  error            // why what the store has of the key cannot be read, which waiting does not mend; nil: it can
-	usedAt   actors.Instant   // when a message last came
-	ending   bool             // its children end with it
+	held     hold.Queue[actors.Held] // while starting
+	loading  *loaded                 // the reading that is waited for; an answer to another one is dropped
+	wanted   bool                    // somebody waits for the key to start
+	damaged  error                   // why what the store has of the key cannot be read, which waiting does not mend; nil: it can
+	usedAt   actors.Instant          // when a message last came
+	ending   bool                    // its children end with it
 
 	changes *change.Machine
 	tickets map[uint64]*actor.PID // who waits for a change; at most cfg.QueueMost and one
@@ -83,14 +83,6 @@ type key struct {
 	record *record // of deliveries
 }
 
-type held struct {
-	message any
-	sender  *actor.PID
-}
-
-// answerable says whether somebody waits for an answer, which may be a refusal.
-func (h held) answerable() bool { return h.sender != nil && actors.Unavailable(h.message, "") != nil }
-
 // Props describes the key with the id. Its parent must be the key's shard.
 func Props(cfg Config, id string) *actor.Props {
 	cfg = cfg.withDefaults()
@@ -98,7 +90,7 @@ func Props(cfg Config, id string) *actor.Props {
 		k := &key{
 			cfg: cfg, id: id, behavior: actor.NewBehavior(), log: cfg.Logger.With("key", id),
 			timers: actors.NewTimers(cfg.Clock), store: hold.Store(),
-			held: hold.Queue[held]{Most: cfg.HeldBytes}, gate: hold.Queue[any]{Most: cfg.GateBytes},
+			held: hold.Queue[actors.Held]{Most: cfg.HeldBytes}, gate: hold.Queue[any]{Most: cfg.GateBytes},
 			tickets: map[uint64]*actor.PID{},
 		}
 		k.guests = guests.New(guests.Config{ProbeWithin: cfg.ProbeWithin, Grace: cfg.SlotGrace})
@@ -302,17 +294,10 @@ func (k *key) giveUp(ctx actor.Context) {
 	k.do(ctx, k.changes.GiveUp())
 	k.record.do(ctx, k.record.GiveUp(detailMoving))
 	for _, h := range k.held.Take() {
-		refuse(ctx, h, detailMoving)
+		h.Refuse(ctx, detailMoving)
 	}
 	for _, w := range k.guests.GiveUp() {
 		ctx.Send(w.To.(*actor.PID), overloaded(detailMoving))
-	}
-}
-
-// refuse answers a message that is not served now, if it has an answer.
-func refuse(ctx actor.Context, h held, detail string) {
-	if answer := actors.Unavailable(h.message, detail); answer != nil && h.sender != nil {
-		ctx.Send(h.sender, answer)
 	}
 }
 

@@ -41,7 +41,7 @@ type ledger struct {
 	ended    bool                  // it is settled, and then the actor stops
 	reading  bool                  // the store is asked what the month was charged
 	readings int                   // in a row that met an operation under way
-	curious  []held                // wait for that; at most curiousMost
+	curious  []actors.Held         // wait for that; at most curiousMost
 	begun    string                // the latest month that is known to have a ledger
 	bequest  bequest
 }
@@ -221,9 +221,9 @@ func (l *ledger) knows(ctx actor.Context) bool {
 	if !l.purse.Unread() {
 		return true
 	}
-	h := held{ctx.Message(), ctx.Sender()}
+	h := actors.Present(ctx)
 	if len(l.curious) >= curiousMost {
-		refuse(ctx, h, actors.StoreDetail(nil))
+		h.Refuse(ctx, actors.StoreDetail(nil))
 		return false
 	}
 	l.curious = append(l.curious, h)
@@ -259,11 +259,11 @@ func (l *ledger) monthRead(ctx actor.Context, m *monthRead) {
 	if m.err != nil {
 		l.log.Warn("what the month was charged cannot be read", "month", m.month, "error", m.err)
 		for _, h := range curious {
-			refuse(ctx, h, actors.StoreDetail(m.err))
+			h.Refuse(ctx, actors.StoreDetail(m.err))
 		}
 		return
 	}
 	for _, h := range curious {
-		ctx.Receive(&actor.MessageEnvelope{Message: h.message, Sender: h.sender})
+		h.Serve(ctx)
 	}
 }

@@ -29,15 +29,16 @@ func (k *key) starting(ctx actor.Context) {
 		}
 	case *messages.StopIfIdle, *messages.QueriesPut, *messages.SlotTaken, *messages.SlotRefused, *messages.Retired,
 		*messages.AuthorsLearnt, *messages.MonitorDrafted, *messages.RuleDrafted, *actor.Terminated,
-		*answered, *secondTime, *credited, *creditAgain, *monthRead, *idleTime, *askAgain, *slotsTime, *remembered, *pageRead, *historyTime, *logFirst, *expireTime, *bounded, *bequestTime, *rejoinTime, *proofTime, *messages.ThroughTaken:
+		*messages.ThroughTaken, *answered, *idleTime, *askAgain, *slotsTime, *logFirst, *expireTime, *rejoinTime, *proofTime,
+		*secondTime, *credited, *creditAgain, *monthRead, *bounded, *bequestTime, *endTime,
+		*remembered, *pageRead, *historyTime:
 		// answers to an instance before, which knew what they meant
 	default:
-		switch h := (held{m, ctx.Sender()}); {
-		case k.damaged != nil && h.answerable():
-			refuse(ctx, h, actors.StoreDetail(k.damaged))
+		switch h := actors.Present(ctx); {
+		case k.damaged != nil && h.Refuse(ctx, actors.StoreDetail(k.damaged)):
 		case !k.held.Add(h, hold.Size(m)):
-			refuse(ctx, h, detailStarting)
-		case h.answerable():
+			h.Refuse(ctx, detailStarting)
+		case h.Answerable():
 			k.want(ctx)
 		}
 	}
@@ -77,10 +78,7 @@ func (k *key) started(ctx actor.Context, l *loaded) {
 		wait := k.store.Failed()
 		k.log.Warn("reading the key's records failed; they are read again", "in", wait, "error", l.Err)
 		k.timers.Set(reloadTime{}, wait, ctx.Self(), &reloadTime{k})
-		k.held.Keep(func(h held) bool { // those that nobody waits for are kept
-			refuse(ctx, h, actors.StoreDetail(l.Err))
-			return !h.answerable()
-		})
+		k.held.Keep(func(h actors.Held) bool { return !h.Refuse(ctx, actors.StoreDetail(l.Err)) })
 		return
 	}
 	k.store.Succeeded()
@@ -93,7 +91,7 @@ func (k *key) started(ctx actor.Context, l *loaded) {
 	k.tellConnections(ctx)
 	k.ledger.inherit(ctx, messages.Position(l.End))
 	for _, h := range k.held.Take() {
-		ctx.Receive(&actor.MessageEnvelope{Message: h.message, Sender: h.sender})
+		h.Serve(ctx)
 	}
 	k.leaveIfUnknown(ctx)
 }

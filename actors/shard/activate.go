@@ -222,30 +222,21 @@ func (s *shard) activating(ctx actor.Context) {
 // hold keeps what came too early. Who waits for an answer gets one at once
 // where the disk is full: that ends with somebody's work, not by itself.
 func (s *shard) hold(ctx actor.Context) {
-	if s.full != "" && waits(held{ctx.Message(), ctx.Sender()}) {
-		s.refuse(ctx, ctx.Message(), ctx.Sender(), s.full)
+	h := actors.Present(ctx)
+	if s.full != "" && h.Refuse(ctx, s.full) {
 		return
 	}
-	if !s.held.Add(held{ctx.Message(), ctx.Sender()}, hold.Size(ctx.Message())) {
+	if !s.held.Add(h, hold.Size(h.Message)) {
 		s.cfg.Count("held_dropped")
-		s.refuse(ctx, ctx.Message(), ctx.Sender(), detailActivating)
+		h.Refuse(ctx, detailActivating)
 	}
 }
-
-// waits: somebody has asked, and is told why it was not done.
-func waits(h held) bool { return h.sender != nil && actors.Unavailable(h.message, "") != nil }
 
 // fullDisk refuses all that wait, and goes on doing so until the activation goes
 // through.
 func (s *shard) fullDisk(ctx actor.Context, err error) {
 	s.full = actors.StoreDetail(err)
-	s.held.Keep(func(h held) bool {
-		if !waits(h) {
-			return true
-		}
-		s.refuse(ctx, h.message, h.sender, s.full)
-		return false
-	})
+	s.held.Keep(func(h actors.Held) bool { return !h.Refuse(ctx, s.full) })
 }
 
 func (s *shard) activated(ctx actor.Context, a *activated) {
@@ -345,7 +336,7 @@ func (s *shard) begin(ctx actor.Context) {
 	}
 	s.tellAskers(ctx, true, &messages.Activated{Shard: uint32(s.number), Term: s.term})
 	for _, h := range s.held.Take() {
-		ctx.Receive(&actor.MessageEnvelope{Message: h.message, Sender: h.sender})
+		h.Serve(ctx)
 	}
 	s.cfg.Active(s.number)
 }

@@ -48,7 +48,7 @@ func (s *shard) route(ctx actor.Context) {
 		return
 	}
 	if detail := s.start(ctx, keyID); detail != "" {
-		s.refuse(ctx, ctx.Message(), ctx.Sender(), detail)
+		actors.Present(ctx).Refuse(ctx, detail)
 		return
 	}
 	s.forward(ctx, keyID)

@@ -108,7 +108,7 @@ func (s *shard) stopServing(ctx actor.Context) {
 	s.timers.Stop()
 	s.timed, s.dirty, s.puts, s.left, s.taking = false, false, nil, 0, taking{}
 	for _, h := range s.held.Take() {
-		s.notOwner(ctx, h.message, h.sender)
+		s.notOwner(ctx, h.Message, h.Sender)
 	}
 	for _, e := range append(s.batch, s.fresh...) {
 		s.refuseSlot(ctx, e, detailMoved)

@@ -53,12 +53,12 @@ type shard struct {
 	store    hold.Backoff
 	timers   actors.Timers
 
-	held   hold.Queue[held] // while activating
-	full   string           // what whoever asks is told while the record cannot be written for want of space; "" while it can
-	puts   []*put           // queries on their way to the router
-	left   int              // of puts, unanswered
-	askers []asker          // at most askersMost
-	wanted bool             // the shard is to be active here: what Activate and Deactivate said last
+	held   hold.Queue[actors.Held] // while activating
+	full   string                  // what whoever asks is told while the record cannot be written for want of space; "" while it can
+	puts   []*put                  // queries on their way to the router
+	left   int                     // of puts, unanswered
+	askers []asker                 // at most askersMost
+	wanted bool                    // the shard is to be active here: what Activate and Deactivate said last
 	leave  leave
 	taking taking
 
@@ -82,11 +82,6 @@ type shard struct {
 	ending   bool   // its children end with it
 }
 
-type held struct {
-	message any
-	sender  *actor.PID
-}
-
 // asker waits for Activated, or for Deactivated.
 type asker struct {
 	pid *actor.PID
@@ -104,7 +99,7 @@ func Props(cfg Config, number int) *actor.Props {
 	return cfg.Props("shard", func() actor.Actor {
 		s := &shard{
 			cfg: cfg, number: number, behavior: actor.NewBehavior(), log: cfg.Logger.With("shard", number),
-			woken: &woken, store: hold.Store(), timers: actors.NewTimers(cfg.Clock), held: hold.Queue[held]{Most: cfg.HeldBytes},
+			woken: &woken, store: hold.Store(), timers: actors.NewTimers(cfg.Clock), held: hold.Queue[actors.Held]{Most: cfg.HeldBytes},
 			known: map[string]struct{}{}, children: map[string]*child{}, byPID: map[string]*child{}, cooling: map[string]*cooling{},
 		}
 		s.slots.init()
@@ -247,12 +242,6 @@ func (s *shard) notOwner(ctx actor.Context, message any, sender *actor.PID) {
 	}
 	s.cfg.Count("not_owner")
 	ctx.Send(sender, &messages.NotOwner{KeyId: keyID, Shard: uint32(s.number), Term: max(s.term, s.newest)})
-}
-
-func (s *shard) refuse(ctx actor.Context, message any, sender *actor.PID, detail string) {
-	if answer := actors.Unavailable(message, detail); answer != nil && sender != nil {
-		ctx.Send(sender, answer)
-	}
 }
 
 // ask remembers who waits for the change of ownership under way.
