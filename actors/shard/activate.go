@@ -51,7 +51,7 @@ func (s *shard) load(ctx actor.Context) {
 	cfg, number, force := s.cfg, s.number, s.taking.force
 	s.work(ctx, func(work context.Context) any {
 		a := &activated{of: s}
-		a.record, a.revision, a.holder, a.err = takeTerm(work, cfg, number, force)
+		a.err = takeTerm(work, cfg, number, force, a)
 		if a.err == nil && a.holder == nil {
 			a.err = readQueries(work, cfg, number, a)
 		}
@@ -62,21 +62,21 @@ func (s *shard) load(ctx actor.Context) {
 // takeTerm makes this process the shard's owner, unless another one holds it
 // that may be asked for it. After an uncertain answer the caller begins again:
 // the term it then takes is higher than either.
-func takeTerm(ctx context.Context, cfg Config, number int, force bool) (taken *messages.Shard, revision uint64, holder *actor.PID, err error) {
+func takeTerm(ctx context.Context, cfg Config, number int, force bool, a *activated) error {
 	name := actors.ShardRecord(number)
 	kept, err := cfg.Records.Get(ctx, name)
 	damaged := errors.Is(err, messages.ErrDamaged)
 	if err != nil && !damaged && !errors.Is(err, messages.ErrNotFound) {
-		return nil, 0, nil, fmt.Errorf("take shard %d: %w", number, err)
+		return fmt.Errorf("take shard %d: %w", number, err)
 	}
 	var old messages.Shard
 	unread := proto.Unmarshal(kept.Data, &old) != nil
 	if unread {
 		old.Reset()
 	}
-	if ours := old.GetNode() == cfg.Node && old.GetIncarnation() == cfg.Incarnation; old.GetNode() != "" && !ours && !force {
-		if holder := cfg.Holder(number, old.GetNode(), old.GetIncarnation()); holder != nil {
-			return nil, 0, holder, nil
+	if old.GetNode() != "" && !cfg.holds(&old) && !force {
+		if a.holder = cfg.Holder(number, old.GetNode(), old.GetIncarnation()); a.holder != nil {
+			return nil
 		}
 	}
 	record := &messages.Shard{Term: old.GetTerm() + 1, Node: cfg.Node, Incarnation: cfg.Incarnation}
@@ -93,18 +93,18 @@ func takeTerm(ctx context.Context, cfg Config, number int, force bool) (taken *m
 	}
 	data, err := proto.Marshal(record)
 	if err != nil {
-		return nil, 0, nil, fmt.Errorf("take shard %d: %w", number, err)
+		return fmt.Errorf("take shard %d: %w", number, err)
 	}
-	revision = kept.Revision
 	if damaged {
-		revision, err = cfg.Records.Mend(ctx, name, data)
+		a.revision, err = cfg.Records.Mend(ctx, name, data)
 	} else {
-		revision, err = cfg.Records.CAS(ctx, name, data, revision)
+		a.revision, err = cfg.Records.CAS(ctx, name, data, kept.Revision)
 	}
 	if err != nil {
-		return nil, 0, nil, fmt.Errorf("take shard %d: %w", number, err)
+		return fmt.Errorf("take shard %d: %w", number, err)
 	}
-	return record, revision, nil, nil
+	a.record = record
+	return nil
 }
 
 // termAfterDamage is above every term that a damaged record can have had: a
@@ -245,16 +245,13 @@ func (s *shard) activated(ctx actor.Context, a *activated) {
 		s.fullDisk(ctx, a.err)
 	}
 	switch {
-	case a.err != nil && !s.wanted:
+	case !s.wanted && (a.err != nil || a.holder != nil):
 		s.deactivate(ctx) // what was taken, if anything was, is found in the record
 		return
 	case a.err != nil:
 		wait := s.store.Failed()
 		s.log.Warn("activation failed; it is tried again", "in", wait, "error", a.err)
 		s.timers.Set(activateTime{}, wait, ctx.Self(), &activateTime{s})
-		return
-	case a.holder != nil && !s.wanted:
-		s.deactivate(ctx)
 		return
 	case a.holder != nil:
 		s.askHolder(ctx, a.holder)

@@ -127,7 +127,7 @@ func (s *shard) owned(ctx actor.Context, m *messages.AskKey) {
 	s.starts++
 	s.tell(ctx, c.pid, &messages.KeyOwned{
 		KeyId: c.keyID,
-		Term:  s.term<<32 | s.starts,
+		Term:  actors.KeyTerm(s.term, s.starts),
 		Slots: s.slots.of(c.keyID),
 	})
 }

@@ -98,3 +98,8 @@ func (c Config) withDefaults() Config {
 	}
 	return c
 }
+
+// holds says whether the record names this process as the shard's owner.
+func (c *Config) holds(record *messages.Shard) bool {
+	return record.GetNode() == c.Node && record.GetIncarnation() == c.Incarnation
+}

@@ -227,7 +227,7 @@ func (s *shard) found(ctx actor.Context, f *found) {
 		s.log.Warn("reading the shard's record failed; it is read again", "in", wait, "error", f.err)
 		s.leaveAfter(ctx, wait)
 		return
-	case f.record.GetNode() == s.cfg.Node && f.record.GetIncarnation() == s.cfg.Incarnation:
+	case s.cfg.holds(f.record):
 		s.term, s.revision = f.record.GetTerm(), f.revision
 		s.slots.load(f.record)
 		s.leave.found = true
