@@ -59,10 +59,7 @@ type (
 // inherit begins to settle what instances before have left open. end is the
 // log's, as it was after the slots were known.
 func (l *ledger) inherit(ctx actor.Context, end messages.Position) {
-	if l.purse == nil {
-		return
-	}
-	if len(l.purse.Inherited()) == 0 || l.cfg.Spent == nil {
+	if l.purse == nil || len(l.purse.Inherited()) == 0 || l.cfg.Spent == nil {
 		return
 	}
 	for _, slot := range l.guests.Slots() {
@@ -78,9 +75,9 @@ func (l *ledger) inherit(ctx actor.Context, end messages.Position) {
 	l.bequeath(ctx)
 }
 
-// moved: the connection has said which account it spends of, or has ended.
-func (l *ledger) moved(ctx actor.Context, connection string, account uint64) {
-	if account == l.account() && l.bequest.former[connection] {
+// moved: the connection spends of this account, or has ended.
+func (l *ledger) moved(ctx actor.Context, connection string) {
+	if l.bequest.former[connection] {
 		delete(l.bequest.former, connection)
 		l.bequeath(ctx)
 	}

@@ -142,15 +142,23 @@ func (l *ledger) limit() int64 {
 	return quota/10*11 + quota%10*11/10
 }
 
+// update tells the purse what may have changed since it was last asked: the plan
+// and the month.
+func (l *ledger) update() {
+	l.purse.SetLimit(l.limit())
+	l.turn()
+}
+
+func (l *ledger) turn() { l.purse.Turn(month(l.cfg.Clock.Now())) }
+
 func (l *ledger) exhausted() bool {
-	l.purse.SetLimit(l.limit()) // the plan may have changed since a connection last asked
-	l.purse.Turn(month(l.cfg.Clock.Now()))
+	l.update()
 	return l.purse.Exhausted()
 }
 
 // usage is the present month and what it has cost so far.
 func (l *ledger) usage() (string, int64) {
-	l.purse.Turn(month(l.cfg.Clock.Now()))
+	l.turn()
 	return l.purse.Month(), l.purse.Used()
 }
 
@@ -217,7 +225,7 @@ func (l *ledger) credited(ctx actor.Context, c *credited) {
 // of the clock it may not be: then the ledger is read, and the message waits
 // for it.
 func (l *ledger) knows(ctx actor.Context) bool {
-	l.purse.Turn(month(l.cfg.Clock.Now()))
+	l.turn()
 	if !l.purse.Unread() {
 		return true
 	}

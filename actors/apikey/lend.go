@@ -31,13 +31,14 @@ func (l *ledger) ask(ctx actor.Context, m *messages.AskCredit) {
 	if !known {
 		return // it has ended, or the slot is on its way and it asks again
 	}
-	l.purse.SetLimit(l.limit())
-	l.purse.Turn(month(l.cfg.Clock.Now()))
+	l.update()
 	l.asking[m.GetConnectionId()] = ctx.Sender()
 	l.purse.Ask(credit.Ask{
 		Connection: m.GetConnectionId(), Api: api, State: l.stateOf(m), Want: m.GetWant(), Question: m.GetQuestion(),
 	})
-	l.moved(ctx, m.GetConnectionId(), m.GetAccount())
+	if m.GetAccount() == account {
+		l.moved(ctx, m.GetConnectionId())
+	}
 	l.serve(ctx)
 }
 
@@ -62,13 +63,13 @@ func (l *ledger) report(ctx actor.Context, m *messages.ReportCredit) {
 	if l.purse == nil {
 		return
 	}
-	account := m.GetAccount()
 	l.purse.Report(m.GetConnectionId(), l.stateOf(m), m.GetClosed())
 	if m.GetClosed() {
 		delete(l.asking, m.GetConnectionId())
-		account = l.account()
 	}
-	l.moved(ctx, m.GetConnectionId(), account)
+	if m.GetClosed() || m.GetAccount() == l.account() {
+		l.moved(ctx, m.GetConnectionId())
+	}
 	if l.calling && len(l.purse.Holders()) == 0 {
 		l.settle(ctx)
 		return
@@ -81,7 +82,7 @@ func (l *ledger) forget(ctx actor.Context, connection string) {
 	delete(l.asking, connection)
 	if l.purse != nil {
 		l.purse.Forget(connection)
-		l.moved(ctx, connection, l.account())
+		l.moved(ctx, connection)
 		l.serve(ctx)
 	}
 }
@@ -139,8 +140,7 @@ func (l *ledger) recall(ctx actor.Context, connections []string) {
 
 func (l *ledger) second(ctx actor.Context) {
 	l.ticking = false
-	l.purse.Turn(month(l.cfg.Clock.Now()))
-	l.recall(ctx, l.purse.Tick(l.purse.Month()))
+	l.recall(ctx, l.purse.Tick(month(l.cfg.Clock.Now())))
 	l.recall(ctx, l.bequest.strangers())
 	l.serve(ctx)
 }

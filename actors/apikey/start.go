@@ -118,7 +118,7 @@ func (k *key) tellCorrupt(l *loaded) {
 
 func (k *key) openLedger(l *loaded) {
 	if k.changes.Key != nil {
-		k.ledger.open(l.month, l.ledger, l.begun)
+		k.ledger.open(month(l.at), l.ledger, l.begun)
 	}
 }
 

@@ -167,16 +167,14 @@ type loaded struct {
 	change.Loaded
 	of      *key
 	corrupt []string
-	ledger  *messages.Ledger
-	month   string
-	at      time.Time // that the month is of
-	begun   bool      // it has a ledger
+	at      time.Time
+	ledger  *messages.Ledger // of the month at that time
+	begun   bool             // it has one
 }
 
 func (k *key) loadRecords(ctx actor.Context, l *loaded, by actors.Worker) {
 	cfg, id := k.cfg, k.id
 	l.at = cfg.Clock.Now()
-	l.month = month(l.at)
 	k.workBy(ctx, by, cfg.StoreTimeout, func(work context.Context) any {
 		l.Err = l.read(work, cfg, id)
 		return l
