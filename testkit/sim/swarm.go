@@ -2,12 +2,14 @@ package sim
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/birdwire/birdwire/cluster/link"
+	"github.com/birdwire/birdwire/testkit"
 )
 
 // Fault is one kind of what befalls a cluster.
@@ -105,7 +107,7 @@ func (s *Swarm) begin(kind Fault, n *Node) {
 	others := slices.DeleteFunc(slices.Clone(c.nodes), func(o *Node) bool { return o == n })
 	other := others[s.r.IntN(len(others))]
 	lasts := time.Duration(s.r.Uint64N(uint64(8 * time.Second)))
-	s.happed = append(s.happed, fmt.Sprintf("%v: %s %s", c.Clock.Elapsed()-s.start(), kind, n.Name))
+	s.happed = append(s.happed, fmt.Sprintf("%v: %s %s", c.Clock.Now().Sub(testkit.Start), kind, n.Name))
 	s.ill = n
 	switch kind {
 	case Crash:
@@ -136,19 +138,17 @@ func (s *Swarm) begin(kind Fault, n *Node) {
 	s.until = c.Clock.Elapsed() + lasts
 }
 
-func (s *Swarm) start() time.Duration { return 100 * 365 * 24 * time.Hour }
-
 func (s *Swarm) recover() {
 	s.heal()
 	s.ill, s.heal = nil, func() {}
 	s.calm = s.c.Clock.Elapsed() + time.Duration(s.r.Uint64N(uint64(5*time.Second)))
 }
 
-// Heal ends all faults.
+// Heal ends all faults; no Step begins another.
 func (s *Swarm) Heal() {
 	s.recover()
 	s.c.Net.Fate = nil
-	s.kinds = nil
+	s.calm = math.MaxInt64
 }
 
 func (s *Swarm) String() string {
