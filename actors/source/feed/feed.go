@@ -158,16 +158,13 @@ func (f *Feed) document(resp *response, m *mark, now time.Time) ([]*messages.Eve
 	if !same {
 		body := resp.body
 		resp.body = "" // what is decoded may be a copy, and this is then not needed
-		doc, err := readResponse(resp, body, func(doc *document) int {
-			drafts = f.drafts(doc, resp.url)
-			return len(drafts)
-		})
+		doc, made, err := f.parse(resp, body)
 		if err != nil {
 			m.Moved = ""
 			m.forget()
 			return nil, 0, err
 		}
-		m.Schedule, m.Warning = doc.schedule, doc.warning()
+		drafts, m.Schedule, m.Warning = made, doc.schedule, doc.warning()
 	}
 	m.validators(resp.header, false)
 	warning := resp.warning(m.Warning)
@@ -179,4 +176,18 @@ func (f *Feed) document(resp *response, m *mark, now time.Time) ([]*messages.Eve
 		m.Moved = resp.moved
 	}
 	return drafts, max(after, m.Schedule.wait(now)), warned(warning)
+}
+
+// parse is of the body that came. Where the transfer broke, that is why nothing
+// could be read, if nothing could.
+func (f *Feed) parse(resp *response, body string) (doc *document, drafts []*messages.Event, err error) {
+	doc, err = parse(body, resp.header.Get("Content-Type"), resp.url)
+	if err == nil {
+		drafts = f.drafts(doc, resp.url)
+		err = doc.fault(len(drafts))
+	}
+	if err != nil && resp.cut != nil {
+		err = fmt.Errorf("read document: %w", resp.cut)
+	}
+	return doc, drafts, err
 }

@@ -68,20 +68,6 @@ func (d *document) warning() string {
 	return strings.Join(all, "; ")
 }
 
-// readResponse is parse of what came, and how many drafts are made of it by
-// make. Where the transfer broke, that is why nothing could be read, if nothing
-// could.
-func readResponse(resp *response, body string, make func(*document) int) (doc *document, err error) {
-	doc, err = parse(body, resp.header.Get("Content-Type"), resp.url)
-	if err == nil {
-		err = doc.fault(make(doc))
-	}
-	if err != nil && resp.cut != nil {
-		err = fmt.Errorf("read document: %w", resp.cut)
-	}
-	return doc, err
-}
-
 // warning is the document's and what is to be said of how it came.
 func (r *response) warning(ofDocument string) string {
 	if r.cut == nil {

@@ -58,7 +58,7 @@ func (r *Reader) try(ctx context.Context, address string) (Tried, *response, err
 	if resp.status != http.StatusOK {
 		return Tried{}, nil, statusError(resp.status)
 	}
-	doc, err := readResponse(resp, resp.body, func(doc *document) int { return len((&Feed{}).drafts(doc, resp.url)) })
+	doc, _, err := (&Feed{}).parse(resp, resp.body)
 	if err != nil {
 		return Tried{}, resp, err
 	}
