@@ -2,7 +2,6 @@ package apikey
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -15,7 +14,7 @@ import (
 func (k *key) get(ctx actor.Context, id string, rule bool) {
 	e := k.changes.Set.Find(id, rule)
 	switch {
-	case e == nil && slices.Contains(k.changes.Lost(rule), id):
+	case e == nil && k.changes.IsLost(id, rule):
 		k.respond(ctx, lostShown(id, rule))
 		return
 	case e == nil:

@@ -2,7 +2,6 @@ package change
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/birdwire/birdwire/actors/engine/definition"
 	"github.com/birdwire/birdwire/messages"
@@ -158,7 +157,7 @@ func (m *Machine) update(asked definition.Definition, fields []string) {
 func (m *Machine) delete(id string, rule bool) {
 	e := m.Set.Find(id, rule)
 	switch {
-	case e == nil && slices.Contains(m.Lost(rule), id):
+	case e == nil && m.IsLost(id, rule):
 		m.deleteLost(id, rule)
 		return
 	case e == nil || !m.Live():
@@ -182,7 +181,7 @@ func (m *Machine) notFound(id string, rule bool) *messages.Rejected {
 	if !m.Live() {
 		return noKey()
 	}
-	if slices.Contains(m.Lost(rule), id) {
+	if m.IsLost(id, rule) {
 		return rejected(messages.Rejection_REJECTION_CONFLICT, "id", LostDetail)
 	}
 	return NotFound(rule)

@@ -7,7 +7,6 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/birdwire/birdwire/actors/apikey/definitions"
-	"github.com/birdwire/birdwire/actors/engine/definition"
 	"github.com/birdwire/birdwire/messages"
 )
 
@@ -139,7 +138,7 @@ func (m *Machine) revoke() {
 func (m *Machine) purge() {
 	var writes []Write
 	for _, e := range m.Set.All() {
-		writes = append(writes, Write{Kind: kindOf(e.Definition), ID: e.ID(), Revision: e.Revision})
+		writes = append(writes, Write{Kind: kindOf(e.IsRule()), ID: e.ID(), Revision: e.Revision})
 		m.emit(Gone{e.ID()})
 	}
 	writes = append(writes, deletions(m.Set.Past())...)
@@ -259,8 +258,8 @@ func noKey() *messages.Rejected {
 	return rejected(messages.Rejection_REJECTION_NOT_FOUND, "id", "there is no such key")
 }
 
-func kindOf(d definition.Definition) Kind {
-	if d.IsRule() {
+func kindOf(rule bool) Kind {
+	if rule {
 		return OfRule
 	}
 	return OfMonitor

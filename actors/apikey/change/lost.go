@@ -23,23 +23,28 @@ func (m *Machine) Lost(rule bool) (ids []string) {
 		return nil
 	}
 	for _, l := range m.lost {
-		if (l.Kind == OfRule) == rule {
+		if l.Kind == kindOf(rule) {
 			ids = append(ids, l.ID)
 		}
 	}
 	return ids
 }
 
+// IsLost says whether that rule, or monitor, is one of them.
+func (m *Machine) IsLost(id string, rule bool) bool {
+	return m.Live() && slices.Contains(m.lost, Lost{kindOf(rule), id})
+}
+
 // deleteLost deletes a record that cannot be read. The router has no query of
 // it, so nothing but the record is left to go.
 func (m *Machine) deleteLost(id string, rule bool) {
-	at := slices.IndexFunc(m.lost, func(l Lost) bool { return l.ID == id && (l.Kind == OfRule) == rule })
-	m.store([]Write{m.lost[at].erased()}, func(_ uint64, err error) {
+	lost := Lost{kindOf(rule), id}
+	m.store([]Write{lost.erased()}, func(_ uint64, err error) {
 		if err != nil {
 			m.fail(err)
 			return
 		}
-		m.lost = slices.DeleteFunc(slices.Clone(m.lost), func(l Lost) bool { return l.ID == id })
+		m.lost = slices.DeleteFunc(slices.Clone(m.lost), func(l Lost) bool { return l == lost })
 		m.end(&messages.Deleted{Id: id})
 	})
 }

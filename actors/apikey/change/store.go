@@ -152,13 +152,13 @@ func writesOf(e *definitions.Entry) (writes []Write, err error) {
 	}
 	to := e.To()
 	if to.Nothing() {
-		return append(writes, Write{Kind: kindOf(e.Definition), ID: e.ID(), Revision: e.Revision}), nil
+		return append(writes, Write{Kind: kindOf(e.IsRule()), ID: e.ID(), Revision: e.Revision}), nil
 	}
 	data, err := to.Marshal()
 	if err != nil {
 		return nil, fmt.Errorf("encode %s: %w", to.ID(), err)
 	}
-	return append(writes, Write{Kind: kindOf(to), ID: to.ID(), Data: data, Revision: e.Revision}), nil
+	return append(writes, Write{Kind: kindOf(to.IsRule()), ID: to.ID(), Data: data, Revision: e.Revision}), nil
 }
 
 // expire deletes the records of versions that no event needs any more.
