@@ -25,12 +25,13 @@ const renderMost = 1 << 20
 var (
 	protoType   = reflect.TypeFor[proto.Message]()
 	contextType = reflect.TypeFor[context.Context]()
+	actorType   = reflect.TypeFor[actor.Actor]()
 	pidType     = reflect.TypeFor[actor.PID]()
 	timeType    = reflect.TypeFor[time.Time]()
 )
 
-// opaque are shown by their type alone: they are parts of the world that a message
-// points at, and hold wall time and chance of their own.
+// opaque are shown by their type alone, as actors and contexts are: they are parts
+// of the world that a message points at, and hold wall time and chance of their own.
 var opaque = []reflect.Type{
 	reflect.TypeFor[actor.ActorSystem](), reflect.TypeFor[actor.Props](), reflect.TypeFor[actor.RestartStatistics](),
 	reflect.TypeFor[Kit](), reflect.TypeFor[Host](), reflect.TypeFor[Probe](), reflect.TypeFor[Clock](),
@@ -60,8 +61,9 @@ func shapeOf(t reflect.Type) *shape {
 		return known.(*shape)
 	}
 	s := &shape{
-		name:   t.String(),
-		opaque: slices.Contains(opaque, t) || t.Kind() != reflect.Interface && t.Implements(contextType) || t.PkgPath() == "sync" || t.PkgPath() == "sync/atomic",
+		name: t.String(),
+		opaque: slices.Contains(opaque, t) || t.Kind() != reflect.Interface && t.Implements(contextType) ||
+			reflect.PointerTo(t).Implements(actorType) || t.PkgPath() == "sync" || t.PkgPath() == "sync/atomic",
 	}
 	if t.Kind() == reflect.Struct {
 		generated := reflect.PointerTo(t).Implements(protoType)

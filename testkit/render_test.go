@@ -16,6 +16,16 @@ type ring struct {
 	n    int
 }
 
+// clerk is an actor; its timers' messages say whose they are.
+type clerk struct{ open map[string]*kinds }
+
+func (*clerk) Receive(actor.Context) {}
+
+type again struct {
+	of     *clerk
+	number int
+}
+
 type kinds struct {
 	Bytes   []byte
 	private []byte
@@ -48,6 +58,7 @@ func TestRender(t *testing.T) {
 			`&actor.Failure{Who:&a/b Reason:"why" RestartStats:&actor.RestartStatistics Message:nil}`,
 		},
 		{context.Background(), "context.backgroundCtx"},
+		{&again{&clerk{open: map[string]*kinds{"a": {}}}, 7}, "&testkit.again{of:&testkit.clerk number:7}"},
 		{
 			&kinds{
 				Bytes: []byte("b"), private: []byte{0xff}, Any: []any{1, "a", nil}, none: nil, text: errors.New("e"),
