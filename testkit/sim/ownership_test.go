@@ -2,9 +2,7 @@ package sim_test
 
 import (
 	"fmt"
-	"hash"
-	"hash/fnv"
-	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -216,43 +214,26 @@ func TestTheLimitOfAKeyHoldsOverTheCluster(t *testing.T) {
 	})
 }
 
-// hashing chooses by its seed and keeps a hash of what was chosen.
-type hashing struct {
-	r     *rand.Rand
-	hash  hash.Hash64
-	steps int
-}
-
-func (h *hashing) Choose(due []testkit.Event) int {
-	i := h.r.IntN(len(due))
-	h.steps++
-	fmt.Fprintln(h.hash, len(due), due[i])
-	return i
-}
-
 // One seed is one run, whatever is in it.
 func TestOneSeedIsOneRun(t *testing.T) {
-	run := func(seed uint64) (what string) {
-		testkit.Run(t, func(k *testkit.Kit) {
-			by := &hashing{r: rand.New(rand.NewPCG(seed, 1)), hash: fnv.New64a()}
-			k.Schedule(by)
+	var runs [2][]string
+	for i := range runs {
+		testkit.RunSeeds(t, 2, func(t *testing.T, k *testkit.Kit) {
+			record := k.Record()
 			s := newScene(k)
-			swarm := s.Swarm(seed, sim.Faults...)
+			swarm := s.Swarm(k.Rand.Uint64N(1<<62), sim.Faults...)
 			for range 20 {
 				swarm.Step()
 				s.post("n1", 5)
 			}
 			swarm.Heal()
 			s.check(10 * time.Second)
-			what = fmt.Sprintf("%x after %d steps; %v; %v", by.hash.Sum64(), by.steps, s.Net, swarm)
+			what := fmt.Sprintf("%x after %d steps; %v; %v", record.Hash(), record.Steps(), s.Net, swarm)
+			t.Log(what)
+			runs[i] = append(runs[i], what)
 		})
-		return what
 	}
-	for seed := range uint64(2) {
-		a, b := run(seed), run(seed)
-		t.Logf("seed %d: %s", seed, a)
-		if a != b {
-			t.Errorf("seed %d:\n%s\nand then\n%s", seed, a, b)
-		}
+	if !slices.Equal(runs[0], runs[1]) {
+		t.Errorf("%q\nand then\n%q", runs[0], runs[1])
 	}
 }
