@@ -36,7 +36,6 @@ func (s *Store) auditSoon() {
 
 // auditor audits until the store closes.
 func (s *Store) auditor() {
-	defer s.probes.Done()
 	if !s.tried("the log", s.auditUnread()) {
 		return
 	}

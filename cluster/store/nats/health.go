@@ -91,24 +91,28 @@ func (s *Store) Healthy(context.Context) error {
 	return s.health.err()
 }
 
-// probe keeps one duty's health up to date until the store closes.
-func (s *Store) probe(d duty) {
-	defer s.probes.Done()
-	ticker := time.NewTicker(probeEvery)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-s.life.Done():
-			return
-		case <-ticker.C:
+// regularly does f on a goroutine of its own, again and again until the store closes.
+func (s *Store) regularly(f func()) {
+	s.background.Go(func() {
+		ticker := time.NewTicker(probeEvery)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-s.life.Done():
+				return
+			case <-ticker.C:
+				f()
+			}
 		}
-		if sess, _, _ := s.now(); sess != nil {
-			s.tryDuty(sess, d)
-		}
-	}
+	})
 }
 
-func (s *Store) tryDuty(sess *session, d duty) {
+// probe brings one duty's health up to date.
+func (s *Store) probe(d duty) {
+	sess, _, _ := s.now()
+	if sess == nil {
+		return
+	}
 	ctx, cancel := context.WithTimeout(s.life, opTimeout)
 	defer cancel()
 	err := s.try(ctx, sess, d)

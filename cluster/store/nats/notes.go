@@ -99,22 +99,7 @@ func (s *Store) listOf(stream string) *list {
 	return nil
 }
 
-// tend looks after our own notes until the store closes.
-func (s *Store) tend() {
-	defer s.probes.Done()
-	ticker := time.NewTicker(probeEvery)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-s.life.Done():
-			return
-		case <-ticker.C:
-			s.keepNotes()
-		}
-	}
-}
-
-// keepNotes makes them durable, and looks after what is unsure.
+// keepNotes makes our notes durable, and looks after what is unsure.
 func (s *Store) keepNotes() {
 	var errs []error
 	for _, l := range s.lists() {

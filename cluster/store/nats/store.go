@@ -46,16 +46,16 @@ type Store struct {
 
 	// suspect wakes the mender: the session may have lost its ability to write.
 	// One word is enough for all who say it.
-	suspect   chan struct{}
-	mended    chan struct{}  // closed when the mender has returned
-	probes    sync.WaitGroup // the goroutines that probe, audit and look after notes
-	auditing  chan struct{}  // an audit is asked for
-	audited   atomic.Int64   // how many audits are over
-	vetting   vetting        // of a log that was not read through when the store was opened
-	closing   sync.Once
-	unsureMu  sync.Mutex // protects unsure
-	unsure    map[string]struct{}
-	notesOnce sync.Once
+	suspect    chan struct{}
+	mended     chan struct{}  // closed when the mender has returned
+	background sync.WaitGroup // the goroutines that probe, audit and look after notes
+	auditing   chan struct{}  // an audit is asked for
+	audited    atomic.Int64   // how many audits are over
+	vetting    vetting        // of a log that was not read through when the store was opened
+	closing    sync.Once
+	unsureMu   sync.Mutex // protects unsure
+	unsure     map[string]struct{}
+	notesOnce  sync.Once
 
 	life context.Context // ends with Close
 	end  context.CancelFunc
@@ -176,12 +176,11 @@ func (s *Store) open(ctx context.Context, progress func(string)) (err error) {
 	s.epoch = s.sess.epoch
 	s.health.all()
 	go s.mend()
-	s.probes.Add(int(duties) + 2)
 	for d := range duties {
-		go s.probe(d)
+		s.regularly(func() { s.probe(d) })
 	}
-	go s.tend()
-	go s.auditor()
+	s.regularly(s.keepNotes)
+	s.background.Go(s.auditor)
 	return nil
 }
 
@@ -199,7 +198,7 @@ func (s *Store) acceptPath() string { return filepath.Join(s.cfg.Dir, acceptFile
 func (s *Store) Close() error {
 	s.end()
 	<-s.mended // it stops the session
-	s.probes.Wait()
+	s.background.Wait()
 	var err error
 	s.closing.Do(func() { err = errors.Join(s.closeNotes(), s.leaveClean(), closeFile(s.lock)) })
 	return err
