@@ -71,7 +71,7 @@ func (o *opening) where(k *look) string {
 
 // judgeControl says which control records are lost. One that is costs itself;
 // where all are, there is nobody to serve.
-func (o *opening) judgeControl() error {
+func (o *opening) judgeControl() {
 	k, l := o.looks[controlStream], o.lists[controlStream]
 	o.diff = k.compare(l, func(listed) bool { return false })
 	slices.Sort(o.diff.lost)
@@ -87,5 +87,4 @@ func (o *opening) judgeControl() error {
 	if n := len(o.diff.lost); n > 0 && n == present {
 		o.refuse = append(o.refuse, fmt.Sprintf("all control records (%s: keys, monitors, rules, feeds, credits)", count(n, "record")))
 	}
-	return nil
 }

@@ -46,9 +46,7 @@ func (s *Store) openFirst(ctx context.Context, progress func(string)) (_ *sessio
 		return nil, err
 	}
 	o.judgeJournal()
-	if err := o.judgeControl(); err != nil {
-		return nil, err
-	}
+	o.judgeControl()
 	if len(o.refuse) > 0 && !o.accepted {
 		// Nothing was changed: the next start finds the same.
 		return nil, s.damaged(strings.Join(o.refuse, "; "))

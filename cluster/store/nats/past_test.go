@@ -8,7 +8,7 @@ import (
 
 var start = time.Unix(1_772_625_600, 0)
 
-// run is a log of a thousand frames a day for some days, of a megabyte each.
+// logOf is a log of a thousand frames a day for some days, of a megabyte each.
 func logOf(t *testing.T, dir string, r retention, days int) *past {
 	t.Helper()
 	m, err := openMarks(dir)

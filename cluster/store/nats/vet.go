@@ -46,7 +46,7 @@ type vetted struct {
 // readHead is how much of a block is read to find its first record.
 const readHead = 64 << 10
 
-// plan says of a log left clean which blocks the server itself reads when it
+// planVetting says of a log left clean which blocks the server itself reads when it
 // starts: those must be read before it. The others are vetted later.
 func planVetting(cfg Config, now time.Time) (before map[int]bool, later []*vetted, err error) {
 	files, err := blockFiles(streamDir(cfg.Dir, journalStream))
