@@ -119,24 +119,27 @@ func sealedExtent(name string) func([]byte) extent {
 func (s *Store) agree(name string, least int64, read func([]byte) extent) error {
 	paths := twice(s.cfg.Dir, name)
 	var content [2][]byte
-	var is [2]extent
+	var there [2]bool
 	for i, path := range paths {
 		b, err := os.ReadFile(path)
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			is[i] = extent{entries: -1}
-		case err != nil:
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
-		default:
-			content[i], is[i] = b, read(b)
+		}
+		content[i], there[i] = b, err == nil
+	}
+	// As nearly always: what they hold need not be looked at, and lists are long.
+	if there[0] == there[1] && bytes.Equal(content[0], content[1]) {
+		return nil
+	}
+	var is [2]extent
+	for i := range is {
+		if is[i].entries = -1; there[i] {
+			is[i] = read(content[i])
 		}
 	}
 	best, other := 0, 1
 	if is[1].entries > is[0].entries {
 		best, other = 1, 0
-	}
-	if is[best].entries < 0 || is[other].entries >= 0 && bytes.Equal(content[0], content[1]) {
-		return nil
 	}
 	if err := writeNote(s.cfg.Dir, name, content[best], replaceFile); err != nil {
 		return err
