@@ -143,7 +143,7 @@ func (k *key) running(ctx actor.Context) {
 		}
 	case *messages.Retired:
 		k.parts.retired(ctx, m)
-	case *secondTime, *credited, *creditAgain, *monthRead, *bounded, *bequestTime, *endTime:
+	case *secondTime, *gatherTime, *credited, *creditAgain, *monthRead, *bounded, *bequestTime, *endTime:
 		k.ledger.receive(ctx)
 	case *messages.MonitorDrafted, *messages.RuleDrafted, *messages.QueriesPut:
 		k.do(ctx, k.changes.Answer(m))

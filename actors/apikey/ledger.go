@@ -33,17 +33,19 @@ type ledger struct {
 	queries func() []*messages.Query // that what was delivered is found by
 	work    func(ctx actor.Context, by actors.Worker, timeout time.Duration, work func(context.Context) any)
 
-	purse    *credit.Purse // nil: there is no such key
-	backoff  hold.Backoff
-	asking   map[string]*actor.PID // by connection id
-	ticking  bool                  // a secondTime is on its way
-	calling  bool                  // all that is held unspent is called back, and then it is settled
-	ended    bool                  // it is settled, and then the actor stops
-	reading  bool                  // the store is asked what the month was charged
-	readings int                   // in a row that met an operation under way
-	curious  []actors.Held         // wait for that; at most curiousMost
-	begun    string                // the latest month that is known to have a ledger
-	bequest  bequest
+	purse     *credit.Purse // nil: there is no such key
+	backoff   hold.Backoff
+	asking    map[string]*actor.PID // by connection id
+	ticking   bool                  // a secondTime is on its way
+	gathering bool                  // a gatherTime is on its way
+	gathered  bool                  // it has come, and nothing was reserved since
+	calling   bool                  // all that is held unspent is called back, and then it is settled
+	ended     bool                  // it is settled, and then the actor stops
+	reading   bool                  // the store is asked what the month was charged
+	readings  int                   // in a row that met an operation under way
+	curious   []actors.Held         // wait for that; at most curiousMost
+	begun     string                // the latest month that is known to have a ledger
+	bequest   bequest
 }
 
 func newLedger(k *key) *ledger {
@@ -96,6 +98,11 @@ func (l *ledger) receive(ctx actor.Context) {
 	case *secondTime:
 		if m.of == l {
 			l.second(ctx)
+		}
+	case *gatherTime:
+		if m.of == l {
+			l.gathering, l.gathered = false, l.purse.Lacking()
+			l.serve(ctx)
 		}
 	case *credited:
 		if m.of == l && m.operation == l.purse.Pending() {

@@ -434,6 +434,7 @@ func TestAKeyThatEndsSettles(t *testing.T) {
 				gone, open := r.spender("c1"), r.spender("c2")
 				for _, s := range []*spender{gone, open} {
 					r.askCredit(s, 64)
+					k.Advance(10 * time.Millisecond) // the other one does not ask
 					s.hear()
 					s.spend(5)
 				}
@@ -475,6 +476,33 @@ func TestUnlimitedPlansAreNotMetered(t *testing.T) {
 			t.Error("the ledger was asked")
 		}
 	})
+}
+
+// Connections that want credit at the same time cost one write, and one that is
+// alone in wanting it waits some milliseconds for the others and no longer.
+func TestWhoAsksTogetherCostsOneWrite(t *testing.T) {
+	for _, asking := range []int{1, 4, 5} {
+		testkit.Run(t, func(k *testkit.Kit) {
+			r := newRig(t, k).create()
+			var all []*spender
+			for i := range 5 {
+				all = append(all, r.spender(fmt.Sprint("c", i)))
+			}
+			before := r.ledger.calls
+			for _, s := range all[:asking] {
+				r.askCredit(s, 8)
+			}
+			k.Advance(10 * time.Millisecond)
+			for i, s := range all[:asking] {
+				if s.hear(); s.left() < 8 {
+					t.Errorf("%d asked: %d has %d, want 8", asking, i, s.left())
+				}
+			}
+			if n := r.ledger.calls - before; n != 1 {
+				t.Errorf("%d asked: %d writes, want 1", asking, n)
+			}
+		})
+	}
 }
 
 func TestAnUncertainReservationIsAskedForAgain(t *testing.T) {

@@ -92,15 +92,35 @@ func (l *ledger) serve(ctx actor.Context) {
 	for _, a := range l.purse.Answers() {
 		l.answer(ctx, a)
 	}
-	if o := l.purse.Next(); o != nil {
-		l.run(ctx, o)
-	}
+	l.next(ctx)
 	if l.ended && l.purse.Pending() == nil {
 		ctx.Stop(ctx.Self())
 		return
 	}
 	l.recall(ctx, l.purse.Recalls())
 	l.tick(ctx)
+}
+
+// gatherFor is how long a reservation waits for the connections that have not
+// asked yet: what one asks for, the others want a moment later, and a grant names
+// only those that have asked. Without it most reservations were written twice.
+const gatherFor = 5 * time.Millisecond
+
+type gatherTime struct{ of *ledger }
+
+// next does what is due in the store.
+func (l *ledger) next(ctx actor.Context) {
+	if l.purse.Lacking() && !l.gathered && !l.ended && l.purse.Accounts() < len(l.guests.Slots()) {
+		if !l.gathering {
+			l.gathering = true
+			l.timers.Set(gatherTime{}, gatherFor, ctx.Self(), &gatherTime{l})
+		}
+		return
+	}
+	if o := l.purse.Next(); o != nil {
+		l.gathered = false
+		l.run(ctx, o)
+	}
 }
 
 // tick has the ledger hear of the next second, if somebody is to be asked again

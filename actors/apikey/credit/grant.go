@@ -64,6 +64,9 @@ func (p *Purse) Next() *Operation {
 	return p.pending
 }
 
+// Lacking says that a reservation is due.
+func (p *Purse) Lacking() bool { return p.pending == nil && p.lacking() }
+
 // lacking says that somebody waits for another grant.
 func (p *Purse) lacking() bool {
 	return len(p.waiting) > 0 && !p.stale() && p.portion(p.waiting[0]) == 0 && (!p.exhausted || p.available() > 0)

@@ -283,6 +283,9 @@ func (p *Purse) Tick(month string) (again []string) {
 	return p.tick(len(p.waiting) > 0 || p.stale())
 }
 
+// Accounts is how many connections have asked.
+func (p *Purse) Accounts() int { return len(p.of) }
+
 // Exhausted says that nothing can be handed out any more this month.
 func (p *Purse) Exhausted() bool {
 	return p.exhausted && p.pending == nil && p.available() == 0 && p.held == 0
