@@ -12,6 +12,9 @@ import (
 	"github.com/birdwire/birdwire/messages"
 )
 
+// shardRecords is where the names of actors.ShardRecord begin.
+const shardRecords = "shards."
+
 // checkTerm holds that a term of a shard is taken by one process.
 func (c *Cluster) checkTerm(name string, data []byte) {
 	record := &messages.Shard{}
@@ -28,7 +31,7 @@ func (c *Cluster) checkTerm(name string, data []byte) {
 
 // checkTerms looks at every shard's record.
 func (c *Cluster) checkTerms() {
-	records, err := c.Disk.Open(nil).Control().List(c.TB.Context(), "shards.")
+	records, err := c.Disk.Open(nil).Control().List(c.TB.Context(), shardRecords)
 	if err != nil {
 		c.TB.Fatal(err)
 	}
@@ -71,7 +74,7 @@ func (c *Cluster) checkDelivered(keyID string, versions []version) {
 	}
 }
 
-func at(all []Seen, i int) any {
+func at(all []seen, i int) any {
 	if i < len(all) {
 		return all[i]
 	}
@@ -162,15 +165,10 @@ func (c *Cluster) CheckCharged(keyID string, exactly bool) {
 
 // Terms are the newest term of every shard that was ever owned.
 func (c *Cluster) Terms() (all []uint64) {
-	records, err := c.Disk.Open(nil).Control().List(c.TB.Context(), "shards.")
-	if err != nil {
-		c.TB.Fatal(err)
-	}
-	for _, r := range records {
+	c.TB.Helper()
+	for _, data := range c.records(shardRecords) {
 		record := &messages.Shard{}
-		if err := proto.Unmarshal(r.Data, record); err != nil {
-			c.TB.Fatal(err)
-		}
+		c.read(data, record)
 		all = append(all, record.GetTerm())
 	}
 	return all

@@ -30,31 +30,26 @@ type Client struct {
 	socket  *socket
 	retry   time.Duration
 	made    int
-	quit    bool
 
 	joined bool
 	began  messages.Position // where its first connection joined
 	cursor *messages.Cursor
-	seen   []Seen
+	seen   []seen   // what it was handed, in order
 	Ends   []string // why its connections ended
 }
 
-// Seen is one delivery.
-type Seen struct {
-	Position messages.Position
-	K        uint32
-	Tag      string // of the rule
-	ID       string // of the post
+// seen is one delivery.
+type seen struct {
+	position messages.Position
+	k        uint32
+	tag      string // of the rule
+	id       string // of the post
 }
 
 // Connect is a client with the key that begins at the node.
 func (c *Cluster) Connect(name, keyID, node string) *Client {
-	client := &Client{Name: name, keyID: keyID, cluster: c}
-	for i, n := range c.nodes {
-		if n.Name == node {
-			client.at = i
-		}
-	}
+	c.TB.Helper()
+	client := &Client{Name: name, keyID: keyID, cluster: c, at: c.place(node)}
 	c.clients = append(c.clients, client)
 	client.connect()
 	return client
@@ -65,7 +60,7 @@ func (c *Client) node() *Node { return c.cluster.nodes[c.at%len(c.cluster.nodes)
 // connect asks for a slot, as a gateway does.
 func (c *Client) connect() {
 	n := c.node()
-	if !n.up || n.frozen {
+	if !n.Awake() {
 		c.later()
 		return
 	}
@@ -87,7 +82,7 @@ func (c *Client) admitted(s *socket, m proto.Message, err error) {
 		s.over(fmt.Sprintf("not admitted: %v %v", m, err))
 		return
 	}
-	if c.socket != s || c.quit {
+	if c.socket != s {
 		s.release()
 		return
 	}
@@ -106,10 +101,8 @@ func (c *Client) admitted(s *socket, m proto.Message, err error) {
 func (c *Client) later() {
 	c.retry = min(max(2*c.retry, retryFirst), retryMost)
 	c.cluster.Later(c.retry, func() {
-		if !c.quit {
-			c.at++
-			c.connect()
-		}
+		c.at++
+		c.connect()
 	})
 }
 
@@ -119,17 +112,6 @@ func (c *Client) reset(n *Node) {
 		s.over("reset")
 	}
 }
-
-// Quit ends the client.
-func (c *Client) Quit() {
-	c.quit = true
-	if s := c.socket; s != nil && s.session != nil {
-		s.session.Tell(&messages.SocketClosed{Detail: "the client has gone"})
-	}
-}
-
-// Seen is what it was handed, in order.
-func (c *Client) Seen() []Seen { return c.seen }
 
 // Connected says whether it follows what is new.
 func (c *Client) Connected() bool { return c.socket != nil && c.socket.session != nil && c.joined }
@@ -159,9 +141,7 @@ func (s *socket) over(why string) {
 	}
 	c.Ends = append(c.Ends, fmt.Sprintf("%s at %s: %s", s.id, s.node.Name, why))
 	c.socket = nil
-	if !c.quit {
-		c.later()
-	}
+	c.later()
 }
 
 func (s *socket) Connected()                            {}
@@ -200,12 +180,12 @@ func (s *socket) Deliver(ds []*messages.Delivery, _, _ bool) bool {
 		return true
 	}
 	for _, d := range ds {
-		seen := Seen{messages.Position(d.GetPosition()), d.GetK(), d.GetOrigin().GetName(), d.GetEvent().GetPost().GetId()}
-		if c.cursor != nil && (seen.Position < c.cursor.Position || seen.Position == c.cursor.Position && seen.K <= c.cursor.K) {
-			c.cluster.TB.Errorf("sim: client %s is handed %v after %v", c.Name, seen, *c.cursor)
+		next := seen{messages.Position(d.GetPosition()), d.GetK(), d.GetOrigin().GetName(), d.GetEvent().GetPost().GetId()}
+		if c.cursor != nil && (next.position < c.cursor.Position || next.position == c.cursor.Position && next.k <= c.cursor.K) {
+			c.cluster.TB.Errorf("sim: client %s is handed %v after %v", c.Name, next, *c.cursor)
 		}
-		c.moveTo(seen.Position, seen.K)
-		c.seen = append(c.seen, seen)
+		c.moveTo(next.position, next.k)
+		c.seen = append(c.seen, next)
 	}
 	c.retry = 0
 	return true
@@ -222,7 +202,7 @@ func (s *socket) End(reason messages.EndReason, detail string) {
 func (c *Client) IDs() string {
 	var ids []string
 	for _, s := range c.seen {
-		ids = append(ids, s.ID)
+		ids = append(ids, s.id)
 	}
 	return strings.Join(ids, " ")
 }

@@ -79,11 +79,18 @@ func New(k *testkit.Kit, n int) *Cluster {
 
 // Node is the one of that name.
 func (c *Cluster) Node(name string) *Node {
+	c.TB.Helper()
+	return c.nodes[c.place(name)]
+}
+
+// place is the node's index in nodes.
+func (c *Cluster) place(name string) int {
+	c.TB.Helper()
 	i := slices.IndexFunc(c.nodes, func(n *Node) bool { return n.Name == name })
 	if i < 0 {
 		c.TB.Fatalf("sim: there is no node %s", name)
 	}
-	return c.nodes[i]
+	return i
 }
 
 // Nodes are all, in order of their first start.

@@ -1,7 +1,6 @@
 package sim_test
 
 import (
-	"fmt"
 	"testing"
 	"time"
 
@@ -16,13 +15,7 @@ type owned struct {
 }
 
 func newOwned(k *testkit.Kit, nodes int) *owned {
-	s := &scene{Cluster: sim.New(k, nodes)}
-	s.key = keyOn(s.Cluster, "n3")
-	s.MakeKey(s.Node("n1"), s.key)
-	for _, n := range s.Nodes()[:3] {
-		s.Connect("c-"+n.Name, s.key, n.Name)
-	}
-	s.Until(5*time.Second, "all clients are connected", s.Connected)
+	s := newSceneWith(k, nodes)
 	return &owned{s, s.Own(s.key, k.Rand.Uint64N(1<<62), "moon", "sun", "star")}
 }
 
@@ -35,9 +28,7 @@ func (s *owned) live(k *testkit.Kit, n int, step func()) {
 			if k.Rand.Uint64N(3) == 0 {
 				s.owner.Change()
 			}
-			s.Publish(s.Nodes()[k.Rand.Uint64N(uint64(len(s.Nodes())))].Name, fmt.Sprint("p", s.posted),
-				[]string{"the moon", "the sun", "moon and sun", "a star", "moon sun star", "nothing"}[s.posted%6])
-			s.posted++
+			s.push(s.Nodes()[k.Rand.Uint64N(uint64(len(s.Nodes())))].Name, "the moon", "the sun", "moon and sun", "a star", "moon sun star", "nothing")
 		}
 		s.Advance(time.Duration(1+k.Rand.Uint64N(100)) * time.Millisecond)
 	}
@@ -48,8 +39,7 @@ func (s *owned) settled() {
 	s.TB.Helper()
 	s.Until(30*time.Second, "the owner is answered", s.owner.Answered)
 	for range 3 {
-		s.Publish("n1", fmt.Sprint("p", s.posted), "moon sun star")
-		s.posted++
+		s.push("n1", "moon sun star")
 		s.Advance(100 * time.Millisecond)
 	}
 	s.Until(30*time.Second, "all clients are connected", s.Connected)

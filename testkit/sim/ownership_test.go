@@ -20,12 +20,15 @@ type scene struct {
 
 func newScene(k *testkit.Kit) *scene { return newSceneOf(k, 3) }
 
-func newSceneOf(k *testkit.Kit, nodes int) *scene {
+func newSceneOf(k *testkit.Kit, nodes int) *scene { return newSceneWith(k, nodes, "moon", "sun") }
+
+func newSceneWith(k *testkit.Kit, nodes int, rules ...string) *scene {
 	s := &scene{Cluster: sim.New(k, nodes)}
 	s.key = keyOn(s.Cluster, "n3")
 	s.MakeKey(s.Node("n1"), s.key)
-	s.MakeRule(s.Node("n1"), s.key, "moon")
-	s.MakeRule(s.Node("n1"), s.key, "sun")
+	for _, rule := range rules {
+		s.MakeRule(s.Node("n1"), s.key, rule)
+	}
 	for _, n := range s.Nodes()[:3] {
 		s.Connect("c-"+n.Name, s.key, n.Name)
 	}
@@ -36,10 +39,15 @@ func newSceneOf(k *testkit.Kit, nodes int) *scene {
 // post pushes some posts, one every 50 ms, at the node.
 func (s *scene) post(node string, n int) {
 	for range n {
-		s.Publish(node, fmt.Sprint("p", s.posted), []string{"the moon", "the sun", "moon and sun", "nothing"}[s.posted%4])
-		s.posted++
+		s.push(node, "the moon", "the sun", "moon and sun", "nothing")
 		s.Advance(50 * time.Millisecond)
 	}
+}
+
+// push is one post, of one text after the other.
+func (s *scene) push(node string, texts ...string) {
+	s.Publish(node, fmt.Sprint("p", s.posted), texts[s.posted%len(texts)])
+	s.posted++
 }
 
 func (s *scene) check(settle time.Duration) {

@@ -19,14 +19,9 @@ func (c *Cluster) Publish(node, id, text string) {
 	if err != nil {
 		c.TB.Fatal(err)
 	}
-	p := &publisher{cluster: c, event: &messages.Event{
+	p := &publisher{cluster: c, at: c.place(node), event: &messages.Event{
 		Id: "push:post:" + id + ":1", Source: "push", DetectedMs: c.Clock.Now().UnixMilli(), Body: &messages.Event_Post{Post: post},
 	}}
-	for i, n := range c.nodes {
-		if n.Name == node {
-			p.at = i
-		}
-	}
 	p.offer()
 }
 
@@ -41,7 +36,7 @@ func (p *publisher) offer() {
 	n := p.cluster.nodes[p.at%len(p.cluster.nodes)]
 	p.asked++
 	asked := p.asked
-	if n.up && !n.frozen {
+	if n.Awake() {
 		n.Actors.Ask(n.Actors.Push(), &messages.Offer{Id: 1, Events: []*messages.Event{p.event}}, askWithin, func(m proto.Message, err error) {
 			if asked != p.asked {
 				return

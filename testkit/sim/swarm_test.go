@@ -30,8 +30,7 @@ func sweep(t *testing.T, few, nodes int, kinds ...sim.Fault) {
 			if i%5 == 0 {
 				swarm.Step()
 			}
-			s.Publish(fmt.Sprint("n", 1+k.Rand.Uint64N(uint64(nodes))), fmt.Sprint("p", s.posted), []string{"the moon", "the sun", "moon and sun", "nothing"}[s.posted%4])
-			s.posted++
+			s.push(fmt.Sprint("n", 1+k.Rand.Uint64N(uint64(nodes))), "the moon", "the sun", "moon and sun", "nothing")
 			s.Advance(100 * time.Millisecond)
 		}
 		swarm.Heal()

@@ -112,12 +112,12 @@ func (c *Cluster) log(do func(p messages.Position, e *messages.Event)) (end mess
 
 // matched is the plain matcher: what the versions make of each event after a
 // position, in the log's order and then by k.
-func (c *Cluster) matched(versions []version, after messages.Position) (all []Seen) {
+func (c *Cluster) matched(versions []version, after messages.Position) (all []seen) {
 	c.TB.Helper()
 	c.log(func(p messages.Position, e *messages.Event) {
 		for _, v := range versions {
 			if p > after && v.decides(p) && slices.Contains(strings.Fields(e.GetPost().GetText()), v.word) {
-				all = append(all, Seen{p, v.k, v.tag, e.GetPost().GetId()})
+				all = append(all, seen{p, v.k, v.tag, e.GetPost().GetId()})
 			}
 		}
 	})
