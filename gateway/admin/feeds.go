@@ -199,9 +199,12 @@ func (s *server) updateFeed(w http.ResponseWriter, r *http.Request) {
 		gateway.WriteInvalid(w, f.Bad)
 		return
 	}
-	address, trial, ok := s.newAddress(w, r, set, force)
-	if !ok {
-		return
+	var address string
+	var trial *tried
+	if f.Has("url") {
+		if address, trial, ok = s.newAddress(w, r, set, force); !ok {
+			return
+		}
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), s.cfg.Timeout)
 	defer cancel()
