@@ -59,7 +59,7 @@ func (l keyList) ListKeys(ctx context.Context) ([]*messages.Key, error) {
 	return list, nil
 }
 
-// damagedKey stands in a list for a key whose record cannot be read, so that the
+// damagedKey is listed in the place of a key whose record cannot be read, so that the
 // others are listed all the same.
 func damagedKey(record, why string) *messages.Key {
 	return &messages.Key{Id: record[strings.LastIndexByte(record, '.')+1:], Name: "(its record is damaged: " + why + ")"}

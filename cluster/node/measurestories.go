@@ -17,11 +17,11 @@ type StoryFigures struct {
 }
 
 // MeasureStories gives the articles of a data file (JSON lines: title, body,
-// published_at, cluster) their stories in one pass, as a node does with its
-// default bounds, on the calling goroutine's thread, and compares them with those that people gave. Only articles
-// published from (inclusive) until (exclusive) are read; zero: no bound.
-// Times are of that thread's CPU where the system tells it, so that what else
-// runs on the machine does not count.
+// published_at, cluster) their stories in one pass, with a node's default bounds,
+// and compares them with those that people gave. Only articles published from
+// (inclusive) until (exclusive) are read; zero: no bound. Times are of CPU where
+// the system tells that of a thread, so that what else runs on the machine does
+// not count; the calling goroutine keeps its thread for good.
 func MeasureStories(r io.Reader, from, until time.Time) (StoryFigures, error) {
 	items, err := quality.Read(r)
 	if err != nil {

@@ -4,9 +4,9 @@ import "slices"
 
 // queue holds what a connection still has to send: references to whole
 // frames, or to several of one batch, most of them shared with other
-// connections. Its bound is in bytes
-// and the caller's to keep (Conn.push). An empty queue holds no memory beyond
-// its two inline places, which serve a connection that keeps up.
+// connections. Its bound is in bytes and the caller's to keep (Conn.push). An
+// empty queue holds no memory beyond its two inline places, which serve a
+// connection that keeps up.
 type queue struct {
 	frames [][]byte
 	inline [2][]byte

@@ -1,6 +1,6 @@
 // Command storyweights learns the weights by which articles join stories and
-// stories merge, and those by which an
-// article counts as a development, and writes them as Go:
+// stories merge, and those by which an article counts as a development, and
+// writes them as Go:
 //
 //	go run ./cmd/dev/storyweights -data allsides.jsonl.gz -until 2019-01-01 > actors/newsdesk/similarity/weights.go
 //	go run ./cmd/dev/storyweights -data allsides.jsonl.gz -until 2019-01-01 -novelty > actors/storycluster/novelty/weights.go
