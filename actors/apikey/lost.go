@@ -8,7 +8,7 @@ import (
 )
 
 // This file is how the monitors and rules whose records are damaged are shown:
-// by their ids, with the status that stands for what does not work, and why.
+// by their ids, with the status of what does not work, and why.
 
 const statusError = "error"
 
