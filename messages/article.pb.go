@@ -60,6 +60,9 @@ type Article struct {
 	ExchangeRate    string                 `protobuf:"bytes,34,opt,name=exchange_rate,json=exchangeRate,proto3" json:"exchange_rate,omitempty"`
 	Embedding       []float32              `protobuf:"fixed32,35,rep,packed,name=embedding,proto3" json:"embedding,omitempty"` // empty or exactly 1536
 	EmbeddingModel  string                 `protobuf:"bytes,36,opt,name=embedding_model,json=embeddingModel,proto3" json:"embedding_model,omitempty"`
+	Entities        []*Entity              `protobuf:"bytes,37,rep,name=entities,proto3" json:"entities,omitempty"`                                   // enriched: what the text names, most mentioned first; entity_ids are their ids
+	Simhash         uint64                 `protobuf:"fixed64,38,opt,name=simhash,proto3" json:"simhash,omitempty"`                                   // enriched: of the words, for telling near-copies; 0: too few words
+	SyndicatedFrom  string                 `protobuf:"bytes,39,opt,name=syndicated_from,json=syndicatedFrom,proto3" json:"syndicated_from,omitempty"` // enriched: the agency or publisher whose copy this is; "" none is named
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -346,11 +349,109 @@ func (x *Article) GetEmbeddingModel() string {
 	return ""
 }
 
+func (x *Article) GetEntities() []*Entity {
+	if x != nil {
+		return x.Entities
+	}
+	return nil
+}
+
+func (x *Article) GetSimhash() uint64 {
+	if x != nil {
+		return x.Simhash
+	}
+	return 0
+}
+
+func (x *Article) GetSyndicatedFrom() string {
+	if x != nil {
+		return x.SyndicatedFrom
+	}
+	return ""
+}
+
+// Entity is something that an article names.
+type Entity struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            int64                  `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`             // below 2^53: the gazetteer's own, or a hash of the name, which has 2^52 in it
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`          // as the gazetteer has it, else as it is written
+	Kind          string                 `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`          // company | organization | person | place | ..., "" unknown
+	Ticker        string                 `protobuf:"bytes,4,opt,name=ticker,proto3" json:"ticker,omitempty"`      // upper case, without '$'; "" none
+	Mentions      uint32                 `protobuf:"varint,5,opt,name=mentions,proto3" json:"mentions,omitempty"` // in title and text
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Entity) Reset() {
+	*x = Entity{}
+	mi := &file_messages_article_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Entity) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Entity) ProtoMessage() {}
+
+func (x *Entity) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_article_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Entity.ProtoReflect.Descriptor instead.
+func (*Entity) Descriptor() ([]byte, []int) {
+	return file_messages_article_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Entity) GetId() int64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *Entity) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Entity) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Entity) GetTicker() string {
+	if x != nil {
+		return x.Ticker
+	}
+	return ""
+}
+
+func (x *Entity) GetMentions() uint32 {
+	if x != nil {
+		return x.Mentions
+	}
+	return 0
+}
+
 var File_messages_article_proto protoreflect.FileDescriptor
 
 const file_messages_article_proto_rawDesc = "" +
 	"\n" +
-	"\x16messages/article.proto\x12\vbirdwire.v1\"\xd6\b\n" +
+	"\x16messages/article.proto\x12\vbirdwire.v1\"\xca\t\n" +
 	"\aArticle\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n" +
 	"\bidentity\x18\x02 \x01(\tR\bidentity\x12\x16\n" +
@@ -391,7 +492,16 @@ const file_messages_article_proto_rawDesc = "" +
 	"\x0ftarget_currency\x18! \x01(\tR\x0etargetCurrency\x12#\n" +
 	"\rexchange_rate\x18\" \x01(\tR\fexchangeRate\x12\x1c\n" +
 	"\tembedding\x18# \x03(\x02R\tembedding\x12'\n" +
-	"\x0fembedding_model\x18$ \x01(\tR\x0eembeddingModelB'Z%github.com/birdwire/birdwire/messagesb\x06proto3"
+	"\x0fembedding_model\x18$ \x01(\tR\x0eembeddingModel\x12/\n" +
+	"\bentities\x18% \x03(\v2\x13.birdwire.v1.EntityR\bentities\x12\x18\n" +
+	"\asimhash\x18& \x01(\x06R\asimhash\x12'\n" +
+	"\x0fsyndicated_from\x18' \x01(\tR\x0esyndicatedFrom\"t\n" +
+	"\x06Entity\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x03R\x02id\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
+	"\x04kind\x18\x03 \x01(\tR\x04kind\x12\x16\n" +
+	"\x06ticker\x18\x04 \x01(\tR\x06ticker\x12\x1a\n" +
+	"\bmentions\x18\x05 \x01(\rR\bmentionsB'Z%github.com/birdwire/birdwire/messagesb\x06proto3"
 
 var (
 	file_messages_article_proto_rawDescOnce sync.Once
@@ -405,16 +515,18 @@ func file_messages_article_proto_rawDescGZIP() []byte {
 	return file_messages_article_proto_rawDescData
 }
 
-var file_messages_article_proto_msgTypes = make([]protoimpl.MessageInfo, 1)
+var file_messages_article_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
 var file_messages_article_proto_goTypes = []any{
 	(*Article)(nil), // 0: birdwire.v1.Article
+	(*Entity)(nil),  // 1: birdwire.v1.Entity
 }
 var file_messages_article_proto_depIdxs = []int32{
-	0, // [0:0] is the sub-list for method output_type
-	0, // [0:0] is the sub-list for method input_type
-	0, // [0:0] is the sub-list for extension type_name
-	0, // [0:0] is the sub-list for extension extendee
-	0, // [0:0] is the sub-list for field type_name
+	1, // 0: birdwire.v1.Article.entities:type_name -> birdwire.v1.Entity
+	1, // [1:1] is the sub-list for method output_type
+	1, // [1:1] is the sub-list for method input_type
+	1, // [1:1] is the sub-list for extension type_name
+	1, // [1:1] is the sub-list for extension extendee
+	0, // [0:1] is the sub-list for field type_name
 }
 
 func init() { file_messages_article_proto_init() }
@@ -428,7 +540,7 @@ func file_messages_article_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_messages_article_proto_rawDesc), len(file_messages_article_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   1,
+			NumMessages:   2,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

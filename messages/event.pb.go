@@ -91,6 +91,7 @@ type Event struct {
 	//	*Event_StoryPriority
 	//	*Event_ClusterChange
 	//	*Event_TickerNews
+	//	*Event_FeedIdentity
 	Body          isEvent_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -217,6 +218,15 @@ func (x *Event) GetTickerNews() *TickerNews {
 	return nil
 }
 
+func (x *Event) GetFeedIdentity() *FeedIdentity {
+	if x != nil {
+		if x, ok := x.Body.(*Event_FeedIdentity); ok {
+			return x.FeedIdentity
+		}
+	}
+	return nil
+}
+
 type isEvent_Body interface {
 	isEvent_Body()
 }
@@ -249,6 +259,10 @@ type Event_TickerNews struct {
 	TickerNews *TickerNews `protobuf:"bytes,10,opt,name=ticker_news,json=tickerNews,proto3,oneof"`
 }
 
+type Event_FeedIdentity struct {
+	FeedIdentity *FeedIdentity `protobuf:"bytes,11,opt,name=feed_identity,json=feedIdentity,proto3,oneof"`
+}
+
 func (*Event_Post) isEvent_Body() {}
 
 func (*Event_Article) isEvent_Body() {}
@@ -262,6 +276,8 @@ func (*Event_StoryPriority) isEvent_Body() {}
 func (*Event_ClusterChange) isEvent_Body() {}
 
 func (*Event_TickerNews) isEvent_Body() {}
+
+func (*Event_FeedIdentity) isEvent_Body() {}
 
 type ArticleChange struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -323,6 +339,68 @@ func (x *ArticleChange) GetRevision() uint32 {
 	return 0
 }
 
+// FeedIdentity says what makes two items of a feed the same article from here
+// on. It is a fact of the log because articles' ids hash it. Nobody is shown it.
+type FeedIdentity struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	FeedId        string                 `protobuf:"bytes,1,opt,name=feed_id,json=feedId,proto3" json:"feed_id,omitempty"`
+	Policy        string                 `protobuf:"bytes,2,opt,name=policy,proto3" json:"policy,omitempty"` // guid | link | guid_link | title_date
+	Reason        string                 `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"` // what was seen, or that an operator has set it
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FeedIdentity) Reset() {
+	*x = FeedIdentity{}
+	mi := &file_messages_event_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FeedIdentity) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FeedIdentity) ProtoMessage() {}
+
+func (x *FeedIdentity) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_event_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FeedIdentity.ProtoReflect.Descriptor instead.
+func (*FeedIdentity) Descriptor() ([]byte, []int) {
+	return file_messages_event_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *FeedIdentity) GetFeedId() string {
+	if x != nil {
+		return x.FeedId
+	}
+	return ""
+}
+
+func (x *FeedIdentity) GetPolicy() string {
+	if x != nil {
+		return x.Policy
+	}
+	return ""
+}
+
+func (x *FeedIdentity) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 // ClustersRanked is newsrank's clusters.ranked.
 type ClustersRanked struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -333,7 +411,7 @@ type ClustersRanked struct {
 
 func (x *ClustersRanked) Reset() {
 	*x = ClustersRanked{}
-	mi := &file_messages_event_proto_msgTypes[2]
+	mi := &file_messages_event_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -345,7 +423,7 @@ func (x *ClustersRanked) String() string {
 func (*ClustersRanked) ProtoMessage() {}
 
 func (x *ClustersRanked) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_event_proto_msgTypes[2]
+	mi := &file_messages_event_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -358,7 +436,7 @@ func (x *ClustersRanked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClustersRanked.ProtoReflect.Descriptor instead.
 func (*ClustersRanked) Descriptor() ([]byte, []int) {
-	return file_messages_event_proto_rawDescGZIP(), []int{2}
+	return file_messages_event_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *ClustersRanked) GetClusters() []*RankedCluster {
@@ -386,7 +464,7 @@ type RankedCluster struct {
 
 func (x *RankedCluster) Reset() {
 	*x = RankedCluster{}
-	mi := &file_messages_event_proto_msgTypes[3]
+	mi := &file_messages_event_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -398,7 +476,7 @@ func (x *RankedCluster) String() string {
 func (*RankedCluster) ProtoMessage() {}
 
 func (x *RankedCluster) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_event_proto_msgTypes[3]
+	mi := &file_messages_event_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -411,7 +489,7 @@ func (x *RankedCluster) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RankedCluster.ProtoReflect.Descriptor instead.
 func (*RankedCluster) Descriptor() ([]byte, []int) {
-	return file_messages_event_proto_rawDescGZIP(), []int{3}
+	return file_messages_event_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *RankedCluster) GetId() uint64 {
@@ -506,7 +584,7 @@ type StoryDevelopment struct {
 
 func (x *StoryDevelopment) Reset() {
 	*x = StoryDevelopment{}
-	mi := &file_messages_event_proto_msgTypes[4]
+	mi := &file_messages_event_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -518,7 +596,7 @@ func (x *StoryDevelopment) String() string {
 func (*StoryDevelopment) ProtoMessage() {}
 
 func (x *StoryDevelopment) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_event_proto_msgTypes[4]
+	mi := &file_messages_event_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -531,7 +609,7 @@ func (x *StoryDevelopment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoryDevelopment.ProtoReflect.Descriptor instead.
 func (*StoryDevelopment) Descriptor() ([]byte, []int) {
-	return file_messages_event_proto_rawDescGZIP(), []int{4}
+	return file_messages_event_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *StoryDevelopment) GetClusterId() uint64 {
@@ -644,7 +722,7 @@ type StoryPriority struct {
 
 func (x *StoryPriority) Reset() {
 	*x = StoryPriority{}
-	mi := &file_messages_event_proto_msgTypes[5]
+	mi := &file_messages_event_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -656,7 +734,7 @@ func (x *StoryPriority) String() string {
 func (*StoryPriority) ProtoMessage() {}
 
 func (x *StoryPriority) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_event_proto_msgTypes[5]
+	mi := &file_messages_event_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -669,7 +747,7 @@ func (x *StoryPriority) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoryPriority.ProtoReflect.Descriptor instead.
 func (*StoryPriority) Descriptor() ([]byte, []int) {
-	return file_messages_event_proto_rawDescGZIP(), []int{5}
+	return file_messages_event_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *StoryPriority) GetClusterId() uint64 {
@@ -761,7 +839,7 @@ type ClusterChange struct {
 
 func (x *ClusterChange) Reset() {
 	*x = ClusterChange{}
-	mi := &file_messages_event_proto_msgTypes[6]
+	mi := &file_messages_event_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -773,7 +851,7 @@ func (x *ClusterChange) String() string {
 func (*ClusterChange) ProtoMessage() {}
 
 func (x *ClusterChange) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_event_proto_msgTypes[6]
+	mi := &file_messages_event_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -786,7 +864,7 @@ func (x *ClusterChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClusterChange.ProtoReflect.Descriptor instead.
 func (*ClusterChange) Descriptor() ([]byte, []int) {
-	return file_messages_event_proto_rawDescGZIP(), []int{6}
+	return file_messages_event_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ClusterChange) GetAction() string {
@@ -872,7 +950,7 @@ type TickerNews struct {
 
 func (x *TickerNews) Reset() {
 	*x = TickerNews{}
-	mi := &file_messages_event_proto_msgTypes[7]
+	mi := &file_messages_event_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -884,7 +962,7 @@ func (x *TickerNews) String() string {
 func (*TickerNews) ProtoMessage() {}
 
 func (x *TickerNews) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_event_proto_msgTypes[7]
+	mi := &file_messages_event_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -897,7 +975,7 @@ func (x *TickerNews) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TickerNews.ProtoReflect.Descriptor instead.
 func (*TickerNews) Descriptor() ([]byte, []int) {
-	return file_messages_event_proto_rawDescGZIP(), []int{7}
+	return file_messages_event_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *TickerNews) GetClusterId() uint64 {
@@ -944,7 +1022,7 @@ type TickerImpact struct {
 
 func (x *TickerImpact) Reset() {
 	*x = TickerImpact{}
-	mi := &file_messages_event_proto_msgTypes[8]
+	mi := &file_messages_event_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -956,7 +1034,7 @@ func (x *TickerImpact) String() string {
 func (*TickerImpact) ProtoMessage() {}
 
 func (x *TickerImpact) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_event_proto_msgTypes[8]
+	mi := &file_messages_event_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -969,7 +1047,7 @@ func (x *TickerImpact) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TickerImpact.ProtoReflect.Descriptor instead.
 func (*TickerImpact) Descriptor() ([]byte, []int) {
-	return file_messages_event_proto_rawDescGZIP(), []int{8}
+	return file_messages_event_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *TickerImpact) GetSymbol() string {
@@ -1042,7 +1120,7 @@ type Frame struct {
 
 func (x *Frame) Reset() {
 	*x = Frame{}
-	mi := &file_messages_event_proto_msgTypes[9]
+	mi := &file_messages_event_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1054,7 +1132,7 @@ func (x *Frame) String() string {
 func (*Frame) ProtoMessage() {}
 
 func (x *Frame) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_event_proto_msgTypes[9]
+	mi := &file_messages_event_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1067,7 +1145,7 @@ func (x *Frame) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Frame.ProtoReflect.Descriptor instead.
 func (*Frame) Descriptor() ([]byte, []int) {
-	return file_messages_event_proto_rawDescGZIP(), []int{9}
+	return file_messages_event_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Frame) GetNode() string {
@@ -1102,7 +1180,7 @@ var File_messages_event_proto protoreflect.FileDescriptor
 
 const file_messages_event_proto_rawDesc = "" +
 	"\n" +
-	"\x14messages/event.proto\x12\vbirdwire.v1\x1a\x16messages/article.proto\x1a\x13messages/post.proto\"\x95\x04\n" +
+	"\x14messages/event.proto\x12\vbirdwire.v1\x1a\x16messages/article.proto\x1a\x13messages/post.proto\"\xd7\x04\n" +
 	"\x05Event\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06source\x18\x02 \x01(\tR\x06source\x12\x1f\n" +
@@ -1116,12 +1194,17 @@ const file_messages_event_proto_rawDesc = "" +
 	"\x0ecluster_change\x18\t \x01(\v2\x1a.birdwire.v1.ClusterChangeH\x00R\rclusterChange\x12:\n" +
 	"\vticker_news\x18\n" +
 	" \x01(\v2\x17.birdwire.v1.TickerNewsH\x00R\n" +
-	"tickerNewsB\x06\n" +
+	"tickerNews\x12@\n" +
+	"\rfeed_identity\x18\v \x01(\v2\x19.birdwire.v1.FeedIdentityH\x00R\ffeedIdentityB\x06\n" +
 	"\x04body\"\x8f\x01\n" +
 	"\rArticleChange\x122\n" +
 	"\x06action\x18\x01 \x01(\x0e2\x1a.birdwire.v1.ArticleActionR\x06action\x12.\n" +
 	"\aarticle\x18\x02 \x01(\v2\x14.birdwire.v1.ArticleR\aarticle\x12\x1a\n" +
-	"\brevision\x18\x03 \x01(\rR\brevision\"H\n" +
+	"\brevision\x18\x03 \x01(\rR\brevision\"W\n" +
+	"\fFeedIdentity\x12\x17\n" +
+	"\afeed_id\x18\x01 \x01(\tR\x06feedId\x12\x16\n" +
+	"\x06policy\x18\x02 \x01(\tR\x06policy\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"H\n" +
 	"\x0eClustersRanked\x126\n" +
 	"\bclusters\x18\x01 \x03(\v2\x1a.birdwire.v1.RankedClusterR\bclusters\"\xb5\x02\n" +
 	"\rRankedCluster\x12\x0e\n" +
@@ -1229,40 +1312,42 @@ func file_messages_event_proto_rawDescGZIP() []byte {
 }
 
 var file_messages_event_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_messages_event_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_messages_event_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_messages_event_proto_goTypes = []any{
 	(ArticleAction)(0),       // 0: birdwire.v1.ArticleAction
 	(*Event)(nil),            // 1: birdwire.v1.Event
 	(*ArticleChange)(nil),    // 2: birdwire.v1.ArticleChange
-	(*ClustersRanked)(nil),   // 3: birdwire.v1.ClustersRanked
-	(*RankedCluster)(nil),    // 4: birdwire.v1.RankedCluster
-	(*StoryDevelopment)(nil), // 5: birdwire.v1.StoryDevelopment
-	(*StoryPriority)(nil),    // 6: birdwire.v1.StoryPriority
-	(*ClusterChange)(nil),    // 7: birdwire.v1.ClusterChange
-	(*TickerNews)(nil),       // 8: birdwire.v1.TickerNews
-	(*TickerImpact)(nil),     // 9: birdwire.v1.TickerImpact
-	(*Frame)(nil),            // 10: birdwire.v1.Frame
-	(*Post)(nil),             // 11: birdwire.v1.Post
-	(*Article)(nil),          // 12: birdwire.v1.Article
+	(*FeedIdentity)(nil),     // 3: birdwire.v1.FeedIdentity
+	(*ClustersRanked)(nil),   // 4: birdwire.v1.ClustersRanked
+	(*RankedCluster)(nil),    // 5: birdwire.v1.RankedCluster
+	(*StoryDevelopment)(nil), // 6: birdwire.v1.StoryDevelopment
+	(*StoryPriority)(nil),    // 7: birdwire.v1.StoryPriority
+	(*ClusterChange)(nil),    // 8: birdwire.v1.ClusterChange
+	(*TickerNews)(nil),       // 9: birdwire.v1.TickerNews
+	(*TickerImpact)(nil),     // 10: birdwire.v1.TickerImpact
+	(*Frame)(nil),            // 11: birdwire.v1.Frame
+	(*Post)(nil),             // 12: birdwire.v1.Post
+	(*Article)(nil),          // 13: birdwire.v1.Article
 }
 var file_messages_event_proto_depIdxs = []int32{
-	11, // 0: birdwire.v1.Event.post:type_name -> birdwire.v1.Post
+	12, // 0: birdwire.v1.Event.post:type_name -> birdwire.v1.Post
 	2,  // 1: birdwire.v1.Event.article:type_name -> birdwire.v1.ArticleChange
-	3,  // 2: birdwire.v1.Event.clusters_ranked:type_name -> birdwire.v1.ClustersRanked
-	5,  // 3: birdwire.v1.Event.story_development:type_name -> birdwire.v1.StoryDevelopment
-	6,  // 4: birdwire.v1.Event.story_priority:type_name -> birdwire.v1.StoryPriority
-	7,  // 5: birdwire.v1.Event.cluster_change:type_name -> birdwire.v1.ClusterChange
-	8,  // 6: birdwire.v1.Event.ticker_news:type_name -> birdwire.v1.TickerNews
-	0,  // 7: birdwire.v1.ArticleChange.action:type_name -> birdwire.v1.ArticleAction
-	12, // 8: birdwire.v1.ArticleChange.article:type_name -> birdwire.v1.Article
-	4,  // 9: birdwire.v1.ClustersRanked.clusters:type_name -> birdwire.v1.RankedCluster
-	9,  // 10: birdwire.v1.TickerNews.tickers:type_name -> birdwire.v1.TickerImpact
-	1,  // 11: birdwire.v1.Frame.events:type_name -> birdwire.v1.Event
-	12, // [12:12] is the sub-list for method output_type
-	12, // [12:12] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	4,  // 2: birdwire.v1.Event.clusters_ranked:type_name -> birdwire.v1.ClustersRanked
+	6,  // 3: birdwire.v1.Event.story_development:type_name -> birdwire.v1.StoryDevelopment
+	7,  // 4: birdwire.v1.Event.story_priority:type_name -> birdwire.v1.StoryPriority
+	8,  // 5: birdwire.v1.Event.cluster_change:type_name -> birdwire.v1.ClusterChange
+	9,  // 6: birdwire.v1.Event.ticker_news:type_name -> birdwire.v1.TickerNews
+	3,  // 7: birdwire.v1.Event.feed_identity:type_name -> birdwire.v1.FeedIdentity
+	0,  // 8: birdwire.v1.ArticleChange.action:type_name -> birdwire.v1.ArticleAction
+	13, // 9: birdwire.v1.ArticleChange.article:type_name -> birdwire.v1.Article
+	5,  // 10: birdwire.v1.ClustersRanked.clusters:type_name -> birdwire.v1.RankedCluster
+	10, // 11: birdwire.v1.TickerNews.tickers:type_name -> birdwire.v1.TickerImpact
+	1,  // 12: birdwire.v1.Frame.events:type_name -> birdwire.v1.Event
+	13, // [13:13] is the sub-list for method output_type
+	13, // [13:13] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_messages_event_proto_init() }
@@ -1280,6 +1365,7 @@ func file_messages_event_proto_init() {
 		(*Event_StoryPriority)(nil),
 		(*Event_ClusterChange)(nil),
 		(*Event_TickerNews)(nil),
+		(*Event_FeedIdentity)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -1287,7 +1373,7 @@ func file_messages_event_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_messages_event_proto_rawDesc), len(file_messages_event_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   10,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

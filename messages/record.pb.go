@@ -722,6 +722,7 @@ type Feed struct {
 	// The address that a change under way is about to give it, else "". A feed
 	// with this alone and no url is not made yet.
 	Claiming      string `protobuf:"bytes,10,opt,name=claiming,proto3" json:"claiming,omitempty"`
+	Identity      string `protobuf:"bytes,11,opt,name=identity,proto3" json:"identity,omitempty"` // what makes two items the same: auto | guid | link | guid_link | title_date; "" is auto
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -826,6 +827,13 @@ func (x *Feed) GetClaiming() string {
 	return ""
 }
 
+func (x *Feed) GetIdentity() string {
+	if x != nil {
+		return x.Identity
+	}
+	return ""
+}
+
 // Claim says whose address it is: of feeds.<feed_id>, if that has the address
 // or is claiming it. Any other claim is left over and may be replaced.
 type Claim struct {
@@ -880,6 +888,7 @@ type Item struct {
 	ContentHash   []byte                 `protobuf:"bytes,3,opt,name=content_hash,json=contentHash,proto3" json:"content_hash,omitempty"` // over what a reader would see change
 	Article       *Article               `protobuf:"bytes,4,opt,name=article,proto3" json:"article,omitempty"`                            // as last delivered
 	Deleted       bool                   `protobuf:"varint,5,opt,name=deleted,proto3" json:"deleted,omitempty"`
+	Past          []*Revision            `protobuf:"bytes,6,rep,name=past,proto3" json:"past,omitempty"` // what changed with each revision after the first; the newest of them, oldest first
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -949,6 +958,213 @@ func (x *Item) GetDeleted() bool {
 	return false
 }
 
+func (x *Item) GetPast() []*Revision {
+	if x != nil {
+		return x.Past
+	}
+	return nil
+}
+
+// Revision is one change of an article at its source.
+type Revision struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Number        uint32                 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"` // of the identity; the first one there is nothing to say of
+	UpdatedMs     int64                  `protobuf:"varint,2,opt,name=updated_ms,json=updatedMs,proto3" json:"updated_ms,omitempty"`
+	Changes       []*FieldChange         `protobuf:"bytes,3,rep,name=changes,proto3" json:"changes,omitempty"`
+	Cut           bool                   `protobuf:"varint,4,opt,name=cut,proto3" json:"cut,omitempty"` // there were more changes, or longer ones, than are kept
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Revision) Reset() {
+	*x = Revision{}
+	mi := &file_messages_record_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Revision) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Revision) ProtoMessage() {}
+
+func (x *Revision) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_record_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Revision.ProtoReflect.Descriptor instead.
+func (*Revision) Descriptor() ([]byte, []int) {
+	return file_messages_record_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Revision) GetNumber() uint32 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *Revision) GetUpdatedMs() int64 {
+	if x != nil {
+		return x.UpdatedMs
+	}
+	return 0
+}
+
+func (x *Revision) GetChanges() []*FieldChange {
+	if x != nil {
+		return x.Changes
+	}
+	return nil
+}
+
+func (x *Revision) GetCut() bool {
+	if x != nil {
+		return x.Cut
+	}
+	return false
+}
+
+// FieldChange is one field of an article, named as in JSON. Of a text, edits say
+// what was taken out and put in; of everything else, before and after are all.
+type FieldChange struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Field         string                 `protobuf:"bytes,1,opt,name=field,proto3" json:"field,omitempty"`
+	Before        string                 `protobuf:"bytes,2,opt,name=before,proto3" json:"before,omitempty"`
+	After         string                 `protobuf:"bytes,3,opt,name=after,proto3" json:"after,omitempty"`
+	Edits         []*Edit                `protobuf:"bytes,4,rep,name=edits,proto3" json:"edits,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FieldChange) Reset() {
+	*x = FieldChange{}
+	mi := &file_messages_record_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FieldChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FieldChange) ProtoMessage() {}
+
+func (x *FieldChange) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_record_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FieldChange.ProtoReflect.Descriptor instead.
+func (*FieldChange) Descriptor() ([]byte, []int) {
+	return file_messages_record_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *FieldChange) GetField() string {
+	if x != nil {
+		return x.Field
+	}
+	return ""
+}
+
+func (x *FieldChange) GetBefore() string {
+	if x != nil {
+		return x.Before
+	}
+	return ""
+}
+
+func (x *FieldChange) GetAfter() string {
+	if x != nil {
+		return x.After
+	}
+	return ""
+}
+
+func (x *FieldChange) GetEdits() []*Edit {
+	if x != nil {
+		return x.Edits
+	}
+	return nil
+}
+
+// Edit is one place of a text, by words.
+type Edit struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Word          uint32                 `protobuf:"varint,1,opt,name=word,proto3" json:"word,omitempty"` // before which it is, in the text before; from 0
+	Removed       string                 `protobuf:"bytes,2,opt,name=removed,proto3" json:"removed,omitempty"`
+	Added         string                 `protobuf:"bytes,3,opt,name=added,proto3" json:"added,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Edit) Reset() {
+	*x = Edit{}
+	mi := &file_messages_record_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Edit) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Edit) ProtoMessage() {}
+
+func (x *Edit) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_record_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Edit.ProtoReflect.Descriptor instead.
+func (*Edit) Descriptor() ([]byte, []int) {
+	return file_messages_record_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *Edit) GetWord() uint32 {
+	if x != nil {
+		return x.Word
+	}
+	return 0
+}
+
+func (x *Edit) GetRemoved() string {
+	if x != nil {
+		return x.Removed
+	}
+	return ""
+}
+
+func (x *Edit) GetAdded() string {
+	if x != nil {
+		return x.Added
+	}
+	return ""
+}
+
 // Ledger is one key's credits of one month.
 type Ledger struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -961,7 +1177,7 @@ type Ledger struct {
 
 func (x *Ledger) Reset() {
 	*x = Ledger{}
-	mi := &file_messages_record_proto_msgTypes[8]
+	mi := &file_messages_record_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -973,7 +1189,7 @@ func (x *Ledger) String() string {
 func (*Ledger) ProtoMessage() {}
 
 func (x *Ledger) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_record_proto_msgTypes[8]
+	mi := &file_messages_record_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -986,7 +1202,7 @@ func (x *Ledger) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ledger.ProtoReflect.Descriptor instead.
 func (*Ledger) Descriptor() ([]byte, []int) {
-	return file_messages_record_proto_rawDescGZIP(), []int{8}
+	return file_messages_record_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Ledger) GetCharged() int64 {
@@ -1026,7 +1242,7 @@ type Grant struct {
 
 func (x *Grant) Reset() {
 	*x = Grant{}
-	mi := &file_messages_record_proto_msgTypes[9]
+	mi := &file_messages_record_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1038,7 +1254,7 @@ func (x *Grant) String() string {
 func (*Grant) ProtoMessage() {}
 
 func (x *Grant) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_record_proto_msgTypes[9]
+	mi := &file_messages_record_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1051,7 +1267,7 @@ func (x *Grant) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Grant.ProtoReflect.Descriptor instead.
 func (*Grant) Descriptor() ([]byte, []int) {
-	return file_messages_record_proto_rawDescGZIP(), []int{9}
+	return file_messages_record_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Grant) GetKeyId() string {
@@ -1101,7 +1317,7 @@ type Spender struct {
 
 func (x *Spender) Reset() {
 	*x = Spender{}
-	mi := &file_messages_record_proto_msgTypes[10]
+	mi := &file_messages_record_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1113,7 +1329,7 @@ func (x *Spender) String() string {
 func (*Spender) ProtoMessage() {}
 
 func (x *Spender) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_record_proto_msgTypes[10]
+	mi := &file_messages_record_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1126,7 +1342,7 @@ func (x *Spender) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Spender.ProtoReflect.Descriptor instead.
 func (*Spender) Descriptor() ([]byte, []int) {
-	return file_messages_record_proto_rawDescGZIP(), []int{10}
+	return file_messages_record_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Spender) GetConnectionId() string {
@@ -1224,7 +1440,7 @@ const file_messages_record_proto_rawDesc = "" +
 	"\x10created_position\x18\r \x01(\x04R\x0fcreatedPosition\x12\x18\n" +
 	"\aversion\x18\x0e \x01(\rR\aversion\x12\x14\n" +
 	"\x05after\x18\x0f \x01(\x04R\x05afterJ\x04\b\b\x10\tJ\x04\b\t\x10\n" +
-	"\"\x8c\x02\n" +
+	"\"\xa8\x02\n" +
 	"\x04Feed\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x10\n" +
 	"\x03url\x18\x02 \x01(\tR\x03url\x12\x12\n" +
@@ -1239,15 +1455,32 @@ const file_messages_record_proto_rawDesc = "" +
 	"\n" +
 	"updated_ms\x18\t \x01(\x03R\tupdatedMs\x12\x1a\n" +
 	"\bclaiming\x18\n" +
-	" \x01(\tR\bclaiming\" \n" +
+	" \x01(\tR\bclaiming\x12\x1a\n" +
+	"\bidentity\x18\v \x01(\tR\bidentity\" \n" +
 	"\x05Claim\x12\x17\n" +
-	"\afeed_id\x18\x01 \x01(\tR\x06feedId\"\xab\x01\n" +
+	"\afeed_id\x18\x01 \x01(\tR\x06feedId\"\xd6\x01\n" +
 	"\x04Item\x12\x1a\n" +
 	"\bidentity\x18\x01 \x01(\tR\bidentity\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\rR\brevision\x12!\n" +
 	"\fcontent_hash\x18\x03 \x01(\fR\vcontentHash\x12.\n" +
 	"\aarticle\x18\x04 \x01(\v2\x14.birdwire.v1.ArticleR\aarticle\x12\x18\n" +
-	"\adeleted\x18\x05 \x01(\bR\adeleted\"^\n" +
+	"\adeleted\x18\x05 \x01(\bR\adeleted\x12)\n" +
+	"\x04past\x18\x06 \x03(\v2\x15.birdwire.v1.RevisionR\x04past\"\x87\x01\n" +
+	"\bRevision\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\rR\x06number\x12\x1d\n" +
+	"\n" +
+	"updated_ms\x18\x02 \x01(\x03R\tupdatedMs\x122\n" +
+	"\achanges\x18\x03 \x03(\v2\x18.birdwire.v1.FieldChangeR\achanges\x12\x10\n" +
+	"\x03cut\x18\x04 \x01(\bR\x03cut\"z\n" +
+	"\vFieldChange\x12\x14\n" +
+	"\x05field\x18\x01 \x01(\tR\x05field\x12\x16\n" +
+	"\x06before\x18\x02 \x01(\tR\x06before\x12\x14\n" +
+	"\x05after\x18\x03 \x01(\tR\x05after\x12'\n" +
+	"\x05edits\x18\x04 \x03(\v2\x11.birdwire.v1.EditR\x05edits\"J\n" +
+	"\x04Edit\x12\x12\n" +
+	"\x04word\x18\x01 \x01(\rR\x04word\x12\x18\n" +
+	"\aremoved\x18\x02 \x01(\tR\aremoved\x12\x14\n" +
+	"\x05added\x18\x03 \x01(\tR\x05added\"^\n" +
 	"\x06Ledger\x12\x18\n" +
 	"\acharged\x18\x01 \x01(\x03R\acharged\x12&\n" +
 	"\x04open\x18\x02 \x03(\v2\x12.birdwire.v1.GrantR\x04open\x12\x12\n" +
@@ -1286,37 +1519,43 @@ func file_messages_record_proto_rawDescGZIP() []byte {
 }
 
 var file_messages_record_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_messages_record_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_messages_record_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_messages_record_proto_goTypes = []any{
-	(Api)(0),        // 0: birdwire.v1.Api
-	(KeyState)(0),   // 1: birdwire.v1.KeyState
-	(*Key)(nil),     // 2: birdwire.v1.Key
-	(*Shard)(nil),   // 3: birdwire.v1.Shard
-	(*Slot)(nil),    // 4: birdwire.v1.Slot
-	(*Monitor)(nil), // 5: birdwire.v1.Monitor
-	(*Rule)(nil),    // 6: birdwire.v1.Rule
-	(*Feed)(nil),    // 7: birdwire.v1.Feed
-	(*Claim)(nil),   // 8: birdwire.v1.Claim
-	(*Item)(nil),    // 9: birdwire.v1.Item
-	(*Ledger)(nil),  // 10: birdwire.v1.Ledger
-	(*Grant)(nil),   // 11: birdwire.v1.Grant
-	(*Spender)(nil), // 12: birdwire.v1.Spender
-	(*Article)(nil), // 13: birdwire.v1.Article
+	(Api)(0),            // 0: birdwire.v1.Api
+	(KeyState)(0),       // 1: birdwire.v1.KeyState
+	(*Key)(nil),         // 2: birdwire.v1.Key
+	(*Shard)(nil),       // 3: birdwire.v1.Shard
+	(*Slot)(nil),        // 4: birdwire.v1.Slot
+	(*Monitor)(nil),     // 5: birdwire.v1.Monitor
+	(*Rule)(nil),        // 6: birdwire.v1.Rule
+	(*Feed)(nil),        // 7: birdwire.v1.Feed
+	(*Claim)(nil),       // 8: birdwire.v1.Claim
+	(*Item)(nil),        // 9: birdwire.v1.Item
+	(*Revision)(nil),    // 10: birdwire.v1.Revision
+	(*FieldChange)(nil), // 11: birdwire.v1.FieldChange
+	(*Edit)(nil),        // 12: birdwire.v1.Edit
+	(*Ledger)(nil),      // 13: birdwire.v1.Ledger
+	(*Grant)(nil),       // 14: birdwire.v1.Grant
+	(*Spender)(nil),     // 15: birdwire.v1.Spender
+	(*Article)(nil),     // 16: birdwire.v1.Article
 }
 var file_messages_record_proto_depIdxs = []int32{
 	0,  // 0: birdwire.v1.Key.apis:type_name -> birdwire.v1.Api
 	1,  // 1: birdwire.v1.Key.state:type_name -> birdwire.v1.KeyState
 	4,  // 2: birdwire.v1.Shard.slots:type_name -> birdwire.v1.Slot
 	0,  // 3: birdwire.v1.Slot.api:type_name -> birdwire.v1.Api
-	13, // 4: birdwire.v1.Item.article:type_name -> birdwire.v1.Article
-	11, // 5: birdwire.v1.Ledger.open:type_name -> birdwire.v1.Grant
-	12, // 6: birdwire.v1.Grant.spenders:type_name -> birdwire.v1.Spender
-	0,  // 7: birdwire.v1.Spender.api:type_name -> birdwire.v1.Api
-	8,  // [8:8] is the sub-list for method output_type
-	8,  // [8:8] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	16, // 4: birdwire.v1.Item.article:type_name -> birdwire.v1.Article
+	10, // 5: birdwire.v1.Item.past:type_name -> birdwire.v1.Revision
+	11, // 6: birdwire.v1.Revision.changes:type_name -> birdwire.v1.FieldChange
+	12, // 7: birdwire.v1.FieldChange.edits:type_name -> birdwire.v1.Edit
+	14, // 8: birdwire.v1.Ledger.open:type_name -> birdwire.v1.Grant
+	15, // 9: birdwire.v1.Grant.spenders:type_name -> birdwire.v1.Spender
+	0,  // 10: birdwire.v1.Spender.api:type_name -> birdwire.v1.Api
+	11, // [11:11] is the sub-list for method output_type
+	11, // [11:11] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_messages_record_proto_init() }
@@ -1331,7 +1570,7 @@ func file_messages_record_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_messages_record_proto_rawDesc), len(file_messages_record_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   11,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
