@@ -26,6 +26,7 @@ type Clock interface {
 	Elapsed() Instant
 	// After sends message to the actor once d has passed. cancel stops that if
 	// it has not been sent; a timer of a stopped actor ends as a dead letter.
+	//simvet:sends
 	After(d time.Duration, to *actor.PID, message any) (cancel func())
 }
 
@@ -41,6 +42,7 @@ type Worker interface {
 	// ctx ends after timeout. A panic in work is counted and sent as
 	// *WorkPanicked. False: the pool's queue is full, nothing will run, and
 	// nothing will be sent; the actor asks again later.
+	//simvet:sends
 	Do(to *actor.PID, timeout time.Duration, work func(ctx context.Context) any) bool
 }
 

@@ -38,7 +38,9 @@
 //
 // Then have CheckDeterminism see that a seed is the same run twice: one iteration
 // over a map that sends is enough that it is not, and it names the first step that
-// differs. Record makes a hash of all that a run did.
+// differs. Record makes a hash of all that a run did. What makes runs differ is
+// found before that by an analyzer: go vet -vettool=$(which simvet) ./yours/...,
+// see package simvet.
 //
 // The package examples/bank has all of it in a size that is nearer to yours:
 // crashes, a journal, invariants while it runs and at its end, two planted bugs and

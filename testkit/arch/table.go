@@ -1,5 +1,7 @@
 package arch
 
+import "github.com/birdwire/birdwire/testkit/simvet"
+
 // module is what every path below is relative to.
 const module = "github.com/birdwire/birdwire"
 
@@ -38,6 +40,7 @@ var imports = []importRow{
 	{"cmd/dev/**", []string{"messages", "actors/**", "cmd/dev/**"}, "what engineers make parts of the product with uses the engines that it makes them for"},
 	{"testkit/arch", []string{"testkit/**"}, "the checks read the code and use none of it"},
 	{"testkit/sim/**", []string{"messages", "actors/**", "cluster/placement/**", "cluster/store/**", "cluster/membership", "cluster/link", "cluster/runtime", "cluster/assembly", "gateway/**", "testkit/**"}, "a simulation runs the product, and has its own world around it"},
+	{"testkit/simvet", nil, "it reads code and uses none of it"},
 	{"testkit/{K}/**", []string{"testkit/**"}, "the kit is for anybody's actors"},
 	{"testkit", nil, "the kit is for anybody's actors: what a node needs is given to it"},
 }
@@ -66,95 +69,21 @@ const actorPackage = "github.com/asynkron/protoactor-go/actor"
 // adapters own sockets and the goroutines that serve them.
 const adapters = "actors/source/*"
 
-// ban is something that no code under actors/ does, nor cluster/assembly.
-type ban struct {
-	rule string
-	why  string
-	// except lists the packages that may.
-	except []string
+// simulated are the packages whose code a simulation runs: package simvet's rules
+// hold in them.
+var simulated = []string{"./actors/...", "./cluster/assembly/..."}
+
+// excepted are the rules of simvet that a package needs not keep.
+var excepted = map[string][]string{adapters: {simvet.Goroutine.ID, simvet.Lock.ID}}
+
+// banEngine holds for packages under an actor.
+var banEngine = struct {
+	rule, why string
+	except    []string
+}{
+	rule: "engines are plain libraries", except: []string{adapters},
+	why: "what has no actor, socket or process in it can be fuzzed, benchmarked and checked against an oracle",
 }
-
-var (
-	banGo = ban{
-		rule: "no goroutines in actors", except: []string{adapters},
-		why: "what a goroutine does cannot be replayed from a seed, and nobody supervises it: blocking work goes to actors.Worker",
-	}
-	banTime = ban{
-		rule: "no wall time in actors", except: nil,
-		why: "a simulation moves time by itself: take actors.Clock",
-	}
-	banRand = ban{
-		rule: "no global randomness in actors", except: nil,
-		why: "a run is replayed from its seed: take actors.Rand",
-	}
-	banSupervision = ban{
-		rule: "no supervision by wall time in actors", except: nil,
-		why: "the library's own strategies count and wait by the machine's clock: take actors.Budget and actors.Pause",
-	}
-	banLock = ban{
-		rule: "no locks in actors", except: []string{adapters},
-		why: "an actor's state is its own; a lock means that something else reaches into it, and it blocks the dispatcher",
-	}
-	banBlocking = ban{
-		rule: "no waiting for answers in actors", except: nil,
-		why: "a future blocks the dispatcher and runs on wall time: send a request and receive the answer as a message",
-	}
-	banStash = ban{
-		rule: "no Stash in actors", except: nil,
-		why: "it replays last in first out, and only on a restart: hold messages in a bounded queue",
-	}
-	banMapSend = ban{
-		rule: "no sending in map order", except: nil,
-		why: "map order differs from run to run and so does the trace: sort the keys, or keep a slice",
-	}
-	banEngine = ban{
-		rule: "engines are plain libraries", except: []string{adapters},
-		why: "what has no actor, socket or process in it can be fuzzed, benchmarked and checked against an oracle",
-	}
-)
-
-// bannedFuncs are package functions by "package.Name".
-var bannedFuncs = map[string]*ban{
-	"time.Now": &banTime, "time.Since": &banTime, "time.Until": &banTime, "time.After": &banTime, "time.AfterFunc": &banTime,
-	"time.Sleep": &banTime, "time.Tick": &banTime, "time.NewTimer": &banTime, "time.NewTicker": &banTime,
-	"context.WithTimeout": &banTime, "context.WithTimeoutCause": &banTime, "context.WithDeadline": &banTime, "context.WithDeadlineCause": &banTime,
-	"hash/maphash.MakeSeed": &banRand,
-
-	actorPackage + ".NewExponentialBackoffStrategy": &banSupervision, actorPackage + ".NewRestartingStrategy": &banSupervision,
-	actorPackage + ".DefaultSupervisorStrategy": &banSupervision, actorPackage + ".RestartingSupervisorStrategy": &banSupervision,
-}
-
-// bannedMethods are methods of protoactor's types, by name.
-var bannedMethods = map[string]*ban{
-	"RequestFuture": &banBlocking, "StopFuture": &banBlocking, "PoisonFuture": &banBlocking,
-	"Future.Result": &banBlocking, "Future.Wait": &banBlocking,
-	"SetReceiveTimeout": &banTime,
-	"Stash":             &banStash,
-}
-
-// bannedTypes are types by "package.Name".
-var bannedTypes = map[string]*ban{
-	"sync.Mutex": &banLock, "sync.RWMutex": &banLock, "sync.Cond": &banLock,
-}
-
-// randPackages may be used through a generator with a seed only (New...);
-// chancePackages not at all: theirs has none.
-var (
-	randPackages   = map[string]bool{"math/rand": true, "math/rand/v2": true}
-	chancePackages = map[string]bool{"crypto/rand": true, "github.com/google/uuid": true}
-)
 
 // engineBans are imports that no engine has.
 var engineBans = []string{actorPackage, "net", "net/http", "os", "os/exec", "syscall"}
-
-// countingStrategies of the library restart as often as their first argument
-// says.
-var countingStrategies = map[string]bool{"NewOneForOneStrategy": true, "NewAllForOneStrategy": true}
-
-// sends are the methods of protoactor's contexts that put a message into a
-// mailbox; also what does in package actors: the ports Clock.After and
-// Worker.Do, Timers.Set, Work and WorkAgain.Again.
-var sends = map[string]bool{
-	"Send": true, "Tell": true, "Request": true, "RequestWithCustomSender": true, "Respond": true, "Forward": true, "After": true, "Do": true,
-	"Set": true, "Work": true, "Again": true,
-}

@@ -23,6 +23,7 @@ type typedPackage struct {
 	path  string // relative to the module
 	fset  *token.FileSet
 	files []*ast.File
+	types *types.Package
 	info  *types.Info
 }
 
@@ -37,7 +38,7 @@ type listed struct {
 }
 
 // typed type-checks the packages of the module at root that fit the patterns,
-// on the platform that runs the check.
+// on the platform that runs the check; each after those that it imports.
 func typed(root string, patterns ...string) ([]*typedPackage, error) {
 	// The compiler's own export files spare a dependency on go/packages.
 	list := exec.Command("go", append([]string{"list", "-export", "-deps", "-json=ImportPath,Export,Dir,GoFiles,DepOnly,Error"}, patterns...)...)
@@ -81,14 +82,15 @@ func check(root string, fset *token.FileSet, from types.Importer, p listed) (*ty
 		info: &types.Info{Uses: map[*ast.Ident]types.Object{}, Defs: map[*ast.Ident]types.Object{}, Types: map[ast.Expr]types.TypeAndValue{}},
 	}
 	for _, name := range p.GoFiles {
-		f, err := parser.ParseFile(fset, filepath.Join(p.Dir, name), nil, parser.SkipObjectResolution)
+		f, err := parser.ParseFile(fset, filepath.Join(p.Dir, name), nil, parser.ParseComments|parser.SkipObjectResolution)
 		if err != nil {
 			return nil, fmt.Errorf("type-check %s: %w", p.ImportPath, err)
 		}
 		t.files = append(t.files, f)
 	}
 	config := types.Config{Importer: from}
-	if _, err := config.Check(p.ImportPath, fset, t.files, t.info); err != nil {
+	var err error
+	if t.types, err = config.Check(p.ImportPath, fset, t.files, t.info); err != nil {
 		return nil, fmt.Errorf("type-check %s: %w", p.ImportPath, err)
 	}
 	return t, nil
