@@ -92,6 +92,7 @@ type Event struct {
 	//	*Event_ClusterChange
 	//	*Event_TickerNews
 	//	*Event_FeedIdentity
+	//	*Event_DeskTime
 	Body          isEvent_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -227,6 +228,15 @@ func (x *Event) GetFeedIdentity() *FeedIdentity {
 	return nil
 }
 
+func (x *Event) GetDeskTime() *DeskTime {
+	if x != nil {
+		if x, ok := x.Body.(*Event_DeskTime); ok {
+			return x.DeskTime
+		}
+	}
+	return nil
+}
+
 type isEvent_Body interface {
 	isEvent_Body()
 }
@@ -263,6 +273,10 @@ type Event_FeedIdentity struct {
 	FeedIdentity *FeedIdentity `protobuf:"bytes,11,opt,name=feed_identity,json=feedIdentity,proto3,oneof"`
 }
 
+type Event_DeskTime struct {
+	DeskTime *DeskTime `protobuf:"bytes,12,opt,name=desk_time,json=deskTime,proto3,oneof"`
+}
+
 func (*Event_Post) isEvent_Body() {}
 
 func (*Event_Article) isEvent_Body() {}
@@ -278,6 +292,8 @@ func (*Event_ClusterChange) isEvent_Body() {}
 func (*Event_TickerNews) isEvent_Body() {}
 
 func (*Event_FeedIdentity) isEvent_Body() {}
+
+func (*Event_DeskTime) isEvent_Body() {}
 
 type ArticleChange struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1106,6 +1122,52 @@ func (x *TickerImpact) GetConfidence() float64 {
 	return 0
 }
 
+// DeskTime is the newsdesk's word that time went by though no article came. It
+// is in the log because stories compute from the log alone. No API shows it.
+type DeskTime struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	AtMs          int64                  `protobuf:"varint,1,opt,name=at_ms,json=atMs,proto3" json:"at_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeskTime) Reset() {
+	*x = DeskTime{}
+	mi := &file_messages_event_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeskTime) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeskTime) ProtoMessage() {}
+
+func (x *DeskTime) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_event_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeskTime.ProtoReflect.Descriptor instead.
+func (*DeskTime) Descriptor() ([]byte, []int) {
+	return file_messages_event_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *DeskTime) GetAtMs() int64 {
+	if x != nil {
+		return x.AtMs
+	}
+	return 0
+}
+
 // Frame is what one journal appends at once: at most 256 events and 256 KiB.
 // Node, incarnation and number name it; a retry carries the same name.
 type Frame struct {
@@ -1120,7 +1182,7 @@ type Frame struct {
 
 func (x *Frame) Reset() {
 	*x = Frame{}
-	mi := &file_messages_event_proto_msgTypes[10]
+	mi := &file_messages_event_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1132,7 +1194,7 @@ func (x *Frame) String() string {
 func (*Frame) ProtoMessage() {}
 
 func (x *Frame) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_event_proto_msgTypes[10]
+	mi := &file_messages_event_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1145,7 +1207,7 @@ func (x *Frame) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Frame.ProtoReflect.Descriptor instead.
 func (*Frame) Descriptor() ([]byte, []int) {
-	return file_messages_event_proto_rawDescGZIP(), []int{10}
+	return file_messages_event_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Frame) GetNode() string {
@@ -1180,7 +1242,7 @@ var File_messages_event_proto protoreflect.FileDescriptor
 
 const file_messages_event_proto_rawDesc = "" +
 	"\n" +
-	"\x14messages/event.proto\x12\vbirdwire.v1\x1a\x16messages/article.proto\x1a\x13messages/post.proto\"\xd7\x04\n" +
+	"\x14messages/event.proto\x12\vbirdwire.v1\x1a\x16messages/article.proto\x1a\x13messages/post.proto\"\x8d\x05\n" +
 	"\x05Event\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06source\x18\x02 \x01(\tR\x06source\x12\x1f\n" +
@@ -1195,7 +1257,8 @@ const file_messages_event_proto_rawDesc = "" +
 	"\vticker_news\x18\n" +
 	" \x01(\v2\x17.birdwire.v1.TickerNewsH\x00R\n" +
 	"tickerNews\x12@\n" +
-	"\rfeed_identity\x18\v \x01(\v2\x19.birdwire.v1.FeedIdentityH\x00R\ffeedIdentityB\x06\n" +
+	"\rfeed_identity\x18\v \x01(\v2\x19.birdwire.v1.FeedIdentityH\x00R\ffeedIdentity\x124\n" +
+	"\tdesk_time\x18\f \x01(\v2\x15.birdwire.v1.DeskTimeH\x00R\bdeskTimeB\x06\n" +
 	"\x04body\"\x8f\x01\n" +
 	"\rArticleChange\x122\n" +
 	"\x06action\x18\x01 \x01(\x0e2\x1a.birdwire.v1.ArticleActionR\x06action\x12.\n" +
@@ -1286,7 +1349,9 @@ const file_messages_event_proto_rawDesc = "" +
 	"\trationale\x18\a \x01(\tR\trationale\x12\x1e\n" +
 	"\n" +
 	"confidence\x18\b \x01(\x01R\n" +
-	"confidence\"\x81\x01\n" +
+	"confidence\"\x1f\n" +
+	"\bDeskTime\x12\x13\n" +
+	"\x05at_ms\x18\x01 \x01(\x03R\x04atMs\"\x81\x01\n" +
 	"\x05Frame\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12 \n" +
 	"\vincarnation\x18\x02 \x01(\x04R\vincarnation\x12\x16\n" +
@@ -1312,7 +1377,7 @@ func file_messages_event_proto_rawDescGZIP() []byte {
 }
 
 var file_messages_event_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_messages_event_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_messages_event_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_messages_event_proto_goTypes = []any{
 	(ArticleAction)(0),       // 0: birdwire.v1.ArticleAction
 	(*Event)(nil),            // 1: birdwire.v1.Event
@@ -1325,12 +1390,13 @@ var file_messages_event_proto_goTypes = []any{
 	(*ClusterChange)(nil),    // 8: birdwire.v1.ClusterChange
 	(*TickerNews)(nil),       // 9: birdwire.v1.TickerNews
 	(*TickerImpact)(nil),     // 10: birdwire.v1.TickerImpact
-	(*Frame)(nil),            // 11: birdwire.v1.Frame
-	(*Post)(nil),             // 12: birdwire.v1.Post
-	(*Article)(nil),          // 13: birdwire.v1.Article
+	(*DeskTime)(nil),         // 11: birdwire.v1.DeskTime
+	(*Frame)(nil),            // 12: birdwire.v1.Frame
+	(*Post)(nil),             // 13: birdwire.v1.Post
+	(*Article)(nil),          // 14: birdwire.v1.Article
 }
 var file_messages_event_proto_depIdxs = []int32{
-	12, // 0: birdwire.v1.Event.post:type_name -> birdwire.v1.Post
+	13, // 0: birdwire.v1.Event.post:type_name -> birdwire.v1.Post
 	2,  // 1: birdwire.v1.Event.article:type_name -> birdwire.v1.ArticleChange
 	4,  // 2: birdwire.v1.Event.clusters_ranked:type_name -> birdwire.v1.ClustersRanked
 	6,  // 3: birdwire.v1.Event.story_development:type_name -> birdwire.v1.StoryDevelopment
@@ -1338,16 +1404,17 @@ var file_messages_event_proto_depIdxs = []int32{
 	8,  // 5: birdwire.v1.Event.cluster_change:type_name -> birdwire.v1.ClusterChange
 	9,  // 6: birdwire.v1.Event.ticker_news:type_name -> birdwire.v1.TickerNews
 	3,  // 7: birdwire.v1.Event.feed_identity:type_name -> birdwire.v1.FeedIdentity
-	0,  // 8: birdwire.v1.ArticleChange.action:type_name -> birdwire.v1.ArticleAction
-	13, // 9: birdwire.v1.ArticleChange.article:type_name -> birdwire.v1.Article
-	5,  // 10: birdwire.v1.ClustersRanked.clusters:type_name -> birdwire.v1.RankedCluster
-	10, // 11: birdwire.v1.TickerNews.tickers:type_name -> birdwire.v1.TickerImpact
-	1,  // 12: birdwire.v1.Frame.events:type_name -> birdwire.v1.Event
-	13, // [13:13] is the sub-list for method output_type
-	13, // [13:13] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	11, // 8: birdwire.v1.Event.desk_time:type_name -> birdwire.v1.DeskTime
+	0,  // 9: birdwire.v1.ArticleChange.action:type_name -> birdwire.v1.ArticleAction
+	14, // 10: birdwire.v1.ArticleChange.article:type_name -> birdwire.v1.Article
+	5,  // 11: birdwire.v1.ClustersRanked.clusters:type_name -> birdwire.v1.RankedCluster
+	10, // 12: birdwire.v1.TickerNews.tickers:type_name -> birdwire.v1.TickerImpact
+	1,  // 13: birdwire.v1.Frame.events:type_name -> birdwire.v1.Event
+	14, // [14:14] is the sub-list for method output_type
+	14, // [14:14] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_messages_event_proto_init() }
@@ -1366,6 +1433,7 @@ func file_messages_event_proto_init() {
 		(*Event_ClusterChange)(nil),
 		(*Event_TickerNews)(nil),
 		(*Event_FeedIdentity)(nil),
+		(*Event_DeskTime)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -1373,7 +1441,7 @@ func file_messages_event_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_messages_event_proto_rawDesc), len(file_messages_event_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   11,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -86,6 +86,7 @@ type Query struct {
 	//	*Query_Monitor
 	//	*Query_Newsrank
 	//	*Query_Kite
+	//	*Query_Newsdesk
 	Want          isQuery_Want `protobuf_oneof:"want"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -199,6 +200,15 @@ func (x *Query) GetKite() *KiteFilters {
 	return nil
 }
 
+func (x *Query) GetNewsdesk() *NewsdeskQuery {
+	if x != nil {
+		if x, ok := x.Want.(*Query_Newsdesk); ok {
+			return x.Newsdesk
+		}
+	}
+	return nil
+}
+
 type isQuery_Want interface {
 	isQuery_Want()
 }
@@ -219,6 +229,10 @@ type Query_Kite struct {
 	Kite *KiteFilters `protobuf:"bytes,7,opt,name=kite,proto3,oneof"`
 }
 
+type Query_Newsdesk struct {
+	Newsdesk *NewsdeskQuery `protobuf:"bytes,10,opt,name=newsdesk,proto3,oneof"`
+}
+
 func (*Query_Rule) isQuery_Want() {}
 
 func (*Query_Monitor) isQuery_Want() {}
@@ -226,6 +240,46 @@ func (*Query_Monitor) isQuery_Want() {}
 func (*Query_Newsrank) isQuery_Want() {}
 
 func (*Query_Kite) isQuery_Want() {}
+
+func (*Query_Newsdesk) isQuery_Want() {}
+
+// NewsdeskQuery is what the newsdesk reads: every change of an article, what
+// the newsdesk itself has offered, and its DeskTime.
+type NewsdeskQuery struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NewsdeskQuery) Reset() {
+	*x = NewsdeskQuery{}
+	mi := &file_messages_query_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NewsdeskQuery) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NewsdeskQuery) ProtoMessage() {}
+
+func (x *NewsdeskQuery) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_query_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NewsdeskQuery.ProtoReflect.Descriptor instead.
+func (*NewsdeskQuery) Descriptor() ([]byte, []int) {
+	return file_messages_query_proto_rawDescGZIP(), []int{1}
+}
 
 // Origin says on whose behalf a post is delivered: it names it in the frame.
 type Origin struct {
@@ -239,7 +293,7 @@ type Origin struct {
 
 func (x *Origin) Reset() {
 	*x = Origin{}
-	mi := &file_messages_query_proto_msgTypes[1]
+	mi := &file_messages_query_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -251,7 +305,7 @@ func (x *Origin) String() string {
 func (*Origin) ProtoMessage() {}
 
 func (x *Origin) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_query_proto_msgTypes[1]
+	mi := &file_messages_query_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -264,7 +318,7 @@ func (x *Origin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Origin.ProtoReflect.Descriptor instead.
 func (*Origin) Descriptor() ([]byte, []int) {
-	return file_messages_query_proto_rawDescGZIP(), []int{1}
+	return file_messages_query_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Origin) GetKind() OriginKind {
@@ -298,7 +352,7 @@ type MonitorQuery struct {
 
 func (x *MonitorQuery) Reset() {
 	*x = MonitorQuery{}
-	mi := &file_messages_query_proto_msgTypes[2]
+	mi := &file_messages_query_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -310,7 +364,7 @@ func (x *MonitorQuery) String() string {
 func (*MonitorQuery) ProtoMessage() {}
 
 func (x *MonitorQuery) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_query_proto_msgTypes[2]
+	mi := &file_messages_query_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -323,7 +377,7 @@ func (x *MonitorQuery) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MonitorQuery.ProtoReflect.Descriptor instead.
 func (*MonitorQuery) Descriptor() ([]byte, []int) {
-	return file_messages_query_proto_rawDescGZIP(), []int{2}
+	return file_messages_query_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *MonitorQuery) GetUsernames() []string {
@@ -358,7 +412,7 @@ type NewsrankFilters struct {
 
 func (x *NewsrankFilters) Reset() {
 	*x = NewsrankFilters{}
-	mi := &file_messages_query_proto_msgTypes[3]
+	mi := &file_messages_query_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -370,7 +424,7 @@ func (x *NewsrankFilters) String() string {
 func (*NewsrankFilters) ProtoMessage() {}
 
 func (x *NewsrankFilters) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_query_proto_msgTypes[3]
+	mi := &file_messages_query_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -383,7 +437,7 @@ func (x *NewsrankFilters) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NewsrankFilters.ProtoReflect.Descriptor instead.
 func (*NewsrankFilters) Descriptor() ([]byte, []int) {
-	return file_messages_query_proto_rawDescGZIP(), []int{3}
+	return file_messages_query_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *NewsrankFilters) GetTopics() []string {
@@ -455,7 +509,7 @@ type EmbeddingFilter struct {
 
 func (x *EmbeddingFilter) Reset() {
 	*x = EmbeddingFilter{}
-	mi := &file_messages_query_proto_msgTypes[4]
+	mi := &file_messages_query_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -467,7 +521,7 @@ func (x *EmbeddingFilter) String() string {
 func (*EmbeddingFilter) ProtoMessage() {}
 
 func (x *EmbeddingFilter) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_query_proto_msgTypes[4]
+	mi := &file_messages_query_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -480,7 +534,7 @@ func (x *EmbeddingFilter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EmbeddingFilter.ProtoReflect.Descriptor instead.
 func (*EmbeddingFilter) Descriptor() ([]byte, []int) {
-	return file_messages_query_proto_rawDescGZIP(), []int{4}
+	return file_messages_query_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *EmbeddingFilter) GetEmbedding() []float32 {
@@ -535,7 +589,7 @@ type KiteFilters struct {
 
 func (x *KiteFilters) Reset() {
 	*x = KiteFilters{}
-	mi := &file_messages_query_proto_msgTypes[5]
+	mi := &file_messages_query_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -547,7 +601,7 @@ func (x *KiteFilters) String() string {
 func (*KiteFilters) ProtoMessage() {}
 
 func (x *KiteFilters) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_query_proto_msgTypes[5]
+	mi := &file_messages_query_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -560,7 +614,7 @@ func (x *KiteFilters) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use KiteFilters.ProtoReflect.Descriptor instead.
 func (*KiteFilters) Descriptor() ([]byte, []int) {
-	return file_messages_query_proto_rawDescGZIP(), []int{5}
+	return file_messages_query_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *KiteFilters) GetSources() []string {
@@ -609,7 +663,7 @@ var File_messages_query_proto protoreflect.FileDescriptor
 
 const file_messages_query_proto_rawDesc = "" +
 	"\n" +
-	"\x14messages/query.proto\x12\vbirdwire.v1\"\xc9\x02\n" +
+	"\x14messages/query.proto\x12\vbirdwire.v1\"\x83\x03\n" +
 	"\x05Query\x12\f\n" +
 	"\x01k\x18\x01 \x01(\rR\x01k\x12\x18\n" +
 	"\aversion\x18\b \x01(\rR\aversion\x12\x14\n" +
@@ -619,8 +673,11 @@ const file_messages_query_proto_rawDesc = "" +
 	"\x04rule\x18\x04 \x01(\tH\x00R\x04rule\x125\n" +
 	"\amonitor\x18\x05 \x01(\v2\x19.birdwire.v1.MonitorQueryH\x00R\amonitor\x12:\n" +
 	"\bnewsrank\x18\x06 \x01(\v2\x1c.birdwire.v1.NewsrankFiltersH\x00R\bnewsrank\x12.\n" +
-	"\x04kite\x18\a \x01(\v2\x18.birdwire.v1.KiteFiltersH\x00R\x04kiteB\x06\n" +
-	"\x04want\"Y\n" +
+	"\x04kite\x18\a \x01(\v2\x18.birdwire.v1.KiteFiltersH\x00R\x04kite\x128\n" +
+	"\bnewsdesk\x18\n" +
+	" \x01(\v2\x1a.birdwire.v1.NewsdeskQueryH\x00R\bnewsdeskB\x06\n" +
+	"\x04want\"\x0f\n" +
+	"\rNewsdeskQuery\"Y\n" +
 	"\x06Origin\x12+\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x17.birdwire.v1.OriginKindR\x04kind\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x12\n" +
@@ -675,28 +732,30 @@ func file_messages_query_proto_rawDescGZIP() []byte {
 }
 
 var file_messages_query_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_messages_query_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_messages_query_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_messages_query_proto_goTypes = []any{
 	(OriginKind)(0),         // 0: birdwire.v1.OriginKind
 	(*Query)(nil),           // 1: birdwire.v1.Query
-	(*Origin)(nil),          // 2: birdwire.v1.Origin
-	(*MonitorQuery)(nil),    // 3: birdwire.v1.MonitorQuery
-	(*NewsrankFilters)(nil), // 4: birdwire.v1.NewsrankFilters
-	(*EmbeddingFilter)(nil), // 5: birdwire.v1.EmbeddingFilter
-	(*KiteFilters)(nil),     // 6: birdwire.v1.KiteFilters
+	(*NewsdeskQuery)(nil),   // 2: birdwire.v1.NewsdeskQuery
+	(*Origin)(nil),          // 3: birdwire.v1.Origin
+	(*MonitorQuery)(nil),    // 4: birdwire.v1.MonitorQuery
+	(*NewsrankFilters)(nil), // 5: birdwire.v1.NewsrankFilters
+	(*EmbeddingFilter)(nil), // 6: birdwire.v1.EmbeddingFilter
+	(*KiteFilters)(nil),     // 7: birdwire.v1.KiteFilters
 }
 var file_messages_query_proto_depIdxs = []int32{
-	2, // 0: birdwire.v1.Query.origin:type_name -> birdwire.v1.Origin
-	3, // 1: birdwire.v1.Query.monitor:type_name -> birdwire.v1.MonitorQuery
-	4, // 2: birdwire.v1.Query.newsrank:type_name -> birdwire.v1.NewsrankFilters
-	6, // 3: birdwire.v1.Query.kite:type_name -> birdwire.v1.KiteFilters
-	0, // 4: birdwire.v1.Origin.kind:type_name -> birdwire.v1.OriginKind
-	5, // 5: birdwire.v1.NewsrankFilters.embedding_filters:type_name -> birdwire.v1.EmbeddingFilter
-	6, // [6:6] is the sub-list for method output_type
-	6, // [6:6] is the sub-list for method input_type
-	6, // [6:6] is the sub-list for extension type_name
-	6, // [6:6] is the sub-list for extension extendee
-	0, // [0:6] is the sub-list for field type_name
+	3, // 0: birdwire.v1.Query.origin:type_name -> birdwire.v1.Origin
+	4, // 1: birdwire.v1.Query.monitor:type_name -> birdwire.v1.MonitorQuery
+	5, // 2: birdwire.v1.Query.newsrank:type_name -> birdwire.v1.NewsrankFilters
+	7, // 3: birdwire.v1.Query.kite:type_name -> birdwire.v1.KiteFilters
+	2, // 4: birdwire.v1.Query.newsdesk:type_name -> birdwire.v1.NewsdeskQuery
+	0, // 5: birdwire.v1.Origin.kind:type_name -> birdwire.v1.OriginKind
+	6, // 6: birdwire.v1.NewsrankFilters.embedding_filters:type_name -> birdwire.v1.EmbeddingFilter
+	7, // [7:7] is the sub-list for method output_type
+	7, // [7:7] is the sub-list for method input_type
+	7, // [7:7] is the sub-list for extension type_name
+	7, // [7:7] is the sub-list for extension extendee
+	0, // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_messages_query_proto_init() }
@@ -709,6 +768,7 @@ func file_messages_query_proto_init() {
 		(*Query_Monitor)(nil),
 		(*Query_Newsrank)(nil),
 		(*Query_Kite)(nil),
+		(*Query_Newsdesk)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -716,7 +776,7 @@ func file_messages_query_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_messages_query_proto_rawDesc), len(file_messages_query_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   6,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

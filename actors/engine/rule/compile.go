@@ -30,6 +30,8 @@ func Compile(q *messages.Query) (*Compiled, error) {
 		return compileNewsrank(want.Newsrank)
 	case *messages.Query_Kite:
 		return compileKite(want.Kite)
+	case *messages.Query_Newsdesk:
+		return compileNewsdesk(), nil
 	}
 	return nil, fmt.Errorf("%w: it asks for nothing", ErrQuery)
 }

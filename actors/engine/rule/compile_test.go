@@ -306,3 +306,30 @@ func TestClasses(t *testing.T) {
 		d.Reset(e) // a hollow event must not stop a router
 	}
 }
+
+// The newsdesk reads all that is no post, and its word of the time, which no
+// client is shown.
+func TestNewsdeskReadsAllButPosts(t *testing.T) {
+	q := &messages.Query{Want: &messages.Query_Newsdesk{Newsdesk: &messages.NewsdeskQuery{}}}
+	if got, want := matching(t, q), strings.TrimSuffix(newsOrder, " post"); got != want {
+		t.Errorf("the newsdesk reads %s, want %s", got, want)
+	}
+	var d rule.Doc
+	d.Reset(&messages.Event{Body: &messages.Event_DeskTime{DeskTime: &messages.DeskTime{AtMs: 7}}})
+	for want, q := range map[bool]*messages.Query{
+		true:  q,
+		false: {Want: &messages.Query_Newsrank{Newsrank: &messages.NewsrankFilters{}}},
+	} {
+		c, err := rule.Compile(q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := c.Match(&d); got != want {
+			t.Errorf("%v: shown the newsdesk's time: %v", q, got)
+		}
+	}
+	c, err := rule.Compile(&messages.Query{Want: &messages.Query_Kite{Kite: &messages.KiteFilters{}}})
+	if err != nil || c.Match(&d) {
+		t.Errorf("kite: shown the newsdesk's time: %v", err)
+	}
+}

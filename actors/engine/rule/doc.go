@@ -78,6 +78,8 @@ func (d *Doc) Reset(e *messages.Event) {
 		for _, t := range s.GetTickers() {
 			d.value(KindTicker, ticker(t.GetSymbol()))
 		}
+	case *messages.Event_DeskTime:
+		d.resetStory(deskTime, "", "", "")
 	}
 }
 

@@ -73,6 +73,28 @@ func compileNewsrank(f *messages.NewsrankFilters) (*Compiled, error) {
 	}, nil
 }
 
+// deskTime is no event of newsrank's: only the newsdesk asks for it.
+const deskTime = "newsdesk.time"
+
+// compileNewsdesk asks for all events that are no posts. They are told by
+// their types, because a class of its own would be a bit that every record of
+// an index pays for one subscriber.
+func compileNewsdesk() *Compiled {
+	kinds := []*Expr{event(deskTime)}
+	for _, action := range []messages.ArticleAction{
+		messages.ArticleAction_ARTICLE_CREATED, messages.ArticleAction_ARTICLE_UPDATED,
+		messages.ArticleAction_ARTICLE_ENRICHED, messages.ArticleAction_ARTICLE_DELETED,
+	} {
+		kinds = append(kinds, event(articleTypes[action]))
+	}
+	for _, topic := range []string{"stories", "tickers"} {
+		for _, kind := range newsrankTypes[topic] {
+			kinds = append(kinds, event(kind))
+		}
+	}
+	return &Compiled{Class: ClassNewsrank, Sample: 100, Expr: Or(kinds...)}
+}
+
 func event(kind string) *Expr { return valueAtom(KindEvent, kind) }
 
 func topicsOf(list []string) (map[string]bool, error) {

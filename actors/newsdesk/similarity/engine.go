@@ -48,6 +48,7 @@ type Change struct {
 	// word.
 	Scores Features
 	Logit  float64
+	Fresh  Fresh // Joined: how the article differs from the story as it was
 }
 
 // Engine is the state machine. Not for concurrent use.
@@ -120,7 +121,7 @@ func (e *Engine) assign(m member) {
 	best, f, logit := e.nearest(&q, e.cfg.join, func(s *story) int64 { return s.gap(m.at) }, func(s *story) bool { return true })
 	change := Change{Kind: Created, Article: m.id, Scores: f, Logit: logit}
 	if best != nil && logit > 0 {
-		change.Kind = Joined
+		change.Kind, change.Fresh = Joined, fresh(&m, best)
 	} else {
 		best = e.begin(m.id)
 	}
