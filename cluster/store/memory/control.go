@@ -21,7 +21,7 @@ func (c control) Get(ctx context.Context, key string) (messages.KeptRecord, erro
 		return messages.KeptRecord{}, err
 	}
 	defer c.disk.mu.Unlock()
-	v, ok := c.disk.records[key]
+	v, ok := c.disk.records.Get(key)
 	if c.disk.damaged[key] {
 		return messages.KeptRecord{}, fmt.Errorf("get %s: %w", key, messages.ErrDamaged)
 	}
@@ -45,8 +45,8 @@ func (c control) CAS(ctx context.Context, key string, data []byte, revision uint
 	if d.damaged[key] {
 		return 0, fmt.Errorf("write %s at revision %d: %w", key, revision, messages.ErrDamaged)
 	}
-	if have := d.records[key].Revision; have != revision {
-		return 0, fmt.Errorf("write %s at revision %d: %w: it is %d", key, revision, messages.ErrConflict, have)
+	if have, _ := d.records.Get(key); have.Revision != revision {
+		return 0, fmt.Errorf("write %s at revision %d: %w: it is %d", key, revision, messages.ErrConflict, have.Revision)
 	}
 	return d.put(key, data, fault)
 }
@@ -55,7 +55,7 @@ func (c control) CAS(ctx context.Context, key string, data []byte, revision uint
 func (d *Disk) put(key string, data []byte, fault Fault) (uint64, error) {
 	d.written++
 	v := messages.KeptRecord{Key: key, Data: bytes.Clone(data), Revision: d.written}
-	d.records[key] = v
+	d.records.Set(key, v)
 	d.tell(store.Change{KeptRecord: v})
 	if err := fault.after(ControlCAS, key); err != nil {
 		return 0, err
@@ -90,7 +90,7 @@ func (c control) Delete(ctx context.Context, key string, revision uint64) error 
 	}
 	defer c.disk.mu.Unlock()
 	d := c.disk
-	switch have, ok := d.records[key]; {
+	switch have, ok := d.records.Get(key); {
 	case d.damaged[key]:
 		return fmt.Errorf("delete %s at revision %d: %w", key, revision, messages.ErrDamaged)
 	case !ok:
@@ -99,7 +99,7 @@ func (c control) Delete(ctx context.Context, key string, revision uint64) error 
 		return fmt.Errorf("delete %s at revision %d: %w: it is %d", key, revision, messages.ErrConflict, have.Revision)
 	}
 	d.written++
-	delete(d.records, key)
+	d.records.Delete(key)
 	d.tell(store.Change{KeptRecord: messages.KeptRecord{Key: key, Revision: d.written}, Deleted: true})
 	return fault.after(ControlDelete, key)
 }
@@ -123,13 +123,20 @@ func (d *Disk) list(prefix string) []messages.KeptRecord {
 			values = append(values, messages.KeptRecord{Key: key, Damaged: true})
 		}
 	}
-	for key, v := range d.records {
-		if strings.HasPrefix(key, prefix) && !d.damaged[key] {
+	lost := len(values)
+	d.records.Ascend(prefix, func(key string, v messages.KeptRecord) bool {
+		if !strings.HasPrefix(key, prefix) {
+			return false
+		}
+		if !d.damaged[key] {
 			v.Data = bytes.Clone(v.Data)
 			values = append(values, v)
 		}
+		return true
+	})
+	if lost > 0 {
+		slices.SortFunc(values, func(a, b messages.KeptRecord) int { return strings.Compare(a.Key, b.Key) })
 	}
-	slices.SortFunc(values, func(a, b messages.KeptRecord) int { return strings.Compare(a.Key, b.Key) })
 	return values
 }
 

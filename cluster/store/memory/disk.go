@@ -5,6 +5,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tidwall/btree"
+
 	"github.com/birdwire/birdwire/cluster/store"
 	"github.com/birdwire/birdwire/messages"
 )
@@ -18,13 +20,13 @@ type Disk struct {
 
 	epoch   string
 	space   Space
-	frames  []written       // in order; sequences grow, with holes where frames were skipped
-	burnt   map[uint64]bool // sequences of holes at which nothing was ever acknowledged
-	last    uint64          // sequence, also of a log that holds nothing any more
-	tails   map[string]tail // by node: its last frame
-	records map[string]messages.KeptRecord
-	damaged map[string]bool // records that cannot be read; each is in records too, where its revision was known
-	written uint64          // the last revision given, of records and items
+	frames  []written                               // in order; sequences grow, with holes where frames were skipped
+	burnt   map[uint64]bool                         // sequences of holes at which nothing was ever acknowledged
+	last    uint64                                  // sequence, also of a log that holds nothing any more
+	tails   map[string]tail                         // by node: its last frame
+	records *btree.Map[string, messages.KeptRecord] // in order: a listing costs what it lists
+	damaged map[string]bool                         // records that cannot be read; each is in records too, where its revision was known
+	written uint64                                  // the last revision given, of records and items
 	items   map[string]itemRecord
 	shots   map[string][]snapshot // by id, in the order they came; the newest two
 	watches []*watch
@@ -49,7 +51,7 @@ func NewDisk(cfg Config) *Disk {
 		epoch:   cfg.Epoch,
 		burnt:   map[uint64]bool{},
 		tails:   map[string]tail{},
-		records: map[string]messages.KeptRecord{},
+		records: new(btree.Map[string, messages.KeptRecord]),
 		damaged: map[string]bool{},
 		items:   map[string]itemRecord{},
 		shots:   map[string][]snapshot{},
@@ -86,7 +88,7 @@ func (d *Disk) Accept() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for key := range d.damaged {
-		delete(d.records, key)
+		d.records.Delete(key)
 	}
 	clear(d.damaged)
 }
@@ -188,6 +190,6 @@ func (d *Disk) CloneRecords() *Disk {
 	clone := NewDisk(d.cfg)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	clone.records, clone.damaged, clone.written = maps.Clone(d.records), maps.Clone(d.damaged), d.written
+	clone.records, clone.damaged, clone.written = d.records.Copy(), maps.Clone(d.damaged), d.written
 	return clone
 }
