@@ -59,7 +59,7 @@ func (c *Clock) Step(d time.Duration) {
 // order in which they were asked for. A d of zero or less is due at once, at
 // the next Advance (of any length, zero too).
 func (c *Clock) After(d time.Duration, to *actor.PID, message any) (cancel func()) {
-	return c.line.add(d, &timer{host: c.host, to: to, message: message})
+	return c.line.add(d, &timer{host: c.host, to: to, message: message, cause: c.host.kit.schedule.comesOf()})
 }
 
 func (l *timeline) add(d time.Duration, t *timer) (cancel func()) {
@@ -116,7 +116,8 @@ func (c *Clock) left() (own []*timer) {
 }
 
 // fireNext fires the first timer that is due by target, if any.
-func (l *timeline) fireNext(target time.Duration) bool {
+func (s *schedule) fireNext(target time.Duration) bool {
+	l := s.time
 	l.mu.Lock()
 	if len(l.timers) == 0 || l.timers[0].at > target {
 		l.mu.Unlock()
@@ -125,6 +126,8 @@ func (l *timeline) fireNext(target time.Duration) bool {
 	t := heap.Pop(&l.timers).(*timer)
 	l.now = t.at
 	l.mu.Unlock()
+	s.cause.Store(int64(t.cause))
+	defer s.cause.Store(0)
 	if t.run != nil {
 		t.run()
 	} else {
@@ -168,6 +171,7 @@ type timer struct {
 	to      *actor.PID
 	message any
 	run     func() // instead of a message
+	cause   int    // the step that set it
 	index   int    // in the heap; -1 once fired or cancelled
 }
 

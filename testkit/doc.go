@@ -22,8 +22,8 @@
 // # Second step: a simulation
 //
 // Play all the actors of a protocol, each on its Host, over a network that loses
-// and delays what it carries: a function that calls Kit.Later, or not, as Kit.Rand
-// says. Let virtual time pass, and judge what must hold at the end. RunSeeds does
+// and delays what it carries: a function that calls Kit.Later, or not, as
+// Kit.Chance says. Let virtual time pass, and judge what must hold at the end. RunSeeds does
 // that as often as you like, each time with other faults in another order. The
 // example of RunSeeds has two actors of twenty lines each, and twenty more that
 // play them.
@@ -31,8 +31,8 @@
 // # Third step: the first bug
 //
 // Break a rule of your protocol, and see that the seeds say so: a simulation that
-// finds nothing may look at nothing. The example of FirstFailure forgets what was
-// done before, and shows the seed and the two messages which that counts twice.
+// finds nothing may look at nothing. The example of Shrink forgets what was done
+// before, and shows the seed, and what is left when everything else is cut.
 // The failing subtest of RunSeeds is named by its seed, so go test -run
 // 'TestName/seed=7$' plays the same run again, and again after each change.
 //
@@ -54,6 +54,13 @@
 // races, "nothing more happens" is a fact and not a timeout, and a failure
 // comes back every time. RunSeeds plays the same test in other orders.
 //
+// What a run decides (which event is next, what the network loses, which fault
+// comes, what is asked for) is decided by the kit, in streams: Chooser for the
+// schedule, Chance for the others. Play runs a simulation outside go test and keeps
+// its decisions, a Log: a file that can be followed again, step by step, until the
+// code is another (then it says at which step and why), and made smaller, by
+// Shrink, until little is left but the failure.
+//
 // A test of several nodes has several hosts, NewHost, on the one loop: see Host,
 // Lane, and Chooser for who says what happens next.
 //
@@ -73,7 +80,7 @@
 // are for actors that own sockets or goroutines, whose messages come from
 // outside.
 //
-// Importing it sets concurrent-map's SHARD_COUNT to 1 for the whole test
-// binary: an actor system then starts in a fraction of a millisecond instead
-// of 10 to 16. It belongs into _test.go files only.
+// Importing it sets concurrent-map's SHARD_COUNT to 1 for a whole test binary: an
+// actor system then starts in a fraction of a millisecond instead of 10 to 16. In
+// other programs Play does that: they must have no actor system of their own by then.
 package testkit

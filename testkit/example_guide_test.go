@@ -2,7 +2,6 @@ package testkit_test
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -38,6 +37,9 @@ type (
 	addOne  struct{ number int }
 	counted struct{ number int }
 )
+
+func (m *addOne) String() string  { return fmt.Sprint("question ", m.number) }
+func (m *counted) String() string { return fmt.Sprint("answer ", m.number) }
 
 // counter counts each number once, however often it is asked; a careless one
 // counts what it is asked.
@@ -85,13 +87,14 @@ func (a *asker) Receive(ctx actor.Context) {
 func counts(k *testkit.Kit, careless bool) {
 	here, there := k.NewHost("here"), k.NewHost("there")
 	var asking, counting *actor.PID
-	carry := func(deliver func()) {
-		if k.Rand.Uint64N(3) > 0 {
-			k.Later(time.Duration(k.Rand.Uint64N(500))*time.Millisecond, deliver)
+	network := k.Chance(testkit.Network)
+	carry := func(message any, deliver func()) {
+		if !network.Once(fmt.Sprintf("lose %v", message), 3) {
+			k.Later(network.Below(fmt.Sprintf("delay %v", message), 500*time.Millisecond), deliver)
 		}
 	}
-	c := &counter{seen: map[int]bool{}, careless: careless, answer: func(m any) { carry(func() { here.Tell(asking, m) }) }}
-	a := &asker{clock: here.Clock, number: 1, ask: func(m any) { carry(func() { there.Tell(counting, m) }) }}
+	c := &counter{seen: map[int]bool{}, careless: careless, answer: func(m any) { carry(m, func() { here.Tell(asking, m) }) }}
+	a := &asker{clock: here.Clock, number: 1, ask: func(m any) { carry(m, func() { there.Tell(counting, m) }) }}
 	counting = there.Spawn("counter", func() actor.Actor { return c })
 	asking = here.Spawn("asker", func() actor.Actor { return a })
 	k.Advance(10 * time.Minute)
@@ -109,27 +112,27 @@ func ExampleRunSeeds() {
 }
 
 // Step 3: the seeds find a counter that counts a question again when its answer
-// was lost. What a failure says goes on with the messages that led to it.
-func ExampleFirstFailure() {
-	seed, said := testkit.FirstFailure(100, func(k *testkit.Kit) { counts(k, true) })
-	lines := strings.Split(said, "\n")
-	fmt.Printf("seed %d: %s\n", seed, lines[0])
-	for _, line := range lines {
-		if strings.Contains(line, "addOne") {
-			fmt.Println(strings.TrimSpace(line))
-		}
+// was lost, and Shrink cuts what that does not take: of all that the network did
+// one loss is left.
+func ExampleShrink() {
+	careless := func(k *testkit.Kit) { counts(k, true) }
+	o := &testkit.Outcome{}
+	for seed := uint64(1); !o.Failed(); seed++ {
+		o = testkit.Play(testkit.Plan{Seed: seed, Log: true}, careless)
+	}
+	fmt.Printf("seed %d: %s; the network's choices that are not plain: %d\n", o.Seed, o.Violations[0].Text, o.Log.Deviations(testkit.Network))
+
+	shrunk, err := testkit.Shrink(o.Log, time.Minute, careless)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Printf("shrunk: %s; %d\n", shrunk.Outcome.Violations[0].Text, shrunk.Log.Deviations(testkit.Network))
+	for _, line := range shrunk.Log.Told() {
+		fmt.Println(line)
 	}
 	// Output:
-	// seed 1: 10 of 10 are answered, and the total is 11
-	// 67ms  there/counter$1  &testkit_test.addOne{number:1}
-	// 2.209s  there/counter$1  &testkit_test.addOne{number:1}
-	// 3.277s  there/counter$1  &testkit_test.addOne{number:2}
-	// 4.191s  there/counter$1  &testkit_test.addOne{number:3}
-	// 5.218s  there/counter$1  &testkit_test.addOne{number:4}
-	// 6.184s  there/counter$1  &testkit_test.addOne{number:5}
-	// 7.319s  there/counter$1  &testkit_test.addOne{number:6}
-	// 8.202s  there/counter$1  &testkit_test.addOne{number:7}
-	// 9.011s  there/counter$1  &testkit_test.addOne{number:8}
-	// 10.195s  there/counter$1  &testkit_test.addOne{number:9}
-	// 11.28s  there/counter$1  &testkit_test.addOne{number:10}
+	// seed 1: 10 of 10 are answered, and the total is 21; the network's choices that are not plain: 72
+	// shrunk: 10 of 10 are answered, and the total is 11; 1
+	// step 10, 2s: network: lose answer 3: 2 of 3
 }

@@ -3,7 +3,6 @@ package testkit
 import (
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"slices"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -34,9 +33,9 @@ type Host struct {
 }
 
 // NewHost starts another system, whose actors' PIDs carry the address. Its chance
-// comes from the kit's.
+// is of the kit's seed and that address: it is the same whoever starts before it.
 func (k *Kit) NewHost(address string) *Host {
-	return k.newHost(address, &Rand{r: rand.New(rand.NewPCG(k.Rand.Uint64N(1<<63), 0x62697264))})
+	return k.newHost(address, &Rand{r: chanceOf(k.seed, address)})
 }
 
 func (k *Kit) newHost(address string, chance *Rand) *Host {

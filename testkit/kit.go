@@ -16,7 +16,11 @@ import (
 // so that code which builds a PID without an address is found out.
 const Address = "testkit"
 
-func init() { cmap.SHARD_COUNT = 1 }
+func init() {
+	if testing.Testing() {
+		cmap.SHARD_COUNT = 1
+	}
+}
 
 // Kit is one actor system and the ports its actors are given; NewHost adds others
 // that run on the same loop. It is for the test's own goroutine; Clock, Rand and
@@ -25,13 +29,16 @@ type Kit struct {
 	*Host // the first one: most tests need no other
 	TB    testing.TB
 
+	seed     uint64
 	schedule *schedule
 	hosts    []*Host
 	output   *output
 	once     map[reflect.Type]any // see Once
 
-	mu          sync.Mutex // protects deadLetters: they may come from any goroutine
+	mu          sync.Mutex // protects the fields below: they may come from any goroutine
 	deadLetters []DeadLetter
+	violations  []Violation
+	reached     map[string]int // see Sometimes
 }
 
 // DeadLetter is a message that reached no actor.
@@ -72,7 +79,7 @@ func run(tb testing.TB, seed uint64, test func(k *Kit)) {
 }
 
 func newKit(tb testing.TB, seed uint64) *Kit {
-	k := &Kit{TB: tb, schedule: newSchedule(seed), output: &output{tb: tb}, once: map[reflect.Type]any{}}
+	k := &Kit{TB: tb, seed: seed, schedule: newSchedule(seed), output: &output{tb: tb}, once: map[reflect.Type]any{}, reached: map[string]int{}}
 	k.Host = k.newHost(Address, &Rand{r: rand.New(rand.NewPCG(seed, 0x62697264))})
 	return k
 }
@@ -81,14 +88,18 @@ func newKit(tb testing.TB, seed uint64) *Kit {
 func (k *Kit) Schedule(by Chooser) {
 	k.schedule.mu.Lock()
 	defer k.schedule.mu.Unlock()
-	k.schedule.order = by
+	k.schedule.decisions.order = by
 }
 
 // Settle runs every event that is due until none is left: all mailboxes are
 // empty and no job runs. Held jobs and timers stay.
 func (k *Kit) Settle() {
 	k.TB.Helper()
-	if busy := k.schedule.drain(); busy != "" {
+	busy, ended := k.schedule.drain()
+	if ended {
+		k.TB.SkipNow()
+	}
+	if busy != "" {
 		k.TB.Fatalf("testkit: not settled after %d events: actors keep sending to each other, the last was %s%s", settleMax, busy, k.hint())
 	}
 }
@@ -99,7 +110,7 @@ func (k *Kit) Advance(d time.Duration) {
 	k.TB.Helper()
 	time := k.schedule.time
 	target := time.elapsed() + d
-	for k.Settle(); time.fireNext(target); k.Settle() {
+	for k.Settle(); k.schedule.fireNext(target); k.Settle() {
 	}
 	time.set(target)
 }

@@ -10,9 +10,17 @@ type Lane struct {
 	host     *Host // nil: nobody's
 	schedule *schedule
 
+	called string // label, once it was asked for
+
 	// The schedule's mu protects these.
-	waiting []func() // bounded by the test's own length
+	waiting []waiting // bounded by the test's own length
 	due     bool
+}
+
+// waiting is what a lane does, and the step that it comes of.
+type waiting struct {
+	do    func()
+	cause int
 }
 
 // Lane is an empty one; name is what a Chooser sees.
@@ -28,7 +36,7 @@ func (h *Host) Lane(name string) *Lane {
 func (l *Lane) Add(f func()) {
 	l.schedule.mu.Lock()
 	defer l.schedule.mu.Unlock()
-	l.waiting = append(l.waiting, f)
+	l.waiting = append(l.waiting, waiting{f, l.schedule.comesOf()})
 	if !l.due {
 		l.due = true
 		l.schedule.add(l)
@@ -45,20 +53,28 @@ func (l *Lane) Clear() (forgotten int) {
 
 func (l *Lane) String() string { return l.name }
 
+func (l *Lane) label() string {
+	if l.called == "" {
+		l.called = whose(l)
+	}
+	return l.called
+}
+
 func (l *Lane) of() *Host { return l.host }
 
 func (l *Lane) step() (more bool) {
 	l.schedule.mu.Lock()
-	var f func()
+	var next waiting
 	if l.host != nil && l.host.ended {
 		l.waiting = nil
 	}
 	if len(l.waiting) > 0 {
-		f, l.waiting = l.waiting[0], l.waiting[1:]
+		next, l.waiting = l.waiting[0], l.waiting[1:]
 	}
 	l.schedule.mu.Unlock()
-	if f != nil {
-		f()
+	if next.do != nil {
+		l.schedule.history.add(Step{N: l.schedule.comesOf(), At: l.schedule.time.elapsed() - century, Host: hostOf(l), Lane: l.name, Cause: next.cause})
+		next.do()
 	}
 	l.schedule.mu.Lock()
 	defer l.schedule.mu.Unlock()
@@ -69,5 +85,5 @@ func (l *Lane) step() (more bool) {
 // Later has f done once d of virtual time has passed, by the Advance that
 // reaches it. It is no host's: no Crash ends it.
 func (k *Kit) Later(d time.Duration, f func()) (cancel func()) {
-	return k.schedule.time.add(d, &timer{run: f})
+	return k.schedule.time.add(d, &timer{run: f, cause: k.schedule.comesOf()})
 }

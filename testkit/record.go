@@ -34,6 +34,9 @@ func (r *Record) Hash() uint64 { return r.hash.Sum64() }
 func (r *Record) Steps() int { return r.steps }
 
 func (r *Record) add(at time.Duration, who, what string) {
+	if r == nil {
+		return
+	}
 	line := fmt.Sprintf("%v  %s", at, who)
 	if what != "" {
 		line += "  " + what

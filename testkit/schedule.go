@@ -7,6 +7,8 @@ import (
 	"runtime/debug"
 	"slices"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 )
@@ -18,6 +20,8 @@ const settleMax = 1_000_000
 // a job runs, a Lane does what is next.
 type Event interface {
 	String() string // whose it is
+	// label is the same in every run: with its host's address, and no id that counts.
+	label() string
 	// step does one thing and says whether there is more to do.
 	step() (more bool)
 	of() *Host // nil: nobody's
@@ -26,8 +30,8 @@ type Event interface {
 // Chooser picks which of the events that are due happens next. Whatever order a
 // run has is in what it answers: to replay a run is to answer the same.
 type Chooser interface {
-	// Choose returns an index of due, which has one event at least, in no order
-	// that means anything, and must not be kept or changed.
+	// Choose returns an index of due, which has two events at least, in no order
+	// that means anything, and must not be kept or changed. Of one there is no choice.
 	Choose(due []Event) int
 }
 
@@ -47,20 +51,23 @@ type schedule struct {
 	mu     sync.Mutex // protects due, panics and the queues of every mailbox
 	due    []Event    // as large as the systems have mailboxes and jobs with something to do
 	panics []any
-	order  Chooser
 	wake   chan struct{} // holds one token when something was posted
 
-	time   *timeline       // what the messages of trace are dated by
-	trace  trace           // of the draining goroutine
-	record *Record         // of the draining goroutine; nil: none was asked for
-	wall   map[string]bool // kinds of actors that have set the library's own timer
+	time      *timeline       // what the messages of trace are dated by
+	trace     trace           // of the draining goroutine
+	record    *Record         // of the draining goroutine; nil: none was asked for
+	wall      map[string]bool // kinds of actors that have set the library's own timer
+	decisions *decisions
+	ends      func() bool // whether the run ends before its next step; nil: it does not
+	history   *History    // nil: none was asked for
+	// cause is the step that what is posted now comes of: the one that runs, or that
+	// set the timer which fires; 0: none, the test itself. Steps are counted from 1.
+	cause atomic.Int64
 }
 
 func newSchedule(seed uint64) *schedule {
-	s := &schedule{wake: make(chan struct{}, 1), wall: map[string]bool{}, order: inOrder{}, time: &timeline{now: century}}
-	if seed != 0 {
-		s.order = bySeed{rand.New(rand.NewPCG(seed, 0x6f72646572))}
-	}
+	s := &schedule{wake: make(chan struct{}, 1), wall: map[string]bool{}, time: &timeline{now: century}}
+	s.decisions = newDecisions(seed, func() time.Duration { return s.time.elapsed() - century })
 	return s
 }
 
@@ -77,26 +84,35 @@ func (s *schedule) add(e Event) {
 	}
 }
 
-// drain runs events until none is due. It returns the last event when there
-// seems to be no end to them.
-func (s *schedule) drain() (busy string) {
+// drain runs events until none is due, or the run ends. It returns the last event
+// when there seems to be no end to them.
+func (s *schedule) drain() (busy string, ended bool) {
 	for range settleMax {
+		if s.ends != nil && s.ends() {
+			return "", true
+		}
 		e := s.next()
 		if e == nil {
-			return ""
+			return "", false
 		}
 		busy = e.String()
 		if _, notesItself := e.(*mailbox); !notesItself && s.record != nil {
 			s.record.add(s.time.elapsed()-century, whose(e), "")
 		}
-		if e.step() {
+		s.cause.Store(int64(s.decisions.step))
+		s.decisions.step++
+		more := e.step()
+		s.cause.Store(0)
+		if more {
 			s.mu.Lock()
 			s.add(e)
 			s.mu.Unlock()
 		}
 	}
-	return busy
+	return busy, false
 }
+
+func (s *schedule) comesOf() int { return int(s.cause.Load()) }
 
 func (s *schedule) next() Event {
 	s.mu.Lock()
@@ -104,7 +120,7 @@ func (s *schedule) next() Event {
 	if len(s.due) == 0 {
 		return nil
 	}
-	i := s.order.Choose(s.due)
+	i := s.decisions.event(s.due)
 	s.due[0], s.due[i] = s.due[i], s.due[0]
 	e := s.due[0]
 	s.due = s.due[1:]
@@ -136,6 +152,12 @@ func (s *schedule) takePanics() []any {
 	return panics
 }
 
+// posted is a message, and the step that it comes of.
+type posted struct {
+	message any
+	cause   int
+}
+
 // mailbox gives an actor one message a step. It is protoactor's default
 // mailbox in what it does (system messages first, suspension by a failure),
 // which drains until empty and so would hide what other orders there are.
@@ -145,8 +167,10 @@ type mailbox struct {
 	schedule *schedule
 	invoker  actor.MessageInvoker
 
+	called string // label, once it was asked for
+
 	// The schedule's mu protects these.
-	system, user []any // unbounded: a test ends, and settleMax ends a flood
+	system, user []posted // unbounded: a test ends, and settleMax ends a flood
 	suspended    bool
 	due          bool // Invariant: due exactly when it is in schedule.due or steps now.
 }
@@ -156,14 +180,14 @@ var _ actor.Mailbox = (*mailbox)(nil)
 func (m *mailbox) PostUserMessage(message any) {
 	m.schedule.mu.Lock()
 	defer m.schedule.mu.Unlock()
-	m.user = append(m.user, message)
+	m.user = append(m.user, posted{message, m.schedule.comesOf()})
 	m.becomeDue()
 }
 
 func (m *mailbox) PostSystemMessage(message any) {
 	m.schedule.mu.Lock()
 	defer m.schedule.mu.Unlock()
-	m.system = append(m.system, message)
+	m.system = append(m.system, posted{message, m.schedule.comesOf()})
 	m.becomeDue()
 }
 
@@ -195,10 +219,18 @@ func (m *mailbox) UserMessageCount() int {
 
 func (m *mailbox) String() string { return m.kind }
 
+func (m *mailbox) label() string {
+	if m.called == "" {
+		m.called = m.host.address + ": " + m.kind
+	}
+	return m.called
+}
+
 func (m *mailbox) of() *Host { return m.host }
 
 func (m *mailbox) step() (more bool) {
-	message, system := m.take()
+	next, system := m.take()
+	message := next.message
 	defer func() {
 		if reason := recover(); reason != nil {
 			m.schedule.panicked(fmt.Sprintf("%s on %T: %v", m.kind, message, reason))
@@ -213,7 +245,7 @@ func (m *mailbox) step() (more bool) {
 	case *actor.ResumeMailbox:
 		m.suspend(false)
 	default:
-		m.note(message)
+		m.note(message, next.cause)
 		if system {
 			m.invoker.InvokeSystemMessage(message)
 		} else {
@@ -227,7 +259,7 @@ func (m *mailbox) step() (more bool) {
 }
 
 // note keeps the message for the case that the test fails.
-func (m *mailbox) note(message any) {
+func (m *mailbox) note(message any, cause int) {
 	t := traced{at: m.schedule.time.elapsed() - century, kind: m.kind, message: message}
 	if e, ok := message.(*actor.MessageEnvelope); ok {
 		t.message = e.Message
@@ -238,26 +270,28 @@ func (m *mailbox) note(message any) {
 		}
 	}
 	m.schedule.trace.add(t)
-	if m.schedule.record != nil {
-		m.schedule.record.add(t.at, t.id, render(t.message))
+	if m.schedule.record != nil || m.schedule.history != nil {
+		text := render(t.message)
+		m.schedule.record.add(t.at, t.id, text)
+		m.schedule.history.add(Step{N: m.schedule.comesOf(), At: t.at, Host: m.host.address, Actor: t.id, Cause: cause, Text: text})
 	}
 }
 
 // take returns the next message; nil when there is none.
-func (m *mailbox) take() (message any, system bool) {
+func (m *mailbox) take() (next posted, system bool) {
 	m.schedule.mu.Lock()
 	defer m.schedule.mu.Unlock()
 	if m.host.ended {
-		return nil, false
+		return posted{}, false
 	}
 	if len(m.system) > 0 {
-		message, m.system = m.system[0], m.system[1:]
-		return message, true
+		next, m.system = m.system[0], m.system[1:]
+		return next, true
 	}
 	if len(m.user) > 0 && !m.suspended {
-		message, m.user = m.user[0], m.user[1:]
+		next, m.user = m.user[0], m.user[1:]
 	}
-	return message, false
+	return next, false
 }
 
 func (m *mailbox) suspend(suspended bool) {

@@ -1,6 +1,7 @@
 package testkit
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"runtime"
@@ -22,26 +23,30 @@ func FirstFailure(n int, test func(k *Kit)) (seed uint64, said string) {
 	return 0, ""
 }
 
-// failure is what a run says when it fails. It has a goroutine, which ends before
-// failure returns: FailNow ends the one that it is called on.
+// failure is what a run says when it fails.
 func failure(seed uint64, test func(k *Kit)) string {
 	tb := &transcript{}
+	onItsOwn(tb, func() { run(tb, seed, test) })
+	if !tb.failed {
+		return ""
+	}
+	return strings.Join(tb.said, "\n")
+}
+
+// onItsOwn does f on a goroutine, which ends before onItsOwn returns: FailNow ends
+// the one that it is called on.
+func onItsOwn(tb *transcript, f func()) {
 	var crashed any
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		defer func() { crashed = recover() }()
 		defer tb.cleanUp()
-		run(tb, seed, test)
+		f()
 	}()
 	<-done
-	switch {
-	case crashed != nil:
+	if crashed != nil {
 		panic(crashed)
-	case !tb.failed:
-		return ""
-	default:
-		return strings.Join(tb.said, "\n")
 	}
 }
 
@@ -53,6 +58,8 @@ type transcript struct {
 	failed bool
 	said   []string // bounded by the test's own length
 	after  []func()
+	// violated is told of each failure, by its format; nil: nobody is.
+	violated func(by, text string)
 }
 
 func (t *transcript) say(failed bool, text string) {
@@ -73,17 +80,34 @@ func (t *transcript) Failed() bool {
 	return t.failed
 }
 
+func (t *transcript) fail(by, text string) {
+	t.say(true, text)
+	if t.violated != nil {
+		t.violated(by, strings.TrimSuffix(text, "\n"))
+	}
+}
+
 func (t *transcript) Log(args ...any)                 { t.say(false, fmt.Sprintln(args...)) }
 func (t *transcript) Logf(format string, args ...any) { t.say(false, fmt.Sprintf(format, args...)) }
-func (t *transcript) Fail()                           { t.say(true, "") }
-func (t *transcript) Error(args ...any)               { t.say(true, fmt.Sprintln(args...)) }
+func (t *transcript) Fail()                           { t.fail("Fail", "Fail") }
 
-func (t *transcript) Errorf(format string, args ...any) { t.say(true, fmt.Sprintf(format, args...)) }
+func (t *transcript) Error(args ...any) {
+	text := fmt.Sprintln(args...)
+	t.fail(strings.TrimSuffix(text, "\n"), text)
+}
+
+func (t *transcript) Errorf(format string, args ...any) { t.fail(format, fmt.Sprintf(format, args...)) }
 
 func (t *transcript) FailNow() {
 	t.Fail()
 	runtime.Goexit()
 }
+
+// SkipNow ends the run where it is.
+func (t *transcript) SkipNow() { runtime.Goexit() }
+
+// Context is never done: a run has no wall time.
+func (t *transcript) Context() context.Context { return context.Background() }
 
 func (t *transcript) Fatal(args ...any) {
 	t.Error(args...)

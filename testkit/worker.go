@@ -35,7 +35,7 @@ func (w *Worker) Do(to *actor.PID, timeout time.Duration, work func(ctx context.
 	if w.refuse {
 		return false
 	}
-	j := &job{worker: w, to: to, timeout: timeout, until: w.schedule.time.elapsed() + timeout, work: work}
+	j := &job{worker: w, to: to, timeout: timeout, until: w.schedule.time.elapsed() + timeout, work: work, cause: w.schedule.comesOf()}
 	if w.holding {
 		w.held = append(w.held, j)
 		return true
@@ -116,9 +116,12 @@ type job struct {
 	until   time.Duration // of the kit's clock
 	work    func(ctx context.Context) any
 	expired bool
+	cause   int // the step that asked for it
 }
 
 func (j *job) String() string { return "a job of " + j.to.GetId() }
+
+func (j *job) label() string { return whose(j) }
 
 func (j *job) of() *Host { return j.worker.host }
 
@@ -126,6 +129,8 @@ func (j *job) step() (more bool) {
 	if j.worker.host.ended {
 		return false
 	}
+	s := j.worker.schedule
+	s.history.add(Step{N: s.comesOf(), At: s.time.elapsed() - century, Host: hostOf(j), Lane: j.String(), Cause: j.cause})
 	timeout := j.timeout
 	if j.expired || j.timeout > 0 && j.worker.schedule.time.elapsed() >= j.until {
 		timeout = 0

@@ -15,7 +15,7 @@ import (
 const (
 	accounts  = 3
 	opening   = 100
-	transfers = 12
+	transfers = 16 // at most
 )
 
 // world is the bank over two hosts, with a post between them that loses, doubles
@@ -32,13 +32,18 @@ type world struct {
 	crashing    *testkit.Lane
 	crashes     int
 	calm        bool // no more faults
+	network     *testkit.Chance
+	faults      *testkit.Chance
 
 	accepted []string // as customers know
 	noted    []string // what was carried, and the crashes: for a test that fails
 }
 
 func newWorld(k *testkit.Kit, cfg Config) *world {
-	w := &world{k: k, cfg: cfg, journal: &disk{}, crashing: k.Lane("crash"), vault: k.NewHost("vault"), actors: map[string]*actor.PID{}}
+	w := &world{
+		k: k, cfg: cfg, journal: &disk{}, network: k.Chance(testkit.Network), faults: k.Chance(testkit.Faults),
+		crashing: k.Lane("crash"), vault: k.NewHost("vault"), actors: map[string]*actor.PID{},
+	}
 	for i := range accounts {
 		book := &Book{Balance: opening}
 		w.books[i] = book
@@ -58,28 +63,26 @@ func (w *world) open() {
 
 func (w *world) crash() {
 	w.note("%s crashes", w.office)
+	w.k.Note("the world", w.office.String()+" crashes")
 	w.office.Crash()
 	w.crashes++
 	w.open()
 }
 
-// once in n is chance, while there are faults.
-func (w *world) once(n uint64) bool { return !w.calm && w.k.Rand.Uint64N(n) == 0 }
-
 // carry delivers never, once or twice, each after up to two seconds.
 func (w *world) carry(to string, m any, deliver func()) {
-	if w.once(4) {
-		w.note("lost, to %s: %T%+v", to, m, reflect.ValueOf(m).Elem())
+	what := fmt.Sprintf("to %s: %T%+v", to, m, reflect.ValueOf(m).Elem())
+	if !w.calm && w.network.Once("lose, "+what, 4) {
+		w.note("lost, %s", what)
 		return
 	}
 	copies := 1
-	if w.once(6) {
+	if !w.calm && w.network.Once("double, "+what, 6) {
 		copies = 2
 	}
 	for range copies {
-		delay := time.Duration(w.k.Rand.Uint64N(2000)) * time.Millisecond
-		w.k.Later(delay, func() {
-			w.note("to %s: %T%+v", to, m, reflect.ValueOf(m).Elem())
+		w.k.Later(w.network.Below("delay, "+what, 2*time.Second), func() {
+			w.note("%s", what)
 			deliver()
 		})
 	}
@@ -111,7 +114,7 @@ func (w *world) ToAccount(name string, m any) {
 func (w *world) ToCoordinator(m any) {
 	w.carry("the coordinator", m, func() {
 		w.office.Tell(w.coordinator, m)
-		if w.once(10) {
+		if !w.calm && w.faults.Once(fmt.Sprintf("crash at %T%+v", m, reflect.ValueOf(m).Elem()), 10) {
 			w.crashing.Add(w.crash)
 		}
 	})
@@ -136,14 +139,15 @@ func (w *world) total() (sum int) {
 // simulate plays a minute with faults and one without, and judges it.
 func simulate(k *testkit.Kit, cfg Config) *world {
 	w := newWorld(k, cfg)
-	for i := range transfers {
-		from := k.Rand.Uint64N(accounts)
-		to := (from + 1 + k.Rand.Uint64N(accounts-1)) % accounts
+	work := k.Chance(testkit.Workload)
+	for i := range k.Option("transfers", 1, transfers) {
+		id := fmt.Sprint("t", i)
+		from := work.Choose("from of "+id, accounts)
+		to := (from + 1 + work.Choose("to of "+id, accounts-1)) % accounts
 		w.ToCoordinator(&Transfer{
-			ID: fmt.Sprint("t", i), From: fmt.Sprint("account ", from), To: fmt.Sprint("account ", to),
-			Amount: 1 + int(k.Rand.Uint64N(60)),
+			ID: id, From: fmt.Sprint("account ", from), To: fmt.Sprint("account ", to), Amount: 1 + int(work.Choose("amount of "+id, 60)),
 		})
-		k.Advance(time.Duration(k.Rand.Uint64N(1500)) * time.Millisecond)
+		k.Advance(work.Below("wait after "+id, 1500*time.Millisecond))
 		w.judgeStep()
 	}
 	w.calm = true
@@ -157,7 +161,7 @@ func simulate(k *testkit.Kit, cfg Config) *world {
 
 func (w *world) judgeStep() {
 	if got := w.total(); got > accounts*opening {
-		w.k.TB.Fatalf("money was made: the accounts have %d of %d", got, accounts*opening)
+		w.k.Violated("no money is made", "the accounts have %d of %d", got, accounts*opening)
 	}
 }
 
@@ -168,11 +172,12 @@ func (w *world) judgeEnd() {
 	}
 	for _, id := range w.accepted {
 		if !ended[id] {
-			w.k.TB.Fatalf("transfer %s was accepted and has not ended, after a minute without faults; of it were carried%s", id, w.about(id))
+			w.k.Violated("what is accepted ends", "transfer %s was accepted and has not ended, after a minute without faults; of it were carried%s", id, w.about(id))
+			return
 		}
 	}
 	if got := w.total(); got != accounts*opening {
-		w.k.TB.Fatalf("money was lost: the accounts have %d of %d, and no transfer is on its way", got, accounts*opening)
+		w.k.Violated("no money is lost", "the accounts have %d of %d, and no transfer is on its way", got, accounts*opening)
 	}
 }
 

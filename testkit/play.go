@@ -1,0 +1,182 @@
+package testkit
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	cmap "github.com/orcaman/concurrent-map"
+)
+
+// Plan says how a run is played outside go test.
+type Plan struct {
+	Scenario string // its name, for the log
+	Seed     uint64
+	Options  map[string]int // values that are not drawn from the seed
+
+	Follow  *Log // what was chosen before; Seed and Options are its own then
+	loosely *edit
+
+	Hash    bool // make Outcome.Trace: a run takes some times as long
+	Log     bool // keep Outcome.Log
+	History bool // keep Outcome.History: as costly as Hash, and in memory
+	Until   int  // end after this step; 0: go on
+}
+
+// Violation is something that should have held and did not.
+type Violation struct {
+	Invariant string        `json:"invariant"`
+	Step      int           `json:"step"` // after which, or in which
+	At        time.Duration `json:"at"`   // since the run began
+	Text      string        `json:"text"`
+}
+
+// Outcome is what came of a run.
+type Outcome struct {
+	Seed       uint64
+	Options    []Drawn
+	Steps      int
+	Elapsed    time.Duration // of virtual time
+	Trace      uint64
+	Violations []Violation    // the run ends with the step of the first
+	Reached    map[string]int // how often: see Kit.Sometimes
+	Said       string         // all that a test would have said, where it failed
+	Misfit     string         // at which step the log does not fit, and why; "": it does
+	Ended      bool           // at Plan.Until
+	Log        *Log
+	History    *History
+}
+
+// Failed says whether anything was violated.
+func (o *Outcome) Failed() bool { return len(o.Violations) > 0 }
+
+// alone makes actor systems cheap, as importing the kit does for tests. It is done
+// late in other programs, since it breaks actor systems that there are already.
+var alone = sync.OnceFunc(func() { cmap.SHARD_COUNT = 1 })
+
+// Play runs test once, in this process and outside go test. It ends with the first
+// violation. There must be no other actor system in a program that plays.
+//
+// test reports what does not hold by Kit.Violated. What it says to Kit.TB as a
+// failure is a violation too, of an invariant that is named by its format.
+func Play(p Plan, test func(k *Kit)) *Outcome {
+	alone()
+	if p.Follow != nil {
+		p.Scenario, p.Seed, p.Options = p.Follow.Scenario, p.Follow.Seed, map[string]int{}
+		for _, o := range p.Follow.Options {
+			p.Options[o.Name] = o.Value
+		}
+	}
+	tb := &transcript{}
+	k := newKit(tb, p.Seed)
+	r := &player{plan: p, kit: k, tb: tb}
+	r.begin()
+	onItsOwn(tb, func() {
+		defer k.output.close()
+		defer k.tell()
+		test(k)
+		k.stop()
+	})
+	return r.outcome()
+}
+
+// player is a run that is being played.
+type player struct {
+	plan   Plan
+	kit    *Kit
+	tb     *transcript
+	strict *strict
+	record *Record
+}
+
+func (r *player) begin() {
+	d, p := r.kit.schedule.decisions, r.plan
+	d.set, d.keeps = p.Options, p.Log
+	r.tb.violated = func(by, text string) {
+		r.kit.violates(Violation{Invariant: by, Step: r.kit.Step(), Text: text})
+	}
+	switch {
+	case p.loosely != nil:
+		d.follow, d.set = p.loosely.follow(d.now), p.loosely.options
+	case p.Follow != nil:
+		r.strict = &strict{log: p.Follow, run: d}
+		d.follow = r.strict
+	}
+	if p.Hash {
+		r.record = r.kit.Record()
+	}
+	if p.History {
+		r.kit.schedule.history = &History{}
+	}
+	r.kit.schedule.ends = func() bool {
+		return r.tb.Failed() || r.strict != nil && r.strict.misfit != "" || r.ended()
+	}
+}
+
+func (r *player) ended() bool { return r.plan.Until > 0 && r.kit.Step() >= r.plan.Until }
+
+func (r *player) outcome() *Outcome {
+	k, d := r.kit, r.kit.schedule.decisions
+	o := &Outcome{
+		Seed: r.plan.Seed, Options: d.drawn, Steps: k.Step(), Elapsed: d.now(), History: k.schedule.history,
+		Reached: k.reached, Violations: k.violations, Ended: r.ended(),
+	}
+	if r.record != nil {
+		o.Trace = r.record.Hash()
+	}
+	if r.strict != nil {
+		if !o.Ended {
+			r.strict.end()
+		}
+		o.Misfit = r.strict.misfit
+	}
+	if o.Failed() {
+		o.Said = strings.Join(r.tb.said, "\n")
+	}
+	if r.plan.Log {
+		o.Log = &Log{Scenario: r.plan.Scenario, Seed: o.Seed, Options: o.Options, Build: build(), Steps: o.Steps, labels: d.labels, choices: d.choices}
+		if o.Failed() {
+			o.Log.Violated = o.Violations[0].Invariant
+		}
+	}
+	for _, h := range k.hosts { // of a run that did not come to its end
+		if !h.System.IsStopped() {
+			h.System.Shutdown()
+		}
+	}
+	return o
+}
+
+// Violated says that an invariant does not hold, which fails the run.
+func (k *Kit) Violated(invariant, format string, args ...any) {
+	k.TB.Helper()
+	k.ViolatedAt(k.Step(), invariant, format, args...)
+}
+
+// ViolatedAt is Violated for whoever finds out later in which step it was.
+func (k *Kit) ViolatedAt(step int, invariant, format string, args ...any) {
+	k.TB.Helper()
+	text := fmt.Sprintf(format, args...)
+	k.violates(Violation{Invariant: invariant, Step: step, Text: text})
+	if t, ok := k.TB.(*transcript); ok {
+		t.say(true, invariant+": "+text)
+	} else {
+		k.TB.Errorf("%s: %s", invariant, text)
+	}
+}
+
+func (k *Kit) violates(v Violation) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	v.At = k.schedule.time.elapsed() - century
+	k.violations = append(k.violations, v)
+}
+
+// Sometimes says that the run has come to a place that few runs come to. What is
+// never reached by any of many runs was never tested.
+func (k *Kit) Sometimes(place string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.reached[place]++
+}
