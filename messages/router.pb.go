@@ -488,6 +488,7 @@ func (x *Rejoin) GetTerm() uint64 {
 // PutQueries changes which queries a key has in this router, all at
 // one position of the log. Putting a query that is there changes nothing, and
 // removing one that is not there neither, so that a message may come twice.
+// A query with an until is taken out by itself once the router has come to it.
 // Answer: QueriesPut, or NotOwner where a later term has asked.
 type PutQueries struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -578,6 +579,7 @@ type QueryName struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	K             uint32                 `protobuf:"varint,1,opt,name=k,proto3" json:"k,omitempty"`
 	Version       uint32                 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	Until         uint64                 `protobuf:"varint,3,opt,name=until,proto3" json:"until,omitempty"` // of one to be removed: events up to it are still this version's, and the router may not have come to them; 0: none
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -626,9 +628,16 @@ func (x *QueryName) GetVersion() uint32 {
 	return 0
 }
 
+func (x *QueryName) GetUntil() uint64 {
+	if x != nil {
+		return x.Until
+	}
+	return 0
+}
+
 type QueriesPut struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Position      uint64                 `protobuf:"varint,1,opt,name=position,proto3" json:"position,omitempty"` // events after it are decided by the queries that were put
+	Position      uint64                 `protobuf:"varint,1,opt,name=position,proto3" json:"position,omitempty"` // events after it are matched by the queries that were put
 	Id            uint64                 `protobuf:"varint,2,opt,name=id,proto3" json:"id,omitempty"`
 	KeyId         string                 `protobuf:"bytes,3,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
 	Refused       []*QueryRefused        `protobuf:"bytes,4,rep,name=refused,proto3" json:"refused,omitempty"` // those that do not compile; all others were put
@@ -1634,10 +1643,11 @@ const file_messages_router_proto_rawDesc = "" +
 	"\x03put\x18\x03 \x03(\v2\x12.birdwire.v1.QueryR\x03put\x12.\n" +
 	"\x06remove\x18\x04 \x03(\v2\x16.birdwire.v1.QueryNameR\x06remove\x12\x0e\n" +
 	"\x02id\x18\x05 \x01(\x04R\x02id\x12\x10\n" +
-	"\x03all\x18\x06 \x01(\bR\x03all\"3\n" +
+	"\x03all\x18\x06 \x01(\bR\x03all\"I\n" +
 	"\tQueryName\x12\f\n" +
 	"\x01k\x18\x01 \x01(\rR\x01k\x12\x18\n" +
-	"\aversion\x18\x02 \x01(\rR\aversion\"\x84\x01\n" +
+	"\aversion\x18\x02 \x01(\rR\aversion\x12\x14\n" +
+	"\x05until\x18\x03 \x01(\x04R\x05until\"\x84\x01\n" +
 	"\n" +
 	"QueriesPut\x12\x1a\n" +
 	"\bposition\x18\x01 \x01(\x04R\bposition\x12\x0e\n" +

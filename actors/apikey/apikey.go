@@ -75,9 +75,11 @@ type key struct {
 	parts parts
 
 	stream  stream.Stream
-	hitAt   actors.Instant // when something last matched
-	rejoins int            // how often Rejoin was said
-	proving time.Duration  // after which what was sent is proved again; 0: no timer runs
+	synced  bool              // the router has had the key's queries of this instance
+	from    messages.Position // from here on
+	hitAt   actors.Instant    // when something last matched
+	rejoins int               // how often Rejoin was said
+	proving time.Duration     // after which what was sent is proved again; 0: no timer runs
 
 	ledger *ledger // of credits
 	record *record // of deliveries

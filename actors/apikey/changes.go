@@ -82,6 +82,8 @@ func (k *key) do(ctx actor.Context, effects []change.Effect) {
 		case change.Decided:
 			k.followSet(ctx)
 			k.openGate(ctx)
+		case change.Synced:
+			k.sync(ctx, messages.Position(e.Position))
 		case change.Report:
 			k.report(e)
 		default:

@@ -44,7 +44,7 @@ type rig struct {
 func newRig(t testing.TB, k *testkit.Kit, change ...func(*apikey.Config)) *rig {
 	r := &rig{
 		t: t, k: k, client: k.Probe(), conns: map[string]*testkit.Probe{}, counts: map[string]int{},
-		router: &router{queries: map[name]*messages.Query{}, position: 100}, ledger: newLedgers(),
+		router: &router{queries: map[name]*messages.Query{}, until: map[name]uint64{}, position: 100}, ledger: newLedgers(),
 		posts: &posts{at: map[messages.Position]*messages.Event{}},
 	}
 	routerPID := k.Spawn("router", func() actor.Actor { return r.router })
@@ -268,6 +268,10 @@ type router struct {
 	drops    int
 	mute     bool
 	refuse   func(*messages.Query) string
+	until    map[name]uint64 // of versions that are to be removed later
+
+	slow      bool // what is put is compiled until the test says so
+	compiling []func()
 }
 
 // name is a version of a query.
@@ -303,29 +307,52 @@ func (r *router) Receive(ctx actor.Context) {
 	case act:
 		m(ctx)
 	case *messages.PutQueries:
-		r.puts++
-		r.term = m.GetTerm()
-		answer := &messages.QueriesPut{Position: r.position, Id: m.GetId(), KeyId: m.GetKeyId()}
-		if m.GetAll() {
-			clear(r.queries)
+		if r.puts++; r.slow {
+			from := ctx.Sender()
+			r.compiling = append(r.compiling, func() { ctx.Send(from, r.put(m)) })
+			return
 		}
-		for _, q := range m.GetPut() {
-			if r.refuse != nil && r.refuse(q) != "" {
-				refused := &messages.QueryName{K: q.GetK(), Version: q.GetVersion()}
-				answer.Refused = append(answer.Refused, &messages.QueryRefused{Query: refused, Detail: r.refuse(q)})
-				continue
-			}
-			r.queries[name{q.GetK(), q.GetVersion()}] = q
-		}
-		for _, q := range m.GetRemove() {
-			delete(r.queries, name{q.GetK(), q.GetVersion()})
-		}
-		ctx.Respond(answer)
+		ctx.Respond(r.put(m))
 	case *messages.DropKey:
 		r.drops++
 		clear(r.queries)
 	case *messages.AskThrough:
 		ctx.Respond(&messages.Through{KeyId: m.GetKeyId(), Position: r.position, Number: r.number})
+	}
+}
+
+func (r *router) put(m *messages.PutQueries) *messages.QueriesPut {
+	r.term = m.GetTerm()
+	answer := &messages.QueriesPut{Position: r.position, Id: m.GetId(), KeyId: m.GetKeyId()}
+	if m.GetAll() {
+		clear(r.queries)
+		clear(r.until)
+	}
+	for _, q := range m.GetPut() {
+		if r.refuse != nil && r.refuse(q) != "" {
+			refused := &messages.QueryName{K: q.GetK(), Version: q.GetVersion()}
+			answer.Refused = append(answer.Refused, &messages.QueryRefused{Query: refused, Detail: r.refuse(q)})
+			continue
+		}
+		r.queries[name{q.GetK(), q.GetVersion()}] = q
+		if q.GetUntil() != 0 {
+			r.until[name{q.GetK(), q.GetVersion()}] = q.GetUntil()
+		}
+	}
+	for _, q := range m.GetRemove() {
+		r.until[name{q.GetK(), q.GetVersion()}] = q.GetUntil()
+	}
+	r.over()
+	return answer
+}
+
+// over removes the versions that end where the router is.
+func (r *router) over() {
+	for n, until := range r.until {
+		if until <= r.position {
+			delete(r.queries, n)
+			delete(r.until, n)
+		}
 	}
 }
 

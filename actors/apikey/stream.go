@@ -84,13 +84,19 @@ func (k *key) deliveriesOf(hits []*messages.Hit, now int64) (ds []*messages.Deli
 	return ds, touched, stale
 }
 
-// through is the router's word on how far it is. A router that is not past the
-// newest change, as one may be on the node that a key has moved to, is asked
-// again: whoever joins before has the rest from the log, where the versions that
-// held are known.
+// through is the router's word on how far it is. From before it had the queries
+// of this instance it proves nothing: what would have matched since is nowhere.
 func (k *key) through(ctx actor.Context, m *messages.Through) {
-	if m.GetPosition() >= k.changes.Set.Newest() {
+	if k.synced && messages.Position(m.GetPosition()) >= k.from {
 		k.follow(ctx, k.stream.Through(m))
+	}
+}
+
+// sync: the router has the key's queries. Whoever asked before is answered now.
+func (k *key) sync(ctx actor.Context, from messages.Position) {
+	if !k.synced {
+		k.synced, k.from = true, from
+		k.follow(ctx, k.stream.Again())
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/asynkron/protoactor-go/actor"
+
 	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/actors/apikey"
 	"github.com/birdwire/birdwire/cluster/store/memory"
@@ -138,6 +140,97 @@ func TestHitsWaitForAChangeThatDecidesThem(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A key has moved to a node whose router is behind what was handed out already.
+// A change takes effect after all of that: until the router has come there, whoever
+// joined here is told of what the version before matches, and so is who resumes.
+func TestAChangeWhileTheRouterIsBehind(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		r := newRig(t, k).create()
+		a := r.rule("A", "a")
+		b := ask[*messages.RuleShown](r.at(115), updateRule(a.GetId(), &messages.Rule{Tag: "B"}, "tag")).GetRule()
+		k.Stop(r.shard)
+		r.cfg.Log = &bounds{first: 1, last: 120}
+		clear(r.router.queries)
+		r.router.number = 0
+		r.at(112).startShard()
+		p, joined := r.join("c1")
+		if joined.GetPosition() != 112 || len(r.router.queries) != 2 {
+			t.Errorf("joined at %d, and the router has %v", joined.GetPosition(), r.router.queries)
+		}
+		c := ask[*messages.RuleShown](r, updateRule(a.GetId(), &messages.Rule{Tag: "C"}, "tag")).GetRule()
+		if c.GetAfter() != 120 || len(r.router.queries) != 3 {
+			t.Errorf("changed at %d, and the router has %v", c.GetAfter(), r.router.queries)
+		}
+		var told []string
+		for r.router.position < 122 {
+			r.matchAll(a)
+		}
+		for _, m := range p.Messages() {
+			for _, d := range m.(*messages.Deliveries).GetDeliveries() {
+				told = append(told, d.GetEvent().GetId()+d.GetOrigin().GetName())
+			}
+		}
+		if got := strings.Join(told, " "); got != "113A 114A 115A 116B 117B 118B 119B 120B 121C 122C" {
+			t.Errorf("told %s", got)
+		}
+		if got := r.versions(); got != "A=a(100,115] B=a(115,120] C=a(120,0]" || b.GetAfter() != 115 {
+			t.Errorf("versions %s", got)
+		}
+	})
+}
+
+// A connection joins where the router has all of the key's queries, not where it
+// was before: what came in between would not have matched all that it should.
+func TestAJoinWaitsForTheQueries(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		r := newRig(t, k).create()
+		r.rule("A", "a")
+		p := r.connect(messages.Api_API_TWITTER, "c1")
+		k.Stop(r.shard)
+		clear(r.router.queries)
+		r.router.slow = true
+		r.startShard()
+		p.Messages()
+		p.Request(r.shard, &messages.Join{ConnectionId: "c1", KeyId: keyID, Connection: actors.RefOf(p.PID())})
+		r.compiled() // what the shard has put of all its keys
+		testkit.Expect[*messages.Rejoin](p)
+		p.ExpectNoMessage(0)
+		r.at(140).compiled()
+		if joined := testkit.Expect[*messages.Joined](p); joined.GetPosition() != 140 {
+			t.Errorf("joined at %d, and the router has had the rule from 140", joined.GetPosition())
+		}
+	})
+}
+
+// compiled has the router be done with what it is compiling.
+func (r *rig) compiled() {
+	r.t.Helper()
+	r.k.Tell(r.cfg.Router, act(func(actor.Context) {
+		for _, put := range r.router.compiling {
+			put()
+		}
+		r.router.compiling = nil
+	}))
+	r.k.Settle()
+}
+
+// matchAll has the router find a post, which is named by its position, for all
+// versions of the rule that it has.
+func (r *rig) matchAll(rule *messages.Rule) {
+	r.t.Helper()
+	r.router.position++
+	r.router.number++
+	id := fmt.Sprint(r.router.position)
+	hit := &messages.Hit{Position: r.router.position, Event: &messages.Event{Id: id, Body: &messages.Event_Post{Post: &messages.Post{Id: id}}}}
+	for version := range uint32(10) {
+		if r.router.queries[name{rule.GetK(), version}] != nil {
+			hit.K, hit.Version = append(hit.K, rule.GetK()), append(hit.Version, version)
+		}
+	}
+	r.tell(&messages.Matched{KeyId: keyID, Term: r.router.term, Number: r.router.number, Hits: []*messages.Hit{hit}})
+	r.router.over()
 }
 
 // matchBoth has the router find the post for both versions of the rule that it has.

@@ -110,6 +110,44 @@ func TestVersionsOfAQueryAreHeldBesideEachOther(t *testing.T) {
 	})
 }
 
+// A key that has moved here names versions that end further on than this router
+// has come: they match until it is there, and go by themselves.
+func TestAVersionStaysUntilTheRouterHasComeToItsEnd(t *testing.T) {
+	run(t, func(r *rig) {
+		ending := func(q *messages.Query, sequence uint64) *messages.Query {
+			q.Until = uint64(messages.EndOf(sequence))
+			return q
+		}
+		r.put(&messages.PutQueries{All: true, Put: []*messages.Query{
+			ruleQuery(1, 2, "moon"), ending(ruleQuery(1, 1, "sun OR moon"), 1), ending(ruleQuery(2, 1, "moon"), 2),
+		}})
+		removal := name(1, 2)
+		removal.Until = uint64(messages.EndOf(3))
+		for range 2 { // it may come twice
+			r.put(&messages.PutQueries{Put: []*messages.Query{ruleQuery(1, 3, "mars OR moon")}, Remove: []*messages.QueryName{removal}})
+		}
+		wantHits(t, r.hits("moon", "sun"), "0: 1.1 1.2 1.3 2.1", "1: 1.1")
+		wantHits(t, r.hits("moon", "sun"), "0: 1.2 1.3 2.1")
+		wantHits(t, r.hits("moon", "mars"), "0: 1.2 1.3", "1: 1.3")
+		wantHits(t, r.hits("moon", "mars"), "0: 1.3", "1: 1.3")
+		// What is over where the router is is not put at all.
+		r.put(&messages.PutQueries{Put: []*messages.Query{ending(ruleQuery(3, 1, "moon"), 4)}})
+		wantHits(t, r.hits("moon"), "0: 1.3")
+		if all, unowned := r.state.Queries(); all != 1 || unowned != 0 {
+			t.Errorf("the index holds %d queries, %d of nobody", all, unowned)
+		}
+		// A key that goes takes along what was to end later.
+		r.put(&messages.PutQueries{Remove: []*messages.QueryName{{K: 1, Version: 3, Until: uint64(messages.EndOf(9))}}})
+		r.Tell(r.pid, &messages.DropKey{KeyId: "key-1", Term: term})
+		for range 9 {
+			wantHits(t, r.hits("moon"))
+		}
+		if all, _ := r.state.Queries(); all != 0 {
+			t.Errorf("the index holds %d queries", all)
+		}
+	})
+}
+
 func TestAQueryThatDoesNotCompileIsNamedAndTheOthersArePut(t *testing.T) {
 	run(t, func(r *rig) {
 		m := &messages.PutQueries{Put: []*messages.Query{ruleQuery(1, 1, "moon"), ruleQuery(2, 9, "(("), ruleQuery(3, 1, "sun")}}

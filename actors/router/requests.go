@@ -34,7 +34,7 @@ func (r *router) puts(ctx actor.Context, c *change) {
 		r.answer(ctx, c, notOwner(m, newest))
 		return
 	}
-	r.state.subscriptions.put(r.state.index, key, m, c.ids)
+	r.state.subscriptions.put(r.state.index, key, m, c.ids, r.state.through())
 	for _, id := range c.ids {
 		delete(r.state.unowned, id)
 	}

@@ -18,6 +18,7 @@ type subscriptions struct {
 	shards      map[int]*sharded
 	next        index.ID // never reused
 	numberings  uint64   // given to keys so far
+	ends        ends
 }
 
 // owner is a connection's subscription or a key's query.
@@ -70,6 +71,7 @@ type keyed struct {
 func newSubscriptions() subscriptions {
 	return subscriptions{
 		owners: map[index.ID]owner{}, connections: map[string]*subscriber{}, shards: map[int]*sharded{},
+		ends: ends{},
 	}
 }
 
@@ -125,21 +127,24 @@ func (s *subscriptions) everyKey() (all []*keyed) {
 }
 
 // put changes a key's queries, all at once: at[i] is what m.Put[i] was put as,
-// noID where the key has it already or it was refused.
-func (s *subscriptions) put(x *index.Index, key *keyed, m *messages.PutQueries, at []index.ID) {
+// noID where the key has it already or it was refused. through is how far the
+// router has come: what others decide up to a later position stays until then.
+func (s *subscriptions) put(x *index.Index, key *keyed, m *messages.PutQueries, at []index.ID, through messages.Position) {
 	wanted := map[queryName]bool{}
 	for i, q := range m.GetPut() {
 		name := nameOf(q)
 		wanted[name] = true
-		if at[i] == noID {
-			continue
+		if at[i] != noID {
+			s.remove(x, key, name) // where one message names a query twice
+			key.queries[name] = at[i]
+			s.owners[at[i]] = owner{key: key, query: name}
 		}
-		s.remove(x, key, name) // where one message names a query twice
-		key.queries[name] = at[i]
-		s.owners[at[i]] = owner{key: key, query: name}
+		if q.GetUntil() != 0 {
+			s.end(x, key, name, q.GetUntil(), through)
+		}
 	}
 	for _, r := range m.GetRemove() {
-		s.remove(x, key, queryName{r.GetK(), r.GetVersion()})
+		s.end(x, key, queryName{r.GetK(), r.GetVersion()}, r.GetUntil(), through)
 	}
 	if m.GetAll() {
 		for name := range key.queries {
@@ -227,4 +232,5 @@ func (s *subscriptions) forget(x *index.Index, key *keyed) {
 func (s *subscriptions) drop(x *index.Index, at index.ID) {
 	x.Remove(at)
 	delete(s.owners, at)
+	delete(s.ends, at)
 }

@@ -81,6 +81,9 @@ func (r *router) takeTurn(ctx actor.Context) {
 		}
 	}
 	r.readOn(ctx)
+	if r.state.subscriptions.endThrough(r.state.index, r.state.through()) {
+		r.merge(ctx)
+	}
 	more := r.stage(ctx)
 	if !r.going && (more || r.buffer.frames[r.state.next] != nil) {
 		r.going = true

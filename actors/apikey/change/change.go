@@ -17,6 +17,10 @@
 // definitions, so what is delivered live is never something else than what the
 // records say. Last, the version that lost is taken out of the router.
 //
+// A router may be behind what an owner before has handed out. Then the change
+// takes effect later, where the log ended when this owner began, and until the
+// router has come there it keeps the version before.
+//
 // A version that was replaced is written before its replacement, as a record of
 // its own. A crash between the two leaves a record that is void: the version it
 // speaks of is the current one.
@@ -62,6 +66,10 @@ type Machine struct {
 	nextK    uint32 // below Key.NextK: reserved and free
 	lastUsed int64  // written with the next write of the key's record
 	lost     []Lost // what cannot be read of the newest reading
+	// logEnd is where the log ended after the newest reading, and so after the shard's
+	// term was taken: what an owner before has handed out is at or before it, and
+	// this owner's router may be far below. No change takes effect before it.
+	logEnd uint64
 
 	running *operation
 	queue   []*operation // at most cfg.QueueMost, and what the machine has to do by itself
@@ -103,7 +111,9 @@ func (m *Machine) Used(ms int64) { m.lastUsed = max(m.lastUsed, ms) }
 // records say, of an instance before this one: they are made the same.
 func (m *Machine) Start(l *Loaded) []Effect {
 	m.take(l)
-	if m.Key != nil {
+	if m.Key == nil {
+		m.emit(Synced{})
+	} else {
 		m.enqueue(0, m.resync)
 	}
 	return m.done()
@@ -304,26 +314,51 @@ func (m *Machine) remove(name *messages.QueryName) {
 	}
 }
 
-// resync has the router have exactly what the records say. A query that it
-// refuses is left out.
+// resync has the router have exactly what the records say. One that is behind,
+// as it may be on the node that a key has moved to, needs versions that were
+// replaced too: those that decide what it has still to come to.
 func (m *Machine) resync() {
-	if !m.Live() {
+	switch {
+	case !m.Live():
 		m.emit(Drop{})
-		m.end(nil)
-		return
+		m.synced(0)
+	case len(m.Set.Past()) == 0:
+		m.restore(0)
+	default:
+		m.put(&messages.PutQueries{}, func(position uint64, err error) {
+			if err != nil {
+				m.resyncAgain(err)
+				return
+			}
+			m.restore(position)
+		})
 	}
-	m.put(&messages.PutQueries{Put: m.Set.InForce(), All: true}, func(_ uint64, err error) {
+}
+
+// restore has a router that has come to the position, or further, have the
+// queries that decide what is after it. One that it refuses is left out.
+func (m *Machine) restore(from uint64) {
+	m.put(&messages.PutQueries{Put: m.Set.Queries(from, 0), All: true}, func(position uint64, err error) {
 		var refused *errRefused
 		switch {
 		case errors.As(err, &refused):
 			m.emit(Report{Text: "the router refused a query; it matches nothing", Err: err})
 		case err != nil:
-			m.emit(Report{Text: "the router does not answer; it is asked again", Err: err})
-			m.resync()
+			m.resyncAgain(err)
 			return
 		}
-		m.end(nil)
+		m.synced(position)
 	})
+}
+
+func (m *Machine) resyncAgain(err error) {
+	m.emit(Report{Text: "the router does not answer; it is asked again", Err: err})
+	m.resync()
+}
+
+func (m *Machine) synced(position uint64) {
+	m.emit(Synced{position})
+	m.end(nil)
 }
 
 func rejected(why messages.Rejection, field, detail string) *messages.Rejected {

@@ -55,6 +55,8 @@ type (
 	Gone struct{ ID string }
 	// Changed: the whole set was read again.
 	Changed struct{}
+	// Synced: the router has, from the position on, what the records say.
+	Synced struct{ Position uint64 }
 	// Drop: the router is to have no query of the key.
 	Drop struct{}
 	// Made: there is such a key now. Revoked: it is no more, and its

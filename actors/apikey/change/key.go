@@ -23,7 +23,7 @@ type StoredDefinition = definitions.Stored
 func (m *Machine) take(l *Loaded) {
 	m.Key, m.revision = l.Key, l.Revision
 	m.nextK = max(m.Key.GetNextK(), 1)
-	m.lost = l.Lost
+	m.lost, m.logEnd = l.Lost, l.End
 	m.Set.Load(l.Stored, l.Past, m.Key.GetPastSince(), l.End)
 	m.emit(Changed{})
 	m.emit(Decided{})

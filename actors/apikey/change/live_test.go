@@ -56,24 +56,17 @@ func (w *world) rest() {
 
 // TestLiveIsWhatAReplayGives makes changes while events flow, with messages
 // lost and doubled, writes that fail with any outcome, and keys that die at any
-// moment; and then asks whether what was delivered live is what a replay by the
-// versions that are kept would have delivered.
+// moment and begin again, here or on a node whose router is behind; and then asks
+// whether what was delivered live is what a replay by the versions that are kept
+// would have delivered, also after later changes.
 func TestLiveIsWhatAReplayGives(t *testing.T) {
+	behind := 0
 	for seed := range uint64(2000) {
 		w := newWorld(t, seed)
-		w.start()
+		w.start(false)
 		w.rest()
 		w.faults = seed%4 > 0
-		ticket, from := uint64(0), w.handled
-		compare := func(what string, through uint64) {
-			t.Helper()
-			want := w.replay(from, through)
-			got := slices.Clone(w.live)
-			slices.SortStableFunc(got, func(a, b string) int { return comparePositions(a, b) })
-			if !slices.Equal(got, want) {
-				t.Fatalf("seed %d, %s: live in (%d,%d]\n%q, a replay gives\n%q", seed, what, from, through, got, want)
-			}
-		}
+		ticket := uint64(0)
 		for range 150 {
 			if w.m.Idle() && len(w.held) > 0 {
 				t.Fatalf("seed %d: nothing is under way, and %d hits are held", seed, len(w.held))
@@ -93,38 +86,63 @@ func TestLiveIsWhatAReplayGives(t *testing.T) {
 					w.do(w.m.Do(ticket, w.command()))
 				}
 			case w.r.IntN(6) == 0: // the key dies, and starts
-				died := w.handled
-				w.start()
-				compare("after a death", died)
-				from, w.live = w.handled, nil
+				w.start(w.r.IntN(2) == 0)
+				if w.position < w.m.Set.Newest() {
+					behind++
+				}
+				w.compare(seed, "after a death")
 			}
 		}
 		w.rest()
 		if !w.m.Idle() || len(w.held) > 0 {
 			t.Fatalf("seed %d: %d hits are held for ever", seed, len(w.held))
 		}
-		compare("at the end", w.handled)
-		// And whatever is to match does, and nothing else.
-		for range 3 {
-			w.event()
-			w.rest()
+		w.live.through = w.handled
+		w.lives = append(w.lives, w.live)
+		w.compare(seed, "at the end")
+		w.last(seed)
+	}
+	if behind < 200 {
+		t.Errorf("a router was behind the newest change %d times", behind)
+	}
+}
+
+// compare holds all that was delivered against what a replay of it would be.
+func (w *world) compare(seed uint64, when string) {
+	w.t.Helper()
+	for _, live := range w.lives {
+		want := w.replay(live.from, live.through)
+		got := slices.Clone(live.told)
+		slices.SortStableFunc(got, comparePositions)
+		if !slices.Equal(got, want) {
+			w.t.Fatalf("seed %d, %s: live in (%d,%d]\n%q, a replay gives\n%q", seed, when, live.from, live.through, got, want)
 		}
-		before := w.handled
-		w.live = nil
+	}
+}
+
+// last holds that whatever is to match does, and nothing else, once the router has
+// come to the newest change.
+func (w *world) last(seed uint64) {
+	w.t.Helper()
+	for i := 0; i < 3 || w.position <= w.m.Set.Newest(); i++ {
 		w.event()
 		w.rest()
-		want := w.replay(before, w.handled)
-		if !slices.Equal(w.live, want) || len(want) != len(w.m.Set.InForce()) {
-			t.Fatalf("seed %d: the last event is delivered as %q, want %q", seed, w.live, want)
+	}
+	before := w.handled
+	w.live.told = nil
+	w.event()
+	w.rest()
+	want := w.replay(before, w.handled)
+	if !slices.Equal(w.live.told, want) || len(want) != len(w.m.Set.InForce()) {
+		w.t.Fatalf("seed %d: the last event is delivered as %q, want %q", seed, w.live.told, want)
+	}
+	for _, q := range w.m.Set.InForce() {
+		if has := w.queries[name{q.GetK(), q.GetVersion()}]; has.GetRule() != q.GetRule() {
+			w.t.Fatalf("seed %d: the router has %v, want %v", seed, has, q)
 		}
-		for _, q := range w.m.Set.InForce() {
-			if has := w.queries[name{q.GetK(), q.GetVersion()}]; has.GetRule() != q.GetRule() {
-				t.Fatalf("seed %d: the router has %v, want %v", seed, has, q)
-			}
-		}
-		if len(w.queries) != len(want) {
-			t.Fatalf("seed %d: the router has %d queries, want %d", seed, len(w.queries), len(want))
-		}
+	}
+	if len(w.queries) != len(want) {
+		w.t.Fatalf("seed %d: the router has %d queries, want %d", seed, len(w.queries), len(want))
 	}
 }
 
@@ -143,7 +161,7 @@ func comparePositions(a, b string) int {
 // forgets the same.
 func TestAKeyThatChangesAllTheTime(t *testing.T) {
 	w := newWorld(t, 1)
-	w.start()
+	w.start(false)
 	w.rest()
 	w.do(w.m.Do(1, &messages.CreateRule{Rule: &messages.Rule{Tag: "t", Query: "q"}}))
 	w.rest()
@@ -166,7 +184,7 @@ func TestAKeyThatChangesAllTheTime(t *testing.T) {
 			t.Errorf("(%d,%d] is kept, and what held up to %d is not known", q.GetAfter(), q.GetUntil(), since)
 		}
 	}
-	w.start()
+	w.start(false)
 	w.rest()
 	if got := w.m.Set.Since(); got != since {
 		t.Errorf("after a restart since %d, want %d", got, since)

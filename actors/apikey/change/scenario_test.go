@@ -24,7 +24,8 @@ var update = flag.Bool("update", false, "write what the scenarios give into thei
 // TestScenarios plays testdata/*.txt. A line that begins with "> " is what
 // happens, those after it are what the machine wants done:
 //
-//	> start [none|revoked] [rule ID K VERSION AFTER TAG QUERY STATUS] ...   what the store has; a key that is active unless said otherwise
+//	> start [none|revoked] [rule ID K VERSION AFTER TAG QUERY STATUS] [past K VERSION AFTER UNTIL TAG QUERY] [end POSITION] ...
+//	        what the store has, and where the log ends; a key that is active unless said otherwise
 //	> do TICKET COMMAND ...                                                 see player.command
 //	> drafted [rejected FIELD]                                              the child answers
 //	> put POSITION [refused DETAIL]                                         the router answers
@@ -181,6 +182,15 @@ func (p *player) loaded(words []string, token uint64) *change.Loaded {
 			}
 			l.Stored = append(l.Stored, definitions.Stored{Definition: definition.Definition{Rule: r}, Revision: 60 + uint64(r.GetK())})
 			words = words[7:]
+		case "past":
+			l.Past = append(l.Past, &messages.Query{
+				K: uint32(p.number(words[1])), Version: uint32(p.number(words[2])), After: p.number(words[3]), Until: p.number(words[4]),
+				Origin: &messages.Origin{Name: words[5]}, Want: &messages.Query_Rule{Rule: words[6]},
+			})
+			words = words[6:]
+		case "end":
+			l.End = p.number(words[1])
+			words = words[1:]
 		}
 		words = words[1:]
 	}
@@ -297,10 +307,10 @@ func (p *player) effect(e change.Effect) string {
 func putText(m *messages.PutQueries) string {
 	var parts []string
 	for _, q := range m.GetPut() {
-		parts = append(parts, fmt.Sprintf("%d.%d %s%s", q.GetK(), q.GetVersion(), q.GetRule(), strings.Join(q.GetMonitor().GetUsernames(), ",")))
+		parts = append(parts, fmt.Sprintf("%d.%d %s%s", q.GetK(), q.GetVersion(), q.GetRule(), strings.Join(q.GetMonitor().GetUsernames(), ","))+untilText(q.GetUntil()))
 	}
 	for _, q := range m.GetRemove() {
-		parts = append(parts, fmt.Sprintf("without %d.%d", q.GetK(), q.GetVersion()))
+		parts = append(parts, fmt.Sprintf("without %d.%d", q.GetK(), q.GetVersion())+untilText(q.GetUntil()))
 	}
 	if m.GetAll() {
 		parts = append(parts, "and nothing else")
@@ -309,6 +319,13 @@ func putText(m *messages.PutQueries) string {
 		parts = append(parts, "?")
 	}
 	return strings.Join(parts, " ")
+}
+
+func untilText(position uint64) string {
+	if position == 0 {
+		return ""
+	}
+	return fmt.Sprint(" until ", position)
 }
 
 func writeText(w change.Write) string {

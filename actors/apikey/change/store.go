@@ -101,9 +101,9 @@ func (m *Machine) change(e *definitions.Entry, routed bool, then func(why *messa
 			then(putFailed(err), nil)
 			return
 		}
-		// What was decided on already stays so, and a change never takes effect
-		// before one that was made before it.
-		m.Set.Known(e, max(position, m.cfg.Handled(), m.Set.Newest()))
+		// What was decided on already stays so, here and by an owner before, and a
+		// change never takes effect before one that was made before it.
+		m.Set.Known(e, max(position, m.cfg.Handled(), m.Set.Newest(), m.logEnd))
 		m.write(e, then)
 	})
 }

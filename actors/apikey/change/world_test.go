@@ -28,9 +28,12 @@ type world struct {
 	messages []any  // puts on their way to the router
 	timer    uint64 // the token of the one timer; 0: none
 
-	// router
+	// router, of the node that the key is on
 	position uint64
 	queries  map[name]*messages.Query
+	until    map[name]uint64
+
+	end uint64 // of the log, as far as any router has come
 
 	// store
 	key      *messages.Key
@@ -39,15 +42,24 @@ type world struct {
 	past     map[name]*messages.Query
 	counter  uint64 // of revisions and ids
 
-	held    []hit    // undecided
-	handled uint64   // everything at or before it was decided
-	live    []string // what was delivered, as position.k name
+	held    []hit   // undecided
+	handled uint64  // everything at or before it was decided
+	synced  bool    // there can be connections
+	live    stretch // what was delivered to them
+	lives   []stretch
 	replies map[uint64]proto.Message
 	faults  bool
 	ends    []change.Kind // kinds of what was written, in order
 }
 
 type name struct{ k, version uint32 }
+
+// stretch is what was delivered of the events in (from, through], each as
+// position.k name.
+type stretch struct {
+	from, through uint64
+	told          []string
+}
 
 type hit struct {
 	position uint64
@@ -56,7 +68,7 @@ type hit struct {
 
 func newWorld(t *testing.T, seed uint64) *world {
 	w := &world{
-		t: t, r: rand.New(rand.NewPCG(seed, 2)), position: 10, queries: map[name]*messages.Query{},
+		t: t, r: rand.New(rand.NewPCG(seed, 2)), position: 10, end: 10, queries: map[name]*messages.Query{}, until: map[name]uint64{},
 		stored: map[string]definitions.Stored{}, past: map[name]*messages.Query{}, replies: map[uint64]proto.Message{},
 		key: &messages.Key{Id: "key-1", State: messages.KeyState_KEY_ACTIVE, NextK: 1}, counter: 100,
 	}
@@ -81,17 +93,27 @@ func (w *world) config() change.Config {
 }
 
 // start is a key's actor that starts: whatever was on its way to the one before
-// is lost, and the router has what it has.
-func (w *world) start() {
+// is lost, and the router has what it has. moved: the key is on another node, whose
+// router may be behind.
+func (w *world) start(moved bool) {
+	if w.synced {
+		w.live.through = w.handled
+		w.lives = append(w.lives, w.live)
+	}
+	if moved {
+		w.position -= min(w.position-10, w.r.Uint64N(40))
+		clear(w.queries)
+		clear(w.until)
+		w.messages = nil
+	}
 	w.m = change.New(w.config())
-	w.inbox, w.held, w.timer = nil, nil, 0
-	w.handled = w.position // its connections join again, and read the log up to here
-	l := w.load(0)
-	w.do(w.m.Start(l))
+	w.inbox, w.held, w.timer, w.synced = nil, nil, 0, false
+	w.handled = w.position
+	w.do(w.m.Start(w.load(0)))
 }
 
 func (w *world) load(token uint64) *change.Loaded {
-	l := &change.Loaded{Token: token, Key: w.key, Revision: w.revision}
+	l := &change.Loaded{Token: token, Key: w.key, Revision: w.revision, End: w.end}
 	for _, s := range w.stored {
 		l.Stored = append(l.Stored, definitions.Stored{Definition: s.Clone(), Revision: s.Revision})
 	}
@@ -127,6 +149,10 @@ func (w *world) do(effects []change.Effect) {
 			w.replies[e.Ticket] = &messages.KeyDescribed{}
 		case change.Decided:
 			w.decide()
+		case change.Synced: // connections join from here on, and read the log up to it
+			if !w.synced {
+				w.synced, w.live = true, stretch{from: max(e.Position, w.handled)}
+			}
 		case change.Drop:
 			clear(w.queries)
 		}
@@ -211,10 +237,14 @@ func (w *world) route() {
 		if w.queries[n] == nil {
 			w.queries[n] = q
 		}
+		if q.GetUntil() != 0 {
+			w.until[n] = q.GetUntil()
+		}
 	}
 	for _, q := range put.GetRemove() {
-		delete(w.queries, name{q.GetK(), q.GetVersion()})
+		w.until[name{q.GetK(), q.GetVersion()}] = q.GetUntil()
 	}
+	w.over()
 	if put.GetId() != 0 && (!w.faults || w.r.IntN(6) > 0) {
 		answer := &messages.QueriesPut{Id: put.GetId(), Position: w.position}
 		if w.faults && w.r.IntN(4) == 0 { // late: hits from after it overtake it
@@ -226,15 +256,27 @@ func (w *world) route() {
 	}
 }
 
+// over removes the versions that end where the router is.
+func (w *world) over() {
+	for n, until := range w.until {
+		if until <= w.position {
+			delete(w.queries, n)
+			delete(w.until, n)
+		}
+	}
+}
+
 // event is one that every query matches.
 func (w *world) event() {
 	w.position++
+	w.end = max(w.end, w.position)
 	h := hit{position: w.position}
 	for n := range w.queries {
 		h.names = append(h.names, n)
 	}
 	slices.SortFunc(h.names, func(a, b name) int { return cmp.Or(cmp.Compare(a.k, b.k), cmp.Compare(a.version, b.version)) })
 	w.inbox = append(w.inbox, h)
+	w.over()
 }
 
 // receive has the machine take its next answer, or the key a hit.
@@ -280,7 +322,9 @@ func (w *world) hit(h hit) {
 				w.t.Fatalf("%d is delivered twice to %d", h.position, n.k)
 			}
 			last = n.k
-			w.live = append(w.live, fmt.Sprintf("%d.%d %s", h.position, n.k, origin.GetName()))
+			if w.synced {
+				w.live.told = append(w.live.told, fmt.Sprintf("%d.%d %s", h.position, n.k, origin.GetName()))
+			}
 		case definitions.Stale:
 			w.messages = append(w.messages, &messages.PutQueries{Remove: []*messages.QueryName{{K: n.k, Version: n.version}}})
 		}

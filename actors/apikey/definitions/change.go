@@ -76,7 +76,8 @@ func (e *Entry) Replaced() *messages.Query {
 func (e *Entry) To() definition.Definition { return e.coming.to }
 
 // Commit: the change is durable, under the revision. former is the version that
-// the router has no use for any more, nil where there is none.
+// the router has no use for any more, once it has come to where that ends; nil
+// where there is none.
 func (s *Set) Commit(e *Entry, revision uint64) (former *messages.QueryName) {
 	c, created := e.coming, !e.exists()
 	if e.query != nil && c.known {
@@ -84,6 +85,7 @@ func (s *Set) Commit(e *Entry, revision uint64) (former *messages.QueryName) {
 	}
 	if q := e.Replaced(); q != nil {
 		s.past.add(q)
+		former.Until = q.GetUntil()
 	}
 	s.decided(e)
 	switch {

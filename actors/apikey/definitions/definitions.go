@@ -146,8 +146,8 @@ func (s *Set) Queries(from, through uint64) (queries []*messages.Query) {
 	return queries
 }
 
-// Newest is the position of the newest change: what comes live at or before it
-// may have been decided by versions that a new owner's router never had.
+// Newest is the position of the newest change: up to it a router needs versions
+// that were replaced.
 func (s *Set) Newest() (position uint64) {
 	for _, e := range s.sorted {
 		position = max(position, e.After())
