@@ -21,44 +21,41 @@ const Size = 131_072
 // can be made to collide would let one publisher silence another's event.
 type key [16]byte
 
-// Window holds the ids of the newest Size events. About 3 MB, 4 MB where it
-// knows positions; for one goroutine.
+// Window holds the ids of the newest Size events. Full, it has about 3 MB, 4 MB
+// where it knows positions; it grows as events come, because a young log, and each
+// node of a simulated cluster, has few. For one goroutine.
 //
-//	ring   the ids in log order, next is the place of the next one
+//	ring   the ids in log order; next is the place of the next one
 //	first  for each, the position of the event that it repeats, or its own
 //	table  open addressing, ring place + 1 of the newest event with that id
 //
-// Invariant: every table entry names the newest ring place of its key.
+// Invariant: every table entry names the newest ring place of its key, and half of
+// the table is free.
+// Invariant: next == len(ring), until the ring has Size places and is gone round.
 type Window struct {
-	ring  []key
-	first []messages.Position // nil: positions are not known
-	table []uint32
-	next  int
-	full  bool
+	ring   []key
+	first  []messages.Position // of a window that knows positions
+	placed bool
+	table  []uint32 // a power of two
+	next   int
 }
 
-const tableSize = Size * 2 // a power of two
+// tableLeast is a power of two, as Size is, so that the table ends at twice Size.
+const tableLeast = 64
 
 // New returns an empty window.
-func New() *Window {
-	return &Window{ring: make([]key, Size), table: make([]uint32, tableSize)}
-}
+func New() *Window { return &Window{table: make([]uint32, tableLeast)} }
 
 // NewPlaced returns an empty window that knows where its events are in the log.
 func NewPlaced() *Window {
 	w := New()
-	w.first = make([]messages.Position, Size)
+	w.placed = true
 	return w
 }
 
 // Clone returns an independent copy.
 func (w *Window) Clone() *Window {
-	c := New()
-	copy(c.ring, w.ring)
-	c.first = slices.Clone(w.first)
-	copy(c.table, w.table)
-	c.next, c.full = w.next, w.full
-	return c
+	return &Window{ring: slices.Clone(w.ring), first: slices.Clone(w.first), placed: w.placed, table: slices.Clone(w.table), next: w.next}
 }
 
 // Find says whether id is in the window, and at which position of the log the
@@ -66,7 +63,7 @@ func (w *Window) Clone() *Window {
 // positions.
 func (w *Window) Find(id string) (first messages.Position, found bool) {
 	slot, found := w.find(hash(id))
-	if !found || w.first == nil {
+	if !found || !w.placed {
 		return 0, found
 	}
 	return w.first[w.table[slot]-1], true
@@ -79,27 +76,45 @@ func (w *Window) Add(id string) (repeat bool) { return w.AddAt(id, 0) }
 func (w *Window) AddAt(id string, p messages.Position) (repeat bool) {
 	k := hash(id)
 	slot, repeat := w.find(k)
-	if repeat && w.first != nil {
+	if repeat && w.placed {
 		p = w.first[w.table[slot]-1]
 	}
-	if w.full {
+	if len(w.ring) < Size {
+		w.grow()
+	} else {
 		w.expire(w.next)
 	}
 	slot, _ = w.find(k)
 	w.ring[w.next] = k
-	if w.first != nil {
+	if w.placed {
 		w.first[w.next] = p
 	}
-	w.table[slot] = uint32(w.next) + 1
-	if w.next++; w.next == Size {
-		w.next, w.full = 0, true
-	}
+	w.next++
+	w.table[slot] = uint32(w.next)
+	w.next %= Size
 	return repeat
+}
+
+// grow makes one more place, and a table of twice the size where half of it would
+// be taken.
+func (w *Window) grow() {
+	w.ring = append(w.ring, key{})
+	if w.placed {
+		w.first = append(w.first, 0)
+	}
+	if 2*len(w.ring) <= len(w.table) {
+		return
+	}
+	w.table = make([]uint32, 2*len(w.table))
+	for at, k := range w.ring[:w.next] {
+		slot, _ := w.find(k) // the same id again: the newest place is the last that is written
+		w.table[slot] = uint32(at) + 1
+	}
 }
 
 // find returns the table slot that holds k, or the free one where it belongs.
 func (w *Window) find(k key) (slot uint64, found bool) {
-	for slot = home(k); ; slot = (slot + 1) % tableSize {
+	for slot = w.home(k); ; slot = w.after(slot) {
 		at := w.table[slot]
 		if at == 0 {
 			return slot, false
@@ -122,9 +137,9 @@ func (w *Window) expire(at int) {
 // remove empties a slot and shifts back what probing would no longer find:
 // tombstones would fill the table, which turns over once every Size events.
 func (w *Window) remove(slot uint64) {
-	for next := (slot + 1) % tableSize; w.table[next] != 0; next = (next + 1) % tableSize {
-		want := home(w.ring[w.table[next]-1])
-		if (next-want)%tableSize >= (next-slot)%tableSize {
+	for next := w.after(slot); w.table[next] != 0; next = w.after(next) {
+		want := w.home(w.ring[w.table[next]-1])
+		if w.within(next-want) >= w.within(next-slot) {
 			w.table[slot] = w.table[next]
 			slot = next
 		}
@@ -132,7 +147,12 @@ func (w *Window) remove(slot uint64) {
 	w.table[slot] = 0
 }
 
-func home(k key) uint64 { return binary.LittleEndian.Uint64(k[:]) % tableSize }
+func (w *Window) home(k key) uint64 { return w.within(binary.LittleEndian.Uint64(k[:])) }
+
+func (w *Window) after(slot uint64) uint64 { return w.within(slot + 1) }
+
+// within is n modulo the table's size.
+func (w *Window) within(n uint64) uint64 { return n & uint64(len(w.table)-1) }
 
 func hash(id string) (k key) {
 	var buf [128]byte
