@@ -29,18 +29,29 @@ func (c *Cluster) checkTerm(name string, data []byte) {
 	c.terms[term] = by
 }
 
-// checkTerms looks at every shard's record.
+// checkTerms looks at each change of a shard's record.
 func (c *Cluster) checkTerms() {
-	records, err := c.Disk.Open(nil).Control().List(c.TB.Context(), shardRecords)
+	for {
+		select {
+		case change, ok := <-c.taken:
+			switch {
+			case !ok: // too many changes waited
+				c.watchTerms()
+			case !change.Synced && !change.Deleted:
+				c.checkTerm(change.Key, change.Data)
+			}
+		default:
+			return
+		}
+	}
+}
+
+func (c *Cluster) watchTerms() {
+	taken, err := c.Disk.Open(nil).Control().Watch(c.TB.Context(), shardRecords)
 	if err != nil {
 		c.TB.Fatal(err)
 	}
-	for _, r := range records {
-		if c.looked[r.Key] != r.Revision {
-			c.looked[r.Key] = r.Revision
-			c.checkTerm(r.Key, r.Data)
-		}
-	}
+	c.taken = taken
 }
 
 // CheckDelivered holds that each client was handed exactly what matches its

@@ -10,6 +10,7 @@ import (
 	"github.com/birdwire/birdwire/actors/source"
 	"github.com/birdwire/birdwire/cluster/assembly"
 	"github.com/birdwire/birdwire/cluster/link"
+	"github.com/birdwire/birdwire/cluster/store"
 	"github.com/birdwire/birdwire/cluster/store/memory"
 	"github.com/birdwire/birdwire/messages"
 	"github.com/birdwire/birdwire/testkit"
@@ -27,8 +28,8 @@ type Cluster struct {
 	leases  leases
 	clients []*Client
 	keys    []string
-	terms   map[string]string // who has taken a term of a shard: see checkTerms
-	looked  map[string]uint64 // the revision of each shard's record that was looked at last
+	terms   map[string]string   // who has taken a term of a shard: see checkTerm
+	taken   <-chan store.Change // changes of shards' records that were not looked at
 }
 
 // Node is one node of a cluster: its present process, or its last.
@@ -53,9 +54,10 @@ type Node struct {
 // New is a cluster of n nodes, n1 and so on, that serve.
 func New(k *testkit.Kit, n int) *Cluster {
 	c := &Cluster{
-		Kit: k, Net: NewNetwork(k), leases: leases{records: map[string]*record{}}, terms: map[string]string{}, looked: map[string]uint64{},
+		Kit: k, Net: NewNetwork(k), leases: leases{records: map[string]*record{}}, terms: map[string]string{},
 	}
-	c.Disk = memory.NewDisk(memory.Config{Now: k.Clock.Now})
+	c.Disk = memory.NewDisk(memory.Config{Now: k.Clock.Now, WatchBuffer: 4096})
+	c.watchTerms()
 	var all []*Node
 	for i := range n {
 		node := &Node{Name: fmt.Sprint("n", i+1), Version: 1, cluster: c, began: int64(i + 1)}
