@@ -13,6 +13,7 @@
 //	apikey      one per key in use: admits, spends credits, keeps order
 //	monitor     a child of its key: the accounts it watches
 //	filterrule  a child of its key: the query it compiles
+//	enricher    one per node: reads the articles of its lanes closely
 //	connection  one per socket: what its client asks for, credit; how it reads the
 //	            log and then listens is the engine follow's
 //
@@ -25,6 +26,7 @@
 //	     │   ── apikey               restart the one; rebuilt from the store
 //	     │            ── monitor     restart the one
 //	     │            ── filterrule  restart the one
+//	     ── enricher                 restart; past the budget again after a pause
 //	     ── connection (each)        stop: the client resumes by cursor
 //
 // # The walk of one event
@@ -36,6 +38,7 @@
 //	router     Matched ─▶ shard ▶ apikey       (posts)
 //	apikey     Deliveries ──────▶ connection
 //	connection Deliver ─────────▶ its Socket
+//	enricher   Offer ───────────▶ journal        (articles again, enriched)
 //
 // Back travel only acknowledgements, credit and admission:
 //

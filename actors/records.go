@@ -76,6 +76,12 @@ const MarksPrefix = "marks."
 // made of it.
 func MarkRecord(sourceID string) string { return MarksPrefix + sourceID }
 
+// EnrichPrefix is where the records of how far articles are enriched begin.
+const EnrichPrefix = "enriched."
+
+// EnrichRecord names the record of a lane of articles: messages.EnrichMark.
+func EnrichRecord(lane int) string { return fmt.Sprintf("%s%02d", EnrichPrefix, lane) }
+
 // ValidID says whether id can be part of a record's name and of an actor's:
 // 1 to 64 of a-z A-Z 0-9 _ and -.
 func ValidID(id string) bool {

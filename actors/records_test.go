@@ -18,6 +18,7 @@ func TestRecordNames(t *testing.T) {
 		"feeds.feed-1":                       actors.FeedRecord("feed-1"),
 		"feedurls.00ff":                      actors.ClaimRecord("00ff"),
 		"marks.feed-1":                       actors.MarkRecord("feed-1"),
+		"enriched.07":                        actors.EnrichRecord(7),
 		"rules.0915.key-abcdefghij.":         actors.RuleRecord(key, ""),
 		actors.RulesPrefix(actors.ShardOf(key)) + key + ".rule-1": actors.RuleRecord(key, "rule-1"),
 	} {

@@ -834,6 +834,59 @@ func (x *Feed) GetIdentity() string {
 	return ""
 }
 
+// EnrichMark is how far the articles of one lane are enriched.
+type EnrichMark struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Epoch         string                 `protobuf:"bytes,1,opt,name=epoch,proto3" json:"epoch,omitempty"`        // of the log
+	Position      uint64                 `protobuf:"varint,2,opt,name=position,proto3" json:"position,omitempty"` // every article at or before it is done
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EnrichMark) Reset() {
+	*x = EnrichMark{}
+	mi := &file_messages_record_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EnrichMark) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EnrichMark) ProtoMessage() {}
+
+func (x *EnrichMark) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_record_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EnrichMark.ProtoReflect.Descriptor instead.
+func (*EnrichMark) Descriptor() ([]byte, []int) {
+	return file_messages_record_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *EnrichMark) GetEpoch() string {
+	if x != nil {
+		return x.Epoch
+	}
+	return ""
+}
+
+func (x *EnrichMark) GetPosition() uint64 {
+	if x != nil {
+		return x.Position
+	}
+	return 0
+}
+
 // Claim says whose address it is: of feeds.<feed_id>, if that has the address
 // or is claiming it. Any other claim is left over and may be replaced.
 type Claim struct {
@@ -845,7 +898,7 @@ type Claim struct {
 
 func (x *Claim) Reset() {
 	*x = Claim{}
-	mi := &file_messages_record_proto_msgTypes[6]
+	mi := &file_messages_record_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -857,7 +910,7 @@ func (x *Claim) String() string {
 func (*Claim) ProtoMessage() {}
 
 func (x *Claim) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_record_proto_msgTypes[6]
+	mi := &file_messages_record_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -870,7 +923,7 @@ func (x *Claim) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Claim.ProtoReflect.Descriptor instead.
 func (*Claim) Descriptor() ([]byte, []int) {
-	return file_messages_record_proto_rawDescGZIP(), []int{6}
+	return file_messages_record_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Claim) GetFeedId() string {
@@ -895,7 +948,7 @@ type Item struct {
 
 func (x *Item) Reset() {
 	*x = Item{}
-	mi := &file_messages_record_proto_msgTypes[7]
+	mi := &file_messages_record_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -907,7 +960,7 @@ func (x *Item) String() string {
 func (*Item) ProtoMessage() {}
 
 func (x *Item) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_record_proto_msgTypes[7]
+	mi := &file_messages_record_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -920,7 +973,7 @@ func (x *Item) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Item.ProtoReflect.Descriptor instead.
 func (*Item) Descriptor() ([]byte, []int) {
-	return file_messages_record_proto_rawDescGZIP(), []int{7}
+	return file_messages_record_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Item) GetIdentity() string {
@@ -978,7 +1031,7 @@ type Revision struct {
 
 func (x *Revision) Reset() {
 	*x = Revision{}
-	mi := &file_messages_record_proto_msgTypes[8]
+	mi := &file_messages_record_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -990,7 +1043,7 @@ func (x *Revision) String() string {
 func (*Revision) ProtoMessage() {}
 
 func (x *Revision) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_record_proto_msgTypes[8]
+	mi := &file_messages_record_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1003,7 +1056,7 @@ func (x *Revision) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Revision.ProtoReflect.Descriptor instead.
 func (*Revision) Descriptor() ([]byte, []int) {
-	return file_messages_record_proto_rawDescGZIP(), []int{8}
+	return file_messages_record_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Revision) GetNumber() uint32 {
@@ -1048,7 +1101,7 @@ type FieldChange struct {
 
 func (x *FieldChange) Reset() {
 	*x = FieldChange{}
-	mi := &file_messages_record_proto_msgTypes[9]
+	mi := &file_messages_record_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1060,7 +1113,7 @@ func (x *FieldChange) String() string {
 func (*FieldChange) ProtoMessage() {}
 
 func (x *FieldChange) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_record_proto_msgTypes[9]
+	mi := &file_messages_record_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1073,7 +1126,7 @@ func (x *FieldChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FieldChange.ProtoReflect.Descriptor instead.
 func (*FieldChange) Descriptor() ([]byte, []int) {
-	return file_messages_record_proto_rawDescGZIP(), []int{9}
+	return file_messages_record_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *FieldChange) GetField() string {
@@ -1116,7 +1169,7 @@ type Edit struct {
 
 func (x *Edit) Reset() {
 	*x = Edit{}
-	mi := &file_messages_record_proto_msgTypes[10]
+	mi := &file_messages_record_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1128,7 +1181,7 @@ func (x *Edit) String() string {
 func (*Edit) ProtoMessage() {}
 
 func (x *Edit) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_record_proto_msgTypes[10]
+	mi := &file_messages_record_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1141,7 +1194,7 @@ func (x *Edit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Edit.ProtoReflect.Descriptor instead.
 func (*Edit) Descriptor() ([]byte, []int) {
-	return file_messages_record_proto_rawDescGZIP(), []int{10}
+	return file_messages_record_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Edit) GetWord() uint32 {
@@ -1177,7 +1230,7 @@ type Ledger struct {
 
 func (x *Ledger) Reset() {
 	*x = Ledger{}
-	mi := &file_messages_record_proto_msgTypes[11]
+	mi := &file_messages_record_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1189,7 +1242,7 @@ func (x *Ledger) String() string {
 func (*Ledger) ProtoMessage() {}
 
 func (x *Ledger) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_record_proto_msgTypes[11]
+	mi := &file_messages_record_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1202,7 +1255,7 @@ func (x *Ledger) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ledger.ProtoReflect.Descriptor instead.
 func (*Ledger) Descriptor() ([]byte, []int) {
-	return file_messages_record_proto_rawDescGZIP(), []int{11}
+	return file_messages_record_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Ledger) GetCharged() int64 {
@@ -1242,7 +1295,7 @@ type Grant struct {
 
 func (x *Grant) Reset() {
 	*x = Grant{}
-	mi := &file_messages_record_proto_msgTypes[12]
+	mi := &file_messages_record_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1254,7 +1307,7 @@ func (x *Grant) String() string {
 func (*Grant) ProtoMessage() {}
 
 func (x *Grant) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_record_proto_msgTypes[12]
+	mi := &file_messages_record_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1267,7 +1320,7 @@ func (x *Grant) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Grant.ProtoReflect.Descriptor instead.
 func (*Grant) Descriptor() ([]byte, []int) {
-	return file_messages_record_proto_rawDescGZIP(), []int{12}
+	return file_messages_record_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Grant) GetKeyId() string {
@@ -1317,7 +1370,7 @@ type Spender struct {
 
 func (x *Spender) Reset() {
 	*x = Spender{}
-	mi := &file_messages_record_proto_msgTypes[13]
+	mi := &file_messages_record_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1329,7 +1382,7 @@ func (x *Spender) String() string {
 func (*Spender) ProtoMessage() {}
 
 func (x *Spender) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_record_proto_msgTypes[13]
+	mi := &file_messages_record_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1342,7 +1395,7 @@ func (x *Spender) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Spender.ProtoReflect.Descriptor instead.
 func (*Spender) Descriptor() ([]byte, []int) {
-	return file_messages_record_proto_rawDescGZIP(), []int{13}
+	return file_messages_record_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Spender) GetConnectionId() string {
@@ -1456,7 +1509,11 @@ const file_messages_record_proto_rawDesc = "" +
 	"updated_ms\x18\t \x01(\x03R\tupdatedMs\x12\x1a\n" +
 	"\bclaiming\x18\n" +
 	" \x01(\tR\bclaiming\x12\x1a\n" +
-	"\bidentity\x18\v \x01(\tR\bidentity\" \n" +
+	"\bidentity\x18\v \x01(\tR\bidentity\">\n" +
+	"\n" +
+	"EnrichMark\x12\x14\n" +
+	"\x05epoch\x18\x01 \x01(\tR\x05epoch\x12\x1a\n" +
+	"\bposition\x18\x02 \x01(\x04R\bposition\" \n" +
 	"\x05Claim\x12\x17\n" +
 	"\afeed_id\x18\x01 \x01(\tR\x06feedId\"\xd6\x01\n" +
 	"\x04Item\x12\x1a\n" +
@@ -1519,7 +1576,7 @@ func file_messages_record_proto_rawDescGZIP() []byte {
 }
 
 var file_messages_record_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_messages_record_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_messages_record_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_messages_record_proto_goTypes = []any{
 	(Api)(0),            // 0: birdwire.v1.Api
 	(KeyState)(0),       // 1: birdwire.v1.KeyState
@@ -1529,27 +1586,28 @@ var file_messages_record_proto_goTypes = []any{
 	(*Monitor)(nil),     // 5: birdwire.v1.Monitor
 	(*Rule)(nil),        // 6: birdwire.v1.Rule
 	(*Feed)(nil),        // 7: birdwire.v1.Feed
-	(*Claim)(nil),       // 8: birdwire.v1.Claim
-	(*Item)(nil),        // 9: birdwire.v1.Item
-	(*Revision)(nil),    // 10: birdwire.v1.Revision
-	(*FieldChange)(nil), // 11: birdwire.v1.FieldChange
-	(*Edit)(nil),        // 12: birdwire.v1.Edit
-	(*Ledger)(nil),      // 13: birdwire.v1.Ledger
-	(*Grant)(nil),       // 14: birdwire.v1.Grant
-	(*Spender)(nil),     // 15: birdwire.v1.Spender
-	(*Article)(nil),     // 16: birdwire.v1.Article
+	(*EnrichMark)(nil),  // 8: birdwire.v1.EnrichMark
+	(*Claim)(nil),       // 9: birdwire.v1.Claim
+	(*Item)(nil),        // 10: birdwire.v1.Item
+	(*Revision)(nil),    // 11: birdwire.v1.Revision
+	(*FieldChange)(nil), // 12: birdwire.v1.FieldChange
+	(*Edit)(nil),        // 13: birdwire.v1.Edit
+	(*Ledger)(nil),      // 14: birdwire.v1.Ledger
+	(*Grant)(nil),       // 15: birdwire.v1.Grant
+	(*Spender)(nil),     // 16: birdwire.v1.Spender
+	(*Article)(nil),     // 17: birdwire.v1.Article
 }
 var file_messages_record_proto_depIdxs = []int32{
 	0,  // 0: birdwire.v1.Key.apis:type_name -> birdwire.v1.Api
 	1,  // 1: birdwire.v1.Key.state:type_name -> birdwire.v1.KeyState
 	4,  // 2: birdwire.v1.Shard.slots:type_name -> birdwire.v1.Slot
 	0,  // 3: birdwire.v1.Slot.api:type_name -> birdwire.v1.Api
-	16, // 4: birdwire.v1.Item.article:type_name -> birdwire.v1.Article
-	10, // 5: birdwire.v1.Item.past:type_name -> birdwire.v1.Revision
-	11, // 6: birdwire.v1.Revision.changes:type_name -> birdwire.v1.FieldChange
-	12, // 7: birdwire.v1.FieldChange.edits:type_name -> birdwire.v1.Edit
-	14, // 8: birdwire.v1.Ledger.open:type_name -> birdwire.v1.Grant
-	15, // 9: birdwire.v1.Grant.spenders:type_name -> birdwire.v1.Spender
+	17, // 4: birdwire.v1.Item.article:type_name -> birdwire.v1.Article
+	11, // 5: birdwire.v1.Item.past:type_name -> birdwire.v1.Revision
+	12, // 6: birdwire.v1.Revision.changes:type_name -> birdwire.v1.FieldChange
+	13, // 7: birdwire.v1.FieldChange.edits:type_name -> birdwire.v1.Edit
+	15, // 8: birdwire.v1.Ledger.open:type_name -> birdwire.v1.Grant
+	16, // 9: birdwire.v1.Grant.spenders:type_name -> birdwire.v1.Spender
 	0,  // 10: birdwire.v1.Spender.api:type_name -> birdwire.v1.Api
 	11, // [11:11] is the sub-list for method output_type
 	11, // [11:11] is the sub-list for method input_type
@@ -1570,7 +1628,7 @@ func file_messages_record_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_messages_record_proto_rawDesc), len(file_messages_record_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   14,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -103,6 +103,7 @@ func Start(ports Ports, cfg Config, state *State, active func()) (*Node, error) 
 	s.specs = append(s.specs,
 		spec{name: "desk", group: groupQuestions, care: vital, props: n.deskProps()},
 		spec{name: "upstreams", group: groupUpstreams, care: lasting, props: n.upstreamsProps()})
+	s.specs = append(s.specs, n.enrichActors()...)
 	cfgShard := n.shardConfig(state.stored)
 	for number := range n.shards {
 		if _, queries := state.stored[number]; queries {

@@ -9,6 +9,7 @@ import (
 	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/actors/apikey"
 	"github.com/birdwire/birdwire/actors/engine/rule"
+	"github.com/birdwire/birdwire/actors/enricher"
 	"github.com/birdwire/birdwire/actors/journal"
 	"github.com/birdwire/birdwire/actors/router"
 	"github.com/birdwire/birdwire/actors/router/replay"
@@ -36,7 +37,9 @@ type Ports struct {
 	// Feed makes what reads a feed, or says why it can have none.
 	Feed   func(*messages.Feed) (source.Adapter, error)
 	Sample source.Adapter // nil: no sample is read
-	Lease  actors.Lease   // nil: always live, as of a node that shares with nobody
+	// Enrich reads articles closely; nil: articles stay as their sources had them.
+	Enrich enricher.Reader
+	Lease  actors.Lease // nil: always live, as of a node that shares with nobody
 	// Repeats is what replays have found out about the log. It is used inside
 	// workers, several at once where Work.Read runs several at once.
 	Repeats replay.Memory
@@ -65,6 +68,7 @@ type Work struct {
 	Compile func(keyID string) actors.Worker
 	Merge   actors.Worker // parts of the routers' indexes made one: seconds of work where there are a million rules
 	Poll    actors.Worker // upstreams
+	Enrich  actors.Worker // articles: their pages, what they say, the models that are asked
 }
 
 func (w Work) readFor(keyID string) actors.Worker {
@@ -81,6 +85,7 @@ type Observe struct {
 	Router   func(router.Observation)
 	Semantic func(router.Observation) // of the second router
 	Source   func(source.Observation)
+	Enriched func(enricher.Observation)
 	Keys     func(event string) // keys and shards: restarts, stops, what could not be read
 	// How far each router is behind, several times a second; may be nil.
 	RouterLag, SemanticLag func(lag time.Duration)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/actors/apikey"
+	"github.com/birdwire/birdwire/actors/enricher"
 	"github.com/birdwire/birdwire/actors/router/replay"
 	"github.com/birdwire/birdwire/actors/source/push"
 	"github.com/birdwire/birdwire/cluster/assembly"
@@ -35,6 +36,7 @@ type node struct {
 	sockets int
 	cursor  *messages.Cursor                  // that the next clients bring; nil: none
 	drop    func(to string, message any) bool // messages that are lost; nil: none
+	enrich  enricher.Reader                   // nil: articles are not enriched
 }
 
 func newNode(t testing.TB, k *testkit.Kit) *node {
@@ -60,8 +62,9 @@ func (n *node) start() {
 	n.store = n.disk.Open(nil)
 	ports := assembly.Ports{
 		Node: testkit.Address, Incarnation: n.starts, System: n.System, Props: n.props, Clock: n.Clock, Rand: n.Rand,
-		Work:  assembly.Work{Append: n.Worker, Records: n.Worker, Read: n.Worker, Mend: n.Worker, Merge: n.Worker, Poll: n.Worker},
-		Store: n.store, Repeats: replay.NewVoids(), Logger: n.Log, Failed: func(err error) { n.failed = append(n.failed, err) },
+		Work:   assembly.Work{Append: n.Worker, Records: n.Worker, Read: n.Worker, Mend: n.Worker, Merge: n.Worker, Poll: n.Worker, Enrich: n.Worker},
+		Enrich: n.enrich,
+		Store:  n.store, Repeats: replay.NewVoids(), Logger: n.Log, Failed: func(err error) { n.failed = append(n.failed, err) },
 	}
 	state, err := assembly.Load(n.t.Context(), ports)
 	if err != nil {
@@ -179,7 +182,9 @@ func (s *socket) Deliver(ds []*messages.Delivery, _, _ bool) bool {
 	for _, d := range ds {
 		id := d.GetEvent().GetPost().GetId()
 		if a := d.GetEvent().GetArticle(); a != nil {
-			id = a.GetArticle().GetId()
+			if id = a.GetArticle().GetId(); a.GetAction() == messages.ArticleAction_ARTICLE_ENRICHED {
+				id += " enriched"
+			}
 		}
 		s.say("%s", strings.TrimSpace(id+" "+d.GetOrigin().GetName()))
 	}

@@ -47,6 +47,8 @@ type Config struct {
 	Deflate        bool          // negotiate permessage-deflate
 	Drain          time.Duration // over which connections are closed at the end, default 5 s
 
+	Enrich Enrich
+
 	Sample bool // bring the bundled sample in as live input
 	Logger *slog.Logger
 
@@ -55,6 +57,11 @@ type Config struct {
 	// tests wait longer, so that a slow machine is not taken for a node that
 	// does not answer.
 	answerTime time.Duration
+}
+
+// Enrich is how articles are read closely.
+type Enrich struct {
+	Off bool // they stay as their sources had them
 }
 
 // PushLimits bound what is pushed. Zero values are gateway/rest's defaults.

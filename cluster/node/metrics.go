@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/birdwire/birdwire/actors/enricher"
 	"github.com/birdwire/birdwire/actors/journal"
 	"github.com/birdwire/birdwire/actors/router"
 	"github.com/birdwire/birdwire/actors/source"
@@ -38,6 +39,9 @@ type metrics struct {
 
 	polls        *prometheus.CounterVec
 	sourceEvents *prometheus.CounterVec
+
+	enriched      *prometheus.CounterVec
+	enrichSeconds prometheus.Histogram
 
 	routedEvents, repeats, hits, routed prometheus.Counter
 	mended, skipped, matchPanics        prometheus.Counter
@@ -83,6 +87,8 @@ func newMetrics() *metrics {
 	m.duplicates = counter("journal_duplicates_total", "Offered events that the log held already.")
 	m.polls = counters("source_polls_total", "Readings of upstreams, by kind of source and how they ended.", "kind", "outcome")
 	m.sourceEvents = counters("source_events_total", "Events by kind of source: new, or duplicates.", "kind", "outcome")
+	m.enriched = counters("enriched_total", "Articles by what enrichment did with a part of them (page, vector, summary) and how it ended; part article: those that were not enriched, and why.", "part", "outcome")
+	m.enrichSeconds = seconds("enrich_seconds", "From an article in the log to its enrichment in the log.")
 	m.routedEvents = counter("router_events_total", "Events taken from the log, repeats included.")
 	m.repeats = counter("router_repeats_total", "Events dropped as repeats.")
 	m.hits = counter("router_hits_total", "Standing queries that wanted an event.")
@@ -159,6 +165,18 @@ func (m *metrics) read(o source.Observation) {
 	}
 	m.sourceEvents.WithLabelValues(o.Kind, "new").Add(float64(o.Events))
 	m.sourceEvents.WithLabelValues(o.Kind, "duplicate").Add(float64(o.Duplicates))
+}
+
+func (m *metrics) enrichedOne(o enricher.Observation) {
+	if o.Dropped != "" {
+		m.enriched.WithLabelValues("article", o.Dropped).Inc()
+		return
+	}
+	m.enriched.WithLabelValues("article", "ok").Inc()
+	m.enriched.WithLabelValues("page", o.Page).Inc()
+	m.enriched.WithLabelValues("vector", o.Vector).Inc()
+	m.enriched.WithLabelValues("summary", o.Summary).Inc()
+	m.enrichSeconds.Observe(o.Took.Seconds())
 }
 
 // compared is what the semantic router did. It takes the same events as the

@@ -40,8 +40,16 @@ func (l *testLog) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// start runs a node on ports of its own until the test ends.
+// start runs a node on ports of its own until the test ends. Articles come once:
+// they are not enriched.
 func start(t *testing.T, cfg Config) *Node {
+	t.Helper()
+	cfg.Enrich.Off = true
+	return startEnriching(t, cfg)
+}
+
+// startEnriching is start with articles that are.
+func startEnriching(t *testing.T, cfg Config) *Node {
 	t.Helper()
 	out := &testLog{t: t}
 	cfg.Listen, cfg.Admin, cfg.Drain = "127.0.0.1:0", "127.0.0.1:0", time.Millisecond

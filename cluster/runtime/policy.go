@@ -22,6 +22,8 @@ type bound struct{ messages, bytes int }
 //	source       as journal
 //	monitor,     a lost count is a count too few
 //	filterrule
+//	enricher     a lost Deliveries is a hole, read from the log; an offer or a
+//	             reading that nobody answers is asked again
 //
 // What asks for something is shed; what answers, gives back or ends is not.
 func boundOf(kind string) bound {

@@ -51,6 +51,7 @@ func prepared(t testing.TB, dir string, prepare func(*exec.Cmd), flags ...string
 	}
 	s := &server{dir: dir, process: runPrepared(t, "", nil, prepare, self, append([]string{
 		"birdwire", "serve", "--data", dir, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--drain", "20ms", "--log-level", "debug",
+		"--enrich-articles=false", // a test that does not speak of it gets every article once
 	}, flags...)...)}
 	t.Cleanup(s.checkLog)
 	return s

@@ -92,6 +92,7 @@ func (c *config) node() (node.Config, error) {
 		RulesPerKey: c.whole("limits.rules"), MonitorsPerKey: c.whole("limits.monitors"), QueryCharacters: c.whole("limits.query"),
 		KiteConnections: c.whole("limits.kite_connections"), AllowPrivateFeeds: c.flag("allow_private_feeds"),
 		EmbeddingModel: c.str("embedding_model"),
+		Enrich:         node.Enrich{Off: !c.flag("enrich.articles")},
 		QueueBytes:     int(c.size("limits.queue")), MaxConnections: c.whole("limits.connections"),
 		Push: node.PushLimits{
 			Body: c.size("limits.push"), Rate: int(c.size("limits.push_rate")), Pause: c.duration("limits.push_pause"),

@@ -62,7 +62,7 @@ var scriptCommands = map[string]func(ts *testscript.TestScript, neg bool, args [
 // commands that follow where it is. Its name is "server".
 func start(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv("BIRDWIRE_DATA", ts.MkAbs("data"))
-	args = append([]string{"serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"}, args...)
+	args = append([]string{"serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--enrich-articles=false"}, args...)
 	c := spawn(ts, "server", args)
 	ready := regexp.MustCompile(`^ready listen=(\S+) admin=(\S+)$`)
 	lines := make(chan string, 1)

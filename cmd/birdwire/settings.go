@@ -54,6 +54,8 @@ var serveSettings = []setting{
 
 	{key: "allow_private_feeds", kind: boolKind, def: "false", usage: "let feeds live on loopback and private networks"},
 
+	{key: "enrich.articles", kind: boolKind, def: "true", usage: "read articles closely and send them enriched; false: as their sources had them"},
+
 	{key: "embedding_model", kind: stringKind, def: "birdwire-hash-1", usage: "the model of pushed embeddings and of filters that name none"},
 
 	{key: "limits.connections", kind: wholeKind(1, 10_000_000), def: "100000", usage: "connections of this node; past it 503"},

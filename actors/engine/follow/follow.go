@@ -147,6 +147,16 @@ const (
 // New returns a follower that is idle at a place.
 func New(cfg *Config, at Place) Follower { return Follower{cfg: cfg, place: at} }
 
+// NewAfter is New for a subscriber that has followed before: its questions are
+// numbered after asked, so that no late answer to one of those is taken for an
+// answer to its own.
+func NewAfter(cfg *Config, at Place, asked uint64) Follower {
+	return Follower{cfg: cfg, place: at, asked: asked}
+}
+
+// Asked is the number of the newest question.
+func (f *Follower) Asked() uint64 { return f.asked }
+
 // Place is how far the subscriber is.
 func (f *Follower) Place() Place { return f.place }
 

@@ -1,0 +1,141 @@
+package enricher
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"maps"
+	"slices"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/birdwire/birdwire/messages"
+)
+
+// write is an enriched article on its way into the item table, where it is what
+// a withdrawal carries: who filters by its tickers must hear that it is gone.
+// The content's hash stays its source's, which compares with what it reads.
+type write struct {
+	position messages.Position
+	revision uint32
+	article  *messages.Article
+	bytes    int
+	tries    int
+}
+
+// tableWritten is the table's answer.
+type tableWritten struct {
+	asked uint64
+	over  []*write // written, or never to be
+	again []*write
+	err   error
+}
+
+// keep has the table take what the log holds.
+func (e *enricher) keep(ctx actor.Context, a *messages.Article, revision uint32, p messages.Position) {
+	if last := e.writes[a.GetIdentity()]; last != nil {
+		e.overWith(last)
+	}
+	w := &write{position: p, revision: revision, article: a, bytes: proto.Size(a)}
+	e.writes[a.GetIdentity()] = w
+	e.bytes += w.bytes
+	if e.writing == 0 {
+		e.write(ctx)
+	}
+}
+
+func (e *enricher) write(ctx actor.Context) {
+	if e.writing != 0 || len(e.writes) == 0 {
+		return
+	}
+	all := slices.SortedFunc(maps.Values(e.writes), func(a, b *write) int { return cmp.Compare(a.position, b.position) })
+	all = all[:min(len(all), writesMost)]
+	e.writing = e.question()
+	asked, items := e.writing, e.cfg.Items
+	e.work(ctx, e.cfg.Worker, func(c context.Context) any {
+		m := &tableWritten{asked: asked}
+		m.err = m.put(c, items, all)
+		return m
+	})
+}
+
+// put writes the rows that are still of the revision that was enriched. One
+// that is older will be: its source writes it after the log.
+func (m *tableWritten) put(c context.Context, items Items, all []*write) error {
+	identities := make([]string, len(all))
+	for i, w := range all {
+		identities[i] = w.article.GetIdentity()
+	}
+	rows, revisions, err := items.Get(c, identities)
+	if err != nil {
+		return err
+	}
+	var changed []*messages.Item
+	var at []uint64
+	var of []*write
+	for i, row := range rows {
+		switch w := all[i]; {
+		case row.GetRevision() < w.revision:
+			m.again = append(m.again, w)
+		case row.GetRevision() > w.revision || row.GetDeleted():
+			m.over = append(m.over, w)
+		default:
+			row = proto.CloneOf(row)
+			row.Article = w.article
+			changed, at, of = append(changed, row), append(at, revisions[i]), append(of, w)
+		}
+	}
+	if len(changed) == 0 {
+		return nil
+	}
+	each, err := items.CAS(c, changed, at)
+	if err != nil {
+		return err
+	}
+	for i, err := range each {
+		switch {
+		case err == nil:
+			m.over = append(m.over, of[i])
+		case errors.Is(err, messages.ErrConflict):
+			m.again = append(m.again, of[i])
+		default:
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *enricher) written(ctx actor.Context, m *tableWritten) {
+	if m.asked != e.writing {
+		return
+	}
+	e.writing = 0
+	for _, w := range m.over {
+		e.overWith(w)
+	}
+	for _, w := range m.again {
+		// A source that died between the log and the table writes the row when
+		// it reads the article again, from the log: then without what was found
+		// out here, which the next change makes good.
+		if w.tries++; w.tries >= writeTries {
+			e.overWith(w)
+		}
+	}
+	if m.err != nil {
+		e.cfg.Logger.Warn("enriched articles wait for the item table", "error", m.err)
+	}
+	if m.err != nil || len(m.again) > 0 {
+		e.set(ctx, tableTime{}, writeAgain)
+	} else {
+		e.write(ctx)
+	}
+	e.goOn(ctx)
+}
+
+func (e *enricher) overWith(w *write) {
+	if identity := w.article.GetIdentity(); e.writes[identity] == w {
+		delete(e.writes, identity)
+		e.bytes -= w.bytes
+	}
+}
