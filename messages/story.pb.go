@@ -41,6 +41,10 @@ type StoryArticle struct {
 	Mood          float64                `protobuf:"fixed64,15,opt,name=mood,proto3" json:"mood,omitempty"`             // of its words, -1 to 1
 	Nearest       float64                `protobuf:"fixed64,16,opt,name=nearest,proto3" json:"nearest,omitempty"`       // cosine with the nearest article that was there
 	Description   string                 `protobuf:"bytes,17,opt,name=description,proto3" json:"description,omitempty"` // at most 300 bytes
+	Quality       float64                `protobuf:"fixed64,18,opt,name=quality,proto3" json:"quality,omitempty"`       // of its source, 0.3 to 1
+	Preferred     bool                   `protobuf:"varint,19,opt,name=preferred,proto3" json:"preferred,omitempty"`    // its source heads a story, and its word alone makes a development
+	Embedded      bool                   `protobuf:"varint,20,opt,name=embedded,proto3" json:"embedded,omitempty"`      // its vector is in the centroid
+	Simhash       uint64                 `protobuf:"fixed64,21,opt,name=simhash,proto3" json:"simhash,omitempty"`       // of its words, once enriched; 0: none
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -192,6 +196,34 @@ func (x *StoryArticle) GetDescription() string {
 		return x.Description
 	}
 	return ""
+}
+
+func (x *StoryArticle) GetQuality() float64 {
+	if x != nil {
+		return x.Quality
+	}
+	return 0
+}
+
+func (x *StoryArticle) GetPreferred() bool {
+	if x != nil {
+		return x.Preferred
+	}
+	return false
+}
+
+func (x *StoryArticle) GetEmbedded() bool {
+	if x != nil {
+		return x.Embedded
+	}
+	return false
+}
+
+func (x *StoryArticle) GetSimhash() uint64 {
+	if x != nil {
+		return x.Simhash
+	}
+	return 0
 }
 
 // TellStory tells a story what happened. Answer: StoryTold. The same turn and
@@ -622,6 +654,7 @@ func (x *StoryWithdraw) GetNumber() uint64 {
 type StoryAbsorb struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	State         []byte                 `protobuf:"bytes,1,opt,name=state,proto3" json:"state,omitempty"` // StoryState of the other
+	From          uint64                 `protobuf:"varint,2,opt,name=from,proto3" json:"from,omitempty"`  // the other
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -661,6 +694,13 @@ func (x *StoryAbsorb) GetState() []byte {
 		return x.State
 	}
 	return nil
+}
+
+func (x *StoryAbsorb) GetFrom() uint64 {
+	if x != nil {
+		return x.From
+	}
+	return 0
 }
 
 type StoryPart struct {
@@ -1560,6 +1600,7 @@ type DeskState struct {
 	Stories       []*DeskStory           `protobuf:"bytes,10,rep,name=stories,proto3" json:"stories,omitempty"` // by id
 	Pending       []*Event               `protobuf:"bytes,11,rep,name=pending,proto3" json:"pending,omitempty"` // offered, or to be, and not seen in the log
 	Turn          uint64                 `protobuf:"varint,12,opt,name=turn,proto3" json:"turn,omitempty"`
+	Begun         bool                   `protobuf:"varint,13,opt,name=begun,proto3" json:"begun,omitempty"` // it has offered something, or could have
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1678,12 +1719,20 @@ func (x *DeskState) GetTurn() uint64 {
 	return 0
 }
 
+func (x *DeskState) GetBegun() bool {
+	if x != nil {
+		return x.Begun
+	}
+	return false
+}
+
 type DeskStory struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Face          *StoryFace             `protobuf:"bytes,1,opt,name=face,proto3" json:"face,omitempty"`
-	State         []byte                 `protobuf:"bytes,2,opt,name=state,proto3" json:"state,omitempty"`               // StoryState
-	Articles      []uint64               `protobuf:"varint,3,rep,packed,name=articles,proto3" json:"articles,omitempty"` // numbers, the oldest first
-	Warm          bool                   `protobuf:"varint,4,opt,name=warm,proto3" json:"warm,omitempty"`
+	State         []byte                 `protobuf:"bytes,2,opt,name=state,proto3" json:"state,omitempty"`                           // StoryState
+	Articles      []uint64               `protobuf:"varint,3,rep,packed,name=articles,proto3" json:"articles,omitempty"`             // numbers, the oldest first
+	Awake         bool                   `protobuf:"varint,4,opt,name=awake,proto3" json:"awake,omitempty"`                          // it is looked at every minute, and ranked
+	TouchedMs     int64                  `protobuf:"varint,5,opt,name=touched_ms,json=touchedMs,proto3" json:"touched_ms,omitempty"` // when it was last told of an article
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1739,18 +1788,25 @@ func (x *DeskStory) GetArticles() []uint64 {
 	return nil
 }
 
-func (x *DeskStory) GetWarm() bool {
+func (x *DeskStory) GetAwake() bool {
 	if x != nil {
-		return x.Warm
+		return x.Awake
 	}
 	return false
+}
+
+func (x *DeskStory) GetTouchedMs() int64 {
+	if x != nil {
+		return x.TouchedMs
+	}
+	return 0
 }
 
 var File_messages_story_proto protoreflect.FileDescriptor
 
 const file_messages_story_proto_rawDesc = "" +
 	"\n" +
-	"\x14messages/story.proto\x12\vbirdwire.v1\x1a\x14messages/event.proto\"\xd9\x03\n" +
+	"\x14messages/story.proto\x12\vbirdwire.v1\x1a\x14messages/event.proto\"\xc7\x04\n" +
 	"\fStoryArticle\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\x12\x1c\n" +
 	"\tpositions\x18\x02 \x03(\x04R\tpositions\x12\x14\n" +
@@ -1771,7 +1827,11 @@ const file_messages_story_proto_rawDesc = "" +
 	"\atickers\x18\x0e \x03(\tR\atickers\x12\x12\n" +
 	"\x04mood\x18\x0f \x01(\x01R\x04mood\x12\x18\n" +
 	"\anearest\x18\x10 \x01(\x01R\anearest\x12 \n" +
-	"\vdescription\x18\x11 \x01(\tR\vdescription\"\x88\x04\n" +
+	"\vdescription\x18\x11 \x01(\tR\vdescription\x12\x18\n" +
+	"\aquality\x18\x12 \x01(\x01R\aquality\x12\x1c\n" +
+	"\tpreferred\x18\x13 \x01(\bR\tpreferred\x12\x1a\n" +
+	"\bembedded\x18\x14 \x01(\bR\bembedded\x12\x18\n" +
+	"\asimhash\x18\x15 \x01(\x06R\asimhash\"\x88\x04\n" +
 	"\tTellStory\x12\x14\n" +
 	"\x05story\x18\x01 \x01(\x04R\x05story\x12\x12\n" +
 	"\x04turn\x18\x02 \x01(\x04R\x04turn\x12\x12\n" +
@@ -1803,9 +1863,10 @@ const file_messages_story_proto_rawDesc = "" +
 	"\tnew_names\x18\x06 \x01(\x01R\bnewNames\x12\x12\n" +
 	"\x04body\x18\a \x01(\bR\x04body\"'\n" +
 	"\rStoryWithdraw\x12\x16\n" +
-	"\x06number\x18\x01 \x01(\x04R\x06number\"#\n" +
+	"\x06number\x18\x01 \x01(\x04R\x06number\"7\n" +
 	"\vStoryAbsorb\x12\x14\n" +
-	"\x05state\x18\x01 \x01(\fR\x05state\"9\n" +
+	"\x05state\x18\x01 \x01(\fR\x05state\x12\x12\n" +
+	"\x04from\x18\x02 \x01(\x04R\x04from\"9\n" +
 	"\tStoryPart\x12\x18\n" +
 	"\anumbers\x18\x01 \x03(\x04R\anumbers\x12\x12\n" +
 	"\x04into\x18\x02 \x01(\x04R\x04into\"\v\n" +
@@ -1898,7 +1959,7 @@ const file_messages_story_proto_rawDesc = "" +
 	"\x04from\x18\x02 \x01(\tR\x04from\x12\x0e\n" +
 	"\x02to\x18\x03 \x01(\tR\x02to\x12#\n" +
 	"\roverall_score\x18\x04 \x01(\x01R\foverallScore\x12-\n" +
-	"\x12acceleration_score\x18\x05 \x01(\x01R\x11accelerationScore\"\x93\x03\n" +
+	"\x12acceleration_score\x18\x05 \x01(\x01R\x11accelerationScore\"\xa9\x03\n" +
 	"\tDeskState\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x1a\n" +
 	"\bposition\x18\x02 \x01(\x04R\bposition\x12\x15\n" +
@@ -1914,12 +1975,15 @@ const file_messages_story_proto_rawDesc = "" +
 	"\astories\x18\n" +
 	" \x03(\v2\x16.birdwire.v1.DeskStoryR\astories\x12,\n" +
 	"\apending\x18\v \x03(\v2\x12.birdwire.v1.EventR\apending\x12\x12\n" +
-	"\x04turn\x18\f \x01(\x04R\x04turn\"}\n" +
+	"\x04turn\x18\f \x01(\x04R\x04turn\x12\x14\n" +
+	"\x05begun\x18\r \x01(\bR\x05begun\"\x9e\x01\n" +
 	"\tDeskStory\x12*\n" +
 	"\x04face\x18\x01 \x01(\v2\x16.birdwire.v1.StoryFaceR\x04face\x12\x14\n" +
 	"\x05state\x18\x02 \x01(\fR\x05state\x12\x1a\n" +
-	"\barticles\x18\x03 \x03(\x04R\barticles\x12\x12\n" +
-	"\x04warm\x18\x04 \x01(\bR\x04warmB'Z%github.com/birdwire/birdwire/messagesb\x06proto3"
+	"\barticles\x18\x03 \x03(\x04R\barticles\x12\x14\n" +
+	"\x05awake\x18\x04 \x01(\bR\x05awake\x12\x1d\n" +
+	"\n" +
+	"touched_ms\x18\x05 \x01(\x03R\ttouchedMsB'Z%github.com/birdwire/birdwire/messagesb\x06proto3"
 
 var (
 	file_messages_story_proto_rawDescOnce sync.Once

@@ -30,11 +30,13 @@ type dictionary struct {
 	live     int // stories, when the article came
 }
 
-// common are the terms of more than a quarter of all articles, and of more than
-// a tenth of many live stories: they say nothing, and reading their postings
-// would be reading a list of all stories.
+// common are the terms of more than a quarter of all stories, and of more than a
+// tenth of many live ones: they say nothing, and reading their postings would
+// be reading a list of all stories. Articles are not counted: one outlet that
+// posts a text a hundred times would make its words say nothing, and every
+// further copy a story of its own.
 func (d *dictionary) common(e *entry) bool {
-	return d.articles > 50 && e.articles > d.articles/4 || d.live > manyStories && len(e.posts[all]) > d.live/10
+	return d.stories > 50 && e.stories > d.stories/4 || d.live > manyStories && len(e.posts[all]) > d.live/10
 }
 
 const manyStories = 500

@@ -15,10 +15,14 @@ type Article struct {
 	Discovered int64 // when it came; required
 }
 
+// oldest is 1995-01-01: what is dated before there was news on the web has no
+// date, but a clock or a template that begins in 1970.
+const oldest = 788_918_400_000
+
 // time is when it happened as far as one may believe it: never after it came,
 // and never so early that nothing could be near it.
 func (a *Article) time(window int64) int64 {
-	if a.Published <= 0 || a.Published > a.Discovered {
+	if a.Published < oldest && a.Discovered > oldest || a.Published > a.Discovered {
 		return a.Discovered
 	}
 	return max(a.Published, a.Discovered-window)
