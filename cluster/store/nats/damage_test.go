@@ -397,6 +397,57 @@ func TestRecordsTakenAway(t *testing.T) {
 	}
 }
 
+// What was written right before a process was killed is told where it is lost
+// together with the list of it, in both places, also before any note was synced.
+func TestRecordsTakenAwayRightAfterTheFirst(t *testing.T) {
+	s, ctx := open(t, Config{}), context.Background()
+	if _, err := s.Control().CAS(ctx, "k", []byte("x"), 0); err != nil {
+		t.Fatal(err)
+	}
+	if each, err := s.Items().CAS(ctx, []*messages.Item{{Identity: "a"}}, []uint64{0}); errors.Join(append(each, err)...) != nil {
+		t.Fatal(each, err)
+	}
+	if err := s.Snapshots().Put(ctx, "desk", 1, strings.NewReader("x")); err != nil {
+		t.Fatal(err)
+	}
+	killed := filepath.Join(t.TempDir(), "killed")
+	if err := os.CopyFS(killed, os.DirFS(s.cfg.Dir)); err != nil {
+		t.Fatal(err)
+	}
+	closeStore(t, s)
+	for stream, says := range map[string]string{controlStream: "control records", itemsStream: listName(itemsStream, 1), snapshotStream: listName(snapshotStream, 1)} {
+		dir := filepath.Join(t.TempDir(), stream)
+		if err := os.CopyFS(dir, os.DirFS(killed)); err != nil {
+			t.Fatal(err)
+		}
+		files, err := blockFiles(streamDir(dir, stream))
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%s: files %v, %v", stream, files, err)
+		}
+		paths := twice(dir, listName(stream, 1))
+		gone := paths[:]
+		for _, f := range files {
+			gone = append(gone, f.path)
+		}
+		for _, path := range gone {
+			if err := os.Remove(path); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if stream == controlStream {
+			if err := openError(t, dir); !errors.Is(err, messages.ErrDamaged) || !strings.Contains(err.Error(), says) {
+				t.Errorf("open without %s: %v, want that they are lost", says, err)
+			}
+			continue
+		}
+		s := open(t, Config{Dir: dir})
+		if damage := fmt.Sprint(s.Damage()); !strings.Contains(damage, says) {
+			t.Errorf("without %s: damage %s, want that it is named", says, damage)
+		}
+		closeStore(t, s)
+	}
+}
+
 // A log whose only block is gone is not one whose frames all grew too old, also
 // where a note went with it.
 func TestBlockTakenAway(t *testing.T) {

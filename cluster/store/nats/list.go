@@ -99,11 +99,12 @@ func (l *list) open() (err error) {
 	if l.file, l.size, err = openNote(l.dir, listName(l.stream, l.number)); err != nil {
 		return err
 	}
-	l.mark()
+	l.marks.advanceLater(l.place, l.extent())
 	return nil
 }
 
-func (l *list) mark() { l.marks.advanceLater(l.place, uint64(l.number)<<markNumber|uint64(l.size)) }
+// extent is what is noted in the mark. Holding mu.
+func (l *list) extent() uint64 { return uint64(l.number)<<markNumber | uint64(l.size) }
 
 // rotate begins another file, so that those up to the one returned change no
 // more.
@@ -186,8 +187,13 @@ func (l *list) append(b []byte) {
 	}
 	// At its place, so that one half written is written over.
 	if n, err := l.file.WriteAt(b, l.size); err == nil {
+		begins := l.size == 0
 		l.size += int64(n)
-		l.mark()
+		if begins { // that the file is not empty must outlive a kill
+			l.marks.advance(l.place, l.extent())
+		} else {
+			l.marks.advanceLater(l.place, l.extent())
+		}
 	}
 	l.synced = false
 }

@@ -113,11 +113,15 @@ func (m *marks) advance(which int, sequence uint64) {
 
 // advanceLater is advance for a mark that is written with the next sync: one of
 // a file's length, or one that only tells where a list does not. A process that
-// is killed leaves a lower bound.
+// is killed leaves a lower bound; that there was something is written at once.
 func (m *marks) advanceLater(which int, sequence uint64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if sequence > m.last[which] {
+	switch {
+	case sequence <= m.last[which]:
+	case m.last[which] == 0:
+		m.put(which, sequence)
+	default:
 		m.last[which], m.unwritten[which], m.synced = sequence, true, false
 	}
 }
