@@ -14,6 +14,7 @@ import (
 const (
 	statusEnd      = "204"
 	statusNotFound = "404"
+	statusNobody   = "503" // nobody takes what was sent
 
 	noResults = "No Results" // the description of a 404 that only says so
 

@@ -307,47 +307,33 @@ func (t *items) oneByOne(ctx context.Context, batch []itemWrite, each []error) e
 	}
 	ctx, cancel := context.WithTimeout(ctx, opTimeout)
 	defer cancel()
-	in := make(chan *nc.Msg, len(batch))
-	inbox := nc.NewInbox()
-	sub, err := l.conn.ChanSubscribe(inbox+".*", in)
-	if err != nil {
-		return fmt.Errorf("subscribe: %w", err)
-	}
-	defer func() { _ = sub.Unsubscribe() }()
+	asked := make([]*answer, len(batch))
 	for i, w := range batch {
 		for _, header := range []string{batchIDHeader, batchSequenceHeader, batchCommitHeader} {
 			w.m.Header.Del(header)
 		}
-		w.m.Reply = inbox + "." + strconv.Itoa(i)
-		each[w.place] = messages.ErrAmbiguous // until it is answered
-		if err := l.conn.PublishMsg(w.m); err != nil {
-			return t.store.unanswered(err)
+		if asked[i], each[w.place] = l.request(ctx, w.m); each[w.place] != nil {
+			each[w.place] = fmt.Errorf("write item: %w", t.store.unanswered(each[w.place]))
 		}
 	}
-	var written []noted
-	defer func() { t.store.itemsList.note(t.store.cfg.Now().Unix(), written...) }()
-	for range batch {
-		select {
-		case answer := <-in:
-			i, err := strconv.Atoi(answer.Subject[len(inbox)+1:])
-			if err != nil || i >= len(batch) {
-				return fmt.Errorf("%w: answer on %s", messages.ErrAmbiguous, answer.Subject)
-			}
-			if ack, err := readAck(answer); err != nil {
-				each[batch[i].place] = fmt.Errorf("write item: %w", err)
-			} else {
-				each[batch[i].place] = nil
-				written = append(written, itemNoted(batch[i].m, ack.Sequence))
-			}
-			t.store.health.went(writes)
-		case <-l.gone:
-			return nil // as below
-		case <-sess.done:
-			return nil // each says which are unknown
-		case <-ctx.Done():
-			t.store.suspected()
-			return nil
+	written := make([]noted, 0, len(batch))
+	for i, w := range batch {
+		if asked[i] == nil {
+			continue
 		}
+		answer, err := asked[i].word(ctx, sess.done)
+		if err != nil {
+			each[w.place] = fmt.Errorf("write item: %w", t.store.unanswered(err))
+			continue
+		}
+		t.store.health.went(writes)
+		ack, err := readAck(answer)
+		if err != nil {
+			each[w.place] = fmt.Errorf("write item: %w", err)
+			continue
+		}
+		written = append(written, itemNoted(w.m, ack.Sequence))
 	}
+	t.store.itemsList.note(t.store.cfg.Now().Unix(), written...)
 	return nil
 }

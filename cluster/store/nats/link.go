@@ -149,6 +149,28 @@ func (l *link) stream(ctx context.Context, name string) (jetstream.Stream, error
 // way. single: its answer is one message.
 func (l *link) ask(ctx context.Context, subject string, question []byte, weight int64, single bool) (*answer, error) {
 	weight = min(weight, inFlightMost)
+	if err := l.room(ctx, weight); err != nil {
+		return nil, err
+	}
+	return l.send(&nc.Msg{Subject: subject, Data: question}, weight, single)
+}
+
+// ackWeight is more than the server's word on one write has, in bytes. A word
+// that never comes keeps its room until the link is lost, so that this bounds
+// how many are remembered.
+const ackWeight = 512
+
+// request sends a message that is answered by one: a write. An error that wraps
+// errUnsent: nothing was handed to the server.
+func (l *link) request(ctx context.Context, m *nc.Msg) (*answer, error) {
+	if err := l.room(ctx, ackWeight); err != nil {
+		return nil, fmt.Errorf("%w: %w", errUnsent, err)
+	}
+	return l.send(m, ackWeight, true)
+}
+
+// room waits until the weight has room.
+func (l *link) room(ctx context.Context, weight int64) error {
 	if !l.flow.TryAcquire(weight) {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
@@ -156,14 +178,12 @@ func (l *link) ask(ctx context.Context, subject string, question []byte, weight 
 		go func() { waiting <- l.flow.Acquire(ctx, weight) }() // ends with this call
 		select {
 		case err := <-waiting:
-			if err != nil {
-				return nil, err
-			}
+			return err
 		case <-l.gone:
-			return nil, errLost
+			return errLost
 		}
 	}
-	return l.send(subject, question, weight, single)
+	return nil
 }
 
 // tryAsk is ask where there is room at once; nil where there is not.
@@ -172,18 +192,24 @@ func (l *link) tryAsk(subject string, question []byte, weight int64, single bool
 	if !l.flow.TryAcquire(weight) {
 		return nil, nil
 	}
-	return l.send(subject, question, weight, single)
+	return l.send(&nc.Msg{Subject: subject, Data: question}, weight, single)
 }
 
-func (l *link) send(subject string, question []byte, weight int64, single bool) (*answer, error) {
+// send gives the message a token of its own, which is never given again: an
+// answer that comes late, when nobody waits for it any more, is not another's.
+func (l *link) send(m *nc.Msg, weight int64, single bool) (*answer, error) {
 	a := &answer{link: l, weight: weight, single: single, done: make(chan struct{})}
 	l.mu.Lock()
 	l.last++
 	a.token = strconv.FormatUint(l.last, 36)
 	l.asked[a.token] = a
 	l.mu.Unlock()
-	if err := l.conn.PublishRequest(subject, l.inbox+"."+a.token, question); err != nil {
+	m.Reply = l.inbox + "." + a.token
+	if err := l.conn.PublishMsg(m); err != nil {
 		l.finish(a)
+		if errors.Is(err, nc.ErrMaxPayload) || errors.Is(err, nc.ErrBadSubject) {
+			return nil, fmt.Errorf("%w: %w", errUnsent, err)
+		}
 		return nil, fmt.Errorf("%w: %w", errLost, err)
 	}
 	return a, nil
@@ -251,6 +277,19 @@ func (a *answer) wait(ctx context.Context, stopped <-chan struct{}) error {
 	case <-patience.C:
 		return fmt.Errorf("%w within %v", errSilent, opTimeout)
 	}
+}
+
+// word waits for the server's word on a request, and gives it up where it does
+// not come.
+func (a *answer) word(ctx context.Context, stopped <-chan struct{}) (*nc.Msg, error) {
+	if err := a.wait(ctx, stopped); err != nil {
+		a.leave()
+		return nil, err
+	}
+	if len(a.end.Data) == 0 && a.end.Header.Get(statusHeader) == statusNobody {
+		return nil, fmt.Errorf("%w: the embedded server takes no writes", errUnsent)
+	}
+	return a.end, nil
 }
 
 var (

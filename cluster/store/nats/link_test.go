@@ -228,3 +228,60 @@ func TestAnswersThatWereGivenUp(t *testing.T) {
 		t.Errorf("ask ahead without room: %v, %v; want nothing", a, err)
 	}
 }
+
+// The word on a write that nobody waits for any more is not taken for that on
+// another, whichever comes first, and gives its room back.
+func TestLateWordsOnWritesAreNobodyElses(t *testing.T) {
+	s := open(t, Config{})
+	ctx := context.Background()
+	gone, cancel := context.WithCancel(ctx)
+	cancel()
+	identity := func(i, n int) string { return fmt.Sprintf("%d/%d", i, n) }
+	for i := range 100 {
+		if _, err := s.Control().CAS(gone, fmt.Sprintf("late.%d", i), []byte("x"), 0); err != nil && !errors.Is(err, messages.ErrAmbiguous) {
+			t.Fatalf("a write that was given up: %v", err)
+		}
+		key := fmt.Sprintf("k.%d", i)
+		revision, err := s.Control().CAS(ctx, key, []byte("x"), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v, err := s.Control().Get(ctx, key); err != nil || v.Revision != revision {
+			t.Fatalf("%s is at %d, %v; its write said %d", key, v.Revision, err, revision)
+		}
+		var late, items []*messages.Item
+		for n := range 5 {
+			late = append(late, &messages.Item{Identity: "late/" + identity(i, n)})
+			items = append(items, &messages.Item{Identity: identity(i, n)})
+		}
+		each := make([]error, 5)
+		chosen, err := s.items.encode(late, make([]uint64, 5), each)
+		if err == nil {
+			err = s.items.oneByOne(gone, chosen, each)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, err := range each {
+			if err != nil && !errors.Is(err, messages.ErrAmbiguous) {
+				t.Fatalf("an item that was given up: %v", err)
+			}
+		}
+		wrong := []uint64{0, 7, 0, 7, 0} // the odd ones are refused, and no others
+		each, err = s.Items().CAS(ctx, items, wrong)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n, err := range each {
+			if errors.Is(err, messages.ErrConflict) != (wrong[n] > 0) || err != nil && wrong[n] == 0 {
+				t.Fatalf("item %d at revision %d: %v", n, wrong[n], err)
+			}
+		}
+	}
+	l, err := s.sess.link(writes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "all is given back", func() bool { return l.flow.TryAcquire(inFlightMost) })
+	l.flow.Release(inFlightMost)
+}

@@ -186,7 +186,11 @@ func (s *session) publish(ctx context.Context, m *nc.Msg) (*nc.Msg, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errUnsent, err)
 	}
-	return l.conn.RequestMsgWithContext(ctx, m)
+	a, err := l.request(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	return a.word(ctx, s.done)
 }
 
 // errUnsent: nothing was handed to the server.
