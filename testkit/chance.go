@@ -2,6 +2,7 @@ package testkit
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"time"
 )
 
@@ -44,10 +45,22 @@ type Chance struct {
 func (k *Kit) Chance(of Stream) *Chance { return &Chance{by: k.schedule.decisions, stream: of} }
 
 // Choose is one of n, which is 1 at least.
-func (c *Chance) Choose(label string, n uint64) uint64 { return c.by.choose(c.stream, label, n) }
+func (c *Chance) Choose(label string, n uint64) uint64 {
+	return c.by.choose(c.stream, label, n, func(r *rand.Rand) uint64 { return r.Uint64N(n) })
+}
 
 // Once is true one time in n.
-func (c *Chance) Once(label string, n uint64) bool { return c.Choose(label, n) == n-1 && n > 1 }
+func (c *Chance) Once(label string, n uint64) bool { return c.Often(label, 1, n) }
+
+// Often is true times out of n.
+func (c *Chance) Often(label string, times, n uint64) bool {
+	return c.by.choose(c.stream, label, 2, func(r *rand.Rand) uint64 {
+		if r.Uint64N(n) < times {
+			return 1
+		}
+		return 0
+	}) == 1
+}
 
 // Below is a duration of whole milliseconds, less than d.
 func (c *Chance) Below(label string, d time.Duration) time.Duration {

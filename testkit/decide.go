@@ -51,7 +51,7 @@ func newDecisions(seed uint64, now func() time.Duration) *decisions {
 	return d
 }
 
-func (d *decisions) choose(s Stream, label string, n uint64) uint64 {
+func (d *decisions) choose(s Stream, label string, n uint64, draw func(r *rand.Rand) uint64) uint64 {
 	if n == 0 {
 		panic(fmt.Sprintf("testkit: a choice out of nothing: %s %q", s, label))
 	}
@@ -61,7 +61,7 @@ func (d *decisions) choose(s Stream, label string, n uint64) uint64 {
 		pick, known = d.follow.choose(s, label, n)
 	}
 	if !known {
-		pick = d.chance[s].Uint64N(n)
+		pick = draw(d.chance[s])
 	}
 	d.keep(s, label, n, pick)
 	return pick

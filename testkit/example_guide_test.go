@@ -132,7 +132,7 @@ func ExampleShrink() {
 		fmt.Println(line)
 	}
 	// Output:
-	// seed 1: 10 of 10 are answered, and the total is 21; the network's choices that are not plain: 72
+	// seed 1: 10 of 10 are answered, and the total is 15; the network's choices that are not plain: 32
 	// shrunk: 10 of 10 are answered, and the total is 11; 1
-	// step 10, 2s: network: lose answer 3: 2 of 3
+	// step 10, 2s: network: lose answer 3: 1 of 2
 }

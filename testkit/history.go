@@ -1,6 +1,9 @@
 package testkit
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Step is one step of the loop, for whoever looks at a run.
 type Step struct {
@@ -44,7 +47,11 @@ func hostOf(e Event) string {
 
 // Note says for whoever looks at the run that something happened to who, who is no
 // actor: a client, the world.
-func (k *Kit) Note(who, text string) { k.mark(Mark{Who: who, Text: text}) }
+func (k *Kit) Note(who, format string, args ...any) {
+	if k.schedule.history != nil {
+		k.mark(Mark{Who: who, Text: fmt.Sprintf(format, args...)})
+	}
+}
 
 // Fault says that a fault has begun for who, and returns what says that it is over.
 func (k *Kit) Fault(who, text string) (over func()) {
@@ -68,3 +75,36 @@ func (k *Kit) mark(m Mark) int {
 
 // Step is the step that runs, or between two of them the last one.
 func (k *Kit) Step() int { return k.schedule.decisions.step - 1 }
+
+// String is the step in one line.
+func (s Step) String() string {
+	who := s.Actor
+	if who == "" {
+		who = s.Lane
+		if s.Host != "" {
+			who = s.Host + ": " + who
+		}
+	}
+	return fmt.Sprintf("step %d, %v, of step %d: %s  %s", s.N, s.At, s.Cause, who, s.Text)
+}
+
+// Last are the newest n steps.
+func (h *History) Last(n int) []Step { return h.Steps[max(0, len(h.Steps)-max(n, 0)):] }
+
+// Differs is the first step that is not the same in both, with what it is in each,
+// cut to where that differs; 0: there is none.
+func (h *History) Differs(other *History) (step int, first, second string) {
+	const ended = "(has ended)"
+	for i := range max(len(h.Steps), len(other.Steps)) {
+		switch {
+		case i >= len(h.Steps):
+			return other.Steps[i].N, ended, other.Steps[i].String()
+		case i >= len(other.Steps):
+			return h.Steps[i].N, h.Steps[i].String(), ended
+		case h.Steps[i] != other.Steps[i]:
+			first, second = differing(h.Steps[i].String(), other.Steps[i].String())
+			return h.Steps[i].N, first, second
+		}
+	}
+	return 0, "", ""
+}

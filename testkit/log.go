@@ -9,8 +9,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 )
@@ -49,6 +51,16 @@ type Log struct {
 
 // Choices is how many there are.
 func (l *Log) Choices() int { return len(l.choices) }
+
+// Unset is one of the options that the run has none of; "": there is none.
+func (l *Log) Unset(options map[string]int) string {
+	for _, name := range slices.Sorted(maps.Keys(options)) {
+		if !slices.ContainsFunc(l.Options, func(o Drawn) bool { return o.Name == name }) {
+			return name
+		}
+	}
+	return ""
+}
 
 // Deviations are how many choices of a stream are not the plain one.
 func (l *Log) Deviations(of Stream) (n int) {

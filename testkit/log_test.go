@@ -99,7 +99,7 @@ func TestALogThatDoesNotFit(t *testing.T) {
 		run  func(k *testkit.Kit)
 		want []string
 	}{
-		{"another question", gossips(3), []string{"at step ", "of the network out of 5", `labelled "lose"; found one of the network out of 5, "loose"`}},
+		{"another question", gossips(3), []string{"at step ", "of the network out of 2", `labelled "lose"; found one of the network out of 2, "loose"`}},
 		{"one actor more", func(k *testkit.Kit) {
 			k.Spawn("stranger", receive(func(actor.Context) {}))
 			gossips(0)(k)

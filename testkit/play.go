@@ -34,6 +34,7 @@ type Violation struct {
 
 // Outcome is what came of a run.
 type Outcome struct {
+	Scenario   string
 	Seed       uint64
 	Options    []Drawn
 	Steps      int
@@ -119,7 +120,7 @@ func (r *player) ended() bool { return r.plan.Until > 0 && r.kit.Step() >= r.pla
 func (r *player) outcome() *Outcome {
 	k, d := r.kit, r.kit.schedule.decisions
 	o := &Outcome{
-		Seed: r.plan.Seed, Options: d.drawn, Steps: k.Step(), Elapsed: d.now(), History: k.schedule.history,
+		Scenario: r.plan.Scenario, Seed: r.plan.Seed, Options: d.drawn, Steps: k.Step(), Elapsed: d.now(), History: k.schedule.history,
 		Reached: k.reached, Violations: k.violations, Ended: r.ended(),
 	}
 	if r.record != nil {

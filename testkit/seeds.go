@@ -99,7 +99,9 @@ func (t *transcript) Error(args ...any) {
 func (t *transcript) Errorf(format string, args ...any) { t.fail(format, fmt.Sprintf(format, args...)) }
 
 func (t *transcript) FailNow() {
-	t.Fail()
+	if !t.Failed() {
+		t.Fail()
+	}
 	runtime.Goexit()
 }
 

@@ -24,7 +24,7 @@ func (c *Cluster) checkTerm(name string, data []byte) {
 	term := fmt.Sprintf("%s term %d", name, record.GetTerm())
 	by := fmt.Sprintf("%s@%d", record.GetNode(), record.GetIncarnation())
 	if before, taken := c.terms[term]; taken && before != by {
-		c.TB.Errorf("sim: %s was taken by %s and by %s", term, before, by)
+		c.Violated("a term is one process's", "%s was taken by %s and by %s", term, before, by)
 	}
 	c.terms[term] = by
 }
@@ -69,7 +69,7 @@ func (c *Cluster) checkDelivered(keyID string, versions []version) {
 			continue
 		}
 		if !client.joined {
-			c.TB.Errorf("sim: client %s has never joined: %v", client.Name, client.Ends)
+			c.Violated("every client is served", "client %s has never joined: %v", client.Name, client.Ends)
 			continue
 		}
 		want := c.matched(versions, client.began)
@@ -80,9 +80,17 @@ func (c *Cluster) checkDelivered(keyID string, versions []version) {
 		for i < len(want) && i < len(client.seen) && client.seen[i] == want[i] {
 			i++
 		}
-		c.TB.Errorf("sim: client %s was handed %d of %d; the first %d are right, then it was handed %v, want %v; its connections ended %v",
+		c.ViolatedAt(client.stepOf(i, c.Step()), "every match is delivered, once", "client %s was handed %d of %d; the first %d are right, then it was handed %v, want %v; its connections ended %v",
 			client.Name, len(client.seen), len(want), i, at(client.seen, i), at(want, i), client.Ends)
 	}
+}
+
+// stepOf is the step in which the client was handed the i-th delivery.
+func (c *Client) stepOf(i, otherwise int) int {
+	if i < len(c.steps) {
+		return c.steps[i]
+	}
+	return otherwise
 }
 
 func at(all []seen, i int) any {
@@ -97,7 +105,8 @@ func (c *Cluster) Until(d time.Duration, what string, holds func() bool) {
 	c.TB.Helper()
 	for waited := time.Duration(0); !holds(); waited += 100 * time.Millisecond {
 		if waited >= d {
-			c.TB.Fatalf("sim: after %v still not: %s\n%s", d, what, c)
+			c.Violated("in time: "+what, "after %v still not\n%s", d, c)
+			c.TB.FailNow()
 		}
 		c.Advance(100 * time.Millisecond)
 	}
@@ -122,7 +131,7 @@ func (c *Cluster) Advance(d time.Duration) {
 		c.checkTerms()
 		for _, holds := range c.Steady {
 			if err := holds(c); err != nil {
-				c.TB.Errorf("sim: %v", err)
+				c.Violated("limits hold", "%v", err)
 			}
 		}
 	}
@@ -170,7 +179,7 @@ func (c *Cluster) CheckCharged(keyID string, exactly bool) {
 		open += g.GetSize()
 	}
 	if ledger.GetCharged() < handed || exactly && ledger.GetCharged() > handed+open {
-		c.TB.Errorf("sim: %d frames were handed to clients of %s; %d are charged, of which %d are in open grants", handed, keyID, ledger.GetCharged(), open)
+		c.Violated("what is delivered is charged", "%d frames were handed to clients of %s; %d are charged, of which %d are in open grants", handed, keyID, ledger.GetCharged(), open)
 	}
 }
 

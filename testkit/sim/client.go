@@ -35,6 +35,7 @@ type Client struct {
 	began  messages.Position // where its first connection joined
 	cursor *messages.Cursor
 	seen   []seen   // what it was handed, in order
+	steps  []int    // in which, of each
 	Ends   []string // why its connections ended
 }
 
@@ -65,6 +66,7 @@ func (c *Client) connect() {
 		return
 	}
 	c.made++
+	c.cluster.Note("client "+c.Name, "connects to %s", n.Name)
 	s := &socket{client: c, node: n, incarnation: n.incarnation, id: fmt.Sprintf("%s-%d", c.Name, c.made), heard: n.Clock.Elapsed()}
 	c.socket = s
 	n.Actors.AskKey(c.keyID, &messages.Admit{
@@ -139,6 +141,7 @@ func (s *socket) over(why string) {
 	if c.socket != s {
 		return
 	}
+	c.cluster.Note("client "+c.Name, "%s at %s has ended: %s", s.id, s.node.Name, why)
 	c.Ends = append(c.Ends, fmt.Sprintf("%s at %s: %s", s.id, s.node.Name, why))
 	c.socket = nil
 	c.later()
@@ -153,7 +156,7 @@ func (s *socket) Ping()                                 { s.heard = s.node.Clock
 func (s *socket) Silence() time.Duration                { return s.node.Clock.Elapsed() - s.heard }
 
 func (s *socket) Error(text string) {
-	s.client.cluster.TB.Errorf("sim: client %s was told %q", s.client.Name, text)
+	s.client.cluster.Violated("clients are told of no error", "client %s was told %q", s.client.Name, text)
 }
 
 func (s *socket) Cursor(p messages.Position) {
@@ -166,6 +169,7 @@ func (s *socket) Cursor(p messages.Position) {
 		c.joined, c.began = true, p
 	}
 	c.moveTo(p, 1<<32-1)
+	c.cluster.Note("client "+c.Name, "stands at %d", p)
 }
 
 func (c *Client) moveTo(p messages.Position, k uint32) {
@@ -182,10 +186,11 @@ func (s *socket) Deliver(ds []*messages.Delivery, _, _ bool) bool {
 	for _, d := range ds {
 		next := seen{messages.Position(d.GetPosition()), d.GetK(), d.GetOrigin().GetName(), d.GetEvent().GetPost().GetId()}
 		if c.cursor != nil && (next.position < c.cursor.Position || next.position == c.cursor.Position && next.k <= c.cursor.K) {
-			c.cluster.TB.Errorf("sim: client %s is handed %v after %v", c.Name, next, *c.cursor)
+			c.cluster.Violated("positions grow", "client %s is handed %v after %v", c.Name, next, *c.cursor)
 		}
 		c.moveTo(next.position, next.k)
-		c.seen = append(c.seen, next)
+		c.seen, c.steps = append(c.seen, next), append(c.steps, c.cluster.Step())
+		c.cluster.Note("client "+c.Name, "is handed %s by rule %s at %d, %d", next.id, next.tag, next.position, next.k)
 	}
 	c.retry = 0
 	return true

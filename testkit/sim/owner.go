@@ -2,7 +2,6 @@ package sim
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"time"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/birdwire/birdwire/actors/engine/definition"
 	"github.com/birdwire/birdwire/messages"
+	"github.com/birdwire/birdwire/testkit"
 )
 
 // ownerRules is how many rules an owner makes before it changes those that it has.
@@ -31,7 +31,8 @@ type Owner struct {
 	Odd         []string
 
 	cluster *Cluster
-	r       *rand.Rand
+	work    *testkit.Chance
+	changes int
 	words   []string
 	rules   []*messages.Rule // as they were shown last
 	free    []string         // tags of rules that were deleted
@@ -51,8 +52,13 @@ type heard struct {
 }
 
 // Own is an owner of the key, which makes rules of the words.
-func (c *Cluster) Own(keyID string, seed uint64, words ...string) *Owner {
-	return &Owner{KeyID: keyID, cluster: c, words: words, r: rand.New(rand.NewPCG(seed, 0x6f776e6572))}
+func (c *Cluster) Own(keyID string, words ...string) *Owner {
+	return &Owner{KeyID: keyID, cluster: c, words: words, work: c.Chance(testkit.Workload)}
+}
+
+// pick is one of n that the owner wants of its present change.
+func (o *Owner) pick(what string, n int) int {
+	return int(o.work.Choose(fmt.Sprintf("change %d of %s: %s", o.changes, o.KeyID, what), uint64(n)))
 }
 
 // Answered says whether nothing is under way.
@@ -61,7 +67,8 @@ func (o *Owner) Answered() bool { return o.doing == nil }
 // Change begins a change, where none is under way.
 func (o *Owner) Change() {
 	if o.doing == nil {
-		o.at, o.again = o.r.IntN(len(o.cluster.nodes)), false
+		o.changes++
+		o.at, o.again = o.pick("node", len(o.cluster.nodes)), false
 		o.doing = o.next()
 		o.ask(o.doing)
 	}
@@ -69,16 +76,16 @@ func (o *Owner) Change() {
 
 // next is what the owner wants.
 func (o *Owner) next() proto.Message {
-	word := o.words[o.r.IntN(len(o.words))]
-	if len(o.rules) == 0 || len(o.rules) < ownerRules && o.r.IntN(2) == 0 {
+	word := o.words[o.pick("word", len(o.words))]
+	if len(o.rules) == 0 || len(o.rules) < ownerRules && o.pick("whether it is a new rule", 2) == 1 {
 		return &messages.CreateRule{KeyId: o.KeyID, Rule: &messages.Rule{Tag: o.tag(), Query: word}, Fields: []string{"tag", "query"}}
 	}
-	id := o.rules[o.r.IntN(len(o.rules))].GetId()
+	id := o.rules[o.pick("rule", len(o.rules))].GetId()
 	set := func(r *messages.Rule, field string) proto.Message {
 		r.Id = id
 		return &messages.UpdateRule{KeyId: o.KeyID, Rule: r, Fields: []string{field}}
 	}
-	switch o.r.IntN(6) {
+	switch o.pick("kind", 6) {
 	case 0:
 		return &messages.DeleteRule{KeyId: o.KeyID, RuleId: id}
 	case 1:
@@ -94,7 +101,7 @@ func (o *Owner) next() proto.Message {
 
 // tag is that of a rule that was deleted, or one that nobody has had.
 func (o *Owner) tag() string {
-	if n := len(o.free); n > 0 && o.r.IntN(3) > 0 {
+	if n := len(o.free); n > 0 && o.pick("tag", 3) > 0 {
 		tag := o.free[n-1]
 		o.free = o.free[:n-1]
 		return tag
@@ -108,7 +115,7 @@ func (o *Owner) ask(command proto.Message) {
 	o.asked++
 	asked := o.asked
 	// Some hang up sooner than the gateway gives up: what they asked for goes on.
-	within := min(askWithin, impatient+time.Duration(o.r.Uint64N(uint64(2*askWithin))))
+	within := min(askWithin, impatient+o.work.Below(fmt.Sprintf("change %d of %s: patience", o.changes, o.KeyID), 2*askWithin))
 	if n.Awake() {
 		n.Actors.AskKey(o.KeyID, command, askWithin, func(m proto.Message, err error) {
 			if asked == o.asked {

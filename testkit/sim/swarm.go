@@ -3,7 +3,6 @@ package sim
 import (
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"time"
@@ -36,44 +35,49 @@ var Faults = []Fault{Drop, Delay, Duplicate, Crash, Freeze, Cut, CutOneWay, Stor
 // the others can go on.
 type Swarm struct {
 	c      *Cluster
-	r      *rand.Rand
 	kinds  []Fault
-	rate   uint64 // of messages, in a thousand
+	rate   int // of messages, in a thousand
+	faults *testkit.Chance
+	net    *testkit.Chance
 	ill    *Node
+	began  time.Duration
 	until  time.Duration
 	heal   func()
+	over   func()        // as heal, for who looks at the run
 	calm   time.Duration // when the next may fall ill
 	happed []string
 }
 
-// Swarm draws kinds from those given; with all, all of them.
-func (c *Cluster) Swarm(seed uint64, kinds ...Fault) *Swarm {
-	s := &Swarm{c: c, r: rand.New(rand.NewPCG(seed, 0x6661756c74)), heal: func() {}}
+// Swarm draws kinds from those given; of one, that one.
+func (c *Cluster) Swarm(kinds ...Fault) *Swarm {
+	s := &Swarm{c: c, faults: c.Chance(testkit.Faults), net: c.Chance(testkit.Network), began: c.Clock.Elapsed(), heal: func() {}, over: func() {}}
 	for _, kind := range kinds {
-		if len(kinds) == 1 || s.r.IntN(2) == 0 {
+		if len(kinds) == 1 || c.Option(string(kind), 0, 1) == 1 {
 			s.kinds = append(s.kinds, kind)
 		}
 	}
-	s.rate = 1 + s.r.Uint64N(50)
+	s.rate = c.Option("per mille of messages", 0, 50)
 	c.Net.Fate = s.fate
 	return s
 }
 
 func (s *Swarm) has(kind Fault) bool { return slices.Contains(s.kinds, kind) }
 
-func (s *Swarm) fate(_, _ link.Peer, _ link.Envelope) (f Fate) {
-	if s.r.Uint64N(1000) >= s.rate {
-		return f
-	}
-	switch s.r.IntN(3) {
-	case 0:
-		f.Drop = s.has(Drop)
-	case 1:
-		if s.has(Delay) {
-			f.After = time.Duration(s.r.Uint64N(uint64(time.Second)))
+func (s *Swarm) fate(from, to link.Peer, e link.Envelope) (f Fate) {
+	what := fmt.Sprintf("%s from %s to %s", e.Kind, from.Node, to.Node)
+	for _, kind := range [...]Fault{Drop, Delay, Duplicate} {
+		if !s.has(kind) || !s.net.Often(string(kind)+" "+what, uint64(s.rate), 3000) {
+			continue
 		}
-	default:
-		f.Twice = s.has(Duplicate)
+		s.c.Note("the network", "%s %s", kind, what)
+		switch kind {
+		case Drop:
+			f.Drop = true
+		case Delay:
+			f.After = s.net.Below("delay of "+what, time.Second)
+		default:
+			f.Twice = true
+		}
 	}
 	return f
 }
@@ -87,7 +91,8 @@ func (s *Swarm) Step() {
 		}
 		return
 	}
-	if now < s.calm || s.r.IntN(4) > 0 {
+	what := fmt.Sprintf("fault at %v", now-s.began)
+	if now < s.calm || !s.faults.Once(what, 4) {
 		return
 	}
 	var of []Fault
@@ -99,20 +104,20 @@ func (s *Swarm) Step() {
 	if len(of) == 0 {
 		return
 	}
-	s.begin(of[s.r.IntN(len(of))], s.c.nodes[s.r.IntN(len(s.c.nodes))])
+	s.begin(what, of[s.faults.Choose(what+": kind", uint64(len(of)))], s.c.nodes[s.faults.Choose(what+": node", uint64(len(s.c.nodes)))])
 }
 
-func (s *Swarm) begin(kind Fault, n *Node) {
+func (s *Swarm) begin(what string, kind Fault, n *Node) {
 	c := s.c
 	others := slices.DeleteFunc(slices.Clone(c.nodes), func(o *Node) bool { return o == n })
-	other := others[s.r.IntN(len(others))]
-	lasts := time.Duration(s.r.Uint64N(uint64(8 * time.Second)))
+	other := others[s.faults.Choose(what+": other node", uint64(len(others)))]
+	lasts := s.faults.Below(what+": how long", 8*time.Second)
 	s.happed = append(s.happed, fmt.Sprintf("%v: %s %s", c.Clock.Now().Sub(testkit.Start), kind, n.Name))
-	s.ill = n
+	s.ill, s.over = n, c.Fault(n.Name, string(kind))
 	switch kind {
 	case Crash:
-		if s.r.IntN(3) == 0 {
-			lasts = time.Duration(s.r.Uint64N(uint64(time.Second))) // back before its views are
+		if s.faults.Once(what+": short", 3) {
+			lasts = s.faults.Below(what+": how short", time.Second) // back before its views are
 		}
 		n.Crash()
 		s.heal = func() { c.Start(n.Name) }
@@ -140,8 +145,9 @@ func (s *Swarm) begin(kind Fault, n *Node) {
 
 func (s *Swarm) recover() {
 	s.heal()
-	s.ill, s.heal = nil, func() {}
-	s.calm = s.c.Clock.Elapsed() + time.Duration(s.r.Uint64N(uint64(5*time.Second)))
+	s.over()
+	s.ill, s.heal, s.over = nil, func() {}, func() {}
+	s.calm = s.c.Clock.Elapsed() + s.faults.Below(fmt.Sprintf("calm from %v", s.c.Clock.Elapsed()-s.began), 5*time.Second)
 }
 
 // Heal ends all faults; no Step begins another.

@@ -20,32 +20,36 @@ func seeds(t *testing.T, few int) int {
 	return few
 }
 
-// sweep posts for 30 s while faults of the kinds come and go, and holds that all
-// are connected and have been handed everything, once, soon after the last.
-func sweep(t *testing.T, few, nodes int, kinds ...sim.Fault) {
-	testkit.RunSeeds(t, seeds(t, few), func(t *testing.T, k *testkit.Kit) {
-		s := newSceneOf(k, nodes)
-		swarm := s.Swarm(k.Rand.Uint64N(1<<62), kinds...)
-		for i := range 300 {
-			if i%5 == 0 {
-				swarm.Step()
-			}
-			s.push(fmt.Sprint("n", 1+k.Rand.Uint64N(uint64(nodes))), "the moon", "the sun", "moon and sun", "nothing")
-			s.Advance(100 * time.Millisecond)
-		}
-		swarm.Heal()
-		s.Until(30*time.Second, "all clients are connected", s.Connected)
-		s.check(8 * time.Second)
-		t.Logf("%v\n%v\n%d connections", swarm, s.Net, s.Connections())
-	})
-}
-
+// Posts for 30 s while faults of one kind come and go: all are connected and have
+// been handed everything, once, soon after the last.
 func TestFaultsOfOneKind(t *testing.T) {
 	for _, kind := range sim.Faults {
-		t.Run(string(kind), func(t *testing.T) { sweep(t, 1, 3, kind) })
+		t.Run(string(kind), func(t *testing.T) {
+			testkit.RunSeeds(t, seeds(t, 1), func(t *testing.T, k *testkit.Kit) {
+				s := newScene(k)
+				swarm := s.Swarm(kind)
+				work := k.Chance(testkit.Workload)
+				for i := range 300 {
+					if i%5 == 0 {
+						swarm.Step()
+					}
+					s.Push(fmt.Sprint("n", 1+work.Choose("node", 3)), "the moon", "the sun", "moon and sun", "nothing")
+					s.Advance(100 * time.Millisecond)
+				}
+				swarm.Heal()
+				s.Until(30*time.Second, "all clients are connected", s.Connected)
+				s.Check(8 * time.Second)
+				t.Logf("%v\n%v\n%d connections", swarm, s.Net, s.Connections())
+			})
+		})
 	}
 }
 
-func TestSwarm(t *testing.T) { sweep(t, 2, 3, sim.Faults...) }
-
-func TestSwarmOfFive(t *testing.T) { sweep(t, 1, 5, sim.Faults...) }
+// Every scenario holds, with whatever size, duration and faults the seeds draw.
+func TestScenarios(t *testing.T) {
+	for _, s := range sim.Scenarios {
+		t.Run(s.Name, func(t *testing.T) {
+			testkit.RunSeeds(t, seeds(t, 1), func(_ *testing.T, k *testkit.Kit) { s.Run(k) })
+		})
+	}
+}

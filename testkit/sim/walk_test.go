@@ -9,23 +9,12 @@ import (
 	"github.com/birdwire/birdwire/testkit/sim"
 )
 
-// keyOn is a key whose owner is the node.
-func keyOn(c *sim.Cluster, node string) string {
-	for i := range 1000 {
-		if id := fmt.Sprintf("key-%010d", i); c.Nodes()[0].Owner(id) == node {
-			return id
-		}
-	}
-	c.TB.Fatalf("no key is on %s", node)
-	return ""
-}
-
 // A push on one node is delivered to a connection on another one whose key is
 // on a third.
 func TestFromPushToSocketOverThreeNodes(t *testing.T) {
 	testkit.RunSeeds(t, seeds(t, 2), func(t *testing.T, k *testkit.Kit) {
 		c := sim.New(k, 3)
-		key := keyOn(c, "n3")
+		key := c.KeyOn("n3")
 		c.MakeKey(c.Node("n1"), key)
 		c.MakeRule(c.Node("n2"), key, "moon")
 		client := c.Connect("ada", key, "n2")

@@ -63,7 +63,7 @@ func (w *world) open() {
 
 func (w *world) crash() {
 	w.note("%s crashes", w.office)
-	w.k.Note("the world", w.office.String()+" crashes")
+	w.k.Note("the world", "%v crashes", w.office)
 	w.office.Crash()
 	w.crashes++
 	w.open()

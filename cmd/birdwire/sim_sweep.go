@@ -1,0 +1,331 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/birdwire/birdwire/testkit/sim"
+)
+
+// sweepResult is what a sweep comes to, as JSON.
+type sweepResult struct {
+	Seeds     int            `json:"seeds"` // that were run
+	First     uint64         `json:"first"`
+	Last      uint64         `json:"last"`
+	Failed    []sweepFailure `json:"failed"`
+	Sometimes map[string]int `json:"sometimes"` // in how many seeds each place was reached
+	Unreached []string       `json:"unreached"`
+	Steps     int            `json:"steps"`
+	Seconds   float64        `json:"simulated_seconds"`
+}
+
+type sweepFailure struct {
+	Seed      uint64 `json:"seed"`
+	Invariant string `json:"invariant"`
+	Scenario  string `json:"scenario,omitempty"`
+	Step      int    `json:"step,omitempty"`
+}
+
+// sweepSeed is what a worker says of one seed.
+type sweepSeed struct {
+	Seed      uint64
+	Scenario  string
+	Steps     int
+	Seconds   float64
+	Reached   []string
+	Invariant string // the first that was violated; "": none
+	Step      int
+}
+
+func (c *cli) simSweep() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "sweep --seeds A-B",
+		Short: "Run many seeds, one process a core",
+		Long: `Run the seeds A to B, and print which failed. Places that the product comes to
+only sometimes are counted: a place that no seed has reached was not tested, and
+fails the sweep as a violation does. The exit code is 1 if anything failed.
+
+With --logs the decisions of the seeds that failed are kept, for replay, shrink
+and show.`,
+		Example: example(`
+			birdwire sim sweep --seeds 1-1000 --logs failed
+			birdwire sim sweep --seeds 1-1000000 --for 8h --json
+			birdwire sim sweep --seeds 1-200 --scenario rules --anywhere`),
+		Args: words(),
+	}
+	s := sweep{cli: c}
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	seeds := flags.String("seeds", "", "the first and the last, as 1-1000 (required)")
+	flags.StringVar(&s.scenario, "scenario", "", "one of those of 'birdwire sim --help'; default: each seed's own")
+	flags.IntVar(&s.procs, "procs", runtime.NumCPU(), "processes")
+	flags.DurationVar(&s.within, "for", 0, "begin no other seed after this long; 0: run them all")
+	flags.StringVar(&s.logs, "logs", "", "folder for the logs of seeds that failed")
+	anywhere := flags.Bool("anywhere", false, "do not fail for places that were not reached")
+	asJSON := jsonFlag(cmd)
+	cmd.PreRunE = need("seeds")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if err := s.parse(*seeds); err != nil {
+			return err
+		}
+		if _, err := sim.Of(s.scenario, 0); err != nil {
+			return usageError{err}
+		}
+		r, err := s.run(cmd.Context())
+		if err != nil {
+			return err
+		}
+		p := printer{c.stdout, *asJSON}
+		if err := p.value(r, func() error { return p.sweep(r) }); err != nil {
+			return err
+		}
+		if n := len(r.Failed); n > 0 {
+			return fmt.Errorf("%d of %d seeds failed", n, r.Seeds)
+		}
+		if len(r.Unreached) > 0 && !*anywhere {
+			return fmt.Errorf("%d seeds have not reached %d places", r.Seeds, len(r.Unreached))
+		}
+		return nil
+	}
+	return cmd
+}
+
+func (p printer) sweep(r sweepResult) error {
+	err := p.say("%d seeds, %d steps, %v simulated", r.Seeds, r.Steps, time.Duration(r.Seconds*float64(time.Second)).Round(time.Second))
+	if len(r.Sometimes) > 0 && err == nil {
+		err = p.say("reached: %s", shownOptions(r.Sometimes))
+	}
+	if len(r.Unreached) > 0 && err == nil {
+		err = p.say("not reached: %s", strings.Join(r.Unreached, ", "))
+	}
+	for _, f := range r.Failed {
+		if err == nil {
+			err = p.say("seed %d (%s): %s", f.Seed, f.Scenario, f.Invariant)
+		}
+	}
+	return err
+}
+
+// sweep feeds seeds to processes, each of which plays one after the other.
+type sweep struct {
+	cli         *cli
+	first, last uint64
+	scenario    string
+	procs       int
+	within      time.Duration
+	logs        string
+
+	mu     sync.Mutex // protects next and result
+	next   uint64
+	until  time.Time // zero: never
+	result sweepResult
+}
+
+func (s *sweep) parse(seeds string) error {
+	from, to, ok := strings.Cut(seeds, "-")
+	if !ok {
+		to = from
+	}
+	var errs [2]error
+	s.first, errs[0] = strconv.ParseUint(from, 10, 64)
+	s.last, errs[1] = strconv.ParseUint(to, 10, 64)
+	if errors.Join(errs[:]...) != nil || s.last < s.first || s.first == 0 {
+		return usagef("--seeds %s: want the first and the last, as 1-1000", seeds)
+	}
+	if s.procs < 1 {
+		return usagef("--procs %d: want one at least", s.procs)
+	}
+	return nil
+}
+
+func (s *sweep) run(ctx context.Context) (sweepResult, error) {
+	if s.logs != "" {
+		if err := os.MkdirAll(s.logs, 0o755); err != nil {
+			return sweepResult{}, err
+		}
+	}
+	s.next = s.first
+	s.result = sweepResult{First: s.first, Failed: []sweepFailure{}, Sometimes: map[string]int{}, Unreached: []string{}}
+	if s.within > 0 {
+		s.until = time.Now().Add(s.within)
+	}
+	n := int(min(uint64(s.procs), s.last-s.first+1))
+	failed := make([]error, n)
+	var all sync.WaitGroup
+	for i := range n {
+		all.Go(func() { failed[i] = s.process(ctx) })
+	}
+	all.Wait()
+	if err := errors.Join(append(failed, ctx.Err())...); err != nil {
+		return sweepResult{}, err
+	}
+	r := s.result
+	slices.SortFunc(r.Failed, func(a, b sweepFailure) int { return int(int64(a.Seed - b.Seed)) })
+	for _, place := range sim.Sometimes {
+		if r.Sometimes[place] == 0 {
+			r.Unreached = append(r.Unreached, place)
+		}
+	}
+	return r, nil
+}
+
+// take is the next seed; false: there is none.
+func (s *sweep) take() (uint64, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.next > s.last || s.next == 0 || !s.until.IsZero() && time.Now().After(s.until) {
+		return 0, false
+	}
+	s.next++
+	return s.next - 1, true
+}
+
+func (s *sweep) done(r sweepSeed) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.result.Seeds++
+	s.result.Last = max(s.result.Last, r.Seed)
+	s.result.Steps += r.Steps
+	s.result.Seconds += r.Seconds
+	for _, place := range r.Reached {
+		s.result.Sometimes[place]++
+	}
+	if r.Invariant != "" {
+		s.result.Failed = append(s.result.Failed, sweepFailure{r.Seed, r.Invariant, r.Scenario, r.Step})
+	}
+}
+
+// process runs one worker after the other: a seed that ends its process is a
+// failure like any other, and no reason to stop.
+func (s *sweep) process(ctx context.Context) error {
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find this program: %w", err)
+	}
+	seed, more := s.take()
+	for more {
+		w, err := s.start(ctx, self)
+		if err != nil {
+			return err
+		}
+		for more && err == nil {
+			var r sweepSeed
+			if r, err = w.play(seed); err == nil {
+				s.done(r)
+				seed, more = s.take()
+			}
+		}
+		if ended := w.stop(); err != nil && ctx.Err() == nil {
+			s.done(sweepSeed{Seed: seed, Invariant: fmt.Sprintf("the process goes on (%v)", errors.Join(ended, err))})
+			seed, more = s.take()
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// worker is a process that plays seeds.
+type worker struct {
+	cmd *exec.Cmd
+	in  io.WriteCloser
+	out *bufio.Reader
+}
+
+func (s *sweep) start(ctx context.Context, self string) (*worker, error) {
+	cmd := exec.CommandContext(ctx, self, "sim", "worker", "--scenario", s.scenario, "--logs", s.logs)
+	cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
+	cmd.Stderr = s.cli.stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start a worker: %w", err)
+	}
+	return &worker{cmd, in, bufio.NewReader(out)}, nil
+}
+
+func (w *worker) play(seed uint64) (r sweepSeed, err error) {
+	if _, err = fmt.Fprintln(w.in, seed); err != nil {
+		return r, err
+	}
+	line, err := w.out.ReadBytes('\n')
+	if err != nil {
+		return r, err
+	}
+	return r, json.Unmarshal(line, &r)
+}
+
+func (w *worker) stop() error {
+	return errors.Join(w.in.Close(), w.cmd.Wait())
+}
+
+// simWorker is the process that a sweep starts.
+func (c *cli) simWorker() *cobra.Command {
+	cmd := &cobra.Command{Use: "worker", Hidden: true, Args: words()}
+	scenario := cmd.Flags().String("scenario", "", "")
+	logs := cmd.Flags().String("logs", "", "")
+	cmd.RunE = func(*cobra.Command, []string) error {
+		out := json.NewEncoder(c.stdout)
+		in := bufio.NewScanner(c.stdin)
+		for in.Scan() {
+			seed, err := strconv.ParseUint(in.Text(), 10, 64)
+			if err != nil {
+				return err
+			}
+			r, err := playSeed(*scenario, seed, *logs)
+			if err != nil {
+				return err
+			}
+			if err := out.Encode(r); err != nil {
+				return err
+			}
+		}
+		return in.Err()
+	}
+	return cmd
+}
+
+// playSeed plays one; where it fails and there is a folder for its log, again.
+func playSeed(scenario string, seed uint64, logs string) (r sweepSeed, err error) {
+	o, err := sim.Play(sim.Plan{Scenario: scenario, Seed: seed})
+	if err != nil {
+		return r, err
+	}
+	r = sweepSeed{Seed: seed, Scenario: o.Scenario, Steps: o.Steps, Seconds: o.Elapsed.Seconds()}
+	for place := range o.Reached {
+		r.Reached = append(r.Reached, place)
+	}
+	if !o.Failed() {
+		return r, nil
+	}
+	r.Invariant, r.Step = o.Violations[0].Invariant, o.Violations[0].Step
+	if logs == "" {
+		return r, nil
+	}
+	if o, err = sim.Play(sim.Plan{Scenario: scenario, Seed: seed, Log: true}); err != nil {
+		return r, err
+	}
+	return r, o.Log.Save(filepath.Join(logs, fmt.Sprintf("%d.log", seed)))
+}

@@ -1,0 +1,63 @@
+package sim
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/birdwire/birdwire/testkit"
+)
+
+// Plan and Log are the kit's: a run to be played, and what one has decided.
+type (
+	Plan    = testkit.Plan
+	Outcome = testkit.Outcome
+	Log     = testkit.Log
+)
+
+// Sometimes are the places of the product that a sweep should reach.
+var Sometimes []string
+
+// Of is the scenario of that name; of "", the one that the seed is of.
+func Of(name string, seed uint64) (Scenario, error) {
+	if name == "" {
+		return Scenarios[seed%uint64(len(Scenarios))], nil
+	}
+	i := slices.IndexFunc(Scenarios, func(s Scenario) bool { return s.Name == name })
+	if i < 0 {
+		var names []string
+		for _, s := range Scenarios {
+			names = append(names, s.Name)
+		}
+		return Scenario{}, fmt.Errorf("there is no scenario %q, want one of %s", name, strings.Join(names, ", "))
+	}
+	return Scenarios[i], nil
+}
+
+// Play plays a run of the plan's scenario, or of its log's, in this process, which
+// must have no other actor system.
+func Play(p Plan) (*Outcome, error) {
+	name, seed := p.Scenario, p.Seed
+	if p.Follow != nil {
+		name, seed = p.Follow.Scenario, p.Follow.Seed
+	}
+	s, err := Of(name, seed)
+	if err != nil {
+		return nil, err
+	}
+	p.Scenario = s.Name
+	return testkit.Play(p, s.Run), nil
+}
+
+// Shrink makes a failure smaller: see testkit.Shrink.
+func Shrink(l *Log, within time.Duration) (*testkit.Shrunk, error) {
+	s, err := Of(l.Scenario, l.Seed)
+	if err != nil {
+		return nil, err
+	}
+	return testkit.Shrink(l, within, s.Run)
+}
+
+// LoadLog reads a log's file.
+func LoadLog(name string) (*Log, error) { return testkit.LoadLog(name) }

@@ -1,0 +1,175 @@
+package sim
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/birdwire/birdwire/testkit"
+)
+
+// Scenario is a whole run of a cluster: what is asked of it, which faults come, and
+// what is held at its end. How large it is, how long, and with which faults are
+// options that the seed draws.
+type Scenario struct {
+	Name, About string
+	Run         func(k *testkit.Kit)
+}
+
+// Scenarios are all. A seed that names none is of the one at its place: one after
+// the other, so that each has its share of a sweep.
+var Scenarios = []Scenario{
+	{"swarm", "posts at any node while faults of some kinds come and go", swarmed},
+	{"rules", "an owner makes, changes and deletes rules meanwhile", rulesThatChange},
+	{"owner", "the node that owns the key is drained, killed, suspended or cut off, once", ownerThatFails},
+	{"limit", "more clients than the key may have connections, on nodes that fail", limited},
+	{"upgrade", "one node after the other is drained, stopped, and started as the next version", upgraded},
+}
+
+var (
+	postTexts = []string{"the moon", "the sun", "moon and sun", "nothing"}
+	ruleTexts = []string{"the moon", "the sun", "moon and sun", "a star", "moon sun star", "nothing"}
+)
+
+// writer posts what the seed wants, at any node.
+type writer struct {
+	*Scene
+	work  *testkit.Chance
+	texts []string
+}
+
+// may posts, as far as the seed wants.
+func (w *writer) may() {
+	what := fmt.Sprint("post ", w.posted)
+	if !w.work.Often(what, 4, 5) {
+		return
+	}
+	w.Push(w.nodes[w.work.Choose(what+": node", uint64(len(w.nodes)))].Name, w.texts...)
+}
+
+func swarmed(k *testkit.Kit) {
+	s := NewScene(k, k.Option("nodes", 3, 5), k.Option("clients", 1, 5), "moon", "sun")
+	w := &writer{s, k.Chance(testkit.Workload), postTexts}
+	swarm := s.Swarm(Faults...)
+	for i := range 10 * k.Option("seconds", 1, 30) {
+		if i%5 == 0 {
+			swarm.Step()
+		}
+		w.may()
+		s.Advance(100 * time.Millisecond)
+	}
+	swarm.Heal()
+	s.Until(30*time.Second, "all clients are connected", s.Connected)
+	s.Check(8 * time.Second)
+}
+
+// live has the owner change rules n times, and posts meanwhile, some of them at once.
+func (w *writer) live(o *Owner, n int, step func()) {
+	for i := range n {
+		step()
+		for j := range 3 {
+			if w.work.Once(fmt.Sprintf("change at %d of %d, %d", i, n, j), 3) {
+				o.Change()
+			}
+			w.may()
+		}
+		w.Advance(time.Millisecond + w.work.Below(fmt.Sprint("wait after post ", w.posted), 100*time.Millisecond))
+	}
+}
+
+// settle judges what came of it, and that what holds at last matches.
+func (w *writer) settle(o *Owner) {
+	w.Until(30*time.Second, "the owner is answered", o.Answered)
+	for range 3 {
+		w.Push("n1", "moon sun star")
+		w.Advance(100 * time.Millisecond)
+	}
+	w.Until(30*time.Second, "all clients are connected", w.Connected)
+	w.Advance(8 * time.Second)
+	w.CheckOwned(o)
+	w.CheckCharged(w.Key, false)
+	if w.TB.Failed() {
+		w.TB.Log(o)
+	}
+}
+
+func rulesThatChange(k *testkit.Kit) {
+	s := NewScene(k, k.Option("nodes", 3, 5), k.Option("clients", 1, 3))
+	w := &writer{s, k.Chance(testkit.Workload), ruleTexts}
+	o := s.Own(s.Key, "moon", "sun", "star")
+	swarm := s.Swarm(Faults...)
+	w.live(o, 10*k.Option("ten rounds", 1, 40), swarm.Step)
+	swarm.Heal()
+	w.settle(o)
+}
+
+// ends are what may befall the node that owns a key, each with what ends it.
+var ends = []struct {
+	Name string
+	Of   func(s *Scene, n *Node) (over func())
+}{
+	{"crash", func(s *Scene, n *Node) func() { n.Crash(); return func() { s.Start(n.Name) } }},
+	{"drain", func(s *Scene, n *Node) func() { n.Drain(); return func() { n.Stop(); s.Start(n.Name) } }},
+	{"freeze", func(_ *Scene, n *Node) func() { n.Freeze(); return n.Thaw }},
+	{"isolate", func(s *Scene, n *Node) func() { s.Isolate(n.Name); return func() { s.Rejoin(n.Name) } }},
+}
+
+func ownerThatFails(k *testkit.Kit) {
+	s := NewScene(k, 3, k.Option("clients", 1, 5))
+	w := &writer{s, k.Chance(testkit.Workload), ruleTexts}
+	o := s.Own(s.Key, "moon", "sun", "star")
+	what := ends[k.Option("which of crash, drain, freeze, isolate", 0, len(ends)-1)]
+	w.live(o, k.Option("rounds before", 0, 30), func() {})
+	n := s.Node(s.Node("n1").Owner(s.Key))
+	over, heal := s.Fault(n.Name, what.Name), what.Of(s, n)
+	w.live(o, k.Option("rounds meanwhile", 1, 400), func() {})
+	over()
+	heal()
+	w.live(o, k.Option("rounds after", 0, 60), func() {})
+	w.settle(o)
+}
+
+func limited(k *testkit.Kit) {
+	s := NewScene(k, k.Option("nodes", 3, 5), 0)
+	limit := 5 // of the plan
+	s.Steady = append(s.Steady, KeyLimit(s.Key, limit))
+	for i := range k.Option("clients", limit, 8) {
+		s.Connect(fmt.Sprint("c", i+1), s.Key, s.nodes[i%len(s.nodes)].Name)
+	}
+	swarm := s.Swarm(Faults...)
+	for range k.Option("seconds", 1, 30) {
+		swarm.Step()
+		s.Advance(500 * time.Millisecond)
+		swarm.Step()
+		s.Advance(500 * time.Millisecond)
+	}
+	swarm.Heal()
+	s.Until(40*time.Second, "as many clients are connected as the key may have", func() bool { return s.Open() == limit })
+}
+
+func upgraded(k *testkit.Kit) {
+	s := NewScene(k, 3, k.Option("clients", 1, 5), "moon", "sun")
+	w := &writer{s, k.Chance(testkit.Workload), postTexts}
+	live := func(n int) {
+		for range n {
+			w.may()
+			s.Advance(50 * time.Millisecond)
+		}
+	}
+	posts := k.Option("posts before each end", 20, 60) // a second at least: what a node owns is handed over by then
+	for _, n := range s.Nodes() {
+		over := s.Fault(n.Name, "drain")
+		n.Drain()
+		live(posts)
+		over()
+		n.Stop()
+		over = s.Fault(n.Name, "stopped")
+		live(10)
+		over()
+		n.Version = 2
+		s.Start(n.Name)
+		live(40)
+		s.Until(10*time.Second, "all nodes are in the core", s.Whole) // whoever upgrades waits for it
+	}
+	s.Check(10 * time.Second)
+	s.CheckCharged(s.Key, true)
+}
