@@ -40,6 +40,7 @@ const (
 type Log struct {
 	Scenario string  `json:"scenario"` // what the run was one of
 	Seed     uint64  `json:"seed"`
+	Strategy string  `json:"strategy,omitempty"`
 	Options  []Drawn `json:"options"`
 	Build    string  `json:"build"`              // of the code that made it
 	Violated string  `json:"violated,omitempty"` // the first invariant that it violates

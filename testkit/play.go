@@ -14,6 +14,7 @@ type Plan struct {
 	Scenario string // its name, for the log
 	Seed     uint64
 	Options  map[string]int // values that are not drawn from the seed
+	Strategy string         // one of Strategies; "": random
 
 	Follow  *Log // what was chosen before; Seed and Options are its own then
 	loosely *edit
@@ -64,7 +65,7 @@ var alone = sync.OnceFunc(func() { cmap.SHARD_COUNT = 1 })
 func Play(p Plan, test func(k *Kit)) *Outcome {
 	alone()
 	if p.Follow != nil {
-		p.Scenario, p.Seed, p.Options = p.Follow.Scenario, p.Follow.Seed, map[string]int{}
+		p.Scenario, p.Seed, p.Strategy, p.Options = p.Follow.Scenario, p.Follow.Seed, p.Follow.Strategy, map[string]int{}
 		for _, o := range p.Follow.Options {
 			p.Options[o.Name] = o.Value
 		}
@@ -93,7 +94,7 @@ type player struct {
 
 func (r *player) begin() {
 	d, p := r.kit.schedule.decisions, r.plan
-	d.set, d.keeps = p.Options, p.Log
+	d.set, d.keeps, d.order = p.Options, p.Log, d.strategy(p.Strategy)
 	r.tb.violated = func(by, text string) {
 		r.kit.violates(Violation{Invariant: by, Step: r.kit.Step(), Text: text})
 	}
@@ -136,7 +137,7 @@ func (r *player) outcome() *Outcome {
 		o.Said = strings.Join(r.tb.said, "\n")
 	}
 	if r.plan.Log {
-		o.Log = &Log{Scenario: r.plan.Scenario, Seed: o.Seed, Options: o.Options, Build: build(), Steps: o.Steps, labels: d.labels, choices: d.choices}
+		o.Log = &Log{Scenario: r.plan.Scenario, Seed: o.Seed, Strategy: r.plan.Strategy, Options: o.Options, Build: build(), Steps: o.Steps, labels: d.labels, choices: d.choices}
 		if o.Failed() {
 			o.Log.Violated = o.Violations[0].Invariant
 		}

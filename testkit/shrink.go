@@ -71,7 +71,7 @@ func (s *shrinker) try(e *edit) bool {
 	s.Runs++
 	// What goes on for much longer does not fail in the same way.
 	limit := 2*s.Outcome.Steps + 1000
-	o := Play(Plan{Scenario: s.Log.Scenario, Seed: s.Log.Seed, loosely: e, Log: true, Until: limit}, s.test)
+	o := Play(Plan{Scenario: s.Log.Scenario, Seed: s.Log.Seed, Strategy: s.Log.Strategy, loosely: e, Log: true, Until: limit}, s.test)
 	if !o.Failed() || o.Violations[0].Invariant != s.Outcome.Violations[0].Invariant {
 		return false
 	}

@@ -85,12 +85,13 @@ The exit code is 1 if anything was violated.`,
 	flags.SortFlags = false
 	seed := flags.Uint64("seed", 0, "what the run is drawn from (required)")
 	scenario := flags.String("scenario", "", "one of those of 'birdwire sim --help'; default: the seed's")
+	strategy := flags.String("strategy", "random", "how what is next is picked: random, priority")
 	set := flags.StringToInt("set", nil, "options that the seed does not draw, as name=value")
 	file := flags.String("log", "", "file to write the run's decisions to")
 	asJSON := jsonFlag(cmd)
 	cmd.PreRunE = need("seed")
 	cmd.RunE = func(*cobra.Command, []string) error {
-		o, err := sim.Play(sim.Plan{Scenario: *scenario, Seed: *seed, Options: *set, Hash: true, Log: true})
+		o, err := sim.Play(sim.Plan{Scenario: *scenario, Seed: *seed, Options: *set, Strategy: *strategy, Hash: true, Log: true})
 		if err != nil {
 			return usageError{err}
 		}

@@ -73,6 +73,7 @@ and show.`,
 	flags.SortFlags = false
 	seeds := flags.String("seeds", "", "the first and the last, as 1-1000 (required)")
 	flags.StringVar(&s.scenario, "scenario", "", "one of those of 'birdwire sim --help'; default: each seed's own")
+	flags.StringVar(&s.strategy, "strategy", "random", "how what is next is picked: random, priority")
 	flags.IntVar(&s.procs, "procs", runtime.NumCPU(), "processes")
 	flags.DurationVar(&s.within, "for", 0, "begin no other seed after this long; 0: run them all")
 	flags.StringVar(&s.logs, "logs", "", "folder for the logs of seeds that failed")
@@ -84,6 +85,9 @@ and show.`,
 			return err
 		}
 		if _, err := sim.Of(s.scenario, 0); err != nil {
+			return usageError{err}
+		}
+		if err := sim.CheckStrategy(s.strategy); err != nil {
 			return usageError{err}
 		}
 		r, err := s.run(cmd.Context())
@@ -126,6 +130,7 @@ type sweep struct {
 	cli         *cli
 	first, last uint64
 	scenario    string
+	strategy    string
 	procs       int
 	within      time.Duration
 	logs        string
@@ -249,7 +254,7 @@ type worker struct {
 }
 
 func (s *sweep) start(ctx context.Context, self string) (*worker, error) {
-	cmd := exec.CommandContext(ctx, self, "sim", "worker", "--scenario", s.scenario, "--logs", s.logs)
+	cmd := exec.CommandContext(ctx, self, "sim", "worker", "--scenario", s.scenario, "--strategy", s.strategy, "--logs", s.logs)
 	cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
 	cmd.Stderr = s.cli.stderr
 	in, err := cmd.StdinPipe()
@@ -285,6 +290,7 @@ func (w *worker) stop() error {
 func (c *cli) simWorker() *cobra.Command {
 	cmd := &cobra.Command{Use: "worker", Hidden: true, Args: words()}
 	scenario := cmd.Flags().String("scenario", "", "")
+	strategy := cmd.Flags().String("strategy", "", "")
 	logs := cmd.Flags().String("logs", "", "")
 	cmd.RunE = func(*cobra.Command, []string) error {
 		out := json.NewEncoder(c.stdout)
@@ -294,7 +300,7 @@ func (c *cli) simWorker() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			r, err := playSeed(*scenario, seed, *logs)
+			r, err := playSeed(sim.Plan{Scenario: *scenario, Strategy: *strategy, Seed: seed}, *logs)
 			if err != nil {
 				return err
 			}
@@ -308,12 +314,12 @@ func (c *cli) simWorker() *cobra.Command {
 }
 
 // playSeed plays one; where it fails and there is a folder for its log, again.
-func playSeed(scenario string, seed uint64, logs string) (r sweepSeed, err error) {
-	o, err := sim.Play(sim.Plan{Scenario: scenario, Seed: seed})
+func playSeed(p sim.Plan, logs string) (r sweepSeed, err error) {
+	o, err := sim.Play(p)
 	if err != nil {
 		return r, err
 	}
-	r = sweepSeed{Seed: seed, Scenario: o.Scenario, Steps: o.Steps, Seconds: o.Elapsed.Seconds()}
+	r = sweepSeed{Seed: o.Seed, Scenario: o.Scenario, Steps: o.Steps, Seconds: o.Elapsed.Seconds()}
 	for place := range o.Reached {
 		r.Reached = append(r.Reached, place)
 	}
@@ -324,8 +330,9 @@ func playSeed(scenario string, seed uint64, logs string) (r sweepSeed, err error
 	if logs == "" {
 		return r, nil
 	}
-	if o, err = sim.Play(sim.Plan{Scenario: scenario, Seed: seed, Log: true}); err != nil {
+	p.Log = true
+	if o, err = sim.Play(p); err != nil {
 		return r, err
 	}
-	return r, o.Log.Save(filepath.Join(logs, fmt.Sprintf("%d.log", seed)))
+	return r, o.Log.Save(filepath.Join(logs, fmt.Sprintf("%d.log", o.Seed)))
 }

@@ -35,6 +35,14 @@ func Of(name string, seed uint64) (Scenario, error) {
 	return Scenarios[i], nil
 }
 
+// CheckStrategy refuses what is none.
+func CheckStrategy(name string) error {
+	if name != "" && !slices.Contains(testkit.Strategies, name) {
+		return fmt.Errorf("there is no strategy %q, want one of %s", name, strings.Join(testkit.Strategies, ", "))
+	}
+	return nil
+}
+
 // Play plays a run of the plan's scenario, or of its log's, in this process, which
 // must have no other actor system.
 func Play(p Plan) (*Outcome, error) {
@@ -44,6 +52,9 @@ func Play(p Plan) (*Outcome, error) {
 	}
 	s, err := Of(name, seed)
 	if err != nil {
+		return nil, err
+	}
+	if err := CheckStrategy(p.Strategy); err != nil {
 		return nil, err
 	}
 	p.Scenario = s.Name
