@@ -1802,6 +1802,630 @@ func (x *DeskStory) GetTouchedMs() int64 {
 	return 0
 }
 
+// ListStories asks for the stories that are announced, the best first. Answer:
+// StoriesListed.
+type ListStories struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Category      string                 `protobuf:"bytes,1,opt,name=category,proto3" json:"category,omitempty"`               // "": any
+	Priority      string                 `protobuf:"bytes,2,opt,name=priority,proto3" json:"priority,omitempty"`               // "": any
+	SinceMs       int64                  `protobuf:"varint,3,opt,name=since_ms,json=sinceMs,proto3" json:"since_ms,omitempty"` // with an article since then
+	Entity        string                 `protobuf:"bytes,4,opt,name=entity,proto3" json:"entity,omitempty"`                   // number of one that they are about; "": any
+	List          uint64                 `protobuf:"varint,5,opt,name=list,proto3" json:"list,omitempty"`                      // go on in this list, after from; 0: make a new one
+	From          uint32                 `protobuf:"varint,6,opt,name=from,proto3" json:"from,omitempty"`
+	Limit         uint32                 `protobuf:"varint,7,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListStories) Reset() {
+	*x = ListStories{}
+	mi := &file_messages_story_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListStories) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListStories) ProtoMessage() {}
+
+func (x *ListStories) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_story_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListStories.ProtoReflect.Descriptor instead.
+func (*ListStories) Descriptor() ([]byte, []int) {
+	return file_messages_story_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *ListStories) GetCategory() string {
+	if x != nil {
+		return x.Category
+	}
+	return ""
+}
+
+func (x *ListStories) GetPriority() string {
+	if x != nil {
+		return x.Priority
+	}
+	return ""
+}
+
+func (x *ListStories) GetSinceMs() int64 {
+	if x != nil {
+		return x.SinceMs
+	}
+	return 0
+}
+
+func (x *ListStories) GetEntity() string {
+	if x != nil {
+		return x.Entity
+	}
+	return ""
+}
+
+func (x *ListStories) GetList() uint64 {
+	if x != nil {
+		return x.List
+	}
+	return 0
+}
+
+func (x *ListStories) GetFrom() uint32 {
+	if x != nil {
+		return x.From
+	}
+	return 0
+}
+
+func (x *ListStories) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+// StoriesListed is a page of a list. The list is as it was when it was made, so
+// that no story, and no article of one, is on two pages.
+type StoriesListed struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Stories       []*StoryFace           `protobuf:"bytes,1,rep,name=stories,proto3" json:"stories,omitempty"`
+	List          uint64                 `protobuf:"varint,2,opt,name=list,proto3" json:"list,omitempty"`
+	Next          uint32                 `protobuf:"varint,3,opt,name=next,proto3" json:"next,omitempty"` // from of the next page; 0: this is the last one
+	Total         uint32                 `protobuf:"varint,4,opt,name=total,proto3" json:"total,omitempty"`
+	From          uint32                 `protobuf:"varint,5,opt,name=from,proto3" json:"from,omitempty"`                // rank of the first, less one
+	NowMs         int64                  `protobuf:"varint,6,opt,name=now_ms,json=nowMs,proto3" json:"now_ms,omitempty"` // event time when the list was made
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StoriesListed) Reset() {
+	*x = StoriesListed{}
+	mi := &file_messages_story_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StoriesListed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StoriesListed) ProtoMessage() {}
+
+func (x *StoriesListed) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_story_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StoriesListed.ProtoReflect.Descriptor instead.
+func (*StoriesListed) Descriptor() ([]byte, []int) {
+	return file_messages_story_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *StoriesListed) GetStories() []*StoryFace {
+	if x != nil {
+		return x.Stories
+	}
+	return nil
+}
+
+func (x *StoriesListed) GetList() uint64 {
+	if x != nil {
+		return x.List
+	}
+	return 0
+}
+
+func (x *StoriesListed) GetNext() uint32 {
+	if x != nil {
+		return x.Next
+	}
+	return 0
+}
+
+func (x *StoriesListed) GetTotal() uint32 {
+	if x != nil {
+		return x.Total
+	}
+	return 0
+}
+
+func (x *StoriesListed) GetFrom() uint32 {
+	if x != nil {
+		return x.From
+	}
+	return 0
+}
+
+func (x *StoriesListed) GetNowMs() int64 {
+	if x != nil {
+		return x.NowMs
+	}
+	return 0
+}
+
+// GetStory asks for one. Answer: StoryDescribed.
+type GetStory struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetStory) Reset() {
+	*x = GetStory{}
+	mi := &file_messages_story_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetStory) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetStory) ProtoMessage() {}
+
+func (x *GetStory) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_story_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetStory.ProtoReflect.Descriptor instead.
+func (*GetStory) Descriptor() ([]byte, []int) {
+	return file_messages_story_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *GetStory) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+// DescribeStory is GetStory to the story's actor.
+type DescribeStory struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	State         []byte                 `protobuf:"bytes,2,opt,name=state,proto3" json:"state,omitempty"` // as in TellStory
+	ScoreNames    []string               `protobuf:"bytes,3,rep,name=score_names,json=scoreNames,proto3" json:"score_names,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DescribeStory) Reset() {
+	*x = DescribeStory{}
+	mi := &file_messages_story_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DescribeStory) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DescribeStory) ProtoMessage() {}
+
+func (x *DescribeStory) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_story_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DescribeStory.ProtoReflect.Descriptor instead.
+func (*DescribeStory) Descriptor() ([]byte, []int) {
+	return file_messages_story_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *DescribeStory) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *DescribeStory) GetState() []byte {
+	if x != nil {
+		return x.State
+	}
+	return nil
+}
+
+func (x *DescribeStory) GetScoreNames() []string {
+	if x != nil {
+		return x.ScoreNames
+	}
+	return nil
+}
+
+type StoryDescribed struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Face          *StoryFace             `protobuf:"bytes,1,opt,name=face,proto3" json:"face,omitempty"`
+	Story         *StoryState            `protobuf:"bytes,2,opt,name=story,proto3" json:"story,omitempty"`
+	ScoreNames    []string               `protobuf:"bytes,3,rep,name=score_names,json=scoreNames,proto3" json:"score_names,omitempty"` // of the articles' scores
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StoryDescribed) Reset() {
+	*x = StoryDescribed{}
+	mi := &file_messages_story_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StoryDescribed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StoryDescribed) ProtoMessage() {}
+
+func (x *StoryDescribed) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_story_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StoryDescribed.ProtoReflect.Descriptor instead.
+func (*StoryDescribed) Descriptor() ([]byte, []int) {
+	return file_messages_story_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *StoryDescribed) GetFace() *StoryFace {
+	if x != nil {
+		return x.Face
+	}
+	return nil
+}
+
+func (x *StoryDescribed) GetStory() *StoryState {
+	if x != nil {
+		return x.Story
+	}
+	return nil
+}
+
+func (x *StoryDescribed) GetScoreNames() []string {
+	if x != nil {
+		return x.ScoreNames
+	}
+	return nil
+}
+
+// FindArticle asks in which story an article is. Answer: ArticleFound.
+type FindArticle struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Number        uint64                 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FindArticle) Reset() {
+	*x = FindArticle{}
+	mi := &file_messages_story_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FindArticle) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FindArticle) ProtoMessage() {}
+
+func (x *FindArticle) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_story_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FindArticle.ProtoReflect.Descriptor instead.
+func (*FindArticle) Descriptor() ([]byte, []int) {
+	return file_messages_story_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *FindArticle) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+type ArticleFound struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Number        uint64                 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	Story         uint64                 `protobuf:"varint,2,opt,name=story,proto3" json:"story,omitempty"`
+	Positions     []uint64               `protobuf:"varint,3,rep,packed,name=positions,proto3" json:"positions,omitempty"` // of the events that showed it
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ArticleFound) Reset() {
+	*x = ArticleFound{}
+	mi := &file_messages_story_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ArticleFound) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ArticleFound) ProtoMessage() {}
+
+func (x *ArticleFound) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_story_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ArticleFound.ProtoReflect.Descriptor instead.
+func (*ArticleFound) Descriptor() ([]byte, []int) {
+	return file_messages_story_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *ArticleFound) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *ArticleFound) GetStory() uint64 {
+	if x != nil {
+		return x.Story
+	}
+	return 0
+}
+
+func (x *ArticleFound) GetPositions() []uint64 {
+	if x != nil {
+		return x.Positions
+	}
+	return nil
+}
+
+// ListEntities asks what the stories are about. Answer: EntitiesListed.
+type ListEntities struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Limit         uint32                 `protobuf:"varint,1,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListEntities) Reset() {
+	*x = ListEntities{}
+	mi := &file_messages_story_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListEntities) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListEntities) ProtoMessage() {}
+
+func (x *ListEntities) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_story_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListEntities.ProtoReflect.Descriptor instead.
+func (*ListEntities) Descriptor() ([]byte, []int) {
+	return file_messages_story_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *ListEntities) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+type EntitiesListed struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Entities      []*EntityCount         `protobuf:"bytes,1,rep,name=entities,proto3" json:"entities,omitempty"` // those of most stories first
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EntitiesListed) Reset() {
+	*x = EntitiesListed{}
+	mi := &file_messages_story_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EntitiesListed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EntitiesListed) ProtoMessage() {}
+
+func (x *EntitiesListed) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_story_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EntitiesListed.ProtoReflect.Descriptor instead.
+func (*EntitiesListed) Descriptor() ([]byte, []int) {
+	return file_messages_story_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *EntitiesListed) GetEntities() []*EntityCount {
+	if x != nil {
+		return x.Entities
+	}
+	return nil
+}
+
+type EntityCount struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            int64                  `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"` // "": not known
+	Kind          string                 `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`
+	Ticker        string                 `protobuf:"bytes,4,opt,name=ticker,proto3" json:"ticker,omitempty"`
+	Stories       int64                  `protobuf:"varint,5,opt,name=stories,proto3" json:"stories,omitempty"`
+	Articles      int64                  `protobuf:"varint,6,opt,name=articles,proto3" json:"articles,omitempty"` // of these stories
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EntityCount) Reset() {
+	*x = EntityCount{}
+	mi := &file_messages_story_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EntityCount) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EntityCount) ProtoMessage() {}
+
+func (x *EntityCount) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_story_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EntityCount.ProtoReflect.Descriptor instead.
+func (*EntityCount) Descriptor() ([]byte, []int) {
+	return file_messages_story_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *EntityCount) GetId() int64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *EntityCount) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *EntityCount) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *EntityCount) GetTicker() string {
+	if x != nil {
+		return x.Ticker
+	}
+	return ""
+}
+
+func (x *EntityCount) GetStories() int64 {
+	if x != nil {
+		return x.Stories
+	}
+	return 0
+}
+
+func (x *EntityCount) GetArticles() int64 {
+	if x != nil {
+		return x.Articles
+	}
+	return 0
+}
+
 var File_messages_story_proto protoreflect.FileDescriptor
 
 const file_messages_story_proto_rawDesc = "" +
@@ -1983,7 +2607,51 @@ const file_messages_story_proto_rawDesc = "" +
 	"\barticles\x18\x03 \x03(\x04R\barticles\x12\x14\n" +
 	"\x05awake\x18\x04 \x01(\bR\x05awake\x12\x1d\n" +
 	"\n" +
-	"touched_ms\x18\x05 \x01(\x03R\ttouchedMsB'Z%github.com/birdwire/birdwire/messagesb\x06proto3"
+	"touched_ms\x18\x05 \x01(\x03R\ttouchedMs\"\xb6\x01\n" +
+	"\vListStories\x12\x1a\n" +
+	"\bcategory\x18\x01 \x01(\tR\bcategory\x12\x1a\n" +
+	"\bpriority\x18\x02 \x01(\tR\bpriority\x12\x19\n" +
+	"\bsince_ms\x18\x03 \x01(\x03R\asinceMs\x12\x16\n" +
+	"\x06entity\x18\x04 \x01(\tR\x06entity\x12\x12\n" +
+	"\x04list\x18\x05 \x01(\x04R\x04list\x12\x12\n" +
+	"\x04from\x18\x06 \x01(\rR\x04from\x12\x14\n" +
+	"\x05limit\x18\a \x01(\rR\x05limit\"\xaa\x01\n" +
+	"\rStoriesListed\x120\n" +
+	"\astories\x18\x01 \x03(\v2\x16.birdwire.v1.StoryFaceR\astories\x12\x12\n" +
+	"\x04list\x18\x02 \x01(\x04R\x04list\x12\x12\n" +
+	"\x04next\x18\x03 \x01(\rR\x04next\x12\x14\n" +
+	"\x05total\x18\x04 \x01(\rR\x05total\x12\x12\n" +
+	"\x04from\x18\x05 \x01(\rR\x04from\x12\x15\n" +
+	"\x06now_ms\x18\x06 \x01(\x03R\x05nowMs\"\x1a\n" +
+	"\bGetStory\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\"V\n" +
+	"\rDescribeStory\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x14\n" +
+	"\x05state\x18\x02 \x01(\fR\x05state\x12\x1f\n" +
+	"\vscore_names\x18\x03 \x03(\tR\n" +
+	"scoreNames\"\x8c\x01\n" +
+	"\x0eStoryDescribed\x12*\n" +
+	"\x04face\x18\x01 \x01(\v2\x16.birdwire.v1.StoryFaceR\x04face\x12-\n" +
+	"\x05story\x18\x02 \x01(\v2\x17.birdwire.v1.StoryStateR\x05story\x12\x1f\n" +
+	"\vscore_names\x18\x03 \x03(\tR\n" +
+	"scoreNames\"%\n" +
+	"\vFindArticle\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x04R\x06number\"Z\n" +
+	"\fArticleFound\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x04R\x06number\x12\x14\n" +
+	"\x05story\x18\x02 \x01(\x04R\x05story\x12\x1c\n" +
+	"\tpositions\x18\x03 \x03(\x04R\tpositions\"$\n" +
+	"\fListEntities\x12\x14\n" +
+	"\x05limit\x18\x01 \x01(\rR\x05limit\"F\n" +
+	"\x0eEntitiesListed\x124\n" +
+	"\bentities\x18\x01 \x03(\v2\x18.birdwire.v1.EntityCountR\bentities\"\x93\x01\n" +
+	"\vEntityCount\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x03R\x02id\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
+	"\x04kind\x18\x03 \x01(\tR\x04kind\x12\x16\n" +
+	"\x06ticker\x18\x04 \x01(\tR\x06ticker\x12\x18\n" +
+	"\astories\x18\x05 \x01(\x03R\astories\x12\x1a\n" +
+	"\barticles\x18\x06 \x01(\x03R\barticlesB'Z%github.com/birdwire/birdwire/messagesb\x06proto3"
 
 var (
 	file_messages_story_proto_rawDescOnce sync.Once
@@ -1997,7 +2665,7 @@ func file_messages_story_proto_rawDescGZIP() []byte {
 	return file_messages_story_proto_rawDescData
 }
 
-var file_messages_story_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_messages_story_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
 var file_messages_story_proto_goTypes = []any{
 	(*StoryArticle)(nil),    // 0: birdwire.v1.StoryArticle
 	(*TellStory)(nil),       // 1: birdwire.v1.TellStory
@@ -2016,8 +2684,18 @@ var file_messages_story_proto_goTypes = []any{
 	(*StoryPriorityAt)(nil), // 14: birdwire.v1.StoryPriorityAt
 	(*DeskState)(nil),       // 15: birdwire.v1.DeskState
 	(*DeskStory)(nil),       // 16: birdwire.v1.DeskStory
-	(*Event)(nil),           // 17: birdwire.v1.Event
-	(*RankedCluster)(nil),   // 18: birdwire.v1.RankedCluster
+	(*ListStories)(nil),     // 17: birdwire.v1.ListStories
+	(*StoriesListed)(nil),   // 18: birdwire.v1.StoriesListed
+	(*GetStory)(nil),        // 19: birdwire.v1.GetStory
+	(*DescribeStory)(nil),   // 20: birdwire.v1.DescribeStory
+	(*StoryDescribed)(nil),  // 21: birdwire.v1.StoryDescribed
+	(*FindArticle)(nil),     // 22: birdwire.v1.FindArticle
+	(*ArticleFound)(nil),    // 23: birdwire.v1.ArticleFound
+	(*ListEntities)(nil),    // 24: birdwire.v1.ListEntities
+	(*EntitiesListed)(nil),  // 25: birdwire.v1.EntitiesListed
+	(*EntityCount)(nil),     // 26: birdwire.v1.EntityCount
+	(*Event)(nil),           // 27: birdwire.v1.Event
+	(*RankedCluster)(nil),   // 28: birdwire.v1.RankedCluster
 }
 var file_messages_story_proto_depIdxs = []int32{
 	2,  // 0: birdwire.v1.TellStory.join:type_name -> birdwire.v1.StoryJoin
@@ -2031,20 +2709,24 @@ var file_messages_story_proto_depIdxs = []int32{
 	0,  // 8: birdwire.v1.StoryJoin.article:type_name -> birdwire.v1.StoryArticle
 	3,  // 9: birdwire.v1.StoryJoin.fresh:type_name -> birdwire.v1.StoryFresh
 	10, // 10: birdwire.v1.StoryTold.face:type_name -> birdwire.v1.StoryFace
-	17, // 11: birdwire.v1.StoryTold.events:type_name -> birdwire.v1.Event
+	27, // 11: birdwire.v1.StoryTold.events:type_name -> birdwire.v1.Event
 	12, // 12: birdwire.v1.StoryState.rank:type_name -> birdwire.v1.StoryRank
 	0,  // 13: birdwire.v1.StoryState.kept:type_name -> birdwire.v1.StoryArticle
 	13, // 14: birdwire.v1.StoryState.timeline:type_name -> birdwire.v1.StoryTurnpoint
 	14, // 15: birdwire.v1.StoryState.priorities:type_name -> birdwire.v1.StoryPriorityAt
-	18, // 16: birdwire.v1.DeskState.ranked:type_name -> birdwire.v1.RankedCluster
+	28, // 16: birdwire.v1.DeskState.ranked:type_name -> birdwire.v1.RankedCluster
 	16, // 17: birdwire.v1.DeskState.stories:type_name -> birdwire.v1.DeskStory
-	17, // 18: birdwire.v1.DeskState.pending:type_name -> birdwire.v1.Event
+	27, // 18: birdwire.v1.DeskState.pending:type_name -> birdwire.v1.Event
 	10, // 19: birdwire.v1.DeskStory.face:type_name -> birdwire.v1.StoryFace
-	20, // [20:20] is the sub-list for method output_type
-	20, // [20:20] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	10, // 20: birdwire.v1.StoriesListed.stories:type_name -> birdwire.v1.StoryFace
+	10, // 21: birdwire.v1.StoryDescribed.face:type_name -> birdwire.v1.StoryFace
+	11, // 22: birdwire.v1.StoryDescribed.story:type_name -> birdwire.v1.StoryState
+	26, // 23: birdwire.v1.EntitiesListed.entities:type_name -> birdwire.v1.EntityCount
+	24, // [24:24] is the sub-list for method output_type
+	24, // [24:24] is the sub-list for method input_type
+	24, // [24:24] is the sub-list for extension type_name
+	24, // [24:24] is the sub-list for extension extendee
+	0,  // [0:24] is the sub-list for field type_name
 }
 
 func init() { file_messages_story_proto_init() }
@@ -2069,7 +2751,7 @@ func file_messages_story_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_messages_story_proto_rawDesc), len(file_messages_story_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   17,
+			NumMessages:   27,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -6,6 +6,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/birdwire/birdwire/actors"
+	"github.com/birdwire/birdwire/actors/newsdesk"
 	"github.com/birdwire/birdwire/cluster/link"
 	"github.com/birdwire/birdwire/cluster/membership"
 	"github.com/birdwire/birdwire/cluster/placement"
@@ -30,6 +31,7 @@ func (n *Node) peer() link.Peer {
 func (n *Node) SetView(view membership.View) {
 	n.place(view)
 	n.ports.System.Root.Send(n.pid(ownershipID), &placedAgain{})
+	n.ports.System.Root.Send(n.pid(newsdeskID), &newsdesk.Placed{})
 }
 
 // View is what the node goes by; the zero View of one that is alone.

@@ -30,6 +30,7 @@ const (
 	ownershipID      = supervisorID + "/ownership"
 	relayID          = supervisorID + "/relay"
 	releasesID       = supervisorID + "/releases"
+	newsdeskID       = supervisorID + "/newsdesk"
 	pushID           = "push"
 	connectionPrefix = "connection/" // it has no parent: who starts it must have its PID at once
 )
@@ -102,7 +103,8 @@ func Start(ports Ports, cfg Config, state *State, active func()) (*Node, error) 
 	s.specs = append(s.specs, n.logActors(state.router)...)
 	s.specs = append(s.specs,
 		spec{name: "desk", group: groupQuestions, care: vital, props: n.deskProps()},
-		spec{name: "upstreams", group: groupUpstreams, care: lasting, props: n.upstreamsProps()})
+		spec{name: "upstreams", group: groupUpstreams, care: lasting, props: n.upstreamsProps()},
+		spec{name: "newsdesk", group: groupUpstreams, care: lasting, props: n.newsdeskProps()})
 	s.specs = append(s.specs, n.enrichActors()...)
 	cfgShard := n.shardConfig(state.stored)
 	for number := range n.shards {

@@ -11,6 +11,7 @@ import (
 	"github.com/birdwire/birdwire/actors/engine/rule"
 	"github.com/birdwire/birdwire/actors/enricher"
 	"github.com/birdwire/birdwire/actors/journal"
+	"github.com/birdwire/birdwire/actors/newsdesk"
 	"github.com/birdwire/birdwire/actors/router"
 	"github.com/birdwire/birdwire/actors/router/replay"
 	"github.com/birdwire/birdwire/actors/source"
@@ -87,6 +88,7 @@ type Observe struct {
 	Source   func(source.Observation)
 	Enriched func(enricher.Observation)
 	Keys     func(event string) // keys and shards: restarts, stops, what could not be read
+	Newsdesk func(newsdesk.Observation)
 	// How far each router is behind, several times a second; may be nil.
 	RouterLag, SemanticLag func(lag time.Duration)
 }
@@ -107,6 +109,9 @@ func (o Observe) withDefaults() Observe {
 	if o.Keys == nil {
 		o.Keys = func(string) {}
 	}
+	if o.Newsdesk == nil {
+		o.Newsdesk = func(newsdesk.Observation) {}
+	}
 	return o
 }
 
@@ -118,4 +123,5 @@ type Config struct {
 	MonitorsPerKey int                    // default 50
 	RulesPerKey    int                    // default 50
 	Query          rule.Limits
+	Newsdesk       newsdesk.Settings // what stories are made by: the same on every node
 }

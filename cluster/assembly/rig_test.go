@@ -157,6 +157,7 @@ type socket struct {
 	pid   *actor.PID
 	id    string
 	shown []string // what was shown to the client and not looked at yet
+	had   []*messages.Event
 	heard actors.Instant
 	ended string
 }
@@ -180,6 +181,7 @@ func (s *socket) End(reason messages.EndReason, detail string) {
 
 func (s *socket) Deliver(ds []*messages.Delivery, _, _ bool) bool {
 	for _, d := range ds {
+		s.had = append(s.had, d.GetEvent())
 		id := d.GetEvent().GetPost().GetId()
 		if a := d.GetEvent().GetArticle(); a != nil {
 			if id = a.GetArticle().GetId(); a.GetAction() == messages.ArticleAction_ARTICLE_ENRICHED {

@@ -18,6 +18,7 @@ type bound struct{ messages, bytes int }
 //	router       a lost frame is a hole, read from the log; a question is asked again
 //	apikey       a lost Matched is a hole in its numbers: connections read the log
 //	shard        as its keys; a request is answered by nobody: 503, and asked again
+//	newsdesk     lost Deliveries are a gap, read from the log; a question is asked again
 //	journal      an offer is answered by nobody: its offerer asks again
 //	source       as journal
 //	monitor,     a lost count is a count too few
@@ -28,7 +29,7 @@ type bound struct{ messages, bytes int }
 // What asks for something is shed; what answers, gives back or ends is not.
 func boundOf(kind string) bound {
 	switch kind {
-	case "router", "journal", "shard":
+	case "router", "journal", "shard", "newsdesk":
 		return bound{65_536, 64 << 20}
 	case "source":
 		return bound{4_096, 64 << 20}
@@ -53,6 +54,7 @@ func shed(message any) bool {
 		*messages.CreateMonitor, *messages.UpdateMonitor, *messages.DeleteMonitor, *messages.GetMonitor, *messages.ListMonitors,
 		*messages.CreateRule, *messages.UpdateRule, *messages.DeleteRule, *messages.GetRule, *messages.ListRules,
 		*messages.ListDeliveries, *messages.ListBilling, *messages.DescribeSource, *messages.ListSources,
+		*messages.ListStories, *messages.GetStory, *messages.FindArticle, *messages.ListEntities,
 		*messages.ListFeeds, *messages.GetFeed, *messages.CreateFeed, *messages.UpdateFeed, *messages.DeleteFeed:
 		return true
 	}

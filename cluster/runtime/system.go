@@ -72,7 +72,7 @@ func (s *System) observe(event any) {
 // kindOf reads an actor's kind from its id: node/shard/7/key-x/rule-y.
 func kindOf(id string) string {
 	last := id[strings.LastIndexByte(id, '/')+1:]
-	for prefix, kind := range map[string]string{"key-": "apikey", "mon-": "monitor", "rule-": "filterrule"} {
+	for prefix, kind := range map[string]string{"key-": "apikey", "mon-": "monitor", "rule-": "filterrule", "story-": "storycluster"} {
 		if strings.HasPrefix(last, prefix) {
 			return kind
 		}

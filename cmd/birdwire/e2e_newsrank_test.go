@@ -87,8 +87,8 @@ func TestNewsrankSubscribeIsAtomic(t *testing.T) {
 	pusher := s.pusher(t)
 	c := s.dial(t, newsrankPath+s.key(t, "pro").Key)
 	sides := []string{
-		newsrankSubscribe(`{"categories":["a"],"keywords":["left"]}`),
-		newsrankSubscribe(`{"categories":["b"],"keywords":["right"]}`),
+		newsrankSubscribe(`{"topics":["articles"],"categories":["a"],"keywords":["left"]}`),
+		newsrankSubscribe(`{"topics":["articles"],"categories":["b"],"keywords":["right"]}`),
 	}
 	whole := []string{"left in a", "right in b"}
 

@@ -34,6 +34,7 @@ type Machine struct {
 
 	pending []*messages.Event // computed, and not read in the log
 	begun   bool              // events were offered, or could have been
+	past    bool              // what is taken was in the log when it was read
 
 	turn   *turn // nil between turns
 	number uint64
@@ -83,6 +84,27 @@ func (m *Machine) Waiting() bool { return m.rerank }
 // is good until the next Take.
 func (m *Machine) Pending() []*messages.Event { return m.pending }
 
+// After are those of Pending that come after the event with the id; all of them
+// where id is "".
+func (m *Machine) After(id string) []*messages.Event {
+	position, index, ok := parse(id)
+	if !ok {
+		return m.pending
+	}
+	n, _ := slices.BinarySearchFunc(m.pending, 0, func(e *messages.Event, _ int) int {
+		if p, i, _ := parse(e.GetId()); p < position || p == position && i <= index {
+			return -1
+		}
+		return 1
+	})
+	return m.pending[n:]
+}
+
+// Current says whether what is taken from now on is news. Of rankings of the
+// past the last one alone is pending: they say how things are, and the ones
+// before are not so any more.
+func (m *Machine) Current(is bool) { m.past = !is }
+
 // Begin is told once everything in the log was taken: what is pending now will
 // be offered. A newsdesk that never offered anything keeps the past to itself.
 func (m *Machine) Begin() {
@@ -116,7 +138,11 @@ func (m *Machine) Take(p messages.Position, e *messages.Event) {
 	m.number++
 	m.turn = &turn{position: p, at: e.GetDetectedMs()}
 	if t := e.GetDeskTime(); t != nil {
-		m.now = max(m.now, min(t.GetAtMs(), m.now+leapMost))
+		at := t.GetAtMs()
+		if m.now != 0 {
+			at = min(at, m.now+leapMost)
+		}
+		m.now = max(m.now, at)
 	} else {
 		m.advance(e.GetDetectedMs())
 	}
@@ -129,9 +155,12 @@ func (m *Machine) Take(p messages.Position, e *messages.Event) {
 
 // advance moves the time as far as two events have reached.
 func (m *Machine) advance(at int64) {
-	if at > m.latest {
+	switch {
+	case m.latest == 0:
+		m.now, m.latest = at, at
+	case at > m.latest:
 		m.now, m.latest = max(m.now, m.latest), at
-	} else {
+	default:
 		m.now = max(m.now, at)
 	}
 }
@@ -215,6 +244,9 @@ func (m *Machine) rank() {
 		return
 	}
 	m.ranked, m.rankedAt = list, m.now
+	if n := len(m.pending); m.past && n > 0 {
+		m.pending = slices.DeleteFunc(m.pending, func(e *messages.Event) bool { return e.GetClustersRanked() != nil })
+	}
 	m.say(&messages.Event{Body: &messages.Event_ClustersRanked{ClustersRanked: &messages.ClustersRanked{Clusters: list}}})
 }
 

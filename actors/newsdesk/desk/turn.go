@@ -63,6 +63,20 @@ func (m *Machine) Told(told *messages.StoryTold) (stepped bool) {
 	return true
 }
 
+// Rests says whether the story that answers so has no actor after it.
+func (m *Machine) Rests(told *messages.StoryTold) bool {
+	t := m.turn
+	if t == nil || told.GetTurn() != m.number || int(told.GetStep()) != t.done {
+		return false
+	}
+	for _, tell := range t.steps[t.done].tells {
+		if tell.GetStory() == told.GetStory() {
+			return tell.GetKeep().GetRest()
+		}
+	}
+	return false
+}
+
 // Waits says whether the story has not answered the present step.
 func (m *Machine) Waits(story uint64) bool {
 	t := m.turn

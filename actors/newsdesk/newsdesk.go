@@ -1,0 +1,216 @@
+// Package newsdesk is the actor that gives every article its story: one in the
+// cluster. It reads articles from the log, has the machine (desk) say what
+// follows, tells the stories, which are its children, and offers their events
+// to the journal.
+//
+//	away --Owns--> loading --snapshot, or none--> following --not Owns--> away
+//
+//	            Deliveries              TellStory
+//	router, log ----------> queue, desk ----------> storycluster (each)
+//	                          |   ^                     |
+//	   journal <--Offer-------┘   └------StoryTold------┘
+//
+// It is a follower of the log like a connection: actors/engine/follow. While
+// it reads what is past it says nothing; once it is live it offers what the log
+// does not have yet. Events have ids by position, so that two newsdesks, for as
+// long as a move or a partition has two, offer the same events, and each is
+// delivered once.
+//
+// A restart, of this actor or by a story that fails, begins at the last
+// snapshot. An event at which that happens again and again is left out and said
+// to be: one article must not end all stories.
+//
+// Questions and their timers: a tell that is not answered is sent again, and
+// after a few times the newsdesk fails, which begins again; an offer is sent
+// again; the snapshot is read again; the follower has its own.
+package newsdesk
+
+import (
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/birdwire/birdwire/actors"
+	"github.com/birdwire/birdwire/actors/engine/follow"
+	"github.com/birdwire/birdwire/actors/newsdesk/desk"
+	"github.com/birdwire/birdwire/messages"
+)
+
+type state uint8
+
+const (
+	away state = iota
+	loading
+	following
+)
+
+type newsdesk struct {
+	cfg    *Config
+	state  state
+	timers actors.Timers
+
+	desk     *desk.Machine // nil while away or loading
+	follower follow.Follower
+	queue    queue
+	reached  messages.Position // everything at or before it came, but for what is queued
+	stories  map[uint64]*actor.PID
+	spawned  uint64 // story actors, ever: part of their names
+	asked    int    // how often the present step was told again
+
+	offers
+	saves
+	lists
+}
+
+// Props describes a node's newsdesk. It wants a supervisor that restarts it.
+func Props(config Config) *actor.Props {
+	cfg := config.withDefaults()
+	return cfg.Props("newsdesk", func() actor.Actor {
+		return &newsdesk{cfg: &cfg, timers: actors.NewTimers(cfg.Clock), stories: map[uint64]*actor.PID{}}
+	}, actor.NewOneForOneStrategy(0, 0, func(any) actor.Directive { return actor.EscalateDirective }))
+}
+
+const (
+	replayTimeout = 20 * time.Second
+	watchEvery    = 5 * time.Second
+	loadAgain     = time.Second
+	tellAgain     = 2 * time.Second
+	tellsMost     = 5
+	failuresMost  = 3
+)
+
+// The timers and what they send.
+type (
+	watchTime struct{}
+	tellTime  struct{}
+	loadTime  struct{}
+	fired     struct{ timer uint64 }
+)
+
+func (d *newsdesk) Receive(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case *actor.Started:
+		d.failed()
+		d.watch(ctx)
+	case *actor.Stopping, *actor.Restarting:
+		d.timers.Stop()
+		d.quit(ctx)
+	case *watchTime:
+		d.watch(ctx)
+	case *Placed:
+		d.owned(ctx)
+	case *loadTime:
+		d.load(ctx)
+	case *loaded:
+		d.loaded(ctx, m)
+	case *actors.WorkAgain:
+		if m.Of == any(d) {
+			m.Again(d.cfg.Clock, ctx.Self())
+		}
+	case *actor.Terminated:
+	case *messages.ListStories, *messages.GetStory, *messages.FindArticle, *messages.ListEntities:
+		d.question(ctx)
+	default:
+		if d.state == following {
+			d.receive(ctx)
+		}
+	}
+}
+
+// receive is while the newsdesk has a machine.
+func (d *newsdesk) receive(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case *messages.Deliveries:
+		if ds, ok := d.follower.Next(m); ok {
+			d.take(ctx, ds)
+		} else {
+			d.step(ctx, m)
+		}
+	case *messages.StoryTold:
+		d.told(ctx, m)
+	case *tellTime:
+		d.tellAgain(ctx)
+	case *messages.Appended:
+		d.appended(ctx, m)
+	case *messages.OfferRefused:
+		d.refused(ctx, m)
+	case *offerTime:
+		d.offerAgain(ctx)
+	case *saved:
+		d.saved(m)
+	case *fired:
+		d.step(ctx, follow.Fired{Timer: m.timer})
+	case *messages.NotOwner:
+		d.step(ctx, follow.Moved{})
+	case *read:
+		d.read(ctx, m)
+	case *actors.WorkPanicked:
+		d.panicked(ctx)
+	case *messages.Joined, *messages.JoinRefused, *messages.Left, *messages.Through, *messages.Rejoin, *messages.VoidsKnown:
+		d.step(ctx, m)
+	}
+}
+
+// failed notes that the instance before failed in the middle of a turn.
+func (d *newsdesk) failed() {
+	s := d.cfg.State
+	if s.taking == 0 {
+		return
+	}
+	if s.failures++; s.failures >= failuresMost {
+		s.skipped, s.taking, s.failures = s.taking, 0, 0
+	}
+}
+
+// watch is what is looked at regularly.
+func (d *newsdesk) watch(ctx actor.Context) {
+	d.timers.Set(watchTime{}, watchEvery, ctx.Self(), &watchTime{})
+	d.owned(ctx)
+	if d.state != following {
+		return
+	}
+	d.step(ctx, follow.Prove{})
+	d.tick(ctx)
+	live, awake := d.desk.Live()
+	d.cfg.Observe(Observation{
+		Live: d.live(), Stories: live, Awake: awake, Queued: len(d.queue.waiting), Unsaid: len(d.unsaid()),
+		Position: uint64(d.desk.Place()), SnapshotAt: uint64(d.savedAt),
+	})
+}
+
+// owned begins where the newsdesk came here, and ends where it went.
+func (d *newsdesk) owned(ctx actor.Context) {
+	switch owns := d.cfg.Owns(); {
+	case owns && d.state == away:
+		d.state = loading
+		d.load(ctx)
+	case !owns && d.state != away:
+		d.cfg.Logger.Info("the newsdesk goes to another node")
+		d.quit(ctx)
+		d.state, d.cfg.State.taking, d.cfg.State.failures = away, 0, 0
+	}
+}
+
+// quit lets go of everything but the timer of watch.
+func (d *newsdesk) quit(ctx actor.Context) {
+	if d.state == following {
+		for _, o := range d.follower.Quit() {
+			if leave, ok := o.(follow.Leave); ok {
+				ctx.Send(d.cfg.Router, &messages.Leave{ConnectionId: ctx.Self().GetId(), Join: leave.Join})
+			}
+		}
+		for _, pid := range d.children() {
+			ctx.Stop(pid)
+		}
+	}
+	for _, timer := range []any{loadTime{}, tellTime{}, offerTime{}, fired{}} {
+		d.timers.Cancel(timer)
+	}
+	d.desk, d.queue, d.stories, d.asked, d.reached = nil, queue{}, map[uint64]*actor.PID{}, 0, 0
+	d.offers, d.saves, d.lists = offers{}, saves{}, lists{}
+}
+
+// live says whether everything that is in the log was taken.
+func (d *newsdesk) live() bool {
+	return d.state == following && d.follower.Live() && d.queue.empty() && !d.desk.Busy()
+}
