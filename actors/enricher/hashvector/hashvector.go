@@ -57,6 +57,13 @@ type feature struct {
 	weight float64 // of one time
 }
 
+// Frequent says whether the word with that text.Hash is one of the language
+// rather than somebody's name.
+func Frequent(word uint64) bool {
+	_, ok := frequent[word]
+	return ok
+}
+
 // Of returns the article's vector, nil where it says nothing.
 func Of(a Article) []float32 {
 	m := maker{times: make(map[uint64]*feature)}

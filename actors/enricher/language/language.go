@@ -1,0 +1,58 @@
+// Package language says in which language a text is written, as a BCP 47 tag
+// with one part: "en", "pt", "zh". It says nothing where it is unsure: a wrong
+// language does more harm than none.
+package language
+
+import (
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/RadhiFadlillah/whatlanggo"
+)
+
+const (
+	textBytes    = 4 << 10 // of a text that are read
+	lettersLeast = 24      // of a script that several languages share
+	aloneLeast   = 4       // of one that a language has to itself
+	sureAtLeast  = 0.15    // of a few words; what was wrong in trials had less
+)
+
+// Of is the text's language, "" where it cannot be told.
+func Of(text string) string {
+	text = clip(text, textBytes)
+	letters := 0
+	for _, r := range text {
+		if unicode.IsLetter(r) {
+			letters++
+		}
+	}
+	if letters < aloneLeast {
+		return ""
+	}
+	info := whatlanggo.Detect(text)
+	least := lettersLeast
+	switch info.Script {
+	case unicode.Latin, unicode.Cyrillic, unicode.Arabic, unicode.Devanagari, unicode.Hebrew:
+		if info.Confidence < sureAtLeast {
+			return ""
+		}
+	case nil:
+		return ""
+	default:
+		least = aloneLeast
+	}
+	if letters < least {
+		return ""
+	}
+	return info.Lang.Iso6391()
+}
+
+func clip(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	for most > 0 && !utf8.RuneStart(s[most]) {
+		most--
+	}
+	return s[:most]
+}
