@@ -55,9 +55,9 @@ func (c *cursor) ask(ctx context.Context, r request, ahead bool) error {
 	}
 	subject, weight := directGet+journalStream, int64(r.batch)
 	if ahead {
-		c.answer, err = l.tryAsk(subject, r.question(), weight, false)
+		c.answer, err = l.tryAsk(subject, r.question(), weight)
 	} else {
-		c.answer, err = l.ask(ctx, subject, r.question(), weight, false)
+		c.answer, err = l.ask(ctx, subject, r.question(), weight)
 	}
 	c.asked = r
 	return err

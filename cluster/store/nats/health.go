@@ -160,7 +160,7 @@ func (s *Store) tryOn(ctx context.Context, sess *session, l *link, d duty) error
 		_, _, err := sess.bounds(ctx)
 		return err
 	case replays:
-		a, err := l.ask(ctx, directGet+journalStream, request{from: 1, batch: 1}.question(), 1, false)
+		a, err := l.ask(ctx, directGet+journalStream, request{from: 1, batch: 1}.question(), 1)
 		if err != nil {
 			return err
 		}

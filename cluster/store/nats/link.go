@@ -74,7 +74,7 @@ func (s *session) connect(d duty) (*link, error) {
 		asked: map[string]*answer{}, streams: map[string]jetstream.Stream{},
 	}
 	var err error
-	l.conn, err = nc.Connect("", nc.InProcessServer(s.server), nc.Name(d.String()), nc.NoReconnect(),
+	l.conn, err = nc.Connect("", nc.InProcessServer(inProcess{s.server}), nc.Name(d.String()), nc.NoReconnect(),
 		nc.ClosedHandler(func(*nc.Conn) { close(l.gone) }),
 		nc.ErrorHandler(func(*nc.Conn, *nc.Subscription, error) {})) // every reader checks its own sequence
 	if err != nil {
@@ -146,13 +146,13 @@ func (l *link) stream(ctx context.Context, name string) (jetstream.Stream, error
 }
 
 // ask sends a question once its weight, in bytes, has room among what is under
-// way. single: its answer is one message.
-func (l *link) ask(ctx context.Context, subject string, question []byte, weight int64, single bool) (*answer, error) {
+// way. Its answer is some messages and an end.
+func (l *link) ask(ctx context.Context, subject string, question []byte, weight int64) (*answer, error) {
 	weight = min(weight, inFlightMost)
 	if err := l.room(ctx, weight); err != nil {
 		return nil, err
 	}
-	return l.send(&nc.Msg{Subject: subject, Data: question}, weight, single)
+	return l.send(&nc.Msg{Subject: subject, Data: question}, weight, false)
 }
 
 // ackWeight is more than the server's word on one write has, in bytes. A word
@@ -163,8 +163,12 @@ const ackWeight = 512
 // request sends a message that is answered by one: a write. An error that wraps
 // errUnsent: nothing was handed to the server.
 func (l *link) request(ctx context.Context, m *nc.Msg) (*answer, error) {
-	if err := l.room(ctx, ackWeight); err != nil {
-		return nil, fmt.Errorf("%w: %w", errUnsent, err)
+	if !l.flow.TryAcquire(ackWeight) {
+		ctx, cancel := context.WithTimeout(ctx, opTimeout)
+		defer cancel()
+		if err := l.room(ctx, ackWeight); err != nil {
+			return nil, fmt.Errorf("%w: %w", errUnsent, err)
+		}
 	}
 	return l.send(m, ackWeight, true)
 }
@@ -187,12 +191,12 @@ func (l *link) room(ctx context.Context, weight int64) error {
 }
 
 // tryAsk is ask where there is room at once; nil where there is not.
-func (l *link) tryAsk(subject string, question []byte, weight int64, single bool) (*answer, error) {
+func (l *link) tryAsk(subject string, question []byte, weight int64) (*answer, error) {
 	weight = min(weight, inFlightMost)
 	if !l.flow.TryAcquire(weight) {
 		return nil, nil
 	}
-	return l.send(&nc.Msg{Subject: subject, Data: question}, weight, single)
+	return l.send(&nc.Msg{Subject: subject, Data: question}, weight, false)
 }
 
 // send gives the message a token of its own, which is never given again: an
@@ -206,7 +210,10 @@ func (l *link) send(m *nc.Msg, weight int64, single bool) (*answer, error) {
 	l.mu.Unlock()
 	m.Reply = l.inbox + "." + a.token
 	if err := l.conn.PublishMsg(m); err != nil {
-		l.finish(a)
+		l.mu.Lock()
+		delete(l.asked, a.token)
+		l.mu.Unlock()
+		l.flow.Release(a.weight)
 		if errors.Is(err, nc.ErrMaxPayload) || errors.Is(err, nc.ErrBadSubject) {
 			return nil, fmt.Errorf("%w: %w", errUnsent, err)
 		}
@@ -219,32 +226,26 @@ func (l *link) send(m *nc.Msg, weight int64, single bool) (*answer, error) {
 func (l *link) take(m *nc.Msg) {
 	l.mu.Lock()
 	a := l.asked[m.Subject[strings.LastIndexByte(m.Subject, '.')+1:]]
-	var left bool
-	if a != nil {
-		left = a.left
-	}
-	l.mu.Unlock()
 	if a == nil {
+		l.mu.Unlock()
 		return
 	}
-	if ends := len(m.Data) == 0 && m.Header.Get(statusHeader) != ""; !ends {
-		if a.messages = append(a.messages, m); left {
-			a.messages = nil
-		}
-		if !a.single {
-			return
-		}
+	left := a.left
+	ends := a.single || len(m.Data) == 0 && m.Header.Get(statusHeader) != ""
+	if ends {
+		delete(l.asked, a.token)
 	}
-	a.end = m
-	l.finish(a)
-	close(a.done)
-}
-
-func (l *link) finish(a *answer) {
-	l.mu.Lock()
-	delete(l.asked, a.token)
 	l.mu.Unlock()
-	l.flow.Release(a.weight)
+	switch {
+	case ends:
+		a.end = m
+		l.flow.Release(a.weight)
+		close(a.done)
+	case left:
+		a.messages = nil
+	default:
+		a.messages = append(a.messages, m)
+	}
 }
 
 // leave says that nobody waits any more. What is still to come keeps its
@@ -304,7 +305,7 @@ func (s *session) collect(ctx context.Context, subject string, question []byte, 
 	if err != nil {
 		return err
 	}
-	a, err := l.ask(ctx, subject, question, weight, false)
+	a, err := l.ask(ctx, subject, question, weight)
 	if err != nil {
 		return err
 	}

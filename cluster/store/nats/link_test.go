@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/birdwire/birdwire/cluster/store/storetest"
 	"github.com/birdwire/birdwire/messages"
@@ -212,7 +215,7 @@ func TestAnswersThatWereGivenUp(t *testing.T) {
 	gone, cancel := context.WithCancel(ctx)
 	cancel()
 	for range 100 {
-		a, err := l.ask(ctx, directGet+journalStream, request{from: 1, batch: 1}.question(), inFlightMost, false)
+		a, err := l.ask(ctx, directGet+journalStream, request{from: 1, batch: 1}.question(), inFlightMost)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -221,10 +224,10 @@ func TestAnswersThatWereGivenUp(t *testing.T) {
 		}
 	}
 	eventually(t, "all is given back", func() bool { return l.flow.TryAcquire(inFlightMost) })
-	if _, err := l.ask(gone, directGet+journalStream, nil, 1, false); !errors.Is(err, context.Canceled) {
+	if _, err := l.ask(gone, directGet+journalStream, nil, 1); !errors.Is(err, context.Canceled) {
 		t.Errorf("ask without room and with a context that has ended: %v", err)
 	}
-	if a, err := l.tryAsk(directGet+journalStream, nil, 1, false); a != nil || err != nil {
+	if a, err := l.tryAsk(directGet+journalStream, nil, 1); a != nil || err != nil {
 		t.Errorf("ask ahead without room: %v, %v; want nothing", a, err)
 	}
 }
@@ -284,4 +287,40 @@ func TestLateWordsOnWritesAreNobodyElses(t *testing.T) {
 	}
 	eventually(t, "all is given back", func() bool { return l.flow.TryAcquire(inFlightMost) })
 	l.flow.Release(inFlightMost)
+}
+
+// A write to the embedded server ends in about the time that was asked for,
+// however seldom its deadline is set.
+func TestDeadlinesAreSetWhereTheyAreNear(t *testing.T) {
+	ours, theirs := net.Pipe()
+	defer theirs.Close()
+	p := &pipe{Conn: ours}
+	defer p.Close()
+	set := func(f func(time.Time) error, at time.Time) {
+		t.Helper()
+		if err := f(at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	now := time.Now()
+	set(p.SetWriteDeadline, now.Add(time.Minute))
+	first := p.until
+	set(p.SetWriteDeadline, time.Time{})
+	set(p.SetWriteDeadline, now.Add(time.Minute+deadlineSlack/2))
+	if p.until != first {
+		t.Error("a deadline that is far away was set again")
+	}
+	set(p.SetWriteDeadline, now.Add(time.Minute+deadlineSlack))
+	if p.until == first {
+		t.Error("a deadline that is nearer than asked for was left")
+	}
+	set(p.SetDeadline, time.Time{})
+	set(p.SetWriteDeadline, now)
+	if p.until != now {
+		t.Error("after all deadlines were taken away none was set")
+	}
+	set(p.SetDeadline, now) // past
+	if _, err := p.Write([]byte("x")); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("a write that nobody reads: %v", err)
+	}
 }

@@ -46,8 +46,6 @@ func (s *Store) publish(ctx context.Context, m *nc.Msg, what kind) (acknowledged
 	if err != nil {
 		return acknowledged{}, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, opTimeout)
-	defer cancel()
 	answer, err := sess.publish(ctx, m)
 	if err != nil {
 		return acknowledged{}, s.unanswered(err)
