@@ -30,6 +30,11 @@ type Cluster struct {
 	keys    []string
 	terms   map[string]string   // who has taken a term of a shard: see checkTerm
 	taken   <-chan store.Change // changes of shards' records that were not looked at
+	offered []*publisher        // all that there were
+
+	bad     badStore
+	trimmed []entry                      // of the log, in order
+	past    map[string][]*messages.Query // by key: what Trim has found of versions that were replaced
 }
 
 // Node is one node of a cluster: its present process, or its last.
@@ -48,6 +53,10 @@ type Node struct {
 	frozen      bool
 	leaving     bool
 	storeDown   bool
+	starting    bool // it reads what it begins with
+	slow        bool
+	dieAt       int  // so many writes from now it ends, in the middle of one; 0: it does not
+	dying       bool // it has come to that
 	failed      []error
 }
 
@@ -55,6 +64,7 @@ type Node struct {
 func New(k *testkit.Kit, n int) *Cluster {
 	c := &Cluster{
 		Kit: k, Net: NewNetwork(k), leases: leases{records: map[string]*record{}}, terms: map[string]string{},
+		bad: badStore{chance: k.Chance(testkit.Faults)}, past: map[string][]*messages.Query{},
 	}
 	c.Disk = memory.NewDisk(memory.Config{Now: k.Clock.Now, WatchBuffer: 4096})
 	c.watchTerms()
@@ -105,6 +115,7 @@ func (n *Node) connect() {
 	peer := link.Peer{Node: n.Name, Incarnation: n.incarnation}
 	n.Host = c.NewHost(peer.Address())
 	n.leaving, n.frozen, n.storeDown, n.up = false, false, false, true
+	n.dying, n.dieAt, n.slow = false, 0, false
 	n.lease = &lease{node: n, renewed: n.Clock.Elapsed()}
 	n.store = c.Disk.Open(n.storeFault)
 	link.NewRemote(link.RemoteConfig{
@@ -116,10 +127,12 @@ func (n *Node) connect() {
 func (n *Node) run() {
 	c := n.cluster
 	view := c.view(n.Clock.Elapsed())
+	work := slowWorker{n, n.Host}
+	n.starting = true
 	ports := assembly.Ports{
 		Node: n.Name, Incarnation: n.incarnation, View: &view, Lease: n.lease,
 		System: n.System, Props: n.Props, Clock: n.Clock, Rand: n.Rand, Store: n.store, Repeats: replay.NewVoids(),
-		Work:   assembly.Work{Append: n.Worker, Records: n.Worker, Read: n.Worker, Mend: n.Worker, Merge: n.Worker, Poll: n.Worker},
+		Work:   assembly.Work{Append: work, Records: work, Read: work, Mend: work, Merge: work, Poll: work},
 		Feed:   func(*messages.Feed) (source.Adapter, error) { return nil, fmt.Errorf("a simulation has no feeds") },
 		Logger: slog.New(slog.DiscardHandler), Failed: func(err error) { n.failed = append(n.failed, err) },
 	}
@@ -130,6 +143,7 @@ func (n *Node) run() {
 	if err != nil {
 		c.TB.Fatalf("sim: start %s: %v", n.Name, err)
 	}
+	n.starting = false
 	n.every(n.Host, renewEvery, n.renew)
 	n.every(n.Host, lookEvery, n.look)
 }
@@ -147,13 +161,6 @@ func (n *Node) every(process *testkit.Host, d time.Duration, f func()) {
 		f()
 		n.every(process, d, f)
 	})
-}
-
-func (n *Node) storeFault(call memory.Call) memory.Fault {
-	if n.storeDown {
-		return memory.Fault{Err: fmt.Errorf("%s: the store cannot be reached", n.Name)}
-	}
-	return memory.Fault{}
 }
 
 // Start starts the node again, or one that is new.

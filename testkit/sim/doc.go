@@ -25,7 +25,10 @@
 //	            dead after 15 s or once its process is known to have ended. From
 //	            the records each node makes its view, every half second, by
 //	            package placement.
-//	store       a handle on one memory disk; a node can be cut off from it.
+//	store       a handle on one memory disk; a node can be cut off from it. Calls fail
+//	            or leave open whether they happened, a process ends in the middle of
+//	            a write, the disk is full, the log is trimmed. What has happened stays:
+//	            that is what a store promises.
 //	clients     Client: connects where it is told, goes on with its cursor at
 //	            another node when it is ended, and keeps what it was handed.
 //	publisher   Publish offers at a node until the answer is certain.

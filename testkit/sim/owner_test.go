@@ -30,3 +30,12 @@ func TestRulesThatChange(t *testing.T) {
 		}
 	})
 }
+
+// Each kind of fault alone, while rules change.
+func TestRulesThatChangeUnder(t *testing.T) {
+	for _, kind := range sim.Faults {
+		t.Run(string(kind), func(t *testing.T) {
+			testkit.RunSeeds(t, seeds(t, 1), func(_ *testing.T, k *testkit.Kit) { sim.RulesUnder(kind)(k) })
+		})
+	}
+}

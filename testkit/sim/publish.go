@@ -22,6 +22,8 @@ func (c *Cluster) Publish(node, id, text string) {
 	p := &publisher{cluster: c, at: c.place(node), event: &messages.Event{
 		Id: "push:post:" + id + ":1", Source: "push", DetectedMs: c.Clock.Now().UnixMilli(), Body: &messages.Event_Post{Post: post},
 	}}
+	p.since = c.end().Sequence()
+	c.offered = append(c.offered, p)
 	p.offer()
 }
 
@@ -29,7 +31,8 @@ type publisher struct {
 	cluster *Cluster
 	event   *messages.Event
 	at      int
-	asked   int
+	asked   int    // 0: it is known to be in the log
+	since   uint64 // the log's end when it was first offered
 }
 
 func (p *publisher) offer() {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/birdwire/birdwire/cluster/link"
+	"github.com/birdwire/birdwire/cluster/store/memory"
 	"github.com/birdwire/birdwire/testkit"
 )
 
@@ -25,10 +26,20 @@ const (
 	CutOneWay Fault = "cut one way"
 	StoreDown Fault = "store down" // a node does not reach the store
 	Drain     Fault = "drain"      // a node leaves and comes back
+
+	StoreErrors  Fault = "store errors"     // calls of the store fail
+	Ambiguous    Fault = "ambiguous writes" // writes are answered with nothing certain; half of them have happened
+	CrashInWrite Fault = "crash in a write" // a process is killed when it writes, before or after that happens
+	Slow         Fault = "slow"             // a node's work takes up to seconds, and so it lags
+	FullDisk     Fault = "full disk"        // for frames, or for every write
+	Trim         Fault = "trimmed log"      // what every client is past goes
 )
 
 // Faults are all kinds.
-var Faults = []Fault{Drop, Delay, Duplicate, Crash, Freeze, Cut, CutOneWay, StoreDown, Drain}
+var Faults = []Fault{
+	Drop, Delay, Duplicate, Crash, Freeze, Cut, CutOneWay, StoreDown, Drain,
+	StoreErrors, Ambiguous, CrashInWrite, Slow, FullDisk, Trim,
+}
 
 // Swarm befalls a cluster with some kinds of faults: which, how often and when is
 // the seed's. One node at a time is down, suspended, cut off or draining, so that
@@ -58,6 +69,7 @@ func (c *Cluster) Swarm(kinds ...Fault) *Swarm {
 	}
 	s.rate = c.Option("per mille of messages", 0, 50)
 	c.Net.Fate = s.fate
+	c.bad.rate, c.bad.errors, c.bad.ambiguous = 4*uint64(s.rate), s.has(StoreErrors), s.has(Ambiguous)
 	return s
 }
 
@@ -97,7 +109,7 @@ func (s *Swarm) Step() {
 	}
 	var of []Fault
 	for _, kind := range s.kinds {
-		if kind != Drop && kind != Delay && kind != Duplicate {
+		if !slices.Contains([]Fault{Drop, Delay, Duplicate, StoreErrors, Ambiguous}, kind) {
 			of = append(of, kind)
 		}
 	}
@@ -139,6 +151,26 @@ func (s *Swarm) begin(what string, kind Fault, n *Node) {
 	case Drain:
 		n.Drain()
 		s.heal = func() { n.leaving = false; n.renew() }
+	case CrashInWrite:
+		n.dieAt = 1 + int(s.faults.Choose(what+": after how many writes", 12))
+		s.heal = func() {
+			if n.dieAt = 0; !n.up {
+				c.Start(n.Name)
+			}
+		}
+	case Slow:
+		n.slow = true
+		s.heal = func() { n.slow = false }
+	case FullDisk:
+		space := memory.AtReserve
+		if s.faults.Once(what+": for every write", 2) {
+			space, lasts = memory.None, lasts/2
+		}
+		c.Disk.SetSpace(space)
+		s.heal = func() { c.Disk.SetSpace(memory.Plenty) }
+	case Trim:
+		c.Trim()
+		s.heal, lasts = func() {}, 0
 	}
 	s.until = c.Clock.Elapsed() + lasts
 }
@@ -154,6 +186,7 @@ func (s *Swarm) recover() {
 func (s *Swarm) Heal() {
 	s.recover()
 	s.c.Net.Fate = nil
+	s.c.bad.errors, s.c.bad.ambiguous = false, false
 	s.calm = math.MaxInt64
 }
 

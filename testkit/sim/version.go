@@ -48,9 +48,7 @@ func (c *Cluster) versions(keyID string) (all []version, rules []*messages.Rule)
 			all = append(all, version{k: r.GetK(), number: r.GetVersion(), after: after, tag: r.GetTag(), word: r.GetQuery()})
 		}
 	}
-	for _, data := range c.records(actors.PastRecords(keyID)) {
-		q := &messages.Query{}
-		c.read(data, q)
+	for _, q := range c.pastOf(keyID) {
 		void := func(r *messages.Rule) bool { return r.GetK() == q.GetK() && r.GetVersion() == q.GetVersion() }
 		if !slices.ContainsFunc(rules, void) { // else what was to replace it was never written
 			all = append(all, version{
@@ -62,6 +60,20 @@ func (c *Cluster) versions(keyID string) (all []version, rules []*messages.Rule)
 	slices.SortFunc(all, func(a, b version) int { return cmp.Or(cmp.Compare(a.k, b.k), cmp.Compare(a.number, b.number)) })
 	slices.SortFunc(rules, func(a, b *messages.Rule) int { return cmp.Compare(a.GetK(), b.GetK()) })
 	return all, rules
+}
+
+// pastOf are the versions that were replaced, those that went with the log too.
+func (c *Cluster) pastOf(keyID string) []*messages.Query {
+	c.TB.Helper()
+	all := slices.Clone(c.past[keyID])
+	for _, data := range c.records(actors.PastRecords(keyID)) {
+		q := &messages.Query{}
+		c.read(data, q)
+		all = append(slices.DeleteFunc(all, func(o *messages.Query) bool {
+			return o.GetK() == q.GetK() && o.GetVersion() == q.GetVersion()
+		}), q)
+	}
+	return all
 }
 
 func (c *Cluster) records(prefix string) (all [][]byte) {
@@ -83,30 +95,40 @@ func (c *Cluster) read(data []byte, m proto.Message) {
 	}
 }
 
-// log calls do with each event of the log, once, in order, and returns the log's end.
+// log calls do with each event of the log, once, in order, also of what was
+// trimmed, and returns the log's end.
 func (c *Cluster) log(do func(p messages.Position, e *messages.Event)) (end messages.Position) {
+	c.TB.Helper()
+	had := map[string]bool{}
+	for _, entry := range slices.Concat(c.trimmed, c.held()) {
+		end = messages.EndOf(entry.sequence)
+		for i, e := range entry.frame.GetEvents() {
+			if !had[e.GetId()] {
+				had[e.GetId()] = true
+				do(messages.At(entry.sequence, i), e)
+			}
+		}
+	}
+	return end
+}
+
+// held are the frames that the log holds.
+func (c *Cluster) held() (all []entry) {
 	c.TB.Helper()
 	cursor, err := c.Disk.Open(nil).Journal().Read(c.TB.Context(), 1)
 	if err != nil {
 		c.TB.Fatal(err)
 	}
 	defer cursor.Close()
-	had := map[string]bool{}
 	for {
-		entry, err := cursor.Next(c.TB.Context())
+		e, err := cursor.Next(c.TB.Context())
 		if errors.Is(err, io.EOF) {
-			return end
+			return all
 		}
 		if err != nil {
 			c.TB.Fatal(err)
 		}
-		end = messages.EndOf(entry.Sequence)
-		for i, e := range entry.Frame.GetEvents() {
-			if !had[e.GetId()] {
-				had[e.GetId()] = true
-				do(messages.At(entry.Sequence, i), e)
-			}
-		}
+		all = append(all, entry{e.Sequence, e.Frame})
 	}
 }
 

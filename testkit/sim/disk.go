@@ -1,0 +1,141 @@
+package sim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/birdwire/birdwire/actors"
+	"github.com/birdwire/birdwire/cluster/store/memory"
+	"github.com/birdwire/birdwire/messages"
+	"github.com/birdwire/birdwire/testkit"
+)
+
+// This file is what befalls the store: see Swarm for when.
+
+// errStore is what a call of a store is answered that has failed.
+var errStore = errors.New("the store has failed")
+
+// badStore is what befalls calls of every node's store. The zero value is nothing.
+type badStore struct {
+	chance    *testkit.Chance
+	rate      uint64 // of calls, in a thousand
+	errors    bool   // calls fail, and nothing has happened
+	ambiguous bool   // of writes it is not known whether they happened; half of them did
+}
+
+// fault is what befalls the call of the node.
+func (b *badStore) fault(n *Node, call memory.Call) memory.Fault {
+	what := fmt.Sprintf("%s of %s at %s", call.Op, n.Name, call.Key)
+	if b.errors && b.often("fail "+what) {
+		return memory.Fault{Err: errStore}
+	}
+	if !b.ambiguous || !writes(call.Op) || !b.often("leave open "+what) {
+		return memory.Fault{}
+	}
+	if b.chance.Once("do "+what, 2) {
+		return memory.Fault{Ambiguous: true}
+	}
+	return memory.Fault{Err: fmt.Errorf("%w: %w", errStore, messages.ErrAmbiguous)}
+}
+
+func (b *badStore) often(what string) bool { return b.chance.Often(what, b.rate, 1000) }
+
+func writes(op memory.Op) bool {
+	return op == memory.JournalAppend || op == memory.ControlCAS || op == memory.ControlDelete || op == memory.ItemsCAS
+}
+
+// storeFault is what befalls a call of the node's store.
+func (n *Node) storeFault(call memory.Call) memory.Fault {
+	switch c := n.cluster; {
+	case n.storeDown || n.dying:
+		return memory.Fault{Err: fmt.Errorf("%s: the store cannot be reached", n.Name)}
+	case n.starting: // an operator starts it again until it does
+	case n.dieAt > 0 && writes(call.Op):
+		if n.dieAt--; n.dieAt == 0 {
+			return n.dieIn(call)
+		}
+	default:
+		return c.bad.fault(n, call)
+	}
+	return memory.Fault{}
+}
+
+// dieIn ends the process in the middle of a write, which has happened or not:
+// nobody handles the answer, and no later write of the same work happens.
+func (n *Node) dieIn(call memory.Call) memory.Fault {
+	process := n.Host
+	n.dying = true
+	process.Freeze()
+	n.cluster.Later(0, func() {
+		if n.Host == process {
+			n.Crash()
+		}
+	})
+	if n.cluster.bad.chance.Once(fmt.Sprintf("%s of %s happens", call.Op, call.Key), 2) {
+		return memory.Fault{}
+	}
+	return memory.Fault{Err: errStore}
+}
+
+// slowWorker is a node's pool of workers; while the node is slow each piece of work
+// may take a while, and what was asked for later be done earlier.
+type slowWorker struct {
+	node    *Node
+	process *testkit.Host
+}
+
+var _ actors.Worker = slowWorker{}
+
+// slowMost is how long a piece of work takes at most.
+const slowMost = 3 * time.Second
+
+func (w slowWorker) Do(to *actor.PID, timeout time.Duration, work func(context.Context) any) bool {
+	n := w.node
+	if !n.slow {
+		return w.process.Worker.Do(to, timeout, work)
+	}
+	after := n.cluster.bad.chance.Below(fmt.Sprintf("work of %s is slow", to.GetId()), slowMost)
+	n.cluster.Later(after, func() {
+		if n.Host == w.process && n.up {
+			w.process.Worker.Do(to, max(0, timeout-after), work)
+		}
+	})
+	return true
+}
+
+// entry is a frame that the log holds, or held.
+type entry struct {
+	sequence uint64
+	frame    *messages.Frame
+}
+
+// Trim removes what nobody needs any more from the log: what every client is past,
+// and nothing that is being offered.
+func (c *Cluster) Trim() {
+	c.TB.Helper()
+	first := c.end().Sequence()
+	for _, client := range c.clients {
+		if client.cursor == nil {
+			return
+		}
+		first = min(first, client.cursor.Position.Sequence())
+	}
+	for _, p := range c.offered {
+		if p.asked != 0 {
+			first = min(first, p.since)
+		}
+	}
+	for _, e := range c.held() {
+		if e.sequence < first {
+			c.trimmed = append(c.trimmed, e)
+		}
+	}
+	for _, key := range c.keys { // versions go with the events that they decided
+		c.past[key] = c.pastOf(key)
+	}
+	c.Disk.Trim(first)
+}
