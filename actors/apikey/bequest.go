@@ -7,6 +7,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/actors/engine/hold"
 	"github.com/birdwire/birdwire/actors/engine/price"
 	"github.com/birdwire/birdwire/messages"
@@ -62,6 +63,7 @@ func (l *ledger) inherit(ctx actor.Context, end messages.Position) {
 	if l.purse == nil || len(l.purse.Inherited()) == 0 || l.cfg.Spent == nil {
 		return
 	}
+	l.cfg.Sometimes.Reached(actors.GrantInherited)
 	for _, slot := range l.guests.Slots() {
 		if price.Metered(slot.GetApi()) {
 			l.bequest.former[slot.GetConnectionId()] = true

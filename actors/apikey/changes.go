@@ -24,6 +24,7 @@ type answered struct {
 // another owner, the shard is told: it notices by itself only when it writes.
 func (k *key) answered(ctx actor.Context, a *answered) {
 	if a.newer != 0 {
+		k.cfg.Sometimes.Reached(actors.KeyHearsOfAnother)
 		ctx.Send(ctx.Parent(), &messages.NotOwner{KeyId: k.id, Term: actors.KeyTerm(a.newer, 0)})
 	}
 	k.do(ctx, k.changes.Answer(a.answer))

@@ -109,6 +109,7 @@ type Config struct {
 	Connection func(slot *messages.Slot) *actor.PID // of the connection that holds it, on any node; nil: not known
 	Count      func(metric string)                  // child_restarted, child_stopped, matched_lost, matched_stray, matched_unleased, gate_full, record_corrupt, write_unknown
 	Logger     *slog.Logger
+	Sometimes  actors.Sometimes // nil: nobody wants to know
 
 	Plans  map[string]Plan // default DefaultPlans
 	Scopes []string        // that a key may have; empty: any

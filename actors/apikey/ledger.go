@@ -211,6 +211,7 @@ func (l *ledger) credited(ctx actor.Context, c *credited) {
 	case errors.Is(c.err, messages.ErrNotFound):
 		l.purse.Lost(o)
 	case c.err != nil:
+		l.cfg.Sometimes.Reached(actors.CreditAgain)
 		wait := l.backoff.Failed()
 		l.log.Warn("an operation on the key's credits failed; it is done again", "operation", o.ID, "in", wait, "error", c.err)
 		l.timers.Set(creditAgain{}, wait, ctx.Self(), &creditAgain{l, o})

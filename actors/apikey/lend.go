@@ -5,6 +5,7 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/actors/apikey/credit"
 	"github.com/birdwire/birdwire/messages"
 )
@@ -183,6 +184,7 @@ func (l *ledger) end(ctx actor.Context) {
 		l.settle(ctx)
 	default:
 		l.calling = true
+		l.cfg.Sometimes.Reached(actors.CreditCalledBack)
 		l.recall(ctx, l.purse.Holders())
 		l.timers.Set(endTime{}, endWithin, ctx.Self(), &endTime{l})
 	}

@@ -4,6 +4,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/actors/engine/follow"
 	"github.com/birdwire/birdwire/messages"
 )
@@ -166,6 +167,7 @@ func (c *connection) hand(ctx actor.Context, ds []*messages.Delivery) {
 		return
 	}
 	if !c.begun.Socket.Deliver(ds, c.begun.Cursors, c.embeddings) {
+		c.cfg.Sometimes.Reached(actors.SlowConsumer)
 		c.end(ctx, messages.EndReason_END_SLOW, "slow consumer")
 		return
 	}

@@ -47,17 +47,18 @@ type Held struct {
 
 // Config is what all connections of a node share.
 type Config struct {
-	Keeper   *actor.PID // told Opened and Closed; nil: nobody is
-	Router   *actor.PID // this node's
-	Semantic *actor.PID // the router of subscriptions with semantic filters, a lane of their own; nil: Router
-	Owners   actors.Owners
-	Releases *actor.PID // sees to it that slots are given back; nil: the owner is told, and nothing is lost on the way
-	Clock    actors.Clock
-	Rand     actors.Rand
-	Reads    func(keyID string) actors.Worker // reads the log; keys take turns in it
-	Props    actors.Props
-	Replays  Replays
-	Logger   *slog.Logger
+	Keeper    *actor.PID // told Opened and Closed; nil: nobody is
+	Router    *actor.PID // this node's
+	Semantic  *actor.PID // the router of subscriptions with semantic filters, a lane of their own; nil: Router
+	Owners    actors.Owners
+	Releases  *actor.PID // sees to it that slots are given back; nil: the owner is told, and nothing is lost on the way
+	Clock     actors.Clock
+	Rand      actors.Rand
+	Reads     func(keyID string) actors.Worker // reads the log; keys take turns in it
+	Props     actors.Props
+	Replays   Replays
+	Logger    *slog.Logger
+	Sometimes actors.Sometimes // nil: nobody wants to know
 
 	PingEvery      time.Duration // default 30 s
 	IdleCursor     time.Duration // default 30 s
@@ -70,6 +71,7 @@ type Config struct {
 }
 
 func (c Config) withDefaults() Config {
+	c.Follow.Sometimes = c.Sometimes
 	set := func(d *time.Duration, v time.Duration) {
 		if *d == 0 {
 			*d = v

@@ -56,6 +56,7 @@ type Config struct {
 	Routers     func() []*actor.PID // of every live node, this one's first
 	Logger      *slog.Logger
 	Observe     func(Observation) // one a frame; must not block
+	Sometimes   actors.Sometimes  // nil: nobody wants to know
 	// Fenced is told once that this node may not write any more, and why: it
 	// gives up what it owns. It must not block.
 	Fenced func(error)
@@ -304,6 +305,7 @@ func (j *journal) failed(ctx actor.Context, err error) {
 		j.unwritable(ctx, err)
 		return
 	}
+	j.cfg.Sometimes.Reached(actors.AppendUncertain)
 	j.cfg.Logger.Warn("append failed; the same frame is tried again",
 		"frame", j.cfg.State.inFlight.GetNumber(), "retry_in", j.retry, "error", err)
 	j.later(ctx)

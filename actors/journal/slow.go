@@ -59,6 +59,7 @@ func (j *journal) slowed(ctx actor.Context, m *messages.Offer) bool {
 	if wait == 0 {
 		return false
 	}
+	j.cfg.Sometimes.Reached(actors.SourcesSlowed)
 	j.refuse(ctx, ctx.Sender(), m.GetId(), messages.RefuseReason_REFUSE_BUSY, max(busyRetry, wait/2), "deliveries are behind: "+why)
 	return true
 }

@@ -138,6 +138,7 @@ func (r *router) holeOver(ctx actor.Context, m *holeOver) {
 	switch {
 	case !r.buffer.beyond():
 	case m.at == r.buffer.upTo:
+		r.cfg.Sometimes.Reached(actors.GapRead)
 		r.read(ctx)
 	default:
 		r.awaitHole(ctx) // that hole was filled; this is another
@@ -210,6 +211,9 @@ func (r *router) readBack(ctx actor.Context, m *readBack) {
 		r.ends(m.through, m.known)
 	}
 	for _, f := range m.frames {
+		if f.Sequence > m.known {
+			r.cfg.Sometimes.Reached(actors.LastFrameFound)
+		}
 		switch {
 		case f.Frame == nil:
 			r.buffer.gone(f.From, f.Sequence+1, f.Loss)

@@ -41,13 +41,14 @@ type Config struct {
 	Merge  actors.Worker // merges parts of the index; default Worker
 	// Compile compiles what a key's clients ask for, so that no key keeps
 	// others waiting; default Worker.
-	Compile func(keyID string) actors.Worker
-	Props   actors.Props
-	Owners  actors.Owners     // where keys are told Matched
-	Journal func() *actor.PID // told to slow down; nil or returning nil: nobody is
-	Logger  *slog.Logger
-	Observe func(Observation)       // one a frame; must not block
-	Lagging func(lag time.Duration) // how far the router is behind, with every look at the log's end; must not block
+	Compile   func(keyID string) actors.Worker
+	Props     actors.Props
+	Owners    actors.Owners     // where keys are told Matched
+	Journal   func() *actor.PID // told to slow down; nil or returning nil: nobody is
+	Logger    *slog.Logger
+	Observe   func(Observation)       // one a frame; must not block
+	Sometimes actors.Sometimes        // nil: nobody wants to know
+	Lagging   func(lag time.Duration) // how far the router is behind, with every look at the log's end; must not block
 
 	HeldMost   int           // frames that wait, default 1,024; past it they are read from the log
 	HeldBytes  int           // of them, default 32 MiB

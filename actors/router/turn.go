@@ -135,6 +135,7 @@ func (r *router) handle(ctx actor.Context, h *held, t *turn) {
 		if r.state.window.AddAt(e.GetId(), p) {
 			r.state.voids.add(p)
 			r.seen.Repeats++
+			r.cfg.Sometimes.Reached(actors.EventRepeated)
 		} else {
 			r.matched(snapshot, p, e)
 		}

@@ -262,6 +262,9 @@ func (s *shard) activated(ctx actor.Context, a *activated) {
 		s.log.Error("a record cannot be read; it is left out until it is repaired or deleted", "record", name)
 	}
 	s.store.Succeeded()
+	if s.newest != 0 {
+		s.cfg.Sometimes.Reached(actors.ShardTakenAgain)
+	}
 	s.term, s.revision = a.record.GetTerm(), a.revision
 	s.slots.load(a.record)
 	clear(s.known)

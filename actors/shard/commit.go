@@ -31,11 +31,13 @@ func (s *shard) take(ctx actor.Context, m *messages.TakeSlot) {
 	refused := &messages.SlotRefused{ConnectionId: slot.GetConnectionId()}
 	if s.slots.count(slot.GetKeyId(), slot.GetApi()) >= int(m.GetLimit()) {
 		for _, e := range s.slots.dead(slot.GetKeyId(), slot.GetApi(), s.cfg.Dead) {
+			s.cfg.Sometimes.Reached(actors.DeadSlotsFreed)
 			s.remove(ctx, e)
 		}
 	}
 	switch {
 	case s.slots.count(slot.GetKeyId(), slot.GetApi()) >= int(m.GetLimit()):
+		s.cfg.Sometimes.Reached(actors.KeyFull)
 		refused.Detail = fmt.Sprintf("all %d connections that the key may have are open", m.GetLimit())
 	case s.full != "": // its write would fail after the wait that the last one has begun
 		refused.Detail, refused.Retry = s.full, true

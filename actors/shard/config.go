@@ -27,12 +27,13 @@ type Config struct {
 	// Holder is the shard's actor in another process that may still serve it; it
 	// is asked to give it up first. nil: that process has ended. Asked inside
 	// Workers. Default: nobody else is there
-	Holder func(shard int, node string, incarnation uint64) *actor.PID
-	Left   func(shard int)     // called once inactive, after it was not; must not block
-	Lease  actors.Lease        // default: always live
-	Active func(shard int)     // called once active; must not block
-	Count  func(metric string) // key_restarted, key_stopped, shard_fenced, not_owner, query_refused, record_corrupt, held_dropped
-	Logger *slog.Logger
+	Holder    func(shard int, node string, incarnation uint64) *actor.PID
+	Left      func(shard int)     // called once inactive, after it was not; must not block
+	Lease     actors.Lease        // default: always live
+	Active    func(shard int)     // called once active; must not block
+	Count     func(metric string) // key_restarted, key_stopped, shard_fenced, not_owner, query_refused, record_corrupt, held_dropped
+	Logger    *slog.Logger
+	Sometimes actors.Sometimes // nil: nobody wants to know
 
 	CommitAfter    time.Duration // how long a change waits for others, default 5 ms
 	StoreTimeout   time.Duration // of one write or reading, default 10 s

@@ -63,6 +63,7 @@ func (s *shard) stepDown(ctx actor.Context, other *messages.Shard) {
 	s.log.Error("another owner has taken the shard; this one stops serving it",
 		"term", s.term, "other_term", other.GetTerm(), "other_node", other.GetNode())
 	s.cfg.Count("shard_fenced")
+	s.cfg.Sometimes.Reached(actors.OwnerSteppedDown)
 	s.wanted = false
 	s.stopServing(ctx)
 	s.stopKeys(ctx)

@@ -55,6 +55,11 @@ func (s *shard) handed(ctx actor.Context, answer any) {
 
 func (s *shard) takeOver(ctx actor.Context, force bool) {
 	s.timers.Cancel(handTime{})
+	if force {
+		s.cfg.Sometimes.Reached(actors.ShardTakenAnyway)
+	} else {
+		s.cfg.Sometimes.Reached(actors.ShardHandedOver)
+	}
 	s.taking.holder, s.taking.force = nil, force
 	s.load(ctx)
 }

@@ -195,6 +195,7 @@ func (s *shard) active(ctx actor.Context) {
 		}
 	default:
 		if !s.cfg.Lease.Live() {
+			s.cfg.Sometimes.Reached(actors.LeaseLapsed)
 			s.notOwner(ctx, m, ctx.Sender())
 			return
 		}
@@ -241,6 +242,7 @@ func (s *shard) notOwner(ctx actor.Context, message any, sender *actor.PID) {
 		return
 	}
 	s.cfg.Count("not_owner")
+	s.cfg.Sometimes.Reached(actors.NotOwnerAnswered)
 	ctx.Send(sender, &messages.NotOwner{KeyId: keyID, Shard: uint32(s.number), Term: max(s.term, s.newest)})
 }
 

@@ -165,7 +165,7 @@ func (n *Node) clusterActors() []spec {
 			return &ownership{clock: p.Clock, shards: n.shards[:], owns: n.owns, timers: actors.NewTimers(p.Clock)}
 		}, stopOnFailure)},
 		{name: "releases", group: groupQuestions, care: vital, props: p.Props("releases", func() actor.Actor {
-			return &releases{owners: n, timers: actors.NewTimers(p.Clock), open: map[string]*messages.Release{}}
+			return &releases{owners: n, rare: p.Sometimes, timers: actors.NewTimers(p.Clock), open: map[string]*messages.Release{}}
 		}, stopOnFailure)},
 		{name: "relay", group: groupRouters, care: vital, props: p.Props("relay", func() actor.Actor {
 			return &relay{routers: own, journal: n.Journal(), others: func() []*actor.PID { return n.placed.Load().journals }}

@@ -89,7 +89,7 @@ func Start(ports Ports, cfg Config, state *State, active func()) (*Node, error) 
 	}
 	n.connections = connection.Props(connection.Config{
 		Keeper: n.pid(supervisorID), Releases: releasesPID, Router: n.pid(routerID), Semantic: n.pid(semanticID), Owners: n, Clock: ports.Clock, Rand: ports.Rand,
-		Reads: ports.Work.readFor, Props: ports.Props, Replays: replays{n.log, ports.Repeats}, Logger: ports.Logger.With("actor", "connection"),
+		Reads: ports.Work.readFor, Props: ports.Props, Replays: replays{n.log, ports.Repeats}, Sometimes: ports.Sometimes, Logger: ports.Logger.With("actor", "connection"),
 	}).Configure(actor.WithGuardian(stopOnFailure))
 	ports.System.EventStream.Subscribe(n.lost)
 	s := &supervisor{
@@ -157,7 +157,7 @@ func (n *Node) logActors(state *router.State) []spec {
 		// What matches here was put by a shard of this node, whoever owns it by now.
 		Owners:  actors.OwnersFunc(func(keyID string) *actor.PID { return n.shards[actors.ShardOf(keyID)] }),
 		Journal: n.slowed, Logger: p.Logger.With("actor", "router"),
-		Observe: p.Observe.Router, Lagging: p.Observe.RouterLag,
+		Sometimes: p.Sometimes, Observe: p.Observe.Router, Lagging: p.Observe.RouterLag,
 	}
 	semanticCfg := routerCfg
 	semanticCfg.State, semanticCfg.Observe, semanticCfg.Lagging = semantic, p.Observe.Semantic, p.Observe.SemanticLag
@@ -170,7 +170,7 @@ func (n *Node) logActors(state *router.State) []spec {
 			Node: p.Node, Incarnation: p.Incarnation, Log: n.log, State: journalState,
 			Clock: p.Clock, Worker: p.Work.Append, Props: p.Props,
 			Routers: n.routers(),
-			Logger:  p.Logger.With("actor", "journal"), Observe: p.Observe.Journal, Fenced: p.Failed,
+			Logger:  p.Logger.With("actor", "journal"), Observe: p.Observe.Journal, Sometimes: p.Sometimes, Fenced: p.Failed,
 		})},
 	}
 }

@@ -45,8 +45,9 @@ type Ports struct {
 	// workers, several at once where Work.Read runs several at once.
 	Repeats replay.Memory
 
-	Logger  *slog.Logger
-	Observe Observe
+	Logger    *slog.Logger
+	Observe   Observe
+	Sometimes actors.Sometimes // for simulations; nil: nobody wants to know
 	// Failed is told, perhaps more than once, that the node cannot go on and
 	// why. It must not block.
 	Failed func(error)

@@ -18,6 +18,7 @@ import (
 // bound the oldest is forgotten, and the key finds out. A restart forgets all.
 type releases struct {
 	owners actors.Owners
+	rare   actors.Sometimes
 	timers actors.Timers
 
 	open  map[string]*messages.Release // by connection id; at most releasesMost
@@ -80,6 +81,7 @@ func (r *releases) round(ctx actor.Context) {
 		case m == nil:
 		case said < releasesRound:
 			said++
+			r.rare.Reached(actors.ReleaseSaidAgain)
 			ctx.Request(r.owners.Owner(m.GetKeyId()), m)
 			later = append(later, id)
 		default:

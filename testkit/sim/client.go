@@ -10,6 +10,7 @@ import (
 	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/gateway"
 	"github.com/birdwire/birdwire/messages"
+	"github.com/birdwire/birdwire/testkit"
 )
 
 const (
@@ -182,6 +183,10 @@ func (s *socket) Deliver(ds []*messages.Delivery, _, _ bool) bool {
 	c := s.client
 	if c.socket != s { // on its way when the connection broke
 		return true
+	}
+	if n := c.cluster.Stalls; n > 0 && c.cluster.Chance(testkit.Faults).Once(fmt.Sprintf("%s stalls after %d", c.Name, len(c.seen)), n) {
+		c.cluster.Note("client "+c.Name, "stalls")
+		return false
 	}
 	for _, d := range ds {
 		next := seen{messages.Position(d.GetPosition()), d.GetK(), d.GetOrigin().GetName(), d.GetEvent().GetPost().GetId()}

@@ -23,6 +23,8 @@ type Cluster struct {
 	Disk *memory.Disk
 	// Steady is what must hold always, besides what a cluster always looks at.
 	Steady []Steady
+	// Stalls: a client takes no more one time in so many, and is a slow consumer; 0: never.
+	Stalls uint64
 
 	nodes   []*Node // in order of their first start
 	leases  leases
@@ -134,7 +136,7 @@ func (n *Node) run() {
 		System: n.System, Props: n.Props, Clock: n.Clock, Rand: n.Rand, Store: n.store, Repeats: replay.NewVoids(),
 		Work:   assembly.Work{Append: work, Records: work, Read: work, Mend: work, Merge: work, Poll: work},
 		Feed:   func(*messages.Feed) (source.Adapter, error) { return nil, fmt.Errorf("a simulation has no feeds") },
-		Logger: slog.New(slog.DiscardHandler), Failed: func(err error) { n.failed = append(n.failed, err) },
+		Logger: slog.New(slog.DiscardHandler), Sometimes: c.Sometimes, Failed: func(err error) { n.failed = append(n.failed, err) },
 	}
 	state, err := assembly.Load(c.TB.Context(), ports)
 	if err == nil {

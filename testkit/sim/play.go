@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/birdwire/birdwire/actors"
+	"github.com/birdwire/birdwire/actors/engine/follow"
 	"github.com/birdwire/birdwire/testkit"
 )
 
@@ -17,7 +19,7 @@ type (
 )
 
 // Sometimes are the places of the product that a sweep should reach.
-var Sometimes []string
+var Sometimes = slices.Concat(actors.Places, follow.Places)
 
 // Of is the scenario of that name; of "", the one that the seed is of.
 func Of(name string, seed uint64) (Scenario, error) {

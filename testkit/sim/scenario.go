@@ -50,6 +50,7 @@ func swarmed(k *testkit.Kit) {
 	s := NewScene(k, k.Option("nodes", 3, 5), k.Option("clients", 1, 5), "moon", "sun")
 	w := &writer{s, k.Chance(testkit.Workload), postTexts}
 	swarm := s.Swarm(Faults...)
+	s.Stalls = 200 * uint64(k.Option("clients that stall", 0, 1))
 	for i := range 10 * k.Option("seconds", 1, 30) {
 		if i%5 == 0 {
 			swarm.Step()
@@ -58,6 +59,7 @@ func swarmed(k *testkit.Kit) {
 		s.Advance(100 * time.Millisecond)
 	}
 	swarm.Heal()
+	s.Stalls = 0
 	s.Until(30*time.Second, "all clients are connected", s.Connected)
 	s.Check(8 * time.Second)
 }

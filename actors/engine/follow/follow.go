@@ -9,20 +9,21 @@ import (
 
 // Config is shared by many followers. Every bound has a default.
 type Config struct {
-	Lanes        int           // lanes 0 to Lanes-1; default 1
-	Near         uint64        // frames left to read, at which the owner is joined; default 256
-	HeldMost     int           // messages held between Join and live, default 8,192
-	HeldBytes    int           // of the events in them, default 4 MiB
-	ReadFrames   int           // a reading, default 512
-	ReadFound    int           // deliveries a reading, about; default 512
-	ReadBytes    int           // of events a reading, about; default 1 MiB
-	PendingMost  int           // subscriptions that wait to be tried, default 64; past it they are refused
-	PendingBytes int           // of those, default 1 MiB
-	RoundsMost   int           // rounds that came no nearer, default 6; then the subscriber is ended
-	FailMost     int           // readings that failed one after the other, default 8
-	Patience     time.Duration // with a question, before it is asked again; it doubles up to four times; default 2 s
-	ReadWithin   time.Duration // in which a reading is answered, default 30 s
-	Silence      time.Duration // without any progress, default 90 s: a key that failed often cools down for 60
+	Lanes        int                // lanes 0 to Lanes-1; default 1
+	Near         uint64             // frames left to read, at which the owner is joined; default 256
+	HeldMost     int                // messages held between Join and live, default 8,192
+	HeldBytes    int                // of the events in them, default 4 MiB
+	ReadFrames   int                // a reading, default 512
+	ReadFound    int                // deliveries a reading, about; default 512
+	ReadBytes    int                // of events a reading, about; default 1 MiB
+	PendingMost  int                // subscriptions that wait to be tried, default 64; past it they are refused
+	PendingBytes int                // of those, default 1 MiB
+	RoundsMost   int                // rounds that came no nearer, default 6; then the subscriber is ended
+	FailMost     int                // readings that failed one after the other, default 8
+	Patience     time.Duration      // with a question, before it is asked again; it doubles up to four times; default 2 s
+	ReadWithin   time.Duration      // in which a reading is answered, default 30 s
+	Sometimes    func(place string) // nil, or told of Places
+	Silence      time.Duration      // without any progress, default 90 s: a key that failed often cools down for 60
 }
 
 // WithDefaults fills in what is not set.

@@ -31,6 +31,7 @@ func (t *turn) again() {
 		t.leftLane()
 		return
 	}
+	t.rare(JoinedAgain)
 	t.startJoin()
 }
 
@@ -170,6 +171,7 @@ func (t *turn) moved() {
 // overflow: too much comes live while the last stretch is read. The follower
 // leaves, reads on, and joins again nearer the end.
 func (t *turn) overflow(m *messages.Deliveries) {
+	t.rare(OverflowLeftLive)
 	w := t.way
 	newest := messages.Position(m.GetDeliveries()[len(m.GetDeliveries())-1].GetPosition())
 	t.emit(Leave{t.sub.Lane, t.join})

@@ -73,6 +73,7 @@ func (t *turn) abandoned(m *messages.Deliveries) {
 		return
 	}
 	t.told = join
+	t.rare(SentForAFormerJoin)
 	for lane := range t.cfg.Lanes {
 		t.emit(Leave{Lane(lane), join})
 	}
@@ -120,6 +121,7 @@ func (t *turn) prove() {
 // gap: what matched at or before q has not all come, and what comes from m on
 // is whole again. It is a Joined that nobody had to send.
 func (t *turn) gap(q messages.Position, m *messages.Deliveries) {
+	t.rare(DeliveriesMissing)
 	w := t.work()
 	w.held, w.bytes = nil, 0
 	if m != nil {
