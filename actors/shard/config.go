@@ -25,7 +25,8 @@ type Config struct {
 	Dormant     func(shard int) bool                          // nothing needs it yet: it takes its term with the first message it gets. Default: never
 	Owns        func(shard int) bool                          // whether the shard's place is here, asked at every start; default: it is
 	// Holder is the shard's actor in another process that may still serve it; it
-	// is asked to give it up first. nil: that process has ended. Asked inside
+	// is asked to give it up first. nil: that process has ended, or its lease has
+	// run out, so that it acts no more. Asked inside
 	// Workers. Default: nobody else is there
 	Holder    func(shard int, node string, incarnation uint64) *actor.PID
 	Left      func(shard int)     // called once inactive, after it was not; must not block
@@ -37,7 +38,7 @@ type Config struct {
 
 	CommitAfter    time.Duration // how long a change waits for others, default 5 ms
 	StoreTimeout   time.Duration // of one write or reading, default 10 s
-	HandOver       time.Duration // how long a holder has to give the shard up, default 10 s; then it is taken all the same
+	HandOver       time.Duration // how long a holder that lives has to give the shard up, default 20 s; then it is taken all the same
 	PutAgain       time.Duration // a router that has not answered is asked again after, default 2 s
 	HeldBytes      int           // of messages held while activating, default 1 MiB; past it they are refused
 	WaitersMost    int           // slots waiting to become durable, default 4,096; past it they are refused
@@ -59,7 +60,7 @@ func (c Config) withDefaults() Config {
 	}
 	duration(&c.CommitAfter, 5*time.Millisecond)
 	duration(&c.StoreTimeout, 10*time.Second)
-	duration(&c.HandOver, 10*time.Second)
+	duration(&c.HandOver, 20*time.Second)
 	duration(&c.PutAgain, 2*time.Second)
 	duration(&c.RestartsWithin, 10*time.Second)
 	number(&c.HeldBytes, 1<<20)

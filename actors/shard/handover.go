@@ -1,6 +1,8 @@
 package shard
 
 import (
+	"time"
+
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/birdwire/birdwire/actors"
@@ -8,11 +10,21 @@ import (
 )
 
 // taking is how far an activation is with a shard that another process holds.
+//
+// A holder that is not reached from here may be there for its connections, and it
+// delivers for as long as its lease lives, by what it knows: a shard that is taken
+// from it before has two owners. So it is waited for until its record names it no
+// more, or its lease has run out as others see it, when it has no actor: see
+// Config.Holder. One that lives and does not answer has its time, and no longer.
 type taking struct {
 	holder *actor.PID     // who was asked to give it up; nil: nobody is
 	since  actors.Instant // when it was asked first
-	force  bool           // it has had its time, or cannot be reached
+	force  bool           // it has had its time
 }
+
+// notReached is how long until the record is looked at again of a holder that is
+// out of reach.
+const notReached = 500 * time.Millisecond
 
 type handTime struct{ of *shard }
 
@@ -28,17 +40,18 @@ func (s *shard) askHolder(ctx actor.Context, holder *actor.PID) {
 }
 
 func (s *shard) handDue(ctx actor.Context) {
-	switch t := &s.taking; {
-	case t.holder == nil:
-	case s.cfg.Clock.Elapsed()-t.since >= s.cfg.HandOver:
-		s.log.Warn("another process has not given the shard up in time; it is taken", "holder", t.holder.GetAddress())
-		s.takeOver(ctx, true)
-	default:
-		s.askHolder(ctx, t.holder)
+	t := &s.taking
+	if t.holder == nil {
+		return
 	}
+	force := s.cfg.Clock.Elapsed()-t.since >= s.cfg.HandOver
+	if force {
+		s.log.Warn("another process has not given the shard up in time; it is taken", "holder", t.holder.GetAddress())
+	}
+	s.takeOver(ctx, force)
 }
 
-// handed: the holder has given it up, or is not there to do so.
+// handed: the holder has given it up, or cannot be asked.
 func (s *shard) handed(ctx actor.Context, answer any) {
 	if s.taking.holder == nil {
 		return
@@ -49,10 +62,11 @@ func (s *shard) handed(ctx actor.Context, answer any) {
 			s.takeOver(ctx, false)
 		}
 	case *actor.DeadLetterResponse:
-		s.takeOver(ctx, true)
+		s.timers.Set(handTime{}, notReached, ctx.Self(), &handTime{s})
 	}
 }
 
+// takeOver reads the record again, and takes the shard or asks its holder again.
 func (s *shard) takeOver(ctx actor.Context, force bool) {
 	s.timers.Cancel(handTime{})
 	if force {

@@ -57,17 +57,21 @@ func TestAShardIsAskedForFirst(t *testing.T) {
 	})
 }
 
-// A holder that does not answer, or is not there, or ends meanwhile, does not
-// keep the shard.
+// A holder that does not answer, or ends meanwhile, does not keep the shard. One
+// that is not reached may serve others: it is waited for just as long.
 func TestAHolderIsNotWaitedForEver(t *testing.T) {
 	for name, test := range map[string]struct {
 		after time.Duration // in which it is taken
 		do    func(k *testkit.Kit, holder *testkit.Probe, alive *bool)
 	}{
-		"silent":      {10 * time.Second, func(*testkit.Kit, *testkit.Probe, *bool) {}},
-		"not reached": {0, func(_ *testkit.Kit, h *testkit.Probe, _ *bool) { h.Reply(&actor.DeadLetterResponse{}) }},
-		"ended":       {10 * time.Second, func(_ *testkit.Kit, _ *testkit.Probe, alive *bool) { *alive = false }},
-		"of another kind": {10 * time.Second, func(_ *testkit.Kit, h *testkit.Probe, _ *bool) {
+		"silent":      {20 * time.Second, func(*testkit.Kit, *testkit.Probe, *bool) {}},
+		"not reached": {20*time.Second + 500*time.Millisecond, func(_ *testkit.Kit, h *testkit.Probe, _ *bool) { h.Reply(&actor.DeadLetterResponse{}) }},
+		"ended":       {2 * time.Second, func(_ *testkit.Kit, _ *testkit.Probe, alive *bool) { *alive = false }},
+		"not reached, and ended": {500 * time.Millisecond, func(_ *testkit.Kit, h *testkit.Probe, alive *bool) {
+			h.Reply(&actor.DeadLetterResponse{})
+			*alive = false
+		}},
+		"of another kind": {20 * time.Second, func(_ *testkit.Kit, h *testkit.Probe, _ *bool) {
 			h.Reply(&messages.Deactivated{Shard: uint32(number) + 1})
 		}},
 	} {
