@@ -92,6 +92,8 @@ type Records interface {
 	// Mend writes a record in the place of one that is damaged, and returns its
 	// revision: for those that can be made again. ErrConflict where it is not.
 	Mend(ctx context.Context, key string, data []byte) (uint64, error)
-	// List is every record under the prefix, by key, and those that are damaged.
-	List(ctx context.Context, prefix string) ([]messages.KeptRecord, error)
+	// List is every record under the prefixes, by key, and those that are damaged.
+	// No prefix begins with another. One question for several is cheaper than one
+	// for each.
+	List(ctx context.Context, prefixes ...string) ([]messages.KeptRecord, error)
 }

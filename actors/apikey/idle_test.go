@@ -210,7 +210,7 @@ func TestRecordsThatCannotBeReadYet(t *testing.T) {
 		if r.running() {
 			t.Fatal("still runs")
 		}
-		records(k).Inject(memory.RecordFault{Op: memory.ControlList, Prefix: "rules.", Err: errors.New("down")})
+		records(k).Inject(memory.RecordFault{Op: memory.ControlList, Prefix: "monitors.", Err: errors.New("down")})
 		r.client.Messages()
 		r.client.Request(r.shard, &messages.Authorize{Credential: credential("s")})
 		r.match("1", a.GetK())

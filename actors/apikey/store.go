@@ -193,26 +193,18 @@ func (l *loaded) read(ctx context.Context, cfg Config, id string) error {
 	if err := proto.Unmarshal(kept.Data, record); err != nil {
 		return fmt.Errorf("load key: its record is corrupt: %w: %w", messages.ErrDamaged, err)
 	}
-	for _, list := range []struct {
-		prefix string
-		kind   change.Kind
-		take   func(messages.KeptRecord) error
-	}{
-		{actors.MonitorRecord(id, ""), change.OfMonitor, func(r messages.KeptRecord) error { return l.define(false, r) }},
-		{actors.RuleRecord(id, ""), change.OfRule, func(r messages.KeptRecord) error { return l.define(true, r) }},
-		{actors.PastRecords(id), change.OfPast, l.remember},
-	} {
-		records, err := cfg.Records.List(ctx, list.prefix)
-		if err != nil {
-			return fmt.Errorf("load key: list %s: %w", list.prefix, err)
-		}
-		for _, r := range records {
-			if r.Damaged || list.take(r) != nil {
-				l.corrupt = append(l.corrupt, r.Key)
-				if list.kind != change.OfPast {
-					l.Lost = append(l.Lost, change.Lost{Kind: list.kind, ID: strings.TrimPrefix(r.Key, list.prefix)})
-				}
-			}
+	monitors, rules, past := actors.MonitorRecord(id, ""), actors.RuleRecord(id, ""), actors.PastRecords(id)
+	records, err := cfg.Records.List(ctx, monitors, rules, past)
+	if err != nil {
+		return fmt.Errorf("load key: list its records: %w", err)
+	}
+	for _, r := range records {
+		if name, ok := strings.CutPrefix(r.Key, monitors); ok {
+			l.define(change.OfMonitor, name, r)
+		} else if name, ok := strings.CutPrefix(r.Key, rules); ok {
+			l.define(change.OfRule, name, r)
+		} else {
+			l.remember(r)
 		}
 	}
 	if cfg.Log != nil {
@@ -252,22 +244,23 @@ func usage(ctx context.Context, cfg Config, id string, now time.Time) (ledger *m
 	return ledger, begun, nil
 }
 
-func (l *loaded) define(rule bool, r messages.KeptRecord) error {
-	d, err := definition.Unmarshal(rule, r.Data)
-	if err == nil && !strings.HasSuffix(r.Key, "."+d.ID()) {
-		err = fmt.Errorf("record %s is of %q: %w", r.Key, d.ID(), messages.ErrDamaged)
+// define takes a monitor or rule; id is what its record is named by.
+func (l *loaded) define(kind change.Kind, id string, r messages.KeptRecord) {
+	d, err := definition.Unmarshal(kind == change.OfRule, r.Data)
+	if r.Damaged || err != nil || d.ID() != id {
+		l.corrupt = append(l.corrupt, r.Key)
+		l.Lost = append(l.Lost, change.Lost{Kind: kind, ID: id})
+		return
 	}
-	if err == nil {
-		l.Stored = append(l.Stored, change.StoredDefinition{Definition: d, Revision: r.Revision})
-	}
-	return err
+	l.Stored = append(l.Stored, change.StoredDefinition{Definition: d, Revision: r.Revision})
 }
 
-func (l *loaded) remember(r messages.KeptRecord) error {
+// remember takes a version that was replaced.
+func (l *loaded) remember(r messages.KeptRecord) {
 	q := &messages.Query{}
-	err := proto.Unmarshal(r.Data, q)
-	if err == nil {
-		l.Past = append(l.Past, q)
+	if r.Damaged || proto.Unmarshal(r.Data, q) != nil {
+		l.corrupt = append(l.corrupt, r.Key)
+		return
 	}
-	return err
+	l.Past = append(l.Past, q)
 }

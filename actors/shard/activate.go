@@ -118,12 +118,11 @@ func termAfterDamage(incarnation uint64) uint64 {
 func readQueries(ctx context.Context, cfg Config, number int, a *activated) error {
 	records, ok := cfg.Preload(number)
 	prefixes := []string{actors.KeysPrefix(number), actors.MonitorsPrefix(number), actors.RulesPrefix(number)}
-	for i := 0; i < len(prefixes) && !ok; i++ {
-		listed, err := cfg.Records.List(ctx, prefixes[i])
-		if err != nil {
-			return fmt.Errorf("load shard %d: list %s: %w", number, prefixes[i], err)
+	if !ok {
+		var err error
+		if records, err = cfg.Records.List(ctx, prefixes...); err != nil {
+			return fmt.Errorf("load shard %d: list its records: %w", number, err)
 		}
-		records = append(records, listed...)
 	}
 	active := map[string]bool{}
 	queries := map[string]*messages.PutQueries{}

@@ -3,6 +3,7 @@ package assembly
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,24 +24,22 @@ import (
 // the shards that have a monitor or rule: 1,024 lists of their own would make a
 // start wait.
 func storedQueries(ctx context.Context, control store.Control) (map[int][]messages.KeptRecord, error) {
-	stored := map[int][]messages.KeptRecord{}
-	for _, prefix := range []string{"monitors.", "rules.", "keys."} {
-		values, err := control.List(ctx, prefix)
-		if err != nil {
-			return nil, fmt.Errorf("read %s*: %w", prefix, err)
-		}
-		for _, v := range values {
-			number, _, _ := strings.Cut(strings.TrimPrefix(v.Key, prefix), ".")
-			i, err := strconv.Atoi(number)
-			if err != nil || i < 0 || i >= actors.Shards {
-				return nil, fmt.Errorf("record %s names no shard: the store holds what this program did not write", v.Key)
-			}
-			if _, ok := stored[i]; !ok && prefix == "keys." {
-				continue
-			}
-			stored[i] = append(stored[i], messages.KeptRecord(v))
-		}
+	values, err := control.List(ctx, "keys.", "monitors.", "rules.")
+	if err != nil {
+		return nil, fmt.Errorf("read keys, monitors and rules: %w", err)
 	}
+	stored, has := map[int][]messages.KeptRecord{}, map[int]bool{}
+	for _, v := range values {
+		kind, rest, _ := strings.Cut(v.Key, ".")
+		number, _, _ := strings.Cut(rest, ".")
+		i, err := strconv.Atoi(number)
+		if err != nil || i < 0 || i >= actors.Shards {
+			return nil, fmt.Errorf("record %s names no shard: the store holds what this program did not write", v.Key)
+		}
+		stored[i] = append(stored[i], v)
+		has[i] = has[i] || kind != "keys"
+	}
+	maps.DeleteFunc(stored, func(i int, _ []messages.KeptRecord) bool { return !has[i] })
 	return stored, nil
 }
 

@@ -90,9 +90,9 @@ type Control interface {
 	// revision: for records that can be made again from elsewhere. ErrConflict
 	// where the record is not damaged.
 	Mend(ctx context.Context, key string, data []byte) (uint64, error)
-	// List returns all records under prefix ("keys."; "" is all), by key, and
-	// those that are damaged as such.
-	List(ctx context.Context, prefix string) ([]messages.KeptRecord, error)
+	// List returns all records under the prefixes ("keys."; "" is all), by key,
+	// and those that are damaged as such. No prefix may begin with another.
+	List(ctx context.Context, prefixes ...string) ([]messages.KeptRecord, error)
 	// Watch emits what is stored under prefix, then Synced, then what changes,
 	// until ctx ends, when the channel is closed. Revisions of a key grow; of
 	// several changes of one key in quick succession the newest alone may come.

@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -22,6 +23,27 @@ func CheckPrefix(prefix string) error {
 		return fmt.Errorf("control prefix %q: want \"\" or dot-separated tokens that end with a dot", prefix)
 	}
 	return nil
+}
+
+// CheckPrefixes is nil for the prefixes of one List: each as CheckPrefix, and
+// none that begins with another.
+func CheckPrefixes(prefixes []string) error {
+	for i, prefix := range prefixes {
+		if err := CheckPrefix(prefix); err != nil {
+			return err
+		}
+		for k, other := range prefixes {
+			if k != i && strings.HasPrefix(prefix, other) {
+				return fmt.Errorf("control prefixes %q and %q: want none that begins with another", other, prefix)
+			}
+		}
+	}
+	return nil
+}
+
+// Under says whether the key begins with one of the prefixes.
+func Under(prefixes []string, key string) bool {
+	return slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(key, prefix) })
 }
 
 const maxKey = 512

@@ -104,15 +104,19 @@ func (c control) Delete(ctx context.Context, key string, revision uint64) error 
 	return fault.after(ControlDelete, key)
 }
 
-func (c control) List(ctx context.Context, prefix string) ([]messages.KeptRecord, error) {
-	if err := store.CheckPrefix(prefix); err != nil {
+func (c control) List(ctx context.Context, prefixes ...string) ([]messages.KeptRecord, error) {
+	if err := store.CheckPrefixes(prefixes); err != nil {
 		return nil, err
 	}
-	if _, err := c.begin(ctx, ControlList, prefix); err != nil {
+	if _, err := c.begin(ctx, ControlList, strings.Join(prefixes, " ")); err != nil {
 		return nil, err
 	}
 	defer c.disk.mu.Unlock()
-	return c.disk.list(prefix), nil
+	var values []messages.KeptRecord
+	for _, prefix := range slices.Sorted(slices.Values(prefixes)) {
+		values = append(values, c.disk.list(prefix)...)
+	}
+	return values, nil
 }
 
 // list copies what is stored under prefix, by key. Holding mu.

@@ -16,32 +16,32 @@ import (
 // the server has. A longer one is of a start, right after the files were read.
 const checkedMost = 4096
 
-func (c *control) List(ctx context.Context, prefix string) ([]messages.KeptRecord, error) {
-	values, err := c.list(ctx, prefix)
+func (c *control) List(ctx context.Context, prefixes ...string) ([]messages.KeptRecord, error) {
+	values, err := c.list(ctx, prefixes)
 	if err != nil {
-		return nil, fmt.Errorf("list %q: %w", prefix, err)
+		return nil, fmt.Errorf("list %q: %w", prefixes, err)
 	}
 	return values, nil
 }
 
-// list is what is there under prefix and what is damaged of it, by key. The
+// list is what is there under the prefixes and what is damaged of it, by key. The
 // server tells its client how many records to expect and steps over those that
 // it cannot read, so that the client would wait for them for ever: where it
 // comes no further, what is missing is read record by record.
-func (c *control) list(ctx context.Context, prefix string) ([]messages.KeptRecord, error) {
-	if err := store.CheckPrefix(prefix); err != nil {
+func (c *control) list(ctx context.Context, prefixes []string) ([]messages.KeptRecord, error) {
+	if err := store.CheckPrefixes(prefixes); err != nil || len(prefixes) == 0 {
 		return nil, err
 	}
 	sess, err := c.store.session(ctx)
 	if err != nil {
 		return nil, err
 	}
-	found, whole, err := c.gather(ctx, sess, prefix)
+	found, whole, err := c.gather(ctx, sess, prefixes)
 	if err != nil {
 		return nil, err
 	}
 	if !whole || len(found) <= checkedMost {
-		if err := c.complete(ctx, sess, prefix, found); err != nil {
+		if err := c.complete(ctx, sess, prefixes, found); err != nil {
 			return nil, err
 		}
 	}
@@ -51,18 +51,20 @@ func (c *control) list(ctx context.Context, prefix string) ([]messages.KeptRecor
 			values = append(values, v)
 		}
 	}
-	for _, key := range c.store.records.closedUnder(prefix) {
-		values = append(values, messages.KeptRecord{Key: key, Damaged: true})
+	for _, prefix := range prefixes {
+		for _, key := range c.store.records.closedUnder(prefix) {
+			values = append(values, messages.KeptRecord{Key: key, Damaged: true})
+		}
 	}
 	slices.SortFunc(values, func(a, b messages.KeptRecord) int { return strings.Compare(a.Key, b.Key) })
 	return values, nil
 }
 
 // gather reads what the server pushes; whole says whether it was all.
-func (c *control) gather(ctx context.Context, sess *session, prefix string) (found map[string]messages.KeptRecord, whole bool, err error) {
+func (c *control) gather(ctx context.Context, sess *session, prefixes []string) (found map[string]messages.KeptRecord, whole bool, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	updates, end, err := c.updates(ctx, sess, prefix)
+	updates, end, err := c.updates(ctx, sess, prefixes)
 	if err != nil {
 		return nil, false, err
 	}
@@ -95,15 +97,16 @@ func (c *control) gather(ctx context.Context, sess *session, prefix string) (fou
 	}
 }
 
-// complete reads by itself what the server has under prefix and did not push.
-func (c *control) complete(ctx context.Context, sess *session, prefix string, found map[string]messages.KeptRecord) error {
-	names, err := sess.names(ctx, controlStream, controlSubject+prefix+">")
+// complete reads by itself what the server has under the prefixes and did not
+// push.
+func (c *control) complete(ctx context.Context, sess *session, prefixes []string, found map[string]messages.KeptRecord) error {
+	names, err := sess.names(ctx, controlStream, controlSubject+covering(prefixes)+">")
 	if err != nil {
 		return err
 	}
 	for subject := range names {
 		key := strings.TrimPrefix(subject, controlSubject)
-		if _, ok := found[key]; ok || !strings.HasPrefix(key, prefix) {
+		if _, ok := found[key]; ok || !store.Under(prefixes, key) {
 			continue
 		}
 		v, err := c.Get(ctx, key)
@@ -116,4 +119,22 @@ func (c *control) complete(ctx context.Context, sess *session, prefix string, fo
 		}
 	}
 	return nil
+}
+
+// covering begins a subject that holds all that is under the prefixes, and may
+// hold more: they are asked for at once, and the server takes one subject. Those
+// of one key have its shard and its id in the same places.
+func covering(prefixes []string) string {
+	tokens := strings.Split(prefixes[0], ".")
+	for _, prefix := range prefixes[1:] {
+		other := strings.Split(prefix, ".")
+		tokens = tokens[:min(len(tokens), len(other))]
+		for i := range tokens {
+			if tokens[i] != other[i] {
+				tokens[i] = "*"
+			}
+		}
+	}
+	tokens[len(tokens)-1] = "" // after the last dot there is nothing, or what the shortest does not have
+	return strings.Join(tokens, ".")
 }

@@ -52,6 +52,7 @@ type link struct {
 	asked   map[string]*answer
 	last    uint64
 	streams map[string]jetstream.Stream
+	records jetstream.KeyValue // nil until it is asked for
 }
 
 // answer is what comes for one question: some messages, and one that ends it.
@@ -143,6 +144,27 @@ func (l *link) stream(ctx context.Context, name string) (jetstream.Stream, error
 	defer l.mu.Unlock()
 	l.streams[name] = handle
 	return handle, nil
+}
+
+// bucket is the client's handle of the control records, on this connection.
+func (l *link) bucket(ctx context.Context) (jetstream.KeyValue, error) {
+	l.mu.Lock()
+	bucket := l.records
+	l.mu.Unlock()
+	if bucket != nil {
+		return bucket, nil
+	}
+	js, err := jetstream.New(l.conn)
+	if err == nil {
+		bucket, err = js.KeyValue(ctx, controlBucket)
+	}
+	if err != nil {
+		return nil, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.records = bucket
+	return bucket, nil
 }
 
 // ask sends a question once its weight, in bytes, has room among what is under

@@ -234,3 +234,18 @@ func TestMarksSayTheyAreDamaged(t *testing.T) {
 		_ = m.close()
 	}
 }
+
+func TestOneSubjectCoversPrefixes(t *testing.T) {
+	for want, prefixes := range map[string][]string{
+		"":         {""},
+		"keys.":    {"keys."},
+		"*.12.k1.": {"monitors.12.k1.", "rules.12.k1.", "past.12.k1."},
+		"*.12.":    {"keys.12.", "monitors.12."},
+		"*.":       {"keys.", "rules.12."},
+		"a.*.":     {"a.b.", "a.c.d."},
+	} {
+		if got := covering(prefixes); got != want {
+			t.Errorf("%q are covered by %q, want %q", prefixes, got, want)
+		}
+	}
+}

@@ -40,12 +40,12 @@ func (c *control) watch(ctx context.Context, prefix string) (<-chan store.Change
 	}
 	from := info.State.LastSeq
 	ctx, cancel := context.WithCancel(ctx)
-	updates, end, err := c.updates(ctx, sess, prefix, jetstream.ResumeFromRevision(from+1))
+	updates, end, err := c.updates(ctx, sess, []string{prefix}, jetstream.ResumeFromRevision(from+1))
 	if err != nil {
 		cancel()
 		return nil, err
 	}
-	values, err := c.list(ctx, prefix)
+	values, err := c.list(ctx, []string{prefix})
 	if err != nil {
 		end()
 		cancel()
@@ -70,22 +70,22 @@ func (c *control) watch(ctx context.Context, prefix string) (<-chan store.Change
 	return w.out, nil
 }
 
-// updates has the server push what it has under prefix and what changes. end
-// lets go of it.
-func (c *control) updates(ctx context.Context, sess *session, prefix string, opts ...jetstream.WatchOpt) (<-chan jetstream.KeyValueEntry, func(), error) {
+// updates has the server push what it has under the prefixes and what changes.
+// end lets go of it.
+func (c *control) updates(ctx context.Context, sess *session, prefixes []string, opts ...jetstream.WatchOpt) (<-chan jetstream.KeyValueEntry, func(), error) {
 	l, err := sess.link(watches)
 	if err != nil {
 		return nil, nil, err
 	}
-	js, err := jetstream.New(l.conn)
-	if err != nil {
-		return nil, nil, err
-	}
-	bucket, err := js.KeyValue(ctx, controlBucket)
+	bucket, err := l.bucket(ctx)
 	if err != nil {
 		return nil, nil, c.store.unread(err)
 	}
-	watcher, err := bucket.Watch(ctx, prefix+">", opts...)
+	filters := make([]string, len(prefixes))
+	for i, prefix := range prefixes {
+		filters[i] = prefix + ">"
+	}
+	watcher, err := bucket.WatchFiltered(ctx, filters, opts...)
 	if err != nil {
 		return nil, nil, c.store.unread(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -127,6 +128,36 @@ func controlList(t *testing.T, subject Subject) {
 		}
 		if fmt.Sprint(got) != fmt.Sprint(want) {
 			t.Errorf("list %q: %v, want %v", prefix, got, want)
+		}
+	}
+	severalLists(t, ctx, s)
+}
+
+// severalLists holds one list of several prefixes against a list of each.
+func severalLists(t *testing.T, ctx context.Context, s store.Store) {
+	t.Helper()
+	for _, key := range []string{"a.1.k.x", "a.1.k2.x", "a.2.k.x", "b.1.k.x", "b.1.k.y.deep", "b.1.kk", "c.1.k.z", "c.1", "d"} {
+		mustCAS(t, ctx, s, key, key, 0)
+	}
+	for _, prefixes := range [][]string{
+		nil, {"b.1.k.", "a.1.k.", "c.1.k."}, {"rules.", "keys.a.", "none.x."}, {"a.", "b.1.", "c.1.k."}, {"a.2.", "a.1."}, {"none.", "never."},
+	} {
+		var want []messages.KeptRecord
+		for _, prefix := range slices.Sorted(slices.Values(prefixes)) {
+			values, err := s.Control().List(ctx, prefix)
+			if err != nil {
+				t.Fatalf("list %q: %v", prefix, err)
+			}
+			want = append(want, values...)
+		}
+		got, err := s.Control().List(ctx, prefixes...)
+		if err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("list %q: %v, %v; want %v", prefixes, got, err, want)
+		}
+	}
+	for _, prefixes := range [][]string{{"a.", "a.1."}, {"", "a."}, {"a.", "a."}, {"a.", "b"}} {
+		if _, err := s.Control().List(ctx, prefixes...); err == nil {
+			t.Errorf("list %q: no error", prefixes)
 		}
 	}
 }

@@ -71,8 +71,8 @@ func damagedRecord(t *testing.T, subject Subject) {
 			wantError(t, "write", err, messages.ErrDamaged)
 			wantError(t, "delete", s.Control().Delete(ctx, "p.b", revision), messages.ErrDamaged)
 		}
-		for _, prefix := range []string{"", "p."} {
-			values, err := s.Control().List(ctx, prefix)
+		for _, prefixes := range [][]string{{""}, {"p."}, {"none.", "p.", "q."}} {
+			values, err := s.Control().List(ctx, prefixes...)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -85,7 +85,7 @@ func damagedRecord(t *testing.T, subject Subject) {
 				got = append(got, text)
 			}
 			if want := []string{"p.a=data of p.a", "p.b= damaged", "p.c=data of p.c"}; !slices.Equal(got, want) {
-				t.Fatalf("list %q: %q, want %q", prefix, got, want)
+				t.Fatalf("list %q: %q, want %q", prefixes, got, want)
 			}
 		}
 		if d := s.Damage(); !slices.ContainsFunc(d, func(d store.Damage) bool { return strings.Contains(d.Lost, "record p.b") && d.Advice != "" }) {
