@@ -33,6 +33,12 @@ func ShardTerm(keyTerm uint64) uint64 { return keyTerm >> 32 }
 // ShardRecord names the record of a shard: messages.Shard.
 func ShardRecord(shard int) string { return fmt.Sprintf("shards.%04d", shard) }
 
+// LeasesPrefix is where the records of nodes' leases begin.
+const LeasesPrefix = "leases."
+
+// LeaseRecord names the record of a node's lease: messages.Lease.
+func LeaseRecord(node string) string { return LeasesPrefix + node }
+
 // KeysPrefix, MonitorsPrefix and RulesPrefix are where a shard's records begin.
 func KeysPrefix(shard int) string     { return fmt.Sprintf("keys.%04d.", shard) }
 func MonitorsPrefix(shard int) string { return fmt.Sprintf("monitors.%04d.", shard) }

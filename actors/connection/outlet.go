@@ -166,6 +166,10 @@ func (c *connection) hand(ctx actor.Context, ds []*messages.Delivery) {
 	if len(ds) == 0 || c.ended {
 		return
 	}
+	if !c.cfg.Lease.Live() { // its slot may be another's by now
+		c.end(ctx, messages.EndReason_END_DRAIN, "the node is apart from its cluster: resume at another")
+		return
+	}
 	if !c.begun.Socket.Deliver(ds, c.begun.Cursors, c.embeddings) {
 		c.cfg.Sometimes.Reached(actors.SlowConsumer)
 		c.end(ctx, messages.EndReason_END_SLOW, "slow consumer")

@@ -51,7 +51,8 @@ type Config struct {
 	Router    *actor.PID // this node's
 	Semantic  *actor.PID // the router of subscriptions with semantic filters, a lane of their own; nil: Router
 	Owners    actors.Owners
-	Releases  *actor.PID // sees to it that slots are given back; nil: the owner is told, and nothing is lost on the way
+	Lease     actors.Lease // the node's; default: always live
+	Releases  *actor.PID   // sees to it that slots are given back; nil: the owner is told, and nothing is lost on the way
 	Clock     actors.Clock
 	Rand      actors.Rand
 	Reads     func(keyID string) actors.Worker // reads the log; keys take turns in it
@@ -81,6 +82,9 @@ func (c Config) withDefaults() Config {
 	set(&c.IdleCursor, 30*time.Second)
 	set(&c.FirstSubscribe, time.Second)
 	set(&c.ReplayTimeout, 20*time.Second)
+	if c.Lease == nil {
+		c.Lease = actors.AlwaysLive{}
+	}
 	if c.InvalidMax == 0 {
 		c.InvalidMax = 20
 	}

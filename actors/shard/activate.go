@@ -36,6 +36,7 @@ type activated struct {
 	keys     []string               // the ids of all keys that have a record, readable or not
 	corrupt  []string               // records that cannot be read
 	holder   *actor.PID             // who has it and is to give it up first; nothing was taken
+	former   *actor.PID             // who had it and did not give it up
 	err      error
 }
 
@@ -48,10 +49,10 @@ func (s *shard) activate(ctx actor.Context) {
 
 // load takes the term and reads what the shard's keys ask for.
 func (s *shard) load(ctx actor.Context) {
-	cfg, number, force := s.cfg, s.number, s.taking.force
+	cfg, number, force, newest := s.cfg, s.number, s.taking.force, s.newest
 	s.work(ctx, func(work context.Context) any {
 		a := &activated{of: s}
-		a.err = takeTerm(work, cfg, number, force, a)
+		a.err = takeTerm(work, cfg, number, newest, force, a)
 		if a.err == nil && a.holder == nil {
 			a.err = readQueries(work, cfg, number, a)
 		}
@@ -60,9 +61,10 @@ func (s *shard) load(ctx actor.Context) {
 }
 
 // takeTerm makes this process the shard's owner, unless another one holds it
-// that may be asked for it. After an uncertain answer the caller begins again:
+// that may be asked for it. newest is the highest term that is known, which is the
+// record's, unless that was lost. After an uncertain answer the caller begins again:
 // the term it then takes is higher than either.
-func takeTerm(ctx context.Context, cfg Config, number int, force bool, a *activated) error {
+func takeTerm(ctx context.Context, cfg Config, number int, newest uint64, force bool, a *activated) error {
 	name := actors.ShardRecord(number)
 	kept, err := cfg.Records.Get(ctx, name)
 	damaged := errors.Is(err, messages.ErrDamaged)
@@ -74,12 +76,14 @@ func takeTerm(ctx context.Context, cfg Config, number int, force bool, a *activa
 	if unread {
 		old.Reset()
 	}
-	if old.GetNode() != "" && !cfg.holds(&old) && !force {
-		if a.holder = cfg.Holder(number, old.GetNode(), old.GetIncarnation()); a.holder != nil {
+	if old.GetNode() != "" && !cfg.holds(&old) {
+		a.former = cfg.Holder(number, old.GetNode(), old.GetIncarnation())
+		if a.former != nil && !force {
+			a.holder = a.former
 			return nil
 		}
 	}
-	record := &messages.Shard{Term: old.GetTerm() + 1, Node: cfg.Node, Incarnation: cfg.Incarnation}
+	record := &messages.Shard{Term: max(old.GetTerm(), newest) + 1, Node: cfg.Node, Incarnation: cfg.Incarnation}
 	if damaged || unread {
 		// What it said is lost: who was connected comes again and asks for slots.
 		record.Term = termAfterDamage(cfg.Incarnation)
@@ -259,6 +263,9 @@ func (s *shard) activated(ctx actor.Context, a *activated) {
 	for _, name := range a.corrupt {
 		s.cfg.Count("record_corrupt")
 		s.log.Error("a record cannot be read; it is left out until it is repaired or deleted", "record", name)
+	}
+	if a.former != nil { // it finds out by itself only when it writes
+		ctx.Send(a.former, &messages.NotOwner{Shard: uint32(s.number), Term: actors.KeyTerm(a.record.GetTerm(), 0)})
 	}
 	s.store.Succeeded()
 	if s.newest != 0 {

@@ -30,15 +30,18 @@ func (s *shard) take(ctx actor.Context, m *messages.TakeSlot) {
 	}
 	refused := &messages.SlotRefused{ConnectionId: slot.GetConnectionId()}
 	if s.slots.count(slot.GetKeyId(), slot.GetApi()) >= int(m.GetLimit()) {
-		for _, e := range s.slots.dead(slot.GetKeyId(), slot.GetApi(), s.cfg.Dead) {
+		for _, e := range s.slots.which(slot.GetKeyId(), slot.GetApi(), s.cfg.Dead) {
 			s.cfg.Sometimes.Reached(actors.DeadSlotsFreed)
 			s.remove(ctx, e)
 		}
 	}
+	full := s.slots.count(slot.GetKeyId(), slot.GetApi()) - int(m.GetLimit())
 	switch {
-	case s.slots.count(slot.GetKeyId(), slot.GetApi()) >= int(m.GetLimit()):
+	case full >= 0 && full >= len(s.slots.which(slot.GetKeyId(), slot.GetApi(), s.cfg.Doubtful)):
 		s.cfg.Sometimes.Reached(actors.KeyFull)
 		refused.Detail = fmt.Sprintf("all %d connections that the key may have are open", m.GetLimit())
+	case full >= 0:
+		refused.Detail, refused.Retry = "connections of a node that may have failed are not free yet: try again", true
 	case s.full != "": // its write would fail after the wait that the last one has begun
 		refused.Detail, refused.Retry = s.full, true
 	case len(s.fresh)+len(s.batch) >= s.cfg.WaitersMost:

@@ -21,6 +21,7 @@ type Config struct {
 	Router      *actor.PID                                    // this node's
 	Key         func(keyID string) *actor.Props               // of a key's actor
 	Dead        func(slot *messages.Slot) bool                // its process provably ended; asked inside Workers too. Default: of this node, another incarnation
+	Doubtful    func(slot *messages.Slot) bool                // its process may have ended, which is not proved; asked by the shard alone. Default: never
 	Preload     func(shard int) ([]messages.KeptRecord, bool) // the records of the shard's keys, monitors and rules, if read already; default: they are listed
 	Dormant     func(shard int) bool                          // nothing needs it yet: it takes its term with the first message it gets. Default: never
 	Owns        func(shard int) bool                          // whether the shard's place is here, asked at every start; default: it is
@@ -70,6 +71,9 @@ func (c Config) withDefaults() Config {
 	if c.Dead == nil {
 		node, incarnation := c.Node, c.Incarnation
 		c.Dead = func(s *messages.Slot) bool { return s.GetNode() == node && s.GetIncarnation() != incarnation }
+	}
+	if c.Doubtful == nil {
+		c.Doubtful = func(*messages.Slot) bool { return false }
 	}
 	if c.Preload == nil {
 		c.Preload = func(int) ([]messages.KeptRecord, bool) { return nil, false }

@@ -1,6 +1,7 @@
 package shard_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -112,5 +113,46 @@ func TestAShardThatIsNotWantedAnyMoreIsNotTaken(t *testing.T) {
 			t.Errorf("record %v", got)
 		}
 		r.notOwner(4)
+	})
+}
+
+// A holder that could not be asked goes on under a term that has ended, until it
+// writes: it is told who has taken the shard.
+func TestAFormerHolderIsTold(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		holder, alive := k.Probe(), true
+		heldBy(t, k, holder, &alive).start()
+		k.Advance(time.Minute) // it does not answer
+		var told []uint64
+		for _, m := range holder.Messages() {
+			if m, ok := m.(*messages.NotOwner); ok && m.GetShard() == uint32(number) {
+				told = append(told, actors.ShardTerm(m.GetTerm()))
+			}
+		}
+		if !slices.Equal(told, []uint64{5}) {
+			t.Errorf("told that it is owned under terms %v", told)
+		}
+	})
+}
+
+// An owner whose connections have known a later one, which has given the shard up
+// since, stops serving: they would not hear it. The term that is taken next is
+// later than any that they know, also where the record has forgotten it.
+func TestAnOwnerThatWasReplacedHearsOfItFromConnections(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		r := newRig(t, k)
+		r.cfg.Logger = nil // that it was replaced is an error
+		r.start()
+		r.running(keyID)
+		connection := k.Probe()
+		connection.Request(r.pid, &messages.AskCredit{KeyId: keyID, ConnectionId: "c1", Account: actors.KeyTerm(9, 2)})
+		if m := testkit.Expect[*messages.NotOwner](connection); m.GetTerm() != 9 {
+			t.Errorf("answered %v", m)
+		}
+		k.Tell(r.pid, &messages.Activate{Shard: uint32(number)})
+		r.routes()
+		if got := r.record(); got.GetTerm() != 10 || got.GetNode() != "n1" {
+			t.Errorf("record %v", got)
+		}
 	})
 }

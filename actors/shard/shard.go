@@ -189,11 +189,18 @@ func (s *shard) active(ctx actor.Context) {
 	case *coolTime:
 		s.cooled(ctx, m)
 	case *activateTime, *putTime, *leaveTime, *handTime, *activated, *released, *found, *messages.ShardDropped, *messages.Deactivated:
-	case *messages.NotOwner: // the router: it has heard of a later owner
+	case *messages.NotOwner: // the router or a later owner
 		if actors.ShardTerm(m.GetTerm()) > s.term {
 			s.stepDown(ctx, &messages.Shard{Term: actors.ShardTerm(m.GetTerm())})
 		}
 	default:
+		if later := actors.ShardTerm(accountIn(m)); later > s.term {
+			// A connection has known a later owner, which may have gone since: one
+			// that goes on from before is not heard by it.
+			s.stepDown(ctx, &messages.Shard{Term: later})
+			s.notOwner(ctx, m, ctx.Sender())
+			return
+		}
 		if !s.cfg.Lease.Live() {
 			s.cfg.Sometimes.Reached(actors.LeaseLapsed)
 			s.notOwner(ctx, m, ctx.Sender())
@@ -274,6 +281,15 @@ func (s *shard) answer(ctx actor.Context, answer any) {
 // work runs in a Worker; where the pool is full it is asked again.
 func (s *shard) work(ctx actor.Context, work func(ctx context.Context) any) {
 	actors.Work(s.cfg.Clock, s.cfg.Worker, ctx.Self(), s, s.cfg.StoreTimeout, work)
+}
+
+// accountIn is the key's term by which a connection has been lent credits; 0 where
+// the message is about none.
+func accountIn(message any) uint64 {
+	if m, ok := message.(interface{ GetAccount() uint64 }); ok {
+		return m.GetAccount()
+	}
+	return 0
 }
 
 // keyOf is the key that a message is for.

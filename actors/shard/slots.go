@@ -71,10 +71,10 @@ func (s *slots) count(keyID string, api messages.Api) (n int) {
 	return n
 }
 
-// dead are those of a key on an API whose process has ended.
-func (s *slots) dead(keyID string, api messages.Api, dead func(*messages.Slot) bool) (found []*entry) {
+// which are those of a key on an API for which it holds.
+func (s *slots) which(keyID string, api messages.Api, holds func(*messages.Slot) bool) (found []*entry) {
 	for _, e := range s.byKey[keyID] {
-		if e.slot.GetApi() == api && dead(e.slot) {
+		if e.slot.GetApi() == api && holds(e.slot) {
 			found = append(found, e)
 		}
 	}

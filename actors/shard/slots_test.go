@@ -104,6 +104,27 @@ func TestLimitsCountByKeyAndAPI(t *testing.T) {
 	})
 }
 
+// A key is said to be in use only where that is known: what a node holds that may
+// have failed is either free soon or in use after all.
+func TestSlotsThatMayBeDeadAreNoLimit(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		doubtful := map[string]bool{}
+		r := newRig(t, k, func(c *shard.Config) {
+			c.Doubtful = func(s *messages.Slot) bool { return doubtful[s.GetConnectionId()] }
+		}).start()
+		r.running(keyID)
+		r.answers()
+		r.ask(slot(keyID, "a"), 2)
+		r.ask(slot(keyID, "b"), 2)
+		k.Advance(5 * time.Millisecond)
+		r.ask(slot(keyID, "c"), 2)
+		doubtful["a"] = true
+		r.ask(slot(keyID, "d"), 2)
+		r.ask(slot(keyID, "e"), 1) // of a plan that allows less now: b alone is too many
+		r.want("taken a", "taken b", "full c", "retry d", "full e")
+	})
+}
+
 func TestDeadSlotsMakeRoom(t *testing.T) {
 	testkit.Run(t, func(k *testkit.Kit) {
 		ended := false

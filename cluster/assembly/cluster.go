@@ -2,6 +2,8 @@ package assembly
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -16,6 +18,7 @@ import (
 // placed is where everything is in one view. It is made once a view and never
 // changed: whoever looks something up reads one pointer.
 type placed struct {
+	self   link.Peer
 	table  *placement.Table
 	owners [actors.Shards]*actor.PID // each shard's actor on the node that owns it
 	// Of the other nodes that are alive.
@@ -26,11 +29,10 @@ func (n *Node) peer() link.Peer {
 	return link.Peer{Node: n.ports.Node, Incarnation: n.ports.Incarnation}
 }
 
-// SetView tells the node who is there now. It may be called from any goroutine,
-// by one at a time.
-func (n *Node) SetView(view membership.View) {
-	n.place(view)
-	n.ports.System.Root.Send(n.pid(ownershipID), &placedAgain{})
+// setView has the node go by the view.
+func (n *Node) setView(view membership.View) {
+	p := n.place(view)
+	n.ports.System.Root.Send(n.pid(ownershipID), &placedAgain{p})
 	n.ports.System.Root.Send(n.pid(newsdeskID), &newsdesk.Placed{})
 }
 
@@ -42,23 +44,29 @@ func (n *Node) View() membership.View {
 	return membership.View{}
 }
 
-func (n *Node) place(view membership.View) {
-	p := &placed{table: placement.Shards(view, actors.Shards)}
-	self := n.peer()
+func (n *Node) place(view membership.View) *placed {
+	p := &placed{self: n.peer(), table: placement.Shards(view, actors.Shards)}
 	for number := range p.owners {
 		p.owners[number] = n.shards[number] // which says that it is not the owner, where nobody is
-		if m, ok := p.table.Owner(number); ok && peerOf(m) != self {
+		if m, ok := p.table.Owner(number); ok && peerOf(m) != p.self {
 			p.owners[number] = actor.NewPID(peerOf(m).Address(), fmt.Sprint(shardPrefix, number))
 		}
 	}
 	for _, m := range view.Members() {
-		if m.State == membership.Down || m.Name == self.Node {
+		if m.State == membership.Down || m.Name == p.self.Node {
 			continue
 		}
 		p.relays = append(p.relays, actor.NewPID(peerOf(m).Address(), relayID))
 		p.journals = append(p.journals, actor.NewPID(peerOf(m).Address(), journalID))
 	}
 	n.placed.Store(p)
+	return p
+}
+
+// owns says whether the shard's place is here.
+func (p *placed) owns(number int) bool {
+	m, ok := p.table.Owner(number)
+	return ok && peerOf(m) == p.self
 }
 
 func peerOf(m membership.Member) link.Peer {
@@ -77,14 +85,10 @@ func (n *Node) Owner(keyID string) *actor.PID {
 	return n.shards[number]
 }
 
-// owns says whether the shard's place is here.
+// owns says whether the shard's place is here now.
 func (n *Node) owns(number int) bool {
 	p := n.placed.Load()
-	if p == nil {
-		return true
-	}
-	m, ok := p.table.Owner(number)
-	return ok && peerOf(m) == n.peer()
+	return p == nil || p.owns(number)
 }
 
 // holder is the shard's actor in another process that is alive.
@@ -101,7 +105,20 @@ func (n *Node) ended(s *messages.Slot) bool {
 	if s.GetNode() == n.ports.Node {
 		return s.GetIncarnation() != n.ports.Incarnation
 	}
-	return n.placed.Load() == nil || n.View().Ended(s.GetNode(), s.GetIncarnation())
+	p := n.placed.Load()
+	return p == nil || p.table.View().Number() > 0 && p.table.View().Ended(s.GetNode(), s.GetIncarnation())
+}
+
+// doubtful says whether the process that holds the slot may have ended: it is not
+// reached, or others take it for no part of the cluster.
+func (n *Node) doubtful(s *messages.Slot) bool {
+	peer := link.Peer{Node: s.GetNode(), Incarnation: s.GetIncarnation()}
+	if n.placed.Load() == nil || peer == n.peer() {
+		return false
+	}
+	m, ok := n.View().Member(peer.Node)
+	serves := ok && peerOf(m) == peer && (m.State == membership.Core || m.State == membership.Leaving)
+	return !serves || !slices.Contains(n.ports.Cluster.Peers.Up(), peer)
 }
 
 // connectionOf is the connection that holds the slot, on any node; nil where it
@@ -139,14 +156,46 @@ func (n *Node) slowed() *actor.PID {
 	return n.pid(relayID)
 }
 
-// Serves says whether the node may have clients: its lease is live, and it
-// belongs to the core, or gives up what it owns in order.
-func (n *Node) Serves() bool {
+// Serving is nil while traffic should come to the node, or says in words for an
+// operator why it should not. It answers at once, from any goroutine.
+func (n *Node) Serving() error { return n.apart() }
+
+// apart is why the node may own nothing and have no client. Where it may, its lease
+// is live, and it belongs to the core, or gives up what it owns in order.
+func (n *Node) apart() error {
 	if n.placed.Load() == nil {
-		return true
+		return nil
 	}
-	m, ok := n.View().Member(n.ports.Node)
-	return ok && peerOf(m) == n.peer() && (m.State == membership.Core || m.State == membership.Leaving) && (n.ports.Lease == nil || n.ports.Lease.Live())
+	if !n.own.Live() {
+		why := "it could not be renewed in time"
+		if w := n.unserving.Load(); w != nil && !n.own.Held() {
+			why = *w
+		}
+		return fmt.Errorf("%w: %s", ErrLapsed, why)
+	}
+	view := n.View()
+	m, ok := view.Member(n.ports.Node)
+	switch {
+	case !ok || peerOf(m) != n.peer():
+		return fmt.Errorf("%w: the cluster's records do not have it", ErrApart)
+	case m.State == membership.Core || m.State == membership.Leaving:
+		return nil
+	}
+	var core []string
+	for _, m := range view.Members() {
+		if m.State == membership.Core {
+			core = append(core, m.Name)
+		}
+	}
+	return fmt.Errorf("%w: it does not reach, or is not reached by, all of the others that reach each other: %s", ErrApart, strings.Join(core, ", "))
+}
+
+// Drain has the node give up what it owns to the others, while its clients stay,
+// or take part again. Of a node that is alone nothing comes of it.
+func (n *Node) Drain(leaving bool) {
+	if n.placed.Load() != nil {
+		n.ports.System.Root.Send(n.pid(leaseID), &draining{leaving})
+	}
 }
 
 // left has the ownership look again: the shard may have been given up on
@@ -160,7 +209,17 @@ func (n *Node) left(number int) {
 func (n *Node) clusterActors() []spec {
 	p := n.ports
 	own := []*actor.PID{n.pid(routerID), n.pid(semanticID)}
+	records := p.Work.Lease
+	if records == nil {
+		records = p.Work.Records
+	}
 	return []spec{
+		{name: "lease", group: groupRouters, care: vital, props: p.Props("lease", func() actor.Actor {
+			return &lease{
+				node: n, clock: p.Clock, worker: records, peers: p.Cluster.Peers, own: n.own, log: p.Logger.With("actor", "lease"),
+				timers: actors.NewTimers(p.Clock), ledger: membership.NewLedger(p.Node), reach: map[string]actors.Instant{},
+			}
+		}, stopOnFailure)},
 		{name: "ownership", group: groupQuestions, care: vital, props: p.Props("ownership", func() actor.Actor {
 			return &ownership{clock: p.Clock, shards: n.shards[:], owns: n.owns, timers: actors.NewTimers(p.Clock)}
 		}, stopOnFailure)},

@@ -16,8 +16,13 @@ import (
 // ErrStopping: the node starts nothing any more.
 var ErrStopping = errors.New("the node is stopping")
 
-// ErrApart: the node is cut off from its cluster and serves no client.
-var ErrApart = errors.New("the node is cut off from its cluster")
+// Why a node serves no client and owns nothing.
+var (
+	// ErrLapsed: its lease is not live.
+	ErrLapsed = errors.New("the node's lease is not live")
+	// ErrApart: its lease is, and it is outside the connected core.
+	ErrApart = errors.New("the node is outside the connected core of its cluster")
+)
 
 var _ gateway.Sessions = (*Node)(nil)
 
@@ -27,8 +32,8 @@ func (n *Node) Start(s gateway.Start) (gateway.Session, error) {
 	if n.stopping.Load() {
 		return nil, fmt.Errorf("start connection %s: %w", s.ConnectionID, ErrStopping)
 	}
-	if !n.Serves() {
-		return nil, fmt.Errorf("start connection %s: %w", s.ConnectionID, ErrApart)
+	if err := n.apart(); err != nil {
+		return nil, fmt.Errorf("start connection %s: %w", s.ConnectionID, err)
 	}
 	root := n.ports.System.Root
 	pid, err := root.SpawnNamed(n.connections, connectionPrefix+s.ConnectionID)

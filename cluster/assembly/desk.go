@@ -16,9 +16,17 @@ import (
 var ErrNoAnswer = errors.New("no answer in time")
 
 // AskKey sends a command to the owner of the key and has answer called once,
-// from an actor's turn, with what came back or ErrNoAnswer. answer must not
+// from an actor's turn or at once, with what came back or ErrNoAnswer. answer must not
 // block. Commands that one goroutine asks for arrive in that order.
+//
+// A node that is apart from its cluster admits nobody.
 func (n *Node) AskKey(keyID string, command proto.Message, within time.Duration, answer func(proto.Message, error)) {
+	if _, ok := command.(*messages.Admit); ok {
+		if err := n.apart(); err != nil {
+			answer(actors.Unavailable(command, err.Error()).(proto.Message), nil)
+			return
+		}
+	}
 	n.ask(&ask{owner: n, keyID: keyID, command: command, within: within, answer: answer})
 }
 

@@ -56,8 +56,8 @@ func (n *Node) shardConfig(stored map[int][]messages.KeptRecord) shard.Config {
 	}
 	return shard.Config{
 		Node: p.Node, Incarnation: p.Incarnation, Records: p.Store.Control(),
-		Clock: p.Clock, Worker: p.Work.Records, Props: p.Props, Lease: p.Lease, Router: n.pid(routerID), Key: n.keyProps(),
-		Dead: n.ended, Owns: n.owns, Holder: n.holder, Left: n.left,
+		Clock: p.Clock, Worker: p.Work.Records, Props: p.Props, Lease: n.lease, Router: n.pid(routerID), Key: n.keyProps(),
+		Dead: n.ended, Doubtful: n.doubtful, Owns: n.owns, Holder: n.holder, Left: n.left,
 		// What was read at the start is good for the first activation only, and
 		// is not kept after it.
 		Preload: func(number int) ([]messages.KeptRecord, bool) {
@@ -65,7 +65,7 @@ func (n *Node) shardConfig(stored map[int][]messages.KeptRecord) shard.Config {
 			preloaded[number] = nil
 			return records, records != nil
 		},
-		Dormant: func(number int) bool { return p.View == nil && preloaded[number] == nil },
+		Dormant: func(number int) bool { return p.Cluster == nil && preloaded[number] == nil },
 		Active:  func(number int) { p.System.Root.Send(supervisor, &ready{number}) },
 		Count:   p.Observe.Keys, Sometimes: p.Sometimes, Logger: p.Logger.With("actor", "shard"),
 	}
@@ -77,7 +77,7 @@ func (n *Node) keyProps() func(keyID string) *actor.Props {
 	monitors := monitor.Config{Clock: p.Clock, Props: p.Props}
 	rules := filterrule.Config{Props: p.Props, Parse: parseRule(n.cfg.Query)}
 	cfg := apikey.Config{
-		Records: p.Store.Control(), Counters: counters{p.Store.Counters()}, History: older{n.log}, Spent: spent{n.log}, Log: bounds{n.log}, Events: n.log, Lease: p.Lease,
+		Records: p.Store.Control(), Counters: counters{p.Store.Counters()}, History: older{n.log}, Spent: spent{n.log}, Log: bounds{n.log}, Events: n.log, Lease: n.lease,
 		Clock: p.Clock, Rand: p.Rand, Worker: p.Work.Records, Waker: p.Work.Wake, Props: p.Props, Router: n.pid(routerID),
 		Monitor:    func(id string, f *messages.Figures) *actor.Props { return monitor.Props(monitors, id, f) },
 		Rule:       func(id string, f *messages.Figures) *actor.Props { return filterrule.Props(rules, id, f) },

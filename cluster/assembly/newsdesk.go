@@ -18,7 +18,7 @@ var newsdeskShard = actors.ShardOf("newsdesk")
 
 // newsdeskHere says whether this node has the newsdesk.
 func (n *Node) newsdeskHere() bool {
-	return n.owns(newsdeskShard) && (n.ports.Lease == nil || n.ports.Lease.Live())
+	return n.owns(newsdeskShard) && n.lease.Live()
 }
 
 // Newsdesk is the actor that answers about stories, on the node that has it.

@@ -14,6 +14,7 @@ import (
 	"github.com/birdwire/birdwire/actors/router"
 	"github.com/birdwire/birdwire/actors/router/index"
 	"github.com/birdwire/birdwire/actors/shard"
+	"github.com/birdwire/birdwire/cluster/membership"
 	"github.com/birdwire/birdwire/messages"
 )
 
@@ -27,6 +28,7 @@ const (
 	shardPrefix      = supervisorID + "/shard/"
 	deskID           = supervisorID + "/desk"
 	upstreamsID      = supervisorID + "/upstreams"
+	leaseID          = supervisorID + "/lease"
 	ownershipID      = supervisorID + "/ownership"
 	relayID          = supervisorID + "/relay"
 	releasesID       = supervisorID + "/releases"
@@ -45,6 +47,9 @@ type Node struct {
 	connections *actor.Props
 	stopping    atomic.Bool
 	placed      atomic.Pointer[placed] // nil: the node is alone
+	own         *membership.Own        // nil: as above
+	lease       actors.Lease           // own, or one that is always live
+	unserving   atomic.Pointer[string] // why own is not held
 }
 
 // State is what a node's actors begin with.
@@ -60,7 +65,7 @@ func Load(ctx context.Context, ports Ports) (*State, error) {
 	if err != nil {
 		return nil, err
 	}
-	if ports.View != nil { // others may change them before a term is taken here
+	if ports.Cluster != nil { // others may change them before a term is taken here
 		return &State{router: state}, nil
 	}
 	stored, err := storedQueries(ctx, ports.Store.Control())
@@ -75,29 +80,31 @@ func Load(ctx context.Context, ports Ports) (*State, error) {
 // all of them.
 func Start(ports Ports, cfg Config, state *State, active func()) (*Node, error) {
 	ports.Observe = ports.Observe.withDefaults()
-	n := &Node{ports: ports, cfg: cfg, log: Log{ports.Store.Journal()}, address: ports.Node}
-	if ports.View != nil {
+	n := &Node{ports: ports, cfg: cfg, log: Log{ports.Store.Journal()}, address: ports.Node, lease: actors.AlwaysLive{}}
+	if ports.Cluster != nil {
 		n.address = n.peer().Address()
 	}
 	for number := range n.shards {
 		n.shards[number] = n.pid(fmt.Sprint(shardPrefix, number))
 	}
 	var releasesPID *actor.PID
-	if ports.View != nil {
-		n.place(*ports.View)
+	if ports.Cluster != nil {
+		n.own = membership.NewOwn(ports.Clock.Elapsed)
+		n.lease = n.own
+		n.place(membership.View{})
 		releasesPID = n.pid(releasesID)
 	}
 	n.connections = connection.Props(connection.Config{
 		Keeper: n.pid(supervisorID), Releases: releasesPID, Router: n.pid(routerID), Semantic: n.pid(semanticID), Owners: n, Clock: ports.Clock, Rand: ports.Rand,
-		Reads: ports.Work.readFor, Props: ports.Props, Replays: replays{n.log, ports.Repeats}, Sometimes: ports.Sometimes, Logger: ports.Logger.With("actor", "connection"),
+		Lease: n.lease, Reads: ports.Work.readFor, Props: ports.Props, Replays: replays{n.log, ports.Repeats}, Sometimes: ports.Sometimes, Logger: ports.Logger.With("actor", "connection"),
 	}).Configure(actor.WithGuardian(stopOnFailure))
 	ports.System.EventStream.Subscribe(n.lost)
 	s := &supervisor{
 		clock: ports.Clock, log: ports.Logger, failed: ports.Failed, cancel: func() {},
 		children: map[string]*child{}, open: map[*actor.PID]struct{}{}, active: active, awaited: map[int]bool{upstreamsReady: true},
 	}
-	if ports.View != nil {
-		s.serves = n.Serves
+	if ports.Cluster != nil {
+		s.serves = func() bool { return n.apart() == nil }
 		s.specs = append(s.specs, n.clusterActors()...)
 	}
 	s.specs = append(s.specs, n.logActors(state.router)...)
@@ -130,6 +137,7 @@ var stopOnFailure = actor.NewOneForOneStrategy(0, 0, func(any) actor.Directive {
 // Stop ends all actors in order. done is called once, from an actor's turn.
 func (n *Node) Stop(done func(error)) {
 	if !n.stopping.Swap(true) {
+		n.Drain(true)
 		n.ports.System.Root.Send(n.pid(supervisorID), &stop{done})
 	}
 }

@@ -13,18 +13,25 @@ import (
 // what it does not. A view is a hint, so it says so again where a shard that
 // belongs here was given up on somebody else's word: terms decide.
 //
+// It follows every view, in order, also where the next one is there already: one
+// in which the node is apart has every shard given up.
+//
 // A restart tells all of them, which changes nothing where it has happened.
 type ownership struct {
 	clock  actors.Clock
 	shards []*actor.PID
-	owns   func(number int) bool
+	owns   func(number int) bool // by the newest view
 	timers actors.Timers
 	told   []bool // by shard, that it belongs here; nil: they know by themselves, at their start
+
+	giving  map[int]bool // shards that have not said that they own nothing
+	round   uint64       // of giving up
+	askedBy *actor.PID
 }
 
 type (
 	// placedAgain: there is another view.
-	placedAgain struct{}
+	placedAgain struct{ placed *placed }
 	// left: the shard owns nothing any more.
 	left  struct{ number int }
 	retry struct {
@@ -41,7 +48,11 @@ func (o *ownership) Receive(ctx actor.Context) {
 	case *actor.Stopping, *actor.Restarting:
 		o.timers.Stop()
 	case *placedAgain:
-		o.place(ctx)
+		o.place(ctx, m.placed)
+	case *giveUp:
+		o.giveUp(ctx, m)
+	case *messages.Deactivated:
+		o.given(ctx, int(m.GetShard()))
 	case *left:
 		if o.owns(m.number) {
 			o.timers.Set(m.number, ownAgain, ctx.Self(), &retry{o, m.number})
@@ -53,13 +64,13 @@ func (o *ownership) Receive(ctx actor.Context) {
 	}
 }
 
-func (o *ownership) place(ctx actor.Context) {
+func (o *ownership) place(ctx actor.Context, p *placed) {
 	first := o.told == nil
 	if first {
 		o.told = make([]bool, len(o.shards))
 	}
 	for number, pid := range o.shards {
-		owns := o.owns(number)
+		owns := p.owns(number)
 		if !first && owns == o.told[number] {
 			continue
 		}
@@ -69,5 +80,35 @@ func (o *ownership) place(ctx actor.Context) {
 		} else {
 			ctx.Send(pid, &messages.Deactivate{Shard: uint32(number)})
 		}
+	}
+}
+
+// giveUp asks every shard, and those that have not answered once more when it is
+// asked once more.
+func (o *ownership) giveUp(ctx actor.Context, m *giveUp) {
+	if o.askedBy = ctx.Sender(); o.round != m.round {
+		o.round, o.giving = m.round, make(map[int]bool, len(o.shards))
+		for number := range o.shards {
+			o.giving[number] = true
+		}
+	}
+	for number, pid := range o.shards {
+		if o.giving[number] {
+			ctx.Request(pid, &messages.Deactivate{Shard: uint32(number)})
+		}
+	}
+	o.gaveUp(ctx)
+}
+
+func (o *ownership) given(ctx actor.Context, number int) {
+	if o.giving[number] {
+		delete(o.giving, number)
+		o.gaveUp(ctx)
+	}
+}
+
+func (o *ownership) gaveUp(ctx actor.Context) {
+	if len(o.giving) == 0 {
+		ctx.Send(o.askedBy, &gaveUp{o.round, ownershipID})
 	}
 }

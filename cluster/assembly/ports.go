@@ -15,7 +15,6 @@ import (
 	"github.com/birdwire/birdwire/actors/router"
 	"github.com/birdwire/birdwire/actors/router/replay"
 	"github.com/birdwire/birdwire/actors/source"
-	"github.com/birdwire/birdwire/cluster/membership"
 	"github.com/birdwire/birdwire/cluster/store"
 	"github.com/birdwire/birdwire/messages"
 )
@@ -24,10 +23,10 @@ import (
 type Ports struct {
 	Node        string // its name; of a node that is alone also the address in its actors' PIDs
 	Incarnation uint64 // of the process: grows with every start of the node
-	// View is what a node begins with that is one of several; what comes after it
-	// is told by SetView. The address in its actors' PIDs is then that of its
-	// link.Peer. nil: the node is alone and owns everything.
-	View *membership.View
+	// Cluster is what a node takes besides that is one of several. The address in
+	// its actors' PIDs is then that of its link.Peer. nil: the node is alone and
+	// owns everything.
+	Cluster *Cluster
 
 	System *actor.ActorSystem
 	Props  actors.Props
@@ -40,7 +39,6 @@ type Ports struct {
 	Sample source.Adapter // nil: no sample is read
 	// Enrich reads articles closely; nil: articles stay as their sources had them.
 	Enrich enricher.Reader
-	Lease  actors.Lease // nil: always live, as of a node that shares with nobody
 	// Repeats is what replays have found out about the log. It is used inside
 	// workers, several at once where Work.Read runs several at once.
 	Repeats replay.Memory
@@ -53,6 +51,12 @@ type Ports struct {
 	Failed func(error)
 }
 
+// Cluster is what a node takes that is one of several.
+type Cluster struct {
+	Version uint32 // of the program, as far as the others mind: a newer one is greater
+	Peers   Peers
+}
+
 // Work are the pools for what would block an actor: apart, so that a slow feed
 // does not delay the journal.
 type Work struct {
@@ -61,7 +65,10 @@ type Work struct {
 	// Wake is Records for keys that start because something matched, and that
 	// nobody waits for: one post may start thousands. nil: Records itself.
 	Wake actors.Worker
-	Read actors.Worker // the log in stretches, for clients
+	// Lease renews the node's lease: apart, since the node may do nothing once it
+	// waits for too long. nil: Records itself.
+	Lease actors.Worker
+	Read  actors.Worker // the log in stretches, for clients
 	// ReadFor is Read for what one key's clients cause: keys take turns. nil:
 	// Read itself.
 	ReadFor func(keyID string) actors.Worker

@@ -88,6 +88,8 @@ type supervisor struct {
 	late     []string                // actors that did not end in time
 	told     bool                    // stopping.done was called
 	unserved func()                  // cancels the timer of servesTime
+	giving   *giveUp                 // answered once no connection is open; nil: nobody asks
+	askedBy  *actor.PID
 }
 
 // child is an actor that runs, or waits to be started again.
@@ -147,6 +149,10 @@ func (s *supervisor) Receive(ctx actor.Context) {
 		s.groupLate(ctx, m)
 	case *servesTime:
 		s.servesDue(ctx)
+	case *giveUp:
+		s.giving, s.askedBy = m, ctx.Sender()
+		s.unserve(ctx)
+		s.gaveUp(ctx)
 	case *actor.Stopped:
 		s.over()
 	}
@@ -187,8 +193,11 @@ func (s *supervisor) ready(number int) {
 func (s *supervisor) opened(ctx actor.Context, pid *actor.PID) {
 	s.open[pid] = struct{}{}
 	s.left[groupConnections]++
-	if s.stopping != nil {
+	switch {
+	case s.stopping != nil:
 		ctx.Stop(pid)
+	case s.serves != nil && !s.serves(): // it was admitted just before
+		ctx.Send(pid, unserving)
 	}
 }
 
@@ -198,6 +207,7 @@ func (s *supervisor) closed(ctx actor.Context, pid *actor.PID) {
 	}
 	delete(s.open, pid)
 	s.left[groupConnections]--
+	s.gaveUp(ctx)
 	s.next(ctx)
 }
 
@@ -207,15 +217,28 @@ func (s *supervisor) askServes(ctx actor.Context) {
 	}
 }
 
-// servesDue ends all connections of a node that is cut off: their clients are
-// served elsewhere.
+// unserving ends a connection of a node that is apart: its client is served
+// elsewhere.
+var unserving = &messages.End{Reason: messages.EndReason_END_DRAIN, Detail: "the node is apart from its cluster: resume at another"}
+
 func (s *supervisor) servesDue(ctx actor.Context) {
 	if !s.serves() {
-		for _, pid := range s.connections() {
-			ctx.Send(pid, &messages.End{Reason: messages.EndReason_END_DRAIN, Detail: "the node is cut off from its cluster: resume at another"})
-		}
+		s.unserve(ctx)
 	}
 	s.askServes(ctx)
+}
+
+func (s *supervisor) unserve(ctx actor.Context) {
+	for _, pid := range s.connections() {
+		ctx.Send(pid, unserving)
+	}
+}
+
+func (s *supervisor) gaveUp(ctx actor.Context) {
+	if s.giving != nil && len(s.open) == 0 {
+		ctx.Send(s.askedBy, &gaveUp{s.giving.round, supervisorID})
+		s.giving = nil
+	}
 }
 
 // connections are those that are open, by id.

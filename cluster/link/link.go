@@ -97,9 +97,14 @@ const (
 	Down
 	CreditLow
 	CreditOK
+	// Ended: the process is gone for good. It was down before this, and a new
+	// connect to where it listened was refused.
+	Ended
 )
 
-func (k EventKind) String() string { return [...]string{"up", "down", "credit low", "credit ok"}[k] }
+func (k EventKind) String() string {
+	return [...]string{"up", "down", "credit low", "credit ok", "ended"}[k]
+}
 
 // Event is told in order with what is received from the peer.
 type Event struct {

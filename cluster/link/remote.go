@@ -1,7 +1,11 @@
 package link
 
 import (
+	"iter"
 	"log/slog"
+	"maps"
+	"slices"
+	"strings"
 	"sync"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -42,6 +46,8 @@ type Remote struct {
 	// which keeps their order; never while an actor's mailbox is posted to.
 	mu      sync.Mutex
 	watches watches
+	up      map[string]Peer   // by node: with whom there is a session
+	ended   map[string]uint64 // by node: the newest incarnation that is known to have ended
 
 	encoded encoded // protected by its own mutex
 }
@@ -52,7 +58,7 @@ func NewRemote(cfg RemoteConfig) *Remote {
 	if cfg.Observe == nil {
 		cfg.Observe = func(Event) {}
 	}
-	r := &Remote{cfg: cfg, self: cfg.Link.Self(), watches: newWatches()}
+	r := &Remote{cfg: cfg, self: cfg.Link.Self(), watches: newWatches(), up: map[string]Peer{}, ended: map[string]uint64{}}
 	registry := cfg.System.ProcessRegistry
 	registry.Address = r.self.Address()
 	registry.RegisterAddressResolver(func(pid *actor.PID) (actor.Process, bool) {
@@ -187,10 +193,43 @@ func (r *Remote) system(id string, message any) {
 // Happened does what follows from a session's change.
 func (r *Remote) Happened(e Event) {
 	switch e.Kind {
+	case Up:
+		r.mu.Lock()
+		r.up[e.Peer.Node] = e.Peer
+		r.mu.Unlock()
 	case Down:
 		r.down(e.Peer)
 	case CreditOK:
 		r.creditOK(e.Peer)
+	case Ended:
+		r.mu.Lock()
+		r.ended[e.Peer.Node] = max(r.ended[e.Peer.Node], e.Peer.Incarnation)
+		r.mu.Unlock()
 	}
 	r.cfg.Observe(e)
+}
+
+// Up are the processes with which there is a session, so that each reaches the
+// other, by node.
+func (r *Remote) Up() []Peer {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return byNode(maps.Values(r.up))
+}
+
+// Ended are those that are known to have ended, the newest of each node, by node.
+func (r *Remote) Ended() []Peer {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return byNode(func(yield func(Peer) bool) {
+		for node, incarnation := range r.ended {
+			if !yield(Peer{node, incarnation}) {
+				return
+			}
+		}
+	})
+}
+
+func byNode(peers iter.Seq[Peer]) []Peer {
+	return slices.SortedFunc(peers, func(a, b Peer) int { return strings.Compare(a.Node, b.Node) })
 }

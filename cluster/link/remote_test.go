@@ -26,6 +26,7 @@ type node struct {
 	*testkit.Host
 	link.Peer
 	link   link.Link
+	remote *link.Remote
 	events []link.Event
 }
 
@@ -42,7 +43,7 @@ func (p *pair) start(name string, incarnation uint64) *node {
 	n := &node{Peer: link.Peer{Node: name, Incarnation: incarnation}}
 	n.Host = p.k.NewHost(n.Address())
 	n.link = p.net.Join(n.Peer, n.Host)
-	link.NewRemote(link.RemoteConfig{
+	n.remote = link.NewRemote(link.RemoteConfig{
 		System: n.System, Link: n.link, Logger: n.Log,
 		Count: func(metric string) { p.counts[metric]++ }, Observe: func(e link.Event) { n.events = append(n.events, e) },
 	})
@@ -199,6 +200,37 @@ func TestANodeStartsAgain(t *testing.T) {
 			p.k.TB.Errorf("told %v", p.a.events)
 		}
 		next.Stop(heir)
+	})
+}
+
+// A peer is up while each reaches the other. That its process has ended is known
+// once nobody listens there, and not from silence.
+func TestWhoIsUpAndWhoHasEnded(t *testing.T) {
+	run(t, func(p *pair) {
+		want := func(what string, up, ended []link.Peer) {
+			p.k.TB.Helper()
+			if got := p.a.remote.Up(); !slices.Equal(got, up) {
+				p.k.TB.Errorf("%s: up are %v, want %v", what, got, up)
+			}
+			if got := p.a.remote.Ended(); !slices.Equal(got, ended) {
+				p.k.TB.Errorf("%s: ended are %v, want %v", what, got, ended)
+			}
+		}
+		b := []link.Peer{p.b.Peer}
+		want("at first", b, nil)
+		p.net.Cut("b", "a")
+		p.k.Advance(4 * time.Second)
+		want("cut one way", nil, nil)
+		p.b.Crash()
+		p.net.End("b")
+		p.k.Advance(10 * time.Second)
+		want("ended behind the cut", nil, nil)
+		p.net.Mend("b", "a")
+		p.k.Advance(time.Second)
+		want("without the cut", nil, b)
+		next := p.start("b", 8)
+		p.k.Advance(time.Second)
+		want("started again", []link.Peer{next.Peer}, b)
 	})
 }
 

@@ -134,6 +134,9 @@ func (r *Remote) gotTerminated(from Peer, e Envelope) {
 // down ends all watches over the session, in both directions.
 func (r *Remote) down(peer Peer) {
 	r.mu.Lock()
+	if r.up[peer.Node] == peer {
+		delete(r.up, peer.Node)
+	}
 	ours, theirs := sorted(r.watches.ours[peer]), sorted(r.watches.theirs[peer])
 	delete(r.watches.ours, peer)
 	delete(r.watches.theirs, peer)

@@ -25,8 +25,11 @@ type Record struct {
 	// Reaches are the nodes that its link reaches both ways, by name.
 	Reaches []string
 	Leaving bool // it gives up what it owns, to stop or to start again
+	// Unfit is why it may own nothing now, in words for an operator: it makes no
+	// progress, or has yet to give up what it owned before. "" where it may.
+	Unfit string
 	// Lapsed: it was not renewed for longer than a lease lasts, by the clock of
-	// whoever reads it.
+	// whoever reads it, or its process is known to have ended.
 	Lapsed bool
 }
 
@@ -37,7 +40,8 @@ const (
 	// Down: its process has ended, or its lease has lapsed. It is expected back
 	// under its name, so what it owned is kept by others only until then.
 	Down State = iota
-	// Apart: it is alive, and some of the others do not reach it. It owns nothing.
+	// Apart: it is alive, and some of the others do not reach it, or it is unfit.
+	// It owns nothing.
 	Apart
 	// Leaving: it is alive, and gives up what it owns.
 	Leaving
@@ -86,6 +90,17 @@ func (v View) Member(name string) (Member, bool) {
 		return Member{}, false
 	}
 	return v.members[i], true
+}
+
+// Lowest is the lowest version that a member runs; 0 of the zero View. One that is
+// down counts: it is expected back, perhaps as what it was.
+func (v View) Lowest() (version uint32) {
+	for i, m := range v.members {
+		if i == 0 || m.Version < version {
+			version = m.Version
+		}
+	}
+	return version
 }
 
 // Alive says whether the process is there, as far as the view knows.

@@ -279,6 +279,9 @@ func (n *Node) Ready(ctx context.Context) error {
 	if err := n.behind.check(n.clock.Elapsed()); err != nil {
 		return err
 	}
+	if err := n.actors.Serving(); err != nil {
+		return err
+	}
 	return n.store.Healthy(ctx)
 }
 

@@ -19,7 +19,8 @@ var ErrTooMany = errors.New("more than 64 nodes are members of the cluster")
 // Core is the connected core, by name: the largest set of nodes in which
 // everybody reaches everybody both ways. Of several of that size it is the one
 // with the oldest members: compared by their oldest, then their second oldest,
-// and so on. Nodes whose lease has lapsed are in none.
+// and so on. Nodes whose lease has lapsed are in none, nor are those that leave or
+// are unfit.
 //
 // It is exact. A set in which everybody reaches everybody is one that holds no
 // two nodes with a cut between them, an independent set of the graph of cuts,
@@ -65,7 +66,7 @@ func View(number uint64, records []membership.Record) (membership.View, error) {
 		switch _, inCore := slices.BinarySearch(core, r.Name); {
 		case r.Lapsed:
 			m.State = membership.Down
-		case r.Leaving:
+		case r.Leaving && r.Unfit == "":
 			m.State = membership.Leaving
 		case inCore:
 			m.State = membership.Core
@@ -77,7 +78,7 @@ func View(number uint64, records []membership.Record) (membership.View, error) {
 
 // oldestFirst are those that may be in a core.
 func oldestFirst(records []membership.Record) []membership.Record {
-	live := slices.DeleteFunc(slices.Clone(records), func(r membership.Record) bool { return r.Lapsed || r.Leaving })
+	live := slices.DeleteFunc(slices.Clone(records), func(r membership.Record) bool { return r.Lapsed || r.Leaving || r.Unfit != "" })
 	slices.SortFunc(live, func(a, b membership.Record) int {
 		return cmp.Or(cmp.Compare(a.Began, b.Began), strings.Compare(a.Name, b.Name))
 	})

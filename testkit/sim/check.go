@@ -148,7 +148,7 @@ func KeyLimit(keyID string, limit int) Steady {
 		var open []string
 		for _, client := range c.clients {
 			s := client.socket
-			if client.keyID == keyID && s != nil && s.session != nil && s.node.up && s.node.lease.Live() {
+			if client.keyID == keyID && s != nil && s.session != nil && s.node.up && s.node.live() {
 				open = append(open, s.id+" at "+s.node.Name)
 			}
 		}
@@ -198,7 +198,7 @@ func (c *Cluster) Terms() (all []uint64) {
 func (c *Cluster) String() string {
 	var b strings.Builder
 	for _, n := range c.nodes {
-		fmt.Fprintf(&b, "%s: incarnation %d, up %v, frozen %v, lease live %v, serves %v, reaches %v, sees", n.Name, n.incarnation, n.up, n.frozen, n.lease.Live(), n.Actors.Serves(), c.Net.Reaches(n.Name))
+		fmt.Fprintf(&b, "%s: incarnation %d, up %v, frozen %v, serves %v, reaches %v, sees", n.Name, n.incarnation, n.up, n.frozen, n.Actors.Serving(), c.Net.Reaches(n.Name))
 		for _, m := range n.Actors.View().Members() {
 			fmt.Fprintf(&b, " %s@%d %v", m.Name, m.Incarnation, m.State)
 		}

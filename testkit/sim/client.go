@@ -31,6 +31,7 @@ type Client struct {
 	socket  *socket
 	retry   time.Duration
 	made    int
+	Stay    bool // it tries no other node
 
 	joined bool
 	began  messages.Position // where its first connection joined
@@ -104,7 +105,9 @@ func (c *Client) admitted(s *socket, m proto.Message, err error) {
 func (c *Client) later() {
 	c.retry = min(max(2*c.retry, retryFirst), retryMost)
 	c.cluster.Later(c.retry, func() {
-		c.at++
+		if !c.Stay {
+			c.at++
+		}
 		c.connect()
 	})
 }

@@ -27,7 +27,6 @@ type Cluster struct {
 	Stalls uint64
 
 	nodes   []*Node // in order of their first start
-	leases  leases
 	clients []*Client
 	keys    []string
 	terms   map[string]string   // who has taken a term of a shard: see checkTerm
@@ -48,12 +47,10 @@ type Node struct {
 
 	cluster     *Cluster
 	incarnation uint64
-	began       int64 // as membership.Record has it
 	store       *memory.Store
-	lease       *lease
+	remote      *link.Remote
 	up          bool
 	frozen      bool
-	leaving     bool
 	storeDown   bool
 	starting    bool // it reads what it begins with
 	slow        bool
@@ -65,29 +62,27 @@ type Node struct {
 // New is a cluster of n nodes, n1 and so on, that serve.
 func New(k *testkit.Kit, n int) *Cluster {
 	c := &Cluster{
-		Kit: k, Net: NewNetwork(k), leases: leases{records: map[string]*record{}}, terms: map[string]string{},
+		Kit: k, Net: NewNetwork(k), terms: map[string]string{},
 		bad: badStore{chance: k.Chance(testkit.Faults)}, past: map[string][]*messages.Query{},
 	}
 	c.Disk = memory.NewDisk(memory.Config{Now: k.Clock.Now, WatchBuffer: 4096})
 	c.watchTerms()
 	var all []*Node
 	for i := range n {
-		node := &Node{Name: fmt.Sprint("n", i+1), Version: 1, cluster: c, began: int64(i + 1)}
+		node := &Node{Name: fmt.Sprint("n", i+1), Version: 1, cluster: c}
 		c.nodes = append(c.nodes, node)
 		all = append(all, node)
 	}
-	// All of them write their records before the first looks at them.
 	for _, node := range all {
 		node.connect()
 	}
 	k.Settle()
 	for _, node := range all {
-		c.leases.write(node.record(), k.Clock.Elapsed())
-	}
-	for _, node := range all {
 		node.run()
 	}
-	k.Settle()
+	c.Until(5*time.Second, "all nodes are in the core", func() bool {
+		return c.agree() && len(c.nodes[0].Actors.View().Members()) == n
+	})
 	return c
 }
 
@@ -116,11 +111,10 @@ func (n *Node) connect() {
 	n.incarnation++
 	peer := link.Peer{Node: n.Name, Incarnation: n.incarnation}
 	n.Host = c.NewHost(peer.Address())
-	n.leaving, n.frozen, n.storeDown, n.up = false, false, false, true
+	n.frozen, n.storeDown, n.up = false, false, true
 	n.dying, n.dieAt, n.slow = false, 0, false
-	n.lease = &lease{node: n, renewed: n.Clock.Elapsed()}
 	n.store = c.Disk.Open(n.storeFault)
-	link.NewRemote(link.RemoteConfig{
+	n.remote = link.NewRemote(link.RemoteConfig{
 		System: n.System, Link: c.Net.Join(peer, n.Host), Logger: slog.New(slog.DiscardHandler), Count: func(string) {},
 	})
 }
@@ -128,11 +122,10 @@ func (n *Node) connect() {
 // run starts the process's actors.
 func (n *Node) run() {
 	c := n.cluster
-	view := c.view(n.Clock.Elapsed())
 	work := slowWorker{n, n.Host}
 	n.starting = true
 	ports := assembly.Ports{
-		Node: n.Name, Incarnation: n.incarnation, View: &view, Lease: n.lease,
+		Node: n.Name, Incarnation: n.incarnation, Cluster: &assembly.Cluster{Version: n.Version, Peers: n.remote},
 		System: n.System, Props: n.Props, Clock: n.Clock, Rand: n.Rand, Store: n.store, Repeats: replay.NewVoids(),
 		Work:   assembly.Work{Append: work, Records: work, Read: work, Mend: work, Merge: work, Poll: work},
 		Feed:   func(*messages.Feed) (source.Adapter, error) { return nil, fmt.Errorf("a simulation has no feeds") },
@@ -146,23 +139,6 @@ func (n *Node) run() {
 		c.TB.Fatalf("sim: start %s: %v", n.Name, err)
 	}
 	n.starting = false
-	n.every(n.Host, renewEvery, n.renew)
-	n.every(n.Host, lookEvery, n.look)
-}
-
-// every does f for as long as the process is there, and not while it is frozen.
-func (n *Node) every(process *testkit.Host, d time.Duration, f func()) {
-	n.cluster.Later(d, func() {
-		if n.Host != process || !n.up {
-			return
-		}
-		if n.frozen { // as soon as it can
-			n.every(process, d, f)
-			return
-		}
-		f()
-		n.every(process, d, f)
-	})
 }
 
 // Start starts the node again, or one that is new.
@@ -171,7 +147,7 @@ func (c *Cluster) Start(name string) *Node {
 	i := slices.IndexFunc(c.nodes, func(n *Node) bool { return n.Name == name })
 	if i < 0 {
 		i = len(c.nodes)
-		c.nodes = append(c.nodes, &Node{Name: name, Version: 1, cluster: c, began: int64(i + 1)})
+		c.nodes = append(c.nodes, &Node{Name: name, Version: 1, cluster: c})
 	}
 	n := c.nodes[i]
 	if n.up {
@@ -179,7 +155,6 @@ func (c *Cluster) Start(name string) *Node {
 	}
 	n.connect()
 	c.Settle() // sessions begin
-	c.leases.write(n.record(), n.Clock.Elapsed())
 	n.run()
 	return n
 }
@@ -189,17 +164,11 @@ func (n *Node) Crash() {
 	if !n.up {
 		return
 	}
-	c, incarnation := n.cluster, n.incarnation
+	c := n.cluster
 	n.up = false
 	n.Host.Crash()
 	c.Net.End(n.Name)
 	_ = n.store.Close() // of memory: it cannot fail
-	c.Later(endSeen, func() {
-		if r := c.leases.records[n.Name]; r != nil && r.Incarnation == incarnation {
-			c.leases.version++
-			r.ended = true
-		}
-	})
 	for _, client := range c.clients {
 		client.reset(n)
 	}
@@ -209,19 +178,14 @@ func (n *Node) Crash() {
 func (n *Node) Freeze() {
 	n.frozen = true
 	n.Host.Freeze()
+	n.cluster.Net.Stall(n.Name, true)
 }
 
 // Thaw has the process go on.
 func (n *Node) Thaw() {
 	n.frozen = false
+	n.cluster.Net.Stall(n.Name, false)
 	n.Host.Thaw()
-}
-
-// Drain has the node say that it leaves: others take what it owns, while its
-// clients stay.
-func (n *Node) Drain() {
-	n.leaving = true
-	n.renew()
 }
 
 // Stop ends the node's process in order.
@@ -252,6 +216,12 @@ func (n *Node) Owner(keyID string) string {
 	}
 	return peer.Node
 }
+
+// LoseStore cuts the node off from the store, and FindStore takes that back.
+func (n *Node) LoseStore() { n.storeDown = true }
+
+// FindStore ends what LoseStore has begun.
+func (n *Node) FindStore() { n.storeDown = false }
 
 // Awake says whether the node has a process that is not suspended.
 func (n *Node) Awake() bool { return n.up && !n.frozen }

@@ -10,7 +10,7 @@
 //	             ┌──────────── one node ────────────┐
 //	clients ⇄ sockets ⇄ actors of cluster/assembly ⇄ Worker ⇄ store/memory handle ⇄ the disk that all share
 //	             │             │        ▲           │
-//	             │        link.Remote   └ SetView ──┼── leases: records, the core, views
+//	             │        link.Remote   └ leases ───┼── in the store
 //	             └─────────────┼────────────────────┘
 //	                       Network: lanes to the other nodes
 //
@@ -20,11 +20,7 @@
 //	link        what actors send to another node passes through protobuf by
 //	            link.Remote, the product's, and over Network, which has sessions
 //	            with Up and Down, keeps order in them, and can be cut one way.
-//	leases      what the store's lease records come to: each node renews every
-//	            3 s, may not act 12 s after its last renewal, and is taken for
-//	            dead after 15 s or once its process is known to have ended. From
-//	            the records each node makes its view, every half second, by
-//	            package placement.
+//	leases      the product's, in the store: a simulation has nothing of its own.
 //	store       a handle on one memory disk; a node can be cut off from it. Calls fail
 //	            or leave open whether they happened, a process ends in the middle of
 //	            a write, the disk is full, the log is trimmed. What has happened stays:

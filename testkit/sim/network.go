@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/birdwire/birdwire/cluster/link"
@@ -17,6 +16,9 @@ const (
 	silent = 3 * time.Second
 	// reconnect is how long a link waits before it tries a peer again.
 	reconnect = 500 * time.Millisecond
+	// refused is how long it takes a link whose session was reset to try again,
+	// and so to know that nobody listens any more.
+	refused = 300 * time.Millisecond
 	// creditMost is how many envelopes may be on their way from one node to
 	// another before the link takes no more.
 	creditMost = 16_384
@@ -53,6 +55,7 @@ type endpoint struct {
 	host    *testkit.Host
 	handler link.Handler
 	ended   bool
+	stalled bool                     // its process is suspended
 	peers   map[string]*session      // by node; those that this side takes for up
 	lanes   map[string]*testkit.Lane // by node, to here: over them, sessions with one process after the other come in order
 }
@@ -106,19 +109,37 @@ func (n *Network) reaches(from, to string) bool { return !n.cuts[[2]string{from,
 // connect begins a session, if there is none, both are there, and there is no
 // cut; it is tried again where there may be one later.
 func (n *Network) connect(a, b *endpoint) {
+	n.refuse(a, b)
+	n.refuse(b, a)
 	if a.ended || b.ended || a.handler == nil || b.handler == nil {
 		return
 	}
 	ab, ba := a.peers[b.self.Node], b.peers[a.self.Node]
 	switch {
 	case ab != nil && ab.to == b && ba != nil:
-	case ab != nil || ba != nil || !n.reaches(a.self.Node, b.self.Node) || !n.reaches(b.self.Node, a.self.Node):
+	case ab != nil || ba != nil || a.stalled || b.stalled || !n.together(a, b):
 		n.connectLater(a, b)
 	default:
 		ab, ba = newSession(a, b), newSession(b, a)
 		ab.back, ba.back = ba, ab
 		ab.up()
 		ba.up()
+	}
+}
+
+func (n *Network) together(a, b *endpoint) bool {
+	return n.reaches(a.self.Node, b.self.Node) && n.reaches(b.self.Node, a.self.Node)
+}
+
+// refuse tells a that b's process has ended, where it finds that out by
+// connecting; while it does not come there it tries again.
+func (n *Network) refuse(a, b *endpoint) {
+	switch {
+	case a.ended || !b.ended || a.handler == nil || n.endpoints[b.self.Node] != b:
+	case a.stalled || !n.together(a, b):
+		n.connectLater(a, b)
+	default:
+		b.lane(a).Add(func() { a.handler.Happened(link.Event{Peer: b.self, Kind: link.Ended}) })
 	}
 }
 
@@ -138,12 +159,17 @@ func (n *Network) connectLater(a, b *endpoint) {
 }
 
 func newSession(from, to *endpoint) *session {
-	lane := to.lanes[from.self.Node]
+	return &session{from: from, to: to, lane: from.lane(to)}
+}
+
+// lane is what comes to the other by.
+func (e *endpoint) lane(to *endpoint) *testkit.Lane {
+	lane := to.lanes[e.self.Node]
 	if lane == nil {
-		lane = to.host.Lane("link " + from.self.Node + " to " + to.self.Node)
-		to.lanes[from.self.Node] = lane
+		lane = to.host.Lane("link " + e.self.Node + " to " + to.self.Node)
+		to.lanes[e.self.Node] = lane
 	}
-	return &session{from: from, to: to, lane: lane}
+	return lane
 }
 
 // up tells the one at the other end.
@@ -250,6 +276,34 @@ func (n *Network) Cut(from, to string) {
 	})
 }
 
+// Suspect ends a session that nothing is wrong with; another one begins soon.
+func (n *Network) Suspect(a, b string) {
+	from, to := n.endpoints[a], n.endpoints[b]
+	if s := from.peers[b]; s != nil {
+		to.down(s.back)
+		from.down(s)
+	}
+}
+
+// Stall says whether the node's process is suspended: the others end their
+// sessions with it once it has been silent for a while.
+func (n *Network) Stall(node string, suspended bool) {
+	e := n.endpoints[node]
+	e.stalled = suspended
+	if !suspended {
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(e.peers)) {
+		s := e.peers[name]
+		n.kit.Later(silent, func() {
+			if e.stalled {
+				s.to.down(s.back)
+				e.down(s)
+			}
+		})
+	}
+}
+
 // Mend takes a cut back.
 func (n *Network) Mend(from, to string) { delete(n.cuts, [2]string{from, to}) }
 
@@ -262,10 +316,16 @@ func (n *Network) end(e *endpoint) {
 		return
 	}
 	e.ended = true
-	for _, name := range slices.SortedFunc(maps.Keys(e.peers), strings.Compare) {
+	for _, name := range slices.Sorted(maps.Keys(e.peers)) {
 		s := e.peers[name]
 		delete(e.peers, name)
+		if !n.together(e, s.to) { // no reset comes there
+			s.back.over = true
+			n.kit.Later(silent, func() { s.to.down(s.back) })
+			continue
+		}
 		s.to.down(s.back)
+		n.kit.Later(refused, func() { n.refuse(s.to, e) })
 	}
 }
 

@@ -150,7 +150,7 @@ func (s *Swarm) begin(what string, kind Fault, n *Node) {
 		s.heal = func() { n.storeDown = false }
 	case Drain:
 		n.Drain()
-		s.heal = func() { n.leaving = false; n.renew() }
+		s.heal = n.Stay
 	case CrashInWrite:
 		n.dieAt = 1 + int(s.faults.Choose(what+": after how many writes", 12))
 		s.heal = func() {

@@ -1,0 +1,131 @@
+package sim_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/birdwire/birdwire/cluster/assembly"
+	"github.com/birdwire/birdwire/testkit"
+	"github.com/birdwire/birdwire/testkit/sim"
+)
+
+// full is three nodes and a key on n1 whose five places are taken by clients at
+// n3, and a sixth client that waits at n2.
+func full(k *testkit.Kit) (c *sim.Cluster, sixth *sim.Client) {
+	c = sim.New(k, 3)
+	key := c.KeyOn("n1")
+	c.MakeKey(c.Node("n1"), key)
+	c.Steady = append(c.Steady, sim.KeyLimit(key, 5))
+	for i := range 5 {
+		c.Connect(fmt.Sprint("c", i), key, "n3").Stay = true
+	}
+	c.Until(5*time.Second, "five are connected", func() bool { return c.Open() == 5 })
+	sixth = c.Connect("sixth", key, "n2")
+	sixth.Stay = true
+	c.Advance(2 * time.Second)
+	return c, sixth
+}
+
+// refusals are the client's, with those of one kind after the other counted once.
+func refusals(c *sim.Client) (kinds []string) {
+	for _, end := range c.Ends {
+		for _, kind := range []string{"REFUSAL_CONNECTIONS", "REFUSAL_OVERLOAD"} {
+			if strings.Contains(end, kind) {
+				kinds = append(kinds, kind)
+			}
+		}
+	}
+	return slices.Compact(kinds)
+}
+
+// A process is killed: its link is reset and nothing listens, so its slots are
+// free at once.
+func TestSlotsOfAKilledProcessAreFreeAtOnce(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		c, sixth := full(k)
+		c.Node("n3").Crash()
+		c.Until(7*time.Second, "the sixth is connected", func() bool { return sixth.At() == "n2" })
+		if got := refusals(sixth); got[0] != "REFUSAL_CONNECTIONS" {
+			t.Errorf("refused for %v, want the key's limit first", got)
+		}
+	})
+}
+
+// A machine is gone without a word: nobody knows whether its process lives, so its
+// slots are kept until its lease has run out, and the sixth client is told to try
+// again, not that the key is in use.
+func TestSlotsOfAMachineThatIsGoneAreFreeAfterItsLease(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		c, sixth := full(k)
+		c.Isolate("n3")
+		c.Node("n3").Crash()
+		c.Advance(13 * time.Second)
+		if sixth.At() != "" {
+			t.Error("the sixth was admitted while the five may be connected")
+		}
+		c.Until(10*time.Second, "the sixth is connected", func() bool { return sixth.At() == "n2" })
+		if got := refusals(sixth); !slices.Equal(got, []string{"REFUSAL_CONNECTIONS", "REFUSAL_OVERLOAD"}) {
+			t.Errorf("refused for %v: want the key's limit while the node lived, and then only that it may not", got)
+		}
+	})
+}
+
+// One cut link among three: the two oldest that reach each other go on, the third
+// says why it does not, and its clients are served elsewhere.
+func TestANodeOutsideTheCoreSaysWhy(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		s := newScene(k)
+		s.Net.Cut("n2", "n3")
+		s.Net.Cut("n3", "n2")
+		s.Post("n1", 300) // 15 s
+		err := s.Node("n3").Actors.Serving()
+		if !errors.Is(err, assembly.ErrApart) || !strings.Contains(err.Error(), "n1, n2") {
+			t.Errorf("n3 says %v, want that it is outside of n1, n2", err)
+		}
+		for _, name := range []string{"n1", "n2"} {
+			if err := s.Node(name).Actors.Serving(); err != nil {
+				t.Errorf("%s does not serve: %v", name, err)
+			}
+		}
+		for _, client := range s.Clients() {
+			if at := client.At(); at != "n1" && at != "n2" {
+				t.Errorf("client %s is at %q", client.Name, at)
+			}
+		}
+		s.Check(2 * time.Second)
+		s.Net.Mend("n2", "n3")
+		s.Net.Mend("n3", "n2")
+		s.Owned("n3", 5*time.Second)
+	})
+}
+
+// A node that does not reach the store stops by its own clock before the others
+// take what it has, and serves again once it does.
+func TestANodeWithoutTheStoreStopsInTime(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		s := newScene(k)
+		n3 := s.Node("n3")
+		n3.LoseStore()
+		s.Advance(8 * time.Second) // of which 3 may have passed before
+		if err := n3.Actors.Serving(); err != nil {
+			t.Errorf("after 8 s: %v", err)
+		}
+		s.Advance(5 * time.Second)
+		if err := n3.Actors.Serving(); !errors.Is(err, assembly.ErrLapsed) || !strings.Contains(err.Error(), "12s") {
+			t.Errorf("after 13 s: %v", err)
+		}
+		for _, client := range s.Clients() {
+			if client.At() == "n3" {
+				t.Errorf("client %s is still there", client.Name)
+			}
+		}
+		n3.FindStore()
+		s.Until(5*time.Second, "n3 serves", func() bool { return n3.Actors.Serving() == nil })
+		s.Owned("n3", 5*time.Second)
+		s.Check(5 * time.Second)
+	})
+}
