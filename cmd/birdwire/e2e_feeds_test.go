@@ -26,7 +26,7 @@ func startForFeeds(t *testing.T) *feedServer {
 	k := s.key(t, "pro").Key
 	f := &feedServer{s, t, s.dial(t, kitePath+k), s.dial(t, newsrankPath+k), map[string][]client.NewsItem{}}
 	f.kite.expect(kiteConnected)
-	f.news.send(newsrankSubscribe("{}"))
+	f.news.send(newsrankSubscribe(`{"topics":["articles"]}`))
 	f.news.expect(newsrankSubscribed)
 	return f
 }

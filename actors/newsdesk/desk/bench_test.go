@@ -1,0 +1,66 @@
+package desk_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/birdwire/birdwire/actors/newsdesk/desk"
+	"github.com/birdwire/birdwire/actors/newsdesk/similarity"
+)
+
+// BenchmarkTake is one article from the log to all events that follow, the
+// stories' work included, with so many live stories: made-up events of a few
+// articles each, a quarter of whose words all events share, at 200 articles a
+// second of event time.
+func BenchmarkTake(b *testing.B) {
+	for _, live := range []int{1_000, 5_000, 20_000, 50_000, 100_000} {
+		b.Run(fmt.Sprint(live), func(b *testing.B) {
+			var before, after runtime.MemStats
+			runtime.GC()
+			runtime.ReadMemStats(&before)
+			w := newWorld(b, desk.Config{Similarity: similarity.Config{Live: live}})
+			w.desk.Begin()
+			r := rand.New(rand.NewPCG(1, 2))
+			at, n := begins, 0
+			next := func() time.Duration {
+				n++
+				at += 5
+				event := n/4 + r.IntN(400)
+				a := article{number: uint64(n), title: sentence(r, 1, event, 8), text: sentence(r, 1, event, 40), source: fmt.Sprint("s", r.IntN(200))}
+				e := a.event(at)
+				began := time.Now()
+				p := w.desk.Place() + 1
+				w.desk.Take(p, e)
+				w.answer()
+				took := time.Since(began)
+				if pending := w.desk.Pending(); len(pending) > 0 {
+					w.desk.Take(p+1, pending[len(pending)-1]) // as if it were written at once
+				}
+				return took
+			}
+			for {
+				if all, _ := w.desk.Live(); all >= live*95/100 {
+					break
+				}
+				next()
+			}
+			runtime.GC()
+			runtime.ReadMemStats(&after)
+			all, awake := w.desk.Live()
+			each := make([]time.Duration, 0, b.N)
+			b.ResetTimer()
+			for b.Loop() {
+				each = append(each, next())
+			}
+			slices.Sort(each)
+			b.ReportMetric(float64(each[len(each)*99/100].Microseconds()), "p99-µs")
+			b.ReportMetric(float64(each[len(each)-1].Microseconds()), "max-µs")
+			b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/float64(all), "B/story")
+			b.ReportMetric(float64(awake), "awake")
+		})
+	}
+}
