@@ -2,6 +2,7 @@ package item
 
 import (
 	"bytes"
+	"cmp"
 
 	"google.golang.org/protobuf/proto"
 
@@ -70,7 +71,7 @@ func (d *decider) draft(i int, draft *messages.Event) {
 		d.withdrawn(i, Identity(change.GetArticle()))
 		return
 	}
-	d.read(i, change.GetArticle())
+	d.read(i, change.GetArticle(), cmp.Or(draft.GetDetectedMs(), d.rules.NowMs))
 }
 
 func (d *decider) known(identity string) *messages.Item {
@@ -81,8 +82,9 @@ func (d *decider) known(identity string) *messages.Item {
 }
 
 // read is an article that its source shows. One that was withdrawn and
-// is shown again is created again.
-func (d *decider) read(i int, draft *messages.Article) {
+// is shown again is created again. It came at nowMs, which is now unless its
+// source knows better: a sample plays what is said to have come before.
+func (d *decider) read(i int, draft *messages.Article, nowMs int64) {
 	identity := Identity(draft)
 	last := d.known(identity)
 	hash := ContentHash(draft, d.rules.Dated)
@@ -95,8 +97,7 @@ func (d *decider) read(i int, draft *messages.Article) {
 	}
 	a := proto.CloneOf(draft)
 	complete(a, identity)
-	a.UpdatedMs = d.rules.NowMs
-	a.DiscoveredMs = d.rules.NowMs
+	a.UpdatedMs, a.DiscoveredMs = nowMs, nowMs
 	if action == messages.ArticleAction_ARTICLE_UPDATED && last.GetArticle().GetDiscoveredMs() != 0 {
 		a.DiscoveredMs = last.GetArticle().GetDiscoveredMs()
 	}
@@ -122,7 +123,7 @@ func (d *decider) withdrawn(i int, identity string) {
 func (d *decider) change(i int, action messages.ArticleAction, a *messages.Article, after *messages.Item) {
 	d.now[after.GetIdentity()] = after
 	d.add(i, &messages.Event{
-		Id: eventID(a, action, after.GetRevision()), Source: d.rules.Source, DetectedMs: d.rules.NowMs,
+		Id: eventID(a, action, after.GetRevision()), Source: d.rules.Source, DetectedMs: a.GetUpdatedMs(),
 		Body: &messages.Event_Article{Article: &messages.ArticleChange{
 			Action: action, Article: a, Revision: after.GetRevision(),
 		}},

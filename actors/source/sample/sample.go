@@ -6,6 +6,12 @@
 // follow, and times are those of the playing. Played again from the same mark
 // it gives the same ids, so that a crash repeats nothing.
 //
+// A file opening.jsonl is no part of the rounds. It is a story that is under way
+// when the playing begins for the first time: each of its lines says when, in
+// seconds from then, and what is before that is played at once, as what came
+// before. So the first minute has a story that breaks, which else takes half an
+// hour.
+//
 // The package never reads a clock or chance of its own, and holds what it plays
 // in memory: at most MaxEntries lines.
 package sample
@@ -18,6 +24,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"path"
 	"slices"
@@ -58,6 +65,7 @@ type Config struct {
 // Sample plays one set of files. It is source.Adapter, and for one source.
 type Sample struct {
 	cfg     Config
+	opening []opened // by time
 	entries []entry
 	posts   map[string]bool // ids in the set: references to them follow the round
 }
@@ -91,6 +99,12 @@ func New(cfg Config) (*Sample, error) {
 	r := &Sample{cfg: cfg, posts: make(map[string]bool)}
 	var posts, articles []entry
 	for _, name := range names {
+		if path.Base(name) == openingFile {
+			if err := r.open(name); err != nil {
+				return nil, fmt.Errorf("sample: %s: %w", name, err)
+			}
+			continue
+		}
 		if err := r.load(name, &posts, &articles); err != nil {
 			return nil, fmt.Errorf("sample: %s: %w", name, err)
 		}
@@ -107,6 +121,26 @@ func (r *Sample) load(name string, posts, articles *[]entry) error {
 		return err
 	}
 	defer file.Close() //nolint:errcheck // it was only read
+	return eachLine(file, func(line []byte) error {
+		if len(*posts)+len(*articles) == MaxEntries {
+			return fmt.Errorf("more than %d lines in all", MaxEntries)
+		}
+		e, err := r.parse(line)
+		switch {
+		case err != nil:
+			return err
+		case e.post != nil:
+			r.posts[e.post.GetId()] = true
+			*posts = append(*posts, e)
+		default:
+			*articles = append(*articles, e)
+		}
+		return nil
+	})
+}
+
+// eachLine calls see for every line that is not empty; its errors name the line.
+func eachLine(file io.Reader, see func(line []byte) error) error {
 	lines := bufio.NewScanner(file)
 	lines.Buffer(nil, maxLine)
 	for n := 1; lines.Scan(); n++ {
@@ -114,18 +148,8 @@ func (r *Sample) load(name string, posts, articles *[]entry) error {
 		if len(line) == 0 {
 			continue
 		}
-		if len(*posts)+len(*articles) == MaxEntries {
-			return fmt.Errorf("line %d: more than %d lines in all", n, MaxEntries)
-		}
-		e, err := r.parse(line)
-		switch {
-		case err != nil:
+		if err := see(line); err != nil {
 			return fmt.Errorf("line %d: %w", n, err)
-		case e.post != nil:
-			r.posts[e.post.GetId()] = true
-			*posts = append(*posts, e)
-		default:
-			*articles = append(*articles, e)
 		}
 	}
 	return lines.Err()
@@ -168,18 +192,25 @@ func mix(a, b []entry) []entry {
 type mark struct {
 	Round int `json:"round"` // from 1
 	Next  int `json:"next"`  // of the entries
+	// Of the opening: when the playing began, Unix milliseconds, and how much of
+	// it was played. Began 0: there is none to play.
+	Began  int64 `json:"began,omitempty"`
+	Opened int   `json:"opened,omitempty"`
 }
 
 // Poll plays the next item. See source.Adapter.
 func (r *Sample) Poll(_ context.Context, data []byte) (drafts []*messages.Event, next []byte, after time.Duration, err error) {
 	at := mark{Round: 1}
+	if data == nil && len(r.opening) > 0 {
+		at.Began = r.cfg.Now().UnixMilli()
+	}
 	if data != nil && json.Unmarshal(data, &at) != nil || at.Round < 1 || at.Next < 0 || at.Next > len(r.entries) {
 		at = mark{Round: at.Round + 1} // of other files, or broken: a new round is safe
 	}
 	if at.Next == len(r.entries) {
-		at = mark{Round: at.Round + 1}
+		at.Round, at.Next = at.Round+1, 0
 	}
-	drafts = []*messages.Event{r.play(r.entries[at.Next], max(at.Round, 1))}
+	drafts = append(r.playOpening(&at), r.play(r.entries[at.Next], max(at.Round, 1)))
 	at.Next++
 	next, err = json.Marshal(at)
 	// A third of the pace to five thirds of it: people do not come by the clock.

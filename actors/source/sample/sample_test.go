@@ -106,6 +106,51 @@ func TestBadFiles(t *testing.T) {
 	}
 }
 
+// The opening is played once: what came before at once and with its times, the
+// rest when it is due, and all of it again only to who has no mark.
+func TestOpening(t *testing.T) {
+	now := noon
+	line := func(at int, n int) string {
+		return fmt.Sprintf(`{"at_s":%d,"article":{"url":"https://a.example/%d","title":"A%d","source":{"id":"s"}}}`+"\n", at, n, n)
+	}
+	cfg := config(fstest.MapFS{
+		"a.jsonl":       {Data: []byte(article(9))},
+		"opening.jsonl": {Data: []byte(line(-600, 1) + line(30, 3) + line(-20, 2))},
+	})
+	cfg.Now = func() time.Time { return now }
+	r, err := sample.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mark []byte
+	poll := func() (played []string) {
+		t.Helper()
+		drafts, next, _, err := r.Poll(t.Context(), mark)
+		if err != nil {
+			t.Fatal(err)
+		}
+		mark = next
+		for _, d := range drafts[:len(drafts)-1] { // the last one is the round's
+			a := d.GetArticle().GetArticle()
+			before := int64(0)
+			if d.GetDetectedMs() != 0 {
+				before = (now.UnixMilli() - d.GetDetectedMs()) / 1000
+			}
+			played = append(played, fmt.Sprintf("%s %d s ago", a.GetTitle(), before))
+		}
+		return played
+	}
+	for _, step := range []struct {
+		after time.Duration
+		want  string
+	}{{0, "[A1 600 s ago A2 20 s ago]"}, {29 * time.Second, "[]"}, {2 * time.Second, "[A3 0 s ago]"}, {time.Hour, "[]"}} {
+		now = now.Add(step.after)
+		if got := fmt.Sprint(poll()); got != step.want {
+			t.Errorf("after %v more: played %s, want %s", step.after, got, step.want)
+		}
+	}
+}
+
 func TestSample(t *testing.T) {
 	cfg := config(nil)
 	cfg.Files = sample.Bundled()
@@ -123,6 +168,7 @@ func TestSample(t *testing.T) {
 			t.Fatal(err)
 		}
 		mark = next
+		drafts = drafts[len(drafts)-1:] // without the opening
 		if a := drafts[0].GetArticle().GetArticle(); a != nil {
 			stories++
 			categories[a.GetCategory()]++
