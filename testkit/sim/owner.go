@@ -13,13 +13,13 @@ import (
 	"github.com/birdwire/birdwire/testkit"
 )
 
-// ownerRules is how many rules an owner makes before it changes those that it has.
-const ownerRules = 3
+// ownerMost is how many rules, and how many monitors, an owner has.
+const ownerMost = 3
 
 // impatient is how long an owner waits for an answer at least.
 const impatient = 300 * time.Millisecond
 
-// Owner changes the rules of one key by way of any node, one after the other, as
+// Owner changes the rules and monitors of one key by way of any node, one after the other, as
 // its HTTP requests do. Where no answer comes it does what the API advises: it
 // looks whether the change was made, by asking again and by what is answered then.
 type Owner struct {
@@ -34,8 +34,9 @@ type Owner struct {
 	work    *testkit.Chance
 	changes int
 	words   []string
-	rules   []*messages.Rule // as they were shown last
-	free    []string         // tags of rules that were deleted
+	watched []string                // accounts that it makes monitors of; none: it makes none
+	has     []definition.Definition // as they were shown last, in that order
+	free    []string                // tags of rules that were deleted
 	tags    int
 	doing   proto.Message // nil: the last change is answered
 	asked   int           // questions so far; answers to those before the last are not heard
@@ -46,9 +47,9 @@ type Owner struct {
 
 // heard is one answer, and where the log ended when it came.
 type heard struct {
-	end  messages.Position
-	rule *messages.Rule // as it was shown; nil: it was deleted
-	id   string
+	end                   messages.Position
+	definition.Definition // as it was shown; nothing: it was deleted
+	id                    string
 }
 
 // Own is an owner of the key, which makes rules of the words.
@@ -74,13 +75,34 @@ func (o *Owner) Change() {
 	}
 }
 
+// Watch has the owner make monitors of the accounts, too.
+func (o *Owner) Watch(accounts ...string) { o.watched = accounts }
+
 // next is what the owner wants.
 func (o *Owner) next() proto.Message {
+	rule := len(o.watched) == 0 || o.pick("rule or monitor", 2) == 0
+	var ids []string
+	for _, d := range o.has {
+		if d.IsRule() == rule {
+			ids = append(ids, d.ID())
+		}
+	}
+	isNew := len(ids) == 0 || len(ids) < ownerMost && o.pick("whether it is a new one", 2) == 1
+	id := ""
+	if !isNew {
+		id = ids[o.pick("which", len(ids))]
+	}
+	if rule {
+		return o.nextRule(isNew, id)
+	}
+	return o.nextMonitor(isNew, id)
+}
+
+func (o *Owner) nextRule(isNew bool, id string) proto.Message {
 	word := o.words[o.pick("word", len(o.words))]
-	if len(o.rules) == 0 || len(o.rules) < ownerRules && o.pick("whether it is a new rule", 2) == 1 {
+	if isNew {
 		return &messages.CreateRule{KeyId: o.KeyID, Rule: &messages.Rule{Tag: o.tag(), Query: word}, Fields: []string{"tag", "query"}}
 	}
-	id := o.rules[o.pick("rule", len(o.rules))].GetId()
 	set := func(r *messages.Rule, field string) proto.Message {
 		r.Id = id
 		return &messages.UpdateRule{KeyId: o.KeyID, Rule: r, Fields: []string{field}}
@@ -96,6 +118,34 @@ func (o *Owner) next() proto.Message {
 		return set(&messages.Rule{Status: "paused"}, "status")
 	default:
 		return set(&messages.Rule{Status: definition.Active}, "status")
+	}
+}
+
+func (o *Owner) nextMonitor(isNew bool, id string) proto.Message {
+	first := o.pick("account", len(o.watched))
+	accounts := []string{o.watched[first]}
+	if o.pick("whether it watches two", 2) == 1 {
+		accounts = append(accounts, o.watched[(first+1)%len(o.watched)])
+	}
+	name := fmt.Sprint("monitor-", o.changes)
+	if isNew {
+		return &messages.CreateMonitor{KeyId: o.KeyID, Monitor: &messages.Monitor{Name: name, Usernames: accounts}, Fields: []string{"name", "usernames"}}
+	}
+	set := func(m *messages.Monitor, field string) proto.Message {
+		m.Id = id
+		return &messages.UpdateMonitor{KeyId: o.KeyID, Monitor: m, Fields: []string{field}}
+	}
+	switch o.pick("kind", 6) {
+	case 0:
+		return &messages.DeleteMonitor{KeyId: o.KeyID, MonitorId: id}
+	case 1:
+		return set(&messages.Monitor{Name: name}, "name")
+	case 2:
+		return set(&messages.Monitor{Usernames: accounts}, "usernames")
+	case 3:
+		return set(&messages.Monitor{Status: "paused"}, "status")
+	default:
+		return set(&messages.Monitor{Status: definition.Active}, "status")
 	}
 }
 
@@ -143,7 +193,11 @@ func (o *Owner) retry(command proto.Message) {
 func (o *Owner) answered(command, m proto.Message, err error) {
 	switch m := m.(type) {
 	case *messages.RuleShown:
-		o.shown(m.GetRule())
+		o.shown(definition.Definition{Rule: m.GetRule()})
+		o.done()
+		return
+	case *messages.MonitorShown:
+		o.shown(definition.Definition{Monitor: m.GetMonitor()})
 		o.done()
 		return
 	case *messages.Deleted:
@@ -152,7 +206,17 @@ func (o *Owner) answered(command, m proto.Message, err error) {
 		o.done()
 		return
 	case *messages.RulesListed:
-		o.rules = m.GetRules()
+		o.has = slices.DeleteFunc(o.has, definition.Definition.IsRule)
+		for _, r := range m.GetRules() {
+			o.has = append(o.has, definition.Definition{Rule: r})
+		}
+		o.done()
+		return
+	case *messages.MonitorsListed:
+		o.has = slices.DeleteFunc(o.has, func(d definition.Definition) bool { return !d.IsRule() })
+		for _, m := range m.GetMonitors() {
+			o.has = append(o.has, definition.Definition{Monitor: m})
+		}
 		o.done()
 		return
 	case *messages.Rejected:
@@ -162,10 +226,7 @@ func (o *Owner) answered(command, m proto.Message, err error) {
 			if !o.again {
 				o.Odd = append(o.Odd, fmt.Sprintf("%v: %v", command, m))
 			}
-			if _, ok := command.(*messages.DeleteRule); ok {
-				o.gone(command.(*messages.DeleteRule).GetRuleId())
-			}
-			o.ask(&messages.ListRules{KeyId: o.KeyID, Limit: 100})
+			o.list(command)
 			return
 		case messages.Rejection_REJECTION_UNAVAILABLE:
 		default:
@@ -189,116 +250,46 @@ func (o *Owner) answered(command, m proto.Message, err error) {
 
 func (o *Owner) done() { o.doing, o.Made = nil, o.Made+1 }
 
-func (o *Owner) shown(r *messages.Rule) {
-	o.heard = append(o.heard, heard{o.cluster.end(), r, r.GetId()})
-	if i := o.index(r.GetId()); i >= 0 {
-		if tag := o.rules[i].GetTag(); tag != r.GetTag() {
-			o.free = append(o.free, tag)
-		}
-		o.rules[i] = r
+// list asks for all of the kind that the command was about.
+func (o *Owner) list(command proto.Message) {
+	switch c := command.(type) {
+	case *messages.DeleteRule:
+		o.gone(c.GetRuleId())
+	case *messages.DeleteMonitor:
+		o.gone(c.GetMonitorId())
+	}
+	switch command.(type) {
+	case *messages.CreateMonitor, *messages.UpdateMonitor, *messages.DeleteMonitor:
+		o.ask(&messages.ListMonitors{KeyId: o.KeyID, Limit: 100})
+	default:
+		o.ask(&messages.ListRules{KeyId: o.KeyID, Limit: 100})
+	}
+}
+
+func (o *Owner) shown(d definition.Definition) {
+	o.heard = append(o.heard, heard{o.cluster.end(), d, d.ID()})
+	i := o.index(d.ID())
+	if i < 0 {
+		o.has = append(o.has, d)
 		return
 	}
-	o.rules = append(o.rules, r)
+	if tag := o.has[i].Rule.GetTag(); tag != d.Rule.GetTag() {
+		o.free = append(o.free, tag)
+	}
+	o.has[i] = d
 }
 
 func (o *Owner) gone(id string) {
 	if i := o.index(id); i >= 0 {
-		o.free = append(o.free, o.rules[i].GetTag())
-		o.rules = slices.Delete(slices.Clone(o.rules), i, i+1) // a list that was sent is not changed
+		if o.has[i].IsRule() {
+			o.free = append(o.free, o.has[i].Rule.GetTag())
+		}
+		o.has = slices.Delete(o.has, i, i+1)
 	}
 }
 
 func (o *Owner) index(id string) int {
-	return slices.IndexFunc(o.rules, func(r *messages.Rule) bool { return r.GetId() == id })
-}
-
-// end is where the log ends.
-func (c *Cluster) end() messages.Position {
-	c.TB.Helper()
-	_, last, err := c.Disk.Open(nil).Journal().Bounds(c.TB.Context())
-	if err != nil {
-		c.TB.Fatal(err)
-	}
-	return messages.EndOf(last)
-}
-
-// CheckOwned holds that what the owner was answered is so, and that the key's
-// clients were handed what its rules wanted of each event as they were then.
-// Which version decides an event the records say. They are trusted with a change
-// whose answer never came; what was answered they must agree with.
-func (c *Cluster) CheckOwned(o *Owner) {
-	c.TB.Helper()
-	versions, rules := c.versions(o.KeyID)
-	for i, h := range o.heard {
-		if why := o.wrong(i, h, versions, rules); why != "" {
-			c.TB.Errorf("sim: the owner of %s was answered %v, %s when the log ended at %d: %s", o.KeyID, h.rule, h.id, h.end, why)
-		}
-	}
-	c.checkDelivered(o.KeyID, versions)
-}
-
-// wrong says how the records differ from an answer.
-func (o *Owner) wrong(i int, h heard, versions []version, rules []*messages.Rule) string {
-	at := slices.IndexFunc(rules, func(r *messages.Rule) bool { return r.GetId() == h.id })
-	if h.rule == nil {
-		if at >= 0 {
-			return "the rule exists"
-		}
-		k := uint32(0)
-		for _, before := range o.heard[:i] {
-			if before.id == h.id {
-				k = before.rule.GetK()
-			}
-		}
-		for _, v := range versions {
-			if v.k == k && k > 0 && (v.until == 0 || v.until > h.end) {
-				return fmt.Sprintf("it decided events after that: %+v", v)
-			}
-		}
-		return ""
-	}
-	after := messages.Position(max(h.rule.GetAfter(), h.rule.GetCreatedPosition()))
-	if after > h.end {
-		return "it takes effect later than that"
-	}
-	if at >= 0 && rules[at].GetVersion() < h.rule.GetVersion() {
-		return fmt.Sprintf("the record is older: %v", rules[at])
-	}
-	deleted := slices.ContainsFunc(o.heard, func(o heard) bool { return o.id == h.id && o.rule == nil })
-	if at < 0 && !deleted && len(o.Odd) == 0 && o.Again == 0 {
-		return "there is no record of the rule, and nobody deleted it"
-	}
-	for _, v := range versions {
-		if v.k != h.rule.GetK() {
-			continue
-		}
-		if v.number < h.rule.GetVersion() && (v.until == 0 || v.until > after) {
-			return fmt.Sprintf("the version before it decides events after it: %+v", v)
-		}
-		if v.number == h.rule.GetVersion() {
-			if v.after != after || v.tag != h.rule.GetTag() || v.word != h.rule.GetQuery() || h.rule.GetStatus() != definition.Active {
-				return fmt.Sprintf("the record says %+v", v)
-			}
-			return ""
-		}
-	}
-	if h.rule.GetStatus() == definition.Active && !o.replaced(i, after, rules) {
-		return "there is no record of it"
-	}
-	return ""
-}
-
-// replaced says whether what was answered may have been replaced before an event
-// came: a version that decided nothing is not kept.
-func (o *Owner) replaced(i int, after messages.Position, rules []*messages.Rule) bool {
-	h := o.heard[i]
-	for _, next := range o.heard[i+1:] {
-		if next.id == h.id && (next.rule == nil || next.rule.GetVersion() > h.rule.GetVersion()) {
-			return next.rule == nil || messages.Position(next.rule.GetAfter()) == after || o.Again > 0
-		}
-	}
-	current := slices.ContainsFunc(rules, func(r *messages.Rule) bool { return r.GetId() == h.id && r.GetVersion() == h.rule.GetVersion() })
-	return o.Again > 0 && !current // by a change that was not answered
+	return slices.IndexFunc(o.has, func(d definition.Definition) bool { return d.ID() == id })
 }
 
 // String is what the owner did, for failures.
@@ -306,7 +297,7 @@ func (o *Owner) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d changes, asked again %d times, odd %q; under way: %v", o.Made, o.Again, o.Odd, o.doing)
 	for _, h := range o.heard {
-		fmt.Fprintf(&b, "\n\tlog to %d: %s %v", h.end, h.id, h.rule)
+		fmt.Fprintf(&b, "\n\tlog to %d: %s %v%v", h.end, h.id, h.Rule, h.Monitor)
 	}
 	return b.String()
 }

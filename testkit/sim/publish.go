@@ -15,7 +15,16 @@ import (
 // it, until it is known to be in the log.
 func (c *Cluster) Publish(node, id, text string) {
 	c.TB.Helper()
-	post, err := push.ParsePost(fmt.Appendf(nil, `{"id":%q,"text":%q,"created_at":"2026-03-04T12:00:00Z","author":{"id":"7","username":"ada"}}`, id, text))
+	c.publishBy(account{"ada", "7"}, node, id, text)
+}
+
+// account is who writes posts: a username, which may change, and a number.
+type account struct{ username, id string }
+
+// publishBy is Publish of a post that the account has written.
+func (c *Cluster) publishBy(who account, node, id, text string) {
+	c.TB.Helper()
+	post, err := push.ParsePost(fmt.Appendf(nil, `{"id":%q,"text":%q,"created_at":"2026-03-04T12:00:00Z","author":{"id":%q,"username":%q}}`, id, text, who.id, who.username))
 	if err != nil {
 		c.TB.Fatal(err)
 	}

@@ -19,7 +19,7 @@ type Scenario struct {
 // the other, so that each has its share of a sweep.
 var Scenarios = []Scenario{
 	{"swarm", "posts at any node while faults of some kinds come and go", swarmed},
-	{"rules", "an owner makes, changes and deletes rules meanwhile", RulesUnder(Faults...)},
+	{"rules", "an owner makes, changes and deletes rules and monitors meanwhile", RulesUnder(Faults...)},
 	{"owner", "the node that owns the key is drained, killed, suspended or cut off, once", ownerThatFails},
 	{"limit", "more clients than the key may have connections, on nodes that fail", limited},
 	{"upgrade", "one node after the other is drained, stopped, and started as the next version", upgraded},
@@ -100,6 +100,10 @@ func RulesUnder(kinds ...Fault) func(k *testkit.Kit) {
 		s := NewScene(k, k.Option("nodes", 3, 5), k.Option("clients", 1, 3))
 		w := &writer{s, k.Chance(testkit.Workload), ruleTexts}
 		o := s.Own(s.Key, "moon", "sun", "star")
+		if s.Option("monitors", 0, 1) == 1 {
+			o.Watch("ada", "bob", "eva")
+			s.write = []account{{"ada", "7"}, {"bob", "8"}, {"zoe", "9"}, {"eva", "7"}} // ada takes another name, and back
+		}
 		swarm := s.Swarm(kinds...)
 		w.live(o, 10*k.Option("ten rounds", 1, 40), swarm.Step)
 		swarm.Heal()

@@ -14,6 +14,7 @@ type Scene struct {
 	Key    string
 	rules  []string
 	posted int
+	write  []account // posts one after the other; none: one account does
 }
 
 // NewScene is one of so many nodes, three at least, and clients, which are all
@@ -49,7 +50,11 @@ func (c *Cluster) KeyOn(node string) string {
 // Push is one post at the node, of one text after the other.
 func (s *Scene) Push(node string, texts ...string) {
 	s.TB.Helper()
-	s.Publish(node, fmt.Sprint("p", s.posted), texts[s.posted%len(texts)])
+	who := account{"ada", "7"}
+	if n := len(s.write); n > 0 {
+		who = s.write[s.posted/len(texts)%n]
+	}
+	s.publishBy(who, node, fmt.Sprint("p", s.posted), texts[s.posted%len(texts)])
 	s.posted++
 }
 

@@ -14,16 +14,39 @@ import (
 	"github.com/birdwire/birdwire/messages"
 )
 
-// version is what a rule was for a stretch of the log: it decides the events in
-// (after, until]; an until of 0 is no end. A rule is a word here.
+// version is what a rule or monitor was for a stretch of the log: it decides the
+// events in (after, until]; an until of 0 is no end. A rule is a word here.
 type version struct {
 	k, number    uint32
 	after, until messages.Position
-	tag, word    string
+	tag          string // or the monitor's name
+	word         string // of a rule
+	accounts     []string
+	ids          []string // of accounts, as far as they were learnt
 }
 
 func (v version) decides(p messages.Position) bool {
 	return p > v.after && (v.until == 0 || p <= v.until)
+}
+
+func (v version) wants(p *messages.Post) bool {
+	if v.word != "" {
+		return slices.Contains(strings.Fields(p.GetText()), v.word)
+	}
+	return slices.Contains(v.accounts, p.GetAuthor().GetUsername()) || slices.Contains(v.ids, p.GetAuthor().GetId())
+}
+
+// is says whether the definition asks for the same from the same position on.
+func (v version) is(d definition.Definition) bool {
+	w := versionOf(d.Query())
+	return v.after == w.after && v.tag == w.tag && v.word == w.word && slices.Equal(v.accounts, w.accounts) && slices.Equal(v.ids, w.ids)
+}
+
+func versionOf(q *messages.Query) version {
+	return version{
+		k: q.GetK(), number: q.GetVersion(), after: messages.Position(q.GetAfter()), until: messages.Position(q.GetUntil()),
+		tag: q.GetOrigin().GetName(), word: q.GetRule(), accounts: q.GetMonitor().GetUsernames(), ids: q.GetMonitor().GetAuthorIds(),
+	}
 }
 
 // always are rules that hold over the whole log, numbered in that order, each
@@ -35,31 +58,30 @@ func always(words []string) (all []version) {
 	return all
 }
 
-// versions are the active ones that the key's rules have and had, as the store's
-// records say, and its rules as they are, by k.
-func (c *Cluster) versions(keyID string) (all []version, rules []*messages.Rule) {
+// versions are the active ones that the key's rules and monitors have and had, as
+// the store's records say, and those that there are.
+func (c *Cluster) versions(keyID string) (all []version, now []definition.Definition) {
 	c.TB.Helper()
-	for _, data := range c.records(actors.RuleRecord(keyID, "")) {
-		r := &messages.Rule{}
-		c.read(data, r)
-		rules = append(rules, r)
-		if r.GetStatus() == definition.Active {
-			after := messages.Position(max(r.GetAfter(), r.GetCreatedPosition()))
-			all = append(all, version{k: r.GetK(), number: r.GetVersion(), after: after, tag: r.GetTag(), word: r.GetQuery()})
+	for _, prefix := range []string{actors.MonitorRecord(keyID, ""), actors.RuleRecord(keyID, "")} {
+		for _, data := range c.records(prefix) {
+			d, err := definition.Unmarshal(prefix == actors.RuleRecord(keyID, ""), data)
+			if err != nil {
+				c.TB.Fatal(err)
+			}
+			now = append(now, d)
+			if q := d.Query(); q != nil {
+				all = append(all, versionOf(q))
+			}
 		}
 	}
 	for _, q := range c.pastOf(keyID) {
-		void := func(r *messages.Rule) bool { return r.GetK() == q.GetK() && r.GetVersion() == q.GetVersion() }
-		if !slices.ContainsFunc(rules, void) { // else what was to replace it was never written
-			all = append(all, version{
-				k: q.GetK(), number: q.GetVersion(), after: messages.Position(q.GetAfter()), until: messages.Position(q.GetUntil()),
-				tag: q.GetOrigin().GetName(), word: q.GetRule(),
-			})
+		void := func(d definition.Definition) bool { return d.K() == q.GetK() && d.Version() == q.GetVersion() }
+		if !slices.ContainsFunc(now, void) { // else what was to replace it was never written
+			all = append(all, versionOf(q))
 		}
 	}
 	slices.SortFunc(all, func(a, b version) int { return cmp.Or(cmp.Compare(a.k, b.k), cmp.Compare(a.number, b.number)) })
-	slices.SortFunc(rules, func(a, b *messages.Rule) int { return cmp.Compare(a.GetK(), b.GetK()) })
-	return all, rules
+	return all, now
 }
 
 // pastOf are the versions that were replaced, those that went with the log too.
@@ -93,6 +115,16 @@ func (c *Cluster) read(data []byte, m proto.Message) {
 	if err := proto.Unmarshal(data, m); err != nil {
 		c.TB.Fatal(err)
 	}
+}
+
+// end is where the log ends.
+func (c *Cluster) end() messages.Position {
+	c.TB.Helper()
+	_, last, err := c.Disk.Open(nil).Journal().Bounds(c.TB.Context())
+	if err != nil {
+		c.TB.Fatal(err)
+	}
+	return messages.EndOf(last)
 }
 
 // log calls do with each event of the log, once, in order, also of what was
@@ -138,7 +170,7 @@ func (c *Cluster) matched(versions []version, after messages.Position) (all []se
 	c.TB.Helper()
 	c.log(func(p messages.Position, e *messages.Event) {
 		for _, v := range versions {
-			if p > after && v.decides(p) && slices.Contains(strings.Fields(e.GetPost().GetText()), v.word) {
+			if p > after && v.decides(p) && v.wants(e.GetPost()) {
 				all = append(all, seen{p, v.k, v.tag, e.GetPost().GetId()})
 			}
 		}
