@@ -1,10 +1,8 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"os"
-	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -17,8 +15,9 @@ import (
 
 // screen draws events for a person: one line each, cut to the width.
 type screen struct {
-	width int
-	now   func() time.Time
+	width     int
+	now       func() time.Time
+	headlines headlines
 
 	time, who, what, mark, good, bad *color.Color
 }
@@ -115,30 +114,9 @@ func (s *screen) parts(m client.Message) []part {
 			action = s.what
 		}
 		return []part{{action, e.Action}, {s.who, e.Item.Source}, {s.mark, e.Item.Category}, {s.what, strings.Join(e.Item.Tickers, " ")}, {nil, e.Item.Title}, {s.time, e.Item.URL}}
-	case *client.Item:
-		kind := "new"
-		if e.Enriched {
-			kind = "enriched"
-		}
-		return []part{{s.good, kind}, {s.who, e.Data.SourceName}, {s.mark, e.Data.Category}, {nil, e.Data.Title}, {s.time, e.Data.URL}}
-	case *client.ClustersRanked:
-		top := ""
-		if len(e.Data) > 0 {
-			top = e.Data[0].Title
-		}
-		return []part{{s.what, "ranked"}, {s.mark, strconv.Itoa(len(e.Data)) + " stories"}, {nil, top}}
-	case *client.StoryDevelopment:
-		return []part{{s.what, "development"}, {s.mark, e.Data.Significance}, {nil, e.Data.Title}}
-	case *client.StoryPriorityChanged:
-		return []part{{s.what, "priority"}, {s.mark, e.Data.PreviousPriority + " → " + e.Data.NewPriority}, {nil, e.Data.Headline}}
-	case *client.ClusterEvent:
-		return []part{{s.what, e.Data.Action}, {nil, fmt.Sprintf("story %d, %d articles", e.Data.ClusterID, e.Data.Detail.MemberCount)}}
-	case *client.TickerNews:
-		var symbols []string
-		for _, t := range e.Data.Tickers {
-			symbols = append(symbols, t.Symbol+" "+t.Sentiment)
-		}
-		return []part{{s.what, strings.Join(symbols, ", ")}, {nil, e.Data.Headline}}
+	}
+	if parts := s.storyParts(m); parts != nil {
+		return parts
 	}
 	return []part{{nil, string(m.Raw)}}
 }

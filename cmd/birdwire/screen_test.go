@@ -47,3 +47,53 @@ func TestScreenColors(t *testing.T) {
 		t.Errorf("no color in %q", got)
 	}
 }
+
+// A person who watches newsrank reads what stories are called, also where the
+// event has their number alone.
+func TestScreenDrawsStories(t *testing.T) {
+	s := newScreen(120, true)
+	s.now = func() time.Time { return time.Date(2026, 3, 4, 12, 0, 3, 0, time.UTC) }
+	var out bytes.Buffer
+	for _, raw := range []string{
+		`{"type":"item.new","data":{"id":7,"title":"Ship blocks canal","source_name":"Wire","category":"business"}}`,
+		`{"type":"cluster.event","data":{"action":"create","cluster_id":7,"detail":{"member_count":2}}}`,
+		`{"type":"story.priority_changed","data":{"cluster_id":7,"headline":"Ship blocks canal","previous_priority":"developing","new_priority":"breaking","overall_score":83.72}}`,
+		`{"type":"clusters.ranked","data":[{"id":7,"title":"Ship blocks canal","rank":1,"priority":"breaking"},{"id":9,"title":"Rates","rank":2}],"updated":true}`,
+		`{"type":"story.development","data":{"cluster_id":7,"title":"Divers find torn hull","headline":"Divers find torn hull","previous_headline":"Ship blocks canal","significance":"major"}}`,
+		`{"type":"ticker.news","data":{"cluster_id":7,"headline":"Divers find torn hull","tickers":[{"symbol":"HVFR","sentiment":"negative"},{"symbol":"USO","sentiment":"neutral"}]}}`,
+		`{"type":"cluster.event","data":{"action":"merge","cluster_id":7,"detail":{"merged_from":9,"member_count":5}}}`,
+		`{"type":"cluster.event","data":{"action":"split_created","cluster_id":11,"detail":{"split_from":7,"member_count":3}}}`,
+	} {
+		if err := s.show(&out, client.Message{Event: newsrankEvent(t, raw), Raw: json.RawMessage(raw)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const want = `12:00:03  new  Wire  business  Ship blocks canal
+12:00:03  story  2 articles  Ship blocks canal
+12:00:03  BREAKING  was developing  score 84  Ship blocks canal
+12:00:03  ranked  2 stories  1. Ship blocks canal  2. Rates
+12:00:03  development  major  Divers find torn hull  before: Ship blocks canal
+12:00:03  tickers  HVFR ▼, USO  Divers find torn hull
+12:00:03  merged  5 articles  Divers find torn hull  took in: Rates
+12:00:03  split off  3 articles  story 11  from: Divers find torn hull
+`
+	if out.String() != want {
+		t.Errorf("drawn\n%swant\n%s", out.String(), want)
+	}
+}
+
+func newsrankEvent(t *testing.T, raw string) client.Event {
+	t.Helper()
+	var kind struct{ Type string }
+	if err := json.Unmarshal([]byte(raw), &kind); err != nil {
+		t.Fatal(err)
+	}
+	e := map[string]client.Event{
+		"item.new": &client.Item{}, "clusters.ranked": &client.ClustersRanked{}, "story.development": &client.StoryDevelopment{},
+		"story.priority_changed": &client.StoryPriorityChanged{}, "cluster.event": &client.ClusterEvent{}, "ticker.news": &client.TickerNews{},
+	}[kind.Type]
+	if err := json.Unmarshal([]byte(raw), e); err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
