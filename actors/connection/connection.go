@@ -126,8 +126,8 @@ func (c *connection) receive(ctx actor.Context) {
 		}
 	case *fired:
 		c.step(ctx, follow.Fired{Timer: m.timer})
-	case *messages.NotOwner:
-		c.step(ctx, follow.Moved{})
+	case *messages.NotOwner, *actor.DeadLetterResponse:
+		c.nobody(ctx)
 	case *messages.Through:
 		c.through(ctx, m)
 	case *read:

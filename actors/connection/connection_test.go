@@ -498,6 +498,42 @@ func TestCreditIsNeverOverdrawn(t *testing.T) {
 	})
 }
 
+// A question that reached nobody, because its owner failed a moment ago, or that
+// reached one who is not the owner, is asked again at once and not after the
+// patience for an answer.
+func TestAQuestionThatReachedNobodyIsAskedAgainSoon(t *testing.T) {
+	for name, word := range map[string]any{"nobody": &actor.DeadLetterResponse{}, "another": &messages.NotOwner{}} {
+		t.Run(name, func(t *testing.T) {
+			cfg := connection.Begin{API: messages.Api_API_NEWSRANK, Metered: true, Filters: newsrank()}
+			run(t, cfg, func(r *rig) {
+				join := testkit.Expect[*messages.Join](r.router)
+				r.router.Reply(word)
+				r.Advance(250 * time.Millisecond)
+				if again := testkit.Expect[*messages.Join](r.router); again.GetJoin() != join.GetJoin() {
+					t.Errorf("joins by %d, asked by %d before", again.GetJoin(), join.GetJoin())
+				}
+				r.join = join.GetJoin()
+				r.router.Reply(&messages.Joined{Join: r.join, Position: 1})
+				r.deliver("2.0")
+				r.want(t, "subscribed ")
+				ask := testkit.Expect[*messages.AskCredit](r.key)
+				for range 3 {
+					r.key.Reply(word)
+					r.key.ExpectNoMessage(200 * time.Millisecond)
+					r.Advance(50 * time.Millisecond)
+					if again := testkit.Expect[*messages.AskCredit](r.key); again.GetQuestion() != ask.GetQuestion() {
+						t.Errorf("asked again by another number: %v", again)
+					}
+				}
+				r.key.Reply(&messages.CreditGranted{Account: 9, Granted: 16, Question: ask.GetQuestion()})
+				r.want(t, "2.0")
+				r.key.Request(r.pid, word) // late: nothing is open
+				r.key.ExpectNoMessage(3 * time.Second)
+			})
+		})
+	}
+}
+
 // A recall takes what is unspent, and nothing is asked for until an event needs it.
 func TestCreditIsRecalled(t *testing.T) {
 	cfg := connection.Begin{API: messages.Api_API_NEWSRANK, Metered: true, Filters: newsrank()}

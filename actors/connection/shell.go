@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -91,6 +92,23 @@ func (c *connection) laneOwner(lane follow.Lane) *actor.PID {
 	}
 	return c.frontier(lane)
 }
+
+// nobody is told by one that is not the owner, or in the place of one that is no
+// more: after a failure or a move the next one is a moment away, and whatever is
+// open is asked again soon. Which question it was is not said, and need not be:
+// each may be asked twice.
+func (c *connection) nobody(ctx actor.Context) {
+	if c.meter != nil && c.credit.Asked() {
+		if c.stopCredit != nil {
+			c.stopCredit()
+		}
+		c.stopCredit = c.after(ctx, ownerBack, &creditTime{})
+	}
+	c.step(ctx, follow.Moved{})
+}
+
+// ownerBack is how long a question about credit waits for the next owner.
+const ownerBack = 250 * time.Millisecond
 
 // frontier is the router whose matching decides how far a lane's log is read.
 func (c *connection) frontier(lane follow.Lane) *actor.PID {
