@@ -94,23 +94,37 @@ func (k *Kit) Schedule(by Chooser) {
 // Settle runs every event that is due until none is left: all mailboxes are
 // empty and no job runs. Held jobs and timers stay.
 func (k *Kit) Settle() {
-	k.TB.Helper()
+	if failed := k.settle(); failed != "" {
+		k.TB.Helper() // looks at the stack, a tenth of a test's time where it is asked for every time
+		k.TB.Fatalf("%s", failed)
+	}
+}
+
+// settle is Settle; failed says why there is no end to it.
+func (k *Kit) settle() (failed string) {
 	busy, ended := k.schedule.drain()
 	if ended {
 		k.TB.SkipNow()
 	}
 	if busy != "" {
-		k.TB.Fatalf("testkit: not settled after %d events: actors keep sending to each other, the last was %s%s", settleMax, busy, k.hint())
+		return fmt.Sprintf("testkit: not settled after %d events: actors keep sending to each other, the last was %s%s", settleMax, busy, k.hint())
 	}
+	return ""
 }
 
 // Advance moves virtual time by d: it settles, fires what falls due in order
 // of time, and settles after each.
 func (k *Kit) Advance(d time.Duration) {
-	k.TB.Helper()
 	time := k.schedule.time
 	target := time.elapsed() + d
-	for k.Settle(); k.schedule.fireNext(target); k.Settle() {
+	for {
+		if failed := k.settle(); failed != "" {
+			k.TB.Helper() // as in Settle
+			k.TB.Fatalf("%s", failed)
+		}
+		if !k.schedule.fireNext(target) {
+			break
+		}
 	}
 	time.set(target)
 }

@@ -172,6 +172,7 @@ func (w *world) judgeChanges(name string) {
 // chance, what a client sees is what the rules wanted as they were then,
 // whether it stayed or came back.
 func TestRulesThatChange(t *testing.T) {
+	t.Parallel()
 	seeds := 150
 	if testing.Short() {
 		seeds = 40
@@ -199,12 +200,14 @@ func TestRulesThatChange(t *testing.T) {
 // TestEachMessageOfAChangeHarmed: each message, by its turn, comes to each harm
 // while rules change and the shard is given up and taken again.
 func TestEachMessageOfAChangeHarmed(t *testing.T) {
+	t.Parallel()
 	turns := 5
 	if testing.Short() {
 		turns = 2
 	}
 	for _, name := range append([]string{"Matched", "Through", "AskQueries", "Queries", "Join", "Joined", "Rejoin", "Deliveries"}, between[:6]...) {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			for n := 1; n <= turns; n++ {
 				for _, h := range []harm{lost, doubled, late, veryLate} {
 					testkit.Run(t, func(k *testkit.Kit) {
@@ -227,6 +230,7 @@ func TestEachMessageOfAChangeHarmed(t *testing.T) {
 // TestActorsFailWhileRulesChange: a key, a shard or a router fails with any
 // message of a change.
 func TestActorsFailWhileRulesChange(t *testing.T) {
+	t.Parallel()
 	turns := 4
 	if testing.Short() {
 		turns = 2
@@ -238,6 +242,7 @@ func TestActorsFailWhileRulesChange(t *testing.T) {
 	} {
 		for _, name := range names {
 			t.Run(kind+" "+name, func(t *testing.T) {
+				t.Parallel()
 				for n := 1; n <= turns; n++ {
 					testkit.Run(t, func(k *testkit.Kit) {
 						w := owned(newWorld(t, k, "moon", "sun"))

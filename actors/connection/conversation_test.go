@@ -86,12 +86,14 @@ func (w *world) life(r *rand.Rand) {
 // TestEveryMessageLostDoubledAndLate: each message of the conversation, by its
 // turn, comes to each harm.
 func TestEveryMessageLostDoubledAndLate(t *testing.T) {
+	t.Parallel()
 	turns := 6
 	if testing.Short() {
 		turns = 3
 	}
 	for _, name := range conversationNames {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			for n := 1; n <= turns; n++ {
 				for _, h := range []harm{lost, doubled, late, veryLate} {
 					testkit.Run(t, func(k *testkit.Kit) {
@@ -113,6 +115,7 @@ func TestEveryMessageLostDoubledAndLate(t *testing.T) {
 
 // TestHarmByChance: several messages at once, in every order of events.
 func TestHarmByChance(t *testing.T) {
+	t.Parallel()
 	seeds := 120
 	if testing.Short() {
 		seeds = 30
@@ -146,6 +149,7 @@ func TestHarmByChance(t *testing.T) {
 // TestEachActorRestartedInEachState: an actor fails with the message, or in the
 // middle of sending one.
 func TestEachActorRestartedInEachState(t *testing.T) {
+	t.Parallel()
 	turns := 6
 	if testing.Short() {
 		turns = 2
@@ -158,6 +162,7 @@ func TestEachActorRestartedInEachState(t *testing.T) {
 	}
 	for kind, messages := range sent {
 		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
 			all := append([]string(nil), conversationNames...)
 			for _, m := range messages {
 				all = append(all, "send "+m)
@@ -209,6 +214,7 @@ func (p *pump) Receive(ctx actor.Context) {
 // a lot to do: what it sends before it hears that the client has left is not
 // the new one's.
 func TestAChangeOfLanesUnderWayLosesNothing(t *testing.T) {
+	t.Parallel()
 	testkit.RunSeeds(t, 40, func(t *testing.T, k *testkit.Kit) {
 		w := newWorld(t, k)
 		w.append(w.event(false, 0, "star"))
