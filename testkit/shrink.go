@@ -2,7 +2,9 @@ package testkit
 
 import (
 	"fmt"
+	"strings"
 	"time"
+	"unicode"
 )
 
 // Shrunk is what came of making a failure smaller.
@@ -47,8 +49,11 @@ func (s *shrinker) run() bool {
 		before := s.Smaller
 		s.try(s.without(Schedule, 0, s.Log.Deviations(Schedule)))
 		s.cut(Faults)
+		s.groups(Workload)
+		s.options()
 		s.cut(Workload)
 		s.options()
+		s.groups(Network)
 		s.cut(Network)
 		for _, of := range [...]Stream{Faults, Network, Workload} {
 			s.lower(of)
@@ -101,6 +106,38 @@ func (s *shrinker) without(of Stream, first, n int) *edit {
 		e.picks[i] = 0
 	}
 	return e
+}
+
+// groups has all deviations of a stream plain whose labels differ in numbers only.
+func (s *shrinker) groups(of Stream) {
+	tried := map[string]bool{}
+	for more := true; more && s.left(); {
+		more = false
+		for _, i := range s.deviations(of) {
+			group := withoutNumbers(s.Log.labels[s.Log.choices[i].label])
+			if tried[group] {
+				continue
+			}
+			tried[group], more = true, true
+			e := newEdit(s.Log)
+			for _, i := range s.deviations(of) {
+				if withoutNumbers(s.Log.labels[s.Log.choices[i].label]) == group {
+					e.picks[i] = 0
+				}
+			}
+			s.try(e)
+			break // the log may be another one now
+		}
+	}
+}
+
+func withoutNumbers(label string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsDigit(r) || r == '.' {
+			return -1
+		}
+		return r
+	}, label)
 }
 
 // cut has ever smaller parts of a stream plain, from its end: what is last

@@ -32,7 +32,7 @@ type Owner struct {
 
 	cluster *Cluster
 	work    *testkit.Chance
-	changes int
+	change  string // the name of the last change
 	words   []string
 	watched []string                // accounts that it makes monitors of; none: it makes none
 	has     []definition.Definition // as they were shown last, in that order
@@ -59,16 +59,17 @@ func (c *Cluster) Own(keyID string, words ...string) *Owner {
 
 // pick is one of n that the owner wants of its present change.
 func (o *Owner) pick(what string, n int) int {
-	return int(o.work.Choose(fmt.Sprintf("change %d of %s: %s", o.changes, o.KeyID, what), uint64(n)))
+	return int(o.work.Choose(o.change+": "+what, uint64(n)))
 }
 
 // Answered says whether nothing is under way.
 func (o *Owner) Answered() bool { return o.doing == nil }
 
-// Change begins a change, where none is under way.
-func (o *Owner) Change() {
+// Change begins a change, where none is under way; it is the seed's what it is,
+// under that name.
+func (o *Owner) Change(name string) {
 	if o.doing == nil {
-		o.changes++
+		o.change = name
 		o.at, o.again = o.pick("node", len(o.cluster.nodes)), false
 		o.doing = o.next()
 		o.ask(o.doing)
@@ -127,7 +128,7 @@ func (o *Owner) nextMonitor(isNew bool, id string) proto.Message {
 	if o.pick("whether it watches two", 2) == 1 {
 		accounts = append(accounts, o.watched[(first+1)%len(o.watched)])
 	}
-	name := fmt.Sprint("monitor-", o.changes)
+	name := "monitor of " + o.change
 	if isNew {
 		return &messages.CreateMonitor{KeyId: o.KeyID, Monitor: &messages.Monitor{Name: name, Usernames: accounts}, Fields: []string{"name", "usernames"}}
 	}
@@ -165,7 +166,7 @@ func (o *Owner) ask(command proto.Message) {
 	o.asked++
 	asked := o.asked
 	// Some hang up sooner than the gateway gives up: what they asked for goes on.
-	within := min(askWithin, impatient+o.work.Below(fmt.Sprintf("change %d of %s: patience", o.changes, o.KeyID), 2*askWithin))
+	within := min(askWithin, impatient+o.work.Below(o.change+": patience", 2*askWithin))
 	if n.Awake() {
 		n.Actors.AskKey(o.KeyID, command, askWithin, func(m proto.Message, err error) {
 			if asked == o.asked {

@@ -1,6 +1,7 @@
 package sim_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -16,8 +17,8 @@ func TestRulesThatChange(t *testing.T) {
 		s := sim.NewScene(k, 3, 3)
 		o := s.Own(s.Key, "moon", "sun", "star")
 		work := k.Chance(testkit.Workload)
-		for range 400 {
-			o.Change()
+		for i := range 400 {
+			o.Change(fmt.Sprint("change ", i))
 			s.Push(s.Nodes()[work.Choose("node", 3)].Name, "the moon", "the sun", "moon and sun", "a star", "moon sun star", "nothing")
 			s.Advance(work.Below("wait", 50*time.Millisecond))
 		}

@@ -18,6 +18,14 @@ type (
 	Log     = testkit.Log
 )
 
+// The streams of a log's choices.
+const (
+	OfSchedule = testkit.Schedule
+	OfNetwork  = testkit.Network
+	OfFaults   = testkit.Faults
+	OfWorkload = testkit.Workload
+)
+
 // Sometimes are the places of the product that a sweep should reach.
 var Sometimes = slices.Concat(actors.Places, follow.Places)
 

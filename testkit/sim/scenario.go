@@ -35,11 +35,13 @@ type writer struct {
 	*Scene
 	work  *testkit.Chance
 	texts []string
+	asked int // whether to post: what is asked has the same name in a run with fewer posts
 }
 
 // may posts, as far as the seed wants.
 func (w *writer) may() {
-	what := fmt.Sprint("post ", w.posted)
+	w.asked++
+	what := fmt.Sprint("post ", w.asked)
 	if !w.work.Often(what, 4, 5) {
 		return
 	}
@@ -48,7 +50,7 @@ func (w *writer) may() {
 
 func swarmed(k *testkit.Kit) {
 	s := NewScene(k, k.Option("nodes", 3, 5), k.Option("clients", 1, 5), "moon", "sun")
-	w := &writer{s, k.Chance(testkit.Workload), postTexts}
+	w := &writer{Scene: s, work: k.Chance(testkit.Workload), texts: postTexts}
 	swarm := s.Swarm(Faults...)
 	s.Stalls = 200 * uint64(k.Option("clients that stall", 0, 1))
 	for i := range 10 * k.Option("seconds", 1, 30) {
@@ -64,17 +66,22 @@ func swarmed(k *testkit.Kit) {
 	s.Check(8 * time.Second)
 }
 
-// live has the owner change rules n times, and posts meanwhile, some of them at once.
-func (w *writer) live(o *Owner, n int, step func()) {
+// live has the owner change rules for n rounds, and posts meanwhile, some of them at once.
+func (w *writer) live(stage string, o *Owner, n int, step func()) {
 	for i := range n {
 		step()
 		for j := range 3 {
-			if w.work.Once(fmt.Sprintf("change at %d of %d, %d", i, n, j), 3) {
-				o.Change()
+			if what := fmt.Sprintf("%s %d: change %d", stage, i, j); w.work.Once(what, 3) {
+				o.Change(what)
 			}
 			w.may()
 		}
-		w.Advance(time.Millisecond + w.work.Below(fmt.Sprint("wait after post ", w.posted), 100*time.Millisecond))
+		// The plain wait is the mean one, and not the shortest: a run that is shrunk lasts as long.
+		wait := 50 * time.Millisecond
+		if what := fmt.Sprintf("%s %d: wait", stage, i); w.work.Once(what, 2) {
+			wait = time.Millisecond + w.work.Below(what, 100*time.Millisecond)
+		}
+		w.Advance(wait)
 	}
 }
 
@@ -98,14 +105,14 @@ func (w *writer) settle(o *Owner) {
 func RulesUnder(kinds ...Fault) func(k *testkit.Kit) {
 	return func(k *testkit.Kit) {
 		s := NewScene(k, k.Option("nodes", 3, 5), k.Option("clients", 1, 3))
-		w := &writer{s, k.Chance(testkit.Workload), ruleTexts}
+		w := &writer{Scene: s, work: k.Chance(testkit.Workload), texts: ruleTexts}
 		o := s.Own(s.Key, "moon", "sun", "star")
 		if s.Option("monitors", 0, 1) == 1 {
 			o.Watch("ada", "bob", "eva")
 			s.write = []account{{"ada", "7"}, {"bob", "8"}, {"zoe", "9"}, {"eva", "7"}} // ada takes another name, and back
 		}
 		swarm := s.Swarm(kinds...)
-		w.live(o, 10*k.Option("ten rounds", 1, 40), swarm.Step)
+		w.live("round", o, 10*k.Option("ten rounds", 1, 40), swarm.Step)
 		swarm.Heal()
 		w.settle(o)
 	}
@@ -124,16 +131,16 @@ var ends = []struct {
 
 func ownerThatFails(k *testkit.Kit) {
 	s := NewScene(k, 3, k.Option("clients", 1, 5))
-	w := &writer{s, k.Chance(testkit.Workload), ruleTexts}
+	w := &writer{Scene: s, work: k.Chance(testkit.Workload), texts: ruleTexts}
 	o := s.Own(s.Key, "moon", "sun", "star")
 	what := ends[k.Option("which of crash, drain, freeze, isolate", 0, len(ends)-1)]
-	w.live(o, k.Option("rounds before", 0, 30), func() {})
+	w.live("before", o, k.Option("rounds before", 0, 30), func() {})
 	n := s.Node(s.Node("n1").Owner(s.Key))
 	over, heal := s.Fault(n.Name, what.Name), what.Of(s, n)
-	w.live(o, k.Option("rounds meanwhile", 1, 400), func() {})
+	w.live("meanwhile", o, k.Option("rounds meanwhile", 1, 400), func() {})
 	over()
 	heal()
-	w.live(o, k.Option("rounds after", 0, 60), func() {})
+	w.live("after", o, k.Option("rounds after", 0, 60), func() {})
 	w.settle(o)
 }
 
@@ -157,7 +164,7 @@ func limited(k *testkit.Kit) {
 
 func upgraded(k *testkit.Kit) {
 	s := NewScene(k, 3, k.Option("clients", 1, 5), "moon", "sun")
-	w := &writer{s, k.Chance(testkit.Workload), postTexts}
+	w := &writer{Scene: s, work: k.Chance(testkit.Workload), texts: postTexts}
 	live := func(n int) {
 		for range n {
 			w.may()
