@@ -59,11 +59,6 @@ type Config struct {
 	answerTime time.Duration
 }
 
-// Enrich is how articles are read closely.
-type Enrich struct {
-	Off bool // they stay as their sources had them
-}
-
 // PushLimits bound what is pushed. Zero values are gateway/rest's defaults.
 type PushLimits struct {
 	Body  int64         // bytes of one, inflated or not; default 16 MiB

@@ -149,6 +149,9 @@ func (c checks) Look(ctx context.Context) admin.State {
 	first, last, err := n.store.Journal().Bounds(ctx)
 	add("log", fmt.Sprintf("frames %d to %d", first, last), err)
 	add("router", fmt.Sprintf("%v behind the log's end", n.behind.behind().Round(time.Millisecond)), n.behind.check(n.clock.Elapsed()))
+	if !n.cfg.Enrich.Off {
+		add("enrichment", "", n.enrich.health())
+	}
 	add("connections", fmt.Sprintf("%d open", n.doors.Connections()), nil)
 	return state
 }

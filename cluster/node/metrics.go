@@ -14,6 +14,7 @@ import (
 	"github.com/birdwire/birdwire/actors/journal"
 	"github.com/birdwire/birdwire/actors/router"
 	"github.com/birdwire/birdwire/actors/source"
+	"github.com/birdwire/birdwire/cluster/openai"
 	"github.com/birdwire/birdwire/cluster/store"
 )
 
@@ -42,6 +43,8 @@ type metrics struct {
 
 	enriched      *prometheus.CounterVec
 	enrichSeconds prometheus.Histogram
+	questions     *prometheus.CounterVec
+	tokens        *prometheus.CounterVec
 
 	routedEvents, repeats, hits, routed prometheus.Counter
 	mended, skipped, matchPanics        prometheus.Counter
@@ -88,6 +91,8 @@ func newMetrics() *metrics {
 	m.polls = counters("source_polls_total", "Readings of upstreams, by kind of source and how they ended.", "kind", "outcome")
 	m.sourceEvents = counters("source_events_total", "Events by kind of source: new, or duplicates.", "kind", "outcome")
 	m.enriched = counters("enriched_total", "Articles by what enrichment did with a part of them (page, vector, summary) and how it ended; part article: those that were not enriched, and why.", "part", "outcome")
+	m.questions = counters("model_questions_total", "Questions to the model's endpoint by kind (embedding, chat) and how they ended.", "kind", "outcome")
+	m.tokens = counters("model_tokens_total", "Tokens that questions to the model's endpoint cost, as it counts them, by kind.", "kind")
 	m.enrichSeconds = seconds("enrich_seconds", "From an article in the log to its enrichment in the log.")
 	m.routedEvents = counter("router_events_total", "Events taken from the log, repeats included.")
 	m.repeats = counter("router_repeats_total", "Events dropped as repeats.")
@@ -177,6 +182,11 @@ func (m *metrics) enrichedOne(o enricher.Observation) {
 	m.enriched.WithLabelValues("vector", o.Vector).Inc()
 	m.enriched.WithLabelValues("summary", o.Summary).Inc()
 	m.enrichSeconds.Observe(o.Took.Seconds())
+}
+
+func (m *metrics) asked(o openai.Observation) {
+	m.questions.WithLabelValues(o.Kind, o.Reason).Inc()
+	m.tokens.WithLabelValues(o.Kind).Add(float64(max(o.Tokens, 0)))
 }
 
 // compared is what the semantic router did. It takes the same events as the

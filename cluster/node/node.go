@@ -49,6 +49,7 @@ type Node struct {
 	behind progress
 
 	actors *assembly.Node
+	enrich enrichment
 	feeds  *feed.Reader // shared by all feeds: its limits are per host
 	doors  *ws.Server
 
@@ -193,10 +194,14 @@ func (n *Node) spawn(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	reader, err := n.openEnrich()
+	if err != nil {
+		return err
+	}
 	ports := assembly.Ports{
 		Node: n.cfg.Name, Incarnation: n.incarnation, System: n.system.ActorSystem, Props: n.system.Props,
 		Clock: n.clock, Rand: n.rand, Store: n.store, Logger: n.log, Failed: n.fail, Repeats: &repeats{voids: replay.NewVoids()},
-		Feed: n.openFeed, Sample: sample, Enrich: n.openEnrich(),
+		Feed: n.openFeed, Sample: sample, Enrich: reader,
 		Work: assembly.Work{
 			Append: pool("append", 2, 16), Mend: pool("mend", 2, 16), Merge: pool("merge", 1, 16), Compile: compiling.For,
 			Read: reading, ReadFor: reading.For, Records: pool("records", 16, 65_536), Wake: pool("wake", 4, 65_536), Poll: pool("poll", 32, 65_536),
@@ -300,6 +305,7 @@ func (n *Node) close(ctx context.Context) error {
 	n.doors.Close()
 	errs = append(errs, n.stopActors())
 	n.feeds.Close()
+	n.enrich.close()
 	return errors.Join(append(errs, n.store.Close())...)
 }
 
@@ -343,6 +349,7 @@ func (n *Node) abandon() {
 	if n.feeds != nil {
 		n.feeds.Close()
 	}
+	n.enrich.close()
 	if n.store != nil {
 		if err := n.store.Close(); err != nil {
 			n.log.Warn("closing the store after a failed start", "error", err)

@@ -91,15 +91,30 @@ func (c *config) node() (node.Config, error) {
 		Plans:       plans,
 		RulesPerKey: c.whole("limits.rules"), MonitorsPerKey: c.whole("limits.monitors"), QueryCharacters: c.whole("limits.query"),
 		KiteConnections: c.whole("limits.kite_connections"), AllowPrivateFeeds: c.flag("allow_private_feeds"),
-		EmbeddingModel: c.str("embedding_model"),
-		Enrich:         node.Enrich{Off: !c.flag("enrich.articles")},
-		QueueBytes:     int(c.size("limits.queue")), MaxConnections: c.whole("limits.connections"),
+		EmbeddingModel: c.embeddingModel(),
+		Enrich: node.Enrich{
+			Off: !c.flag("enrich.articles"), Pages: c.flag("enrich.pages"), Gazetteer: c.str("enrich.gazetteer"),
+			Model: node.Model{
+				URL: c.str("model.url"), Key: c.str("model.key"), Embedding: c.str("model.embedding"), Chat: c.str("model.chat"),
+				Timeout: c.duration("model.timeout"), Parallel: c.whole("model.parallel"), TokensADay: int64(c.whole("model.daily_tokens")),
+			},
+		},
+		QueueBytes: int(c.size("limits.queue")), MaxConnections: c.whole("limits.connections"),
 		Push: node.PushLimits{
 			Body: c.size("limits.push"), Rate: int(c.size("limits.push_rate")), Pause: c.duration("limits.push_pause"),
 			OfKey: c.whole("limits.key_pushes"), OfAddress: c.whole("limits.address_pushes"), InAll: c.whole("limits.pushes"),
 		},
 		Deflate: c.flag("deflate"), Drain: c.duration("drain"), Sample: c.flag("dev"),
 	}, nil
+}
+
+// embeddingModel is the model of filters that name none: that of the vectors
+// which articles get, unless it is set.
+func (c *config) embeddingModel() string {
+	if m := c.str("model.embedding"); m != "" && !c.isSet("embedding_model") {
+		return m
+	}
+	return c.str("embedding_model")
 }
 
 const (

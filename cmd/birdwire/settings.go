@@ -55,6 +55,15 @@ var serveSettings = []setting{
 	{key: "allow_private_feeds", kind: boolKind, def: "false", usage: "let feeds live on loopback and private networks"},
 
 	{key: "enrich.articles", kind: boolKind, def: "true", usage: "read articles closely and send them enriched; false: as their sources had them"},
+	{key: "enrich.pages", kind: boolKind, def: "false", usage: "read the page of an article that comes without its text, where robots.txt allows it"},
+	{key: "enrich.gazetteer", kind: stringKind, usage: "a file of names to look for, one JSON object a line: id, name, aliases, ticker, type; read again when it changes"},
+	{key: "model.url", kind: stringKind, usage: "an endpoint that speaks OpenAI's API, as https://api.example.com/v1; without it nobody is asked"},
+	{key: "model.key", kind: stringKind, usage: "the endpoint's key", secret: true, noFlag: true},
+	{key: "model.embedding", kind: stringKind, usage: "the endpoint's model for vectors of 1,536 numbers"},
+	{key: "model.chat", kind: stringKind, usage: "the endpoint's model for summaries of one line"},
+	{key: "model.timeout", kind: durationKind(time.Millisecond, 10*time.Minute), def: "20s", usage: "of one question to the endpoint; past it the article is enriched without"},
+	{key: "model.parallel", kind: wholeKind(1, 1000), def: "4", usage: "questions to the endpoint at a time"},
+	{key: "model.daily_tokens", kind: wholeKind(0, 1_000_000_000), def: "0", usage: "tokens that may be spent in 24 hours, as the endpoint counts them; 0: any number"},
 
 	{key: "embedding_model", kind: stringKind, def: "birdwire-hash-1", usage: "the model of pushed embeddings and of filters that name none"},
 

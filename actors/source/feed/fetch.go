@@ -41,11 +41,23 @@ var (
 	errStatus   = errors.New("unexpected status")
 )
 
-// fetch makes one request and follows where it is sent. It does so itself, not
+// wanted is what is asked for.
+type wanted struct {
+	accept string
+	most   int64                            // bytes of it
+	follow func(from, to *weburl.URL) error // whether a redirect may be followed; nil: any
+}
+
+// fetch asks for a feed.
+func (r *Reader) fetch(ctx context.Context, target string, m mark, room *hold) (*response, error) {
+	return r.get(ctx, target, m, room, wanted{accept: accept, most: r.cfg.MaxBody})
+}
+
+// get makes one request and follows where it is sent. It does so itself, not
 // net/http: that refuses addresses which browsers open. Cookies live as long as
 // the request does; some sites send a reader around in a circle without them.
 // Errors never carry the address: its query may be a key.
-func (r *Reader) fetch(ctx context.Context, target string, m mark, room *hold) (*response, error) {
+func (r *Reader) get(ctx context.Context, target string, m mark, room *hold, want wanted) (*response, error) {
 	to, err := weburl.Parse(target)
 	if err != nil || !to.IsWeb() {
 		return nil, fmt.Errorf("make request: %w", ErrURL)
@@ -56,7 +68,7 @@ func (r *Reader) fetch(ctx context.Context, target string, m mark, room *hold) (
 	}
 	permanent, moved := true, ""
 	for range maxRedirects + 1 {
-		resp, err := r.ask(ctx, jar, to, m)
+		resp, err := r.ask(ctx, jar, to, m, want.accept)
 		if err != nil {
 			return nil, fmt.Errorf("fetch: %w", bare(err))
 		}
@@ -66,9 +78,14 @@ func (r *Reader) fetch(ctx context.Context, target string, m mark, room *hold) (
 			return nil, fmt.Errorf("fetch: %w", err)
 		}
 		if next == nil {
-			return r.take(resp, to, moved, room)
+			return r.take(resp, to, moved, room, want.most)
 		}
 		discard(resp)
+		if want.follow != nil {
+			if err := want.follow(to, next); err != nil {
+				return nil, err
+			}
+		}
 		// A permanent redirect after a temporary one is none: it is the temporary
 		// target's.
 		permanent = permanent && (resp.StatusCode == http.StatusMovedPermanently || resp.StatusCode == http.StatusPermanentRedirect)
@@ -82,7 +99,7 @@ func (r *Reader) fetch(ctx context.Context, target string, m mark, room *hold) (
 
 // ask makes one request. It does without http.Client, which refuses every
 // response that leads to an address it cannot parse.
-func (r *Reader) ask(ctx context.Context, jar http.CookieJar, to *weburl.URL, m mark) (*http.Response, error) {
+func (r *Reader) ask(ctx context.Context, jar http.CookieJar, to *weburl.URL, m mark, accept string) (*http.Response, error) {
 	req := (&http.Request{Method: http.MethodGet, URL: to.Request(), Header: http.Header{}}).WithContext(ctx)
 	req.Header.Set("User-Agent", r.cfg.UserAgent)
 	req.Header.Set("Accept", accept)
@@ -144,7 +161,7 @@ func discard(resp *http.Response) {
 }
 
 // take reads the response that is the answer.
-func (r *Reader) take(resp *http.Response, from *weburl.URL, moved string, room *hold) (*response, error) {
+func (r *Reader) take(resp *http.Response, from *weburl.URL, moved string, room *hold, most int64) (*response, error) {
 	out := &response{status: resp.StatusCode, header: resp.Header, url: from, moved: moved}
 	if resp.StatusCode != http.StatusOK {
 		discard(resp)
@@ -152,7 +169,7 @@ func (r *Reader) take(resp *http.Response, from *weburl.URL, moved string, room 
 	}
 	defer resp.Body.Close() //nolint:errcheck // nothing is lost with it
 	var err error
-	if out.body, out.cut, err = readBody(resp.Body, r.cfg.MaxBody, room); err != nil {
+	if out.body, out.cut, err = readBody(resp.Body, most, room); err != nil {
 		return out, fmt.Errorf("read document: %w", bare(err))
 	}
 	return out, nil

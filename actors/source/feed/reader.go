@@ -7,6 +7,9 @@
 // stripped of markup, and a document that breaks the parser is an error of that
 // one feed.
 //
+// It fetches articles' pages too, at the same pace, and only those that a host's
+// robots.txt allows.
+//
 // That an item fell off a feed says nothing: feeds are windows. Withdrawn is
 // what carries a tombstone (RFC 6721) or a media:status of deleted.
 //
@@ -56,6 +59,7 @@ type Reader struct {
 	transport *http.Transport
 	hosts     *HostLimiter
 	memory    budget
+	asked     robotsKept
 }
 
 // NewReader returns a Reader; Close it when no feed of it is polled any more.
@@ -76,7 +80,7 @@ func NewReader(cfg ReaderConfig) *Reader {
 		// No proxy from the environment: the check of private networks would
 		// then be the proxy's, and we could not say that it was made.
 	}
-	r := &Reader{cfg: cfg, transport: transport, hosts: NewHostLimiter(cfg.HostGap, cfg.HostParallel, cfg.Now)}
+	r := &Reader{cfg: cfg, transport: transport, hosts: NewHostLimiter(cfg.HostGap, cfg.HostParallel, cfg.Now), asked: newRobotsKept()}
 	r.memory.left.Store(cfg.MaxLarge)
 	return r
 }
