@@ -5,6 +5,7 @@
 // # The actor map
 //
 //	upstreams   one per node: keeps the feeds, starts a source for each
+//	singleton   one per node and source: of each source one runs in the cluster
 //	source      one per upstream: reads it, asks the item table, offers events
 //	journal     one per node: group commit; one frame in flight
 //	router      one per node: frames in order, matched, handed on; a second one

@@ -39,6 +39,13 @@ const LeasesPrefix = "leases."
 // LeaseRecord names the record of a node's lease: messages.Lease.
 func LeaseRecord(node string) string { return LeasesPrefix + node }
 
+// SingletonsPrefix is where the records of what there is one of in the cluster
+// begin.
+const SingletonsPrefix = "singletons."
+
+// SingletonRecord names the record of what there is one of: messages.Tenure.
+func SingletonRecord(name string) string { return SingletonsPrefix + name }
+
 // KeysPrefix, MonitorsPrefix and RulesPrefix are where a shard's records begin.
 func KeysPrefix(shard int) string     { return fmt.Sprintf("keys.%04d.", shard) }
 func MonitorsPrefix(shard int) string { return fmt.Sprintf("monitors.%04d.", shard) }

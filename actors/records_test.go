@@ -15,6 +15,7 @@ func TestRecordNames(t *testing.T) {
 		"keys.0915.key-abcdefghij":           actors.KeyRecord(key),
 		"monitors.0915.key-abcdefghij.mon-1": actors.MonitorRecord(key, "mon-1"),
 		"past.0915.key-abcdefghij.12-345":    actors.PastRecord(key, 12, 345),
+		"singletons.feed-1":                  actors.SingletonRecord("feed-1"),
 		"leases.n1":                          actors.LeaseRecord("n1"),
 		"feeds.feed-1":                       actors.FeedRecord("feed-1"),
 		"feedurls.00ff":                      actors.ClaimRecord("00ff"),

@@ -122,6 +122,248 @@ func (x *Lease) GetRenewals() uint64 {
 	return 0
 }
 
+// Tenure is a record: which process has what there is one of in the cluster. Its
+// term grows with every taking.
+type Tenure struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Term          uint64                 `protobuf:"varint,1,opt,name=term,proto3" json:"term,omitempty"`
+	Node          string                 `protobuf:"bytes,2,opt,name=node,proto3" json:"node,omitempty"` // "": nobody
+	Incarnation   uint64                 `protobuf:"varint,3,opt,name=incarnation,proto3" json:"incarnation,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Tenure) Reset() {
+	*x = Tenure{}
+	mi := &file_messages_cluster_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Tenure) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Tenure) ProtoMessage() {}
+
+func (x *Tenure) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_cluster_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Tenure.ProtoReflect.Descriptor instead.
+func (*Tenure) Descriptor() ([]byte, []int) {
+	return file_messages_cluster_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Tenure) GetTerm() uint64 {
+	if x != nil {
+		return x.Term
+	}
+	return 0
+}
+
+func (x *Tenure) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+func (x *Tenure) GetIncarnation() uint64 {
+	if x != nil {
+		return x.Incarnation
+	}
+	return 0
+}
+
+// LeaveSingleton asks a process for what it may have and another one wants.
+// Answer: SingletonLeft, once it has it no more.
+type LeaveSingleton struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LeaveSingleton) Reset() {
+	*x = LeaveSingleton{}
+	mi := &file_messages_cluster_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LeaveSingleton) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LeaveSingleton) ProtoMessage() {}
+
+func (x *LeaveSingleton) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_cluster_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LeaveSingleton.ProtoReflect.Descriptor instead.
+func (*LeaveSingleton) Descriptor() ([]byte, []int) {
+	return file_messages_cluster_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *LeaveSingleton) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+type SingletonLeft struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SingletonLeft) Reset() {
+	*x = SingletonLeft{}
+	mi := &file_messages_cluster_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SingletonLeft) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SingletonLeft) ProtoMessage() {}
+
+func (x *SingletonLeft) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_cluster_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SingletonLeft.ProtoReflect.Descriptor instead.
+func (*SingletonLeft) Descriptor() ([]byte, []int) {
+	return file_messages_cluster_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *SingletonLeft) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+// SingletonTaken tells a process that could not be asked that another has it.
+type SingletonTaken struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Term          uint64                 `protobuf:"varint,2,opt,name=term,proto3" json:"term,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SingletonTaken) Reset() {
+	*x = SingletonTaken{}
+	mi := &file_messages_cluster_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SingletonTaken) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SingletonTaken) ProtoMessage() {}
+
+func (x *SingletonTaken) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_cluster_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SingletonTaken.ProtoReflect.Descriptor instead.
+func (*SingletonTaken) Descriptor() ([]byte, []int) {
+	return file_messages_cluster_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *SingletonTaken) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *SingletonTaken) GetTerm() uint64 {
+	if x != nil {
+		return x.Term
+	}
+	return 0
+}
+
+// FeedsChanged tells the upstreams of the other nodes to read the feeds again.
+type FeedsChanged struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FeedsChanged) Reset() {
+	*x = FeedsChanged{}
+	mi := &file_messages_cluster_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FeedsChanged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FeedsChanged) ProtoMessage() {}
+
+func (x *FeedsChanged) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_cluster_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FeedsChanged.ProtoReflect.Descriptor instead.
+func (*FeedsChanged) Descriptor() ([]byte, []int) {
+	return file_messages_cluster_proto_rawDescGZIP(), []int{5}
+}
+
 var File_messages_cluster_proto protoreflect.FileDescriptor
 
 const file_messages_cluster_proto_rawDesc = "" +
@@ -135,7 +377,19 @@ const file_messages_cluster_proto_rawDesc = "" +
 	"\areaches\x18\x05 \x03(\tR\areaches\x12\x18\n" +
 	"\aleaving\x18\x06 \x01(\bR\aleaving\x12\x14\n" +
 	"\x05unfit\x18\a \x01(\tR\x05unfit\x12\x1a\n" +
-	"\brenewals\x18\b \x01(\x04R\brenewalsB'Z%github.com/birdwire/birdwire/messagesb\x06proto3"
+	"\brenewals\x18\b \x01(\x04R\brenewals\"R\n" +
+	"\x06Tenure\x12\x12\n" +
+	"\x04term\x18\x01 \x01(\x04R\x04term\x12\x12\n" +
+	"\x04node\x18\x02 \x01(\tR\x04node\x12 \n" +
+	"\vincarnation\x18\x03 \x01(\x04R\vincarnation\"$\n" +
+	"\x0eLeaveSingleton\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\"#\n" +
+	"\rSingletonLeft\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\"8\n" +
+	"\x0eSingletonTaken\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04term\x18\x02 \x01(\x04R\x04term\"\x0e\n" +
+	"\fFeedsChangedB'Z%github.com/birdwire/birdwire/messagesb\x06proto3"
 
 var (
 	file_messages_cluster_proto_rawDescOnce sync.Once
@@ -149,9 +403,14 @@ func file_messages_cluster_proto_rawDescGZIP() []byte {
 	return file_messages_cluster_proto_rawDescData
 }
 
-var file_messages_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 1)
+var file_messages_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_messages_cluster_proto_goTypes = []any{
-	(*Lease)(nil), // 0: birdwire.v1.Lease
+	(*Lease)(nil),          // 0: birdwire.v1.Lease
+	(*Tenure)(nil),         // 1: birdwire.v1.Tenure
+	(*LeaveSingleton)(nil), // 2: birdwire.v1.LeaveSingleton
+	(*SingletonLeft)(nil),  // 3: birdwire.v1.SingletonLeft
+	(*SingletonTaken)(nil), // 4: birdwire.v1.SingletonTaken
+	(*FeedsChanged)(nil),   // 5: birdwire.v1.FeedsChanged
 }
 var file_messages_cluster_proto_depIdxs = []int32{
 	0, // [0:0] is the sub-list for method output_type
@@ -172,7 +431,7 @@ func file_messages_cluster_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_messages_cluster_proto_rawDesc), len(file_messages_cluster_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   1,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

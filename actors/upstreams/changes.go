@@ -41,6 +41,9 @@ func (u *upstreams) work(ctx actor.Context) {
 		switch m := r.message.(type) {
 		case sweepFeeds:
 			d.swept, d.err = registry.sweep(c, kept)
+		case refreshFeeds:
+			d.records, d.err = registry.list(c)
+			return d
 		case *messages.ListFeeds:
 			d.records, d.err = registry.list(c)
 			return d
@@ -70,6 +73,10 @@ func (u *upstreams) workDone(ctx actor.Context, d *workDone) {
 		u.swept(ctx, d.swept, d.err)
 		return
 	}
+	if _, ok := r.message.(refreshFeeds); ok {
+		u.refreshed(ctx, d.records, d.err)
+		return
+	}
 	if d.err != nil {
 		u.failed(ctx, r, d.err)
 		return
@@ -77,6 +84,7 @@ func (u *upstreams) workDone(ctx actor.Context, d *workDone) {
 	switch m := r.message.(type) {
 	case *messages.DeleteFeed:
 		u.sources.forget(m.GetId())
+		u.cfg.Changed()
 		u.answer(ctx, r, &messages.FeedDeleted{Id: m.GetId()})
 		if d.left != nil {
 			u.cfg.Logger.Warn("a feed is deleted; records of it are left and deleted later", "feed", m.GetId(), "error", d.left)
@@ -84,7 +92,8 @@ func (u *upstreams) workDone(ctx actor.Context, d *workDone) {
 		}
 	case *messages.CreateFeed, *messages.UpdateFeed:
 		s := d.records[0]
-		u.startFeed(ctx, s.feed)
+		u.startFeed(ctx, s)
+		u.cfg.Changed()
 		u.answer(ctx, r, &messages.FeedShown{Feed: s.feed, Revision: s.revision})
 	case *messages.GetFeed:
 		if !d.records[0].made() {
@@ -129,7 +138,9 @@ func (u *upstreams) answer(ctx actor.Context, r *request, m proto.Message) {
 // ended goes on with what waited for a source's end.
 func (u *upstreams) ended(ctx actor.Context, pid *actor.PID) {
 	id := u.sources.ended(ctx, pid)
+	u.givenUp(ctx, id)
 	if u.now == nil {
+		u.sources.forget(id) // its feed was deleted by way of another node
 		return
 	}
 	if m, ok := u.now.message.(*messages.DeleteFeed); ok && m.GetId() == id {

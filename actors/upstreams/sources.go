@@ -33,15 +33,18 @@ type sources struct {
 //	running --start--> ending --terminated--> running, by the new props
 //	running --end--> ending --terminated--> gone, unless started in between
 type child struct {
-	id     string
-	kind   string // as SourceDescribed has it
-	pid    *actor.PID
-	props  *actor.Props // that it runs by, or is started by once it has ended
-	pause  actors.Pause
-	ending bool
-	gone   bool   // not started again once it has ended
-	failed any    // why it rests; nil: it works
-	cancel func() // of the pause
+	id   string
+	kind string // as SourceDescribed has it
+	here bool   // it is no singleton
+	// revision of the feed's record that it runs by; 0 of others.
+	revision uint64
+	pid      *actor.PID
+	props    *actor.Props // that it runs by, or is started by once it has ended
+	pause    actors.Pause
+	ending   bool
+	gone     bool   // not started again once it has ended
+	failed   any    // why it rests; nil: it works
+	cancel   func() // of the pause
 }
 
 func (s *sources) init(cfg *Config) {
@@ -49,13 +52,13 @@ func (s *sources) init(cfg *Config) {
 }
 
 // start starts the source, once one that runs under the id has ended.
-func (s *sources) start(ctx actor.Context, id, kind string, props *actor.Props) {
+func (s *sources) start(ctx actor.Context, id, kind string, revision uint64, props *actor.Props) {
 	c := s.byID[id]
 	if c == nil {
-		s.spawn(ctx, &child{id: id, kind: kind, props: props, pause: actors.Pause{First: pauseFirst, Most: pauseMost}, cancel: func() {}})
+		s.spawn(ctx, &child{id: id, kind: kind, revision: revision, props: props, pause: actors.Pause{First: pauseFirst, Most: pauseMost}, cancel: func() {}})
 		return
 	}
-	c.props, c.gone = props, false
+	c.props, c.gone, c.revision = props, false, revision
 	s.stopOne(ctx, c)
 }
 

@@ -18,7 +18,7 @@ import (
 // that nobody asks for any more. They are swept at each start, and after each
 // deletion that left some.
 
-// sweep deletes the marks and claims of feeds that there are none of any more.
+// sweep deletes the marks, claims and tenures of feeds that there are none of any more.
 // kept says which marks are those of other sources.
 //
 // What may be left over is read before the feeds are: a feed is made before its
@@ -28,6 +28,10 @@ func (r registry) sweep(ctx context.Context, kept func(sourceID string) bool) (s
 	marks, err := r.records.List(ctx, actors.MarksPrefix)
 	if err != nil {
 		return 0, fmt.Errorf("list marks: %w", err)
+	}
+	tenures, err := r.records.List(ctx, actors.SingletonsPrefix)
+	if err != nil {
+		return 0, fmt.Errorf("list singletons: %w", err)
 	}
 	claims, err := r.records.List(ctx, actors.ClaimsPrefix)
 	if err != nil {
@@ -51,6 +55,11 @@ func (r registry) sweep(ctx context.Context, kept func(sourceID string) bool) (s
 			over = append(over, m)
 		}
 	}
+	for _, t := range tenures {
+		if id, source := strings.CutPrefix(t.Key, actors.SingletonRecord(sourcePrefix)); source && made[id].feed == nil && !kept(id) {
+			over = append(over, t)
+		}
+	}
 	for _, c := range claims {
 		if leftOver(c, made, held) {
 			over = append(over, c)
@@ -67,6 +76,12 @@ func (r registry) sweep(ctx context.Context, kept func(sourceID string) bool) (s
 	}
 	return swept, err
 }
+
+// sourcePrefix begins the names of sources among singletons.
+const sourcePrefix = "source-"
+
+// SingletonName is a source's name among singletons.
+func SingletonName(sourceID string) string { return sourcePrefix + sourceID }
 
 // tenure is that a feed has an address, or is claiming it.
 type tenure struct{ claim, feed string }

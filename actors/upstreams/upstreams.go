@@ -14,6 +14,10 @@
 // restart of this actor reads everything again; its sources end with it and go
 // on from their marks.
 //
+// Of several nodes each has all feeds, and a source that is a singleton runs on one
+// of them (see package singleton). What is changed by way of one node the others
+// are told, and they read the feeds again every now and then.
+//
 // The package never reads an upstream, and knows no adapter.
 package upstreams
 
@@ -22,6 +26,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -45,6 +50,13 @@ type Config struct {
 	// Absent are the ids of sources that the node has at other starts. Their
 	// marks are kept; those of deleted feeds are not.
 	Absent []string
+	// Changed is told that feeds were changed by way of this node: the upstreams of
+	// others are to be sent messages.FeedsChanged. It must not block. nil: there
+	// are none.
+	Changed func()
+	// Refresh is how often the feeds are read again, for changes by way of other
+	// nodes of which the word was lost; 0: never.
+	Refresh time.Duration
 	// Started is called once those others can be sent to; it must not block.
 	Started func()
 
@@ -58,9 +70,13 @@ type Other struct {
 	ID    string
 	Kind  string // as SourceDescribed has it
 	Props *actor.Props
+	Here  bool // it is on every node, and never a singleton
 }
 
 func (c Config) withDefaults() Config {
+	if c.Changed == nil {
+		c.Changed = func() {}
+	}
 	if c.Started == nil {
 		c.Started = func() {}
 	}
@@ -83,6 +99,9 @@ type upstreams struct {
 	now    *request     // the change or question under way
 	queue  []*request   // at most cfg.QueueMost
 
+	refreshLater func() // cancels the next reading of the feeds
+	giving       giving
+
 	sweepPause actors.Pause // between sweeps that fail
 	sweepLater func()       // cancels the next try of one
 }
@@ -98,6 +117,7 @@ func Props(cfg Config) *actor.Props {
 	cfg = cfg.withDefaults()
 	return cfg.Props("upstreams", func() actor.Actor {
 		u := &upstreams{cfg: cfg, registry: registry{cfg.Records}, pause: actors.Pause{First: storeFirst, Most: storeMost}, cancel: func() {}}
+		u.refreshLater = func() {}
 		u.sweepPause, u.sweepLater = actors.Pause{First: storeFirst, Most: sweepMost}, func() {}
 		u.sources.init(&u.cfg)
 		return u
@@ -138,7 +158,8 @@ func (u *upstreams) Receive(ctx actor.Context) {
 	case *actor.Started:
 		u.self = ctx.Self()
 		for _, o := range u.cfg.Others {
-			u.sources.start(ctx, o.ID, o.Kind, o.Props)
+			u.sources.start(ctx, o.ID, o.Kind, 0, o.Props)
+			u.sources.byID[o.ID].here = o.Here
 		}
 		u.cfg.Started()
 		u.load(ctx)
@@ -146,6 +167,16 @@ func (u *upstreams) Receive(ctx actor.Context) {
 		u.listSources(ctx)
 	case *messages.ListFeeds, *messages.GetFeed, *messages.CreateFeed, *messages.UpdateFeed, *messages.DeleteFeed:
 		u.take(ctx, &request{m, ctx.Sender()})
+	case *messages.FeedsChanged:
+		u.refresh(ctx)
+	case *actors.Placed:
+		u.placed(ctx)
+	case *actors.GiveUp:
+		u.giveUp(ctx, m.Round)
+	case *actors.GivenUp:
+		if m.Round == u.giving.round {
+			u.givenUp(ctx, strings.TrimPrefix(m.Name, sourcePrefix))
+		}
 	case *messages.SourceDescribed:
 		u.listings.described(ctx, m)
 	case *describeTime:
@@ -159,6 +190,7 @@ func (u *upstreams) Receive(ctx actor.Context) {
 	case *actor.Stopping, *actor.Restarting:
 		u.cancel()
 		u.sweepLater()
+		u.refreshLater()
 		u.sources.stop()
 		u.listings.stop()
 	default:
@@ -184,6 +216,10 @@ func (u *upstreams) own(ctx actor.Context) {
 	case *sweepTime:
 		if m.of == u {
 			u.sweep(ctx)
+		}
+	case *refreshTime:
+		if m.of == u {
+			u.refresh(ctx)
 		}
 	case *workDone:
 		if m.of == u && m.request == u.now {
@@ -225,21 +261,23 @@ func (u *upstreams) loadDone(ctx actor.Context, m *loadDone) {
 			u.cfg.Logger.Error("a feed is left out", "feed", s.feed.GetId(), "error", s.damaged)
 			continue
 		}
-		u.startFeed(ctx, s.feed)
+		u.startFeed(ctx, s)
 	}
+	u.refreshAfter(ctx)
 	u.sweep(ctx)
 	u.next(ctx)
 }
 
 // startFeed starts a feed's source; one that cannot have one is told of and
 // stays without.
-func (u *upstreams) startFeed(ctx actor.Context, f *messages.Feed) {
+func (u *upstreams) startFeed(ctx actor.Context, s record) {
+	f := s.feed
 	props, err := u.cfg.Feed(f)
 	if err != nil {
 		u.cfg.Logger.Error("a feed cannot be started and is left out", "feed", f.GetId(), "error", err)
 		return
 	}
-	u.sources.start(ctx, f.GetId(), kindFeed, props)
+	u.sources.start(ctx, f.GetId(), kindFeed, s.revision, props)
 }
 
 // panicked is a failure of the store like any other: what was asked is not

@@ -34,6 +34,7 @@ func (n *Node) setView(view membership.View) {
 	p := n.place(view)
 	n.ports.System.Root.Send(n.pid(ownershipID), &placedAgain{p})
 	n.ports.System.Root.Send(n.pid(newsdeskID), &newsdesk.Placed{})
+	n.ports.System.Root.Send(n.pid(upstreamsID), &actors.Placed{})
 }
 
 // View is what the node goes by; the zero View of one that is alone.

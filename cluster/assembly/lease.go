@@ -111,10 +111,9 @@ func (l *lease) Receive(ctx actor.Context) {
 			l.looked(ctx, m)
 		}
 	case *gaveUp:
-		if m.round == l.round {
-			delete(l.giving, m.who)
-			l.see()
-		}
+		l.given(m.round, m.who)
+	case *actors.GivenUp:
+		l.given(m.Round, upstreamsID)
 	case *progressing:
 		l.stuck = m.stuck
 		if m.stuck != "" {
@@ -183,14 +182,25 @@ func (l *lease) part(ctx actor.Context, why string) {
 }
 
 // givers are the actors that own something by the lease.
-var givers = []string{supervisorID, ownershipID}
+var givers = []string{supervisorID, ownershipID, upstreamsID}
 
 func (l *lease) askGiving(ctx actor.Context) {
 	l.askedAt = l.clock.Elapsed()
 	for _, id := range givers {
-		if l.giving[id] {
+		switch {
+		case !l.giving[id]:
+		case id == upstreamsID:
+			ctx.Request(l.node.pid(id), &actors.GiveUp{Round: l.round})
+		default:
 			ctx.Request(l.node.pid(id), &giveUp{l.round})
 		}
+	}
+}
+
+func (l *lease) given(round uint64, who string) {
+	if round == l.round {
+		delete(l.giving, who)
+		l.see()
 	}
 }
 

@@ -4,10 +4,15 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/birdwire/birdwire/actors"
+	"github.com/birdwire/birdwire/actors/singleton"
 	"github.com/birdwire/birdwire/actors/source"
 	"github.com/birdwire/birdwire/actors/upstreams"
+	"github.com/birdwire/birdwire/cluster/link"
+	"github.com/birdwire/birdwire/cluster/membership"
+	"github.com/birdwire/birdwire/cluster/placement"
 	"github.com/birdwire/birdwire/messages"
 )
 
@@ -24,13 +29,19 @@ const upstreamsReady = actors.Shards
 // pushed, and the sample where there is one.
 func (n *Node) upstreamsProps() *actor.Props {
 	p, supervisor := n.ports, n.pid(supervisorID)
-	others := []upstreams.Other{{ID: pushID, Kind: pushID, Props: source.PushProps(n.sourceConfig(pushID, pushID))}}
+	others := []upstreams.Other{{ID: pushID, Kind: pushID, Here: true, Props: source.PushProps(n.sourceConfig(pushID, pushID))}}
 	if p.Sample != nil {
 		cfg := n.sourceConfig(sampleID, sampleID)
 		cfg.Adapter, cfg.Interval = p.Sample, sampleInterval
-		others = append(others, upstreams.Other{ID: cfg.ID, Kind: cfg.Kind, Props: source.Props(cfg)})
+		others = append(others, upstreams.Other{ID: cfg.ID, Kind: cfg.Kind, Props: n.single(cfg)})
+	}
+	var changed func()
+	refresh := time.Duration(0)
+	if p.Cluster != nil {
+		changed, refresh = n.feedsChanged, refreshFeeds
 	}
 	return upstreams.Props(upstreams.Config{
+		Changed: changed, Refresh: refresh,
 		Records: p.Store.Control(), Clock: p.Clock, Worker: p.Work.Records, Props: p.Props,
 		Logger: p.Logger.With("actor", "upstreams"), Feed: n.feedProps, Others: others, Absent: []string{sampleID},
 		Started: func() { p.System.Root.Send(supervisor, &ready{upstreamsReady}) },
@@ -47,7 +58,60 @@ func (n *Node) feedProps(f *messages.Feed) (*actor.Props, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	return source.Props(cfg), nil
+	return n.single(cfg), nil
+}
+
+// refreshFeeds is how often a node reads the feeds again that may have been changed
+// by way of others.
+const refreshFeeds = 30 * time.Second
+
+// feedsChanged tells the upstreams of the other nodes.
+func (n *Node) feedsChanged() {
+	for _, relay := range n.placed.Load().relays {
+		n.ports.System.Root.Send(actor.NewPID(relay.GetAddress(), upstreamsID), &messages.FeedsChanged{})
+	}
+}
+
+// single are the props of a source of which one runs in the cluster.
+func (n *Node) single(cfg source.Config) *actor.Props {
+	p := n.ports
+	if p.Cluster == nil {
+		return source.Props(cfg)
+	}
+	name, id := upstreams.SingletonName(cfg.ID), upstreamsID+"/"+cfg.ID
+	place := func() (membership.Member, bool) { return placement.Singleton(n.View(), name) }
+	return singleton.Props(singleton.Config{
+		Name: name, Node: p.Node, Incarnation: p.Incarnation, Records: p.Store.Control(), Clock: p.Clock, Worker: p.Work.Records,
+		Props: p.Props, Lease: n.lease, Logger: p.Logger.With("actor", "singleton"),
+		Owns: func() bool {
+			m, ok := place()
+			return ok && peerOf(m) == n.peer()
+		},
+		Owner: func() *actor.PID {
+			m, ok := place()
+			if !ok {
+				return nil
+			}
+			return actor.NewPID(peerOf(m).Address(), id)
+		},
+		Holder: func(node string, incarnation uint64) *actor.PID {
+			if !n.View().Alive(node, incarnation) {
+				return nil
+			}
+			return actor.NewPID(link.Peer{Node: node, Incarnation: incarnation}.Address(), id)
+		},
+		Child: func(_ uint64, records actors.Records) *actor.Props {
+			cfg := cfg
+			cfg.Records = records
+			return source.Props(cfg)
+		},
+		Absent: func(question proto.Message) proto.Message {
+			if _, ok := question.(*messages.DescribeSource); !ok {
+				return nil
+			}
+			return &messages.SourceDescribed{Id: cfg.ID, Kind: cfg.Kind, Status: "starting", Url: cfg.URL}
+		},
+	})
 }
 
 func (n *Node) sourceConfig(id, kind string) source.Config {

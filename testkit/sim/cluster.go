@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/birdwire/birdwire/actors/router/replay"
-	"github.com/birdwire/birdwire/actors/source"
 	"github.com/birdwire/birdwire/cluster/assembly"
 	"github.com/birdwire/birdwire/cluster/link"
 	"github.com/birdwire/birdwire/cluster/store"
@@ -29,6 +28,7 @@ type Cluster struct {
 	nodes   []*Node // in order of their first start
 	clients []*Client
 	keys    []string
+	feeds   []*Feed
 	terms   map[string]string   // who has taken a term of a shard: see checkTerm
 	taken   <-chan store.Change // changes of shards' records that were not looked at
 	offered []*publisher        // all that there were
@@ -128,7 +128,7 @@ func (n *Node) run() {
 		Node: n.Name, Incarnation: n.incarnation, Cluster: &assembly.Cluster{Version: n.Version, Peers: n.remote},
 		System: n.System, Props: n.Props, Clock: n.Clock, Rand: n.Rand, Store: n.store, Repeats: replay.NewVoids(),
 		Work:   assembly.Work{Append: work, Records: work, Read: work, Mend: work, Merge: work, Poll: work},
-		Feed:   func(*messages.Feed) (source.Adapter, error) { return nil, fmt.Errorf("a simulation has no feeds") },
+		Feed:   n.open,
 		Logger: slog.New(slog.DiscardHandler), Sometimes: c.Sometimes, Failed: func(err error) { n.failed = append(n.failed, err) },
 	}
 	state, err := assembly.Load(c.TB.Context(), ports)
