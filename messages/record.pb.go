@@ -935,13 +935,17 @@ func (x *Claim) GetFeedId() string {
 
 // Item is the last known state of one article, by identity.
 type Item struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Identity      string                 `protobuf:"bytes,1,opt,name=identity,proto3" json:"identity,omitempty"`
-	Revision      uint32                 `protobuf:"varint,2,opt,name=revision,proto3" json:"revision,omitempty"`
-	ContentHash   []byte                 `protobuf:"bytes,3,opt,name=content_hash,json=contentHash,proto3" json:"content_hash,omitempty"` // over what a reader would see change
-	Article       *Article               `protobuf:"bytes,4,opt,name=article,proto3" json:"article,omitempty"`                            // as last delivered
-	Deleted       bool                   `protobuf:"varint,5,opt,name=deleted,proto3" json:"deleted,omitempty"`
-	Past          []*Revision            `protobuf:"bytes,6,rep,name=past,proto3" json:"past,omitempty"` // what changed with each revision after the first; the newest of them, oldest first
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	Identity    string                 `protobuf:"bytes,1,opt,name=identity,proto3" json:"identity,omitempty"`
+	Revision    uint32                 `protobuf:"varint,2,opt,name=revision,proto3" json:"revision,omitempty"`
+	ContentHash []byte                 `protobuf:"bytes,3,opt,name=content_hash,json=contentHash,proto3" json:"content_hash,omitempty"` // over what a reader would see change
+	Article     *Article               `protobuf:"bytes,4,opt,name=article,proto3" json:"article,omitempty"`                            // as last delivered
+	Deleted     bool                   `protobuf:"varint,5,opt,name=deleted,proto3" json:"deleted,omitempty"`
+	Past        []*Revision            `protobuf:"bytes,6,rep,name=past,proto3" json:"past,omitempty"` // what changed with each revision after the first; the newest of them, oldest first
+	// Of an article that is enriched: the fields that its source had otherwise,
+	// and as it had them.
+	Filled        []string `protobuf:"bytes,7,rep,name=filled,proto3" json:"filled,omitempty"`
+	Said          *Article `protobuf:"bytes,8,opt,name=said,proto3" json:"said,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1014,6 +1018,20 @@ func (x *Item) GetDeleted() bool {
 func (x *Item) GetPast() []*Revision {
 	if x != nil {
 		return x.Past
+	}
+	return nil
+}
+
+func (x *Item) GetFilled() []string {
+	if x != nil {
+		return x.Filled
+	}
+	return nil
+}
+
+func (x *Item) GetSaid() *Article {
+	if x != nil {
+		return x.Said
 	}
 	return nil
 }
@@ -1515,14 +1533,16 @@ const file_messages_record_proto_rawDesc = "" +
 	"\x05epoch\x18\x01 \x01(\tR\x05epoch\x12\x1a\n" +
 	"\bposition\x18\x02 \x01(\x04R\bposition\" \n" +
 	"\x05Claim\x12\x17\n" +
-	"\afeed_id\x18\x01 \x01(\tR\x06feedId\"\xd6\x01\n" +
+	"\afeed_id\x18\x01 \x01(\tR\x06feedId\"\x98\x02\n" +
 	"\x04Item\x12\x1a\n" +
 	"\bidentity\x18\x01 \x01(\tR\bidentity\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\rR\brevision\x12!\n" +
 	"\fcontent_hash\x18\x03 \x01(\fR\vcontentHash\x12.\n" +
 	"\aarticle\x18\x04 \x01(\v2\x14.birdwire.v1.ArticleR\aarticle\x12\x18\n" +
 	"\adeleted\x18\x05 \x01(\bR\adeleted\x12)\n" +
-	"\x04past\x18\x06 \x03(\v2\x15.birdwire.v1.RevisionR\x04past\"\x87\x01\n" +
+	"\x04past\x18\x06 \x03(\v2\x15.birdwire.v1.RevisionR\x04past\x12\x16\n" +
+	"\x06filled\x18\a \x03(\tR\x06filled\x12(\n" +
+	"\x04said\x18\b \x01(\v2\x14.birdwire.v1.ArticleR\x04said\"\x87\x01\n" +
 	"\bRevision\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\rR\x06number\x12\x1d\n" +
 	"\n" +
@@ -1604,16 +1624,17 @@ var file_messages_record_proto_depIdxs = []int32{
 	0,  // 3: birdwire.v1.Slot.api:type_name -> birdwire.v1.Api
 	17, // 4: birdwire.v1.Item.article:type_name -> birdwire.v1.Article
 	11, // 5: birdwire.v1.Item.past:type_name -> birdwire.v1.Revision
-	12, // 6: birdwire.v1.Revision.changes:type_name -> birdwire.v1.FieldChange
-	13, // 7: birdwire.v1.FieldChange.edits:type_name -> birdwire.v1.Edit
-	15, // 8: birdwire.v1.Ledger.open:type_name -> birdwire.v1.Grant
-	16, // 9: birdwire.v1.Grant.spenders:type_name -> birdwire.v1.Spender
-	0,  // 10: birdwire.v1.Spender.api:type_name -> birdwire.v1.Api
-	11, // [11:11] is the sub-list for method output_type
-	11, // [11:11] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	17, // 6: birdwire.v1.Item.said:type_name -> birdwire.v1.Article
+	12, // 7: birdwire.v1.Revision.changes:type_name -> birdwire.v1.FieldChange
+	13, // 8: birdwire.v1.FieldChange.edits:type_name -> birdwire.v1.Edit
+	15, // 9: birdwire.v1.Ledger.open:type_name -> birdwire.v1.Grant
+	16, // 10: birdwire.v1.Grant.spenders:type_name -> birdwire.v1.Spender
+	0,  // 11: birdwire.v1.Spender.api:type_name -> birdwire.v1.Api
+	12, // [12:12] is the sub-list for method output_type
+	12, // [12:12] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_messages_record_proto_init() }

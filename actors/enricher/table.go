@@ -10,6 +10,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/birdwire/birdwire/actors/engine/revision"
 	"github.com/birdwire/birdwire/messages"
 )
 
@@ -82,7 +83,7 @@ func (m *tableWritten) put(c context.Context, items Items, all []*write) error {
 			m.over = append(m.over, w)
 		default:
 			row = proto.CloneOf(row)
-			row.Article = w.article
+			revision.Fill(row, w.article)
 			changed, at, of = append(changed, row), append(at, revisions[i]), append(of, w)
 		}
 	}

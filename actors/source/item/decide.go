@@ -6,6 +6,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/birdwire/birdwire/actors/engine/revision"
 	"github.com/birdwire/birdwire/messages"
 )
 
@@ -101,8 +102,12 @@ func (d *decider) read(i int, draft *messages.Article, nowMs int64) {
 	if action == messages.ArticleAction_ARTICLE_UPDATED && last.GetArticle().GetDiscoveredMs() != 0 {
 		a.DiscoveredMs = last.GetArticle().GetDiscoveredMs()
 	}
+	past := last.GetPast()
+	if action == messages.ArticleAction_ARTICLE_UPDATED {
+		past = revision.Add(past, last.GetRevision()+1, revision.Said(last), a)
+	}
 	d.change(i, action, a, &messages.Item{
-		Identity: identity, Revision: last.GetRevision() + 1, ContentHash: hash, Article: a,
+		Identity: identity, Revision: last.GetRevision() + 1, ContentHash: hash, Article: a, Past: past,
 	})
 }
 
@@ -116,7 +121,7 @@ func (d *decider) withdrawn(i int, identity string) {
 	a := proto.CloneOf(last.GetArticle())
 	a.UpdatedMs = d.rules.NowMs
 	d.change(i, messages.ArticleAction_ARTICLE_DELETED, a, &messages.Item{
-		Identity: identity, Revision: last.GetRevision() + 1, Article: a, Deleted: true,
+		Identity: identity, Revision: last.GetRevision() + 1, Article: a, Deleted: true, Past: last.GetPast(),
 	})
 }
 

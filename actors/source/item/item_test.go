@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/birdwire/birdwire/actors/engine/revision"
 	"github.com/birdwire/birdwire/actors/source/item"
 	"github.com/birdwire/birdwire/messages"
 )
@@ -163,5 +164,43 @@ func TestDecideLeavesDraftsAlone(t *testing.T) {
 	}
 	if held := item.FromLog(plan.Events[0], false); string(held.GetContentHash()) != string(plan.After[0].GetContentHash()) {
 		t.Error("the log's article has another hash than the draft it came of")
+	}
+}
+
+// Each change is kept with its differences, from what the source had said
+// before, whatever was filled in since.
+func TestRevisionsKeepWhatChanged(t *testing.T) {
+	said := func(title, content string) *messages.Event {
+		return &messages.Event{Body: &messages.Event_Article{Article: &messages.ArticleChange{Article: &messages.Article{
+			SourceId: "src", Id: "1", Title: title, Content: content,
+		}}}}
+	}
+	states := map[string]item.State{}
+	decide := func(d *messages.Event) *messages.Item {
+		t.Helper()
+		plan := item.Decide([]*messages.Event{d}, states, item.Rules{Source: "s", NowMs: 5})
+		if len(plan.After) != 1 {
+			t.Fatalf("%v", plan)
+		}
+		states["src|id|1"] = item.State{Item: plan.After[0]}
+		return plan.After[0]
+	}
+	if first := decide(said("Fed signals a cut", "")); len(first.GetPast()) > 0 {
+		t.Errorf("the first revision: %v", first.GetPast())
+	}
+	row := states["src|id|1"].Item
+	enriched := proto.CloneOf(row.GetArticle())
+	enriched.Content, enriched.Tickers = "the page", []string{"A"}
+	revision.Fill(row, enriched)
+	second := decide(said("Fed signals a rise", ""))
+	if len(second.GetPast()) != 1 || len(second.GetPast()[0].GetChanges()) != 1 {
+		t.Fatalf("%v", second.GetPast())
+	}
+	r := second.GetPast()[0]
+	if e := r.GetChanges()[0].GetEdits()[0]; r.GetNumber() != 2 || r.GetUpdatedMs() != 5 || e.GetRemoved() != "cut" || e.GetAdded() != "rise" || e.GetWord() != 3 {
+		t.Errorf("%v", r)
+	}
+	if third := decide(said("Fed signals a rise", "why")); len(third.GetPast()) != 2 {
+		t.Errorf("%v", third.GetPast())
 	}
 }
