@@ -2,6 +2,7 @@ package apikey
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -121,6 +122,16 @@ func (k *key) watch(ctx actor.Context, slots []*messages.Slot, message any) {
 		}
 		if k.guests.Watch(k.cfg.Clock.Elapsed(), slot, pid.GetId()) {
 			ctx.Watch(pid)
+		}
+	}
+}
+
+// reap gives the slots back whose processes have ended: nobody else says that they
+// are free. The shard counts them as free already, where they are in the way.
+func (k *key) reap(ctx actor.Context) {
+	for _, slot := range slices.Clone(k.guests.Slots()) {
+		if k.cfg.Connection(slot) == nil {
+			k.release(ctx, slot.GetConnectionId())
 		}
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/asynkron/protoactor-go/actor"
+
 	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/actors/apikey"
 	"github.com/birdwire/birdwire/messages"
@@ -132,6 +134,32 @@ func TestASlotOfNobodyIsGivenBack(t *testing.T) {
 		k.Advance(30 * time.Second)
 		full()
 		ask[*messages.Admitted](r, admitMessage(messages.Api_API_NEWSRANK, "c2"))
+	})
+}
+
+// Nobody says that a connection has ended whose process has: its slot comes back,
+// and the key goes once nobody needs it.
+func TestSlotsOfTheDeadAreGivenBack(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		dead := false
+		r := newRig(t, k)
+		connection := r.cfg.Connection
+		r.cfg.Connection = func(s *messages.Slot) *actor.PID {
+			if dead {
+				return nil
+			}
+			return connection(s)
+		}
+		r.create().connect(messages.Api_API_TWITTER, "c1")
+		dead = true
+		k.Advance(2 * time.Minute)
+		if d := ask[*messages.KeyDescribed](r, &messages.DescribeKey{KeyId: keyID}); d.GetConnections() != 0 {
+			t.Errorf("described %v", d)
+		}
+		k.Advance(5 * time.Minute)
+		if r.running() {
+			t.Error("the key still runs")
+		}
 	})
 }
 

@@ -169,6 +169,10 @@ func (k *key) running(ctx actor.Context) {
 		if m.of == k {
 			k.expire(ctx)
 		}
+	case *expelTime:
+		if m.of == k {
+			k.expel(ctx)
+		}
 	case *rejoinTime:
 		if m.of == k {
 			k.rejoin(ctx)

@@ -101,6 +101,9 @@ func (l *ledger) bequeath(ctx actor.Context) {
 	if slices.ContainsFunc(inherited, func(g *messages.Grant) bool { return len(g.GetSpenders()) == 0 }) {
 		spenders = nil // whose that was is not known
 	}
+	if since, known := l.known(); !known || slices.ContainsFunc(spenders, func(s *messages.Spender) bool { return s.GetAfter() < since }) {
+		spenders = nil // what matched is not: the rules of then are not kept
+	}
 	spent, queries, through := l.cfg.Spent, l.queries(), l.bequest.through
 	l.work(ctx, l.cfg.Reader, l.cfg.HistoryTimeout, func(work context.Context) any {
 		b := &bounded{of: l}

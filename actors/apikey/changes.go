@@ -109,10 +109,8 @@ func (k *key) tellOutcome(ctx actor.Context, e change.Effect) {
 		ctx.Send(k.cfg.Router, &messages.DropKey{KeyId: k.id, Term: k.stream.Term()})
 	case change.Made:
 		k.ledger.open(month(k.cfg.Clock.Now()), nil, false)
-	case change.Revoked:
-		k.endAll(ctx)
-	case change.Narrowed:
-		k.endRefused(ctx)
+	case change.Revoked, change.Narrowed:
+		k.expel(ctx)
 	}
 }
 

@@ -106,7 +106,7 @@ type Config struct {
 	Router     *actor.PID // this node's
 	Monitor    func(id string, figures *messages.Figures) *actor.Props
 	Rule       func(id string, figures *messages.Figures) *actor.Props
-	Connection func(slot *messages.Slot) *actor.PID // of the connection that holds it, on any node; nil: not known
+	Connection func(slot *messages.Slot) *actor.PID // of the connection that holds it, on any node; nil: its process is known to have ended
 	Count      func(metric string)                  // child_restarted, child_stopped, matched_lost, matched_stray, matched_unleased, gate_full, record_corrupt, write_unknown
 	Logger     *slog.Logger
 	Sometimes  actors.Sometimes // nil: nobody wants to know

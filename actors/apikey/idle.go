@@ -17,14 +17,19 @@ func (k *key) idle() bool {
 		(k.record.Empty() || k.cfg.Clock.Elapsed()-k.hitAt >= k.cfg.LogKeep)
 }
 
-// idleDue comes once a minute: it sends children home that nobody needs,
-// writes when the key was last used, and says so when nobody needs the key.
+// idleDue comes once a minute: it sends children home that nobody needs, gives
+// slots of the dead back, writes when the key was last used, deletes what is left of a revoked key, and
+// says so when nobody needs the key.
 func (k *key) idleDue(ctx actor.Context) {
 	now := k.cfg.Clock.Elapsed()
 	k.timers.Set(idleTime{}, k.cfg.IdleAfter, ctx.Self(), &idleTime{k})
 	k.parts.retire(ctx)
+	k.reap(ctx)
 	if !k.writtenUsed() && k.changes.Idle() {
 		k.do(ctx, k.changes.Do(0, change.WriteUsed{}))
+	}
+	if k.changes.Littered() && k.changes.Idle() {
+		k.do(ctx, k.changes.Do(0, change.Tidy{}))
 	}
 	if now-k.usedAt >= k.cfg.IdleAfter && k.idle() {
 		ctx.Request(ctx.Parent(), &messages.KeyIdle{KeyId: k.id})

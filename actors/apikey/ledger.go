@@ -31,6 +31,7 @@ type ledger struct {
 	account func() uint64 // what connections call it: the key's term
 	plan    func() Plan
 	queries func() []*messages.Query // that what was delivered is found by
+	known   func() (uint64, bool)    // from which position on they are all; false: of no event
 	work    func(ctx actor.Context, by actors.Worker, timeout time.Duration, work func(context.Context) any)
 
 	purse     *credit.Purse // nil: there is no such key
@@ -54,6 +55,7 @@ func newLedger(k *key) *ledger {
 		account: func() uint64 { return k.stream.Term() },
 		plan:    k.plan,
 		queries: func() []*messages.Query { return k.changes.Set.Queries(0, 0) },
+		known:   func() (uint64, bool) { return k.changes.Set.Since(), k.live() },
 		backoff: hold.Store(), asking: map[string]*actor.PID{}, bequest: bequest{former: map[string]bool{}, backoff: hold.Store()},
 	}
 }

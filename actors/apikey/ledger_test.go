@@ -11,6 +11,8 @@ import (
 
 	"pgregory.net/rapid"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/actors/apikey"
 	"github.com/birdwire/birdwire/actors/connection/credit"
@@ -389,6 +391,43 @@ func TestAfterAProcessHasEndedTheLogOfThenCounts(t *testing.T) {
 			t.Errorf("asked for what %v spent, of a grant that names nobody", log.by)
 		}
 	})
+}
+
+// Of a key that was revoked, and of a time whose rules are not kept, it is not known
+// what matched: what was open stays charged.
+func TestWhatNobodyKnowsOfStaysCharged(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*messages.Key)
+		known  bool
+	}{
+		"known":                {func(*messages.Key) {}, true},
+		"known since":          {func(k *messages.Key) { k.PastSince = 7 }, true},
+		"not known that early": {func(k *messages.Key) { k.PastSince = 8 }, false},
+		"revoked":              {func(k *messages.Key) { k.State = messages.KeyState_KEY_REVOKED }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			testkit.Run(t, func(k *testkit.Kit) {
+				log := &spent{}
+				r := newRig(t, k, func(cfg *apikey.Config) { cfg.Logger, cfg.Spent, cfg.Log = nil, log, fullLog{} }).create()
+				spender := &messages.Spender{ConnectionId: "gone", After: 7}
+				if _, err := r.ledger.Reserve(t.Context(), apikey.Reservation{KeyID: keyID, Month: "2026-03", N: 64, Op: "dead", Spenders: []*messages.Spender{spender}}); err != nil {
+					t.Fatal(err)
+				}
+				stored := r.storedKey()
+				c.change(stored)
+				data, err := proto.Marshal(stored)
+				if err != nil {
+					t.Fatal(err)
+				}
+				records(k).Put(actors.KeyRecord(keyID), data)
+				r.failKey()
+				k.Advance(5 * time.Second)
+				if known := len(log.by) > 0; known != c.known { // of nobody all stays charged, see replay.Spent
+					t.Errorf("asked for what %v spent", log.by)
+				}
+			})
+		})
+	}
 }
 
 // fullLog is a log that has something.

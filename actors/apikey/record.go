@@ -17,16 +17,29 @@ const (
 	maxKeyOwner = 200
 )
 
-// endAll closes the connections of a key that is no more. Their slots come
-// back as they end.
-func (k *key) endAll(ctx actor.Context) {
-	k.endSlots(ctx, func(*messages.Slot) bool { return true },
-		&messages.End{Reason: messages.EndReason_END_REVOKED, Detail: "the key has been revoked"})
+// expelTime has the key look again whom it must not have.
+type expelTime struct{ of *key }
+
+// unwelcome is what a connection is told that the key may not have: it has been
+// revoked, or may not use that API. nil: it may. Those that are too many for a
+// smaller plan stay: the next ones are refused.
+func (k *key) unwelcome(slot *messages.Slot) *messages.End {
+	switch {
+	case !k.live():
+		return &messages.End{Reason: messages.EndReason_END_REVOKED, Detail: "the key has been revoked"}
+	case k.mayUse(slot.GetApi()) != nil:
+		return &messages.End{Reason: messages.EndReason_END_EVICTED, Detail: "the key may no longer use this API"}
+	}
+	return nil
 }
 
-func (k *key) endSlots(ctx actor.Context, which func(*messages.Slot) bool, end *messages.End) {
+// expel ends the connections that the key may not have, and again until they are
+// gone: what tells them may be lost on its way. Their slots come back as they end.
+func (k *key) expel(ctx actor.Context) {
+	again := false
 	for _, slot := range k.guests.Slots() {
-		if !which(slot) {
+		end := k.unwelcome(slot)
+		if end == nil {
 			continue
 		}
 		pid := k.cfg.Connection(slot)
@@ -34,8 +47,12 @@ func (k *key) endSlots(ctx actor.Context, which func(*messages.Slot) bool, end *
 			pid = m.To.(*actor.PID)
 		}
 		if pid != nil {
+			again = true
 			ctx.Send(pid, end)
 		}
+	}
+	if again {
+		k.timers.Set(expelTime{}, k.cfg.AnswerWithin, k.self, &expelTime{k})
 	}
 }
 
@@ -78,13 +95,6 @@ func faultIn(cfg *Config, r *messages.Key) (field, why string) {
 		}
 	}
 	return "", ""
-}
-
-// endRefused closes the connections of APIs that the key may not use any more.
-// Those that are too many for a smaller plan stay: the next ones are refused.
-func (k *key) endRefused(ctx actor.Context) {
-	k.endSlots(ctx, func(s *messages.Slot) bool { return k.mayUse(s.GetApi()) != nil },
-		&messages.End{Reason: messages.EndReason_END_EVICTED, Detail: "the key may no longer use this API"})
 }
 
 // month names the month that t falls in, in UTC: "2026-11".

@@ -128,6 +128,60 @@ func TestRevokedBeforeARestart(t *testing.T) {
 	})
 }
 
+// What tells a connection that its key is no more may be lost: it is told again,
+// until it is gone.
+func TestARevokedConnectionIsToldUntilItEnds(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		r := newRig(t, k).create()
+		p, _ := r.join("c1")
+		narrow := r.connect(messages.Api_API_KITE, "c2")
+		ask[*messages.KeyDescribed](r, &messages.UpdateKey{KeyId: keyID, Key: &messages.Key{Apis: []messages.Api{messages.Api_API_TWITTER}}, Fields: []string{"apis"}})
+		for range 3 {
+			if got := testkit.Expect[*messages.End](narrow); got.GetReason() != messages.EndReason_END_EVICTED {
+				t.Errorf("told %v", got)
+			}
+			k.Advance(2 * time.Second)
+		}
+		p.ExpectNoMessage(0)
+		ask[*messages.KeyDescribed](r, &messages.RevokeKey{KeyId: keyID})
+		for range 3 {
+			if got := testkit.Expect[*messages.End](p); got.GetReason() != messages.EndReason_END_REVOKED {
+				t.Errorf("told %v", got)
+			}
+			k.Advance(2 * time.Second)
+		}
+		r.disconnect(messages.Api_API_TWITTER, "c1")
+		r.disconnect(messages.Api_API_KITE, "c2")
+		p.Messages()
+		p.ExpectNoMessage(10 * time.Second)
+		k.Advance(5 * time.Minute)
+		if r.running() {
+			t.Error("the key still runs")
+		}
+	})
+}
+
+// What cannot be deleted when a key is revoked is deleted once the store is well.
+func TestWhatIsLeftOfARevokedKeyIsDeletedLater(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		r := newRig(t, k, func(c *apikey.Config) { c.Logger = nil }).create()
+		rule := r.rule("t", "q")
+		r.connect(messages.Api_API_TWITTER, "c1") // so that the key stays
+		for range 9 {
+			records(k).Inject(memory.RecordFault{Op: memory.ControlDelete, Prefix: "rules.", Err: errors.New("down")})
+		}
+		ask[*messages.KeyDescribed](r, &messages.RevokeKey{KeyId: keyID})
+		k.Advance(10 * time.Second)
+		if !r.has(actors.RuleRecord(keyID, rule.GetId())) {
+			t.Fatal("the rule is gone in spite of the store")
+		}
+		k.Advance(5 * time.Minute)
+		if r.has(actors.RuleRecord(keyID, rule.GetId())) {
+			t.Error("the rule is still there")
+		}
+	})
+}
+
 func TestRotationKeepsConnections(t *testing.T) {
 	testkit.Run(t, func(k *testkit.Kit) {
 		r := newRig(t, k).create()
@@ -186,6 +240,20 @@ func TestUncertainKeyWrites(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A rotation whose answer was lost is asked for again: clients that have not been
+// changed yet are served all the same.
+func TestARotationAskedForTwiceKeepsTheFormerSecret(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		r := newRig(t, k).create()
+		for range 2 {
+			ask[*messages.KeyDescribed](r, &messages.RotateKey{KeyId: keyID, SecretHash: hash("new"), GraceMs: time.Hour.Milliseconds()})
+		}
+		for _, secret := range []string{"s", "new"} {
+			ask[*messages.Authorized](r, &messages.Authorize{Credential: credential(secret)})
+		}
+	})
 }
 
 // A rotation with a grace lets clients be changed one after the other.

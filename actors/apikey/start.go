@@ -29,7 +29,7 @@ func (k *key) starting(ctx actor.Context) {
 		}
 	case *messages.StopIfIdle, *messages.QueriesPut, *messages.SlotTaken, *messages.SlotRefused, *messages.Retired,
 		*messages.AuthorsLearnt, *messages.MonitorDrafted, *messages.RuleDrafted, *actor.Terminated,
-		*messages.ThroughTaken, *answered, *idleTime, *askAgain, *slotsTime, *logFirst, *expireTime, *rejoinTime, *proofTime,
+		*messages.ThroughTaken, *answered, *idleTime, *askAgain, *slotsTime, *logFirst, *expireTime, *expelTime, *rejoinTime, *proofTime,
 		*secondTime, *gatherTime, *credited, *creditAgain, *monthRead, *bounded, *bequestTime, *endTime,
 		*remembered, *pageRead, *historyTime:
 		// answers to an instance before, which knew what they meant
@@ -127,9 +127,7 @@ func (k *key) tellConnections(ctx actor.Context) {
 	if len(k.guests.Slots()) > 0 {
 		k.timers.Set(slotsTime{}, k.cfg.SlotGrace, ctx.Self(), &slotsTime{k})
 	}
-	if !k.live() {
-		k.endAll(ctx)
-		return
+	if k.expel(ctx); k.live() {
+		k.rejoin(ctx)
 	}
-	k.rejoin(ctx)
 }

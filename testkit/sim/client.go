@@ -72,7 +72,7 @@ func (c *Client) connect() {
 	s := &socket{client: c, node: n, incarnation: n.incarnation, id: fmt.Sprintf("%s-%d", c.Name, c.made), heard: n.Clock.Elapsed()}
 	c.socket = s
 	n.Actors.AskKey(c.keyID, &messages.Admit{
-		Credential: &messages.Credential{KeyId: c.keyID, SecretHash: secretOf(c.keyID)}, Api: messages.Api_API_TWITTER,
+		Credential: &messages.Credential{KeyId: c.keyID, SecretHash: c.cluster.secrets[c.keyID]}, Api: messages.Api_API_TWITTER,
 		ConnectionId: s.id, Node: n.Name, Incarnation: n.incarnation,
 	}, askWithin, func(m proto.Message, err error) { c.admitted(s, m, err) })
 }

@@ -29,6 +29,7 @@ type Cluster struct {
 	clients []*Client
 	keys    []string
 	feeds   []*Feed
+	secrets map[string][]byte   // by key, hashed: what clients use
 	terms   map[string]string   // who has taken a term of a shard: see checkTerm
 	taken   <-chan store.Change // changes of shards' records that were not looked at
 	offered []*publisher        // all that there were
@@ -63,7 +64,7 @@ type Node struct {
 func New(k *testkit.Kit, n int) *Cluster {
 	c := &Cluster{
 		Kit: k, Net: NewNetwork(k), terms: map[string]string{},
-		bad: badStore{chance: k.Chance(testkit.Faults)}, past: map[string][]*messages.Query{},
+		bad: badStore{chance: k.Chance(testkit.Faults)}, past: map[string][]*messages.Query{}, secrets: map[string][]byte{},
 	}
 	c.Disk = memory.NewDisk(memory.Config{Now: k.Clock.Now, WatchBuffer: 4096})
 	c.watchTerms()

@@ -97,8 +97,9 @@ func (c *Cluster) ask(n *Node, keyID string, command proto.Message) proto.Messag
 func (c *Cluster) MakeKey(n *Node, keyID string) {
 	c.TB.Helper()
 	c.keys = append(c.keys, keyID)
+	c.secrets[keyID] = secretOf(keyID)
 	m := c.ask(n, keyID, &messages.CreateKey{Key: &messages.Key{
-		Id: keyID, Name: "test", Plan: "business", SecretHash: secretOf(keyID), State: messages.KeyState_KEY_ACTIVE,
+		Id: keyID, Name: "test", Plan: "business", SecretHash: c.secrets[keyID], State: messages.KeyState_KEY_ACTIVE,
 		Scopes: []string{"ws:connect", "rules:write"},
 	}})
 	if _, ok := m.(*messages.KeyDescribed); !ok {

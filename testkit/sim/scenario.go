@@ -20,6 +20,7 @@ type Scenario struct {
 var Scenarios = []Scenario{
 	{"swarm", "posts at any node while faults of some kinds come and go", swarmed},
 	{"rules", "an owner makes, changes and deletes rules and monitors meanwhile", RulesUnder(Faults...)},
+	{"key", "an operator changes the key's name, plan and secret meanwhile, and may revoke it", keyThatChanges},
 	{"owner", "the node that owns the key is drained, killed, suspended or cut off, once", ownerThatFails},
 	{"limit", "more clients than the key may have connections, on nodes that fail", limited},
 	{"upgrade", "one node after the other is drained, stopped, and started as the next version", upgraded},
@@ -116,6 +117,43 @@ func RulesUnder(kinds ...Fault) func(k *testkit.Kit) {
 		swarm.Heal()
 		w.settle(o)
 	}
+}
+
+func keyThatChanges(k *testkit.Kit) {
+	s := NewScene(k, k.Option("nodes", 3, 5), k.Option("clients", 1, 5), "moon", "sun")
+	w := &writer{Scene: s, work: k.Chance(testkit.Workload), texts: postTexts}
+	o := s.Operate(s.Key)
+	swarm := s.Swarm(Faults...)
+	live := func(stage string, n int, step func()) {
+		for i := range n {
+			step()
+			if what := fmt.Sprintf("%s %d: change of the key", stage, i); w.work.Once(what, 4) {
+				o.Change(what)
+			}
+			w.may()
+			s.Advance(100 * time.Millisecond)
+		}
+	}
+	live("round", k.Option("rounds", 1, 300), swarm.Step)
+	revoke := k.Option("revoke", 0, 1) == 1
+	if revoke {
+		o.Revoke()
+		live("round when it is revoked", 50, swarm.Step)
+	}
+	swarm.Heal()
+	s.Until(30*time.Second, "the operator is answered", o.Answered)
+	if !revoke {
+		s.Until(30*time.Second, "all clients are connected", s.Connected)
+		s.Check(8 * time.Second)
+		s.CheckOperated(o)
+		return
+	}
+	s.Until(20*time.Second, "no client of a revoked key is connected", func() bool { return s.Open() == 0 })
+	live("round after", 20, func() {})
+	s.Advance(2 * time.Minute) // what could not be deleted at once is looked at once a minute
+	s.CheckOperated(o)
+	s.CheckRevoked()
+	s.CheckCharged(s.Key, false)
 }
 
 // ends are what may befall the node that owns a key, each with what ends it.

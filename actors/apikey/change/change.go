@@ -66,6 +66,7 @@ type Machine struct {
 	nextK    uint32 // below Key.NextK: reserved and free
 	lastUsed int64  // written with the next write of the key's record
 	lost     []Lost // what cannot be read of the newest reading
+	littered bool   // something of a revoked key could not be deleted
 	// logEnd is where the log ended after the newest reading, and so after the shard's
 	// term was taken: what an owner before has handed out is at or before it, and
 	// this owner's router may be far below. No change takes effect before it.
@@ -140,6 +141,8 @@ type (
 	// Expire forgets versions that decided only events before the log's first
 	// position.
 	Expire struct{ First uint64 }
+	// Tidy deletes what is left of a revoked key.
+	Tidy struct{}
 )
 
 func (m *Machine) runner(command any) func() {
@@ -158,6 +161,8 @@ func (m *Machine) runner(command any) func() {
 		return m.writeUsed
 	case Expire:
 		return func() { m.expire(c.First) }
+	case Tidy:
+		return m.reload
 	}
 	return m.definitionRunner(command)
 }

@@ -1,6 +1,7 @@
 package change
 
 import (
+	"bytes"
 	"fmt"
 	"time"
 
@@ -134,7 +135,7 @@ func (m *Machine) revoke() {
 }
 
 // purge deletes what a revoked key had: nobody can ask for it any more. What
-// cannot be deleted now is deleted after the next reading.
+// cannot be deleted now is deleted after the next reading, see Tidy.
 func (m *Machine) purge() {
 	var writes []Write
 	for _, e := range m.Set.All() {
@@ -148,12 +149,16 @@ func (m *Machine) purge() {
 	m.lost = nil
 	m.Set.Load(nil, nil, 0, 0)
 	m.store(writes, func(_ uint64, err error) {
-		if err != nil {
-			m.emit(Report{Text: "deleting what a revoked key had failed; it is done again when the key is next read", Err: err})
+		if m.littered = err != nil; m.littered {
+			m.emit(Report{Text: "deleting what a revoked key had failed; what is left is deleted later", Err: err})
 		}
 		m.end(nil)
 	})
 }
+
+// Littered says that something of a revoked key could not be deleted. Tidy does
+// it again.
+func (m *Machine) Littered() bool { return m.littered }
 
 // rewrite changes the record of an active key, and describes it.
 func (m *Machine) rewrite(change func(*messages.Key), then func()) {
@@ -175,7 +180,9 @@ func (m *Machine) rewrite(change func(*messages.Key), then func()) {
 	})
 }
 
-// rotate exchanges the secret; connections stay.
+// rotate exchanges the secret; connections stay. One that is asked for twice, as
+// where an answer was lost, changes nothing more: the former secret stays what it
+// was.
 func (m *Machine) rotate(c *messages.RotateKey) {
 	grace := time.Duration(c.GetGraceMs()) * time.Millisecond
 	switch {
@@ -184,6 +191,10 @@ func (m *Machine) rotate(c *messages.RotateKey) {
 		return
 	case c.GetGraceMs() < 0 || c.GetGraceMs() > graceMost.Milliseconds():
 		m.end(rejected(messages.Rejection_REJECTION_INVALID, "grace_seconds", fmt.Sprintf("must be from 0 to %d", int(graceMost.Seconds()))))
+		return
+	}
+	if m.Live() && bytes.Equal(m.Key.GetSecretHash(), c.GetSecretHash()) {
+		m.describe()
 		return
 	}
 	m.rewrite(func(k *messages.Key) {

@@ -1,6 +1,7 @@
 package change_test
 
 import (
+	"bytes"
 	"errors"
 	"flag"
 	"fmt"
@@ -216,7 +217,7 @@ func (p *player) command(words []string) any {
 	case "update-key":
 		return &messages.UpdateKey{Key: &messages.Key{Plan: value["plan"]}, Fields: fields}
 	case "rotate":
-		return &messages.RotateKey{SecretHash: make([]byte, 32), GraceMs: int64(p.number(value["grace"]))}
+		return &messages.RotateKey{SecretHash: bytes.Repeat([]byte{byte(len(value["secret"]) + 1)}, 32), GraceMs: int64(p.number(value["grace"]))}
 	case "revoke":
 		return &messages.RevokeKey{}
 	case "create-rule":
@@ -232,6 +233,8 @@ func (p *player) command(words []string) any {
 	case "used":
 		p.m.Used(int64(p.number(value["ms"])))
 		return change.WriteUsed{}
+	case "tidy":
+		return change.Tidy{}
 	case "expire":
 		return change.Expire{First: p.number(value["first"])}
 	}
