@@ -20,6 +20,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -30,6 +31,7 @@ func main() {
 	var m measure
 	pattern := flag.String("run", "", "only mutants whose name matches the regular expression")
 	strategies := flag.String("strategies", "random", "of `birdwire sim sweep`, by comma")
+	flag.IntVar(&m.procs, "procs", 2, "processes")
 	flag.IntVar(&m.seeds, "seeds", 1000, "seeds that are tried at most")
 	flag.Parse()
 	m.strategies = strings.Split(*strategies, ",")
@@ -45,6 +47,7 @@ type measure struct {
 	root       string
 	work       string // a folder for what is built
 	seeds      int
+	procs      int
 	strategies []string
 }
 
@@ -134,7 +137,7 @@ func (m *measure) sweep(ctx context.Context, binary, strategy string) (seed int,
 	for from, size := 1, 4; from <= m.seeds; from, size = from+size, 4*size {
 		to := min(from+size-1, m.seeds)
 		ctx, cancel := context.WithTimeout(ctx, chunkWithin)
-		run := exec.CommandContext(ctx, binary, "sim", "sweep", "--json", "--strategy", strategy, "--seeds", fmt.Sprintf("%d-%d", from, to))
+		run := exec.CommandContext(ctx, binary, "sim", "sweep", "--json", "--anywhere", "--procs", strconv.Itoa(m.procs), "--strategy", strategy, "--seeds", fmt.Sprintf("%d-%d", from, to))
 		run.Stderr = os.Stderr
 		out, err := run.Output()
 		late := ctx.Err() != nil
