@@ -19,7 +19,11 @@ var Start = time.Date(2026, time.March, 4, 12, 0, 0, 0, time.UTC)
 type Clock struct {
 	line *timeline
 	host *Host
-	wall time.Time // when now was 0; protected by line.mu
+	// Protected by line.mu.
+	wall   time.Time     // when the clock was at 0
+	beside time.Duration // what the clock was ahead of the line when it was set to drift
+	from   time.Duration // when that was
+	drift  time.Duration // what it gains in a second since
 }
 
 // timeline is the time of all hosts, and the timers that wait for it.
@@ -37,14 +41,41 @@ const century = 100 * 365 * 24 * time.Hour
 func (c *Clock) Now() time.Time {
 	c.line.mu.Lock()
 	defer c.line.mu.Unlock()
-	return c.wall.Add(c.line.now)
+	return c.wall.Add(c.elapsed())
 }
 
 // Elapsed is virtual monotonic time.
 func (c *Clock) Elapsed() time.Duration {
 	c.line.mu.Lock()
 	defer c.line.mu.Unlock()
-	return c.line.now
+	return c.elapsed()
+}
+
+// elapsed is for whoever has line.mu.
+func (c *Clock) elapsed() time.Duration {
+	since := c.line.now - c.from
+	return c.line.now + c.beside + since/time.Second*c.drift + since%time.Second*c.drift/time.Second
+}
+
+// Drift has the clock gain so much in every second, or lose, as one with a bad
+// crystal does: what it measures, and its wall time. Timers that are asked for from
+// now on are as much earlier or later.
+func (c *Clock) Drift(perSecond time.Duration) {
+	c.line.mu.Lock()
+	defer c.line.mu.Unlock()
+	c.beside = c.elapsed() - c.line.now
+	c.from, c.drift = c.line.now, perSecond
+}
+
+// onLine is how long it takes until the clock has gone on by d.
+func (c *Clock) onLine(d time.Duration) time.Duration {
+	c.line.mu.Lock()
+	defer c.line.mu.Unlock()
+	if c.drift == 0 || d <= 0 {
+		return d
+	}
+	rate := float64(time.Second+c.drift) / float64(time.Second)
+	return time.Duration(float64(d)/rate) + time.Microsecond // never too early
 }
 
 // Step sets the wall clock forwards by d, or back, as an operator or a time
@@ -59,7 +90,7 @@ func (c *Clock) Step(d time.Duration) {
 // order in which they were asked for. A d of zero or less is due at once, at
 // the next Advance (of any length, zero too).
 func (c *Clock) After(d time.Duration, to *actor.PID, message any) (cancel func()) {
-	return c.line.add(d, &timer{host: c.host, to: to, message: message, cause: c.host.kit.schedule.comesOf()})
+	return c.line.add(c.onLine(d), &timer{host: c.host, to: to, message: message, cause: c.host.kit.schedule.comesOf()})
 }
 
 func (l *timeline) add(d time.Duration, t *timer) (cancel func()) {
@@ -86,7 +117,7 @@ func (c *Clock) Pending() []string {
 	left := c.left()
 	list := make([]string, len(left))
 	for i, t := range left {
-		list[i] = fmt.Sprintf("%T to %s in %v", t.message, t.to.GetId(), t.at-c.Elapsed())
+		list[i] = fmt.Sprintf("%T to %s in %v", t.message, t.to.GetId(), t.at-c.line.elapsed())
 	}
 	return list
 }
@@ -97,7 +128,7 @@ func (c *Clock) Next() (time.Duration, bool) {
 	if len(left) == 0 {
 		return 0, false
 	}
-	return left[0].at - c.Elapsed(), true
+	return left[0].at - c.line.elapsed(), true
 }
 
 // left are the host's timers, the next one first.

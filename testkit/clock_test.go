@@ -135,3 +135,30 @@ func TestTheWallClockIsSetApart(t *testing.T) {
 		}
 	})
 }
+
+// A clock that drifts measures more or less than passes, and its timers are as much
+// earlier or later. What it has gained it keeps.
+func TestAClockThatDrifts(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		p := k.Probe()
+		began := k.Clock.Elapsed()
+		k.Clock.Drift(100 * time.Millisecond)
+		k.Clock.After(11*time.Second, p.PID(), "after eleven of its seconds")
+		k.Advance(10*time.Second - time.Millisecond)
+		if got := p.Messages(); len(got) > 0 {
+			t.Errorf("too early: %v", got)
+		}
+		k.Advance(time.Millisecond * 2)
+		if got := p.Messages(); len(got) != 1 {
+			t.Errorf("after ten seconds: %v", got)
+		}
+		k.Clock.Drift(-500 * time.Millisecond)
+		k.Advance(10*time.Second - time.Millisecond)
+		if got := k.Clock.Elapsed() - began; (got - 16*time.Second).Abs() > 2*time.Millisecond {
+			t.Errorf("%v have passed by a clock that went on for eleven seconds and five", got)
+		}
+		if got := k.Clock.Now().Sub(testkit.Start); (got - 16*time.Second).Abs() > 2*time.Millisecond {
+			t.Errorf("its wall time has gone on by %v", got)
+		}
+	})
+}

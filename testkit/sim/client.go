@@ -18,6 +18,9 @@ const (
 	retryMost  = 5 * time.Second
 	// askWithin is how long a gateway waits for an answer.
 	askWithin = 5 * time.Second
+	// unheard is after how long a client gives up a connection on which nothing
+	// has come, not even a ping.
+	unheard = 40 * time.Second
 )
 
 // Client is one client of the twitter API: it connects, and when it is ended it

@@ -82,7 +82,7 @@ func New(k *testkit.Kit, n int) *Cluster {
 		node.run()
 	}
 	c.Until(5*time.Second, "all nodes are in the core", func() bool {
-		return c.agree() && len(c.nodes[0].Actors.View().Members()) == n
+		return c.Agree() && len(c.nodes[0].Actors.View().Members()) == n
 	})
 	return c
 }
@@ -180,6 +180,14 @@ func (n *Node) Freeze() {
 	n.frozen = true
 	n.Host.Freeze()
 	n.cluster.Net.Stall(n.Name, true)
+	process := n.Host
+	n.cluster.Later(unheard, func() {
+		if n.frozen && n.Host == process {
+			for _, client := range n.cluster.clients {
+				client.reset(n)
+			}
+		}
+	})
 }
 
 // Thaw has the process go on.
@@ -207,6 +215,21 @@ func (n *Node) Stop() {
 		c.TB.Errorf("sim: timers of %s are left: %v", n.Name, timers)
 	}
 	n.Crash()
+}
+
+// end has the process end in order, in its own time.
+func (n *Node) end() {
+	process := n.Host
+	n.Actors.Stop(func(err error) {
+		if err != nil {
+			n.cluster.TB.Errorf("sim: the end of %s: %v", n.Name, err)
+		}
+		n.cluster.Later(0, func() {
+			if n.Host == process {
+				n.Crash()
+			}
+		})
+	})
 }
 
 // Owner is the node that owns the key, as the node sees it.

@@ -17,9 +17,9 @@ func (n *Node) Drain() { n.Actors.Drain(true) }
 // Stay ends what Drain has begun.
 func (n *Node) Stay() { n.Actors.Drain(false) }
 
-// agree says whether all nodes that are awake see the same members, and themselves
+// Agree says whether all nodes that are awake see the same members, and themselves
 // in the core.
-func (c *Cluster) agree() bool {
+func (c *Cluster) Agree() bool {
 	var first []membership.Member
 	for _, n := range c.nodes {
 		if !n.Awake() {

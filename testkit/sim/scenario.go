@@ -23,6 +23,7 @@ var Scenarios = []Scenario{
 	{"key", "an operator changes the key's name, plan and secret meanwhile, and may revoke it", keyThatChanges},
 	{"owner", "the node that owns the key is drained, killed, suspended or cut off, once", ownerThatFails},
 	{"limit", "more clients than the key may have connections, on nodes that fail", limited},
+	{"permanent", "of five nodes two are ill and stay so; the others go on without them", withoutTwo},
 	{"upgrade", "one node after the other is drained, stopped, and started as the next version", upgraded},
 }
 
@@ -63,6 +64,7 @@ func swarmed(k *testkit.Kit) {
 	}
 	swarm.Heal()
 	s.Stalls = 0
+	s.Until(15*time.Second, "all nodes see one view", s.Agree)
 	s.Until(30*time.Second, "all clients are connected", s.Connected)
 	s.Check(8 * time.Second)
 }

@@ -22,7 +22,7 @@ const (
 	Duplicate Fault = "duplicate" // or come twice
 	Crash     Fault = "crash"     // a process is killed, and starts again
 	Freeze    Fault = "freeze"    // a process is suspended, perhaps for longer than its lease
-	Cut       Fault = "cut"       // two nodes do not reach each other
+	Cut       Fault = "cut"       // two nodes do not reach each other, while others reach both
 	CutOneWay Fault = "cut one way"
 	StoreDown Fault = "store down" // a node does not reach the store
 	Drain     Fault = "drain"      // a node leaves and comes back
@@ -33,12 +33,20 @@ const (
 	Slow         Fault = "slow"             // a node's work takes up to seconds, and so it lags
 	FullDisk     Fault = "full disk"        // for frames, or for every write
 	Trim         Fault = "trimmed log"      // what every client is past goes
+
+	ClockJump    Fault = "clock jump"      // a node's wall clock is set forwards or back, and is right again later
+	ClockDrift   Fault = "clock drift"     // a node's clocks run up to a tenth too fast or too slow
+	Suspicion    Fault = "false suspicion" // two nodes take their session for dead, and nothing is wrong
+	TwoDrains    Fault = "two drains"      // two nodes leave at once and come back
+	DrainedCrash Fault = "drained crash"   // a process is killed while it hands over, and is back within a second
+	Upgrade      Fault = "upgrade"         // a node is drained, stopped, and comes back as the next version, or as the one before
 )
 
 // Faults are all kinds.
 var Faults = []Fault{
 	Drop, Delay, Duplicate, Crash, Freeze, Cut, CutOneWay, StoreDown, Drain,
 	StoreErrors, Ambiguous, CrashInWrite, Slow, FullDisk, Trim,
+	ClockJump, ClockDrift, Suspicion, TwoDrains, DrainedCrash, Upgrade,
 }
 
 // Swarm befalls a cluster with some kinds of faults: which, how often and when is
@@ -151,6 +159,28 @@ func (s *Swarm) begin(what string, kind Fault, n *Node) {
 	case Drain:
 		n.Drain()
 		s.heal = n.Stay
+	case ClockJump, ClockDrift:
+		s.clock(what, kind, n)
+	case Suspicion:
+		c.Net.Suspect(n.Name, other.Name)
+		s.heal = func() {}
+	case TwoDrains:
+		n.Drain()
+		other.Drain()
+		s.heal = func() { n.Stay(); other.Stay() }
+	case DrainedCrash:
+		n.Drain()
+		c.Later(s.faults.Below(what+": how soon", time.Second), n.Crash)
+		s.heal, lasts = func() { c.Start(n.Name) }, time.Second+s.faults.Below(what+": how short", time.Second)
+	case Upgrade:
+		lasts += drainFor
+		n.Drain()
+		c.Later(drainFor, n.end)
+		s.heal = func() {
+			n.Crash() // where its end takes longer
+			n.Version = 3 - n.Version
+			c.Start(n.Name)
+		}
 	case CrashInWrite:
 		n.dieAt = 1 + int(s.faults.Choose(what+": after how many writes", 12))
 		s.heal = func() {
@@ -173,6 +203,22 @@ func (s *Swarm) begin(what string, kind Fault, n *Node) {
 		s.heal, lasts = func() {}, 0
 	}
 	s.until = c.Clock.Elapsed() + lasts
+}
+
+// drainFor is how long a node that is drained has until it is stopped.
+const drainFor = 2 * time.Second
+
+// clock sets the node's wall clock, or has its clocks drift.
+func (s *Swarm) clock(what string, kind Fault, n *Node) {
+	clock := n.Clock
+	if kind == ClockJump {
+		by := s.faults.Below(what+": by how much", 10*time.Minute) - 5*time.Minute
+		clock.Step(by)
+		s.heal = func() { clock.Step(-by) }
+		return
+	}
+	clock.Drift(s.faults.Below(what+": by how much", 200*time.Millisecond) - 100*time.Millisecond)
+	s.heal = func() { clock.Drift(0) }
 }
 
 func (s *Swarm) recover() {

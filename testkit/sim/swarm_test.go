@@ -37,6 +37,7 @@ func TestFaultsOfOneKind(t *testing.T) {
 					s.Advance(100 * time.Millisecond)
 				}
 				swarm.Heal()
+				s.Until(15*time.Second, "all nodes see one view", s.Agree)
 				s.Until(30*time.Second, "all clients are connected", s.Connected)
 				s.Check(8 * time.Second)
 				t.Logf("%v\n%v\n%d connections", swarm, s.Net, s.Connections())
