@@ -26,7 +26,7 @@ import (
 // written is a folder with n frames of node "a", closed.
 func written(t *testing.T, n uint64) string {
 	t.Helper()
-	s := open(t, Config{})
+	s := open(t, Config{Dir: memoryDir(t)})
 	for i := range n {
 		appendTo(t, s, i+1)
 	}
@@ -400,7 +400,7 @@ func TestRecordsTakenAway(t *testing.T) {
 // What was written right before a process was killed is told where it is lost
 // together with the list of it, in both places, also before any note was synced.
 func TestRecordsTakenAwayRightAfterTheFirst(t *testing.T) {
-	s, ctx := open(t, Config{}), context.Background()
+	s, ctx := open(t, Config{Dir: memoryDir(t)}), context.Background()
 	if _, err := s.Control().CAS(ctx, "k", []byte("x"), 0); err != nil {
 		t.Fatal(err)
 	}
@@ -410,13 +410,13 @@ func TestRecordsTakenAwayRightAfterTheFirst(t *testing.T) {
 	if err := s.Snapshots().Put(ctx, "desk", 1, strings.NewReader("x")); err != nil {
 		t.Fatal(err)
 	}
-	killed := filepath.Join(t.TempDir(), "killed")
+	killed := filepath.Join(memoryDir(t), "killed")
 	if err := os.CopyFS(killed, os.DirFS(s.cfg.Dir)); err != nil {
 		t.Fatal(err)
 	}
 	closeStore(t, s)
 	for stream, says := range map[string]string{controlStream: "control records", itemsStream: listName(itemsStream, 1), snapshotStream: listName(snapshotStream, 1)} {
-		dir := filepath.Join(t.TempDir(), stream)
+		dir := filepath.Join(memoryDir(t), stream)
 		if err := os.CopyFS(dir, os.DirFS(killed)); err != nil {
 			t.Fatal(err)
 		}
@@ -514,7 +514,7 @@ func TestHolesThatCannotBeRead(t *testing.T) {
 // A note that is good in one of its places is good: it is written again, said
 // once, and nothing is lost with it.
 func TestNotesAreKeptTwice(t *testing.T) {
-	s, ctx := open(t, Config{}), context.Background()
+	s, ctx := open(t, Config{Dir: memoryDir(t)}), context.Background()
 	for i := range uint64(3) {
 		appendTo(t, s, i+1)
 		if _, err := s.Control().CAS(ctx, fmt.Sprint("k.", i), nil, 0); err != nil {
@@ -532,7 +532,7 @@ func TestNotesAreKeptTwice(t *testing.T) {
 	} {
 		for _, name := range names {
 			for i := range twice("", "") {
-				dir := filepath.Join(t.TempDir(), "store")
+				dir := filepath.Join(memoryDir(t), "store")
 				if err := os.CopyFS(dir, os.DirFS(s.cfg.Dir)); err != nil {
 					t.Fatal(err)
 				}

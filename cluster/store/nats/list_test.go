@@ -35,7 +35,7 @@ func testList(t *testing.T, dir string) (*marks, *list) {
 // A list says of every record the last word, whatever the order it was noted
 // in, and however often it was written again and opened again.
 func TestListHasTheLastWord(t *testing.T) {
-	dir := t.TempDir()
+	dir := memoryDir(t)
 	m, l := testList(t, dir)
 	r := rand.New(rand.NewPCG(21, 22))
 	want := map[string]listed{}
@@ -78,7 +78,7 @@ func TestListHasTheLastWord(t *testing.T) {
 
 // Wherever a list is damaged, that is said, and no entry is other than it was.
 func TestListSaysItIsDamaged(t *testing.T) {
-	from := t.TempDir()
+	from := memoryDir(t)
 	marks, l := testList(t, from)
 	want := map[string]listed{}
 	for i := range uint64(40) {
@@ -101,7 +101,7 @@ func TestListSaysItIsDamaged(t *testing.T) {
 	}
 	r := rand.New(rand.NewPCG(23, 24))
 	for i := range 600 {
-		dir := t.TempDir()
+		dir := memoryDir(t)
 		if err := os.CopyFS(dir, os.DirFS(from)); err != nil {
 			t.Fatal(err)
 		}
@@ -166,7 +166,7 @@ func TestListExpires(t *testing.T) {
 	if l.age = 0; l.expired(listed{}, now) {
 		t.Error("kept for ever, and may be gone")
 	}
-	dir := t.TempDir()
+	dir := memoryDir(t)
 	_, list := testList(t, dir)
 	for _, age := range []int64{500, 100, 0, 900} {
 		list.keeps(age)
@@ -194,7 +194,7 @@ func FuzzList(f *testing.F) {
 }
 
 func TestMarksSayTheyAreDamaged(t *testing.T) {
-	from := t.TempDir()
+	from := memoryDir(t)
 	m, err := openMarks(from)
 	if err != nil || !m.absent || m.damaged != "" {
 		t.Fatalf("new: %+v, %v", m, err)
@@ -211,7 +211,7 @@ func TestMarksSayTheyAreDamaged(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range 8 * len(whole) {
-		dir := t.TempDir()
+		dir := memoryDir(t)
 		b := append([]byte(nil), whole...)
 		b[i/8] ^= 1 << (i % 8)
 		if err := os.WriteFile(filepath.Join(dir, marksFile), b, 0o600); err != nil {

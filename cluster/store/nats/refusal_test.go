@@ -37,7 +37,7 @@ func TestAStartSaysWhatSpaceIsMissing(t *testing.T) {
 // start with its path and what to do.
 func TestAFolderInAFilesPlace(t *testing.T) {
 	ctx := context.Background()
-	from := t.TempDir()
+	from := memoryDir(t)
 	s, err := Open(ctx, Config{Dir: from})
 	if err != nil {
 		t.Fatal(err)
@@ -59,7 +59,7 @@ func TestAFolderInAFilesPlace(t *testing.T) {
 	}
 	refused := 0
 	for _, file := range files {
-		dir := t.TempDir()
+		dir := memoryDir(t)
 		if err := os.CopyFS(dir, os.DirFS(from)); err != nil {
 			t.Fatal(err)
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"os"
 	"testing"
 	"time"
 
@@ -38,6 +39,27 @@ func quiet(t *testing.T, cfg Config) Config {
 		cfg.FreeSpace = func(string) (uint64, uint64, error) { return 1 << 40, 1 << 41, nil }
 	}
 	return cfg
+}
+
+// memoryDir is a folder for what need not outlive the machine: in memory, where
+// there is room for it. Of hundreds of cases most of the time would else go to
+// waiting for a disk.
+func memoryDir(t *testing.T) string {
+	t.Helper()
+	const memory, room = "/dev/shm", 2 << 30
+	if free, _, err := freeSpace(memory); err != nil || free < room {
+		return t.TempDir()
+	}
+	dir, err := os.MkdirTemp(memory, "birdwire-test-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
 }
 
 func closeStore(t *testing.T, s *Store) {

@@ -39,7 +39,7 @@ type kept struct {
 // fillFolder is a store with something of everything, closed.
 func fillFolder(t *testing.T) (string, kept) {
 	t.Helper()
-	s, ctx := open(t, Config{DuplicateWindow: testWindow}), context.Background()
+	s, ctx := open(t, Config{Dir: memoryDir(t), DuplicateWindow: testWindow}), context.Background()
 	k := kept{records: map[string]string{}}
 	put := func(key string, data string) uint64 {
 		revision, err := s.Control().CAS(ctx, key, []byte(data), 0)
@@ -108,12 +108,12 @@ func fillFolder(t *testing.T) (string, kept) {
 		}
 	}
 	// What a process that is killed leaves: the files as they are now.
-	crashed := filepath.Join(t.TempDir(), "crashed")
+	crashed := filepath.Join(memoryDir(t), "crashed")
 	if err := os.CopyFS(crashed, os.DirFS(s.cfg.Dir)); err != nil {
 		t.Fatal(err)
 	}
 	closeStore(t, s)
-	root := t.TempDir()
+	root := memoryDir(t)
 	for from, to := range map[string]string{s.cfg.Dir: "clean", crashed: "crashed"} {
 		if err := os.CopyFS(filepath.Join(root, to), os.DirFS(from)); err != nil {
 			t.Fatal(err)
@@ -358,7 +358,7 @@ func some(all []harm, blocks bool) (chosen []harm) {
 }
 
 func sweepOne(t *testing.T, from string, k kept, together ...harm) {
-	dir := filepath.Join(t.TempDir(), "store")
+	dir := filepath.Join(memoryDir(t), "store")
 	var paths []string
 	for _, h := range together {
 		paths = append(paths, h.path)
