@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -33,19 +34,31 @@ func (i intake) Offer(ctx context.Context, offer *messages.Offer) func() (proto.
 }
 
 // ingest says in REST's words what push says in its own.
-type ingest struct{ push *push.Ingest }
+type ingest struct {
+	push    *push.Ingest
+	healthy func() error // of the store, at once
+}
 
 var _ rest.Ingest = ingest{}
 
 func (i ingest) Posts(ctx context.Context, body io.Reader) (rest.Result, error) {
+	if err := i.refused(); err != nil {
+		return nothing(), err
+	}
 	return outcome(i.push.Posts(ctx, body))
 }
 
 func (i ingest) Articles(ctx context.Context, body io.Reader) (rest.Result, error) {
+	if err := i.refused(); err != nil {
+		return nothing(), err
+	}
 	return outcome(i.push.Articles(ctx, body))
 }
 
 func (i ingest) DeleteArticle(ctx context.Context, sourceID, id string) (bool, error) {
+	if err := i.refused(); err != nil {
+		return false, err
+	}
 	err := i.push.DeleteArticle(ctx, sourceID, id)
 	if errors.Is(err, messages.ErrNotFound) {
 		return false, nil
@@ -53,6 +66,21 @@ func (i ingest) DeleteArticle(ctx context.Context, sourceID, id string) (bool, e
 	_, err = outcome(push.Result{}, err)
 	return err == nil, err
 }
+
+// storeBack is when a client may try again whose push the store could not take.
+const storeBack = 5 * time.Second
+
+// refused: a store that takes no writes would keep a push for half a minute
+// before it is refused, and its place from others.
+func (i ingest) refused() error {
+	if err := i.healthy(); err != nil {
+		return &rest.IngestError{Status: http.StatusServiceUnavailable, RetryAfter: storeBack, Detail: err.Error()}
+	}
+	return nil
+}
+
+// nothing is the result of a body that was not read.
+func nothing() rest.Result { return rest.Result{Rejected: []rest.Rejected{}} }
 
 func outcome(r push.Result, err error) (rest.Result, error) {
 	result := rest.Result{Accepted: r.Accepted, Duplicates: r.Duplicates, Unlisted: r.Unlisted, Next: r.Next, Rejected: make([]rest.Rejected, len(r.Rejected))}

@@ -291,10 +291,23 @@ func (n *Node) Ready(ctx context.Context) error {
 }
 
 // Close drains: no new connection, those there are closed with 1012 over the
-// drain period, what was accepted is made durable, then everything ends.
+// drain period, what was accepted is made durable, then everything ends. Where
+// a disk that hangs holds that up, ctx ends it with an error.
 func (n *Node) Close(ctx context.Context) error {
 	var err error
-	n.closed.Do(func() { err = n.close(ctx) })
+	n.closed.Do(func() {
+		over := make(chan error, 1)
+		go func() { over <- n.close(ctx) }() // ends when the disk answers, or with the process
+		select {
+		case err = <-over:
+		case <-ctx.Done():
+			why := n.store.Healthy(ctx)
+			if why == nil {
+				why = ctx.Err()
+			}
+			err = fmt.Errorf("not all was closed in time: %w; what was acknowledged is kept, and the next start reads the store through", why)
+		}
+	})
 	return err
 }
 

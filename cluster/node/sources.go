@@ -49,5 +49,8 @@ func (s sources) ListSources(ctx context.Context) ([]*messages.SourceDescribed, 
 }
 
 func (n *Node) ingest() ingest {
-	return ingest{push.New(push.Config{Intake: intake{n.actors}, Now: time.Now, MaxBody: n.cfg.Push.Body, Model: n.cfg.EmbeddingModel})}
+	return ingest{
+		push.New(push.Config{Intake: intake{n.actors}, Now: time.Now, MaxBody: n.cfg.Push.Body, Model: n.cfg.EmbeddingModel}),
+		func() error { return n.store.Healthy(context.Background()) },
+	}
 }

@@ -3,10 +3,12 @@ package main_test
 import (
 	"bufio"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -62,6 +64,38 @@ func TestReadyAndDrain(t *testing.T) {
 	if _, err := net.Dial("tcp", s.public); err == nil {
 		t.Fatal("something listens still")
 	}
+}
+
+// TestAStopThatIsNotCleanSaysSo: what could not be ended in order is named, and
+// the exit code is not that of a clean end. Nothing is lost with it.
+func TestAStopThatIsNotCleanSaysSo(t *testing.T) {
+	t.Parallel()
+	s := start(t, "")
+	s.faults = regexp.MustCompile(`clean`)
+	pusher := s.pusher(t)
+	s.push(t, client.Posts, pusher, post("1", "ada", "kept"))
+	var inTheWay string // of the note that the store leaves when it ends
+	err := filepath.WalkDir(s.dir, func(path string, e fs.DirEntry, err error) error {
+		if e != nil && e.Name() == "marks" && filepath.Base(filepath.Dir(path)) != "copies" {
+			inTheWay = filepath.Join(filepath.Dir(path), "clean.new")
+		}
+		return err
+	})
+	if err != nil || inTheWay == "" {
+		t.Fatalf("no folder of the store: %v", err)
+	}
+	if err := os.Mkdir(inTheWay, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	s.terminate()
+	if code := s.exit(); code != 1 || !strings.Contains(s.notes.String(), inTheWay) {
+		t.Errorf("exit code %d, want 1 and that %s is named", code, inTheWay)
+	}
+	again := start(t, s.dir)
+	if done, err := again.tryPush(within(t), client.Posts, pusher, post("1", "ada", "kept")); err != nil || done.Duplicates != 1 {
+		t.Errorf("the same post once more: %+v, %v; want that it is there", done, err)
+	}
+	again.kill()
 }
 
 // TestSlowUploadDoesNotHoldTheEnd: a body that never comes is cut off.

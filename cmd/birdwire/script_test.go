@@ -15,8 +15,11 @@ import (
 var update = flag.Bool("update", false, "write what commands print into the scripts' goldens")
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"birdwire": main})
+	testscript.Main(m, programs)
 }
+
+// programs are what this test binary is, by the name it is run under.
+var programs = map[string]func(){"birdwire": main}
 
 // TestScripts plays testdata/script: the command line as a user has it. In
 // them "exits N birdwire …" runs a command that must end with that code; the

@@ -26,8 +26,9 @@ func (c *cli) serve() *cobra.Command {
 
 It prints one line on stdout once it is ready, and logs on stderr. SIGTERM or
 SIGINT drains it: clients are told to reconnect, what was accepted is kept, and
-it exits 0. A second signal ends it at once. SIGHUP reads the log's level and
-the certificate again.
+it exits 0. What could not be ended in order, or within the drain period and 20
+seconds, is named, and it exits 1. A second signal ends it at once. SIGHUP reads
+the log's level and the certificate again.
 
 --dev needs nothing else: sample headlines and posts come in at a human pace,
 one key is made for each API, and lines to paste are printed.
