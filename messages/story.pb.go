@@ -1600,7 +1600,8 @@ type DeskState struct {
 	Stories       []*DeskStory           `protobuf:"bytes,10,rep,name=stories,proto3" json:"stories,omitempty"` // by id
 	Pending       []*Event               `protobuf:"bytes,11,rep,name=pending,proto3" json:"pending,omitempty"` // offered, or to be, and not seen in the log
 	Turn          uint64                 `protobuf:"varint,12,opt,name=turn,proto3" json:"turn,omitempty"`
-	Begun         bool                   `protobuf:"varint,13,opt,name=begun,proto3" json:"begun,omitempty"` // it has offered something, or could have
+	Begun         bool                   `protobuf:"varint,13,opt,name=begun,proto3" json:"begun,omitempty"`      // it has offered something, or could have
+	Entities      []*Entity              `protobuf:"bytes,14,rep,name=entities,proto3" json:"entities,omitempty"` // what their ids mean, by id; at most 20,000
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1726,6 +1727,13 @@ func (x *DeskState) GetBegun() bool {
 	return false
 }
 
+func (x *DeskState) GetEntities() []*Entity {
+	if x != nil {
+		return x.Entities
+	}
+	return nil
+}
+
 type DeskStory struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Face          *StoryFace             `protobuf:"bytes,1,opt,name=face,proto3" json:"face,omitempty"`
@@ -1809,7 +1817,7 @@ type ListStories struct {
 	Category      string                 `protobuf:"bytes,1,opt,name=category,proto3" json:"category,omitempty"`               // "": any
 	Priority      string                 `protobuf:"bytes,2,opt,name=priority,proto3" json:"priority,omitempty"`               // "": any
 	SinceMs       int64                  `protobuf:"varint,3,opt,name=since_ms,json=sinceMs,proto3" json:"since_ms,omitempty"` // with an article since then
-	Entity        string                 `protobuf:"bytes,4,opt,name=entity,proto3" json:"entity,omitempty"`                   // number of one that they are about; "": any
+	Entity        int64                  `protobuf:"varint,4,opt,name=entity,proto3" json:"entity,omitempty"`                  // that they are about; 0: any
 	List          uint64                 `protobuf:"varint,5,opt,name=list,proto3" json:"list,omitempty"`                      // go on in this list, after from; 0: make a new one
 	From          uint32                 `protobuf:"varint,6,opt,name=from,proto3" json:"from,omitempty"`
 	Limit         uint32                 `protobuf:"varint,7,opt,name=limit,proto3" json:"limit,omitempty"`
@@ -1868,11 +1876,11 @@ func (x *ListStories) GetSinceMs() int64 {
 	return 0
 }
 
-func (x *ListStories) GetEntity() string {
+func (x *ListStories) GetEntity() int64 {
 	if x != nil {
 		return x.Entity
 	}
-	return ""
+	return 0
 }
 
 func (x *ListStories) GetList() uint64 {
@@ -2197,7 +2205,6 @@ type ArticleFound struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Number        uint64                 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
 	Story         uint64                 `protobuf:"varint,2,opt,name=story,proto3" json:"story,omitempty"`
-	Positions     []uint64               `protobuf:"varint,3,rep,packed,name=positions,proto3" json:"positions,omitempty"` // of the events that showed it
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2244,13 +2251,6 @@ func (x *ArticleFound) GetStory() uint64 {
 		return x.Story
 	}
 	return 0
-}
-
-func (x *ArticleFound) GetPositions() []uint64 {
-	if x != nil {
-		return x.Positions
-	}
-	return nil
 }
 
 // ListEntities asks what the stories are about. Answer: EntitiesListed.
@@ -2344,12 +2344,9 @@ func (x *EntitiesListed) GetEntities() []*EntityCount {
 
 type EntityCount struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            int64                  `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
-	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"` // "": not known
-	Kind          string                 `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`
-	Ticker        string                 `protobuf:"bytes,4,opt,name=ticker,proto3" json:"ticker,omitempty"`
-	Stories       int64                  `protobuf:"varint,5,opt,name=stories,proto3" json:"stories,omitempty"`
-	Articles      int64                  `protobuf:"varint,6,opt,name=articles,proto3" json:"articles,omitempty"` // of these stories
+	Entity        *Entity                `protobuf:"bytes,1,opt,name=entity,proto3" json:"entity,omitempty"` // without mentions; of one that is not known any more the id alone
+	Stories       int64                  `protobuf:"varint,2,opt,name=stories,proto3" json:"stories,omitempty"`
+	Articles      int64                  `protobuf:"varint,3,opt,name=articles,proto3" json:"articles,omitempty"` // of these stories
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2384,32 +2381,11 @@ func (*EntityCount) Descriptor() ([]byte, []int) {
 	return file_messages_story_proto_rawDescGZIP(), []int{26}
 }
 
-func (x *EntityCount) GetId() int64 {
+func (x *EntityCount) GetEntity() *Entity {
 	if x != nil {
-		return x.Id
+		return x.Entity
 	}
-	return 0
-}
-
-func (x *EntityCount) GetName() string {
-	if x != nil {
-		return x.Name
-	}
-	return ""
-}
-
-func (x *EntityCount) GetKind() string {
-	if x != nil {
-		return x.Kind
-	}
-	return ""
-}
-
-func (x *EntityCount) GetTicker() string {
-	if x != nil {
-		return x.Ticker
-	}
-	return ""
+	return nil
 }
 
 func (x *EntityCount) GetStories() int64 {
@@ -2430,7 +2406,7 @@ var File_messages_story_proto protoreflect.FileDescriptor
 
 const file_messages_story_proto_rawDesc = "" +
 	"\n" +
-	"\x14messages/story.proto\x12\vbirdwire.v1\x1a\x14messages/event.proto\"\xc7\x04\n" +
+	"\x14messages/story.proto\x12\vbirdwire.v1\x1a\x16messages/article.proto\x1a\x14messages/event.proto\"\xc7\x04\n" +
 	"\fStoryArticle\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\x12\x1c\n" +
 	"\tpositions\x18\x02 \x03(\x04R\tpositions\x12\x14\n" +
@@ -2583,7 +2559,7 @@ const file_messages_story_proto_rawDesc = "" +
 	"\x04from\x18\x02 \x01(\tR\x04from\x12\x0e\n" +
 	"\x02to\x18\x03 \x01(\tR\x02to\x12#\n" +
 	"\roverall_score\x18\x04 \x01(\x01R\foverallScore\x12-\n" +
-	"\x12acceleration_score\x18\x05 \x01(\x01R\x11accelerationScore\"\xa9\x03\n" +
+	"\x12acceleration_score\x18\x05 \x01(\x01R\x11accelerationScore\"\xda\x03\n" +
 	"\tDeskState\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x1a\n" +
 	"\bposition\x18\x02 \x01(\x04R\bposition\x12\x15\n" +
@@ -2600,7 +2576,8 @@ const file_messages_story_proto_rawDesc = "" +
 	" \x03(\v2\x16.birdwire.v1.DeskStoryR\astories\x12,\n" +
 	"\apending\x18\v \x03(\v2\x12.birdwire.v1.EventR\apending\x12\x12\n" +
 	"\x04turn\x18\f \x01(\x04R\x04turn\x12\x14\n" +
-	"\x05begun\x18\r \x01(\bR\x05begun\"\x9e\x01\n" +
+	"\x05begun\x18\r \x01(\bR\x05begun\x12/\n" +
+	"\bentities\x18\x0e \x03(\v2\x13.birdwire.v1.EntityR\bentities\"\x9e\x01\n" +
 	"\tDeskStory\x12*\n" +
 	"\x04face\x18\x01 \x01(\v2\x16.birdwire.v1.StoryFaceR\x04face\x12\x14\n" +
 	"\x05state\x18\x02 \x01(\fR\x05state\x12\x1a\n" +
@@ -2612,7 +2589,7 @@ const file_messages_story_proto_rawDesc = "" +
 	"\bcategory\x18\x01 \x01(\tR\bcategory\x12\x1a\n" +
 	"\bpriority\x18\x02 \x01(\tR\bpriority\x12\x19\n" +
 	"\bsince_ms\x18\x03 \x01(\x03R\asinceMs\x12\x16\n" +
-	"\x06entity\x18\x04 \x01(\tR\x06entity\x12\x12\n" +
+	"\x06entity\x18\x04 \x01(\x03R\x06entity\x12\x12\n" +
 	"\x04list\x18\x05 \x01(\x04R\x04list\x12\x12\n" +
 	"\x04from\x18\x06 \x01(\rR\x04from\x12\x14\n" +
 	"\x05limit\x18\a \x01(\rR\x05limit\"\xaa\x01\n" +
@@ -2636,22 +2613,18 @@ const file_messages_story_proto_rawDesc = "" +
 	"\vscore_names\x18\x03 \x03(\tR\n" +
 	"scoreNames\"%\n" +
 	"\vFindArticle\x12\x16\n" +
-	"\x06number\x18\x01 \x01(\x04R\x06number\"Z\n" +
+	"\x06number\x18\x01 \x01(\x04R\x06number\"<\n" +
 	"\fArticleFound\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x04R\x06number\x12\x14\n" +
-	"\x05story\x18\x02 \x01(\x04R\x05story\x12\x1c\n" +
-	"\tpositions\x18\x03 \x03(\x04R\tpositions\"$\n" +
+	"\x05story\x18\x02 \x01(\x04R\x05story\"$\n" +
 	"\fListEntities\x12\x14\n" +
 	"\x05limit\x18\x01 \x01(\rR\x05limit\"F\n" +
 	"\x0eEntitiesListed\x124\n" +
-	"\bentities\x18\x01 \x03(\v2\x18.birdwire.v1.EntityCountR\bentities\"\x93\x01\n" +
-	"\vEntityCount\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\x03R\x02id\x12\x12\n" +
-	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
-	"\x04kind\x18\x03 \x01(\tR\x04kind\x12\x16\n" +
-	"\x06ticker\x18\x04 \x01(\tR\x06ticker\x12\x18\n" +
-	"\astories\x18\x05 \x01(\x03R\astories\x12\x1a\n" +
-	"\barticles\x18\x06 \x01(\x03R\barticlesB'Z%github.com/birdwire/birdwire/messagesb\x06proto3"
+	"\bentities\x18\x01 \x03(\v2\x18.birdwire.v1.EntityCountR\bentities\"p\n" +
+	"\vEntityCount\x12+\n" +
+	"\x06entity\x18\x01 \x01(\v2\x13.birdwire.v1.EntityR\x06entity\x12\x18\n" +
+	"\astories\x18\x02 \x01(\x03R\astories\x12\x1a\n" +
+	"\barticles\x18\x03 \x01(\x03R\barticlesB'Z%github.com/birdwire/birdwire/messagesb\x06proto3"
 
 var (
 	file_messages_story_proto_rawDescOnce sync.Once
@@ -2696,6 +2669,7 @@ var file_messages_story_proto_goTypes = []any{
 	(*EntityCount)(nil),     // 26: birdwire.v1.EntityCount
 	(*Event)(nil),           // 27: birdwire.v1.Event
 	(*RankedCluster)(nil),   // 28: birdwire.v1.RankedCluster
+	(*Entity)(nil),          // 29: birdwire.v1.Entity
 }
 var file_messages_story_proto_depIdxs = []int32{
 	2,  // 0: birdwire.v1.TellStory.join:type_name -> birdwire.v1.StoryJoin
@@ -2717,16 +2691,18 @@ var file_messages_story_proto_depIdxs = []int32{
 	28, // 16: birdwire.v1.DeskState.ranked:type_name -> birdwire.v1.RankedCluster
 	16, // 17: birdwire.v1.DeskState.stories:type_name -> birdwire.v1.DeskStory
 	27, // 18: birdwire.v1.DeskState.pending:type_name -> birdwire.v1.Event
-	10, // 19: birdwire.v1.DeskStory.face:type_name -> birdwire.v1.StoryFace
-	10, // 20: birdwire.v1.StoriesListed.stories:type_name -> birdwire.v1.StoryFace
-	10, // 21: birdwire.v1.StoryDescribed.face:type_name -> birdwire.v1.StoryFace
-	11, // 22: birdwire.v1.StoryDescribed.story:type_name -> birdwire.v1.StoryState
-	26, // 23: birdwire.v1.EntitiesListed.entities:type_name -> birdwire.v1.EntityCount
-	24, // [24:24] is the sub-list for method output_type
-	24, // [24:24] is the sub-list for method input_type
-	24, // [24:24] is the sub-list for extension type_name
-	24, // [24:24] is the sub-list for extension extendee
-	0,  // [0:24] is the sub-list for field type_name
+	29, // 19: birdwire.v1.DeskState.entities:type_name -> birdwire.v1.Entity
+	10, // 20: birdwire.v1.DeskStory.face:type_name -> birdwire.v1.StoryFace
+	10, // 21: birdwire.v1.StoriesListed.stories:type_name -> birdwire.v1.StoryFace
+	10, // 22: birdwire.v1.StoryDescribed.face:type_name -> birdwire.v1.StoryFace
+	11, // 23: birdwire.v1.StoryDescribed.story:type_name -> birdwire.v1.StoryState
+	26, // 24: birdwire.v1.EntitiesListed.entities:type_name -> birdwire.v1.EntityCount
+	29, // 25: birdwire.v1.EntityCount.entity:type_name -> birdwire.v1.Entity
+	26, // [26:26] is the sub-list for method output_type
+	26, // [26:26] is the sub-list for method input_type
+	26, // [26:26] is the sub-list for extension type_name
+	26, // [26:26] is the sub-list for extension extendee
+	0,  // [0:26] is the sub-list for field type_name
 }
 
 func init() { file_messages_story_proto_init() }
@@ -2734,6 +2710,7 @@ func file_messages_story_proto_init() {
 	if File_messages_story_proto != nil {
 		return
 	}
+	file_messages_article_proto_init()
 	file_messages_event_proto_init()
 	file_messages_story_proto_msgTypes[1].OneofWrappers = []any{
 		(*TellStory_Join)(nil),

@@ -11,6 +11,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/birdwire/birdwire/actors"
+	"github.com/birdwire/birdwire/actors/engine/follow"
 	"github.com/birdwire/birdwire/actors/newsdesk/desk"
 	"github.com/birdwire/birdwire/messages"
 )
@@ -147,5 +148,5 @@ func (d *newsdesk) saved(m *saved) {
 // panicked: a worker failed, at a reading or at a snapshot. Both are tried again.
 func (d *newsdesk) panicked(ctx actor.Context) {
 	d.writing = false
-	d.step(ctx, followFailed(d.follower.Reading()))
+	d.step(ctx, follow.ReadFailed{Reading: d.follower.Reading(), Detail: "reading the log panicked"})
 }

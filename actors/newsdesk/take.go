@@ -3,6 +3,7 @@ package newsdesk
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -277,6 +278,8 @@ func (d *newsdesk) told(ctx actor.Context, m *messages.StoryTold) {
 	d.written(ctx)
 	d.goOn(ctx)
 }
+
+func storyName(id, n uint64) string { return fmt.Sprintf("story-%d-%d", id, n) }
 
 // children are the stories' actors, by story.
 func (d *newsdesk) children() []*actor.PID {

@@ -35,7 +35,7 @@ func (n *Node) serve() (err error) {
 	n.metrics.registry.MustRegister(n.doors)
 	queries := newQueries(assembly.Log{Journal: n.store.Journal()}, n.cfg.limits(), 1)
 	owner, err := rest.New(rest.Config{
-		Keys: keys, Throttle: throttle, Proxies: proxies, Queries: queries, Ingest: n.ingest(),
+		Keys: keys, Throttle: throttle, Proxies: proxies, Queries: queries, Ingest: n.ingest(), News: news{n},
 		Log: n.log.With("part", "rest"), Refusals: refusals, Healthy: n.Alive, Ready: n.Ready,
 		Timeout: n.cfg.answerTime,
 		MaxPush: n.cfg.Push.Body, PushIdle: n.cfg.Push.Pause, PushRate: n.cfg.Push.Rate,

@@ -37,7 +37,7 @@ func BenchmarkPush(b *testing.B) {
 	}
 	keys := &keyring{keys: map[string]*messages.Key{id: {Id: id, SecretHash: hash, Scopes: gateway.Scopes}}}
 	s, err := New(Config{
-		Keys: keys, Throttle: gateway.NewThrottle(gateway.ThrottleConfig{}), Queries: queries{}, Ingest: sink{},
+		Keys: keys, Throttle: gateway.NewThrottle(gateway.ThrottleConfig{}), Queries: queries{}, Ingest: sink{}, News: newsroom{},
 		Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

@@ -302,7 +302,7 @@ func start(t *testing.T, change func(*Config)) *fixture {
 	f.key = f.byName["all"]
 	f.cfg = Config{
 		Keys: f.keys, Throttle: gateway.NewThrottle(gateway.ThrottleConfig{Burst: 1000}),
-		Queries: queries{}, Ingest: f.ingest, Log: slog.New(slog.NewTextHandler(f.log, nil)),
+		Queries: queries{}, Ingest: f.ingest, News: newsroom{}, Log: slog.New(slog.NewTextHandler(f.log, nil)),
 	}
 	if change != nil {
 		change(&f.cfg)

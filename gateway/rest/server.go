@@ -17,6 +17,7 @@ type Config struct {
 	Proxies  gateway.Proxies
 	Queries  Queries         // required
 	Ingest   Ingest          // required
+	News     News            // required
 	Log      *slog.Logger    // required
 	Refusals *gateway.Digest // is told of requests that are refused; nil: nobody is
 
@@ -60,8 +61,8 @@ func (c Config) withDefaults() Config {
 }
 
 func (c Config) validate() error {
-	if c.Keys == nil || c.Throttle == nil || c.Queries == nil || c.Ingest == nil || c.Log == nil {
-		return errors.New("new rest: Keys, Throttle, Queries, Ingest and Log are required")
+	if c.Keys == nil || c.Throttle == nil || c.Queries == nil || c.Ingest == nil || c.News == nil || c.Log == nil {
+		return errors.New("new rest: Keys, Throttle, Queries, Ingest, News and Log are required")
 	}
 	return nil
 }
@@ -112,6 +113,8 @@ func (s *Server) Register(mux gateway.Routes) {
 	mux.HandleFunc("POST /v1/ingest/articles", s.push(Ingest.Articles))
 	mux.HandleFunc("DELETE /v1/ingest/articles", s.deleteArticle)
 	mux.HandleFunc("DELETE /v1/ingest/articles/{id...}", s.deleteArticle)
+
+	s.registerNews(mux)
 
 	mux.HandleFunc("GET /healthz", gateway.Probe(s.cfg.Timeout, "unhealthy", s.cfg.Healthy))
 	mux.HandleFunc("GET /readyz", gateway.Probe(s.cfg.Timeout, "not_ready", s.cfg.Ready))

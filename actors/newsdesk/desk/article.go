@@ -10,6 +10,7 @@ import (
 // article plans what follows from one change of an article.
 func (m *Machine) article(p messages.Position, c *messages.ArticleChange) {
 	a := c.GetArticle()
+	m.learn(a.GetEntities())
 	story, known := m.of[a.GetNumber()]
 	switch {
 	case c.GetAction() == messages.ArticleAction_ARTICLE_DELETED:

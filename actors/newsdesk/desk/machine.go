@@ -36,6 +36,8 @@ type Machine struct {
 	begun   bool              // events were offered, or could have been
 	past    bool              // what is taken was in the log when it was read
 
+	entities map[int64]*messages.Entity // what ids mean; at most entitiesMost
+
 	turn   *turn // nil between turns
 	number uint64
 	saved  map[uint64][]byte // by story, while a turn of Save goes on
@@ -60,7 +62,7 @@ func New(cfg Config) (*Machine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("desk: %w", err)
 	}
-	return &Machine{cfg: cfg, sim: sim, stories: map[uint64]*entry{}, of: map[uint64]uint64{}, awake: map[uint64]*entry{}}, nil
+	return &Machine{cfg: cfg, sim: sim, stories: map[uint64]*entry{}, of: map[uint64]uint64{}, awake: map[uint64]*entry{}, entities: map[int64]*messages.Entity{}}, nil
 }
 
 // Place is the position up to which everything was taken.

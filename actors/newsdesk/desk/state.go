@@ -60,6 +60,9 @@ func (m *Machine) Snapshot() ([]byte, error) {
 		state.Stories = append(state.Stories, s)
 	}
 	m.saved = nil
+	for _, id := range slices.Sorted(maps.Keys(m.entities)) {
+		state.Entities = append(state.Entities, m.entities[id])
+	}
 	b, err := proto.MarshalOptions{Deterministic: true}.Marshal(state)
 	if err != nil {
 		return nil, fmt.Errorf("desk: snapshot: %w", err)
@@ -87,6 +90,7 @@ func Restore(cfg Config, snapshot []byte) (*Machine, error) {
 	m.place, m.now, m.latest, m.looked = messages.Position(state.GetPosition()), state.GetNowMs(), state.GetLatestMs(), state.GetLookedMs()
 	m.ranked, m.rankedAt, m.rerank = state.GetRanked(), state.GetRankedMs(), state.GetReranked()
 	m.pending, m.number, m.begun = state.GetPending(), state.GetTurn(), state.GetBegun()
+	m.learn(state.GetEntities())
 	for _, s := range state.GetStories() {
 		id := s.GetFace().GetId()
 		if id == 0 || len(s.GetState()) == 0 || m.stories[id] != nil {
