@@ -73,6 +73,7 @@ func Props(config Config) *actor.Props {
 const (
 	replayTimeout = 20 * time.Second
 	watchEvery    = 5 * time.Second
+	awayEvery     = 30 * time.Second // while the newsdesk is elsewhere; Placed tells of a move
 	loadAgain     = time.Second
 	tellAgain     = 2 * time.Second
 	tellsMost     = 5
@@ -98,7 +99,7 @@ func (d *newsdesk) Receive(ctx actor.Context) {
 	case *watchTime:
 		d.watch(ctx)
 	case *Placed:
-		d.owned(ctx)
+		d.watch(ctx)
 	case *loadTime:
 		d.load(ctx)
 	case *loaded:
@@ -164,8 +165,12 @@ func (d *newsdesk) failed() {
 
 // watch is what is looked at regularly.
 func (d *newsdesk) watch(ctx actor.Context) {
-	d.timers.Set(watchTime{}, watchEvery, ctx.Self(), &watchTime{})
 	d.owned(ctx)
+	if d.state == away {
+		d.timers.Set(watchTime{}, awayEvery, ctx.Self(), &watchTime{})
+		return
+	}
+	d.timers.Set(watchTime{}, watchEvery, ctx.Self(), &watchTime{})
 	if d.state != following {
 		return
 	}
