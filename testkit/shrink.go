@@ -49,12 +49,13 @@ func (s *shrinker) run() bool {
 		before := s.Smaller
 		s.try(s.without(Schedule, 0, s.Log.Deviations(Schedule)))
 		s.cut(Faults)
+		s.groups(Network)
+		s.cut(Network)
+		s.sooner(Network)
 		s.groups(Workload)
 		s.options()
 		s.cut(Workload)
 		s.options()
-		s.groups(Network)
-		s.cut(Network)
 		for _, of := range [...]Stream{Faults, Network, Workload} {
 			s.lower(of)
 		}
@@ -127,6 +128,35 @@ func (s *shrinker) groups(of Stream) {
 			}
 			s.try(e)
 			break // the log may be another one now
+		}
+	}
+}
+
+// sooner has what few messages suffer befall earlier ones of their kind: what came
+// before it can be cut then.
+func (s *shrinker) sooner(of Stream) {
+	const few = 8
+	for at := 0; at < min(few, len(s.deviations(of))); at++ {
+		for share := 0; share < 3 && s.left(); share++ { // the first, one at a quarter, one at half
+			all := s.deviations(of)
+			if at >= len(all) {
+				return
+			}
+			c := s.Log.choices[all[at]]
+			var same []int // of its kind, that come before
+			for i, o := range s.Log.choices[:all[at]] {
+				if o.stream == of && o.label == c.label && o.pick == 0 {
+					same = append(same, i)
+				}
+			}
+			if len(same) == 0 {
+				break
+			}
+			e := newEdit(s.Log)
+			e.picks[all[at]], e.picks[same[len(same)*share/4]] = 0, c.pick
+			if s.try(e) {
+				break
+			}
 		}
 	}
 }

@@ -119,7 +119,10 @@ type job struct {
 	cause   int // the step that asked for it
 }
 
-func (j *job) String() string { return "a job of " + j.to.GetId() }
+// jobOf is how the names of jobs begin.
+const jobOf = "a job of "
+
+func (j *job) String() string { return jobOf + j.to.GetId() }
 
 func (j *job) label() string { return whose(j) }
 

@@ -16,6 +16,7 @@ type (
 	Plan    = testkit.Plan
 	Outcome = testkit.Outcome
 	Log     = testkit.Log
+	Page    = testkit.Page
 )
 
 // The streams of a log's choices.

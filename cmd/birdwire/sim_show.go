@@ -1,0 +1,62 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/birdwire/birdwire/testkit/sim"
+)
+
+func (c *cli) simShow() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "show FILE",
+		Short: "Make a page of a run, to look at",
+		Long: `Follow a log and write one HTML file, which needs nothing else: a lane for each
+node's actors and each client, messages as arrows, faults as bands, and what led
+to a violation marked. A link that ends in #step=N opens it at that step.`,
+		Example: example(`
+			birdwire sim show small.log -o small.html
+			birdwire sim show failed/7.log -o 7.html --last 5000`),
+		Args: words("FILE"),
+	}
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	file := flags.StringP("output", "o", "", "file to write; default: FILE with .html for .log")
+	last := flags.Int("last", 20_000, "how many steps to show, the newest")
+	asJSON := jsonFlag(cmd)
+	cmd.RunE = func(_ *cobra.Command, args []string) error {
+		l, err := sim.LoadLog(args[0])
+		if err != nil {
+			return err
+		}
+		o, err := sim.Play(sim.Plan{Follow: l, History: true})
+		if err != nil {
+			return err
+		}
+		if o.Misfit != "" {
+			return fmt.Errorf("%s, made by %s, does not fit this code: %s", args[0], l.Build, o.Misfit)
+		}
+		if *file == "" {
+			*file = strings.TrimSuffix(args[0], ".log") + ".html"
+		}
+		out, err := os.Create(*file)
+		if err != nil {
+			return err
+		}
+		page := sim.Page{Title: fmt.Sprintf("%s, seed %d", l.Scenario, l.Seed), Outcome: o, Most: *last}
+		_, err = page.WriteTo(out)
+		if err = errors.Join(err, out.Close()); err != nil {
+			return err
+		}
+		shown := min(o.Steps, *last)
+		p := printer{c.stdout, *asJSON}
+		return p.value(map[string]any{"file": *file, "steps": o.Steps, "shown": shown}, func() error {
+			return p.say("%d of %d steps written to %s", shown, o.Steps, *file)
+		})
+	}
+	return cmd
+}
