@@ -19,6 +19,9 @@ type Host struct {
 	// Props is the factory that actors spawn their children with. kind names the
 	// actor in what a failed test says.
 	Props func(kind string, produce actor.Producer, children actor.SupervisorStrategy) *actor.Props
+	// Bounds say how much its mailboxes hold; nil: there is no bound. It is set before
+	// actors are started, and is asked with the kit's lock held.
+	Bounds Bounds
 	// Log discards what is below a warning and shows the rest with the test.
 	Log *slog.Logger
 
@@ -30,6 +33,19 @@ type Host struct {
 	ended  bool    // its process is gone
 	frozen bool    // its process is stopped, and may go on
 	waits  []Event // while it is frozen
+}
+
+// Bounds are what a host's mailboxes hold, and what they drop past it: the tested
+// system's own policy.
+type Bounds interface {
+	// Weigh is about how many bytes the message is.
+	Weigh(message any) int
+	// Drop says whether a mailbox of the kind, in which so many messages wait with so
+	// many bytes, drops the message.
+	Drop(kind string, waits, bytes int, message any) bool
+	// Instead is what such a mailbox is given, once, in the place of the first message
+	// that it drops; nil: nothing.
+	Instead(kind string) any
 }
 
 // NewHost starts another system, whose actors' PIDs carry the address. Its chance

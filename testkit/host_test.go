@@ -52,6 +52,56 @@ func TestAHostCrashes(t *testing.T) {
 	})
 }
 
+// atMost is Bounds of so many messages, of which only words are dropped.
+type atMost int
+
+func (atMost) Weigh(any) int { return 10 }
+
+func (n atMost) Drop(_ string, waits, bytes int, message any) bool {
+	_, word := message.(string)
+	return word && waits >= int(n) && bytes == 10*waits
+}
+
+func (atMost) Instead(kind string) any {
+	if kind == "teller" {
+		return -1
+	}
+	return nil
+}
+
+// A mailbox that is full drops what the tested system's policy says, and is given
+// what it says instead, once.
+func TestMailboxesOfAHostAreBounded(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		h := k.NewHost("a")
+		h.Bounds = atMost(2)
+		for kind, want := range map[string]string{"other": "[1 2 4]", "teller": "[1 2 -1 4]"} {
+			var got []any
+			pid := h.Spawn(kind, func() actor.Actor {
+				return actor.ReceiveFunc(func(ctx actor.Context) {
+					switch m := ctx.Message().(type) {
+					case string, int:
+						got = append(got, m)
+					}
+				})
+			})
+			k.Settle()
+			for _, m := range []any{"1", "2", "3", "3", 4} {
+				h.Tell(pid, m)
+			}
+			k.Settle()
+			if fmt.Sprint(got) != want {
+				t.Errorf("%s handled %v, want %s", kind, got, want)
+			}
+			h.Tell(pid, "5")
+			k.Settle()
+			if len(got) != strings.Count(want, " ")+2 {
+				t.Errorf("%s is empty and drops: %v", kind, got)
+			}
+		}
+	})
+}
+
 // A host that is frozen does nothing until it thaws; then everything that came
 // for it happens, late.
 func TestAHostFreezes(t *testing.T) {

@@ -156,6 +156,7 @@ func (s *schedule) takePanics() []any {
 type posted struct {
 	message any
 	cause   int
+	weight  int
 }
 
 // mailbox gives an actor one message a step. It is protoactor's default
@@ -170,7 +171,9 @@ type mailbox struct {
 	called string // label, once it was asked for
 
 	// The schedule's mu protects these.
-	system, user []posted // unbounded: a test ends, and settleMax ends a flood
+	system, user []posted // bounded by the host's Bounds, else by nothing: a test ends, and settleMax ends a flood
+	bytes        int      // of user, where there are bounds
+	full         bool     // it has dropped something
 	suspended    bool
 	due          bool // Invariant: due exactly when it is in schedule.due or steps now.
 }
@@ -180,14 +183,26 @@ var _ actor.Mailbox = (*mailbox)(nil)
 func (m *mailbox) PostUserMessage(message any) {
 	m.schedule.mu.Lock()
 	defer m.schedule.mu.Unlock()
-	m.user = append(m.user, posted{message, m.schedule.comesOf()})
+	weight := 0
+	if b := m.host.Bounds; b != nil {
+		if b.Drop(m.kind, len(m.user), m.bytes, message) {
+			message = b.Instead(m.kind)
+			if message == nil || m.full {
+				return
+			}
+			m.full = true
+		}
+		weight = b.Weigh(message)
+	}
+	m.user = append(m.user, posted{message, m.schedule.comesOf(), weight})
+	m.bytes += weight
 	m.becomeDue()
 }
 
 func (m *mailbox) PostSystemMessage(message any) {
 	m.schedule.mu.Lock()
 	defer m.schedule.mu.Unlock()
-	m.system = append(m.system, posted{message, m.schedule.comesOf()})
+	m.system = append(m.system, posted{message: message, cause: m.schedule.comesOf()})
 	m.becomeDue()
 }
 
@@ -290,6 +305,7 @@ func (m *mailbox) take() (next posted, system bool) {
 	}
 	if len(m.user) > 0 && !m.suspended {
 		next, m.user = m.user[0], m.user[1:]
+		m.bytes -= next.weight
 	}
 	return next, false
 }

@@ -4,8 +4,6 @@ import (
 	"sync"
 
 	"github.com/asynkron/protoactor-go/actor"
-
-	"github.com/birdwire/birdwire/messages"
 )
 
 // mailbox is an actor's: bounded, one message at a time, and nothing but this
@@ -52,15 +50,14 @@ func (m *mailbox) UserMessageCount() int {
 func (m *mailbox) PostUserMessage(message any) {
 	n := weigh(message)
 	m.mu.Lock()
-	if waits := m.user.len(); waits > 0 && (waits >= m.bound.messages || m.bytes+n > m.bound.bytes) && shed(message) {
-		if m.name != "connection" || m.full {
+	if m.bound.passed(m.user.len(), m.bytes, n) && shed(message) {
+		m.dropped.Inc()
+		message = instead(m.name)
+		if message == nil || m.full {
 			m.mu.Unlock()
-			m.dropped.Inc()
 			return
 		}
 		m.full = true
-		m.dropped.Inc()
-		message = &messages.End{Reason: messages.EndReason_END_SLOW, Detail: "events come faster than they are handled"}
 		n = weigh(message)
 	}
 	m.user.push(message, n)

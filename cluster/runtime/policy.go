@@ -39,6 +39,48 @@ func boundOf(kind string) bound {
 	return bound{4_096, 8 << 20}
 }
 
+// passed says whether a message of n bytes is too many for a mailbox in which that
+// much waits. One message is never too many.
+func (b bound) passed(waits, bytes, n int) bool {
+	return waits > 0 && (waits >= b.messages || bytes+n > b.bytes)
+}
+
+// instead is what a mailbox takes, once, in the place of the first message that it
+// drops; nil: nothing.
+func instead(kind string) any {
+	if kind != "connection" {
+		return nil
+	}
+	return &messages.End{Reason: messages.EndReason_END_SLOW, Detail: "events come faster than they are handled"}
+}
+
+// Bounds are the same for mailboxes of another make, those of a simulation.
+type Bounds struct {
+	Most int // messages, where that is less than what a kind may have; 0: what it may have
+}
+
+// Of is how many messages and bytes may wait for an actor of the kind.
+func (b Bounds) Of(kind string) (messages, bytes int) {
+	of := boundOf(kind)
+	if b.Most > 0 {
+		of.messages = min(of.messages, b.Most)
+	}
+	return of.messages, of.bytes
+}
+
+// Weigh is about how many bytes the message keeps in memory while it waits.
+func (Bounds) Weigh(message any) int { return weigh(message) }
+
+// Drop says whether a mailbox in which that much waits drops the message.
+func (b Bounds) Drop(kind string, waits, bytes int, message any) bool {
+	most, size := b.Of(kind)
+	return bound{most, size}.passed(waits, bytes, weigh(message)) && shed(message)
+}
+
+// Instead is what is put in once, in the place of the first that is dropped; nil:
+// nothing.
+func (Bounds) Instead(kind string) any { return instead(kind) }
+
 // shed says whether a full mailbox may drop the message: those that come at the
 // world's pace and are asked for again, or found missing, by protocol. All
 // others are kept. There are only so many of them: an actor's own timers and

@@ -129,6 +129,7 @@ func (c *Cluster) Advance(d time.Duration) {
 		step = min(step, d)
 		c.Kit.Advance(step)
 		c.checkTerms()
+		c.checkMailboxes()
 		for _, holds := range c.Steady {
 			if err := holds(c); err != nil {
 				c.Violated("limits hold", "%v", err)

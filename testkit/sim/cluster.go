@@ -35,6 +35,7 @@ type Cluster struct {
 	offered []*publisher        // all that there were
 
 	bad     badStore
+	shed    int                          // messages that full mailboxes have dropped
 	trimmed []entry                      // of the log, in order
 	past    map[string][]*messages.Query // by key: what Trim has found of versions that were replaced
 }
@@ -53,6 +54,7 @@ type Node struct {
 	up          bool
 	frozen      bool
 	storeDown   bool
+	mailboxes   *mailboxes
 	starting    bool // it reads what it begins with
 	slow        bool
 	dieAt       int  // so many writes from now it ends, in the middle of one; 0: it does not
@@ -112,6 +114,8 @@ func (n *Node) connect() {
 	n.incarnation++
 	peer := link.Peer{Node: n.Name, Incarnation: n.incarnation}
 	n.Host = c.NewHost(peer.Address())
+	n.mailboxes = &mailboxes{dropped: &c.shed, passed: map[string]string{}}
+	n.Host.Bounds = n.mailboxes
 	n.frozen, n.storeDown, n.up = false, false, true
 	n.dying, n.dieAt, n.slow = false, 0, false
 	n.store = c.Disk.Open(n.storeFault)

@@ -17,6 +17,8 @@
 //	process     a testkit.Host: an actor system of its own, whose mailboxes, jobs
 //	            and timers are events of the one loop. Crash ends all of them,
 //	            Freeze keeps them back while time goes on.
+//	            Its mailboxes are bounded and drop as the real ones do (cluster/runtime),
+//	            or hold a few messages only.
 //	link        what actors send to another node passes through protobuf by
 //	            link.Remote, the product's, and over Network, which has sessions
 //	            with Up and Down, keeps order in them, and can be cut one way.
@@ -28,11 +30,12 @@
 //	clients     Client: connects where it is told, goes on with its cursor at
 //	            another node when it is ended, and keeps what it was handed.
 //	publisher   Publish offers at a node until the answer is certain.
-//	owners      Owner changes a key's rules at any node, one after the other, and
-//	            asks again where no answer comes.
+//	owners      Owner changes a key's rules and monitors at any node, one after the
+//	            other, and asks again where no answer comes. Operator does so with
+//	            the key itself, and may revoke it.
 //
-// Not simulated yet: mailbox bounds, clocks with skew and drift, gateways before
-// the question to the key, feeds, owners who change monitors or keys.
+// Not simulated yet: clocks with skew and drift, gateways before the question to
+// the key.
 //
 // # How a run is judged
 //

@@ -34,12 +34,13 @@ const (
 	FullDisk     Fault = "full disk"        // for frames, or for every write
 	Trim         Fault = "trimmed log"      // what every client is past goes
 
-	ClockJump    Fault = "clock jump"      // a node's wall clock is set forwards or back, and is right again later
-	ClockDrift   Fault = "clock drift"     // a node's clocks run up to a tenth too fast or too slow
-	Suspicion    Fault = "false suspicion" // two nodes take their session for dead, and nothing is wrong
-	TwoDrains    Fault = "two drains"      // two nodes leave at once and come back
-	DrainedCrash Fault = "drained crash"   // a process is killed while it hands over, and is back within a second
-	Upgrade      Fault = "upgrade"         // a node is drained, stopped, and comes back as the next version, or as the one before
+	ClockJump      Fault = "clock jump"      // a node's wall clock is set forwards or back, and is right again later
+	ClockDrift     Fault = "clock drift"     // a node's clocks run up to a tenth too fast or too slow
+	Suspicion      Fault = "false suspicion" // two nodes take their session for dead, and nothing is wrong
+	TwoDrains      Fault = "two drains"      // two nodes leave at once and come back
+	DrainedCrash   Fault = "drained crash"   // a process is killed while it hands over, and is back within a second
+	Upgrade        Fault = "upgrade"         // a node is drained, stopped, and comes back as the next version, or as the one before
+	SmallMailboxes Fault = "small mailboxes" // a node stands for a while, and what comes at once then is more than its mailboxes hold
 )
 
 // Faults are all kinds.
@@ -47,6 +48,7 @@ var Faults = []Fault{
 	Drop, Delay, Duplicate, Crash, Freeze, Cut, CutOneWay, StoreDown, Drain,
 	StoreErrors, Ambiguous, CrashInWrite, Slow, FullDisk, Trim,
 	ClockJump, ClockDrift, Suspicion, TwoDrains, DrainedCrash, Upgrade,
+	SmallMailboxes,
 }
 
 // Swarm befalls a cluster with some kinds of faults: which, how often and when is
@@ -198,6 +200,9 @@ func (s *Swarm) begin(what string, kind Fault, n *Node) {
 		}
 		c.Disk.SetSpace(space)
 		s.heal = func() { c.Disk.SetSpace(memory.Plenty) }
+	case SmallMailboxes:
+		n.mailboxes.Most = 1 + int(s.faults.Choose(what+": how many messages", 8))
+		s.heal = n.stutter(s.faults.Below(what+": how long it stands", 3*time.Second))
 	case Trim:
 		c.Trim()
 		s.heal, lasts = func() {}, 0
@@ -237,5 +242,5 @@ func (s *Swarm) Heal() {
 }
 
 func (s *Swarm) String() string {
-	return fmt.Sprintf("kinds %v, %d of 1,000 messages\n\t%s", s.kinds, s.rate, strings.Join(s.happed, "\n\t"))
+	return fmt.Sprintf("kinds %v, %d of 1,000 messages; full mailboxes dropped %d\n\t%s", s.kinds, s.rate, s.c.shed, strings.Join(s.happed, "\n\t"))
 }
