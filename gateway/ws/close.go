@@ -42,13 +42,10 @@ func (c *Conn) end(e dialect.Ending, drop bool) (first bool) {
 	return true
 }
 
-// partingTime is how long a connection that is refused may take to hear it.
-const partingTime = 2 * time.Second
-
 // closeTimeout is how long the client's part in closing may take.
 func (c *Conn) closeTimeout() time.Duration {
 	if c.parting {
-		return min(partingTime, c.server.cfg.CloseTimeout)
+		return c.server.cfg.PartingTime
 	}
 	return c.server.cfg.CloseTimeout
 }

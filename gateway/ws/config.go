@@ -29,6 +29,7 @@ type Config struct {
 	QueueBytes   int           // a connection's bound; default 1 MiB
 	WriteTimeout time.Duration // a stalled socket that takes nothing for so long is closed; default 30 s
 	CloseTimeout time.Duration // for the client's part in closing; default 5 s
+	PartingTime  time.Duration // the same where it is refused; default 2 s, and no longer than CloseTimeout
 
 	Deflate          bool // negotiate permessage-deflate
 	DeflateThreshold int  // bytes below which nothing is compressed; default 512
@@ -61,6 +62,7 @@ func (c Config) withDefaults() Config {
 	orTime(&c.AskTimeout, 5*time.Second)
 	orTime(&c.WriteTimeout, 30*time.Second)
 	orTime(&c.CloseTimeout, 5*time.Second)
+	orTime(&c.PartingTime, min(2*time.Second, c.CloseTimeout))
 	c.Flushers = min(c.Flushers, math.MaxUint16)
 	if c.EmbeddingModel == "" {
 		c.EmbeddingModel = "birdwire-hash-1"

@@ -54,8 +54,9 @@ func subscribe(ctx context.Context, t Target, n int) (*subscribers, error) {
 		go func() {
 			defer func() { <-tokens }()
 			stream, err := t.Connect(ctx)
-			if err == nil {
+			if err == nil { // read at once: the server pings those that wait for the others
 				s.streams[i] = &subscriber{stream: stream, all: s}
+				s.reading.Go(s.streams[i].read)
 			}
 			failed <- err
 		}()
@@ -69,9 +70,6 @@ func subscribe(ctx context.Context, t Target, n int) (*subscribers, error) {
 	if first != nil {
 		s.close()
 		return nil, fmt.Errorf("open %d subscribers: %w", n, first)
-	}
-	for _, sub := range s.streams {
-		s.reading.Go(sub.read)
 	}
 	return s, nil
 }
