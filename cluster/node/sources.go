@@ -19,6 +19,7 @@ func (n *Node) openFeed(f *messages.Feed) (source.Adapter, error) {
 		return nil, fmt.Errorf("feed %s: %w", f.GetId(), err)
 	}
 	return n.feeds.Feed(feed.Config{
+		ID: f.GetId(), Identity: f.GetIdentity(),
 		URL: f.GetUrl(), Name: f.GetName(), Category: f.GetCategory(), SourceID: f.GetSourceId(), Language: f.GetLanguage(),
 	}), nil
 }

@@ -39,6 +39,7 @@ func feedFlags(flags *pflag.FlagSet) *client.FeedChange {
 	optionalSeconds(flags, &f.IntervalSeconds, "interval", "how often it is read; its own wishes count too (default 5m)")
 	optionalText(flags, &f.SourceID, "source-id", "its source's id, as clients filter by; made of the name where none is given")
 	optionalText(flags, &f.Language, "language", "its language, such as en, where it does not say")
+	optionalText(flags, &f.Identity, "identity", "what makes two items the same article: guid, link, guid_link or title_date; by default auto, which goes by what the feed does")
 	return f
 }
 
@@ -114,7 +115,7 @@ func (c *cli) feedsUpdate() *cobra.Command {
 does; where it cannot be read, nothing is changed.`,
 		Example: example("birdwire feeds update feed-mfrggzdfmz --interval 1m --category central_banks"),
 		Args:    words("ID"),
-		PreRunE: needOne("url", "name", "category", "interval", "source-id", "language"),
+		PreRunE: needOne("url", "name", "category", "interval", "source-id", "language", "identity"),
 	}
 	change := feedFlags(cmd.Flags())
 	cmd.Flags().BoolVar(&change.Force, "force", false, "change the URL although it cannot be read now")
@@ -188,7 +189,7 @@ func (p printer) feed(f *client.Feed) error {
 			failures = strconv.FormatInt(f.Failures, 10) + " in a row, the last " + since(f.LastErrorAt, now)
 		}
 		return p.sheet("id", f.ID, "url", f.URL, "name", f.Name, "source id", f.SourceID, "category", f.Category,
-			"language", f.Language, "interval", seconds(f.IntervalSeconds),
+			"language", f.Language, "identity", f.Identity, "interval", seconds(f.IntervalSeconds),
 			"status", f.Status, "events", strconv.FormatInt(f.Events, 10), "last read", since(f.LastSuccessAt, now), "next", next,
 			"failures", failures, "last error", f.LastError, "warning", f.Warning, "found", found(f), "created", stamp(f.CreatedAt))
 	})

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"regexp"
@@ -23,6 +24,7 @@ type feed struct {
 	IntervalSeconds float64 `json:"interval_seconds"`
 	SourceID        string  `json:"source_id"`
 	Language        string  `json:"language"`
+	Identity        string  `json:"identity"` // what makes two items the same article: auto | guid | link | guid_link | title_date
 	CreatedAt       string  `json:"created_at"`
 	UpdatedAt       string  `json:"updated_at"`
 	health
@@ -57,7 +59,7 @@ func showFeed(f FeedState) feed {
 	return feed{
 		ID: f.Feed.GetId(), URL: shownURL(f.Feed.GetUrl()), Name: f.Feed.GetName(), Category: f.Feed.GetCategory(),
 		IntervalSeconds: float64(f.Feed.GetIntervalMs()) / 1000,
-		SourceID:        f.Feed.GetSourceId(), Language: f.Feed.GetLanguage(),
+		SourceID:        f.Feed.GetSourceId(), Language: f.Feed.GetLanguage(), Identity: cmp.Or(f.Feed.GetIdentity(), "auto"),
 		CreatedAt: stamp(f.Feed.GetCreatedMs()), UpdatedAt: stamp(f.Feed.GetUpdatedMs()),
 		health: healthOf(f.Source),
 	}
@@ -94,11 +96,12 @@ const (
 var (
 	sourceID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 	language = regexp.MustCompile(`^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$`)
+	identity = regexp.MustCompile(`^(auto|guid|link|guid_link|title_date)$`)
 	category = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,63}$`)
 )
 
 // feedFields are what an operator may set of a feed.
-var feedFields = []string{"url", "name", "category", "interval_seconds", "source_id", "language"}
+var feedFields = []string{"url", "name", "category", "interval_seconds", "source_id", "language", "identity"}
 
 // feedFields returns what sets the fields that were sent. Others than those of a
 // feed, and also, are refused.
@@ -111,6 +114,7 @@ func (s *server) feedFields(f *gateway.Fields, also ...string) func(*messages.Fe
 		IntervalMs: int64(f.Number("interval_seconds", leastPoll, mostPoll, defaultPoll) * 1000),
 		SourceId:   matching(f, "source_id", sourceID, "must be letters, digits and . _ -, at most 64"),
 		Language:   matching(f, "language", language, "must be a language tag such as en or pt-BR"),
+		Identity:   matching(f, "identity", identity, "must be auto, guid, link, guid_link or title_date"),
 	}
 	return func(to *messages.Feed) {
 		for field, set := range map[string]func(){
@@ -120,6 +124,7 @@ func (s *server) feedFields(f *gateway.Fields, also ...string) func(*messages.Fe
 			"interval_seconds": func() { to.IntervalMs = sent.IntervalMs },
 			"source_id":        func() { to.SourceId = sent.SourceId },
 			"language":         func() { to.Language = sent.Language },
+			"identity":         func() { to.Identity = sent.Identity },
 		} {
 			if f.Has(field) {
 				set()

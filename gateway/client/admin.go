@@ -132,6 +132,7 @@ type FeedChange struct {
 	IntervalSeconds *float64 `json:"interval_seconds,omitempty"` // default 300
 	SourceID        *string  `json:"source_id,omitempty"`        // default made of the name
 	Language        *string  `json:"language,omitempty"`         // BCP 47
+	Identity        *string  `json:"identity,omitempty"`         // auto | guid | link | guid_link | title_date
 	Force           bool     `json:"force,omitempty"`            // also where the address cannot be read now
 }
 
@@ -168,6 +169,7 @@ type Feed struct {
 	IntervalSeconds float64   `json:"interval_seconds"`
 	SourceID        string    `json:"source_id"`
 	Language        string    `json:"language"`
+	Identity        string    `json:"identity"` // what makes two items the same article
 	CreatedAt       time.Time `json:"created_at"`
 	UpdatedAt       time.Time `json:"updated_at"`
 	Health

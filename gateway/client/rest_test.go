@@ -284,7 +284,7 @@ func TestAdmin(t *testing.T) {
 	const (
 		minted = `{"id":"key-a","key":"bw_x","name":"n","plan":"pro","scopes":["ws:connect"]}`
 		use    = `{"id":"key-a","name":"n","plan":"pro","scopes":["ws:connect"],"state":"active","created_at":"2026-03-04T12:00:00Z","last_used_at":null,"connections":2,"usage":{"month":"2026-11","credits_used":17,"credits_limit":150000}}`
-		feed   = `{"id":"feed-1","url":"https://x/","name":"n","category":"c","interval_seconds":300,"source_id":"n","language":"","created_at":"2026-03-04T12:00:00Z","updated_at":"2026-03-04T12:00:00Z","status":"failing","last_error":"status 404","last_error_at":"2026-03-04T12:00:00Z","last_success_at":null,"next_poll_at":null,"failures":3,"events":9,"duplicates":1}`
+		feed   = `{"id":"feed-1","url":"https://x/","name":"n","category":"c","interval_seconds":300,"source_id":"n","language":"","identity":"auto","created_at":"2026-03-04T12:00:00Z","updated_at":"2026-03-04T12:00:00Z","status":"failing","last_error":"status 404","last_error_at":"2026-03-04T12:00:00Z","last_success_at":null,"next_poll_at":null,"failures":3,"events":9,"duplicates":1}`
 	)
 	for _, x := range []struct {
 		asked, answer string

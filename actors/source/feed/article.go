@@ -24,9 +24,14 @@ const (
 
 // drafts are what a document says, oldest first: withdrawals ahead of what is
 // listed. It counts what it cannot use in doc.
-func (f *Feed) drafts(doc *document, base *weburl.URL) []*messages.Event {
+func (f *Feed) drafts(doc *document, base *weburl.URL, ids *identities) []*messages.Event {
 	base = pageBase(doc, base)
-	shared := sharedKeys(doc.entries)
+	sights, fact, rekeyed := ids.look(either(f.cfg.Identity, byAuto), doc.entries)
+	doc.rekeyed = rekeyed
+	seen := make(map[*entry]sight, len(sights))
+	for i, e := range doc.entries {
+		seen[e] = sights[i]
+	}
 	var gone, listed []*messages.Event
 	buried := make([]bool, len(doc.gone))
 	size := 0
@@ -37,7 +42,7 @@ func (f *Feed) drafts(doc *document, base *weburl.URL) []*messages.Event {
 		for i, t := range doc.gone {
 			buried[i] = buried[i] || t.id == e.id // listed, and younger than its tombstone
 		}
-		a := f.article(doc, e, base, shared)
+		a := f.article(doc, e, base, func(title string) string { return ids.identity(e, seen[e], title, rekeyed) })
 		if a == nil {
 			doc.unreadable++
 			if !e.says {
@@ -62,8 +67,14 @@ func (f *Feed) drafts(doc *document, base *weburl.URL) []*messages.Event {
 	slices.Reverse(listed)
 	for i, t := range doc.gone {
 		if !buried[i] {
-			gone = append(gone, f.withdrawal("guid|"+key(t.id), ""))
+			for _, identity := range ids.withdrawn(t.id) {
+				gone = append(gone, f.withdrawal(identity, ""))
+			}
 		}
+	}
+	ids.remember()
+	if fact != nil && f.cfg.ID != "" { // a trial decides nothing
+		gone = slices.Insert(gone, 0, f.identityFact(fact, ids.Decided))
 	}
 	return append(gone, listed...)
 }
@@ -88,37 +99,6 @@ func newestFirst(entries []*entry) []*entry {
 	return ordered
 }
 
-// sharedKeys are ids and links that several items of the document carry, and
-// that therefore identify none of them.
-func sharedKeys(entries []*entry) map[string]bool {
-	seen, shared := make(map[string]bool), make(map[string]bool)
-	for _, e := range entries {
-		keys := []string{"guid|" + e.id}
-		if link := e.link.value.text; link != e.id {
-			keys = append(keys, "link|"+link)
-		}
-		for _, key := range keys {
-			if seen[key] {
-				shared[key] = true
-			}
-			seen[key] = true
-		}
-	}
-	return shared
-}
-
-// identity is left to the URL ("") where nothing better is known.
-func identity(e *entry, title string, shared map[string]bool) string {
-	link := e.link.value.text
-	switch {
-	case e.id != "" && !shared["guid|"+e.id]:
-		return "guid|" + key(e.id)
-	case link == "" || shared["link|"+link]:
-		return "title|" + key(link) + "|" + title
-	}
-	return ""
-}
-
 // key is an id as a part of an identity: one that is a text of its own counts
 // by its hash.
 func key(id string) string {
@@ -130,7 +110,7 @@ func key(id string) string {
 }
 
 // article is nil for what has nothing to show: no words, no link, no file.
-func (f *Feed) article(doc *document, e *entry, base *weburl.URL, shared map[string]bool) *messages.Article {
+func (f *Feed) article(doc *document, e *entry, base *weburl.URL, identity func(title string) string) *messages.Article {
 	description, content := e.description.value.page(), e.content.value.page()
 	bank := bankElements(e.bank)
 	a := &messages.Article{
@@ -154,7 +134,7 @@ func (f *Feed) article(doc *document, e *entry, base *weburl.URL, shared map[str
 	if a.Description == "" {
 		a.Description = line(content.text, maxDescription)
 	}
-	a.Identity = strings.Clone(identity(e, a.Title, shared))
+	a.Identity = strings.Clone(identity(a.Title))
 	if a.Identity == "" && a.Url == "" {
 		a.Identity = "title|" + a.Title
 	}

@@ -28,6 +28,7 @@ type document struct {
 	blank      int    // of those, the ones that say nothing either
 	long       int    // items whose address is too long to be kept, and that have no other
 	cut        bool   // it ended before its end
+	rekeyed    bool   // known links have new ids
 	more       bool   // it has more items than are read
 }
 

@@ -62,6 +62,6 @@ func DraftsWarned(body []byte, contentType string) ([]*messages.Event, string, e
 		return nil, "", err
 	}
 	f := &Feed{cfg: Config{SourceID: "src", Name: "Source"}}
-	drafts := f.drafts(doc, base)
+	drafts := f.drafts(doc, base, &identities{})
 	return drafts, doc.warning(), doc.fault(len(drafts))
 }

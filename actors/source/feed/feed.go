@@ -15,11 +15,13 @@ import (
 
 // Config is one feed.
 type Config struct {
+	ID       string // of the feed: names its decisions in the log
 	URL      string // http or https
 	SourceID string // of its articles; several feeds may share one
 	Name     string // of the source, as shown
 	Category string
 	Language string // of items that say nothing; "" is the feed's own word
+	Identity string // auto | guid | link | guid_link | title_date; "" is auto
 }
 
 // Feed reads one feed. Poll may be called again before an earlier call, which
@@ -158,7 +160,7 @@ func (f *Feed) document(resp *response, m *mark, now time.Time) ([]*messages.Eve
 	if !same {
 		body := resp.body
 		resp.body = "" // what is decoded may be a copy, and this is then not needed
-		doc, made, err := f.parse(resp, body)
+		doc, made, err := f.parse(resp, body, &m.Identity)
 		if err != nil {
 			m.Moved = ""
 			m.forget()
@@ -180,10 +182,10 @@ func (f *Feed) document(resp *response, m *mark, now time.Time) ([]*messages.Eve
 
 // parse is of the body that came. Where the transfer broke, that is why nothing
 // could be read, if nothing could.
-func (f *Feed) parse(resp *response, body string) (doc *document, drafts []*messages.Event, err error) {
+func (f *Feed) parse(resp *response, body string, ids *identities) (doc *document, drafts []*messages.Event, err error) {
 	doc, err = parse(body, resp.header.Get("Content-Type"), resp.url)
 	if err == nil {
-		drafts = f.drafts(doc, resp.url)
+		drafts = f.drafts(doc, resp.url, ids)
 		err = doc.fault(len(drafts))
 	}
 	if err != nil && resp.cut != nil {

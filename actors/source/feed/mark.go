@@ -14,8 +14,9 @@ type mark struct {
 	Body         []byte `json:"body,omitempty"`       // SHA-256 of the last document that was read
 	NotBefore    int64  `json:"not_before,omitempty"` // Unix milliseconds; the server's Retry-After
 
-	Schedule schedule `json:"schedule,omitzero"` // the last document's; a 304 has none
-	Warning  string   `json:"warning,omitempty"` // the last document's, for as long as it is the same
+	Identity identities `json:"identity,omitzero"`
+	Schedule schedule   `json:"schedule,omitzero"` // the last document's; a 304 has none
+	Warning  string     `json:"warning,omitempty"` // the last document's, for as long as it is the same
 }
 
 // readMark never fails: a mark that cannot be read costs one full download.

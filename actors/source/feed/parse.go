@@ -65,6 +65,9 @@ func (d *document) warning() string {
 	if d.long > 0 {
 		all = append(all, fmt.Sprintf("of its items %d have an address of more than %d bytes, and are shown without", d.long, maxURL))
 	}
+	if d.rekeyed {
+		all = append(all, "most of its items have come back under new ids; they are taken for the same articles")
+	}
 	return strings.Join(all, "; ")
 }
 

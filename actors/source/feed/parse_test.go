@@ -212,7 +212,7 @@ func TestIdentities(t *testing.T) {
 	for _, c := range []struct{ name, items, want string }{
 		{"GUIDs", rssItem("a") + rssItem("b"), "guid|b guid|a"},
 		{"links alone", `<item><title>1</title><link>https://s.example/1</link></item><item><title>2</title><link>https://s.example/2</link></item>`, " "},
-		{"one GUID for all", `<item><guid>x</guid><title>1</title><link>https://s.example/1</link></item><item><guid>x</guid><title>2</title><link>https://s.example/2</link></item>`, " "},
+		{"one GUID for all", `<item><guid>x</guid><title>1</title><link>https://s.example/1</link></item><item><guid>x</guid><title>2</title><link>https://s.example/2</link></item>`, "both|x|https://s.example/2 both|x|https://s.example/1"},
 		{"one page for all", `<item><title>1</title><link>https://s.example/</link></item><item><title>2</title><link>https://s.example/</link></item>`, "title|https://s.example/|2 title|https://s.example/|1"},
 		{"neither", `<item><title>1</title></item>`, "title||1"},
 	} {

@@ -58,7 +58,7 @@ func (r *Reader) try(ctx context.Context, address string) (Tried, *response, err
 	if resp.status != http.StatusOK {
 		return Tried{}, nil, statusError(resp.status)
 	}
-	doc, _, err := (&Feed{}).parse(resp, resp.body)
+	doc, _, err := (&Feed{}).parse(resp, resp.body, &identities{})
 	if err != nil {
 		return Tried{}, resp, err
 	}

@@ -64,6 +64,12 @@ func (d *decider) draft(i int, draft *messages.Event) {
 		d.add(i, e, nil)
 		return
 	}
+	if fact := draft.GetFeedIdentity(); fact != nil {
+		d.add(i, &messages.Event{
+			Id: draft.GetId(), Source: d.rules.Source, DetectedMs: d.rules.NowMs, Body: &messages.Event_FeedIdentity{FeedIdentity: fact},
+		}, nil)
+		return
+	}
 	change := draft.GetArticle()
 	if change.GetArticle() == nil {
 		return
