@@ -149,6 +149,7 @@ func (r *router) tail(ctx actor.Context) {
 	r.timers.Set(tailTime{}, r.cfg.TailEvery, ctx.Self(), &tailTime{})
 	r.read(ctx)
 	r.keepPace(ctx)
+	r.cfg.Handled(r.state.next)
 	r.cfg.Lagging(r.pace.lag(r.state.next, r.cfg.Clock.Elapsed()))
 }
 

@@ -48,6 +48,7 @@ type Config struct {
 	Logger    *slog.Logger
 	Observe   func(Observation)       // one a frame; must not block
 	Sometimes actors.Sometimes        // nil: nobody wants to know
+	Handled   func(next uint64)       // the first sequence that is not handled yet, as often as Lagging; nil: nobody wants to know
 	Lagging   func(lag time.Duration) // how far the router is behind, with every look at the log's end; must not block
 
 	HeldMost   int           // frames that wait, default 1,024; past it they are read from the log
@@ -99,6 +100,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Journal == nil {
 		c.Journal = func() *actor.PID { return nil }
+	}
+	if c.Handled == nil {
+		c.Handled = func(uint64) {}
 	}
 	if c.Lagging == nil {
 		c.Lagging = func(time.Duration) {}

@@ -129,6 +129,8 @@ func (s *shard) Receive(ctx actor.Context) {
 	case *actor.Stopped:
 	case *actor.Terminated:
 		s.terminated(ctx, m)
+	case *actors.Probe:
+		ctx.Respond(&actors.Probed{Number: m.Number})
 	case *actors.WorkPanicked:
 		panic(fmt.Sprintf("work of shard %d panicked: %v", s.number, m.Reason))
 	case *actors.WorkAgain:

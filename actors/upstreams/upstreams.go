@@ -167,6 +167,8 @@ func (u *upstreams) Receive(ctx actor.Context) {
 		u.listSources(ctx)
 	case *messages.ListFeeds, *messages.GetFeed, *messages.CreateFeed, *messages.UpdateFeed, *messages.DeleteFeed:
 		u.take(ctx, &request{m, ctx.Sender()})
+	case *actors.Probe:
+		ctx.Respond(&actors.Probed{Number: m.Number})
 	case *messages.FeedsChanged:
 		u.refresh(ctx)
 	case *actors.Placed:

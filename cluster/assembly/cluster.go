@@ -221,6 +221,11 @@ func (n *Node) clusterActors() []spec {
 				timers: actors.NewTimers(p.Clock), ledger: membership.NewLedger(p.Node), reach: map[string]actors.Instant{},
 			}
 		}, stopOnFailure)},
+		{name: "watchdog", group: groupQuestions, care: vital, props: p.Props("watchdog", func() actor.Actor {
+			return &watchdog{
+				node: n, clock: p.Clock, log: p.Logger.With("actor", "watchdog"), store: records, pool: p.Work.Records, handled: &n.handled, timers: actors.NewTimers(p.Clock),
+			}
+		}, stopOnFailure)},
 		{name: "ownership", group: groupQuestions, care: vital, props: p.Props("ownership", func() actor.Actor {
 			return &ownership{clock: p.Clock, shards: n.shards[:], owns: n.owns, timers: actors.NewTimers(p.Clock)}
 		}, stopOnFailure)},

@@ -50,6 +50,7 @@ type Node struct {
 	own         *membership.Own        // nil: as above
 	lease       actors.Lease           // own, or one that is always live
 	unserving   atomic.Pointer[string] // why own is not held
+	handled     atomic.Uint64          // the first sequence of the log that the router has not handled
 }
 
 // State is what a node's actors begin with.
@@ -165,10 +166,11 @@ func (n *Node) logActors(state *router.State) []spec {
 		// What matches here was put by a shard of this node, whoever owns it by now.
 		Owners:  actors.OwnersFunc(func(keyID string) *actor.PID { return n.shards[actors.ShardOf(keyID)] }),
 		Journal: n.slowed, Logger: p.Logger.With("actor", "router"),
-		Sometimes: p.Sometimes, Observe: p.Observe.Router, Lagging: p.Observe.RouterLag,
+		Sometimes: p.Sometimes, Observe: p.Observe.Router, Lagging: p.Observe.RouterLag, Handled: n.handled.Store,
 	}
 	semanticCfg := routerCfg
 	semanticCfg.State, semanticCfg.Observe, semanticCfg.Lagging = semantic, p.Observe.Semantic, p.Observe.SemanticLag
+	semanticCfg.Handled = nil
 	semanticCfg.Journal = nil // however slow comparing is, posts do not wait for it
 	semanticCfg.Logger = p.Logger.With("actor", "router-semantic")
 	return []spec{

@@ -57,8 +57,10 @@ type Node struct {
 	mailboxes   *mailboxes
 	starting    bool // it reads what it begins with
 	slow        bool
-	dieAt       int  // so many writes from now it ends, in the middle of one; 0: it does not
-	dying       bool // it has come to that
+	waits       []func() // what the stuck pool was asked
+	stuck       Pool     // that does nothing of what it is asked
+	dieAt       int      // so many writes from now it ends, in the middle of one; 0: it does not
+	dying       bool     // it has come to that
 	failed      []error
 }
 
@@ -117,7 +119,7 @@ func (n *Node) connect() {
 	n.mailboxes = &mailboxes{dropped: &c.shed, passed: map[string]string{}}
 	n.Host.Bounds = n.mailboxes
 	n.frozen, n.storeDown, n.up = false, false, true
-	n.dying, n.dieAt, n.slow = false, 0, false
+	n.dying, n.dieAt, n.slow, n.stuck, n.waits = false, 0, false, "", nil
 	n.store = c.Disk.Open(n.storeFault)
 	n.remote = link.NewRemote(link.RemoteConfig{
 		System: n.System, Link: c.Net.Join(peer, n.Host), Logger: slog.New(slog.DiscardHandler), Count: func(string) {},
@@ -132,7 +134,7 @@ func (n *Node) run() {
 	ports := assembly.Ports{
 		Node: n.Name, Incarnation: n.incarnation, Cluster: &assembly.Cluster{Version: n.Version, Peers: n.remote},
 		System: n.System, Props: n.Props, Clock: n.Clock, Rand: n.Rand, Store: n.store, Repeats: replay.NewVoids(),
-		Work:   assembly.Work{Append: work, Records: work, Read: work, Mend: work, Merge: work, Poll: work},
+		Work:   assembly.Work{Append: work, Records: stuckWorker{work, n, Records}, Read: work, Mend: stuckWorker{work, n, Mend}, Merge: work, Poll: work, Lease: work},
 		Feed:   n.open,
 		Logger: slog.New(slog.DiscardHandler), Sometimes: c.Sometimes, Failed: func(err error) { n.failed = append(n.failed, err) },
 	}

@@ -107,6 +107,41 @@ func (w slowWorker) Do(to *actor.PID, timeout time.Duration, work func(context.C
 	return true
 }
 
+// Pool is one of a node's pools of workers.
+type Pool string
+
+// The pools that can be stuck.
+const (
+	Records Pool = "records" // what shards and sources read and write
+	Mend    Pool = "mend"    // the log, for the router
+)
+
+// Stick has the node's pool do nothing of what it is asked until it is another's
+// turn; of none with "". What waited is done then.
+func (n *Node) Stick(pool Pool) {
+	n.stuck = pool
+	waits := n.waits
+	n.waits = nil
+	for _, do := range waits {
+		do()
+	}
+}
+
+// stuckWorker is a pool that may be.
+type stuckWorker struct {
+	slowWorker
+	node *Node
+	pool Pool
+}
+
+func (w stuckWorker) Do(to *actor.PID, timeout time.Duration, work func(context.Context) any) bool {
+	if w.node.stuck == w.pool && w.process == w.node.Host {
+		w.node.waits = append(w.node.waits, func() { w.slowWorker.Do(to, timeout, work) })
+		return true
+	}
+	return w.slowWorker.Do(to, timeout, work)
+}
+
 // entry is a frame that the log holds, or held.
 type entry struct {
 	sequence uint64

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/birdwire/birdwire/cluster/assembly"
+	"github.com/birdwire/birdwire/cluster/link"
 	"github.com/birdwire/birdwire/testkit"
 	"github.com/birdwire/birdwire/testkit/sim"
 )
@@ -128,4 +129,40 @@ func TestANodeWithoutTheStoreStopsInTime(t *testing.T) {
 		s.Owned("n3", 5*time.Second)
 		s.Check(5 * time.Second)
 	})
+}
+
+// A node that answers and makes no progress says so, and owns nothing: others do
+// what it did. It takes part again once it does.
+func TestANodeThatMakesNoProgress(t *testing.T) {
+	for pool, why := range map[sim.Pool]string{sim.Mend: "log's end", sim.Records: "pool"} {
+		t.Run(string(pool), func(t *testing.T) {
+			testkit.Run(t, func(k *testkit.Kit) {
+				s := newScene(k)
+				n3 := s.Node("n3")
+				s.Post("n1", 20)
+				s.Advance(15 * time.Second) // events may be few
+				if err := n3.Actors.Serving(); err != nil {
+					t.Fatalf("in peace: %v", err)
+				}
+				n3.Stick(pool)
+				s.Net.Fate = func(_, to link.Peer, e link.Envelope) sim.Fate {
+					return sim.Fate{Drop: to.Node == "n3" && pool == sim.Mend && e.Kind == "birdwire.v1.FrameAppended"}
+				}
+				s.Post("n1", 300) // 15 s
+				if err := n3.Actors.Serving(); !errors.Is(err, assembly.ErrLapsed) || !strings.Contains(err.Error(), why) {
+					t.Errorf("n3 says %v", err)
+				}
+				for _, client := range s.Clients() {
+					if at := client.At(); at == "n3" {
+						t.Errorf("client %s is at n3", client.Name)
+					}
+				}
+				n3.Stick("")
+				s.Net.Fate = nil
+				s.Until(40*time.Second, "n3 serves", func() bool { return n3.Actors.Serving() == nil })
+				s.Owned("n3", 10*time.Second)
+				s.Check(10 * time.Second)
+			})
+		})
+	}
 }

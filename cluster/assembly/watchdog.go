@@ -1,0 +1,202 @@
+package assembly
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/birdwire/birdwire/actors"
+)
+
+// watchdog finds out that the node makes no progress while it answers: then it
+// delivers nothing, and nobody else does what it owns. It tells the node's lease,
+// which gives up everything, and tells it again once all is well.
+//
+// It asks for proofs, and never judges by silence: events may be few. Each second it
+// reads where the log ends, which the router has to reach; has a record read by the
+// pool that shards work with; and has some actors say that they take turns. What is
+// not done within stuckAfter is stuck. So a router or a pool that hangs is found by
+// then, and one shard that hangs once its turn has come, two minutes later at most:
+// more questions would cost more than such a fault is likely.
+//
+// After a gap in its own turns the whole process was suspended, which is the lease's
+// to judge: what is under way has its time from then on.
+type watchdog struct {
+	node    *Node
+	clock   actors.Clock
+	log     *slog.Logger
+	store   actors.Worker // reads the log's end: the lease's pool
+	pool    actors.Worker // that is watched
+	handled *atomic.Uint64
+	timers  actors.Timers
+
+	turned actors.Instant // when the last turn was
+	number uint64         // of the newest question
+	open   []open         // questions without an answer, oldest first; at most openMost
+	mark   open           // the router has to reach it; at 0: nothing is waited for
+	shard  int            // asked last
+	stuck  string         // what the lease was told last
+	well   int            // turns in a row in which nothing was stuck
+}
+
+// open is something that has to be done, since when.
+type open struct {
+	number uint64
+	what   string
+	who    string // the actor that is asked, by id; "": none
+	at     actors.Instant
+}
+
+const (
+	watchEvery = time.Second
+	stuckAfter = 10 * time.Second
+	probesEach = 8 // shards that are asked in a turn
+	wellAfter  = 2 // turns
+	// openMost is reached where most of what is asked hangs: then the oldest says so.
+	openMost = 256
+)
+
+type (
+	watchTime struct{ of *watchdog }
+	endRead   struct {
+		of     *watchdog
+		number uint64
+		last   uint64
+		err    error
+	}
+	poolTurned struct {
+		of     *watchdog
+		number uint64
+		err    error
+	}
+)
+
+func (w *watchdog) Receive(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case *actor.Started:
+		w.turned = w.clock.Elapsed()
+		w.later(ctx)
+	case *actor.Stopping, *actor.Restarting:
+		w.timers.Stop()
+	case *watchTime:
+		if m.of == w {
+			w.turn(ctx)
+		}
+	case *endRead:
+		if m.of == w && m.err == nil {
+			w.answered(m.number)
+			if w.mark.at == 0 {
+				w.mark = open{number: m.last, what: "the router does not come to the log's end", at: w.clock.Elapsed()}
+			}
+		}
+	case *poolTurned:
+		if m.of == w && m.err == nil {
+			w.answered(m.number)
+		}
+	case *actors.Probed:
+		w.answered(m.Number)
+	case *actor.DeadLetterResponse:
+		w.missing(m.Target)
+	}
+}
+
+func (w *watchdog) later(ctx actor.Context) {
+	w.timers.Set(watchTime{}, watchEvery, ctx.Self(), &watchTime{w})
+}
+
+func (w *watchdog) turn(ctx actor.Context) {
+	now := w.clock.Elapsed()
+	if now-w.turned > 2*watchEvery {
+		w.mark.at = 0
+		for i := range w.open {
+			w.open[i].at = now
+		}
+	}
+	w.turned = now
+	if w.mark.at != 0 && w.handled.Load() > w.mark.number {
+		w.mark.at = 0
+	}
+	w.judge(ctx, now)
+	w.ask(ctx, now)
+	w.later(ctx)
+}
+
+// judge tells the lease what has changed.
+func (w *watchdog) judge(ctx actor.Context, now actors.Instant) {
+	oldest := w.mark
+	if len(w.open) > 0 && (oldest.at == 0 || w.open[0].at < oldest.at) {
+		oldest = w.open[0]
+	}
+	if stuck := oldest.at != 0 && now-oldest.at > stuckAfter; !stuck {
+		if w.well++; w.well == wellAfter && w.stuck != "" {
+			w.stuck = ""
+			w.log.Info("the node makes progress again")
+			ctx.Send(w.node.pid(leaseID), &progressing{})
+		}
+		return
+	}
+	w.well = 0
+	if w.stuck == "" {
+		w.stuck = fmt.Sprintf("%s, for %v", oldest.what, (now - oldest.at).Round(time.Second))
+		w.log.Error("the node makes no progress: it gives up what it owns", "why", w.stuck)
+		ctx.Send(w.node.pid(leaseID), &progressing{stuck: w.stuck})
+	}
+}
+
+func (w *watchdog) ask(ctx actor.Context, now actors.Instant) {
+	if w.mark.at == 0 {
+		number := w.asks("the log's end cannot be read", "", now)
+		journal := w.node.ports.Store.Journal()
+		w.store.Do(ctx.Self(), stuckAfter, func(c context.Context) any {
+			_, last, err := journal.Bounds(c)
+			return &endRead{w, number, last, err}
+		})
+	}
+	number := w.asks("the pool of workers that shards need hangs", "", now)
+	records, name := w.node.ports.Store.Control(), actors.LeaseRecord(w.node.ports.Node)
+	w.pool.Do(ctx.Self(), stuckAfter, func(c context.Context) any {
+		_, err := records.Get(c, name)
+		return &poolTurned{w, number, err}
+	})
+	for range probesEach {
+		w.shard = (w.shard + 1) % len(w.node.shards)
+		w.probe(ctx, w.node.shards[w.shard], now)
+	}
+	w.probe(ctx, w.node.pid(upstreamsID), now)
+}
+
+// probe asks an actor for a turn. One that is not there, since it failed too often,
+// does not count: what it failed of might fail anywhere.
+func (w *watchdog) probe(ctx actor.Context, to *actor.PID, now actors.Instant) {
+	ctx.Request(to, &actors.Probe{Number: w.asks(to.GetId()+" takes no turn", to.GetId(), now)})
+}
+
+func (w *watchdog) missing(who *actor.PID) {
+	w.open = slices.DeleteFunc(w.open, func(o open) bool { return o.who == who.GetId() })
+}
+
+// asks is the number of a new question. Past the bound none is kept: the oldest is
+// stuck long since.
+func (w *watchdog) asks(what, who string, now actors.Instant) uint64 {
+	w.number++
+	if len(w.open) < openMost {
+		w.open = append(w.open, open{w.number, what, who, now})
+	}
+	return w.number
+}
+
+// answered also ends what was asked before of the same: an answer that was lost is
+// no want of progress where a later one has come.
+func (w *watchdog) answered(number uint64) {
+	i := slices.IndexFunc(w.open, func(o open) bool { return o.number == number })
+	if i < 0 {
+		return
+	}
+	what := w.open[i].what
+	w.open = slices.DeleteFunc(w.open, func(o open) bool { return o.what == what && o.number <= number })
+}
