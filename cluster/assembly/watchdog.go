@@ -24,6 +24,9 @@ import (
 // then, and one shard that hangs once its turn has come, two minutes later at most:
 // more questions would cost more than such a fault is likely.
 //
+// A store that answers with an error is not judged here: without it the lease runs
+// out.
+//
 // After a gap in its own turns the whole process was suspended, which is the lease's
 // to judge: what is under way has its time from then on.
 type watchdog struct {
@@ -55,8 +58,9 @@ type open struct {
 const (
 	watchEvery = time.Second
 	stuckAfter = 10 * time.Second
-	probesEach = 8 // shards that are asked in a turn
-	wellAfter  = 2 // turns
+	hangAfter  = 2 * stuckAfter // what hangs for longer is given up
+	probesEach = 8              // shards that are asked in a turn
+	wellAfter  = 2              // turns
 	// openMost is reached where most of what is asked hangs: then the oldest says so.
 	openMost = 256
 )
@@ -72,7 +76,6 @@ type (
 	poolTurned struct {
 		of     *watchdog
 		number uint64
-		err    error
 	}
 )
 
@@ -88,14 +91,14 @@ func (w *watchdog) Receive(ctx actor.Context) {
 			w.turn(ctx)
 		}
 	case *endRead:
-		if m.of == w && m.err == nil {
+		if m.of == w {
 			w.answered(m.number)
-			if w.mark.at == 0 {
+			if m.err == nil && w.mark.at == 0 {
 				w.mark = open{number: m.last, what: "the router does not come to the log's end", at: w.clock.Elapsed()}
 			}
 		}
 	case *poolTurned:
-		if m.of == w && m.err == nil {
+		if m.of == w {
 			w.answered(m.number)
 		}
 	case *actors.Probed:
@@ -152,16 +155,16 @@ func (w *watchdog) ask(ctx actor.Context, now actors.Instant) {
 	if w.mark.at == 0 {
 		number := w.asks("the log's end cannot be read", "", now)
 		journal := w.node.ports.Store.Journal()
-		w.store.Do(ctx.Self(), stuckAfter, func(c context.Context) any {
+		w.store.Do(ctx.Self(), hangAfter, func(c context.Context) any {
 			_, last, err := journal.Bounds(c)
 			return &endRead{w, number, last, err}
 		})
 	}
 	number := w.asks("the pool of workers that shards need hangs", "", now)
 	records, name := w.node.ports.Store.Control(), actors.LeaseRecord(w.node.ports.Node)
-	w.pool.Do(ctx.Self(), stuckAfter, func(c context.Context) any {
-		_, err := records.Get(c, name)
-		return &poolTurned{w, number, err}
+	w.pool.Do(ctx.Self(), hangAfter, func(c context.Context) any {
+		_, _ = records.Get(c, name) // a store that fails is the lease's to judge
+		return &poolTurned{w, number}
 	})
 	for range probesEach {
 		w.shard = (w.shard + 1) % len(w.node.shards)
