@@ -30,11 +30,11 @@ const (
 )
 
 // Places are those that some hundred seeds of the simulation come to: all but
-// OwnerSteppedDown and KeyHearsOfAnother, which it takes two owners at once to
-// come to, and one seed of 200.
+// OwnerSteppedDown, KeyHearsOfAnother and ShardTakenAnyway, which take an owner that
+// goes on though it should not, and some hundred seeds more.
 var Places = []string{
 	GapRead, LastFrameFound, EventRepeated, AppendUncertain, SourcesSlowed, NotOwnerAnswered, ShardHandedOver,
-	ShardTakenAnyway, ShardTakenAgain, LeaseLapsed, KeyFull, DeadSlotsFreed, ReleaseSaidAgain, SlowConsumer,
+	ShardTakenAgain, LeaseLapsed, KeyFull, DeadSlotsFreed, ReleaseSaidAgain, SlowConsumer,
 	GrantInherited, CreditCalledBack, CreditAgain,
 }
 

@@ -16,7 +16,11 @@ type Plan struct {
 	Options  map[string]int // values that are not drawn from the seed
 	Strategy string         // one of Strategies; "": random
 
-	Follow  *Log // what was chosen before; Seed and Options are its own then
+	Follow *Log // what was chosen before; Seed and Options are its own then
+	// Loosely: where the log does not fit, what is left of it is followed, as far as
+	// its questions come again, and the rest is plain. So a log that was shrunk to
+	// what a failure takes says something also after the code has changed.
+	Loosely bool
 	loosely *edit
 
 	Hash    bool // make Outcome.Trace: a run takes some times as long
@@ -68,6 +72,9 @@ func Play(p Plan, test func(k *Kit)) *Outcome {
 		p.Scenario, p.Seed, p.Strategy, p.Options = p.Follow.Scenario, p.Follow.Seed, p.Follow.Strategy, map[string]int{}
 		for _, o := range p.Follow.Options {
 			p.Options[o.Name] = o.Value
+		}
+		if p.Loosely {
+			p.loosely = newEdit(p.Follow)
 		}
 	}
 	tb := &transcript{}

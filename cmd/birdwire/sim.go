@@ -153,23 +153,26 @@ func (c *cli) simReplay() *cobra.Command {
 		Use:   "replay FILE",
 		Short: "Follow a log, to its end or to a step",
 		Long: `Follow a log's decisions one by one. Where the code is another one than it was
-and decides something else, this says at which step and what. With --until it
-ends after that step and prints the last messages.`,
+and decides something else, this says at which step and what; with --loosely it
+goes on with what is left of the log, which says whether the failure is there
+still. With --until it ends after that step and prints the last messages.`,
 		Example: example(`
 			birdwire sim replay 7.log
-			birdwire sim replay 7.log --until 1200`),
+			birdwire sim replay 7.log --until 1200
+			birdwire sim replay old.log --loosely`),
 		Args: words("FILE"),
 	}
 	flags := cmd.Flags()
 	until := flags.Int("until", 0, "the last step to follow")
 	last := flags.Int("last", 20, "how many messages before it to print")
+	loosely := flags.Bool("loosely", false, "where the log does not fit, follow what is left of it, and be plain elsewhere")
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		l, err := sim.LoadLog(args[0])
 		if err != nil {
 			return err
 		}
-		o, err := sim.Play(sim.Plan{Follow: l, Hash: true, History: *until > 0, Until: *until})
+		o, err := sim.Play(sim.Plan{Follow: l, Loosely: *loosely, Hash: true, History: *until > 0, Until: *until})
 		switch {
 		case err != nil:
 			return err
