@@ -1,9 +1,9 @@
 // Package newsdesk is the actor that gives every article its story: one in the
-// cluster. It reads articles from the log, has the machine (desk) say what
+// cluster: who sees to that is its parent. It reads articles from the log, has the machine (desk) say what
 // follows, tells the stories, which are its children, and offers their events
 // to the journal.
 //
-//	away --Owns--> loading --snapshot, or none--> following --not Owns--> away
+//	loading --snapshot, or none--> following
 //
 //	            Deliveries              TellStory
 //	router, log ----------> queue, desk ----------> storycluster (each)
@@ -39,8 +39,7 @@ import (
 type state uint8
 
 const (
-	away state = iota
-	loading
+	loading state = iota
 	following
 )
 
@@ -73,7 +72,6 @@ func Props(config Config) *actor.Props {
 const (
 	replayTimeout = 20 * time.Second
 	watchEvery    = 5 * time.Second
-	awayEvery     = 30 * time.Second // while the newsdesk is elsewhere; Placed tells of a move
 	loadAgain     = time.Second
 	tellAgain     = 2 * time.Second
 	tellsMost     = 5
@@ -92,13 +90,12 @@ func (d *newsdesk) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *actor.Started:
 		d.failed()
+		d.load(ctx)
 		d.watch(ctx)
 	case *actor.Stopping, *actor.Restarting:
 		d.timers.Stop()
 		d.quit(ctx)
 	case *watchTime:
-		d.watch(ctx)
-	case *Placed:
 		d.watch(ctx)
 	case *loadTime:
 		d.load(ctx)
@@ -165,11 +162,6 @@ func (d *newsdesk) failed() {
 
 // watch is what is looked at regularly.
 func (d *newsdesk) watch(ctx actor.Context) {
-	d.owned(ctx)
-	if d.state == away {
-		d.timers.Set(watchTime{}, awayEvery, ctx.Self(), &watchTime{})
-		return
-	}
 	d.timers.Set(watchTime{}, watchEvery, ctx.Self(), &watchTime{})
 	if d.state != following {
 		return
@@ -183,36 +175,17 @@ func (d *newsdesk) watch(ctx actor.Context) {
 	})
 }
 
-// owned begins where the newsdesk came here, and ends where it went.
-func (d *newsdesk) owned(ctx actor.Context) {
-	switch owns := d.cfg.Owns(); {
-	case owns && d.state == away:
-		d.state = loading
-		d.load(ctx)
-	case !owns && d.state != away:
-		d.cfg.Logger.Info("the newsdesk goes to another node")
-		d.quit(ctx)
-		d.state, d.cfg.State.taking, d.cfg.State.failures = away, 0, 0
-	}
-}
-
-// quit lets go of everything but the timer of watch.
+// quit says to the router that nothing is followed any more. The stories end
+// with this actor, whose children they are.
 func (d *newsdesk) quit(ctx actor.Context) {
-	if d.state == following {
-		for _, o := range d.follower.Quit() {
-			if leave, ok := o.(follow.Leave); ok {
-				ctx.Send(d.cfg.Router, &messages.Leave{ConnectionId: ctx.Self().GetId(), Join: leave.Join})
-			}
-		}
-		for _, pid := range d.children() {
-			ctx.Stop(pid)
+	if d.state != following {
+		return
+	}
+	for _, o := range d.follower.Quit() {
+		if leave, ok := o.(follow.Leave); ok {
+			ctx.Send(d.cfg.Router, &messages.Leave{ConnectionId: ctx.Self().GetId(), Join: leave.Join})
 		}
 	}
-	for _, timer := range []any{loadTime{}, tellTime{}, offerTime{}, fired{}} {
-		d.timers.Cancel(timer)
-	}
-	d.desk, d.queue, d.stories, d.asked, d.reached = nil, queue{}, map[uint64]*actor.PID{}, 0, 0
-	d.offers, d.saves, d.lists = offers{}, saves{}, lists{}
 }
 
 // live says whether everything that is in the log was taken.

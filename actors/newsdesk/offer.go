@@ -35,7 +35,7 @@ func (d *newsdesk) unsaid() []*messages.Event { return d.desk.After(d.durable) }
 // offer offers what is unsaid, unless an offer is open or the log's end was not
 // reached yet.
 func (d *newsdesk) offer(ctx actor.Context) {
-	if !d.begun || d.open != nil {
+	if !d.begun || d.open != nil || !d.cfg.Lease.Live() {
 		return
 	}
 	unsaid := d.unsaid()
@@ -104,9 +104,10 @@ func (d *newsdesk) refused(ctx actor.Context, m *messages.OfferRefused) {
 // last one while stories are awake, and soon where something waits to be told.
 // There is no answer to wait for: the next one makes up for a lost one.
 func (d *newsdesk) tick(ctx actor.Context) {
-	if !d.live() || !d.begun {
+	if !d.live() || !d.begun || !d.cfg.Lease.Live() {
 		return
 	}
+	d.offer(ctx) // which a lease that was not live may have kept
 	now := d.cfg.Clock.Now().UnixMilli()
 	passed := time.Duration(now-d.desk.Now()) * time.Millisecond
 	_, awake := d.desk.Live()

@@ -33,12 +33,10 @@ type Settings = desk.Config
 
 // Config is what a newsdesk takes from its node.
 type Config struct {
-	Desk Settings
-	// Owns says whether the newsdesk is here, now. It is asked at every Placed
-	// and every few seconds.
-	Owns      func() bool
-	Router    *actor.PID // this node's
-	Journal   *actor.PID // this node's
+	Desk      Settings
+	Lease     actors.Lease // without it nothing is offered
+	Router    *actor.PID   // this node's
+	Journal   *actor.PID   // this node's
 	Clock     actors.Clock
 	Worker    actors.Worker // the log and the snapshots
 	Props     actors.Props
@@ -96,6 +94,3 @@ type State struct {
 	failures int               // of that turn, one after the other
 	skipped  messages.Position // left out after too many
 }
-
-// Placed has the newsdesk ask Owns again.
-type Placed struct{}

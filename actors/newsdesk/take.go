@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"google.golang.org/protobuf/proto"
@@ -280,12 +278,3 @@ func (d *newsdesk) told(ctx actor.Context, m *messages.StoryTold) {
 }
 
 func storyName(id, n uint64) string { return fmt.Sprintf("story-%d-%d", id, n) }
-
-// children are the stories' actors, by story.
-func (d *newsdesk) children() []*actor.PID {
-	all := make([]*actor.PID, 0, len(d.stories))
-	for _, id := range slices.Sorted(maps.Keys(d.stories)) {
-		all = append(all, d.stories[id])
-	}
-	return all
-}

@@ -8,7 +8,6 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/birdwire/birdwire/actors"
-	"github.com/birdwire/birdwire/actors/newsdesk"
 	"github.com/birdwire/birdwire/cluster/link"
 	"github.com/birdwire/birdwire/cluster/membership"
 	"github.com/birdwire/birdwire/cluster/placement"
@@ -33,7 +32,7 @@ func (n *Node) peer() link.Peer {
 func (n *Node) setView(view membership.View) {
 	p := n.place(view)
 	n.ports.System.Root.Send(n.pid(ownershipID), &placedAgain{p})
-	n.ports.System.Root.Send(n.pid(newsdeskID), &newsdesk.Placed{})
+	n.ports.System.Root.Send(n.pid(newsdeskID), &actors.Placed{})
 	n.ports.System.Root.Send(n.pid(upstreamsID), &actors.Placed{})
 }
 

@@ -113,7 +113,11 @@ func (l *lease) Receive(ctx actor.Context) {
 	case *gaveUp:
 		l.given(m.round, m.who)
 	case *actors.GivenUp:
-		l.given(m.Round, upstreamsID)
+		who := upstreamsID
+		if m.Name == newsdeskName {
+			who = newsdeskID
+		}
+		l.given(m.Round, who)
 	case *progressing:
 		l.stuck = m.stuck
 		if m.stuck != "" {
@@ -182,14 +186,14 @@ func (l *lease) part(ctx actor.Context, why string) {
 }
 
 // givers are the actors that own something by the lease.
-var givers = []string{supervisorID, ownershipID, upstreamsID}
+var givers = []string{supervisorID, ownershipID, upstreamsID, newsdeskID}
 
 func (l *lease) askGiving(ctx actor.Context) {
 	l.askedAt = l.clock.Elapsed()
 	for _, id := range givers {
 		switch {
 		case !l.giving[id]:
-		case id == upstreamsID:
+		case id == upstreamsID, id == newsdeskID:
 			ctx.Request(l.node.pid(id), &actors.GiveUp{Round: l.round})
 		default:
 			ctx.Request(l.node.pid(id), &giveUp{l.round})

@@ -2,38 +2,38 @@ package assembly
 
 import (
 	"github.com/asynkron/protoactor-go/actor"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/actors/newsdesk"
 	"github.com/birdwire/birdwire/actors/storycluster"
 	"github.com/birdwire/birdwire/cluster/store"
+	"github.com/birdwire/birdwire/messages"
 )
 
 // The store's snapshots are the newsdesk's port as they are.
 var _ newsdesk.Snapshots = store.Snapshots(nil)
 
-// newsdeskShard is where the newsdesk is: with this shard. One newsdesk is a
-// key of its own among those that are placed, and moves as they do.
-var newsdeskShard = actors.ShardOf("newsdesk")
+// newsdeskName names the newsdesk's record and decides its place.
+const newsdeskName = "newsdesk"
 
-// newsdeskHere says whether this node has the newsdesk.
-func (n *Node) newsdeskHere() bool {
-	return n.owns(newsdeskShard) && n.lease.Live()
-}
+// Newsdesk is the actor that answers about stories, or hands the question on to
+// the node that has them.
+func (n *Node) Newsdesk() *actor.PID { return n.pid(newsdeskID) }
 
-// Newsdesk is the actor that answers about stories, on the node that has it.
-func (n *Node) Newsdesk() *actor.PID {
-	if p := n.placed.Load(); p != nil {
-		return actor.NewPID(p.owners[newsdeskShard].GetAddress(), newsdeskID)
-	}
-	return n.pid(newsdeskID)
-}
-
+// newsdeskProps are those of the newsdesk, of which one runs in the cluster. It
+// writes no records: what it offers is the same whoever offers it.
 func (n *Node) newsdeskProps() *actor.Props {
 	p := n.ports
-	return newsdesk.Props(newsdesk.Config{
-		Desk: n.cfg.Newsdesk, Owns: n.newsdeskHere, Router: n.pid(routerID), Journal: n.Journal(), Clock: p.Clock, Worker: p.Work.Read, Props: p.Props,
+	desk := newsdesk.Props(newsdesk.Config{
+		Desk: n.cfg.Newsdesk, Lease: n.lease, Router: n.pid(routerID), Journal: n.Journal(), Clock: p.Clock, Worker: p.Work.Read, Props: p.Props,
 		Story: storycluster.Props(p.Props), Replays: replays{n.log, p.Repeats}, Snapshots: p.Store.Snapshots(), State: &newsdesk.State{},
 		Logger: p.Logger.With("actor", "newsdesk"), Observe: p.Observe.Newsdesk,
+	})
+	if p.Cluster == nil {
+		return desk
+	}
+	return n.singleton(newsdeskName, newsdeskID, func(actors.Records) *actor.Props { return desk }, func(proto.Message) proto.Message {
+		return &messages.Rejected{Rejection: messages.Rejection_REJECTION_UNAVAILABLE, Detail: "no node has the newsdesk at the moment: try again"}
 	})
 }

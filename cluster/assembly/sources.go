@@ -74,11 +74,25 @@ func (n *Node) feedsChanged() {
 
 // single are the props of a source of which one runs in the cluster.
 func (n *Node) single(cfg source.Config) *actor.Props {
-	p := n.ports
-	if p.Cluster == nil {
+	if n.ports.Cluster == nil {
 		return source.Props(cfg)
 	}
-	name, id := upstreams.SingletonName(cfg.ID), upstreamsID+"/"+cfg.ID
+	return n.singleton(upstreams.SingletonName(cfg.ID), upstreamsID+"/"+cfg.ID, func(records actors.Records) *actor.Props {
+		cfg := cfg
+		cfg.Records = records
+		return source.Props(cfg)
+	}, func(question proto.Message) proto.Message {
+		if _, ok := question.(*messages.DescribeSource); !ok {
+			return nil
+		}
+		return &messages.SourceDescribed{Id: cfg.ID, Kind: cfg.Kind, Status: "starting", Url: cfg.URL}
+	})
+}
+
+// singleton are the props of an actor of which one runs in the cluster, under the
+// id on every node.
+func (n *Node) singleton(name, id string, child func(actors.Records) *actor.Props, absent func(proto.Message) proto.Message) *actor.Props {
+	p := n.ports
 	place := func() (membership.Member, bool) { return placement.Singleton(n.View(), name) }
 	return singleton.Props(singleton.Config{
 		Name: name, Node: p.Node, Incarnation: p.Incarnation, Records: p.Store.Control(), Clock: p.Clock, Worker: p.Work.Records,
@@ -100,17 +114,8 @@ func (n *Node) single(cfg source.Config) *actor.Props {
 			}
 			return actor.NewPID(link.Peer{Node: node, Incarnation: incarnation}.Address(), id)
 		},
-		Child: func(_ uint64, records actors.Records) *actor.Props {
-			cfg := cfg
-			cfg.Records = records
-			return source.Props(cfg)
-		},
-		Absent: func(question proto.Message) proto.Message {
-			if _, ok := question.(*messages.DescribeSource); !ok {
-				return nil
-			}
-			return &messages.SourceDescribed{Id: cfg.ID, Kind: cfg.Kind, Status: "starting", Url: cfg.URL}
-		},
+		Child:  func(_ uint64, records actors.Records) *actor.Props { return child(records) },
+		Absent: absent,
 	})
 }
 
