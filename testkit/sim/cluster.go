@@ -166,6 +166,16 @@ func (c *Cluster) Start(name string) *Node {
 	return n
 }
 
+// ofNow does f for as long as the node has the process that it has now.
+func (n *Node) ofNow(f func()) func() {
+	process := n.Host
+	return func() {
+		if n.Host == process && n.up {
+			f()
+		}
+	}
+}
+
 // Crash ends the node's process, as kill -9 does.
 func (n *Node) Crash() {
 	if !n.up {
@@ -225,16 +235,12 @@ func (n *Node) Stop() {
 
 // end has the process end in order, in its own time.
 func (n *Node) end() {
-	process := n.Host
+	crash := n.ofNow(n.Crash)
 	n.Actors.Stop(func(err error) {
 		if err != nil {
 			n.cluster.TB.Errorf("sim: the end of %s: %v", n.Name, err)
 		}
-		n.cluster.Later(0, func() {
-			if n.Host == process {
-				n.Crash()
-			}
-		})
+		n.cluster.Later(0, crash)
 	})
 }
 

@@ -67,14 +67,9 @@ func (n *Node) storeFault(call memory.Call) memory.Fault {
 // dieIn ends the process in the middle of a write, which has happened or not:
 // nobody handles the answer, and no later write of the same work happens.
 func (n *Node) dieIn(call memory.Call) memory.Fault {
-	process := n.Host
 	n.dying = true
-	process.Freeze()
-	n.cluster.Later(0, func() {
-		if n.Host == process {
-			n.Crash()
-		}
-	})
+	n.Host.Freeze()
+	n.cluster.Later(0, n.ofNow(n.Crash))
 	if n.cluster.bad.chance.Once(fmt.Sprintf("%s of %s happens", call.Op, call.Key), 2) {
 		return memory.Fault{}
 	}

@@ -172,12 +172,13 @@ func (s *Swarm) begin(what string, kind Fault, n *Node) {
 		s.heal = func() { n.Stay(); other.Stay() }
 	case DrainedCrash:
 		n.Drain()
-		c.Later(s.faults.Below(what+": how soon", time.Second), n.Crash)
-		s.heal, lasts = func() { c.Start(n.Name) }, time.Second+s.faults.Below(what+": how short", time.Second)
+		crash := n.ofNow(n.Crash)
+		c.Later(s.faults.Below(what+": how soon", time.Second), crash)
+		s.heal, lasts = func() { crash(); c.Start(n.Name) }, time.Second+s.faults.Below(what+": how short", time.Second)
 	case Upgrade:
 		lasts += drainFor
 		n.Drain()
-		c.Later(drainFor, n.end)
+		c.Later(drainFor, n.ofNow(n.end))
 		s.heal = func() {
 			n.Crash() // where its end takes longer
 			n.Version = 3 - n.Version
@@ -186,6 +187,9 @@ func (s *Swarm) begin(what string, kind Fault, n *Node) {
 	case CrashInWrite:
 		n.dieAt = 1 + int(s.faults.Choose(what+": after how many writes", 12))
 		s.heal = func() {
+			if n.dying {
+				n.Crash()
+			}
 			if n.dieAt = 0; !n.up {
 				c.Start(n.Name)
 			}
