@@ -124,7 +124,7 @@ func (f *Feed) article(doc *document, e *entry, base *weburl.URL, identity func(
 		PublishedMs: published(e),
 	}
 	a.ImageUrl, a.VideoUrl = pictures(e, base, content.image, description.image)
-	a.Url = link(e, base, a)
+	a.Url = link(e, base, a, content.file, description.file)
 	if a.Title == "" { // microblogs have none, and pictures
 		a.Title = cut(either(a.Description, line(content.text, maxDescription), line(either(content.alt, description.alt), maxTitle), a.Url), 120)
 	}
@@ -163,7 +163,10 @@ func pageBase(doc *document, document *weburl.URL) *weburl.URL {
 
 // absolute is the http or https URL that r means, or "".
 func absolute(base *weburl.URL, r ref) string {
-	s := strings.TrimSpace(r.text)
+	if len(r.text) > 4*maxURL {
+		return ""
+	}
+	s := addressIn(r.text)
 	if s == "" || len(s) > 2*maxURL {
 		return ""
 	}
@@ -178,7 +181,7 @@ func absolute(base *weburl.URL, r ref) string {
 }
 
 // link is the page, or the file that an item without words is.
-func link(e *entry, base *weburl.URL, a *messages.Article) string {
+func link(e *entry, base *weburl.URL, a *messages.Article, inText ...ref) string {
 	page := e.link
 	if page.rank <= rankForm {
 		if u := absolute(base, page.value); u != "" {
@@ -194,7 +197,7 @@ func link(e *entry, base *weburl.URL, a *messages.Article) string {
 	if a.GetTitle() != "" || a.GetDescription() != "" || a.GetContent() != "" {
 		return "" // it is complete without
 	}
-	return either(firstURL(base, e.files), a.GetVideoUrl(), a.GetImageUrl())
+	return either(firstURL(base, e.files), a.GetVideoUrl(), a.GetImageUrl(), firstURL(base, inText))
 }
 
 func author(doc *document, e *entry) string {

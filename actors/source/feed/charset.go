@@ -3,7 +3,6 @@ package feed
 import (
 	"fmt"
 	"io"
-	"mime"
 	"regexp"
 	"strings"
 	"unicode/utf8"
@@ -42,8 +41,8 @@ func toUTF8(body, contentType string) (string, error) {
 		return strings.ToValidUTF8(body, "\uFFFD"), nil // a broken byte in a document of many characters
 	}
 	for _, name := range declared(body, contentType) {
-		enc, canonical := charset.Lookup(name)
-		if enc == nil || canonical == "utf-8" {
+		enc, canonical := charset.Lookup(label(name))
+		if enc == nil || canonical == "utf-8" || canonical == "replacement" { // the last is of names that browsers read nothing of
 			continue
 		}
 		if strings.HasPrefix(canonical, "utf-16") {
@@ -111,16 +110,60 @@ func byZeros(b string) encoding.Encoding {
 	return nil
 }
 
-var xmlEncoding = regexp.MustCompile(`^<\?xml[^>]*?\sencoding\s*=\s*["']?([A-Za-z0-9._:-]+)`)
+// labels are names that programs write and that the list which browsers know
+// does not have.
+var labels = map[string]string{
+	"cp932": "shift_jis", "windows932": "shift_jis", "cp936": "gbk", "windows936": "gbk", "euccn": "gb2312", "cp949": "euc-kr", "windows949": "euc-kr",
+	"cp950": "big5", "big5hkscs": "big5", "eucjpms": "euc-jp", "cp51932": "euc-jp", "latin9": "iso-8859-15", "macroman": "macintosh", "cp65001": "utf-8",
+	"ms932": "shift_jis", "shiftjis": "shift_jis", "ms936": "gbk", "ms949": "euc-kr", "euckr": "euc-kr", "ms950": "big5", "eucjp": "euc-jp", "tis620": "windows-874", "koi8r": "koi8-r", "koi8u": "koi8-u",
+}
+
+var (
+	labelMarks = strings.NewReplacer("-", "", "_", "", " ", "", ".", "")
+	labelParts = regexp.MustCompile(`^(?:x|ms|win|windows|cp|ibm)?(125\d|866|874)$|^iso8859(\d{1,2})$|^latin([1-6])$`)
+)
+
+// label is the name that browsers know for one that is nearly it: CP1251,
+// win-1251, ISO8859_5, latin-1.
+func label(name string) string {
+	name = strings.ToLower(strings.TrimSpace(name))
+	if enc, _ := charset.Lookup(name); enc != nil {
+		return name
+	}
+	bare := labelMarks.Replace(name)
+	if known, ok := labels[bare]; ok {
+		return known
+	}
+	if m := labelParts.FindStringSubmatch(bare); m != nil {
+		switch {
+		case m[1] == "866":
+			return "ibm866"
+		case m[1] != "":
+			return "windows-" + m[1]
+		case m[2] != "":
+			return "iso-8859-" + m[2]
+		}
+		return "latin" + m[3]
+	}
+	return bare
+}
+
+var (
+	xmlEncoding    = regexp.MustCompile(`(?i)^<\?xml[^>]*?\sencoding\s*=\s*["']?\s*([A-Za-z0-9._:-]+)`)
+	xmlDeclaration = regexp.MustCompile(`(?i)<\?xml\s`)
+	headerCharset  = regexp.MustCompile(`(?i);\s*charset\s*=\s*["']?\s*([A-Za-z0-9._:-]+)`)
+)
 
 // declared are the names that header and document give, likelier first.
 func declared(body, contentType string) []string {
 	var header, document string
-	if _, params, err := mime.ParseMediaType(contentType); err == nil {
-		header = strings.ToLower(params["charset"])
+	if m := headerCharset.FindStringSubmatch(contentType); m != nil { // many are written as no parser takes them
+		header = strings.ToLower(m[1])
 	}
-	if m := xmlEncoding.FindStringSubmatch(declaration(body[:min(len(body), 8<<10)])); m != nil {
-		document = m[1]
+	for rest := declaration(body[:min(len(body), 8<<10)]); rest != "" && document == ""; rest = declaration(rest[1:]) {
+		if m := xmlEncoding.FindStringSubmatch(rest); m != nil { // a server may have put one without before the feed's own
+			document = m[1]
+		}
 	}
 	switch header {
 	case "iso-8859-1", "us-ascii", "windows-1252", "latin1":
@@ -133,10 +176,11 @@ func declared(body, contentType string) []string {
 // warnings and blank lines may come before it.
 func declaration(b string) string {
 	for {
-		at := strings.Index(b, "<?xml ")
-		if at < 0 {
+		found := xmlDeclaration.FindStringIndex(b)
+		if found == nil {
 			return ""
 		}
+		at := found[0]
 		comment := strings.Index(b[:at], "<!--")
 		if comment < 0 {
 			return b[at:]

@@ -133,7 +133,7 @@ func linkOf(e *element) (ref, int) {
 	href, inside := e.attr("href"), e.text()
 	relation := strings.ToLower(e.attr("rel"))
 	relation = strings.TrimPrefix(normalSpace(relation), "iana.org/assignments/relation/")
-	to := ref{either(href, inside), e.base}
+	to := ref{either(href, inside, e.attr("url"), e.attr("resource"), e.attr("src")), e.base}
 	kind := strings.ToLower(e.attr("type"))
 	switch relation {
 	case "", "alternate", "canonical":

@@ -53,11 +53,12 @@ const (
 // maxMarkup of a text is read, in bytes: far more than is kept of it.
 const maxMarkup = 512 << 10
 
-// page is what a text says, and the first picture in it.
+// page is what a text says, and the first picture and the first file in it.
 type page struct {
 	text  string
 	image ref
 	alt   string // what is said instead of the picture
+	file  ref    // a video, a sound or a page in a frame
 }
 
 func (t text) page() page {
@@ -72,7 +73,7 @@ func (t text) page() page {
 		p = readHTML(s)
 	}
 	p.text, p.alt = markup.Clean(p.text), markup.Clean(p.alt)
-	p.image.base = t.base
+	p.image.base, p.file.base = t.base, t.base
 	return p
 }
 
@@ -116,10 +117,14 @@ func readHTML(s string) page {
 					skipping = ""
 				}
 			}
-		case kind == nethtml.StartTagToken && hidden[name]:
-			skipping, nested = name, 1
+		case kind == nethtml.EndTagToken:
 		case name == "img" && p.image.text == "" && attrs:
 			p.image.text, p.alt = picture(z)
+		case isFile[name] && p.file.text == "" && attrs:
+			p.file.text, _ = picture(z)
+		}
+		if kind == nethtml.StartTagToken && skipping == "" && hidden[name] {
+			skipping, nested = name, 1
 		}
 		if name != "" && !inline[name] {
 			b.WriteByte('\n')
@@ -129,15 +134,24 @@ func readHTML(s string) page {
 	return p
 }
 
+// isFile are elements that show a file, other than img.
+var isFile = map[string]bool{"video": true, "audio": true, "source": true, "iframe": true, "embed": true}
+
 // picture is the address of an img and its words, unless it is one that counts
-// readers.
+// readers. Many pages fetch their pictures late, and say where from in an
+// attribute of their own; of a list of sizes the first is as good as any.
 func picture(z *nethtml.Tokenizer) (src, alt string) {
-	tiny := false
+	tiny, late, sizes := false, "", ""
 	for {
 		key, value, more := z.TagAttr()
 		switch string(key) {
 		case "src":
 			src = string(value)
+		case "data-src", "data-original", "data-lazy-src":
+			late = either(late, string(value))
+		case "srcset", "data-srcset":
+			first, _, _ := strings.Cut(strings.TrimLeft(string(value), " \t\r\n,"), " ")
+			sizes = either(sizes, strings.TrimRight(first, ","))
 		case "alt":
 			alt = string(value)
 		case "width", "height":
@@ -148,10 +162,15 @@ func picture(z *nethtml.Tokenizer) (src, alt string) {
 			break
 		}
 	}
-	if tiny || strings.HasPrefix(src, "data:") {
+	if tiny {
 		return "", ""
 	}
-	return src, alt
+	for _, address := range []string{src, late, sizes} {
+		if address != "" && !strings.HasPrefix(address, "data:") && address != "about:blank" {
+			return address, alt
+		}
+	}
+	return "", ""
 }
 
 // line is text on one line, cut to most characters.

@@ -107,6 +107,8 @@ func named(name, after string) (offset int, rest string, ok bool) {
 	switch {
 	case ok && (name == "gmt" || name == "utc" || name == "ut" || name == "z"):
 		return offset, comment(left), true
+	case ok && name == "msk" && len(after)-len(left) == 2: // Russia's other zones: MSK+2 is two hours before Moscow's
+		return known + offset, comment(left), true
 	case ok && isZone: // POSIX would turn the sign around
 		return offset, comment(left), offset == known
 	case ok:
