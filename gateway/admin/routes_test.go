@@ -58,7 +58,7 @@ func TestRoutesAreDocumented(t *testing.T) {
 	s.registerProbes(&operator)
 	public, err := rest.New(rest.Config{
 		Keys: n, Queries: n, Throttle: gateway.NewThrottle(gateway.ThrottleConfig{}),
-		Ingest: struct{ rest.Ingest }{}, Log: slog.New(slog.DiscardHandler),
+		Ingest: struct{ rest.Ingest }{}, News: struct{ rest.News }{}, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)
