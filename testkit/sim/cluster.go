@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/birdwire/birdwire/actors/enricher"
 	"github.com/birdwire/birdwire/actors/router/replay"
 	"github.com/birdwire/birdwire/cluster/assembly"
 	"github.com/birdwire/birdwire/cluster/link"
@@ -25,7 +26,8 @@ type Cluster struct {
 	// Stalls: a client takes no more one time in so many, and is a slow consumer; 0: never.
 	Stalls uint64
 
-	nodes   []*Node // in order of their first start
+	enrich  enricher.Reader // nil: articles are not enriched
+	nodes   []*Node         // in order of their first start
 	clients []*Client
 	keys    []string
 	feeds   []*Feed
@@ -65,9 +67,13 @@ type Node struct {
 }
 
 // New is a cluster of n nodes, n1 and so on, that serve.
-func New(k *testkit.Kit, n int) *Cluster {
+func New(k *testkit.Kit, n int) *Cluster { return NewEnriching(k, n, nil) }
+
+// NewEnriching is New with nodes that enrich articles.
+func NewEnriching(k *testkit.Kit, n int, reader enricher.Reader) *Cluster {
 	c := &Cluster{
-		Kit: k, Net: NewNetwork(k), terms: map[string]string{},
+		enrich: reader,
+		Kit:    k, Net: NewNetwork(k), terms: map[string]string{},
 		bad: badStore{chance: k.Chance(testkit.Faults)}, past: map[string][]*messages.Query{}, secrets: map[string][]byte{},
 	}
 	c.Disk = memory.NewDisk(memory.Config{Now: k.Clock.Now, WatchBuffer: 4096})
@@ -134,8 +140,8 @@ func (n *Node) run() {
 	ports := assembly.Ports{
 		Node: n.Name, Incarnation: n.incarnation, Cluster: &assembly.Cluster{Version: n.Version, Peers: n.remote},
 		System: n.System, Props: n.Props, Clock: n.Clock, Rand: n.Rand, Store: n.store, Repeats: replay.NewVoids(),
-		Work:   assembly.Work{Append: work, Records: stuckWorker{work, n, Records}, Read: work, Mend: stuckWorker{work, n, Mend}, Merge: work, Poll: work, Lease: work},
-		Feed:   n.open,
+		Work: assembly.Work{Append: work, Records: stuckWorker{work, n, Records}, Read: work, Mend: stuckWorker{work, n, Mend}, Merge: work, Poll: work, Enrich: work, Lease: work},
+		Feed: n.open, Enrich: c.enrich,
 		Logger: slog.New(slog.DiscardHandler), Sometimes: c.Sometimes, Failed: func(err error) { n.failed = append(n.failed, err) },
 	}
 	state, err := assembly.Load(c.TB.Context(), ports)
