@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -15,6 +16,28 @@ const (
 	maxPageSize = 1000
 	maxPage     = 1_000_000
 )
+
+// Takes says whether the request's query string has no other parameters than
+// these, and else answers it. One that is misspelt or of another address would
+// be as if it were not there: more would be listed, or another article deleted,
+// than was meant. Bodies are read as strictly.
+func Takes(w http.ResponseWriter, r *http.Request, names ...string) bool {
+	p := ReadParameters(r)
+	for _, name := range slices.Sorted(maps.Keys(p.values)) {
+		if slices.Contains(names, name) {
+			continue
+		}
+		reason := "is no parameter here; there are none"
+		if len(names) > 0 {
+			reason = "is no parameter here; there are " + strings.Join(names, ", ")
+		}
+		p.fail(name, reason)
+	}
+	if p.Bad != nil {
+		WriteInvalid(w, p.Bad)
+	}
+	return p.Bad == nil
+}
 
 // Parameters reads a query string; the first thing wrong stays in Bad.
 type Parameters struct {

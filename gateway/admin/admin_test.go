@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"regexp"
 	"slices"
@@ -317,6 +318,31 @@ func TestSourcesConnectionsHealth(t *testing.T) {
 	}
 	if a := f.do("GET", "/healthz", "", "Authorization", ""); a.status != 200 {
 		t.Errorf("healthz: %d %s", a.status, a.body)
+	}
+}
+
+// TestAParameterThatThereIsNotIsRefused: else a misspelt one would ask for more
+// than was meant. Probes take any: whoever asks them may add one against caches.
+func TestAParameterThatThereIsNotIsRefused(t *testing.T) {
+	f := start(t, nil)
+	var all routes
+	s := &server{cfg: config(&node{}, io.Discard).withDefaults()}
+	s.register(&all)
+	for _, route := range all {
+		method, path, _ := strings.Cut(route, " ")
+		if !strings.HasPrefix(path, "/admin/v1/") {
+			continue
+		}
+		path = strings.NewReplacer("{key}", "key-activeonea", "{id}", "x").Replace(path)
+		f.node.keys = []*messages.Key{{Id: "key-activeonea", State: messages.KeyState_KEY_ACTIVE}}
+		if a := f.do(method, path+"?keyid=1", `{}`); a.status != 422 || !strings.Contains(a.body, `"field":"keyid"`) {
+			t.Errorf("%s: %d %s", route, a.status, a.body)
+		}
+	}
+	for _, path := range []string{"/healthz", "/readyz"} {
+		if a := f.do("GET", path+"?t=1", ""); a.status != 200 {
+			t.Errorf("%s: %d %s", path, a.status, a.body)
+		}
 	}
 }
 

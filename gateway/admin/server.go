@@ -102,14 +102,23 @@ func (s *server) registerProbes(mux gateway.Routes) {
 	mux.HandleFunc("GET /readyz", gateway.Probe(s.cfg.Timeout, "not_ready", s.cfg.Checks.Ready))
 }
 
+// takes is serve for an address that takes these parameters.
+func takes(serve http.HandlerFunc, parameters ...string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if gateway.Takes(w, r, parameters...) {
+			serve(w, r)
+		}
+	}
+}
+
 // register adds what needs the token. README.md lists every path.
 func (s *server) register(mux gateway.Routes) {
-	mux.HandleFunc("POST /admin/v1/keys", s.createKey)
-	mux.HandleFunc("GET /admin/v1/keys", s.listKeys)
-	mux.HandleFunc("GET /admin/v1/keys/{key}", s.showKey)
-	mux.HandleFunc("PATCH /admin/v1/keys/{key}", s.updateKey)
-	mux.HandleFunc("POST /admin/v1/keys/{key}/revoke", s.revokeKey)
-	mux.HandleFunc("POST /admin/v1/keys/{key}/rotate", s.rotateKey)
+	mux.HandleFunc("POST /admin/v1/keys", takes(s.createKey))
+	mux.HandleFunc("GET /admin/v1/keys", takes(s.listKeys))
+	mux.HandleFunc("GET /admin/v1/keys/{key}", takes(s.showKey))
+	mux.HandleFunc("PATCH /admin/v1/keys/{key}", takes(s.updateKey))
+	mux.HandleFunc("POST /admin/v1/keys/{key}/revoke", takes(s.revokeKey))
+	mux.HandleFunc("POST /admin/v1/keys/{key}/rotate", takes(s.rotateKey))
 
 	resources := &rest.Resources{
 		Keys: known{s.cfg.Keys}, Queries: s.cfg.Queries, Log: s.cfg.Log,
@@ -119,16 +128,16 @@ func (s *server) register(mux gateway.Routes) {
 	resources.RegisterQueries(mux, "/admin/v1/rules",
 		func(http.ResponseWriter, *http.Request, bool) (string, bool) { return "", true })
 
-	mux.HandleFunc("POST /admin/v1/feeds", s.createFeed)
-	mux.HandleFunc("GET /admin/v1/feeds", s.listFeeds)
-	mux.HandleFunc("GET /admin/v1/feeds/{id}", s.showFeed)
-	mux.HandleFunc("PATCH /admin/v1/feeds/{id}", s.updateFeed)
-	mux.HandleFunc("DELETE /admin/v1/feeds/{id}", s.deleteFeed)
+	mux.HandleFunc("POST /admin/v1/feeds", takes(s.createFeed))
+	mux.HandleFunc("GET /admin/v1/feeds", takes(s.listFeeds))
+	mux.HandleFunc("GET /admin/v1/feeds/{id}", takes(s.showFeed))
+	mux.HandleFunc("PATCH /admin/v1/feeds/{id}", takes(s.updateFeed))
+	mux.HandleFunc("DELETE /admin/v1/feeds/{id}", takes(s.deleteFeed))
 
-	mux.HandleFunc("GET /admin/v1/sources", s.listSources)
-	mux.HandleFunc("GET /admin/v1/connections", s.listConnections)
-	mux.HandleFunc("DELETE /admin/v1/connections/{id}", s.closeConnection)
-	mux.HandleFunc("GET /admin/v1/health", s.health)
+	mux.HandleFunc("GET /admin/v1/sources", takes(s.listSources))
+	mux.HandleFunc("GET /admin/v1/connections", takes(s.listConnections, "key_id", "api"))
+	mux.HandleFunc("DELETE /admin/v1/connections/{id}", takes(s.closeConnection))
+	mux.HandleFunc("GET /admin/v1/health", takes(s.health))
 
 	if s.cfg.Gatherer != nil {
 		mux.Handle("GET /metrics", promhttp.HandlerFor(s.cfg.Gatherer, promhttp.HandlerOpts{

@@ -76,7 +76,7 @@ type ingestProblem struct {
 func (s *Server) push(take func(Ingest, context.Context, io.Reader) (Result, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		key, ok := s.authorize(w, r, gateway.ScopeIngest)
-		if !ok || !acceptable(w, r, s.cfg.MaxPush) {
+		if !ok || !gateway.Takes(w, r) || !acceptable(w, r, s.cfg.MaxPush) {
 			return
 		}
 		connection := http.NewResponseController(w)
@@ -217,7 +217,7 @@ func (s *Server) fault(w http.ResponseWriter, r *http.Request, err error) (statu
 }
 
 func (s *Server) deleteArticle(w http.ResponseWriter, r *http.Request) {
-	if _, ok := s.authorize(w, r, gateway.ScopeIngest); !ok {
+	if _, ok := s.authorize(w, r, gateway.ScopeIngest); !ok || !gateway.Takes(w, r, "source", "id") {
 		return
 	}
 	// In a query for ids that clients change in a path: "..", "a//b".

@@ -33,15 +33,17 @@ const news = "/v1/news"
 
 // registerNews adds the paths about stories.
 func (s *Server) registerNews(mux gateway.Routes) {
-	for path, serve := range map[string]func(http.ResponseWriter, *http.Request){
-		"/stories": s.listStories, "/stories/{id}": s.getStory, "/articles/{id}": s.getArticle, "/entities": s.listEntities,
-	} {
+	add := func(path string, serve http.HandlerFunc, parameters ...string) {
 		mux.HandleFunc("GET "+news+path, func(w http.ResponseWriter, r *http.Request) {
-			if s.reader(w, r) {
+			if s.reader(w, r) && gateway.Takes(w, r, parameters...) {
 				serve(w, r)
 			}
 		})
 	}
+	add("/stories", s.listStories, "category", "priority", "since", "entity", "limit", "cursor")
+	add("/stories/{id}", s.getStory)
+	add("/articles/{id}", s.getArticle)
+	add("/entities", s.listEntities, "limit")
 }
 
 // reader identifies who reads news: any key that may connect to newsrank, or

@@ -34,18 +34,19 @@ type Identify func(w http.ResponseWriter, r *http.Request, write bool) (keyID st
 // "/v1/twitter/stream/monitors", to mux.
 func (s *Resources) Register(mux gateway.Routes, monitors, rules string, who Identify) {
 	mux.HandleFunc("POST "+monitors, s.guard(who, true, s.createMonitor))
-	mux.HandleFunc("GET "+monitors, s.guard(who, false, s.listMonitors))
+	mux.HandleFunc("GET "+monitors, s.guard(who, false, s.listMonitors, "page", "page_size", "status"))
 	mux.HandleFunc("GET "+monitors+"/{id}", s.guard(who, false, s.getMonitor))
 	mux.HandleFunc("PATCH "+monitors+"/{id}", s.guard(who, true, s.updateMonitor))
 	mux.HandleFunc("DELETE "+monitors+"/{id}", s.guard(who, true, s.deleteMonitor))
 
 	mux.HandleFunc("POST "+rules, s.guard(who, true, s.createRule))
-	mux.HandleFunc("GET "+rules, s.guard(who, false, s.listRules))
+	mux.HandleFunc("GET "+rules, s.guard(who, false, s.listRules, "limit", "offset", "status"))
 	s.RegisterQueries(mux, rules, who)
 	mux.HandleFunc("GET "+rules+"/{id}", s.guard(who, false, s.getRule))
 	mux.HandleFunc("PATCH "+rules+"/{id}", s.guard(who, true, s.updateRule))
 	mux.HandleFunc("DELETE "+rules+"/{id}", s.guard(who, true, s.deleteRule))
-	mux.HandleFunc("GET "+rules+"/{id}/logs", s.guard(who, false, s.listRuleLogs))
+	mux.HandleFunc("GET "+rules+"/{id}/logs", s.guard(who, false, s.listRuleLogs,
+		"limit", "offset", "author_username", "delivery_status", "source", "sort"))
 }
 
 // RegisterQueries adds what can be asked of a query that is no rule yet.
@@ -54,11 +55,12 @@ func (s *Resources) RegisterQueries(mux gateway.Routes, rules string, who Identi
 	mux.HandleFunc("POST "+rules+"/backtest", s.guard(who, false, s.backtest))
 }
 
-// guard identifies first, and decodes nothing for a stranger.
-func (s *Resources) guard(who Identify, write bool, serve func(w http.ResponseWriter, r *http.Request, keyID string)) http.HandlerFunc {
+// guard identifies first, and decodes nothing for a stranger. parameters are
+// those that the address takes.
+func (s *Resources) guard(who Identify, write bool, serve func(w http.ResponseWriter, r *http.Request, keyID string), parameters ...string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-store")
-		if keyID, ok := who(w, r, write); ok {
+		if keyID, ok := who(w, r, write); ok && gateway.Takes(w, r, parameters...) {
 			serve(w, r, keyID)
 		}
 	}

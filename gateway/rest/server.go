@@ -104,8 +104,9 @@ const prefix = "/sdk"
 func (s *Server) Register(mux gateway.Routes) {
 	for _, stream := range []string{stream, prefix + stream} {
 		s.resources.Register(mux, stream+"/monitors", stream+"/filter-rules", s.owner)
-		mux.HandleFunc("GET "+stream+"/logs", s.resources.guard(s.owner, false, s.resources.listLogs))
-		mux.HandleFunc("GET "+stream+"/billing-logs", s.resources.guard(s.owner, false, s.resources.listBilling))
+		mux.HandleFunc("GET "+stream+"/logs", s.resources.guard(s.owner, false, s.resources.listLogs,
+			"page", "page_size", "monitor_id", "author_username", "delivery_status", "source", "sort"))
+		mux.HandleFunc("GET "+stream+"/billing-logs", s.resources.guard(s.owner, false, s.resources.listBilling, "page", "page_size", "monitor_id"))
 		mux.HandleFunc("GET "+stream+"/filter-rules-pricing", s.resources.guard(s.owner, false, s.resources.pricing))
 	}
 
