@@ -50,6 +50,7 @@ type sweepSeed struct {
 	Reached   []string
 	Invariant string // the first that was violated; "": none
 	Step      int
+	Trace     uint64 // of a sweep that plays each twice
 }
 
 func (c *cli) simSweep() *cobra.Command {
@@ -60,12 +61,16 @@ func (c *cli) simSweep() *cobra.Command {
 only sometimes are counted: a place that no seed has reached was not tested, and
 fails the sweep as a violation does. The exit code is 1 if anything failed.
 
+With --twice each seed is played in two processes, of which one uses one core and
+the other two, and must do the same in both, to the last message.
+
 With --logs the decisions of the seeds that failed are kept, for replay, shrink
 and show.`,
 		Example: example(`
 			birdwire sim sweep --seeds 1-1000 --logs failed
 			birdwire sim sweep --seeds 1-1000000 --for 8h --json
-			birdwire sim sweep --seeds 1-200 --scenario rules --anywhere`),
+			birdwire sim sweep --seeds 1-200 --scenario rules --anywhere
+			birdwire sim sweep --seeds 1-1000 --twice`),
 		Args: words(),
 	}
 	s := sweep{cli: c}
@@ -77,6 +82,7 @@ and show.`,
 	flags.IntVar(&s.procs, "procs", runtime.NumCPU(), "processes")
 	flags.DurationVar(&s.within, "for", 0, "begin no other seed after this long; 0: run them all")
 	flags.StringVar(&s.logs, "logs", "", "folder for the logs of seeds that failed")
+	flags.BoolVar(&s.twice, "twice", false, "play each seed in two processes, and hold that it is the same run")
 	anywhere := flags.Bool("anywhere", false, "do not fail for places that were not reached")
 	asJSON := jsonFlag(cmd)
 	cmd.PreRunE = need("seeds")
@@ -134,6 +140,7 @@ type sweep struct {
 	procs       int
 	within      time.Duration
 	logs        string
+	twice       bool
 
 	mu     sync.Mutex // protects next and result
 	next   uint64
@@ -224,7 +231,7 @@ func (s *sweep) process(ctx context.Context) error {
 	}
 	seed, more := s.take()
 	for more {
-		w, err := s.start(ctx, self)
+		w, err := s.startAll(ctx, self)
 		if err != nil {
 			return err
 		}
@@ -246,6 +253,43 @@ func (s *sweep) process(ctx context.Context) error {
 	return nil
 }
 
+// workers are one process, or two that play the same.
+type workers []*worker
+
+func (s *sweep) startAll(ctx context.Context, self string) (all workers, err error) {
+	for cores := 1; cores == 1 || cores == 2 && s.twice; cores++ {
+		w, err := s.start(ctx, self, cores)
+		if err != nil {
+			return nil, errors.Join(err, all.stop())
+		}
+		all = append(all, w)
+	}
+	return all, nil
+}
+
+func (all workers) play(seed uint64) (r sweepSeed, err error) {
+	results, errs := make([]sweepSeed, len(all)), make([]error, len(all))
+	var done sync.WaitGroup
+	for i, w := range all {
+		done.Go(func() { results[i], errs[i] = w.play(seed) })
+	}
+	done.Wait()
+	r = results[0]
+	for _, o := range results[1:] {
+		if o.Trace != r.Trace || o.Steps != r.Steps {
+			r.Invariant = fmt.Sprintf("one seed is one run (%d steps, trace %016x; %d steps, trace %016x)", r.Steps, r.Trace, o.Steps, o.Trace)
+		}
+	}
+	return r, errors.Join(errs...)
+}
+
+func (all workers) stop() (err error) {
+	for _, w := range all {
+		err = errors.Join(err, w.stop())
+	}
+	return err
+}
+
 // worker is a process that plays seeds.
 type worker struct {
 	cmd *exec.Cmd
@@ -253,9 +297,10 @@ type worker struct {
 	out *bufio.Reader
 }
 
-func (s *sweep) start(ctx context.Context, self string) (*worker, error) {
-	cmd := exec.CommandContext(ctx, self, "sim", "worker", "--scenario", s.scenario, "--strategy", s.strategy, "--logs", s.logs)
-	cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
+func (s *sweep) start(ctx context.Context, self string, cores int) (*worker, error) {
+	cmd := exec.CommandContext(ctx, self, "sim", "worker", "--scenario", s.scenario, "--strategy", s.strategy, "--logs", s.logs,
+		fmt.Sprintf("--hash=%v", s.twice))
+	cmd.Env = append(os.Environ(), fmt.Sprint("GOMAXPROCS=", cores))
 	cmd.Stderr = s.cli.stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -291,6 +336,7 @@ func (c *cli) simWorker() *cobra.Command {
 	cmd := &cobra.Command{Use: "worker", Hidden: true, Args: words()}
 	scenario := cmd.Flags().String("scenario", "", "")
 	strategy := cmd.Flags().String("strategy", "", "")
+	hash := cmd.Flags().Bool("hash", false, "")
 	logs := cmd.Flags().String("logs", "", "")
 	cmd.RunE = func(*cobra.Command, []string) error {
 		out := json.NewEncoder(c.stdout)
@@ -300,7 +346,7 @@ func (c *cli) simWorker() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			r, err := playSeed(sim.Plan{Scenario: *scenario, Strategy: *strategy, Seed: seed}, *logs)
+			r, err := playSeed(sim.Plan{Scenario: *scenario, Strategy: *strategy, Seed: seed, Hash: *hash}, *logs)
 			if err != nil {
 				return err
 			}
@@ -319,7 +365,7 @@ func playSeed(p sim.Plan, logs string) (r sweepSeed, err error) {
 	if err != nil {
 		return r, err
 	}
-	r = sweepSeed{Seed: o.Seed, Scenario: o.Scenario, Steps: o.Steps, Seconds: o.Elapsed.Seconds()}
+	r = sweepSeed{Seed: o.Seed, Scenario: o.Scenario, Steps: o.Steps, Seconds: o.Elapsed.Seconds(), Trace: o.Trace}
 	for place := range o.Reached {
 		r.Reached = append(r.Reached, place)
 	}

@@ -42,5 +42,45 @@
 // While it runs: positions grow strictly at each client, over all its
 // connections; each term of a shard is taken by one process. At its end: every
 // client was handed each event that matches, once, as a plain matcher reads it
-// off the disk.
+// off the disk. Each thing that must hold has a name, by which Cluster.Violated
+// reports it.
+//
+// # From a seed to what it means
+//
+// A Scenario is a whole run. How large it is, how long it lasts and which faults
+// may come are options that the seed draws and that are printed; what happens then
+// is decided by the kit's streams (see testkit.Chance), so that a run can be written
+// down, followed, and cut.
+//
+//	birdwire sim run --seed 7                           one run; --log keeps its decisions
+//	birdwire sim sweep --seeds 1-1000 --logs failed     many, one process a core
+//	birdwire sim shrink failed/7.log -o small.log       what the failure takes
+//	birdwire sim show small.log -o small.html           as a page: doc/show.png is one
+//	birdwire sim replay small.log --until 17000         the last messages before a step
+//	birdwire sim diff 7.log small.log                   the first step that differs
+//
+// Whoever writes a scenario: ask for chance by labels that stay the same when
+// something before is left out ("post 17", "round 3: wait"), and let the first of
+// every choice be the neutral one: no post, no fault, the mean wait. What is asked
+// so shrinks well.
+//
+// The product says by assembly.Ports.Sometimes that it has come to a place that few
+// runs come to (actors.Places, follow.Places). A sweep counts them, and fails where
+// a place was not reached by any of its seeds; some hundred seeds reach all.
+//
+// # What is kept
+//
+// testdata/logs has the shrunk log of each bug that was found (FOUND.md says which),
+// and of some deliberate ones. A test and .ci/run play them loosely: as far as their
+// questions come again, which they do after most changes of the code; strictly, a
+// log fits only the code that made it. CI sweeps fresh seeds for two minutes and
+// prints them. At night, on a machine that has nothing else to do:
+//
+//	birdwire sim sweep --seeds $(date +%y%m%d)00001-$(date +%y%m%d)99999 --for 8h --logs failed
+//	birdwire sim sweep --seeds $(date +%y%m%d)00001-$(date +%y%m%d)99999 --for 2h --strategy priority --anywhere --logs failed-priority
+//
+// That a seed is one run is checked by playing each twice, in a process with one
+// core and in one with two, and comparing hashes of all messages:
+//
+//	birdwire sim sweep --seeds 1-1000 --twice
 package sim
