@@ -33,8 +33,8 @@ const (
 type Page struct {
 	Title   string
 	Outcome *Outcome // with its History
-	// Most is how many steps are shown, the newest; 0: 20,000. Those that a violation
-	// names are the newest mostly, since a run ends there.
+	// Most is how many steps are shown, the newest, or those around the first that a
+	// violation names; 0: 20,000.
 	Most int
 }
 
@@ -43,8 +43,8 @@ type shown struct {
 	Title      string      `json:"title"`
 	Options    []string    `json:"options"`
 	Violations []Violation `json:"violations"`
-	Steps      int         `json:"steps"`  // of the run
-	Hidden     int         `json:"hidden"` // of them, the first, that the page has not
+	Steps      int         `json:"steps"` // of the run
+	Part       bool        `json:"part"`  // the page has not all of them
 	Lanes      []shownLane `json:"lanes"`
 	Types      []string    `json:"types"`
 	// Each is [n, nanoseconds, lane, cause, type, text].
@@ -88,31 +88,44 @@ func (p Page) shown() *shown {
 		most = 20_000
 	}
 	h := p.Outcome.History
-	first := max(0, len(h.Steps)-most)
+	steps := p.part(h.Steps, most)
 	s := &shown{
-		Title: p.Title, Violations: p.Outcome.Violations, Steps: p.Outcome.Steps, Hidden: first,
+		Title: p.Title, Violations: p.Outcome.Violations, Steps: p.Outcome.Steps, Part: len(steps) < len(h.Steps),
 		Lanes: []shownLane{}, Events: [][6]any{}, Marks: []shownMark{}, Options: []string{},
 	}
 	for _, o := range p.Outcome.Options {
 		s.Options = append(s.Options, o.String())
 	}
 	l := &lanes{of: map[shownLane]int{}, types: map[string]int{}, page: s}
-	steps := h.Steps[first:]
 	l.fold(steps)
 	for _, step := range steps {
 		kind, text := cutText(step.Text)
 		s.Events = append(s.Events, [6]any{step.N, int64(step.At), l.ofStep(step), step.Cause, l.typ(kind), text})
 	}
-	from := 0
+	from, to := 0, 0
 	if len(steps) > 0 {
-		from = steps[0].N
+		from, to = steps[0].N, steps[len(steps)-1].N
 	}
 	for _, m := range h.Marks {
-		if m.Step >= from || m.Fault && (m.Until == 0 || m.Until >= from) {
+		if m.Step <= to && (m.Step >= from || m.Fault && (m.Until == 0 || m.Until >= from)) {
 			s.Marks = append(s.Marks, l.mark(m))
 		}
 	}
 	return s
+}
+
+// part is what is shown: a quarter of it after the first step that a violation names.
+func (p Page) part(steps []Step, most int) []Step {
+	end := len(steps)
+	if n := len(p.Outcome.Violations); n > 0 {
+		step := p.Outcome.Violations[0].Step
+		for _, v := range p.Outcome.Violations {
+			step = min(step, v.Step)
+		}
+		i, _ := slices.BinarySearchFunc(steps, step, func(s Step, n int) int { return s.N - n })
+		end = min(end, max(i+most/4, most))
+	}
+	return steps[max(0, end-most):end]
 }
 
 // cutText is a message's type and its text, both without what is the same in all.

@@ -256,5 +256,5 @@ function overview(C) {
 	bins.forEach((n, k) => { const high = n / top * (h - 14); g.fillRect(left + 2 * k, h - high, 1.5, high); });
 	for (const v of D.violations) { g.fillStyle = C.bad; g.fillRect(x(pos(indexOfStep(v.step))) - 1, 0, 2, h); }
 	g.strokeStyle = C.text; g.lineWidth = 1.5; g.strokeRect(x(S.from), 1, Math.max(4, x(S.to) - x(S.from)), h - 2); g.lineWidth = 1;
-	g.fillStyle = C.soft; g.font = '12px system-ui, sans-serif'; g.textBaseline = 'middle'; g.fillText('the whole run', 8, h / 2);
+	g.fillStyle = C.soft; g.font = '12px system-ui, sans-serif'; g.textBaseline = 'middle'; g.fillText(D.part ? 'this part of the run' : 'the whole run', 8, h / 2);
 }

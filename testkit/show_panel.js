@@ -7,7 +7,8 @@ function pretty(text) { // breaks a message into lines by its braces
 		if (quoted) { out += c; continue; }
 		if (c === '{') { deep++; out += text[k + 1] === '}' ? '{' : '{\n' + '  '.repeat(deep); } else if (c === '}') { deep = Math.max(0, deep - 1); out += text[k - 1] === '{' ? '}' : '\n' + '  '.repeat(deep) + '}'; } else if (c === ' ' && /^[A-Za-z_]\w*:/.test(text.slice(k + 1, k + 60))) out += '\n' + '  '.repeat(deep); else out += c;
 	}
-	return out;
+	// Fields that say nothing are left out, so that the others are seen.
+	return out.split('\n').filter(line => !/^\s*\w+:(nil|""|\[\])$/.test(line)).join('\n');
 }
 const whose = i => { const l = D.lanes[E[i][LANE]]; return (l.group ? l.group + '/' : '') + l.name; };
 const saying = i => D.types[E[i][TYPE]] || (isNetwork(i) ? 'on its way' : E[i][TEXT] ? '' : 'a job');
@@ -24,7 +25,7 @@ function panel() {
 	if (S.chosen < 0) { p.append(element('p', 'Point at a message, or choose one with a click.', { className: 'soft' })); return; }
 	const i = S.chosen, e = E[i];
 	p.append(element('h2', `Step ${e[N]}: ${saying(i)}`), element('div', `${sec(e[AT])}, at ${whose(i)}`, { className: 'soft' }));
-	p.append(element('pre', pretty(String(e[TEXT]))));
+	for (const v of D.violations) if (indexOfStep(v.step) === i) p.append(element('pre', `${v.invariant}\n${v.text}`, { style: 'color: var(--bad)' }));
 	const c = sender(i);
 	const from = element('div', c < 0 ? (e[CAUSE] ? `comes of step ${e[CAUSE]}, which is not here` : 'comes of the test itself') : 'comes of ');
 	if (c >= 0) from.append(link(c));
@@ -38,7 +39,7 @@ function panel() {
 	}
 	const said = D.marks.filter(m => m.step === e[N]);
 	for (const m of said) p.append(element('div', `${D.lanes[m.lane] ? D.lanes[m.lane].name : m.group}: ${m.text}`));
-	for (const v of D.violations) if (indexOfStep(v.step) === i) p.append(element('pre', `${v.invariant}\n${v.text}`, { style: 'color: var(--bad)' }));
+	p.append(element('pre', pretty(String(e[TEXT]))));
 	const chain = [...S.chain].sort((a, b) => a - b);
 	if (chain.length > 1) {
 		p.append(element('h2', `The ${chain.length} messages that led to it`));
@@ -163,7 +164,7 @@ function toHash() {
 }
 
 function begin() {
-	$('about').textContent = `${D.steps} steps, ${sec(T1)}${D.hidden ? `; the first ${D.hidden} are not here` : ''}${D.options.length ? '; ' + D.options.join(', ') : ''}`;
+	$('about').textContent = `${D.steps} steps, to ${sec(T1)}${D.part && E.length ? `, of which ${E[0][N]} to ${E[E.length - 1][N]} are here` : ''}${D.options.length ? '; ' + D.options.join(', ') : ''}`;
 	const bad = $('bad');
 	D.violations.forEach((v, k) => {
 		const b = element('button', '', { onclick: () => toViolation(k) });
