@@ -54,7 +54,7 @@ type enricher struct {
 	began    bool   // the follower has a place to follow from
 	epoch    string
 	follower follow.Follower
-	apart    bool // the bound was passed: the log is read at our own pace
+	apart    bool // the bound was passed: nothing is followed until there is room
 
 	jobs    map[string]*job // by identity
 	bytes   int             // of the articles in jobs and writes
@@ -115,7 +115,9 @@ func (e *enricher) Receive(ctx actor.Context) {
 		e.step(ctx, follow.Prove{})
 		e.set(ctx, proveTime{}, e.cfg.ProveEvery)
 	case beginTime:
-		e.follow(ctx, e.follower.Place())
+		if !e.began && !e.apart {
+			e.follow(ctx, e.follower.Place())
+		}
 	case fired:
 		e.step(ctx, follow.Fired{Timer: m.timer})
 	case *logRead:

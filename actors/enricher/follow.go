@@ -45,8 +45,11 @@ func (e *enricher) step(ctx actor.Context, in any) {
 	e.pump(ctx)
 }
 
-// goOn has a follower go on that waits until there is room.
+// goOn goes on with what waits until there is room.
 func (e *enricher) goOn(ctx actor.Context) {
+	if e.apart && e.room() {
+		e.follow(ctx, e.follower.Place())
+	}
 	for e.began && e.follower.Waits() && e.room() {
 		e.do(ctx, e.follower.Step(follow.Taken{}))
 	}
@@ -114,14 +117,13 @@ func (e *enricher) logRead(ctx actor.Context, m *logRead) {
 	e.step(ctx, failed)
 }
 
-// overflow leaves the live side where too much waits: the log is read at our
-// own pace until there is room again.
+// overflow leaves the live side where too much waits: what comes is read from
+// the log when there is room again.
 func (e *enricher) overflow(ctx actor.Context) {
-	if e.apart || !e.began || !e.follower.Live() {
-		return
+	if e.began && e.follower.Live() {
+		e.leave(ctx)
+		e.apart = true
 	}
-	e.follow(ctx, e.follower.Place())
-	e.apart = true
 }
 
 // room is for one more delivery; full is past the bound, which one delivery of

@@ -108,7 +108,7 @@ func (e *enricher) marksRead(ctx actor.Context, m *marksRead) {
 			from = p
 		}
 	}
-	if place := e.follower.Place().Position; !e.began || from < place {
+	if place := e.follower.Place().Position; !e.began && !e.apart || from < place {
 		for i := range e.lanes {
 			if e.lanes[i].ours && !slices.Contains(m.lanes, i) {
 				e.lanes[i].seen = max(e.lanes[i].seen, place)
@@ -129,7 +129,7 @@ type marksSaved struct {
 // save writes the marks that have moved. A mark that another node has written
 // meanwhile is as true as ours: the higher one stays.
 func (e *enricher) save(ctx actor.Context) {
-	if e.marks != 0 || !e.began {
+	if e.marks != 0 || !e.began && !e.apart {
 		return
 	}
 	reached := e.reached()
