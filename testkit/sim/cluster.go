@@ -26,15 +26,16 @@ type Cluster struct {
 	// Stalls: a client takes no more one time in so many, and is a slow consumer; 0: never.
 	Stalls uint64
 
-	enrich  enricher.Reader // nil: articles are not enriched
-	nodes   []*Node         // in order of their first start
-	clients []*Client
-	keys    []string
-	feeds   []*Feed
-	secrets map[string][]byte   // by key, hashed: what clients use
-	terms   map[string]string   // who has taken a term of a shard: see checkTerm
-	taken   <-chan store.Change // changes of shards' records that were not looked at
-	offered []*publisher        // all that there were
+	enrich   enricher.Reader // nil: articles are not enriched
+	nodes    []*Node         // in order of their first start
+	clients  []*Client
+	keys     []string
+	feeds    []*Feed
+	secrets  map[string][]byte   // by key, hashed: what clients use
+	terms    map[string]string   // who has taken a term of a shard: see checkTerm
+	taken    <-chan store.Change // changes of shards' records that were not looked at
+	offered  []*publisher        // all that there were
+	reported []*publisher        // of articles
 
 	bad     badStore
 	shed    int                          // messages that full mailboxes have dropped
