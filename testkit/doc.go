@@ -59,7 +59,9 @@
 // schedule, Chance for the others. Play runs a simulation outside go test and keeps
 // its decisions, a Log: a file that can be followed again, step by step, until the
 // code is another (then it says at which step and why), and made smaller, by
-// Shrink, until little is left but the failure.
+// Shrink, until little is left but the failure. Page shows a run. In
+// go test, TESTKIT_LOGS=folder keeps the logs of what failed, and TESTKIT_LOG=file
+// follows one.
 //
 // A test of several nodes has several hosts, NewHost, on the one loop: see Host,
 // Lane, and Chooser for who says what happens next.

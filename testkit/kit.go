@@ -3,6 +3,7 @@ package testkit
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"reflect"
 	"sync"
 	"testing"
@@ -60,11 +61,32 @@ func Run(tb testing.TB, test func(k *Kit)) {
 // RunSeeds runs test in n subtests; each picks the next event by its own seed
 // among all that are due. What an actor sends to one other still arrives in
 // order, as in a real system; everything else may overtake.
+//
+// With TESTKIT_LOGS, a folder, what failed is written there as a Log; with
+// TESTKIT_LOG, such a file, its run is followed instead of n seeds.
 func RunSeeds(t *testing.T, n int, test func(t *testing.T, k *Kit)) {
 	t.Helper()
+	if name := os.Getenv("TESTKIT_LOG"); name != "" {
+		l, err := LoadLog(name)
+		switch {
+		case err != nil:
+			t.Fatal(err)
+		case l.Scenario != t.Name():
+			t.Skipf("%s is of %s", name, l.Scenario)
+		}
+		t.Run(fmt.Sprintf("seed=%d", l.Seed), func(t *testing.T) { followed(t, l, func(k *Kit) { test(t, k) }) })
+		return
+	}
 	for seed := uint64(1); seed <= uint64(n); seed++ {
+		scenario := t.Name()
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
-			run(t, seed, func(k *Kit) { test(t, k) })
+			run(t, seed, func(k *Kit) {
+				if folder := os.Getenv("TESTKIT_LOGS"); folder != "" {
+					k.schedule.decisions.keeps = true
+					defer k.saveLog(scenario, folder)
+				}
+				test(t, k)
+			})
 		})
 	}
 }

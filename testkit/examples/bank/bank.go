@@ -13,7 +13,8 @@
 // is asked once, however often it is asked: that is all there is to it, and each of
 // the three is easily got wrong. bank_test.go tests each actor alone,
 // simulation_test.go all of them over many seeds, and found_test.go shows what
-// the seeds say of two bugs.
+// the seeds say of two bugs, cut to the few messages that each takes: BANK_PAGES=.
+// go test writes pages of them.
 package bank
 
 import (

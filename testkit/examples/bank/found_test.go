@@ -1,6 +1,7 @@
 package bank
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -48,13 +49,32 @@ func TestSeedsFindWhatIsPlanted(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if o := testkit.Play(testkit.Plan{Follow: l}, test); !o.Failed() || o.Misfit != "" {
+			o := testkit.Play(testkit.Plan{Follow: l, History: true}, test)
+			if !o.Failed() || o.Misfit != "" {
 				t.Errorf("%s does not fail: %s", kept, o.Misfit)
 			}
+			show(t, bug.name, o)
 			if o := testkit.Play(testkit.Plan{Follow: l}, func(k *testkit.Kit) { simulate(k, Config{}) }); o.Failed() {
 				t.Errorf("%s fails without the bug: %s", kept, o.Said)
 			}
 		})
+	}
+}
+
+// show writes the run as a page to look at, into the folder that BANK_PAGES names.
+func show(t *testing.T, name string, o *testkit.Outcome) {
+	t.Helper()
+	folder := os.Getenv("BANK_PAGES")
+	if folder == "" {
+		folder = t.TempDir()
+	}
+	file, err := os.Create(filepath.Join(folder, name+".html"))
+	if err == nil {
+		_, err = testkit.Page{Title: name, Outcome: o}.WriteTo(file)
+		err = errors.Join(err, file.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

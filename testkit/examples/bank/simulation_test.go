@@ -64,6 +64,7 @@ func (w *world) open() {
 func (w *world) crash() {
 	w.note("%s crashes", w.office)
 	w.k.Note("the world", "%v crashes", w.office)
+	w.k.Fault(fmt.Sprint("office ", w.crashes), "crash")
 	w.office.Crash()
 	w.crashes++
 	w.open()

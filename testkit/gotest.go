@@ -1,0 +1,49 @@
+package testkit
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// saveLog writes what a failed test has decided.
+func (k *Kit) saveLog(scenario, folder string) {
+	k.TB.Helper()
+	if !k.TB.Failed() {
+		return
+	}
+	d := k.schedule.decisions
+	l := &Log{Scenario: scenario, Seed: k.seed, Options: d.drawn, Build: build(), Steps: k.Step(), labels: d.labels, choices: d.choices}
+	if len(k.violations) > 0 {
+		l.Violated = k.violations[0].Invariant
+	}
+	name, err := filepath.Abs(filepath.Join(folder, fmt.Sprintf("%s-%d.log", strings.ReplaceAll(scenario, "/", "-"), k.seed)))
+	if err == nil {
+		err = l.Save(name)
+	}
+	if err != nil {
+		k.TB.Errorf("testkit: keep what the run decided: %v", err)
+		return
+	}
+	k.TB.Logf("testkit: what the run decided is in %[1]s; to play it again: TESTKIT_LOG=%[1]s go test -run '^%[2]s$'", name, scenario)
+}
+
+// followed is run for a log.
+func followed(tb testing.TB, l *Log, test func(k *Kit)) {
+	tb.Helper()
+	run(tb, l.Seed, func(k *Kit) {
+		d := k.schedule.decisions
+		f := &strict{log: l, run: d}
+		d.follow, d.set = f, map[string]int{}
+		for _, o := range l.Options {
+			d.set[o.Name] = o.Value
+		}
+		defer func() {
+			if f.end(); f.misfit != "" {
+				tb.Errorf("testkit: the log, made by %s, does not fit this code: %s", l.Build, f.misfit)
+			}
+		}()
+		test(k)
+	})
+}
