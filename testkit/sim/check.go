@@ -130,6 +130,11 @@ func (c *Cluster) Advance(d time.Duration) {
 		c.Kit.Advance(step)
 		c.checkTerms()
 		c.checkMailboxes()
+		for _, client := range c.clients { // a node that may not act has no places any more
+			if s := client.socket; s != nil && s.placed && !s.node.live() {
+				s.left()
+			}
+		}
 		for _, holds := range c.Steady {
 			if err := holds(c); err != nil {
 				c.Violated("limits hold", "%v", err)

@@ -18,6 +18,8 @@ const (
 	retryMost  = 5 * time.Second
 	// askWithin is how long a gateway waits for an answer.
 	askWithin = 5 * time.Second
+	// planLimit is how many connections a key may have by its plan.
+	planLimit = 5
 	// unheard is after how long a client gives up a connection on which nothing
 	// has come, not even a ping.
 	unheard = 40 * time.Second
@@ -72,7 +74,7 @@ func (c *Client) connect() {
 	}
 	c.made++
 	c.cluster.Note("client "+c.Name, "connects to %s", n.Name)
-	s := &socket{client: c, node: n, incarnation: n.incarnation, id: fmt.Sprintf("%s-%d", c.Name, c.made), heard: n.Clock.Elapsed()}
+	s := &socket{client: c, node: n, incarnation: n.incarnation, id: fmt.Sprintf("%s-%d", c.Name, c.made), heard: n.Clock.Elapsed(), asked: c.cluster.histories.tick()}
 	c.socket = s
 	n.Actors.AskKey(c.keyID, &messages.Admit{
 		Credential: &messages.Credential{KeyId: c.keyID, SecretHash: c.cluster.secrets[c.keyID]}, Api: messages.Api_API_TWITTER,
@@ -102,6 +104,18 @@ func (c *Client) admitted(s *socket, m proto.Message, err error) {
 		return
 	}
 	s.session = session
+	h := c.cluster.histories
+	h.add(h.slots, c.keyID, s.asked, place{connection: s.id, limit: planLimit}, nil, true)
+	s.placed = true
+}
+
+// left: the connection is over, or its node may not act any more.
+func (s *socket) left() {
+	if s.placed {
+		h := s.client.cluster.histories
+		s.placed = false
+		h.add(h.slots, s.client.keyID, h.tick(), place{connection: s.id, leaves: true}, nil, true)
+	}
 }
 
 // later tries the next node.
@@ -133,6 +147,8 @@ type socket struct {
 	id          string
 	session     gateway.Session
 	heard       actors.Instant
+	asked       int64 // for the histories
+	placed      bool  // in them
 }
 
 var _ gateway.Socket = (*socket)(nil)
@@ -149,6 +165,7 @@ func (s *socket) over(why string) {
 		return
 	}
 	c.cluster.Note("client "+c.Name, "%s at %s has ended: %s", s.id, s.node.Name, why)
+	s.left()
 	c.Ends = append(c.Ends, fmt.Sprintf("%s at %s: %s", s.id, s.node.Name, why))
 	c.socket = nil
 	c.later()

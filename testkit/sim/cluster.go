@@ -37,6 +37,8 @@ type Cluster struct {
 	offered  []*publisher        // all that there were
 	reported []*publisher        // of articles
 
+	histories *histories
+
 	bad     badStore
 	shed    int                          // messages that full mailboxes have dropped
 	trimmed []entry                      // of the log, in order
@@ -74,7 +76,7 @@ func New(k *testkit.Kit, n int) *Cluster { return NewEnriching(k, n, nil) }
 func NewEnriching(k *testkit.Kit, n int, reader enricher.Reader) *Cluster {
 	c := &Cluster{
 		enrich: reader,
-		Kit:    k, Net: NewNetwork(k), terms: map[string]string{},
+		Kit:    k, Net: NewNetwork(k), histories: newHistories(), terms: map[string]string{},
 		bad: badStore{chance: k.Chance(testkit.Faults)}, past: map[string][]*messages.Query{}, secrets: map[string][]byte{},
 	}
 	c.Disk = memory.NewDisk(memory.Config{Now: k.Clock.Now, WatchBuffer: 4096})
@@ -140,7 +142,7 @@ func (n *Node) run() {
 	n.starting = true
 	ports := assembly.Ports{
 		Node: n.Name, Incarnation: n.incarnation, Cluster: &assembly.Cluster{Version: n.Version, Peers: n.remote},
-		System: n.System, Props: n.Props, Clock: n.Clock, Rand: n.Rand, Store: n.store, Repeats: replay.NewVoids(),
+		System: n.System, Props: n.Props, Clock: n.Clock, Rand: n.Rand, Store: remembered{n.store, c}, Repeats: replay.NewVoids(),
 		Work: assembly.Work{Append: work, Records: stuckWorker{work, n, Records}, Read: work, Mend: stuckWorker{work, n, Mend}, Merge: work, Poll: work, Enrich: work, Lease: work},
 		Feed: n.open, Enrich: c.enrich,
 		Logger: slog.New(slog.DiscardHandler), Sometimes: c.Sometimes, Failed: func(err error) { n.failed = append(n.failed, err) },

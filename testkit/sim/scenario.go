@@ -99,6 +99,7 @@ func (w *writer) settle(o *Owner) {
 	w.Advance(8 * time.Second)
 	w.CheckOwned(o)
 	w.CheckCharged(w.Key, false)
+	w.CheckHistories()
 	if w.TB.Failed() {
 		w.TB.Log(o)
 	}
@@ -186,7 +187,7 @@ func ownerThatFails(k *testkit.Kit) {
 
 func limited(k *testkit.Kit) {
 	s := NewScene(k, k.Option("nodes", 3, 5), 0)
-	limit := 5 // of the plan
+	limit := planLimit
 	s.Steady = append(s.Steady, KeyLimit(s.Key, limit))
 	for i := range k.Option("clients", limit, 8) {
 		s.Connect(fmt.Sprint("c", i+1), s.Key, s.nodes[i%len(s.nodes)].Name)
@@ -199,6 +200,7 @@ func limited(k *testkit.Kit) {
 		s.Advance(500 * time.Millisecond)
 	}
 	swarm.Heal()
+	s.CheckHistories()
 	s.Until(40*time.Second, "as many clients are connected as the key may have", func() bool { return s.Open() == limit })
 }
 

@@ -74,6 +74,7 @@ func (s *Scene) Check(settle time.Duration) {
 	s.Advance(settle)
 	s.CheckDelivered(s.rules...)
 	s.CheckCharged(s.Key, false)
+	s.CheckHistories()
 }
 
 // Whole says whether every node sees all of them in the core.
