@@ -130,7 +130,7 @@ func (e *enricher) looked(ctx actor.Context, m *tableLooked) {
 func (e *enricher) drop(j *job, why string) {
 	if e.current(j) {
 		e.forget(j)
-		e.cfg.Observe(Observation{Dropped: why})
+		e.cfg.Observe(Observation{Dropped: why, Waiting: len(e.jobs)})
 	}
 }
 
@@ -189,9 +189,10 @@ func (e *enricher) settled(ctx actor.Context, dropped string) {
 	e.timers.Cancel(offerTime{})
 	n := len(b.offer.GetEvents())
 	for _, j := range b.jobs[:n] {
-		o := Observation{Page: j.out.Page, Vector: j.out.Vector, Summary: j.out.Summary, Took: e.cfg.Clock.Elapsed() - j.begun, Dropped: dropped}
-		e.cfg.Observe(o)
 		e.forget(j)
+		e.cfg.Observe(Observation{
+			Page: j.out.Page, Vector: j.out.Vector, Summary: j.out.Summary, Took: e.cfg.Clock.Elapsed() - j.begun, Dropped: dropped, Waiting: len(e.jobs),
+		})
 	}
 	b.jobs, b.offer = slices.Clone(b.jobs[n:]), nil
 	e.offerNext(ctx)

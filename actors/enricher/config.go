@@ -123,6 +123,7 @@ type Observation struct {
 	Page, Vector, Summary string        // as Outcome has them
 	Took                  time.Duration // from the log to the log
 	Dropped               string        // why it was not enriched: "stale", "unwritable"; else ""
+	Waiting               int           // articles that are not enriched yet, of those taken in
 }
 
 const (

@@ -260,6 +260,7 @@ func (a *appender) recalled(ctx actor.Context, m *recalled) {
 			continue
 		}
 		puts[i].item = item.FromLog(held, a.dated)
+		puts[i].item.Past = p.item.GetPast()
 		if string(puts[i].item.GetContentHash()) != string(p.item.GetContentHash()) {
 			a.again = append(a.again, p.item.GetIdentity())
 		}

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -37,6 +39,41 @@ type Model struct {
 type enrichment struct {
 	names *names         // nil: only what is bundled
 	model *openai.Client // nil: none
+
+	mu    sync.Mutex // protects pages
+	pages map[string]int
+}
+
+// enriched counts, and keeps how pages were had.
+func (n *Node) enriched(o enricher.Observation) {
+	n.metrics.enrichedOne(o)
+	if o.Page == "" || o.Page == "none" {
+		return
+	}
+	e := &n.enrich
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.pages == nil {
+		e.pages = map[string]int{}
+	}
+	e.pages[o.Page]++
+}
+
+// detail says of the pages that were wanted how many were had, and why others
+// were not: those articles have what their source gave.
+func (e *enrichment) detail() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if len(e.pages) == 0 {
+		return ""
+	}
+	said := fmt.Sprintf("pages: %d read", e.pages["ok"])
+	for _, outcome := range slices.Sorted(maps.Keys(e.pages)) {
+		if outcome != "ok" {
+			said += fmt.Sprintf(", %d not (%s)", e.pages[outcome], outcome)
+		}
+	}
+	return said
 }
 
 // openEnrich makes what reads articles closely; nil where nobody does.

@@ -126,7 +126,7 @@ func TestEnrichedArticles(t *testing.T) {
 			t.Errorf("%s is missing in %.900s", want, frame)
 		}
 	}
-	if c := enrichmentHealth(n); !c.OK {
+	if c := enrichmentHealth(n); !c.OK || c.Detail != "pages: 1 read" {
 		t.Errorf("health: %+v", c)
 	}
 	for i, bad := range []string{"short", "broken", "silent", "busy"} {

@@ -150,7 +150,7 @@ func (c checks) Look(ctx context.Context) admin.State {
 	add("log", fmt.Sprintf("frames %d to %d", first, last), err)
 	add("router", fmt.Sprintf("%v behind the log's end", n.behind.behind().Round(time.Millisecond)), n.behind.check(n.clock.Elapsed()))
 	if !n.cfg.Enrich.Off {
-		add("enrichment", "", n.enrich.health())
+		add("enrichment", n.enrich.detail(), n.enrich.health())
 	}
 	add("connections", fmt.Sprintf("%d open", n.doors.Connections()), nil)
 	return state

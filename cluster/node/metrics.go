@@ -50,6 +50,7 @@ type metrics struct {
 	mended, skipped, matchPanics        prometheus.Counter
 	lag, laneLag                        prometheus.Histogram
 	position, behind, laneBehind        prometheus.Gauge
+	enrichWaiting                       prometheus.Gauge
 }
 
 func newMetrics() *metrics {
@@ -108,6 +109,7 @@ func newMetrics() *metrics {
 		m.registry.MustRegister(g)
 		return g
 	}
+	m.enrichWaiting = gauge("enrich_waiting", "Articles that were taken in and are not enriched yet; more of them wait in the log.")
 	m.position = gauge("router_sequence", "The newest frame handled.")
 	m.behind = gauge("router_behind_seconds", "For how long the log has held a frame that is not handled yet.")
 	m.laneBehind = gauge("router_semantic_behind_seconds", "For how long the log has held a frame that is not compared with semantic filters yet.")
@@ -173,6 +175,7 @@ func (m *metrics) read(o source.Observation) {
 }
 
 func (m *metrics) enrichedOne(o enricher.Observation) {
+	m.enrichWaiting.Set(float64(o.Waiting))
 	if o.Dropped != "" {
 		m.enriched.WithLabelValues("article", o.Dropped).Inc()
 		return

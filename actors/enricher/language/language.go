@@ -11,10 +11,13 @@ import (
 )
 
 const (
-	textBytes    = 4 << 10 // of a text that are read
+	textBytes    = 1 << 10 // of a text that are read
 	lettersLeast = 24      // of a script that several languages share
 	aloneLeast   = 4       // of one that a language has to itself
-	sureAtLeast  = 0.15    // of a few words; what was wrong in trials had less
+	// sureLatin and sureAtLeast are from how sure the library must be; in trials it
+	// took a short English text for French at 0.52.
+	sureLatin   = 0.6
+	sureAtLeast = 0.4
 )
 
 // Of is the text's language, "" where it cannot be told.
@@ -32,7 +35,11 @@ func Of(text string) string {
 	info := whatlanggo.Detect(text)
 	least := lettersLeast
 	switch info.Script {
-	case unicode.Latin, unicode.Cyrillic, unicode.Arabic, unicode.Devanagari, unicode.Hebrew:
+	case unicode.Latin:
+		if info.Confidence < sureLatin {
+			return ""
+		}
+	case unicode.Cyrillic, unicode.Arabic, unicode.Devanagari, unicode.Hebrew:
 		if info.Confidence < sureAtLeast {
 			return ""
 		}

@@ -17,6 +17,7 @@ func TestOf(t *testing.T) {
 		"中国人民银行周一宣布下调利率，市场作出反应。":                                                                          "zh",
 		"정부는 월요일에 내년에 세금이 내릴 것이라고 발표했다.":                                                                  "ko",
 		"أعلنت الحكومة يوم الاثنين أن الضرائب ستنخفض في العام المقبل.":                                    "ar",
+		"Microsoft sues\nMicrosoft Corp went to court on Monday, its lawyers said.":                       "",
 		"OK":               "",
 		"":                 "",
 		"12345 67890 !!!":  "",

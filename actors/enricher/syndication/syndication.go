@@ -120,6 +120,9 @@ func dateline(body string) string {
 var credits = regexp.MustCompile(`(?i)(?:this (?:article|story|report|piece) (?:was )?(?:originally|first) (?:published|appeared|ran) (?:on|in|by|at)|republished (?:here )?(?:with permission )?(?:from|by)|` +
 	`source ?:|(?:©|\(c\)|copyright)(?: ?©)? ?(?:19|20)\d\d|distributed by|provided by|this (?:article|story) (?:is|was) (?:published|produced) (?:in partnership with|by)) ((?:the )?[\p{Lu}][\p{L}&'’-]*(?: (?:of |the )?[\p{Lu}][\p{L}&'’-]*){0,4})`)
 
+// hints are in every credit, and quickly looked for.
+var hints = regexp.MustCompile(`©|[Cc]opyright|\(c\)|\(C\)|COPYRIGHT|[Ss]ource|SOURCE|[Rr]epublished|[Dd]istributed|[Pp]rovided|[Tt]his (?:article|story|report|piece)`)
+
 func credited(body string) string {
 	tail := body
 	if len(tail) > tailBytes {
@@ -129,7 +132,11 @@ func credited(body string) string {
 		}
 		tail = tail[at:]
 	}
-	for _, m := range credits.FindAllStringSubmatch(clip(body, headBytes)+"\n"+tail, 4) {
+	said := clip(body, headBytes) + "\n" + tail
+	if !hints.MatchString(said) {
+		return ""
+	}
+	for _, m := range credits.FindAllStringSubmatch(said, 4) {
 		claim := strings.ToLower(m[0])
 		if name := named(m[1]); name != "" {
 			return name
