@@ -52,10 +52,10 @@ func Hash(title, body string) uint64 {
 }
 
 // Copies says whether two texts are near-copies by their hashes.
-func Copies(a, b uint64) bool { return a != 0 && b != 0 && Apart(a, b) <= apartMost }
+func Copies(a, b uint64) bool { return a != 0 && b != 0 && apart(a, b) <= apartMost }
 
-// Apart is in how many bits two hashes differ: 32 by chance.
-func Apart(a, b uint64) int { return bits.OnesCount64(a ^ b) }
+// apart is in how many bits two hashes differ: 32 by chance.
+func apart(a, b uint64) int { return bits.OnesCount64(a ^ b) }
 
 func mix(h uint64) uint64 {
 	h = (h ^ h>>30) * 0xbf58476d1ce4e5b9

@@ -26,7 +26,7 @@ func TestCopies(t *testing.T) {
 		"too short":           {"Fed signals cut", "", false},
 	} {
 		if got := Copies(h, Hash(c.title, c.body)); got != c.want {
-			t.Errorf("%s: %v, %d bits apart", name, got, Apart(h, Hash(c.title, c.body)))
+			t.Errorf("%s: %v, %d bits apart", name, got, apart(h, Hash(c.title, c.body)))
 		}
 	}
 	if Copies(0, 0) {

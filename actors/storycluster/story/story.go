@@ -6,6 +6,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/birdwire/birdwire/actors/engine/nearcopy"
 	"github.com/birdwire/birdwire/actors/storycluster/novelty"
 	"github.com/birdwire/birdwire/actors/storycluster/ranking"
 	"github.com/birdwire/birdwire/messages"
@@ -97,7 +98,6 @@ func (s *Story) join(j *messages.StoryJoin) {
 // half; a copy with another headline differs in a few words of many.
 const (
 	copyCosine = 0.9
-	copyBits   = 3
 )
 
 // repeats says whether a is nearly word for word another of the story's.
@@ -105,8 +105,8 @@ func (s *Story) repeats(a *messages.StoryArticle, fresh *messages.StoryFresh) bo
 	if fresh.GetNearest() >= copyCosine {
 		return true
 	}
-	return a.GetSimhash() != 0 && slices.ContainsFunc(s.state.Kept, func(o *messages.StoryArticle) bool {
-		return o.GetNumber() != a.GetNumber() && o.GetSimhash() != 0 && differ(o.GetSimhash(), a.GetSimhash()) <= copyBits
+	return slices.ContainsFunc(s.state.Kept, func(o *messages.StoryArticle) bool {
+		return o.GetNumber() != a.GetNumber() && nearcopy.Copies(o.GetSimhash(), a.GetSimhash())
 	})
 }
 

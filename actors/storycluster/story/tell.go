@@ -2,7 +2,6 @@ package story
 
 import (
 	"cmp"
-	"math/bits"
 
 	"github.com/birdwire/birdwire/actors/storycluster/novelty"
 	"github.com/birdwire/birdwire/messages"
@@ -97,5 +96,3 @@ func (s *Story) sayPriority(from, to string, at int64) {
 
 // latest keeps the last n.
 func latest[T any](list []T, n int) []T { return list[max(0, len(list)-n):] }
-
-func differ(a, b uint64) int { return bits.OnesCount64(a ^ b) }
