@@ -21,10 +21,18 @@ type RemoteConfig struct {
 	Link   Link
 	Logger *slog.Logger
 	// Count: no_credit, peer_down, stale_incarnation (not sent); too_large,
-	// not_protobuf, unsupported (cannot be sent); unknown_kind, damaged (received
+	// not_protobuf, unsupported (cannot be sent); too_new (not all nodes know it yet); unknown_kind, damaged (received
 	// and answered).
 	Count   func(metric string)
 	Observe func(Event) // after the Remote has done what follows from it; may be nil
+
+	// Lowest is the lowest version that a node of the cluster runs
+	// (membership.View.Lowest); asked with every message of a kind that came after
+	// the first version, from any goroutine. nil: all know everything.
+	Lowest func() uint32
+	// Since is the version that a kind of message came with; default: this
+	// program's. Tests have others.
+	Since func(kind string) uint32
 }
 
 // Remote sends what actors tell PIDs of other nodes, and hands what comes from
@@ -55,6 +63,9 @@ type Remote struct {
 // NewRemote connects the system to the link. The system must not have an actor
 // yet: it gets its address here.
 func NewRemote(cfg RemoteConfig) *Remote {
+	if cfg.Since == nil {
+		cfg.Since = func(kind string) uint32 { return since[kind] }
+	}
 	if cfg.Observe == nil {
 		cfg.Observe = func(Event) {}
 	}
@@ -79,6 +90,11 @@ func (p process) SendUserMessage(pid *actor.PID, message any) {
 	m, ok := content.(proto.Message)
 	if !ok {
 		p.refuse("not_protobuf", pid, message)
+		return
+	}
+	if s := p.cfg.Since(kindOf(m)); s > 0 && p.cfg.Lowest != nil && s > p.cfg.Lowest() {
+		p.cfg.Count("too_new")
+		p.dead(pid, message)
 		return
 	}
 	bytes, err := p.encoded.bytes(m)

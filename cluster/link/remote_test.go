@@ -25,6 +25,7 @@ type pair struct {
 type node struct {
 	*testkit.Host
 	link.Peer
+	lowest uint32 // version, as the node knows; FeedsChanged came with 2
 	link   link.Link
 	remote *link.Remote
 	events []link.Event
@@ -40,11 +41,18 @@ func run(t *testing.T, test func(p *pair)) {
 }
 
 func (p *pair) start(name string, incarnation uint64) *node {
-	n := &node{Peer: link.Peer{Node: name, Incarnation: incarnation}}
+	n := &node{Peer: link.Peer{Node: name, Incarnation: incarnation}, lowest: 1}
 	n.Host = p.k.NewHost(n.Address())
 	n.link = p.net.Join(n.Peer, n.Host)
 	n.remote = link.NewRemote(link.RemoteConfig{
 		System: n.System, Link: n.link, Logger: n.Log,
+		Lowest: func() uint32 { return n.lowest },
+		Since: func(kind string) uint32 {
+			if kind == "birdwire.v1.FeedsChanged" {
+				return 2
+			}
+			return 0
+		},
 		Count: func(metric string) { p.counts[metric]++ }, Observe: func(e link.Event) { n.events = append(n.events, e) },
 	})
 	return n
@@ -200,6 +208,23 @@ func TestANodeStartsAgain(t *testing.T) {
 			p.k.TB.Errorf("told %v", p.a.events)
 		}
 		next.Stop(heir)
+	})
+}
+
+// A kind that a node does not know yet is sent to none, and once all know it to all.
+func TestAKindIsSentOnceAllKnowIt(t *testing.T) {
+	run(t, func(p *pair) {
+		asks, hears := p.a.Probe(), p.b.Probe()
+		asks.Request(p.from(hears.PID()), &messages.FeedsChanged{})
+		asks.Request(p.from(hears.PID()), &messages.Join{})
+		testkit.Expect[*actor.DeadLetterResponse](asks)
+		testkit.Expect[*messages.Join](hears)
+		p.a.lowest = 2
+		asks.Request(p.from(hears.PID()), &messages.FeedsChanged{})
+		testkit.Expect[*messages.FeedsChanged](hears)
+		if p.counts["too_new"] != 1 {
+			p.k.TB.Errorf("counted %v", p.counts)
+		}
 	})
 }
 

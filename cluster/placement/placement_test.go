@@ -242,42 +242,52 @@ func TestEveryShardIsOwnedInTheCore(t *testing.T) {
 	}
 }
 
-// One node after the other is stopped and comes back as the next version: each
-// shard moves away once and back once. What must move goes to the newer version.
-func TestARollingUpgradeMovesEachShardTwice(t *testing.T) {
+// One node after the other is stopped and comes back as the next version, or, where
+// that one is no good, as the one before: each shard moves away once and back once.
+// What must move goes to the newer version.
+func TestARollingRestartMovesEachShardTwice(t *testing.T) {
 	for _, n := range []int{2, 3, 5, 9} {
-		all := up(numbered("n", n)...)
-		first := owners(all)
-		before, moves := first, make([]int, shards)
-		step := func() {
-			now := owners(all)
-			for _, s := range moved(before, now) {
-				moves[s]++
+		for _, versions := range [][2]uint32{{1, 2}, {2, 1}} {
+			t.Run(fmt.Sprintf("%d nodes from %d to %d", n, versions[0], versions[1]), func(t *testing.T) { restart(t, n, versions[0], versions[1]) })
+		}
+	}
+}
+
+func restart(t *testing.T, n int, from, to uint32) {
+	all := up(numbered("n", n)...)
+	for i := range all {
+		all[i].Version = from
+	}
+	first := owners(all)
+	before, moves := first, make([]int, shards)
+	step := func() {
+		now := owners(all)
+		for _, s := range moved(before, now) {
+			moves[s]++
+		}
+		before = now
+	}
+	for i := range all {
+		older := loads(before)
+		all[i].State = membership.Leaving
+		step()
+		for _, m := range all {
+			if grown := loads(before)[m.Name] - older[m.Name]; m.Version == 1 && grown > 0 && hasRoom(all, before, 2) {
+				t.Errorf("without %s: %s of the older version gets %d shards, and a newer one has room", all[i].Name, m.Name, grown)
 			}
-			before = now
 		}
-		for i := range all {
-			older := loads(before)
-			all[i].State = membership.Leaving
-			step()
-			for _, m := range all {
-				if grown := loads(before)[m.Name] - older[m.Name]; m.Version == 1 && i > 0 && grown > 0 && hasRoom(all, before, 2) {
-					t.Errorf("%d nodes, without %s: %s of the older version gets %d shards, and a newer one has room", n, all[i].Name, m.Name, grown)
-				}
-			}
-			all[i].State = membership.Down
-			step()
-			all[i].State, all[i].Version, all[i].Incarnation = membership.Core, 2, 2
-			step()
+		all[i].State = membership.Down
+		step()
+		all[i].State, all[i].Version, all[i].Incarnation = membership.Core, to, 2
+		step()
+	}
+	for s, times := range moves {
+		if times != 2 {
+			t.Fatalf("shard %d has moved %d times", s, times)
 		}
-		for s, times := range moves {
-			if times != 2 {
-				t.Fatalf("%d nodes: shard %d has moved %d times", n, s, times)
-			}
-		}
-		if len(moved(first, before)) > 0 {
-			t.Errorf("%d nodes: after the upgrade %d shards are elsewhere", n, len(moved(first, before)))
-		}
+	}
+	if len(moved(first, before)) > 0 {
+		t.Errorf("after it %d shards are elsewhere", len(moved(first, before)))
 	}
 }
 

@@ -132,6 +132,7 @@ func (n *Node) connect() {
 	n.store = c.Disk.Open(n.storeFault)
 	n.remote = link.NewRemote(link.RemoteConfig{
 		System: n.System, Link: c.Net.Join(peer, n.Host), Logger: slog.New(slog.DiscardHandler), Count: func(string) {},
+		Lowest: n.lowest,
 	})
 }
 
@@ -240,6 +241,14 @@ func (n *Node) Stop() {
 		c.TB.Errorf("sim: timers of %s are left: %v", n.Name, timers)
 	}
 	n.Crash()
+}
+
+// lowest is the lowest version that a node runs, as this one knows.
+func (n *Node) lowest() uint32 {
+	if n.Actors == nil {
+		return 0
+	}
+	return n.Actors.View().Lowest()
 }
 
 // end has the process end in order, in its own time.
