@@ -22,6 +22,9 @@ type placed struct {
 	owners [actors.Shards]*actor.PID // each shard's actor on the node that owns it
 	// Of the other nodes that are alive.
 	relays, journals []*actor.PID
+	// apart are those that are alive and outside the core, and since when they are
+	// known to be.
+	apart map[link.Peer]actors.Instant
 }
 
 func (n *Node) peer() link.Peer {
@@ -45,7 +48,19 @@ func (n *Node) View() membership.View {
 }
 
 func (n *Node) place(view membership.View) *placed {
-	p := &placed{self: n.peer(), table: placement.Shards(view, actors.Shards)}
+	p := &placed{self: n.peer(), table: placement.Shards(view, actors.Shards), apart: map[link.Peer]actors.Instant{}}
+	before := n.placed.Load()
+	for _, m := range view.Members() {
+		if m.State != membership.Apart {
+			continue
+		}
+		p.apart[peerOf(m)] = n.ports.Clock.Elapsed()
+		if before != nil {
+			if since, was := before.apart[peerOf(m)]; was {
+				p.apart[peerOf(m)] = since
+			}
+		}
+	}
 	for number := range p.owners {
 		p.owners[number] = n.shards[number] // which says that it is not the owner, where nobody is
 		if m, ok := p.table.Owner(number); ok && peerOf(m) != p.self {
@@ -99,14 +114,20 @@ func (n *Node) holder(number int, node string, incarnation uint64) *actor.PID {
 	return actor.NewPID(link.Peer{Node: node, Incarnation: incarnation}.Address(), fmt.Sprint(shardPrefix, number))
 }
 
-// ended says whether the process that holds the slot has. Of a node that is
-// alone: whoever is not this process.
+// ended says whether the process that holds the slot has, or the slot's connection:
+// one that is apart for as long as it takes a dead one's lease to run out has ended
+// all that it had, and may have nobody left to tell so. Of a node that is alone:
+// whoever is not this process.
 func (n *Node) ended(s *messages.Slot) bool {
 	if s.GetNode() == n.ports.Node {
 		return s.GetIncarnation() != n.ports.Incarnation
 	}
 	p := n.placed.Load()
-	return p == nil || p.table.View().Number() > 0 && p.table.View().Ended(s.GetNode(), s.GetIncarnation())
+	if p == nil || p.table.View().Number() > 0 && p.table.View().Ended(s.GetNode(), s.GetIncarnation()) {
+		return true
+	}
+	since, apart := p.apart[link.Peer{Node: s.GetNode(), Incarnation: s.GetIncarnation()}]
+	return apart && n.ports.Clock.Elapsed()-since >= membership.DeadLapse
 }
 
 // doubtful says whether the process that holds the slot may have ended: it is not
