@@ -30,16 +30,21 @@ type dictionary struct {
 	live     int // stories, when the article came
 }
 
-// common are the terms of more than a quarter of all stories, and of more than a
-// tenth of many live ones: they say nothing, and reading their postings would
+// common are the terms of more than a quarter of all stories, and of more of many
+// live ones than few allows: they say nothing, and reading their postings would
 // be reading a list of all stories. Articles are not counted: one outlet that
 // posts a text a hundred times would make its words say nothing, and every
 // further copy a story of its own.
 func (d *dictionary) common(e *entry) bool {
-	return d.stories > 50 && e.stories > d.stories/4 || d.live > manyStories && len(e.posts[all]) > d.live/10
+	return d.stories > 50 && e.stories > d.stories/4 || d.live > manyStories && len(e.posts[all]) > few(d.live)
 }
 
 const manyStories = 500
+
+// few is in how many live stories a term may be: a tenth of some, and of ten
+// thousands a twenty-fifth. What an article costs grows with it, and a word that
+// eight hundred stories share tells none of them.
+func few(live int) int { return max(live/25, min(live/10, 250)) }
 
 func (d *dictionary) idf(e *entry) float64 {
 	return max(0.01, logarithm((float64(d.stories)+1)/(float64(e.stories)+0.5)))
