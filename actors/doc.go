@@ -15,6 +15,8 @@
 //	monitor     a child of its key: the accounts it watches
 //	filterrule  a child of its key: the query it compiles
 //	enricher    one per node: reads the articles of its lanes closely
+//	newsdesk    one in the cluster: gives every article its story
+//	storycluster  a child of the newsdesk, one per story that something happens to
 //	connection  one per socket: what its client asks for, credit; how it reads the
 //	            log and then listens is the engine follow's
 //
@@ -28,6 +30,8 @@
 //	     │            ── monitor     restart the one
 //	     │            ── filterrule  restart the one
 //	     ── enricher                 restart; past the budget again after a pause
+//	     ── newsdesk                 restart from snapshot and log; past the budget again after a pause
+//	     │   ── storycluster (each)  its failure is the newsdesk's
 //	     ── connection (each)        stop: the client resumes by cursor
 //
 // # The walk of one event
@@ -40,6 +44,8 @@
 //	apikey     Deliveries ──────▶ connection
 //	connection Deliver ─────────▶ its Socket
 //	enricher   Offer ───────────▶ journal        (articles again, enriched)
+//	newsdesk   TellStory ───────▶ storycluster   StoryTold ▶ newsdesk
+//	newsdesk   Offer ───────────▶ journal        (stories)
 //
 // Back travel only acknowledgements, credit and admission:
 //

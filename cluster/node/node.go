@@ -209,7 +209,7 @@ func (n *Node) spawn(ctx context.Context) error {
 		},
 		Observe: assembly.Observe{
 			Journal: n.metrics.appended, Router: n.metrics.handled, Semantic: n.metrics.compared, Source: n.metrics.read, Keys: n.metrics.keyed,
-			Enriched:  n.enriched,
+			Enriched: n.enriched, Newsdesk: n.metrics.told,
 			RouterLag: n.routerLag, SemanticLag: func(lag time.Duration) { n.metrics.laneBehind.Set(lag.Seconds()) },
 		},
 	}

@@ -1,10 +1,6 @@
 package desk
 
-import (
-	"fmt"
-
-	"github.com/birdwire/birdwire/messages"
-)
+import "github.com/birdwire/birdwire/messages"
 
 // turn is what follows from one event.
 type turn struct {
@@ -194,8 +190,4 @@ func (m *Machine) then(tell *messages.TellStory) *step {
 	s := &step{tells: []*messages.TellStory{tell}}
 	m.turn.steps = append(m.turn.steps, s)
 	return s
-}
-
-func (m *Machine) String() string {
-	return fmt.Sprintf("%d stories, %d awake, at %d, %d pending", len(m.stories), len(m.awake), m.place, len(m.pending))
 }

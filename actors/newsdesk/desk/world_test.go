@@ -21,8 +21,6 @@ type world struct {
 	desk    *desk.Machine
 	stories map[uint64]*story.Story
 	log     []*messages.Event // by position-1
-	said    []*messages.Event // everything that was ever computed, by the first who did
-	tells   int
 }
 
 func newWorld(t testing.TB, cfg desk.Config) *world {
@@ -62,7 +60,6 @@ func (w *world) answer() {
 	w.t.Helper()
 	for w.desk.Busy() {
 		for _, tell := range w.desk.Tells() {
-			w.tells++
 			s := w.stories[tell.GetStory()]
 			if len(tell.GetState()) > 0 {
 				var err error
