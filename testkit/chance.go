@@ -78,7 +78,8 @@ func (d Drawn) String() string { return fmt.Sprintf("%s=%d", d.Name, d.Value) }
 
 // Option draws a value of least to most for the size or kind of the run: how many
 // nodes, for how long, with which faults. It is the seed's unless whoever plays the
-// run has set it. Least is the plain one.
+// run has set it, which ends the run where that is out of the range. Least is the
+// plain one.
 func (k *Kit) Option(name string, least, most int) int {
 	return k.schedule.decisions.option(name, least, most)
 }

@@ -29,6 +29,7 @@ type decisions struct {
 	chance  [streams]*rand.Rand
 	sizes   *rand.Rand
 	set     map[string]int // options that are not drawn
+	refused string         // the first of them that is out of its range, and what that is; "": none is
 	drawn   []Drawn
 	order   Chooser
 	follow  follower // nil: nobody
@@ -102,7 +103,10 @@ func (d *decisions) option(name string, least, most int) int {
 	// It is drawn all the same: what comes after must not depend on who has set this.
 	value := least + d.sizes.IntN(max(1, most-least+1))
 	if set, ok := d.set[name]; ok {
-		value = set
+		value = min(max(set, least), most)
+		if value != set && d.refused == "" {
+			d.refused = fmt.Sprintf("%s=%d: want a number from %d to %d", name, set, least, most)
+		}
 	}
 	if i := slices.IndexFunc(d.drawn, func(o Drawn) bool { return o.Name == name }); i >= 0 {
 		return d.drawn[i].Value

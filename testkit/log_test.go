@@ -129,6 +129,25 @@ func TestOptionsThatAreSet(t *testing.T) {
 	}
 }
 
+// A run is not played with what it was not made for: no node, or a million.
+func TestOptionsOutOfRange(t *testing.T) {
+	for _, value := range []int{2, 6, -1, 1 << 40} {
+		o := testkit.Play(testkit.Plan{Options: map[string]int{"nodes": value}, Log: true}, func(k *testkit.Kit) {
+			if n := k.Option("nodes", 3, 5); n < 3 || n > 5 {
+				t.Errorf("set to %d: the run has %d", value, n)
+			}
+			gossips(0)(k)
+		})
+		if o.Refused != fmt.Sprintf("nodes=%d: want a number from 3 to 5", value) || o.Failed() || o.Steps > 1 {
+			t.Errorf("%d: %q after %d steps, %v", value, o.Refused, o.Steps, o.Violations)
+		}
+	}
+	o := testkit.Play(testkit.Plan{Options: map[string]int{"nodes": 5}}, func(k *testkit.Kit) { k.Option("nodes", 3, 5) })
+	if o.Refused != "" || o.Options[0].Value != 5 {
+		t.Errorf("%q, %v", o.Refused, o.Options)
+	}
+}
+
 func TestWhatIsNoLog(t *testing.T) {
 	var good bytes.Buffer
 	if _, err := testkit.Play(testkit.Plan{Seed: 1, Log: true}, gossips(0)).Log.WriteTo(&good); err != nil {

@@ -49,6 +49,7 @@ type Outcome struct {
 	Reached    map[string]int // how often: see Kit.Sometimes
 	Said       string         // all that a test would have said, where it failed
 	Misfit     string         // at which step the log does not fit, and why; "": it does
+	Refused    string         // an option that was set to what it cannot be, which ends the run; "": there is none
 	Ended      bool           // at Plan.Until
 	Log        *Log
 	History    *History
@@ -119,8 +120,17 @@ func (r *player) begin() {
 		r.kit.schedule.history = &History{}
 	}
 	r.kit.schedule.ends = func() bool {
-		return r.tb.Failed() || r.strict != nil && r.strict.misfit != "" || r.ended()
+		return r.tb.Failed() || r.strict != nil && r.strict.misfit != "" || r.refused() != "" || r.ended()
 	}
+}
+
+// refused is an option out of its range. An edited log has the nearest that is in
+// it: the code that it was made by may have had another range.
+func (r *player) refused() string {
+	if r.plan.loosely != nil {
+		return ""
+	}
+	return r.kit.schedule.decisions.refused
 }
 
 func (r *player) ended() bool { return r.plan.Until > 0 && r.kit.Step() >= r.plan.Until }
@@ -129,13 +139,13 @@ func (r *player) outcome() *Outcome {
 	k, d := r.kit, r.kit.schedule.decisions
 	o := &Outcome{
 		Scenario: r.plan.Scenario, Seed: r.plan.Seed, Options: d.drawn, Steps: k.Step(), Elapsed: d.now(), History: k.schedule.history,
-		Reached: k.reached, Violations: k.violations, Ended: r.ended(),
+		Reached: k.reached, Violations: k.violations, Ended: r.ended(), Refused: r.refused(),
 	}
 	if r.record != nil {
 		o.Trace = r.record.Hash()
 	}
 	if r.strict != nil {
-		if !o.Ended {
+		if !o.Ended && o.Refused == "" {
 			r.strict.end()
 		}
 		o.Misfit = r.strict.misfit

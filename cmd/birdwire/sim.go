@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -33,6 +34,11 @@ Scenarios, of which a seed draws one after the other unless --scenario names one
 			birdwire sim shrink failed/7.log -o small.log
 			birdwire sim replay small.log --until 100`),
 	}, c.simRun(), c.simSweep(), c.simReplay(), c.simShrink(), c.simShow(), c.simDiff(), c.simWorker())
+}
+
+// played plays a run, or ends with ctx: a run that is cut off has nothing to close.
+func played(ctx context.Context, p sim.Plan) (*sim.Outcome, error) {
+	return within(ctx, func() (*sim.Outcome, error) { return sim.Play(p) })
 }
 
 // simResult is what a run comes to, as JSON.
@@ -90,10 +96,13 @@ The exit code is 1 if anything was violated.`,
 	file := flags.String("log", "", "file to write the run's decisions to")
 	asJSON := jsonFlag(cmd)
 	cmd.PreRunE = need("seed")
-	cmd.RunE = func(*cobra.Command, []string) error {
-		o, err := sim.Play(sim.Plan{Scenario: *scenario, Seed: *seed, Options: *set, Strategy: *strategy, Hash: true, Log: true})
-		if err != nil {
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		o, err := played(cmd.Context(), sim.Plan{Scenario: *scenario, Seed: *seed, Options: *set, Strategy: *strategy, Hash: true, Log: true})
+		if err != nil && cmd.Context().Err() == nil {
 			return usageError{err}
+		}
+		if err != nil {
+			return err
 		}
 		if *file != "" {
 			if err := o.Log.Save(*file); err != nil {
@@ -167,12 +176,12 @@ still. With --until it ends after that step and prints the last messages.`,
 	last := flags.Int("last", 20, "how many messages before it to print")
 	loosely := flags.Bool("loosely", false, "where the log does not fit, follow what is left of it, and be plain elsewhere")
 	asJSON := jsonFlag(cmd)
-	cmd.RunE = func(_ *cobra.Command, args []string) error {
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		l, err := sim.LoadLog(args[0])
 		if err != nil {
 			return err
 		}
-		o, err := sim.Play(sim.Plan{Follow: l, Loosely: *loosely, Hash: true, History: *until > 0, Until: *until})
+		o, err := played(cmd.Context(), sim.Plan{Follow: l, Loosely: *loosely, Hash: true, History: *until > 0, Until: *until})
 		switch {
 		case err != nil:
 			return err
@@ -208,14 +217,14 @@ both messages. The exit code is 1 if they differ.`,
 		Args:    words("FILE", "FILE"),
 	}
 	asJSON := jsonFlag(cmd)
-	cmd.RunE = func(_ *cobra.Command, args []string) error {
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		var runs [2]*sim.Outcome
 		for i, name := range args {
 			l, err := sim.LoadLog(name)
 			if err != nil {
 				return err
 			}
-			if runs[i], err = sim.Play(sim.Plan{Follow: l, History: true}); err != nil {
+			if runs[i], err = played(cmd.Context(), sim.Plan{Follow: l, History: true}); err != nil {
 				return err
 			}
 			if runs[i].Misfit != "" {

@@ -28,12 +28,12 @@ to a violation marked. A link that ends in #step=N opens it at that step.`,
 	file := flags.StringP("output", "o", "", "file to write; default: FILE with .html for .log")
 	last := flags.Int("last", 20_000, "how many steps to show, the newest")
 	asJSON := jsonFlag(cmd)
-	cmd.RunE = func(_ *cobra.Command, args []string) error {
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		l, err := sim.LoadLog(args[0])
 		if err != nil {
 			return err
 		}
-		o, err := sim.Play(sim.Plan{Follow: l, History: true})
+		o, err := played(cmd.Context(), sim.Plan{Follow: l, History: true})
 		if err != nil {
 			return err
 		}

@@ -55,14 +55,14 @@ it did not have to: what is left is what the failure takes.`,
 	flags := cmd.Flags()
 	flags.SortFlags = false
 	file := flags.StringP("output", "o", "", "file to write; default: FILE with .small before its end")
-	within := flags.Duration("for", time.Minute, "how long to try")
+	most := flags.Duration("for", time.Minute, "how long to try")
 	asJSON := jsonFlag(cmd)
-	cmd.RunE = func(_ *cobra.Command, args []string) error {
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		l, err := sim.LoadLog(args[0])
 		if err != nil {
 			return err
 		}
-		s, err := sim.Shrink(l, *within)
+		s, err := within(cmd.Context(), func() (*sim.Shrunk, error) { return sim.Shrink(l, *most) })
 		if err != nil {
 			return err
 		}

@@ -17,6 +17,7 @@ type (
 	Outcome = testkit.Outcome
 	Log     = testkit.Log
 	Page    = testkit.Page
+	Shrunk  = testkit.Shrunk
 )
 
 // The streams of a log's choices.
@@ -69,11 +70,15 @@ func Play(p Plan) (*Outcome, error) {
 		return nil, err
 	}
 	p.Scenario = s.Name
-	return testkit.Play(p, s.Run), nil
+	o := testkit.Play(p, s.Run)
+	if o.Refused != "" {
+		return nil, fmt.Errorf("scenario %s: option %s", s.Name, o.Refused)
+	}
+	return o, nil
 }
 
 // Shrink makes a failure smaller: see testkit.Shrink.
-func Shrink(l *Log, within time.Duration) (*testkit.Shrunk, error) {
+func Shrink(l *Log, within time.Duration) (*Shrunk, error) {
 	s, err := Of(l.Scenario, l.Seed)
 	if err != nil {
 		return nil, err
