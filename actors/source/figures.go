@@ -41,10 +41,14 @@ func (f *figures) warned(cfg Config, warning string) {
 	f.warning = warning
 }
 
-// count adds up what became of a batch.
-func (f *figures) count(cfg Config, fates []fate, err error) {
+// count adds up what became of a batch. What a source decides about itself is
+// no event that anybody waits for.
+func (f *figures) count(cfg Config, drafts []*messages.Event, fates []fate, err error) {
 	events, duplicates := 0, 0
-	for _, fate := range fates {
+	for i, fate := range fates {
+		if i < len(drafts) && drafts[i].GetFeedIdentity() != nil {
+			continue
+		}
 		switch fate {
 		case appended:
 			events++

@@ -270,7 +270,7 @@ func (i *intake) beginBatch(ctx actor.Context) {
 }
 
 func (i *intake) articlesDone(ctx actor.Context) {
-	i.figures.count(i.cfg, i.articles.fates, i.articles.err)
+	i.figures.count(i.cfg, i.articles.drafts, i.articles.fates, i.articles.err)
 	switch {
 	case i.articles.err != nil:
 		i.figures.failure(i.cfg, "append articles", i.articles.err)

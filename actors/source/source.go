@@ -258,7 +258,7 @@ func (s *source) nextBatch(ctx actor.Context) {
 }
 
 func (s *source) batchDone(ctx actor.Context) {
-	s.figures.count(s.cfg, s.appender.fates, s.appender.err)
+	s.figures.count(s.cfg, s.appender.drafts, s.appender.fates, s.appender.err)
 	err := s.appender.err
 	if err == nil {
 		err = s.appender.logErr
