@@ -130,15 +130,24 @@ func (c *Cluster) Advance(d time.Duration) {
 		c.Kit.Advance(step)
 		c.checkTerms()
 		c.checkMailboxes()
-		for _, client := range c.clients { // a node that may not act has no places any more
-			if s := client.socket; s != nil && s.placed && !s.node.live() {
-				s.left()
+		for _, n := range c.nodes { // one that may not act has no places any more
+			if !n.up || !n.live() {
+				c.leave(n)
 			}
 		}
 		for _, holds := range c.Steady {
 			if err := holds(c); err != nil {
 				c.Violated("limits hold", "%v", err)
 			}
+		}
+	}
+}
+
+// leave has the clients at the node leave their places in the histories.
+func (c *Cluster) leave(n *Node) {
+	for _, client := range c.clients {
+		if s := client.socket; s != nil && s.node == n {
+			s.left()
 		}
 	}
 }
