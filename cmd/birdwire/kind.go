@@ -7,6 +7,7 @@ import (
 	"math"
 	"net"
 	"net/netip"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -28,6 +29,16 @@ var boolKind = kind{name: "bool", parse: func(s string) (any, error) {
 		return nil, fmt.Errorf("want true or false")
 	}
 	return v, nil
+}}
+
+var nodeName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}(\.[A-Za-z0-9_-]{1,64}){0,7}$`)
+
+// nodeKind is a node's name, which is a part of the store's keys.
+var nodeKind = kind{name: "string", parse: func(s string) (any, error) {
+	if !nodeName.MatchString(s) {
+		return nil, fmt.Errorf("want a name of letters, digits, '_' and '-', with dots between them, such as node-1.example")
+	}
+	return s, nil
 }}
 
 var stringKind = kind{name: "string", parse: func(s string) (any, error) { return s, nil }}
@@ -153,7 +164,7 @@ var networksKind = kind{name: "networks", list: true, parse: func(s string) (any
 		if err != nil {
 			a, err := netip.ParseAddr(word)
 			if err != nil {
-				return nil, fmt.Errorf("want networks such as 10.0.0.0/8 or addresses, got %q", word)
+				return nil, fmt.Errorf("want networks such as 10.0.0.0/8 or addresses")
 			}
 			p = netip.PrefixFrom(a, a.BitLen())
 		}

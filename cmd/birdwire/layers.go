@@ -59,7 +59,7 @@ func (c *config) environment(environ []string) (layer, error) {
 
 func fileLayer(name string) (layer, error) {
 	k := koanf.New(".")
-	if err := k.Load(file.Provider(name), yaml.Parser()); err != nil {
+	if err := k.Load(file.Provider(name), oneDocument{yaml.Parser()}); err != nil {
 		if errors.Is(err, os.ErrNotExist) {
 			return layer{}, fmt.Errorf("%s: no such file: check --config and %s", name, envConfig)
 		}
@@ -78,12 +78,36 @@ func fileLayer(name string) (layer, error) {
 	return layer{raw: raw, origin: func(s setting) string { return name + ": " + s.key }}, errors.Join(unknown...)
 }
 
+// oneDocument refuses a file of several: the parser reads the first alone, and
+// the settings of the others would be passed over without a word.
+type oneDocument struct{ *yaml.YAML }
+
+func (p oneDocument) Unmarshal(b []byte) (map[string]any, error) {
+	begun := false
+	for line := range strings.Lines(string(b)) {
+		line = strings.TrimRight(line, " \t\r\n")
+		switch marks := line == "---" || strings.HasPrefix(line, "--- "); {
+		case marks && begun:
+			return nil, errors.New("more than one document: put all settings in front of the second ---")
+		case line != "" && line[0] != '#' && line[0] != '%':
+			begun = begun || !marks || line != "---"
+		}
+	}
+	return p.YAML.Unmarshal(b)
+}
+
 func isTable(key string) bool {
 	return slices.ContainsFunc(allSettings(), func(s setting) bool { return strings.HasPrefix(s.key, key+".") })
 }
 
 // meantKey says which setting a wrong key probably is.
 func meantKey(key string) string {
+	if rest, ok := strings.CutPrefix(key+".", plansTable); ok {
+		name, _, _ := strings.Cut(rest, ".")
+		if name == "" || !planName.MatchString(name) {
+			return "; plans is a table of plans, each under a name of small letters, digits, '_' and '-'"
+		}
+	}
 	words := func(s string) string {
 		return strings.ToLower(strings.NewReplacer("-", "", "_", "", ".", "").Replace(s))
 	}

@@ -40,7 +40,7 @@ var (
 // serveSettings are what a node can be told.
 var serveSettings = []setting{
 	setData, setListen, setAdmin, setAdminToken,
-	{key: "node", kind: stringKind, def: "birdwire", usage: "the node's name"},
+	{key: "node", kind: nodeKind, def: "birdwire", usage: "the node's name"},
 	{key: "dev", kind: boolKind, def: "false", usage: "sample data as live input, one key for each API, and lines to paste"},
 
 	{key: "tls.cert", kind: stringKind, usage: "PEM file with the public address's certificate; read again when it changes"},
