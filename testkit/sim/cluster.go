@@ -62,6 +62,7 @@ type Node struct {
 	mailboxes   *mailboxes
 	starting    bool // it reads what it begins with
 	slow        bool
+	lags        bool     // its routers read the log slowly
 	waits       []func() // what the stuck pool was asked
 	stuck       Pool     // that does nothing of what it is asked
 	dieAt       int      // so many writes from now it ends, in the middle of one; 0: it does not
@@ -139,12 +140,12 @@ func (n *Node) connect() {
 // run starts the process's actors.
 func (n *Node) run() {
 	c := n.cluster
-	work := slowWorker{n, n.Host}
+	work, mend := slowWorker{node: n, process: n.Host}, slowWorker{node: n, process: n.Host, mends: true}
 	n.starting = true
 	ports := assembly.Ports{
 		Node: n.Name, Incarnation: n.incarnation, Cluster: &assembly.Cluster{Version: n.Version, Peers: n.remote},
 		System: n.System, Props: n.Props, Clock: n.Clock, Rand: n.Rand, Store: remembered{n.store, c}, Repeats: replay.NewVoids(),
-		Work: assembly.Work{Append: work, Records: stuckWorker{work, n, Records}, Read: work, Mend: stuckWorker{work, n, Mend}, Merge: work, Poll: work, Enrich: work, Lease: work},
+		Work: assembly.Work{Append: work, Records: stuckWorker{work, n, Records}, Read: work, Mend: stuckWorker{mend, n, Mend}, Merge: work, Poll: work, Enrich: work, Lease: work},
 		Feed: n.open, Enrich: c.enrich,
 		Logger: slog.New(slog.DiscardHandler), Sometimes: c.Sometimes, Failed: func(err error) { n.failed = append(n.failed, err) },
 	}

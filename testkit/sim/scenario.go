@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/birdwire/birdwire/cluster/link"
+	"github.com/birdwire/birdwire/messages"
 	"github.com/birdwire/birdwire/testkit"
 )
 
@@ -170,6 +172,18 @@ var ends = []struct {
 	{"isolate", func(s *Scene, n *Node) func() { s.Isolate(n.Name); return func() { s.Rejoin(n.Name) } }},
 }
 
+// lagging is a network on which no frame comes to another node than this one: their
+// routers find them in the log, late, and whoever takes a key from the node is
+// behind it.
+func lagging(node string) func(from, to link.Peer, e link.Envelope) Fate {
+	return func(_, to link.Peer, e link.Envelope) Fate {
+		return Fate{Drop: to.Node != node && e.Kind == frameKind}
+	}
+}
+
+// frameKind is that of the envelopes in which frames go to other nodes.
+var frameKind = string((&messages.FrameAppended{}).ProtoReflect().Descriptor().FullName())
+
 func ownerThatFails(k *testkit.Kit) {
 	s := NewScene(k, 3, k.Option("clients", 1, 5))
 	w := &writer{Scene: s, work: k.Chance(testkit.Workload), texts: ruleTexts}
@@ -177,10 +191,20 @@ func ownerThatFails(k *testkit.Kit) {
 	what := ends[k.Option("which of crash, drain, freeze, isolate", 0, len(ends)-1)]
 	w.live("before", o, k.Option("rounds before", 0, 30), func() {})
 	n := s.Node(s.Node("n1").Owner(s.Key))
+	if s.Option("the others lag", 0, 1) == 1 {
+		s.Net.Fate = lagging(n.Name)
+		for _, other := range s.nodes {
+			other.lags = other != n
+		}
+	}
 	over, heal := s.Fault(n.Name, what.Name), what.Of(s, n)
 	w.live("meanwhile", o, k.Option("rounds meanwhile", 1, 400), func() {})
 	over()
 	heal()
+	s.Net.Fate = nil
+	for _, other := range s.nodes {
+		other.lags = false
+	}
 	w.live("after", o, k.Option("rounds after", 0, 60), func() {})
 	w.settle(o)
 }
