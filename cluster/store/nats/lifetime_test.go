@@ -19,7 +19,7 @@ import (
 	"github.com/birdwire/birdwire/messages"
 )
 
-const patience = time.Minute
+const patience = 3 * time.Minute
 
 // eventually waits until done says so; each look must take a moment of its own.
 func eventually(t *testing.T, what string, done func() bool) {
