@@ -3,6 +3,7 @@ package nats
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"sync"
 	"syscall"
 	"time"
@@ -86,6 +87,17 @@ func (d *disk) ask(over chan struct{}) {
 	d.looking = nil
 	was := d.full
 	d.full = [large + 1]error{}
+	if errors.Is(err, fs.ErrNotExist) {
+		// What is written now goes to files that no name leads to: it would be
+		// acknowledged, and gone at the next start.
+		gone := fmt.Errorf("%w: the data folder %s is not there any more: stop the server and put the folder back", messages.ErrFull, d.cfg.Dir)
+		d.full = [large + 1]error{small: gone, large: gone}
+		if !d.silent {
+			d.cfg.Logger.Error("the data folder is gone: nothing is written until it is back", "dir", d.cfg.Dir)
+		}
+		d.silent = true
+		return
+	}
 	if err != nil {
 		if !d.silent {
 			d.cfg.Logger.Warn("free space unknown: writes are not held back by the reserve", "dir", d.cfg.Dir, "error", err)

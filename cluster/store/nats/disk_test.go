@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -92,6 +93,34 @@ func TestReserve(t *testing.T) {
 	failing.Store(true)
 	now.Add(1)
 	want("a disk that does not answer", nil, nil)
+}
+
+// What is written to a folder that is gone is acknowledged and lost: nothing is,
+// until it is back.
+func TestAFolderThatIsGone(t *testing.T) {
+	var gone atomic.Bool
+	now := atomic.Int64{}
+	s := open(t, Config{
+		FreeSpace: func(dir string) (uint64, uint64, error) {
+			if gone.Load() {
+				return 0, 0, &fs.PathError{Op: "statfs", Path: dir, Err: fs.ErrNotExist}
+			}
+			return 1 << 40, 1 << 41, nil
+		},
+		Now: func() time.Time { return time.Unix(1_772_625_600+now.Load(), 0) },
+	})
+	ctx := context.Background()
+	for i, missing := range []bool{false, true, false} {
+		gone.Store(missing)
+		now.Add(5)
+		_, err := s.Journal().Append(ctx, storetest.Frame("a", 1, uint64(i+1), 1))
+		_, casErr := s.Control().CAS(ctx, fmt.Sprintf("k.%d", i), nil, 0)
+		for _, err := range []error{err, casErr, s.Room(), s.Healthy(ctx)} {
+			if missing != errors.Is(err, messages.ErrFull) || missing && !strings.Contains(err.Error(), "is not there any more") {
+				t.Errorf("look %d, gone %v: %v", i, missing, err)
+			}
+		}
+	}
 }
 
 func TestDefaultReserve(t *testing.T) {
