@@ -82,6 +82,9 @@ var errTime = errors.New("not RFC 3339")
 func rfc3339(s string) (time.Time, error) {
 	const date = len("2006-01-02")
 	const second = len("2006-01-02T15:04:")
+	if n := len(s) - len("+00:00"); n > second && (s[n] == '+' || s[n] == '-') && s[n+1:] >= "24" {
+		return time.Time{}, errTime // a day and more from UTC, which Go's parser takes
+	}
 	if t, err := time.Parse(time.RFC3339, s); err == nil || len(s) <= second+2 {
 		return t, err
 	}
