@@ -245,8 +245,9 @@ func TestKilledWhileArticlesArePushed(t *testing.T) {
 	k := s.key(t, "business").Key
 	const filters = `{"categories":["a"]}`
 	resumed := func(s *server, cursor string) (kite, newsrank *socket) {
-		query := k + "&filters=" + url.QueryEscape(filters) + "&resume=" + cursor
-		kite, newsrank = s.dial(t, kitePath+query), s.dial(t, newsrankPath+query)
+		query := "&resume=" + cursor + "&filters="
+		kite = s.dial(t, kitePath+k+query+url.QueryEscape(filters))
+		newsrank = s.dial(t, newsrankPath+k+query+url.QueryEscape(`{"topics":["articles"],"categories":["a"]}`)) // the articles alone, as kite has them
 		kite.expect(kiteConnected)
 		kite.expect(`{"type":"subscribed","filters":` + filters + `}`)
 		newsrank.expect(newsrankSubscribed)
