@@ -100,7 +100,9 @@ func (p *composer) compose(dst []byte, s string, all bool) []byte {
 		p.folded = appendRune(p.folded, c[:n], r, classOf(r))
 		c = c[n:]
 	}
-	return norm.NFC.Append(dst, p.folded...)
+	// Not onto dst at once: a mark that s begins with would join what dst ends with.
+	p.settled = norm.NFC.Append(p.settled[:0], p.folded...)
+	return append(dst, p.settled...)
 }
 
 // view is b as a string, for as long as b does not change.

@@ -101,6 +101,22 @@ func TestSpans(t *testing.T) {
 
 // Every rune: folding is idempotent, one for all that differ in case alone,
 // and one of them.
+// A tag that begins with a mark leaves the tag before it as it is.
+func TestWhatIsFoldedDoesNotJoinWhatIsBefore(t *testing.T) {
+	if got := string(AppendFold([]byte("#A"), "\u0301b")); got != "#A\u0301b" {
+		t.Errorf("it is %q", got)
+	}
+	var b Buffer
+	Tokenize("#A #\u0301b", &b)
+	var tags []string
+	for _, e := range b.Entities {
+		tags = append(tags, b.EntityText(e))
+	}
+	if len(tags) == 0 || tags[0] != "a" {
+		t.Errorf("the tags are %q", tags)
+	}
+}
+
 func TestFoldRune(t *testing.T) {
 	for r := rune(0); r <= unicode.MaxRune; r++ {
 		f := foldRune(r)
@@ -150,6 +166,7 @@ func FuzzTokenize(f *testing.F) {
 	for _, s := range []string{
 		"Hello https://t.co/x #tag @user $AAPL", "cafe\u0301 İ ß", "👩‍🚀🇩🇪1️⃣", "東京タワー", "\xff\xc3", "e\u200d\u0301",
 		"#\u0301", "http://)http://)", "a\u0338=\u0338", "\u1100\u1161\u11a8", "J\u030c", "\U000e0062🏴\U000e0067\U000e007f",
+		"#A #\u0301",
 	} {
 		f.Add(s)
 	}
