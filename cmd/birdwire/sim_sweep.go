@@ -77,7 +77,7 @@ and show.`,
 	flags := cmd.Flags()
 	flags.SortFlags = false
 	seeds := flags.String("seeds", "", "the first and the last, as 1-1000 (required)")
-	flags.StringVar(&s.scenario, "scenario", "", "one of those of 'birdwire sim --help'; default: each seed's own")
+	flags.StringVar(&s.scenario, "scenario", "", "one or several, by comma, of those of 'birdwire sim --help'; default: each seed's own")
 	flags.StringVar(&s.strategy, "strategy", "random", "how what is next is picked: random, priority")
 	flags.IntVar(&s.procs, "procs", runtime.NumCPU(), "processes")
 	flags.DurationVar(&s.within, "for", 0, "begin no other seed after this long; 0: run them all")

@@ -31,20 +31,32 @@ const (
 // Sometimes are the places of the product that a sweep should reach.
 var Sometimes = slices.Concat(actors.Places, follow.Places)
 
-// Of is the scenario of that name; of "", the one that the seed is of.
-func Of(name string, seed uint64) (Scenario, error) {
-	if name == "" {
+// Of is the scenario of that name. Of several, by comma, or of "", which is all, it
+// is the one that the seed is of.
+func Of(names string, seed uint64) (Scenario, error) {
+	if names == "" {
 		return Scenarios[seed%uint64(len(Scenarios))], nil
 	}
+	all := strings.Split(names, ",")
+	for _, name := range all {
+		if _, ok := named(name); !ok {
+			var known []string
+			for _, s := range Scenarios {
+				known = append(known, s.Name)
+			}
+			return Scenario{}, fmt.Errorf("there is no scenario %q, want one of %s", name, strings.Join(known, ", "))
+		}
+	}
+	s, _ := named(all[seed%uint64(len(all))])
+	return s, nil
+}
+
+func named(name string) (Scenario, bool) {
 	i := slices.IndexFunc(Scenarios, func(s Scenario) bool { return s.Name == name })
 	if i < 0 {
-		var names []string
-		for _, s := range Scenarios {
-			names = append(names, s.Name)
-		}
-		return Scenario{}, fmt.Errorf("there is no scenario %q, want one of %s", name, strings.Join(names, ", "))
+		return Scenario{}, false
 	}
-	return Scenarios[i], nil
+	return Scenarios[i], true
 }
 
 // CheckStrategy refuses what is none.
