@@ -1,7 +1,9 @@
 package node
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -90,23 +92,16 @@ func TestManyReadAtOnce(t *testing.T) {
 			w.Close()
 		})
 		all.Go(func() {
-			w, err := dial(n, fmt.Sprintf("/v1/twitter/stream?api_key=%s&resume=%s-0.0", modest, n.store.Journal().Epoch()))
-			if err != nil {
-				t.Errorf("connect: %v", err)
-				return
-			}
-			defer w.Close()
-			if err := w.SetReadDeadline(time.Now().Add(10 * time.Minute)); err != nil {
-				t.Error(err)
-			}
-			for {
-				frame, err := w.next()
-				if err != nil {
-					t.Errorf("resume: %v", err)
+			// A refusal for a full key has its silent connections closed after three
+			// seconds, and on a busy machine this one may be silent: it comes again.
+			for tries := 0; ; tries++ {
+				err := resumes(n, modest)
+				if err == nil {
 					return
 				}
-				if strings.Contains(frame, `"code":4003`) || strings.Contains(frame, "4003") || strings.Contains(frame, "the moon") {
-					return // one connection too many, or there
+				if tries == 5 || !errors.Is(err, io.EOF) {
+					t.Errorf("resume: %v", err)
+					return
 				}
 			}
 		})
@@ -121,4 +116,26 @@ func TestManyReadAtOnce(t *testing.T) {
 		t.Errorf("%d validations answered, %d refused, %d pushes", answered.Load(), refused.Load(), pushed.Load())
 	}
 	t.Logf("%d validations answered, %d refused, %d pushes beside them", answered.Load(), refused.Load(), pushed.Load())
+}
+
+// resumes reads from the log's beginning until it is there, or is told that the key
+// has too many connections.
+func resumes(n *Node, key string) error {
+	w, err := dial(n, fmt.Sprintf("/v1/twitter/stream?api_key=%s&resume=%s-0.0", key, n.store.Journal().Epoch()))
+	if err != nil {
+		return err
+	}
+	defer w.Close()
+	if err := w.SetReadDeadline(time.Now().Add(10 * time.Minute)); err != nil {
+		return err
+	}
+	for {
+		frame, err := w.next()
+		if err != nil {
+			return err
+		}
+		if strings.Contains(frame, "4003") || strings.Contains(frame, "the moon") {
+			return nil
+		}
+	}
 }
