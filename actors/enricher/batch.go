@@ -10,6 +10,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/birdwire/birdwire/actors/engine/text"
 	"github.com/birdwire/birdwire/messages"
 )
 
@@ -50,19 +51,9 @@ func (e *enricher) event(j *job, a *messages.Article) *messages.Event {
 		}},
 	}
 	if over := proto.Size(ev) - eventMost; over > 0 {
-		a.Content = clip(a.GetContent(), max(len(a.GetContent())-over-utf8.UTFMax, 0))
+		a.Content = text.Clip(a.GetContent(), max(len(a.GetContent())-over-utf8.UTFMax, 0))
 	}
 	return ev
-}
-
-func clip(s string, most int) string {
-	if len(s) <= most {
-		return s
-	}
-	for most > 0 && !utf8.RuneStart(s[most]) {
-		most--
-	}
-	return s[:most]
 }
 
 // flush begins the next batch: the table says first which of them are still

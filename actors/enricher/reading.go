@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/birdwire/birdwire/actors/engine/nearcopy"
+	"github.com/birdwire/birdwire/actors/engine/text"
 	"github.com/birdwire/birdwire/actors/enricher/gazetteer"
 	"github.com/birdwire/birdwire/actors/enricher/hashvector"
 	"github.com/birdwire/birdwire/actors/enricher/language"
@@ -134,7 +135,7 @@ func reason(err error) string {
 
 // take fills in from the page what the source has left out.
 func take(a *messages.Article, page readable.Page) {
-	if text := clip(page.Text, contentMost); len(text) > len(a.GetContent()) {
+	if text := text.Clip(page.Text, contentMost); len(text) > len(a.GetContent()) {
 		a.Content = text
 	}
 	if a.GetExcerpt() == "" {
@@ -188,7 +189,7 @@ func (r Reading) line(ctx context.Context, t Task, body string) (line, outcome s
 	outcome = "offline"
 	if r.Summarizer != nil && !t.Alone && body != "" {
 		said, err := r.Summarizer.Summarize(ctx, t.Article.GetTitle(), body)
-		if said = clip(strings.Join(strings.Fields(said), " "), summaryMost); err == nil && said != "" && utf8.ValidString(said) {
+		if said = text.Clip(strings.Join(strings.Fields(said), " "), summaryMost); err == nil && said != "" && utf8.ValidString(said) {
 			return said, "model"
 		}
 		outcome = "degraded"

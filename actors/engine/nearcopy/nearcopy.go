@@ -5,7 +5,6 @@ package nearcopy
 
 import (
 	"math/bits"
-	"unicode/utf8"
 
 	"github.com/birdwire/birdwire/actors/engine/text"
 )
@@ -24,7 +23,7 @@ func Hash(title, body string) uint64 {
 	var votes [64]int
 	words := 0
 	for _, s := range []string{title, body} {
-		text.Tokenize(clip(s, textBytes), &b)
+		text.Tokenize(text.Clip(s, textBytes), &b)
 		words += len(b.Tokens)
 		for i := range b.Tokens {
 			h := uint64(0)
@@ -61,14 +60,4 @@ func mix(h uint64) uint64 {
 	h = (h ^ h>>30) * 0xbf58476d1ce4e5b9
 	h = (h ^ h>>27) * 0x94d049bb133111eb
 	return h ^ h>>31
-}
-
-func clip(s string, most int) string {
-	if len(s) <= most {
-		return s
-	}
-	for most > 0 && !utf8.RuneStart(s[most]) {
-		most--
-	}
-	return s[:most]
 }

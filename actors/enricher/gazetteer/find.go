@@ -35,8 +35,8 @@ func (g *Gazetteer) Find(title, body string) (found []Found, tickers []string) {
 		g: g, strong: map[int32]int{}, weak: map[int32]map[class]int{}, inner: map[uint64]bool{}, small: map[uint64]bool{},
 		runs: map[string]*run{}, first: map[int32]int{}, tickers: map[string]bool{},
 	}
-	parts := []string{clip(title, titleBytes)}
-	parts = append(parts, strings.Split(clip(body, bodyBytes), "\n")...)
+	parts := []string{text.Clip(title, titleBytes)}
+	parts = append(parts, strings.Split(text.Clip(body, bodyBytes), "\n")...)
 	for i, s := range parts {
 		parts[i] = f.readTickers(s)
 		f.look(parts[i])

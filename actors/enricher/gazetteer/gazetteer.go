@@ -22,6 +22,7 @@ package gazetteer
 import (
 	_ "embed"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -255,7 +256,7 @@ func (g *Gazetteer) put(words []uint64, at int32, c class) {
 	}
 	list := g.aliases[words[0]]
 	for _, a := range list {
-		if equal(a.words, words) {
+		if slices.Equal(a.words, words) {
 			return
 		}
 	}
@@ -266,18 +267,6 @@ func (g *Gazetteer) ticker(t string, at int32) {
 	if _, ok := g.tickers[t]; !ok {
 		g.tickers[t] = at
 	}
-}
-
-func equal(a, b []uint64) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		if a[i] != b[i] {
-			return false
-		}
-	}
-	return true
 }
 
 func words(name string) []uint64 {

@@ -80,18 +80,8 @@ func parseLine(data []byte) (Entry, error) {
 	e.ID = *l.ID
 	for _, n := range append([]string{e.Name}, e.Aliases...) {
 		if n == "" || len(n) > nameMost || !utf8.ValidString(n) || len(words(n)) == 0 || len(words(n)) > wordsMost {
-			return Entry{}, fmt.Errorf("%q is no name: want 1 to %d words, at most %d bytes", clip(n, 80), wordsMost, nameMost)
+			return Entry{}, fmt.Errorf("%q is no name: want 1 to %d words, at most %d bytes", text.Clip(n, 80), wordsMost, nameMost)
 		}
 	}
 	return e, nil
-}
-
-func clip(s string, most int) string {
-	if len(s) <= most {
-		return s
-	}
-	for most > 0 && !utf8.RuneStart(s[most]) {
-		most--
-	}
-	return s[:most]
 }

@@ -67,8 +67,8 @@ func Frequent(word uint64) bool {
 // Of returns the article's vector, nil where it says nothing.
 func Of(a Article) []float32 {
 	m := maker{times: make(map[uint64]*feature)}
-	m.read(clip(a.Title, titleBytes), titleTimes)
-	m.read(clip(a.Body, bodyBytes), 1)
+	m.read(text.Clip(a.Title, titleBytes), titleTimes)
+	m.read(text.Clip(a.Body, bodyBytes), 1)
 	for _, name := range a.Entities {
 		m.add(mixed(text.Hash(text.Fold(name)), entitySeed), titleTimes, entityWeight)
 	}
@@ -166,16 +166,6 @@ func mixed(h, seed uint64) uint64 {
 	h = (h ^ h>>30) * 0xbf58476d1ce4e5b9
 	h = (h ^ h>>27) * 0x94d049bb133111eb
 	return h ^ h>>31
-}
-
-func clip(s string, most int) string {
-	if len(s) <= most {
-		return s
-	}
-	for most > 0 && !utf8.RuneStart(s[most]) {
-		most--
-	}
-	return s[:most]
 }
 
 // list holds frequent words by their IDF: each line is four times the IDF and

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/birdwire/birdwire/actors/engine/text"
 )
 
 func cosine(a, b []float32) float64 {
@@ -109,8 +111,8 @@ func FuzzOf(f *testing.F) {
 func TestHugeTextsAreReadInPart(t *testing.T) {
 	long := strings.Repeat("größe ", 200_000)
 	a := Of(Article{Title: long, Body: long})
-	b := Of(Article{Title: clip(long, titleBytes), Body: clip(long, bodyBytes)})
-	if !slices.Equal(a, b) || !utf8.ValidString(clip(long, titleBytes)) {
+	b := Of(Article{Title: text.Clip(long, titleBytes), Body: text.Clip(long, bodyBytes)})
+	if !slices.Equal(a, b) || !utf8.ValidString(text.Clip(long, titleBytes)) {
 		t.Error("more was read than is said")
 	}
 }

@@ -5,9 +5,10 @@ package language
 
 import (
 	"unicode"
-	"unicode/utf8"
 
 	"github.com/RadhiFadlillah/whatlanggo"
+
+	"github.com/birdwire/birdwire/actors/engine/text"
 )
 
 const (
@@ -20,11 +21,11 @@ const (
 	sureAtLeast = 0.4
 )
 
-// Of is the text's language, "" where it cannot be told.
-func Of(text string) string {
-	text = clip(text, textBytes)
+// Of is the language of s, "" where it cannot be told.
+func Of(s string) string {
+	s = text.Clip(s, textBytes)
 	letters := 0
-	for _, r := range text {
+	for _, r := range s {
 		if unicode.IsLetter(r) {
 			letters++
 		}
@@ -32,7 +33,7 @@ func Of(text string) string {
 	if letters < aloneLeast {
 		return ""
 	}
-	info := whatlanggo.Detect(text)
+	info := whatlanggo.Detect(s)
 	least := lettersLeast
 	switch info.Script {
 	case unicode.Latin:
@@ -52,14 +53,4 @@ func Of(text string) string {
 		return ""
 	}
 	return info.Lang.Iso6391()
-}
-
-func clip(s string, most int) string {
-	if len(s) <= most {
-		return s
-	}
-	for most > 0 && !utf8.RuneStart(s[most]) {
-		most--
-	}
-	return s[:most]
 }

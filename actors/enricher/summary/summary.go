@@ -5,8 +5,8 @@ package summary
 
 import (
 	"math"
+	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/birdwire/birdwire/actors/engine/text"
 )
@@ -25,13 +25,13 @@ const (
 // Line is one line of at most Runes characters about the article; the title
 // where there is no sentence to choose.
 func Line(title, body string) string {
-	title = strings.Join(strings.Fields(clip(title, 4*Runes)), " ")
-	all := sentences(clip(body, bodyBytes), sentencesMost)
+	title = strings.Join(strings.Fields(text.Clip(title, 4*Runes)), " ")
+	all := sentences(text.Clip(body, bodyBytes), sentencesMost)
 	best, most := "", 0.0
 	c := count(title, all)
 	for i, s := range all {
 		words := c.words[i+1]
-		if len(words) < wordsLeast || len(words) > wordsMost || chatter(s) || same(words, c.words[0]) {
+		if len(words) < wordsLeast || len(words) > wordsMost || chatter(s) || slices.Equal(words, c.words[0]) {
 			continue
 		}
 		if score := c.central(i+1) + earlier/float64(1+i); score > most {
@@ -41,7 +41,7 @@ func Line(title, body string) string {
 	if best == "" {
 		best = title
 	}
-	return cut(best)
+	return text.Shorten(best, Runes)
 }
 
 // counts are the words of the title, which is text 0, and of the sentences.
@@ -101,21 +101,9 @@ func (c counts) central(at int) float64 {
 	return sum / n / math.Sqrt(float64(len(c.words[at])))
 }
 
-func same(a, b []uint64) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		if a[i] != b[i] {
-			return false
-		}
-	}
-	return true
-}
-
 // chatter is what pages say to their readers, not what the article says.
 func chatter(s string) bool {
-	s = strings.ToLower(clip(s, 200))
+	s = strings.ToLower(text.Clip(s, 200))
 	for _, p := range []string{
 		"sign up", "subscribe", "read more", "click here", "advertisement", "image source", "image caption", "photo:", "getty images",
 		"cookie", "all rights reserved", "newsletter", "follow us", "this article was", "this story was", "continue reading", "watch:", "listen to this",
@@ -126,36 +114,4 @@ func chatter(s string) bool {
 		}
 	}
 	return false
-}
-
-// cut shortens between words.
-func cut(s string) string {
-	if utf8.RuneCountInString(s) <= Runes {
-		return s
-	}
-	runes, space, end := 0, 0, 0
-	for i, r := range s {
-		if runes == Runes-1 {
-			end = i
-			break
-		}
-		if r == ' ' {
-			space = i
-		}
-		runes++
-	}
-	if space > end*2/3 { // scripts without spaces are cut where they are
-		end = space
-	}
-	return strings.TrimRight(s[:end], " ,;:-–—") + "…"
-}
-
-func clip(s string, most int) string {
-	if len(s) <= most {
-		return s
-	}
-	for most > 0 && !utf8.RuneStart(s[most]) {
-		most--
-	}
-	return s[:most]
 }

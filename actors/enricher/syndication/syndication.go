@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/birdwire/birdwire/actors/engine/text"
 )
 
 // Article is what is looked at.
@@ -92,7 +94,7 @@ var staff = []string{"staff", "staff writer", "staff writers", "reporters", "new
 var parted = regexp.MustCompile(`(?i)\s*(?:,|;|/|\||&| and | by |^by | for | via | with |@)\s*`)
 
 func byline(author string) string {
-	for _, s := range parted.Split(clip(author, 300), -1) {
+	for _, s := range parted.Split(text.Clip(author, 300), -1) {
 		if name := named(s); name != "" {
 			return name
 		}
@@ -104,7 +106,7 @@ var bracketed = regexp.MustCompile(`^[^()]{0,80}\(([\p{L} -]{2,24})\)\s*(?:-|–
 
 // dateline is "LONDON, March 3 (Reuters) -".
 func dateline(body string) string {
-	m := bracketed.FindStringSubmatch(clip(strings.TrimSpace(body), headBytes))
+	m := bracketed.FindStringSubmatch(text.Clip(strings.TrimSpace(body), headBytes))
 	if m == nil {
 		return ""
 	}
@@ -132,7 +134,7 @@ func credited(body string) string {
 		}
 		tail = tail[at:]
 	}
-	said := clip(body, headBytes) + "\n" + tail
+	said := text.Clip(body, headBytes) + "\n" + tail
 	if !hints.MatchString(said) {
 		return ""
 	}
@@ -201,14 +203,4 @@ func squeezed(s string) string {
 		}
 		return -1
 	}, s)
-}
-
-func clip(s string, most int) string {
-	if len(s) <= most {
-		return s
-	}
-	for most > 0 && !utf8.RuneStart(s[most]) {
-		most--
-	}
-	return s[:most]
 }

@@ -3,7 +3,6 @@ package desk
 import (
 	"cmp"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/birdwire/birdwire/actors/engine/text"
 	"github.com/birdwire/birdwire/actors/newsdesk/similarity"
@@ -36,13 +35,13 @@ func body(a *messages.Article) string {
 
 // record is what a story keeps of the article.
 func (m *Machine) record(p messages.Position, a *messages.Article) *messages.StoryArticle {
-	source := clip(publisher(a), nameBytes)
+	source := text.Clip(publisher(a), nameBytes)
 	r := &messages.StoryArticle{
-		Number: a.GetNumber(), Positions: []uint64{uint64(p)}, Title: clip(strings.TrimSpace(a.GetTitle()), titleBytes), Url: clip(a.GetUrl(), urlBytes),
-		SourceId: source, SourceName: clip(a.GetSourceName(), nameBytes), Category: clip(a.GetCategory(), nameBytes),
+		Number: a.GetNumber(), Positions: []uint64{uint64(p)}, Title: text.Clip(strings.TrimSpace(a.GetTitle()), titleBytes), Url: text.Clip(a.GetUrl(), urlBytes),
+		SourceId: source, SourceName: text.Clip(a.GetSourceName(), nameBytes), Category: text.Clip(a.GetCategory(), nameBytes),
 		PublishedMs: a.GetPublishedMs(), DiscoveredMs: a.GetDiscoveredMs(), Copy: a.GetSyndicatedFrom() != "",
 		EntityIds: a.GetEntityIds(), Mood: mood(a), Simhash: a.GetSimhash(),
-		Description: clip(strings.TrimSpace(cmp.Or(a.GetHeadlineSummary(), a.GetDescription(), a.GetExcerpt())), descriptionBytes),
+		Description: text.Clip(strings.TrimSpace(cmp.Or(a.GetHeadlineSummary(), a.GetDescription(), a.GetExcerpt())), descriptionBytes),
 		Quality:     cmp.Or(m.cfg.Quality[source], usualQuality), Preferred: m.cfg.Preferred[source],
 	}
 	r.Tickers = append(r.Tickers, a.GetTickers()...)
@@ -66,23 +65,12 @@ func site(address string) string {
 	return strings.TrimPrefix(host, "www.")
 }
 
-// clip cuts s to at most n bytes, between characters.
-func clip(s string, n int) string {
-	if len(s) <= n {
-		return s
-	}
-	for n > 0 && !utf8.RuneStart(s[n]) {
-		n--
-	}
-	return s[:n]
-}
-
 // mood says from -1 to 1 whether the words of title and lead are good news or
 // bad. It knows words and no sentences: who needs more configures a model.
 func mood(a *messages.Article) float64 {
 	var buffer text.Buffer
 	good, bad := 0.0, 0.0
-	for _, s := range []string{clip(a.GetTitle(), titleBytes), clip(cmp.Or(a.GetDescription(), a.GetExcerpt()), descriptionBytes)} {
+	for _, s := range []string{text.Clip(a.GetTitle(), titleBytes), text.Clip(cmp.Or(a.GetDescription(), a.GetExcerpt()), descriptionBytes)} {
 		text.Tokenize(s, &buffer)
 		for _, t := range buffer.Tokens {
 			if m := moods[t.Hash]; m > 0 {

@@ -37,14 +37,14 @@ type reader struct {
 func (r *reader) read(a *Article) []counted {
 	clear(r.at)
 	r.terms = r.terms[:0]
-	r.each(clip(a.Title, titleBytes), func(t uint64, capital bool) { r.count(t, true, capital) })
+	r.each(text.Clip(a.Title, titleBytes), func(t uint64, capital bool) { r.count(t, true, capital) })
 	for _, name := range a.Entities {
-		text.Tokenize(clip(name, 256), &r.buffer)
+		text.Tokenize(text.Clip(name, 256), &r.buffer)
 		for _, t := range r.buffer.Tokens {
 			r.count(t.Hash, false, true)
 		}
 	}
-	r.each(clip(a.Body, bodyBytes), func(t uint64, capital bool) { r.count(t, false, capital) })
+	r.each(text.Clip(a.Body, bodyBytes), func(t uint64, capital bool) { r.count(t, false, capital) })
 	slices.SortFunc(r.terms, func(a, b counted) int {
 		if a.term < b.term {
 			return -1
@@ -138,17 +138,6 @@ func stem(s string) string {
 }
 
 func pair(a, b uint64) uint64 { return (a*0x9e3779b97f4a7c15 ^ b) | 1 }
-
-// clip cuts s to at most n bytes, between characters.
-func clip(s string, n int) string {
-	if len(s) <= n {
-		return s
-	}
-	for n > 0 && !utf8.RuneStart(s[n]) {
-		n--
-	}
-	return s[:n]
-}
 
 // functionWords are words of English grammar. Streaming IDF finds them by
 // itself after some hundred articles; the list is for the articles before.
