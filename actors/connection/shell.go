@@ -2,7 +2,6 @@ package connection
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -144,20 +143,7 @@ func (c *connection) readLog(ctx actor.Context, o follow.ReadLog) (taken bool) {
 }
 
 func (c *connection) read(ctx actor.Context, m *read) {
-	if m.err == nil {
-		c.step(ctx, follow.Read{Reading: m.reading, Result: m.result})
-		return
-	}
-	failed := follow.ReadFailed{Reading: m.reading, Detail: m.err.Error()}
-	var trimmed *messages.TrimmedError
-	var query *follow.QueryError
-	switch {
-	case errors.As(m.err, &trimmed):
-		failed.Fault, failed.First = follow.FaultTrimmed, trimmed.Position()
-	case errors.As(m.err, &query):
-		failed.Fault = follow.FaultQuery
-	}
-	c.step(ctx, failed)
+	c.step(ctx, follow.Outcome(m.reading, m.result, m.err))
 }
 
 func (c *connection) over(ctx actor.Context, o follow.Over) {

@@ -2,7 +2,6 @@ package enricher
 
 import (
 	"context"
-	"errors"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -75,16 +74,10 @@ func (e *enricher) do(ctx actor.Context, out []follow.Output) {
 			}
 		case follow.ReadLog:
 			e.readLog(ctx, o)
-		case follow.Join:
-			ctx.Request(e.cfg.Router, &messages.Join{
-				ConnectionId: id, Connection: actors.RefOf(ctx.Self()), Query: o.Query, Cursor: uint64(o.Cursor), Join: o.Join,
-			})
-		case follow.Leave:
-			ctx.Request(e.cfg.Router, &messages.Leave{ConnectionId: id, Join: o.Join})
-		case follow.AskThrough:
-			ctx.Request(e.cfg.Router, &messages.AskThrough{ConnectionId: id, Join: o.Join})
-		case follow.AskVoids:
-			ctx.Request(e.cfg.Router, &messages.AskVoids{From: uint64(o.From), Ask: o.Ask})
+		default:
+			if q := follow.RouterQuestion(o, id, actors.RefOf(ctx.Self())); q != nil {
+				ctx.Request(e.cfg.Router, q)
+			}
 		}
 	}
 }
@@ -105,16 +98,7 @@ func (e *enricher) readLog(ctx actor.Context, o follow.ReadLog) {
 }
 
 func (e *enricher) logRead(ctx actor.Context, m *logRead) {
-	if m.err == nil {
-		e.step(ctx, follow.Read{Reading: m.reading, Result: m.result})
-		return
-	}
-	failed := follow.ReadFailed{Reading: m.reading, Detail: m.err.Error()}
-	var trimmed *messages.TrimmedError
-	if errors.As(m.err, &trimmed) {
-		failed.Fault, failed.First = follow.FaultTrimmed, trimmed.Position()
-	}
-	e.step(ctx, failed)
+	e.step(ctx, follow.Outcome(m.reading, m.result, m.err))
 }
 
 // overflow leaves the live side where too much waits: what comes is read from

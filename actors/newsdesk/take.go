@@ -2,7 +2,6 @@ package newsdesk
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -81,25 +80,10 @@ func (d *newsdesk) do(ctx actor.Context, out []follow.Output) {
 				d.timers.Set(fired{}, o.For, ctx.Self(), &fired{o.Timer})
 			}
 		default:
-			d.ask(ctx, o)
+			if q := follow.RouterQuestion(o, ctx.Self().GetId(), actors.RefOf(ctx.Self())); q != nil {
+				ctx.Request(d.cfg.Router, q)
+			}
 		}
-	}
-}
-
-// ask sends the follower's question to the router.
-func (d *newsdesk) ask(ctx actor.Context, o follow.Output) {
-	id := ctx.Self().GetId()
-	switch o := o.(type) {
-	case follow.Join:
-		ctx.Request(d.cfg.Router, &messages.Join{
-			ConnectionId: id, Connection: actors.RefOf(ctx.Self()), Query: o.Query, Cursor: uint64(o.Cursor), Join: o.Join,
-		})
-	case follow.Leave:
-		ctx.Request(d.cfg.Router, &messages.Leave{ConnectionId: id, Join: o.Join})
-	case follow.AskThrough:
-		ctx.Request(d.cfg.Router, &messages.AskThrough{ConnectionId: id, Join: o.Join})
-	case follow.AskVoids:
-		ctx.Request(d.cfg.Router, &messages.AskVoids{From: uint64(o.From), Ask: o.Ask})
 	}
 }
 
@@ -123,16 +107,7 @@ func (d *newsdesk) read(ctx actor.Context, m *read) {
 	if m.by != d {
 		return
 	}
-	if m.err == nil {
-		d.step(ctx, follow.Read{Reading: m.reading, Result: m.result})
-		return
-	}
-	failed := follow.ReadFailed{Reading: m.reading, Detail: m.err.Error()}
-	var trimmed *messages.TrimmedError
-	if errors.As(m.err, &trimmed) {
-		failed.Fault, failed.First = follow.FaultTrimmed, trimmed.Position()
-	}
-	d.step(ctx, failed)
+	d.step(ctx, follow.Outcome(m.reading, m.result, m.err))
 }
 
 // take queues what came live.

@@ -3,10 +3,10 @@ package revision
 import (
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/birdwire/birdwire/actors/engine/text"
 	"github.com/birdwire/birdwire/messages"
 )
 
@@ -105,11 +105,7 @@ func (d *difference) piece(s string) string {
 		return s
 	}
 	d.revision.Cut = true
-	end := pieceMost
-	for end > 0 && !utf8.RuneStart(s[end]) {
-		end--
-	}
-	return s[:end] + "…"
+	return text.Clip(s, pieceMost) + "…"
 }
 
 // edit takes removed words out at old[at:] and puts now[from:from+added] in.
