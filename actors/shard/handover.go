@@ -46,6 +46,7 @@ func (s *shard) handDue(ctx actor.Context) {
 	}
 	force := s.cfg.Clock.Elapsed()-t.since >= s.cfg.HandOver
 	if force {
+		s.cfg.Sometimes.Reached(actors.ShardTakenAnyway)
 		s.log.Warn("another process has not given the shard up in time; it is taken", "holder", t.holder.GetAddress())
 	}
 	s.takeOver(ctx, force)
@@ -59,6 +60,7 @@ func (s *shard) handed(ctx actor.Context, answer any) {
 	switch m := answer.(type) {
 	case *messages.Deactivated:
 		if int(m.GetShard()) == s.number {
+			s.cfg.Sometimes.Reached(actors.ShardHandedOver)
 			s.takeOver(ctx, false)
 		}
 	case *actor.DeadLetterResponse:
@@ -69,11 +71,6 @@ func (s *shard) handed(ctx actor.Context, answer any) {
 // takeOver reads the record again, and takes the shard or asks its holder again.
 func (s *shard) takeOver(ctx actor.Context, force bool) {
 	s.timers.Cancel(handTime{})
-	if force {
-		s.cfg.Sometimes.Reached(actors.ShardTakenAnyway)
-	} else {
-		s.cfg.Sometimes.Reached(actors.ShardHandedOver)
-	}
 	s.taking.holder, s.taking.force = nil, force
 	s.load(ctx)
 }

@@ -27,6 +27,7 @@ func (c *Cluster) checkTerm(name string, data []byte) {
 		c.Violated("a term is one process's", "%s was taken by %s and by %s", term, before, by)
 	}
 	c.terms[term] = by
+	c.moves.taken(c, name, by)
 }
 
 // checkTerms looks at each change of a shard's record.
@@ -129,6 +130,7 @@ func (c *Cluster) Advance(d time.Duration) {
 		step = min(step, d)
 		c.Kit.Advance(step)
 		c.checkTerms()
+		c.moves.look(c)
 		c.checkMailboxes()
 		for _, n := range c.nodes { // one that may not act has no places any more
 			if !n.up || !n.live() {

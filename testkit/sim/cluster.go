@@ -34,8 +34,9 @@ type Cluster struct {
 	secrets  map[string][]byte   // by key, hashed: what clients use
 	terms    map[string]string   // who has taken a term of a shard: see checkTerm
 	taken    <-chan store.Change // changes of shards' records that were not looked at
-	offered  []*publisher        // all that there were
-	reported []*publisher        // of articles
+	moves    *moves
+	offered  []*publisher // all that there were
+	reported []*publisher // of articles
 
 	histories *histories
 
@@ -77,7 +78,7 @@ func New(k *testkit.Kit, n int) *Cluster { return NewEnriching(k, n, nil) }
 func NewEnriching(k *testkit.Kit, n int, reader enricher.Reader) *Cluster {
 	c := &Cluster{
 		enrich: reader,
-		Kit:    k, Net: NewNetwork(k), histories: newHistories(), terms: map[string]string{},
+		Kit:    k, Net: NewNetwork(k), histories: newHistories(), terms: map[string]string{}, moves: newMoves(),
 		bad: badStore{chance: k.Chance(testkit.Faults)}, past: map[string][]*messages.Query{}, secrets: map[string][]byte{},
 	}
 	c.Disk = memory.NewDisk(memory.Config{Now: k.Clock.Now, WatchBuffer: 4096})

@@ -40,7 +40,8 @@
 // # How a run is judged
 //
 // While it runs: positions grow strictly at each client, over all its
-// connections; each term of a shard is taken by one process. At its end: every
+// connections; each term of a shard is taken by one process, and shards stand still
+// while views do. At its end: every
 // client was handed each event that matches, once, as a plain matcher reads it
 // off the disk. Each thing that must hold has a name, by which Cluster.Violated
 // reports it.
