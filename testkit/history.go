@@ -55,6 +55,7 @@ func (k *Kit) Note(who, format string, args ...any) {
 
 // Fault says that a fault has begun for who, and returns what says that it is over.
 func (k *Kit) Fault(who, text string) (over func()) {
+	k.faults++
 	i := k.mark(Mark{Who: who, Text: text, Fault: true})
 	return func() {
 		if h := k.schedule.history; h != nil && i < len(h.Marks) {

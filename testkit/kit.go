@@ -40,6 +40,7 @@ type Kit struct {
 	deadLetters []DeadLetter
 	violations  []Violation
 	reached     map[string]int // see Sometimes
+	faults      int            // see Fault
 }
 
 // DeadLetter is a message that reached no actor.

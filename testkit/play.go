@@ -47,6 +47,7 @@ type Outcome struct {
 	Trace      uint64
 	Violations []Violation    // the run ends with the step of the first
 	Reached    map[string]int // how often: see Kit.Sometimes
+	Faults     int            // that have begun: see Kit.Fault
 	Said       string         // all that a test would have said, where it failed
 	Misfit     string         // at which step the log does not fit, and why; "": it does
 	Refused    string         // an option that was set to what it cannot be, which ends the run; "": there is none
@@ -139,7 +140,7 @@ func (r *player) outcome() *Outcome {
 	k, d := r.kit, r.kit.schedule.decisions
 	o := &Outcome{
 		Scenario: r.plan.Scenario, Seed: r.plan.Seed, Options: d.drawn, Steps: k.Step(), Elapsed: d.now(), History: k.schedule.history,
-		Reached: k.reached, Violations: k.violations, Ended: r.ended(), Refused: r.refused(),
+		Reached: k.reached, Faults: k.faults, Violations: k.violations, Ended: r.ended(), Refused: r.refused(),
 	}
 	if r.record != nil {
 		o.Trace = r.record.Hash()

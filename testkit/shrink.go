@@ -25,6 +25,12 @@ type Shrunk struct {
 // again, by its label, and is plain elsewhere; what it decided is the next log. So
 // the result is a run like any other, and not a torn one.
 func Shrink(l *Log, within time.Duration, test func(k *Kit)) (*Shrunk, error) {
+	return ShrinkTo(nil, l, within, test)
+}
+
+// ShrinkTo is Shrink that ends as soon as what is left is small enough; nil: when
+// nothing more can be cut. It is for measuring how long that takes.
+func ShrinkTo(enough func(o *Outcome) bool, l *Log, within time.Duration, test func(k *Kit)) (*Shrunk, error) {
 	o := Play(Plan{Follow: l, Log: true}, test)
 	switch {
 	case o.Misfit != "":
@@ -32,15 +38,16 @@ func Shrink(l *Log, within time.Duration, test func(k *Kit)) (*Shrunk, error) {
 	case !o.Failed():
 		return nil, fmt.Errorf("shrink: the run does not fail")
 	}
-	s := &shrinker{test: test, until: time.Now().Add(within), Shrunk: Shrunk{Log: o.Log, Outcome: o}}
+	s := &shrinker{test: test, enough: enough, until: time.Now().Add(within), Shrunk: Shrunk{Log: o.Log, Outcome: o}}
 	s.Finished = s.run()
 	return &s.Shrunk, nil
 }
 
 type shrinker struct {
 	Shrunk
-	test  func(k *Kit)
-	until time.Time
+	test   func(k *Kit)
+	enough func(o *Outcome) bool // nil: never
+	until  time.Time
 }
 
 // run says whether nothing more can be cut.
@@ -67,7 +74,9 @@ func (s *shrinker) run() bool {
 	return false
 }
 
-func (s *shrinker) left() bool { return time.Now().Before(s.until) }
+func (s *shrinker) left() bool {
+	return time.Now().Before(s.until) && (s.enough == nil || !s.enough(s.Outcome))
+}
 
 // try plays what e makes of the log, and takes it where it fails as the log does.
 func (s *shrinker) try(e *edit) bool {
