@@ -132,6 +132,7 @@ func (c *Cluster) Advance(d time.Duration) {
 		c.checkTerms()
 		c.moves.look(c)
 		c.checkMailboxes()
+		c.checkApart()
 		for _, n := range c.nodes { // one that may not act has no places any more
 			if !n.up || !n.live() {
 				c.leave(n)

@@ -208,7 +208,7 @@ func (s *socket) Deliver(ds []*messages.Delivery, _, _ bool) bool {
 		return true
 	}
 	if n := c.cluster.Stalls; n > 0 && c.cluster.Chance(testkit.Faults).Once(fmt.Sprintf("%s stalls after %d", c.Name, len(c.seen)), n) {
-		c.cluster.Note("client "+c.Name, "stalls")
+		c.cluster.Fault("client "+c.Name, "stalls")()
 		return false
 	}
 	for _, d := range ds {

@@ -40,6 +40,9 @@ type Cluster struct {
 
 	histories *histories
 
+	logged  map[string]bool // ids of what the log holds, or held, up to scanned
+	scanned uint64
+
 	bad     badStore
 	shed    int                          // messages that full mailboxes have dropped
 	trimmed []entry                      // of the log, in order
@@ -69,6 +72,9 @@ type Node struct {
 	dieAt       int      // so many writes from now it ends, in the middle of one; 0: it does not
 	dying       bool     // it has come to that
 	failed      []error
+	aparted     bool          // it says that it should have no clients
+	since       time.Duration // since when
+	hits        hits
 }
 
 // New is a cluster of n nodes, n1 and so on, that serve.
@@ -80,6 +86,7 @@ func NewEnriching(k *testkit.Kit, n int, reader enricher.Reader) *Cluster {
 		enrich: reader,
 		Kit:    k, Net: NewNetwork(k), histories: newHistories(), terms: map[string]string{}, moves: newMoves(),
 		bad: badStore{chance: k.Chance(testkit.Faults)}, past: map[string][]*messages.Query{}, secrets: map[string][]byte{},
+		logged: map[string]bool{},
 	}
 	c.Disk = memory.NewDisk(memory.Config{Now: k.Clock.Now, WatchBuffer: 4096})
 	c.watchTerms()
@@ -99,6 +106,7 @@ func NewEnriching(k *testkit.Kit, n int, reader enricher.Reader) *Cluster {
 	c.Until(5*time.Second, "all nodes are in the core", func() bool {
 		return c.Agree() && len(c.nodes[0].Actors.View().Members()) == n
 	})
+	c.Until(5*time.Second, "each shard has one owner", c.Placed)
 	return c
 }
 
@@ -149,6 +157,7 @@ func (n *Node) run() {
 		Work: assembly.Work{Append: work, Records: stuckWorker{work, n, Records}, Read: work, Mend: stuckWorker{mend, n, Mend}, Merge: work, Poll: work, Enrich: work, Lease: work},
 		Feed: n.open, Enrich: c.enrich,
 		Logger: slog.New(slog.DiscardHandler), Sometimes: c.Sometimes, Failed: func(err error) { n.failed = append(n.failed, err) },
+		Observe: assembly.Observe{Router: n.hits.observe},
 	}
 	state, err := assembly.Load(c.TB.Context(), ports)
 	if err == nil {

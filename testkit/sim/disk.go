@@ -59,7 +59,11 @@ func (n *Node) storeFault(call memory.Call) memory.Fault {
 			return n.dieIn(call)
 		}
 	default:
-		return c.bad.fault(n, call)
+		f := c.bad.fault(n, call)
+		if f.Err != nil || f.Ambiguous {
+			c.Fault(n.Name, fmt.Sprintf("%s at %s is not answered", call.Op, call.Key))()
+		}
+		return f
 	}
 	return memory.Fault{}
 }
@@ -148,6 +152,7 @@ type entry struct {
 // and nothing that is being offered.
 func (c *Cluster) Trim() {
 	c.TB.Helper()
+	c.scan()
 	first := c.end().Sequence()
 	for _, client := range c.clients {
 		if client.cursor == nil {

@@ -39,7 +39,7 @@ func Of(names string, seed uint64) (Scenario, error) {
 	}
 	all := strings.Split(names, ",")
 	for _, name := range all {
-		if _, ok := named(name); !ok {
+		if _, ok := scenarioOf(name); !ok {
 			var known []string
 			for _, s := range Scenarios {
 				known = append(known, s.Name)
@@ -47,11 +47,11 @@ func Of(names string, seed uint64) (Scenario, error) {
 			return Scenario{}, fmt.Errorf("there is no scenario %q, want one of %s", name, strings.Join(known, ", "))
 		}
 	}
-	s, _ := named(all[seed%uint64(len(all))])
+	s, _ := scenarioOf(all[seed%uint64(len(all))])
 	return s, nil
 }
 
-func named(name string) (Scenario, bool) {
+func scenarioOf(name string) (Scenario, bool) {
 	i := slices.IndexFunc(Scenarios, func(s Scenario) bool { return s.Name == name })
 	if i < 0 {
 		return Scenario{}, false
@@ -90,12 +90,15 @@ func Play(p Plan) (*Outcome, error) {
 }
 
 // Shrink makes a failure smaller: see testkit.Shrink.
-func Shrink(l *Log, within time.Duration) (*Shrunk, error) {
+func Shrink(l *Log, within time.Duration) (*Shrunk, error) { return ShrinkTo(nil, l, within) }
+
+// ShrinkTo is Shrink that ends as soon as what is left is small enough.
+func ShrinkTo(enough func(o *Outcome) bool, l *Log, within time.Duration) (*Shrunk, error) {
 	s, err := Of(l.Scenario, l.Seed)
 	if err != nil {
 		return nil, err
 	}
-	return testkit.Shrink(l, within, s.Run)
+	return testkit.ShrinkTo(enough, l, within, s.Run)
 }
 
 // LoadLog reads a log's file.

@@ -55,6 +55,7 @@ func (p *publisher) offer() {
 			}
 			if _, ok := m.(*messages.Appended); ok && err == nil {
 				p.asked = 0
+				p.cluster.checkAcknowledged(p.event)
 				return
 			}
 			p.cluster.Later(retryFirst, func() { p.next(asked) })

@@ -66,9 +66,10 @@ func swarmed(k *testkit.Kit) {
 	}
 	swarm.Heal()
 	s.Stalls = 0
-	s.Until(15*time.Second, "all nodes see one view", s.Agree)
-	s.Until(30*time.Second, "all clients are connected", s.Connected)
+	s.Healed()
+	w.flow()
 	s.Check(8 * time.Second)
+	s.CheckLeft()
 }
 
 // live has the owner change rules for n rounds, and posts meanwhile, some of them at once.
@@ -90,18 +91,24 @@ func (w *writer) live(stage string, o *Owner, n int, step func()) {
 	}
 }
 
+// flow posts at each node: what comes after all faults is delivered too.
+func (w *writer) flow() {
+	for _, n := range w.nodes {
+		w.Push(n.Name, "moon sun star")
+		w.Advance(100 * time.Millisecond)
+	}
+}
+
 // settle judges what came of it, and that what holds at last matches.
 func (w *writer) settle(o *Owner) {
 	w.Until(30*time.Second, "the owner is answered", o.Answered)
-	for range 3 {
-		w.Push("n1", "moon sun star")
-		w.Advance(100 * time.Millisecond)
-	}
-	w.Until(30*time.Second, "all clients are connected", w.Connected)
+	w.Healed()
+	w.flow()
 	w.Advance(8 * time.Second)
 	w.CheckOwned(o)
 	w.CheckCharged(w.Key, false)
 	w.CheckHistories()
+	w.CheckLeft()
 	if w.TB.Failed() {
 		w.TB.Log(o)
 	}
@@ -148,8 +155,10 @@ func keyThatChanges(k *testkit.Kit) {
 	swarm.Heal()
 	s.Until(30*time.Second, "the operator is answered", o.Answered)
 	if !revoke {
-		s.Until(30*time.Second, "all clients are connected", s.Connected)
+		s.Healed()
+		w.flow()
 		s.Check(8 * time.Second)
+		s.CheckLeft()
 		s.CheckOperated(o)
 		return
 	}
@@ -238,10 +247,21 @@ func upgraded(k *testkit.Kit) {
 		}
 	}
 	posts := k.Option("posts before each end", 20, 60) // a second at least: what a node owns is handed over by then
-	for _, n := range s.Nodes() {
+	twice := k.Option("per mille of messages that come twice", 0, 100)
+	network := k.Chance(testkit.Network)
+	s.Net.Fate = func(from, to link.Peer, e link.Envelope) Fate {
+		what := fmt.Sprintf("%s from %s to %s", e.Kind, from.Node, to.Node)
+		if twice == 0 || !network.Often("duplicate "+what, uint64(twice), 1000) {
+			return Fate{}
+		}
+		s.Fault("the network", "duplicate "+what)()
+		return Fate{Twice: true}
+	}
+	for _, n := range s.Nodes()[:k.Option("nodes that are upgraded", 1, 3)] {
 		over := s.Fault(n.Name, "drain")
 		n.Drain()
 		live(posts)
+		s.CheckLeft()
 		over()
 		n.Stop()
 		over = s.Fault(n.Name, "stopped")
@@ -252,6 +272,10 @@ func upgraded(k *testkit.Kit) {
 		live(40)
 		s.Until(10*time.Second, "all nodes are in the core", s.Whole) // whoever upgrades waits for it
 	}
+	s.Net.Fate = nil
+	s.Healed()
+	w.flow()
 	s.Check(10 * time.Second)
 	s.CheckCharged(s.Key, true)
+	s.CheckLeft()
 }

@@ -91,7 +91,7 @@ func (s *Swarm) fate(from, to link.Peer, e link.Envelope) (f Fate) {
 		if !s.has(kind) || !s.net.Often(string(kind)+" "+what, uint64(s.rate), 3000) {
 			continue
 		}
-		s.c.Note("the network", "%s %s", kind, what)
+		s.c.Fault("the network", string(kind)+" "+what)()
 		switch kind {
 		case Drop:
 			f.Drop = true

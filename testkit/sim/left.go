@@ -1,0 +1,210 @@
+package sim
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+	"unicode"
+
+	"github.com/birdwire/birdwire/actors"
+	"github.com/birdwire/birdwire/actors/router"
+	"github.com/birdwire/birdwire/cluster/link"
+	"github.com/birdwire/birdwire/messages"
+)
+
+// This file is what must hold of who owns what, once nothing is broken any more.
+
+// keysOfShards are a key's id for each shard, whether there is such a key or not.
+var keysOfShards = sync.OnceValue(func() (ids [actors.Shards]string) {
+	for i, left := 0, len(ids); left > 0; i++ {
+		id := fmt.Sprintf("key-%010d", i)
+		if at := &ids[actors.ShardOf(id)]; *at == "" {
+			*at = id
+			left--
+		}
+	}
+	return ids
+})
+
+// Healed waits until the cluster is well: all nodes see one view, each shard has
+// one owner, and all clients are connected. What heals is late here, and not in
+// what is judged after it.
+func (c *Cluster) Healed() {
+	c.TB.Helper()
+	c.Until(15*time.Second, "all nodes see one view", c.Agree)
+	c.Until(15*time.Second, "each shard has one owner", c.Placed)
+	c.Until(30*time.Second, "all clients are connected", c.Connected)
+}
+
+// Placed says whether all nodes that are awake look for each shard at the same
+// process, and that has taken it: the record says so.
+func (c *Cluster) Placed() bool {
+	c.TB.Helper()
+	if !c.Agree() {
+		return false
+	}
+	owners := [actors.Shards]string{}
+	for _, n := range c.nodes {
+		for number, id := range keysOfShards() {
+			if !n.Awake() {
+				break
+			}
+			owner := n.Actors.Owner(id).GetAddress()
+			if owners[number] != "" && owners[number] != owner {
+				return false
+			}
+			owners[number] = owner
+		}
+	}
+	kept, err := c.Disk.Open(nil).Control().List(c.TB.Context(), shardRecords)
+	if err != nil {
+		c.TB.Fatal(err)
+	}
+	taken := map[string]string{}
+	for _, r := range kept {
+		record := &messages.Shard{}
+		c.read(r.Data, record)
+		taken[r.Key] = link.Peer{Node: record.GetNode(), Incarnation: record.GetIncarnation()}.Address()
+	}
+	for number, owner := range owners {
+		if taken[actors.ShardRecord(number)] != owner {
+			return false
+		}
+	}
+	return true
+}
+
+// hits are how many queries the newest frame has hit at a node's router.
+type hits struct {
+	sequence uint64
+	n        int
+}
+
+func (h *hits) observe(o router.Observation) {
+	if o.Sequence >= h.sequence {
+		h.sequence, h.n = o.Sequence, o.Hits
+	}
+}
+
+// leftWithin is how long what is given up may take to go.
+const leftWithin = 5 * time.Second
+
+// CheckLeft holds that nothing is left of the shards that a node has given up: no
+// actor of a key, no timer, no query in its router. It is for a cluster that is well
+// and in which something was posted just before.
+func (c *Cluster) CheckLeft() {
+	c.TB.Helper()
+	left := c.left()
+	for waited := time.Duration(0); left != "" && waited < leftWithin; waited += 500 * time.Millisecond {
+		c.Advance(500 * time.Millisecond)
+		left = c.left()
+	}
+	if left != "" {
+		c.Violated("nothing is left of a shard that was given up", "%s", left)
+	}
+}
+
+func (c *Cluster) left() string {
+	for _, n := range c.nodes {
+		if !n.Awake() {
+			continue
+		}
+		owned := map[string]bool{}
+		for number, id := range keysOfShards() {
+			owned[fmt.Sprint(shardActors, number)] = n.Owner(id) == n.Name
+		}
+		for _, id := range n.Host.Actors() {
+			if shard := shardIn(id); shard != "" && id != shard && !owned[shard] {
+				return fmt.Sprintf("%s has the actor %s, and does not own its shard", n.Name, id)
+			}
+		}
+		for _, timer := range n.Clock.Pending() {
+			if shard := shardIn(timer); shard != "" && !owned[shard] {
+				return fmt.Sprintf("%s has the timer %s, and does not own the shard", n.Name, timer)
+			}
+		}
+		if n.hits.n > 0 && !slices.ContainsFunc(c.keys, func(id string) bool { return n.Owner(id) == n.Name }) {
+			return fmt.Sprintf("the router of %s has found %d hits in frame %d for keys that it does not own", n.Name, n.hits.n, n.hits.sequence)
+		}
+	}
+	return ""
+}
+
+// shardActors is how the ids of shards' actors begin, and those of their keys'.
+const shardActors = "node/shard/"
+
+// shardIn is the id of the shard's actor that the text names, or a child of; "":
+// none.
+func shardIn(text string) string {
+	_, rest, ok := strings.Cut(text, shardActors)
+	if !ok {
+		return ""
+	}
+	number := strings.IndexFunc(rest, func(r rune) bool { return !unicode.IsDigit(r) })
+	if number < 0 {
+		number = len(rest)
+	}
+	return shardActors + rest[:number]
+}
+
+// apartMost is how long a node that is apart may keep its clients: it looks once a
+// second, by a clock that may be slow.
+const apartMost = 3 * time.Second
+
+// checkApart holds that a node that should have no clients has none. One that is
+// suspended can end nothing.
+func (c *Cluster) checkApart() {
+	now := c.Clock.Elapsed()
+	for _, n := range c.nodes {
+		apart := n.Awake() && n.Actors != nil && n.Actors.Serving() != nil
+		if apart != n.aparted {
+			n.aparted, n.since = apart, now
+		}
+		if !apart || now-n.since < apartMost {
+			continue
+		}
+		for _, client := range c.clients {
+			if client.At() == n.Name {
+				c.Violated("a node that is apart has no clients", "%s is for %v (%v), and client %s is there", n.Name, now-n.since, n.Actors.Serving(), client.Name)
+			}
+		}
+	}
+}
+
+// checkAcknowledged holds that what a publisher is told to be in the log is there.
+func (c *Cluster) checkAcknowledged(e *messages.Event) {
+	if c.scan(); !c.logged[named(e)] {
+		c.Violated("what is acknowledged is in the log", "%s is not", named(e))
+	}
+}
+
+// named is the event's post or article.
+func named(e *messages.Event) string {
+	return e.GetPost().GetId() + e.GetArticle().GetArticle().GetId()
+}
+
+// scan takes in what is new in the log.
+func (c *Cluster) scan() {
+	cursor, err := c.Disk.Open(nil).Journal().Read(c.TB.Context(), c.scanned+1)
+	if err != nil {
+		c.TB.Fatal(err)
+	}
+	defer cursor.Close()
+	for {
+		e, err := cursor.Next(c.TB.Context())
+		if errors.Is(err, io.EOF) {
+			return
+		}
+		if err != nil {
+			c.TB.Fatal(err)
+		}
+		c.scanned = e.Sequence
+		for _, event := range e.Frame.GetEvents() {
+			c.logged[named(event)] = true
+		}
+	}
+}
