@@ -14,6 +14,7 @@ import (
 //
 //	Taking a shard does not raise its term.
 //	invariant: term
+//	missed: why no seed finds it; only where none does
 //	-- actors/shard/activate.go --
 //	Term: old.GetTerm() + 1,
 //	=====
@@ -22,6 +23,7 @@ type mutant struct {
 	name   string
 	what   string
 	breaks string // the invariant that it is against
+	missed string // why it is not found; "": it is
 	path   string
 	old    []byte
 	new    []byte
@@ -53,12 +55,13 @@ func readMutants(folder string) ([]mutant, error) {
 func parse(name, text string) (mutant, error) {
 	head, body, ok := strings.Cut(text, "\n-- ")
 	what, breaks, said := strings.Cut(head, "\ninvariant: ")
+	breaks, missed, _ := strings.Cut(breaks, "\nmissed: ")
 	path, replacement, named := strings.Cut(body, " --\n")
 	old, replaced, split := strings.Cut(replacement, "\n=====\n")
 	if !ok || !said || !named || !split || old == "" {
 		return mutant{}, fmt.Errorf("it is not: a sentence, 'invariant: NAME', '-- FILE --', a text, '=====', another one")
 	}
-	return mutant{name: name, what: what, breaks: breaks, path: path, old: []byte(old), new: []byte(strings.TrimSuffix(replaced, "\n"))}, nil
+	return mutant{name: name, what: what, breaks: breaks, missed: missed, path: path, old: []byte(old), new: []byte(strings.TrimSuffix(replaced, "\n"))}, nil
 }
 
 // apply is the mutant's file with the bug in it.
