@@ -122,6 +122,123 @@ func (x *Lease) GetRenewals() uint64 {
 	return 0
 }
 
+// NodeMeta is what a node gossips of itself: 512 bytes at most.
+type NodeMeta struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Cluster       string                 `protobuf:"bytes,1,opt,name=cluster,proto3" json:"cluster,omitempty"`                       // its name: nodes of others are strangers
+	Incarnation   uint64                 `protobuf:"varint,2,opt,name=incarnation,proto3" json:"incarnation,omitempty"`              // of the process; 0: it is starting, and the store has yet to count it
+	Wire          uint32                 `protobuf:"varint,3,opt,name=wire,proto3" json:"wire,omitempty"`                            // the newest version of what nodes say to each other that it knows
+	WireLeast     uint32                 `protobuf:"varint,4,opt,name=wire_least,json=wireLeast,proto3" json:"wire_least,omitempty"` // the oldest that it can still talk with
+	Link          string                 `protobuf:"bytes,5,opt,name=link,proto3" json:"link,omitempty"`                             // host:port that takes actor messages
+	Routes        string                 `protobuf:"bytes,6,opt,name=routes,proto3" json:"routes,omitempty"`                         // host:port of its store's routes; "": it has no store of its own
+	Version       string                 `protobuf:"bytes,7,opt,name=version,proto3" json:"version,omitempty"`                       // of the program, in words
+	Roles         []string               `protobuf:"bytes,8,rep,name=roles,proto3" json:"roles,omitempty"`
+	Capabilities  []string               `protobuf:"bytes,9,rep,name=capabilities,proto3" json:"capabilities,omitempty"`
+	Leaving       bool                   `protobuf:"varint,10,opt,name=leaving,proto3" json:"leaving,omitempty"` // it is about to leave
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NodeMeta) Reset() {
+	*x = NodeMeta{}
+	mi := &file_messages_cluster_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NodeMeta) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NodeMeta) ProtoMessage() {}
+
+func (x *NodeMeta) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_cluster_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NodeMeta.ProtoReflect.Descriptor instead.
+func (*NodeMeta) Descriptor() ([]byte, []int) {
+	return file_messages_cluster_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *NodeMeta) GetCluster() string {
+	if x != nil {
+		return x.Cluster
+	}
+	return ""
+}
+
+func (x *NodeMeta) GetIncarnation() uint64 {
+	if x != nil {
+		return x.Incarnation
+	}
+	return 0
+}
+
+func (x *NodeMeta) GetWire() uint32 {
+	if x != nil {
+		return x.Wire
+	}
+	return 0
+}
+
+func (x *NodeMeta) GetWireLeast() uint32 {
+	if x != nil {
+		return x.WireLeast
+	}
+	return 0
+}
+
+func (x *NodeMeta) GetLink() string {
+	if x != nil {
+		return x.Link
+	}
+	return ""
+}
+
+func (x *NodeMeta) GetRoutes() string {
+	if x != nil {
+		return x.Routes
+	}
+	return ""
+}
+
+func (x *NodeMeta) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *NodeMeta) GetRoles() []string {
+	if x != nil {
+		return x.Roles
+	}
+	return nil
+}
+
+func (x *NodeMeta) GetCapabilities() []string {
+	if x != nil {
+		return x.Capabilities
+	}
+	return nil
+}
+
+func (x *NodeMeta) GetLeaving() bool {
+	if x != nil {
+		return x.Leaving
+	}
+	return false
+}
+
 // Tenure is a record: which process has what there is one of in the cluster. Its
 // term grows with every taking.
 type Tenure struct {
@@ -135,7 +252,7 @@ type Tenure struct {
 
 func (x *Tenure) Reset() {
 	*x = Tenure{}
-	mi := &file_messages_cluster_proto_msgTypes[1]
+	mi := &file_messages_cluster_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -147,7 +264,7 @@ func (x *Tenure) String() string {
 func (*Tenure) ProtoMessage() {}
 
 func (x *Tenure) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_cluster_proto_msgTypes[1]
+	mi := &file_messages_cluster_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -160,7 +277,7 @@ func (x *Tenure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tenure.ProtoReflect.Descriptor instead.
 func (*Tenure) Descriptor() ([]byte, []int) {
-	return file_messages_cluster_proto_rawDescGZIP(), []int{1}
+	return file_messages_cluster_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Tenure) GetTerm() uint64 {
@@ -195,7 +312,7 @@ type LeaveSingleton struct {
 
 func (x *LeaveSingleton) Reset() {
 	*x = LeaveSingleton{}
-	mi := &file_messages_cluster_proto_msgTypes[2]
+	mi := &file_messages_cluster_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -207,7 +324,7 @@ func (x *LeaveSingleton) String() string {
 func (*LeaveSingleton) ProtoMessage() {}
 
 func (x *LeaveSingleton) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_cluster_proto_msgTypes[2]
+	mi := &file_messages_cluster_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -220,7 +337,7 @@ func (x *LeaveSingleton) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaveSingleton.ProtoReflect.Descriptor instead.
 func (*LeaveSingleton) Descriptor() ([]byte, []int) {
-	return file_messages_cluster_proto_rawDescGZIP(), []int{2}
+	return file_messages_cluster_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *LeaveSingleton) GetName() string {
@@ -239,7 +356,7 @@ type SingletonLeft struct {
 
 func (x *SingletonLeft) Reset() {
 	*x = SingletonLeft{}
-	mi := &file_messages_cluster_proto_msgTypes[3]
+	mi := &file_messages_cluster_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -251,7 +368,7 @@ func (x *SingletonLeft) String() string {
 func (*SingletonLeft) ProtoMessage() {}
 
 func (x *SingletonLeft) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_cluster_proto_msgTypes[3]
+	mi := &file_messages_cluster_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -264,7 +381,7 @@ func (x *SingletonLeft) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SingletonLeft.ProtoReflect.Descriptor instead.
 func (*SingletonLeft) Descriptor() ([]byte, []int) {
-	return file_messages_cluster_proto_rawDescGZIP(), []int{3}
+	return file_messages_cluster_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *SingletonLeft) GetName() string {
@@ -285,7 +402,7 @@ type SingletonTaken struct {
 
 func (x *SingletonTaken) Reset() {
 	*x = SingletonTaken{}
-	mi := &file_messages_cluster_proto_msgTypes[4]
+	mi := &file_messages_cluster_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -297,7 +414,7 @@ func (x *SingletonTaken) String() string {
 func (*SingletonTaken) ProtoMessage() {}
 
 func (x *SingletonTaken) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_cluster_proto_msgTypes[4]
+	mi := &file_messages_cluster_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -310,7 +427,7 @@ func (x *SingletonTaken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SingletonTaken.ProtoReflect.Descriptor instead.
 func (*SingletonTaken) Descriptor() ([]byte, []int) {
-	return file_messages_cluster_proto_rawDescGZIP(), []int{4}
+	return file_messages_cluster_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *SingletonTaken) GetName() string {
@@ -336,7 +453,7 @@ type FeedsChanged struct {
 
 func (x *FeedsChanged) Reset() {
 	*x = FeedsChanged{}
-	mi := &file_messages_cluster_proto_msgTypes[5]
+	mi := &file_messages_cluster_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -348,7 +465,7 @@ func (x *FeedsChanged) String() string {
 func (*FeedsChanged) ProtoMessage() {}
 
 func (x *FeedsChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_cluster_proto_msgTypes[5]
+	mi := &file_messages_cluster_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -361,7 +478,7 @@ func (x *FeedsChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FeedsChanged.ProtoReflect.Descriptor instead.
 func (*FeedsChanged) Descriptor() ([]byte, []int) {
-	return file_messages_cluster_proto_rawDescGZIP(), []int{5}
+	return file_messages_cluster_proto_rawDescGZIP(), []int{6}
 }
 
 var File_messages_cluster_proto protoreflect.FileDescriptor
@@ -377,7 +494,20 @@ const file_messages_cluster_proto_rawDesc = "" +
 	"\areaches\x18\x05 \x03(\tR\areaches\x12\x18\n" +
 	"\aleaving\x18\x06 \x01(\bR\aleaving\x12\x14\n" +
 	"\x05unfit\x18\a \x01(\tR\x05unfit\x12\x1a\n" +
-	"\brenewals\x18\b \x01(\x04R\brenewals\"R\n" +
+	"\brenewals\x18\b \x01(\x04R\brenewals\"\x93\x02\n" +
+	"\bNodeMeta\x12\x18\n" +
+	"\acluster\x18\x01 \x01(\tR\acluster\x12 \n" +
+	"\vincarnation\x18\x02 \x01(\x04R\vincarnation\x12\x12\n" +
+	"\x04wire\x18\x03 \x01(\rR\x04wire\x12\x1d\n" +
+	"\n" +
+	"wire_least\x18\x04 \x01(\rR\twireLeast\x12\x12\n" +
+	"\x04link\x18\x05 \x01(\tR\x04link\x12\x16\n" +
+	"\x06routes\x18\x06 \x01(\tR\x06routes\x12\x18\n" +
+	"\aversion\x18\a \x01(\tR\aversion\x12\x14\n" +
+	"\x05roles\x18\b \x03(\tR\x05roles\x12\"\n" +
+	"\fcapabilities\x18\t \x03(\tR\fcapabilities\x12\x18\n" +
+	"\aleaving\x18\n" +
+	" \x01(\bR\aleaving\"R\n" +
 	"\x06Tenure\x12\x12\n" +
 	"\x04term\x18\x01 \x01(\x04R\x04term\x12\x12\n" +
 	"\x04node\x18\x02 \x01(\tR\x04node\x12 \n" +
@@ -403,14 +533,15 @@ func file_messages_cluster_proto_rawDescGZIP() []byte {
 	return file_messages_cluster_proto_rawDescData
 }
 
-var file_messages_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_messages_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_messages_cluster_proto_goTypes = []any{
 	(*Lease)(nil),          // 0: birdwire.v1.Lease
-	(*Tenure)(nil),         // 1: birdwire.v1.Tenure
-	(*LeaveSingleton)(nil), // 2: birdwire.v1.LeaveSingleton
-	(*SingletonLeft)(nil),  // 3: birdwire.v1.SingletonLeft
-	(*SingletonTaken)(nil), // 4: birdwire.v1.SingletonTaken
-	(*FeedsChanged)(nil),   // 5: birdwire.v1.FeedsChanged
+	(*NodeMeta)(nil),       // 1: birdwire.v1.NodeMeta
+	(*Tenure)(nil),         // 2: birdwire.v1.Tenure
+	(*LeaveSingleton)(nil), // 3: birdwire.v1.LeaveSingleton
+	(*SingletonLeft)(nil),  // 4: birdwire.v1.SingletonLeft
+	(*SingletonTaken)(nil), // 5: birdwire.v1.SingletonTaken
+	(*FeedsChanged)(nil),   // 6: birdwire.v1.FeedsChanged
 }
 var file_messages_cluster_proto_depIdxs = []int32{
 	0, // [0:0] is the sub-list for method output_type
@@ -431,7 +562,7 @@ func file_messages_cluster_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_messages_cluster_proto_rawDesc), len(file_messages_cluster_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   6,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

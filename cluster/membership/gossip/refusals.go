@@ -1,0 +1,103 @@
+package gossip
+
+import (
+	"bytes"
+	"log/slog"
+	"strings"
+	"time"
+)
+
+// refusals are what has been refused and of whom: each is said once, and again
+// after refusalEvery while it goes on. At most maxRefusals are told apart; of what
+// is past it only the count is kept.
+type refusals map[refusal]*refused
+
+type refusal struct{ node, address, why string }
+
+type refused struct {
+	times  int // since it was said last
+	toldAt time.Time
+}
+
+const (
+	maxRefusals  = 64
+	refusalEvery = time.Hour
+)
+
+// refuse writes down that a node was refused. address is where it says it is.
+func (g *Gossip) refuse(node, address string, why error) {
+	g.cfg.Count("refused")
+	g.writeRefusal(refusal{node, address, why.Error()})
+}
+
+func (g *Gossip) writeRefusal(r refusal) {
+	g.mu.Lock()
+	of := g.refused[r]
+	if of == nil && len(g.refused) < maxRefusals {
+		of = &refused{}
+		g.refused[r] = of
+	}
+	due := false
+	if of != nil {
+		of.times++
+		due = time.Since(of.toldAt) >= refusalEvery
+	}
+	g.mu.Unlock()
+	if due {
+		g.note()
+	}
+}
+
+// sayRefused logs what is due, and forgets what has ended.
+func (g *Gossip) sayRefused() {
+	type said struct {
+		refusal
+		times int
+	}
+	var due []said
+	g.mu.Lock()
+	for r, of := range g.refused {
+		switch {
+		case time.Since(of.toldAt) < refusalEvery:
+		case of.times == 0:
+			delete(g.refused, r)
+		default:
+			due = append(due, said{r, of.times})
+			of.times, of.toldAt = 0, time.Now()
+		}
+	}
+	g.mu.Unlock()
+	for _, r := range due {
+		if r.node == "" {
+			g.log.Warn("what is no gossip of this cluster arrives, and is dropped", "why", r.why, "from", r.address, "times", r.times)
+			continue
+		}
+		g.log.Warn("a node is refused", "peer", r.node, "at", r.address, "why", r.why, "times", r.times)
+	}
+}
+
+// lines takes memberlist's log, a line a Write.
+type lines Gossip
+
+func (l *lines) Write(line []byte) (int, error) {
+	g := (*Gossip)(l)
+	if bytes.HasPrefix(line, []byte("[ERR]")) && bytes.Contains(line, []byte(" from=")) {
+		g.garbage(string(line))
+	}
+	if g.log.Enabled(g.ctx, slog.LevelDebug) {
+		g.log.Debug(strings.TrimSpace(string(line)))
+	}
+	return len(line), nil
+}
+
+// garbage is what came to the port and could not be read. Of where it came from
+// nothing is kept: a sender can claim any address, and each would be one more to
+// tell of.
+func (g *Gossip) garbage(line string) {
+	g.cfg.Count("garbage")
+	why := "it is not understood"
+	if lower := strings.ToLower(line); strings.Contains(lower, "crypt") {
+		why = "it is not encrypted with the cluster's secret: a node with another --secret-file, or nobody's"
+	}
+	g.writeRefusal(refusal{why: why})
+}
