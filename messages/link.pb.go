@@ -67,13 +67,340 @@ func (x *NotUnderstood) GetKind() string {
 	return ""
 }
 
+// LinkFrame is one message of the stream between two nodes. The first in each
+// direction has hello alone, or refusal; who has connected says hello first, and
+// the session begins with the first frame after both. Several of the other fields
+// may be in one frame.
+type LinkFrame struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Hello         *LinkHello             `protobuf:"bytes,1,opt,name=hello,proto3" json:"hello,omitempty"`
+	Refusal       *LinkRefusal           `protobuf:"bytes,2,opt,name=refusal,proto3" json:"refusal,omitempty"` // the last frame
+	Ping          uint64                 `protobuf:"varint,3,opt,name=ping,proto3" json:"ping,omitempty"`      // to be answered with the same number as pong; not 0
+	Pong          uint64                 `protobuf:"varint,4,opt,name=pong,proto3" json:"pong,omitempty"`
+	Envelopes     []*LinkEnvelope        `protobuf:"bytes,5,rep,name=envelopes,proto3" json:"envelopes,omitempty"` // in the order in which they were sent
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LinkFrame) Reset() {
+	*x = LinkFrame{}
+	mi := &file_messages_link_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LinkFrame) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LinkFrame) ProtoMessage() {}
+
+func (x *LinkFrame) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_link_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LinkFrame.ProtoReflect.Descriptor instead.
+func (*LinkFrame) Descriptor() ([]byte, []int) {
+	return file_messages_link_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *LinkFrame) GetHello() *LinkHello {
+	if x != nil {
+		return x.Hello
+	}
+	return nil
+}
+
+func (x *LinkFrame) GetRefusal() *LinkRefusal {
+	if x != nil {
+		return x.Refusal
+	}
+	return nil
+}
+
+func (x *LinkFrame) GetPing() uint64 {
+	if x != nil {
+		return x.Ping
+	}
+	return 0
+}
+
+func (x *LinkFrame) GetPong() uint64 {
+	if x != nil {
+		return x.Pong
+	}
+	return 0
+}
+
+func (x *LinkFrame) GetEnvelopes() []*LinkEnvelope {
+	if x != nil {
+		return x.Envelopes
+	}
+	return nil
+}
+
+// LinkHello is what a process says of itself to another.
+type LinkHello struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Cluster       string                 `protobuf:"bytes,1,opt,name=cluster,proto3" json:"cluster,omitempty"` // its name
+	Node          string                 `protobuf:"bytes,2,opt,name=node,proto3" json:"node,omitempty"`
+	Incarnation   uint64                 `protobuf:"varint,3,opt,name=incarnation,proto3" json:"incarnation,omitempty"`
+	Version       uint32                 `protobuf:"varint,4,opt,name=version,proto3" json:"version,omitempty"` // of what nodes say to each other
+	Oldest        uint32                 `protobuf:"varint,5,opt,name=oldest,proto3" json:"oldest,omitempty"`   // that it still understands
+	Capabilities  []string               `protobuf:"bytes,6,rep,name=capabilities,proto3" json:"capabilities,omitempty"`
+	Address       string                 `protobuf:"bytes,7,opt,name=address,proto3" json:"address,omitempty"` // host:port, where others reach its link
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LinkHello) Reset() {
+	*x = LinkHello{}
+	mi := &file_messages_link_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LinkHello) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LinkHello) ProtoMessage() {}
+
+func (x *LinkHello) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_link_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LinkHello.ProtoReflect.Descriptor instead.
+func (*LinkHello) Descriptor() ([]byte, []int) {
+	return file_messages_link_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *LinkHello) GetCluster() string {
+	if x != nil {
+		return x.Cluster
+	}
+	return ""
+}
+
+func (x *LinkHello) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+func (x *LinkHello) GetIncarnation() uint64 {
+	if x != nil {
+		return x.Incarnation
+	}
+	return 0
+}
+
+func (x *LinkHello) GetVersion() uint32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *LinkHello) GetOldest() uint32 {
+	if x != nil {
+		return x.Oldest
+	}
+	return 0
+}
+
+func (x *LinkHello) GetCapabilities() []string {
+	if x != nil {
+		return x.Capabilities
+	}
+	return nil
+}
+
+func (x *LinkHello) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+// LinkRefusal is why there is no session.
+type LinkRefusal struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Reason        string                 `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"` // one word, for metrics
+	Text          string                 `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`     // for whoever reads the log
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LinkRefusal) Reset() {
+	*x = LinkRefusal{}
+	mi := &file_messages_link_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LinkRefusal) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LinkRefusal) ProtoMessage() {}
+
+func (x *LinkRefusal) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_link_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LinkRefusal.ProtoReflect.Descriptor instead.
+func (*LinkRefusal) Descriptor() ([]byte, []int) {
+	return file_messages_link_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *LinkRefusal) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *LinkRefusal) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+// LinkEnvelope is link.Envelope. Names are bytes: one that is no UTF-8 must not
+// end a session.
+type LinkEnvelope struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Kind          []byte                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	Target        []byte                 `protobuf:"bytes,2,opt,name=target,proto3" json:"target,omitempty"`
+	Sender        []byte                 `protobuf:"bytes,3,opt,name=sender,proto3" json:"sender,omitempty"`
+	SenderAt      []byte                 `protobuf:"bytes,4,opt,name=sender_at,json=senderAt,proto3" json:"sender_at,omitempty"`
+	Content       []byte                 `protobuf:"bytes,5,opt,name=content,proto3" json:"content,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LinkEnvelope) Reset() {
+	*x = LinkEnvelope{}
+	mi := &file_messages_link_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LinkEnvelope) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LinkEnvelope) ProtoMessage() {}
+
+func (x *LinkEnvelope) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_link_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LinkEnvelope.ProtoReflect.Descriptor instead.
+func (*LinkEnvelope) Descriptor() ([]byte, []int) {
+	return file_messages_link_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *LinkEnvelope) GetKind() []byte {
+	if x != nil {
+		return x.Kind
+	}
+	return nil
+}
+
+func (x *LinkEnvelope) GetTarget() []byte {
+	if x != nil {
+		return x.Target
+	}
+	return nil
+}
+
+func (x *LinkEnvelope) GetSender() []byte {
+	if x != nil {
+		return x.Sender
+	}
+	return nil
+}
+
+func (x *LinkEnvelope) GetSenderAt() []byte {
+	if x != nil {
+		return x.SenderAt
+	}
+	return nil
+}
+
+func (x *LinkEnvelope) GetContent() []byte {
+	if x != nil {
+		return x.Content
+	}
+	return nil
+}
+
 var File_messages_link_proto protoreflect.FileDescriptor
 
 const file_messages_link_proto_rawDesc = "" +
 	"\n" +
 	"\x13messages/link.proto\x12\vbirdwire.v1\"#\n" +
 	"\rNotUnderstood\x12\x12\n" +
-	"\x04kind\x18\x01 \x01(\tR\x04kindB'Z%github.com/birdwire/birdwire/messagesb\x06proto3"
+	"\x04kind\x18\x01 \x01(\tR\x04kind\"\xce\x01\n" +
+	"\tLinkFrame\x12,\n" +
+	"\x05hello\x18\x01 \x01(\v2\x16.birdwire.v1.LinkHelloR\x05hello\x122\n" +
+	"\arefusal\x18\x02 \x01(\v2\x18.birdwire.v1.LinkRefusalR\arefusal\x12\x12\n" +
+	"\x04ping\x18\x03 \x01(\x04R\x04ping\x12\x12\n" +
+	"\x04pong\x18\x04 \x01(\x04R\x04pong\x127\n" +
+	"\tenvelopes\x18\x05 \x03(\v2\x19.birdwire.v1.LinkEnvelopeR\tenvelopes\"\xcb\x01\n" +
+	"\tLinkHello\x12\x18\n" +
+	"\acluster\x18\x01 \x01(\tR\acluster\x12\x12\n" +
+	"\x04node\x18\x02 \x01(\tR\x04node\x12 \n" +
+	"\vincarnation\x18\x03 \x01(\x04R\vincarnation\x12\x18\n" +
+	"\aversion\x18\x04 \x01(\rR\aversion\x12\x16\n" +
+	"\x06oldest\x18\x05 \x01(\rR\x06oldest\x12\"\n" +
+	"\fcapabilities\x18\x06 \x03(\tR\fcapabilities\x12\x18\n" +
+	"\aaddress\x18\a \x01(\tR\aaddress\"9\n" +
+	"\vLinkRefusal\x12\x16\n" +
+	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x12\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\"\x89\x01\n" +
+	"\fLinkEnvelope\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\fR\x04kind\x12\x16\n" +
+	"\x06target\x18\x02 \x01(\fR\x06target\x12\x16\n" +
+	"\x06sender\x18\x03 \x01(\fR\x06sender\x12\x1b\n" +
+	"\tsender_at\x18\x04 \x01(\fR\bsenderAt\x12\x18\n" +
+	"\acontent\x18\x05 \x01(\fR\acontentB'Z%github.com/birdwire/birdwire/messagesb\x06proto3"
 
 var (
 	file_messages_link_proto_rawDescOnce sync.Once
@@ -87,16 +414,23 @@ func file_messages_link_proto_rawDescGZIP() []byte {
 	return file_messages_link_proto_rawDescData
 }
 
-var file_messages_link_proto_msgTypes = make([]protoimpl.MessageInfo, 1)
+var file_messages_link_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_messages_link_proto_goTypes = []any{
 	(*NotUnderstood)(nil), // 0: birdwire.v1.NotUnderstood
+	(*LinkFrame)(nil),     // 1: birdwire.v1.LinkFrame
+	(*LinkHello)(nil),     // 2: birdwire.v1.LinkHello
+	(*LinkRefusal)(nil),   // 3: birdwire.v1.LinkRefusal
+	(*LinkEnvelope)(nil),  // 4: birdwire.v1.LinkEnvelope
 }
 var file_messages_link_proto_depIdxs = []int32{
-	0, // [0:0] is the sub-list for method output_type
-	0, // [0:0] is the sub-list for method input_type
-	0, // [0:0] is the sub-list for extension type_name
-	0, // [0:0] is the sub-list for extension extendee
-	0, // [0:0] is the sub-list for field type_name
+	2, // 0: birdwire.v1.LinkFrame.hello:type_name -> birdwire.v1.LinkHello
+	3, // 1: birdwire.v1.LinkFrame.refusal:type_name -> birdwire.v1.LinkRefusal
+	4, // 2: birdwire.v1.LinkFrame.envelopes:type_name -> birdwire.v1.LinkEnvelope
+	3, // [3:3] is the sub-list for method output_type
+	3, // [3:3] is the sub-list for method input_type
+	3, // [3:3] is the sub-list for extension type_name
+	3, // [3:3] is the sub-list for extension extendee
+	0, // [0:3] is the sub-list for field type_name
 }
 
 func init() { file_messages_link_proto_init() }
@@ -110,7 +444,7 @@ func file_messages_link_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_messages_link_proto_rawDesc), len(file_messages_link_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   1,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

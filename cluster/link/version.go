@@ -5,6 +5,10 @@ package link
 // a node says of itself has it (membership.Record).
 const Version = 1
 
+// Oldest is the oldest version whose nodes this program may run beside: a release
+// goes on with what the one before it says.
+const Oldest = 1
+
 // since are the kinds of messages that came after the first version, by protobuf
 // name, each with the version that it came with. A kind is sent only once the lowest
 // version in the cluster knows it: until then it is a dead letter, as to a peer

@@ -1,0 +1,79 @@
+package grpc
+
+import (
+	"errors"
+	"io"
+	"net"
+	"sync/atomic"
+	"syscall"
+)
+
+// ending is how a connection came to its end.
+type ending int32
+
+const (
+	open     ending = iota
+	byPeer          // its kernel said so: FIN or RST
+	byUs            // closed here
+	bySilent        // the network, or nothing that came for too long
+)
+
+// conn is a TCP connection that remembers how it ended: gRPC tells of all ends
+// alike, and only one that the peer's side ended may mean that its process has.
+type conn struct {
+	net.Conn
+	how atomic.Int32 // ending: the first that was seen
+}
+
+func (c *conn) end(how ending) { c.how.CompareAndSwap(int32(open), int32(how)) }
+
+func (c *conn) ending() ending { return ending(c.how.Load()) }
+
+func (c *conn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	c.note(err)
+	return n, err
+}
+
+func (c *conn) Write(b []byte) (int, error) {
+	n, err := c.Conn.Write(b)
+	c.note(err)
+	return n, err
+}
+
+func (c *conn) note(err error) {
+	switch {
+	case err == nil:
+	case err == io.EOF, errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		c.end(byPeer)
+	case errors.Is(err, net.ErrClosed):
+		c.end(byUs)
+	default:
+		c.end(bySilent)
+	}
+}
+
+func (c *conn) Close() error {
+	c.end(byUs)
+	return c.Conn.Close()
+}
+
+// RemoteAddr leads from a stream to its connection: gRPC tells who the peer is by
+// this address, and by nothing else of ours.
+func (c *conn) RemoteAddr() net.Addr { return address{c.Conn.RemoteAddr(), c} }
+
+type address struct {
+	net.Addr
+	conn *conn
+}
+
+// listener makes connections of ours.
+type listener struct{ net.Listener }
+
+func (l listener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &conn{Conn: c}, nil
+}
