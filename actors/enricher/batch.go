@@ -17,8 +17,8 @@ import (
 // batch is what is offered at once.
 //
 //	looking --the table: still true?--> offering --acknowledged--> over
-//	                                        ^  |
-//	                                refused +--+
+//	   ^                                    |
+//	   +---- refused, or nobody answers ----+
 type batch struct {
 	asked  uint64
 	jobs   []*job
@@ -108,7 +108,7 @@ func (e *enricher) looked(ctx actor.Context, m *tableLooked) {
 	kept := b.jobs[:0]
 	for i, j := range b.jobs {
 		row := m.items[i]
-		if !e.current(j) || row.GetRevision() > j.revision || row.GetDeleted() && row.GetRevision() >= j.revision {
+		if !e.current(j) || row.GetRevision() > j.revision || row.GetDeleted() && row.GetRevision() >= j.revision && !j.corrects {
 			e.drop(j, "stale")
 			continue
 		}
@@ -145,20 +145,19 @@ func (e *enricher) offerNext(ctx actor.Context) {
 	e.ask(ctx)
 }
 
-// ask may be done twice with the same offer: its events keep their ids.
 func (e *enricher) ask(ctx actor.Context) {
 	e.batch.asked = e.question()
 	e.timers.Set(offerTime{}, e.cfg.OfferTimeout, ctx.Self(), offerTime{e.batch.asked})
 	ctx.Request(e.cfg.Journal, e.batch.offer)
 }
 
+// offerAgain looks first at what is still true: a journal may refuse for as long
+// as an article lives. What the log has of an offer that nobody answered it
+// knows by its ids.
 func (e *enricher) offerAgain(ctx actor.Context, m offerTime) {
-	switch b := e.batch; {
-	case b == nil || b.asked != m.asked:
-	case b.offer == nil:
+	if b := e.batch; b != nil && b.asked == m.asked {
+		b.offer = nil
 		e.lookUp(ctx)
-	default:
-		e.ask(ctx)
 	}
 }
 
@@ -181,6 +180,9 @@ func (e *enricher) settled(ctx actor.Context, dropped string) {
 	n := len(b.offer.GetEvents())
 	for _, j := range b.jobs[:n] {
 		e.forget(j)
+		if j.corrects && dropped == "" {
+			dropped = "corrected"
+		}
 		e.cfg.Observe(Observation{
 			Page: j.out.Page, Vector: j.out.Vector, Summary: j.out.Summary, Took: e.cfg.Clock.Elapsed() - j.begun, Dropped: dropped, Waiting: len(e.jobs),
 		})

@@ -122,8 +122,10 @@ func (c Config) withDefaults() Config {
 type Observation struct {
 	Page, Vector, Summary string        // as Outcome has them
 	Took                  time.Duration // from the log to the log
-	Dropped               string        // why it was not enriched: "stale", "unwritable"; else ""
-	Waiting               int           // articles that are not enriched yet, of those taken in
+	// Dropped is why it was not enriched: "stale", "unwritable", "corrected" (an
+	// enrichment came too late, and what is true was said again); else "".
+	Dropped string
+	Waiting int // articles that are not enriched yet, of those taken in
 }
 
 const (

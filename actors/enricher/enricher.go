@@ -22,7 +22,8 @@
 // A job is forgotten once the log holds its event. A restart begins at the
 // marks again: what the log holds already is dropped by its id. Where an
 // article was changed or withdrawn meanwhile, its older enrichment is dropped,
-// because the change has one of its own.
+// because the change has one of its own. One that gets into the log all the same,
+// after what it knows nothing of, is set right: correct.go.
 //
 // # Bounds
 //

@@ -38,6 +38,8 @@ type job struct {
 	turn  time.Time // as Outcome has it
 	event *messages.Event
 	out   Outcome
+
+	corrects bool // it repeats what is true of the article (correct.go)
 }
 
 // take is what the log says of articles, in order.
@@ -77,14 +79,12 @@ func (e *enricher) changed(ctx actor.Context, c *messages.ArticleChange, lane in
 		if last != nil {
 			e.forget(last)
 		}
-		if w := e.writes[a.GetIdentity()]; w != nil {
-			e.overWith(w)
-		}
+		e.keep(ctx, c, p)
 	case messages.ArticleAction_ARTICLE_ENRICHED:
 		if last != nil && last.revision <= c.GetRevision() {
 			e.forget(last)
 		}
-		e.keep(ctx, a, c.GetRevision(), p)
+		e.keep(ctx, c, p)
 	}
 }
 
@@ -185,13 +185,13 @@ func (e *enricher) worked(ctx actor.Context, m *worked) {
 	e.working--
 	j := m.job
 	if e.current(j) && j.asked == m.asked {
-		e.settle(ctx, j, m)
+		e.outcome(ctx, j, m)
 	}
 	e.pump(ctx)
 	e.goOn(ctx)
 }
 
-func (e *enricher) settle(ctx actor.Context, j *job, m *worked) {
+func (e *enricher) outcome(ctx actor.Context, j *job, m *worked) {
 	switch {
 	case m.err != nil && j.tries > triesMost:
 		e.cfg.Logger.Error("an article is handed on as it came: it cannot be read", "article", j.article.GetNumber(), "error", m.err)

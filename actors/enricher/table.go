@@ -14,31 +14,50 @@ import (
 	"github.com/birdwire/birdwire/messages"
 )
 
-// write is an enriched article on its way into the item table, where it is what
-// a withdrawal carries: who filters by its tickers must hear that it is gone.
-// The content's hash stays its source's, which compares with what it reads.
+// write is what the log holds last of an article, on its way into the item
+// table: enriched, it is what a withdrawal carries, because who filters by its
+// tickers must hear that it is gone. The content's hash stays its source's,
+// which compares with what it reads. A withdrawal is here until its source has
+// written it: an enrichment that comes after it must be known for what it is.
 type write struct {
-	position messages.Position
-	revision uint32
-	article  *messages.Article
-	bytes    int
-	tries    int
+	position  messages.Position
+	revision  uint32
+	article   *messages.Article
+	withdrawn bool
+	late      messages.Position // of the last enrichment of an older revision that came after this; 0: none
+	bytes     int
+	tries     int
+}
+
+// settled is a write that is over, and the row as it is then; nil: its source
+// has not written it for so long that nobody waits for it any more.
+type settled struct {
+	*write
+	row *messages.Item
 }
 
 // tableWritten is the table's answer.
 type tableWritten struct {
 	asked uint64
-	over  []*write // written, or never to be
+	over  []settled
 	again []*write
 	err   error
 }
 
 // keep has the table take what the log holds.
-func (e *enricher) keep(ctx actor.Context, a *messages.Article, revision uint32, p messages.Position) {
+func (e *enricher) keep(ctx actor.Context, c *messages.ArticleChange, p messages.Position) {
+	a := c.GetArticle()
 	if last := e.writes[a.GetIdentity()]; last != nil {
+		if last.revision > c.GetRevision() {
+			last.late = p
+			return
+		}
 		e.overWith(last)
 	}
-	w := &write{position: p, revision: revision, article: a, bytes: proto.Size(a)}
+	w := &write{
+		position: p, revision: c.GetRevision(), article: a, bytes: proto.Size(a),
+		withdrawn: c.GetAction() == messages.ArticleAction_ARTICLE_DELETED,
+	}
 	e.writes[a.GetIdentity()] = w
 	e.bytes += w.bytes
 	if e.writing == 0 {
@@ -80,7 +99,7 @@ func (m *tableWritten) put(c context.Context, items Items, all []*write) error {
 		case row.GetRevision() < w.revision:
 			m.again = append(m.again, w)
 		case row.GetRevision() > w.revision || row.GetDeleted():
-			m.over = append(m.over, w)
+			m.over = append(m.over, settled{w, row})
 		default:
 			row = proto.CloneOf(row)
 			revision.Fill(row, w.article)
@@ -97,7 +116,7 @@ func (m *tableWritten) put(c context.Context, items Items, all []*write) error {
 	for i, err := range each {
 		switch {
 		case err == nil:
-			m.over = append(m.over, of[i])
+			m.over = append(m.over, settled{of[i], changed[i]})
 		case errors.Is(err, messages.ErrConflict):
 			m.again = append(m.again, of[i])
 		default:
@@ -113,14 +132,14 @@ func (e *enricher) written(ctx actor.Context, m *tableWritten) {
 	}
 	e.writing = 0
 	for _, w := range m.over {
-		e.overWith(w)
+		e.settle(ctx, w)
 	}
 	for _, w := range m.again {
 		// A source that died between the log and the table writes the row when
 		// it reads the article again, from the log: then without what was found
 		// out here, which the next change makes good.
 		if w.tries++; w.tries >= writeTries {
-			e.overWith(w)
+			e.settle(ctx, settled{w, nil})
 		}
 	}
 	if m.err != nil {
@@ -132,6 +151,21 @@ func (e *enricher) written(ctx actor.Context, m *tableWritten) {
 		e.write(ctx)
 	}
 	e.goOn(ctx)
+}
+
+// settle ends a write, and sets right what came too late.
+func (e *enricher) settle(ctx actor.Context, w settled) {
+	if e.writes[w.article.GetIdentity()] != w.write {
+		return // the log holds something newer
+	}
+	e.overWith(w.write)
+	at := w.late
+	if w.row.GetRevision() > w.revision && !w.withdrawn {
+		at = max(at, w.position)
+	}
+	if at != 0 {
+		e.correct(ctx, w, at)
+	}
 }
 
 func (e *enricher) overWith(w *write) {
