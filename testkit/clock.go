@@ -90,6 +90,9 @@ func (c *Clock) Step(d time.Duration) {
 // order in which they were asked for. A d of zero or less is due at once, at
 // the next Advance (of any length, zero too).
 func (c *Clock) After(d time.Duration, to *actor.PID, message any) (cancel func()) {
+	if s := c.host.kit.schedule; s.explored != nil { // of two for one actor at one instant the first fires first
+		s.touch(fmt.Sprintf("timers of %v at %v", to, s.time.elapsed()+c.onLine(d)), true)
+	}
 	return c.line.add(c.onLine(d), &timer{host: c.host, to: to, message: message, cause: c.host.kit.schedule.comesOf()})
 }
 
@@ -154,9 +157,20 @@ func (s *schedule) fireNext(target time.Duration) bool {
 		l.mu.Unlock()
 		return false
 	}
-	t := heap.Pop(&l.timers).(*timer)
-	l.now = t.at
+	first := heap.Pop(&l.timers).(*timer)
+	l.now = first.at
+	due := []*timer{first}
+	for s.together && len(l.timers) > 0 && l.timers[0].at == first.at {
+		due = append(due, heap.Pop(&l.timers).(*timer))
+	}
 	l.mu.Unlock()
+	for _, t := range due {
+		s.fire(t)
+	}
+	return true
+}
+
+func (s *schedule) fire(t *timer) {
 	s.cause.Store(int64(t.cause))
 	defer s.cause.Store(0)
 	if t.run != nil {
@@ -164,7 +178,6 @@ func (s *schedule) fireNext(target time.Duration) bool {
 	} else {
 		t.host.System.Root.Send(t.to, t.message)
 	}
-	return true
 }
 
 // forget ends the timers of a host.

@@ -32,9 +32,10 @@ type decisions struct {
 	refused string         // the first of them that is out of its range, and what that is; "": none is
 	drawn   []Drawn
 	order   Chooser
-	follow  follower // nil: nobody
-	keeps   bool     // choices and labels
-	choices []choice // as many as the run makes
+	follow  follower     // nil: nobody
+	explore *exploration // nil: the run is none of Explore
+	keeps   bool         // choices and labels
+	choices []choice     // as many as the run makes
 	labels  []string
 	index   map[string]uint32 // in labels
 	step    int               // of the loop that comes next; the first is 1
@@ -58,7 +59,10 @@ func (d *decisions) choose(s Stream, label string, n uint64, draw func(r *rand.R
 	}
 	label = label[:min(len(label), labelMost-1)]
 	pick, known := uint64(0), false
-	if d.follow != nil {
+	switch {
+	case d.explore != nil:
+		pick, known = d.explore.choose(s, label, n), true
+	case d.follow != nil:
 		pick, known = d.follow.choose(s, label, n)
 	}
 	if !known {
@@ -70,6 +74,13 @@ func (d *decisions) choose(s Stream, label string, n uint64, draw func(r *rand.R
 
 // event is which of those that are due is next. Of one there is no choice.
 func (d *decisions) event(due []Event) int {
+	if d.explore != nil {
+		pick := d.explore.next(due, d.step)
+		if d.keeps && pick >= 0 && len(due) > 1 {
+			d.keep(Schedule, due[pick].label(), uint64(len(due)), uint64(pick))
+		}
+		return pick
+	}
 	if len(due) == 1 {
 		return 0
 	}
@@ -110,6 +121,9 @@ func (d *decisions) option(name string, least, most int) int {
 	}
 	if i := slices.IndexFunc(d.drawn, func(o Drawn) bool { return o.Name == name }); i >= 0 {
 		return d.drawn[i].Value
+	}
+	if _, set := d.set[name]; d.explore != nil && !set {
+		value = d.explore.option(name, least, most)
 	}
 	d.drawn = append(d.drawn, Drawn{Name: name, Value: value, Least: least})
 	return value

@@ -18,15 +18,21 @@ func (k *Kit) saveLog(scenario, folder string) {
 	if len(k.violations) > 0 {
 		l.Violated = k.violations[0].Invariant
 	}
-	name, err := filepath.Abs(filepath.Join(folder, fmt.Sprintf("%s-%d.log", strings.ReplaceAll(scenario, "/", "-"), k.seed)))
+	keepLog(k.TB, l, folder)
+}
+
+// keepLog writes the log of a test that has failed.
+func keepLog(tb testing.TB, l *Log, folder string) {
+	tb.Helper()
+	name, err := filepath.Abs(filepath.Join(folder, fmt.Sprintf("%s-%d.log", strings.ReplaceAll(l.Scenario, "/", "-"), l.Seed)))
 	if err == nil {
 		err = l.Save(name)
 	}
 	if err != nil {
-		k.TB.Errorf("testkit: keep what the run decided: %v", err)
+		tb.Errorf("testkit: keep what the run decided: %v", err)
 		return
 	}
-	k.TB.Logf("testkit: what the run decided is in %[1]s; to play it again: TESTKIT_LOG=%[1]s go test -run '^%[2]s$'", name, scenario)
+	tb.Logf("testkit: what the run decided is in %[1]s; to play it again: TESTKIT_LOG=%[1]s go test -run '^%[2]s$'", name, l.Scenario)
 }
 
 // followed is run for a log.
@@ -36,6 +42,7 @@ func followed(tb testing.TB, l *Log, test func(k *Kit)) {
 		d := k.schedule.decisions
 		f := &strict{log: l, run: d}
 		d.follow, d.set = f, map[string]int{}
+		d.order, k.schedule.together = d.strategy(l.Strategy), l.Strategy == DepthFirst
 		for _, o := range l.Options {
 			d.set[o.Name] = o.Value
 		}

@@ -28,6 +28,7 @@ type Host struct {
 	kit     *Kit
 	address string
 	spawned []*actor.PID
+	spawns  string // their ids' count, as a footprint has it
 
 	// The schedule's mu protects these.
 	ended  bool    // its process is gone
@@ -61,14 +62,19 @@ func (k *Kit) newHost(address string, chance *Rand) *Host {
 	}
 	h := &Host{
 		System: actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return log })),
-		Rand:   chance, Log: log, kit: k, address: address,
+		Rand:   chance, Log: log, kit: k, address: address, spawns: "spawns of " + address,
 	}
 	h.System.ProcessRegistry.Address = address
 	h.Clock = &Clock{line: k.schedule.time, host: h, wall: Start.Add(-century)}
 	h.Worker = &Worker{host: h, schedule: k.schedule}
 	h.Props = h.props
+	draws := "chance of " + address
+	chance.drawn = func() { k.schedule.touch(draws, true) } // of two who draw, the first has the first
 	h.System.EventStream.Subscribe(func(event any) {
 		if e, ok := event.(*actor.DeadLetterEvent); ok {
+			if k.schedule.explored != nil { // later, or earlier, somebody may be there
+				k.schedule.touch(waitingOf(e.PID.GetAddress()+"/"+e.PID.GetId()), true)
+			}
 			k.mu.Lock()
 			defer k.mu.Unlock()
 			if len(k.deadLetters) < deadLettersMax {
@@ -91,6 +97,7 @@ func withoutTime(groups []string, a slog.Attr) slog.Attr {
 
 func (h *Host) props(kind string, produce actor.Producer, children actor.SupervisorStrategy) *actor.Props {
 	options := []actor.PropsOption{actor.WithMailbox(func() actor.Mailbox {
+		h.kit.schedule.touch(h.spawns, true) // ids are counted
 		return &mailbox{kind: kind, host: h, schedule: h.kit.schedule}
 	})}
 	if children != nil {
@@ -146,6 +153,7 @@ func (h *Host) Crash() {
 	s := h.kit.schedule
 	s.mu.Lock()
 	h.ended = true
+	s.touch(hostThing(h), true)
 	s.mu.Unlock()
 	s.time.forget(h)
 }
@@ -157,6 +165,8 @@ func (h *Host) Freeze() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	h.frozen = true
+	s.touch(hostThing(h), true)
+	before := len(h.waits)
 	kept := s.due[:0]
 	for _, e := range s.due {
 		if e.of() == h {
@@ -167,6 +177,7 @@ func (h *Host) Freeze() {
 	}
 	clear(s.due[len(kept):])
 	s.due = kept
+	s.halts(h.waits[before:])
 }
 
 // Thaw has the host go on, with all that has come for it since.
@@ -176,6 +187,7 @@ func (h *Host) Thaw() {
 	defer s.mu.Unlock()
 	waits := h.waits
 	h.frozen, h.waits = false, nil
+	s.touch(hostThing(h), true)
 	for _, e := range waits {
 		s.add(e)
 	}

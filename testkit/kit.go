@@ -223,14 +223,18 @@ func (k *Kit) stop() {
 // Rand is chance from the kit's seed; safe for any goroutine, since workers may
 // ask too.
 type Rand struct {
-	mu sync.Mutex
-	r  *rand.Rand
+	mu    sync.Mutex
+	r     *rand.Rand
+	drawn func() // is told; nil: nobody is
 }
 
 // Uint64N is uniform in [0, n).
 func (r *Rand) Uint64N(n uint64) uint64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.drawn != nil {
+		r.drawn()
+	}
 	return r.r.Uint64N(n)
 }
 

@@ -1,6 +1,9 @@
 package testkit
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Lane does things in order, one a step of the loop: what connects two hosts is
 // made of lanes, so that what is sent on one arrives in order and what is sent
@@ -11,6 +14,8 @@ type Lane struct {
 	schedule *schedule
 
 	called string // label, once it was asked for
+	self   string // as process
+	tells  bool
 
 	// The schedule's mu protects these.
 	waiting []waiting // bounded by the test's own length
@@ -24,18 +29,21 @@ type waiting struct {
 }
 
 // Lane is an empty one; name is what a Chooser sees.
-func (k *Kit) Lane(name string) *Lane { return &Lane{name: name, schedule: k.schedule} }
+func (k *Kit) Lane(name string) *Lane {
+	return &Lane{name: name, schedule: k.schedule, self: k.schedule.named("lane " + name)}
+}
 
 // Lane is one that ends at the host: what is on it waits while the host is
 // frozen, and does not happen once it has crashed.
 func (h *Host) Lane(name string) *Lane {
-	return &Lane{name: name, host: h, schedule: h.kit.schedule}
+	return &Lane{name: name, host: h, schedule: h.kit.schedule, self: h.kit.schedule.named("lane " + name)}
 }
 
 // Add has f done after what was added before.
 func (l *Lane) Add(f func()) {
 	l.schedule.mu.Lock()
 	defer l.schedule.mu.Unlock()
+	l.schedule.reaches(l, false)
 	l.waiting = append(l.waiting, waiting{f, l.schedule.comesOf()})
 	if !l.due {
 		l.due = true
@@ -47,6 +55,7 @@ func (l *Lane) Add(f func()) {
 func (l *Lane) Clear() (forgotten int) {
 	l.schedule.mu.Lock()
 	defer l.schedule.mu.Unlock()
+	l.schedule.reaches(l, true)
 	forgotten, l.waiting = len(l.waiting), nil
 	return forgotten
 }
@@ -62,6 +71,32 @@ func (l *Lane) label() string {
 
 func (l *Lane) of() *Host { return l.host }
 
+func (l *Lane) process() string { return l.self }
+
+// Tells says, for Explore, that what is done on the lane touches nothing but what the
+// kit sees (it sends, sets timers, asks Chance) and what Kit.Touch and Look tell. Of
+// another lane's steps it is not known, so that they are tried in every order.
+func (l *Lane) Tells() *Lane {
+	l.tells = true
+	return l
+}
+
+// touches is what a step of it always touches.
+func (l *Lane) touches(next waiting) {
+	s := l.schedule
+	if s.explored == nil {
+		return
+	}
+	s.comes(next.cause)
+	s.touch(actorOf(l.self), true)
+	if l.host != nil {
+		s.touch(hostThing(l.host), false)
+	}
+	if !l.tells {
+		s.touch(elsewhere, true)
+	}
+}
+
 func (l *Lane) step() (more bool) {
 	l.schedule.mu.Lock()
 	var next waiting
@@ -72,6 +107,7 @@ func (l *Lane) step() (more bool) {
 		next, l.waiting = l.waiting[0], l.waiting[1:]
 	}
 	l.schedule.mu.Unlock()
+	l.touches(next)
 	if next.do != nil {
 		l.schedule.history.add(Step{N: l.schedule.comesOf(), At: l.schedule.time.elapsed() - century, Host: hostOf(l), Lane: l.name, Cause: next.cause})
 		next.do()
@@ -85,5 +121,8 @@ func (l *Lane) step() (more bool) {
 // Later has f done once d of virtual time has passed, by the Advance that
 // reaches it. It is no host's: no Crash ends it.
 func (k *Kit) Later(d time.Duration, f func()) (cancel func()) {
+	if s := k.schedule; s.explored != nil {
+		s.touch(fmt.Sprint("later, at ", s.time.elapsed()+d), true)
+	}
 	return k.schedule.time.add(d, &timer{run: f, cause: k.schedule.comesOf()})
 }

@@ -22,6 +22,8 @@ type Plan struct {
 	// what a failure takes says something also after the code has changed.
 	Loosely bool
 	loosely *edit
+	// explores decides, and is asked more than a follower is; nil: see the others.
+	explores *exploration
 
 	Hash    bool // make Outcome.Trace: a run takes some times as long
 	Log     bool // keep Outcome.Log
@@ -107,7 +109,11 @@ func (r *player) begin() {
 	r.tb.violated = func(by, text string) {
 		r.kit.violates(Violation{Invariant: by, Step: r.kit.Step(), Text: text})
 	}
+	s := r.kit.schedule
+	s.together = p.Strategy == DepthFirst
 	switch {
+	case p.explores != nil:
+		s.explored, d.explore = p.explores, p.explores
 	case p.loosely != nil:
 		d.follow, d.set = p.loosely.follow(d.now), p.loosely.options
 	case p.Follow != nil:
@@ -121,7 +127,7 @@ func (r *player) begin() {
 		r.kit.schedule.history = &History{}
 	}
 	r.kit.schedule.ends = func() bool {
-		return r.tb.Failed() || r.strict != nil && r.strict.misfit != "" || r.refused() != "" || r.ended()
+		return r.tb.Failed() || r.strict != nil && r.strict.misfit != "" || p.explores != nil && p.explores.stuck() || r.refused() != "" || r.ended()
 	}
 }
 

@@ -22,6 +22,9 @@ type Event interface {
 	String() string // whose it is
 	// label is the same in every run: with its host's address, and no id that counts.
 	label() string
+	// process is whose next step it is: a mailbox or a lane has one after the other.
+	// No two have the same.
+	process() string
 	// step does one thing and says whether there is more to do.
 	step() (more bool)
 	of() *Host // nil: nobody's
@@ -58,8 +61,10 @@ type schedule struct {
 	record    *Record         // of the draining goroutine; nil: none was asked for
 	wall      map[string]bool // kinds of actors that have set the library's own timer
 	decisions *decisions
-	ends      func() bool // whether the run ends before its next step; nil: it does not
-	history   *History    // nil: none was asked for
+	ends      func() bool  // whether the run ends before its next step; nil: it does not
+	history   *History     // nil: none was asked for
+	explored  *exploration // nil: the run is none of Explore
+	together  bool         // timers of one instant fire before what comes of them is handled
 	// cause is the step that what is posted now comes of: the one that runs, or that
 	// set the timer which fires; 0: none, the test itself. Steps are counted from 1.
 	cause atomic.Int64
@@ -93,7 +98,7 @@ func (s *schedule) drain() (busy string, ended bool) {
 		}
 		e := s.next()
 		if e == nil {
-			return "", false
+			return "", s.rest()
 		}
 		busy = e.String()
 		if _, notesItself := e.(*mailbox); !notesItself && s.record != nil {
@@ -121,10 +126,22 @@ func (s *schedule) next() Event {
 		return nil
 	}
 	i := s.decisions.event(s.due)
+	if i < 0 {
+		return nil
+	}
 	s.due[0], s.due[i] = s.due[i], s.due[0]
 	e := s.due[0]
 	s.due = s.due[1:]
 	return e
+}
+
+// rest is where there is nothing to do; it says whether the run ends here.
+func (s *schedule) rest() (ended bool) {
+	if s.explored == nil {
+		return false
+	}
+	s.explored.rest()
+	return s.explored.stuck()
 }
 
 // whose names an event with its host.
@@ -169,6 +186,7 @@ type mailbox struct {
 	invoker  actor.MessageInvoker
 
 	called string // label, once it was asked for
+	self   string // as process
 
 	// The schedule's mu protects these.
 	system, user []posted // bounded by the host's Bounds, else by nothing: a test ends, and settleMax ends a flood
@@ -183,6 +201,7 @@ var _ actor.Mailbox = (*mailbox)(nil)
 func (m *mailbox) PostUserMessage(message any) {
 	m.schedule.mu.Lock()
 	defer m.schedule.mu.Unlock()
+	m.schedule.reaches(m, false)
 	weight := 0
 	if b := m.host.Bounds; b != nil {
 		if b.Drop(m.kind, len(m.user), m.bytes, message) {
@@ -202,6 +221,7 @@ func (m *mailbox) PostUserMessage(message any) {
 func (m *mailbox) PostSystemMessage(message any) {
 	m.schedule.mu.Lock()
 	defer m.schedule.mu.Unlock()
+	m.schedule.reaches(m, true)
 	m.system = append(m.system, posted{message: message, cause: m.schedule.comesOf()})
 	m.becomeDue()
 }
@@ -243,9 +263,19 @@ func (m *mailbox) label() string {
 
 func (m *mailbox) of() *Host { return m.host }
 
+func (m *mailbox) process() string {
+	if m.self == "" {
+		if who, ok := m.invoker.(identified); ok {
+			m.self = who.Self().GetAddress() + "/" + who.Self().GetId()
+		}
+	}
+	return m.self
+}
+
 func (m *mailbox) step() (more bool) {
 	next, system := m.take()
 	message := next.message
+	m.touches(next, system)
 	defer func() {
 		if reason := recover(); reason != nil {
 			m.schedule.panicked(fmt.Sprintf("%s on %T: %v", m.kind, message, reason))
@@ -271,6 +301,25 @@ func (m *mailbox) step() (more bool) {
 		}
 	}
 	return false
+}
+
+// touches is what a step of it always touches. Of what it handles before all else, and
+// of what may be its last, those who send to it can see more.
+func (m *mailbox) touches(next posted, system bool) {
+	s := m.schedule
+	if s.explored == nil {
+		return
+	}
+	s.comes(next.cause)
+	s.touch(actorOf(m.process()), true)
+	s.touch(hostThing(m.host), false)
+	_, last := next.message.(*actor.PoisonPill)
+	if e, ok := next.message.(*actor.MessageEnvelope); ok && !last {
+		_, last = e.Message.(*actor.PoisonPill)
+	}
+	if system || last || m.host.Bounds != nil {
+		s.touch(waitingOf(m.process()), true)
+	}
 }
 
 // note keeps the message for the case that the test fails.

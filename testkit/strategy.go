@@ -44,8 +44,12 @@ func (b *byPriority) of(label string) uint64 {
 
 // strategy is the chooser of that name.
 func (d *decisions) strategy(name string) Chooser {
-	if name == "priority" {
+	switch name {
+	case "priority":
 		return &byPriority{r: d.chance[Schedule], with: map[string]uint64{}}
+	case DepthFirst:
+		return inOrder{}
+	default:
+		return d.order
 	}
-	return d.order
 }

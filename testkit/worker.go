@@ -17,6 +17,8 @@ type Worker struct {
 	// Panicked makes the answer of a job that panicked. nil: the panic fails the
 	// test, as an actor's does, and nobody is answered.
 	Panicked func(reason any) any
+	// Tells is Lane.Tells for its jobs.
+	Tells bool
 
 	host     *Host
 	schedule *schedule
@@ -35,7 +37,7 @@ func (w *Worker) Do(to *actor.PID, timeout time.Duration, work func(ctx context.
 	if w.refuse {
 		return false
 	}
-	j := &job{worker: w, to: to, timeout: timeout, until: w.schedule.time.elapsed() + timeout, work: work, cause: w.schedule.comesOf()}
+	j := &job{worker: w, self: w.schedule.named("job of " + to.GetId()), to: to, timeout: timeout, until: w.schedule.time.elapsed() + timeout, work: work, cause: w.schedule.comesOf()}
 	if w.holding {
 		w.held = append(w.held, j)
 		return true
@@ -111,6 +113,7 @@ func (w *Worker) start(j *job) {
 
 type job struct {
 	worker  *Worker
+	self    string // as process
 	to      *actor.PID
 	timeout time.Duration
 	until   time.Duration // of the kit's clock
@@ -128,11 +131,18 @@ func (j *job) label() string { return whose(j) }
 
 func (j *job) of() *Host { return j.worker.host }
 
+func (j *job) process() string { return j.self }
+
 func (j *job) step() (more bool) {
 	if j.worker.host.ended {
 		return false
 	}
 	s := j.worker.schedule
+	s.comes(j.cause)
+	s.touch(hostThing(j.worker.host), false)
+	if !j.worker.Tells {
+		s.touch(elsewhere, true)
+	}
 	s.history.add(Step{N: s.comesOf(), At: s.time.elapsed() - century, Host: hostOf(j), Lane: j.String(), Cause: j.cause})
 	timeout := j.timeout
 	if j.expired || j.timeout > 0 && j.worker.schedule.time.elapsed() >= j.until {

@@ -157,7 +157,7 @@ func (c *coordinator) ask(ctx actor.Context, e Entry) {
 // being written.
 func (c *coordinator) advance(ctx actor.Context, m *Done) {
 	e, ok := c.entries[m.ID]
-	if !ok || e.State != m.At || e.State.ended() || c.unwritten[m.ID] {
+	if !ok || e.State != m.At && !c.cfg.takeAnyAnswer || e.State.ended() || c.unwritten[m.ID] {
 		return
 	}
 	switch {

@@ -32,6 +32,7 @@ type world struct {
 	crashing    *testkit.Lane
 	crashes     int
 	calm        bool // no more faults
+	lanes       bool // what is carried comes at once, in any order: see orders_test.go
 	network     *testkit.Chance
 	faults      *testkit.Chance
 
@@ -62,6 +63,7 @@ func (w *world) open() {
 }
 
 func (w *world) crash() {
+	w.k.Touch("which office there is")
 	w.note("%s crashes", w.office)
 	w.k.Note("the world", "%v crashes", w.office)
 	w.k.Fault(fmt.Sprint("office ", w.crashes), "crash")
@@ -82,6 +84,10 @@ func (w *world) carry(to string, m any, deliver func()) {
 		copies = 2
 	}
 	for range copies {
+		if w.lanes {
+			w.k.Lane(what).Tells().Add(deliver)
+			continue
+		}
 		w.k.Later(w.network.Below("delay, "+what, 2*time.Second), func() {
 			w.note("%s", what)
 			deliver()
@@ -114,6 +120,7 @@ func (w *world) ToAccount(name string, m any) {
 // the message leads to.
 func (w *world) ToCoordinator(m any) {
 	w.carry("the coordinator", m, func() {
+		w.k.Look("which office there is")
 		w.office.Tell(w.coordinator, m)
 		if !w.calm && w.faults.Once(fmt.Sprintf("crash at %T%+v", m, reflect.ValueOf(m).Elem()), 10) {
 			w.crashing.Add(w.crash)
@@ -124,6 +131,7 @@ func (w *world) ToCoordinator(m any) {
 func (w *world) ToCustomer(m any) {
 	w.carry("the customer", m, func() {
 		if a, ok := m.(*Accepted); ok {
+			w.k.Touch("what the customer knows")
 			w.accepted = append(w.accepted, a.ID)
 		}
 	})
