@@ -203,7 +203,7 @@ func TestRotationKeepsConnections(t *testing.T) {
 }
 
 // Whatever a write's answer was, the caller is told what is so, or that it is
-// not known; and the next call finds what is so.
+// not known; then it is asked for until it is, and the next call finds what is so.
 func TestUncertainKeyWrites(t *testing.T) {
 	down := errors.New("down")
 	thrice := func(f memory.RecordFault) []memory.RecordFault { return []memory.RecordFault{f, f, f} }
@@ -214,7 +214,7 @@ func TestUncertainKeyWrites(t *testing.T) {
 	}{
 		"happened":                {[]memory.RecordFault{{Op: memory.ControlCAS, Ambiguous: true}}, false, true},
 		"did not happen":          {[]memory.RecordFault{{Op: memory.ControlCAS, Err: messages.ErrAmbiguous}}, false, true},
-		"never":                   {thrice(memory.RecordFault{Op: memory.ControlCAS, Err: down}), true, false},
+		"not known at once":       {thrice(memory.RecordFault{Op: memory.ControlCAS, Err: down}), true, true},
 		"happened, never known":   {[]memory.RecordFault{{Op: memory.ControlCAS, Ambiguous: true}, {Op: memory.ControlGet, Err: down}, {Op: memory.ControlGet, Err: down}}, true, true},
 		"the disk is nearly full": {[]memory.RecordFault{{Op: memory.ControlCAS, Err: messages.ErrFull}}, true, false},
 	} {

@@ -41,6 +41,7 @@ func (k *key) storeRecords(ctx actor.Context, e change.Store) {
 			if stored.Revision, stored.Err = write(work, records, id, w); stored.Err != nil {
 				last := i == len(e.Writes)-1
 				stored.Nothing = !last || errors.Is(stored.Err, messages.ErrFull)
+				stored.Replaced = last && errors.Is(stored.Err, errStale)
 				break
 			}
 		}
@@ -68,14 +69,14 @@ func owned(ctx context.Context, records actors.Records, keyID string, term uint6
 }
 
 // write asks three times: the same write either happens once, or meets its own
-// earlier self.
+// earlier self. A disk that is full by then says nothing of the tries before.
 func write(ctx context.Context, records actors.Records, keyID string, w change.Write) (uint64, error) {
 	name := recordName(keyID, w)
 	if w.Damaged {
 		return 0, erase(ctx, records, name)
 	}
 	err := messages.ErrAmbiguous
-	for range 3 {
+	for try := range 3 {
 		revision := w.Revision
 		if w.Kind == change.OfPast {
 			// Written once, or again after a crash before what replaced it was: what
@@ -98,8 +99,10 @@ func write(ctx context.Context, records actors.Records, keyID string, w change.W
 		switch {
 		case err == nil:
 			return wrote, nil
-		case errors.Is(err, messages.ErrFull):
+		case errors.Is(err, messages.ErrFull) && try == 0:
 			return 0, fmt.Errorf("write %s: %w", name, err)
+		case errors.Is(err, messages.ErrFull):
+			return 0, fmt.Errorf("write %s: %w: the disk is full, and it may have been written before", name, messages.ErrAmbiguous)
 		case w.Kind == change.OfPast:
 		case errors.Is(err, messages.ErrConflict), errors.Is(err, messages.ErrNotFound):
 			if wrote, err = own(ctx, records, name, w.Data); err == nil || errors.Is(err, errStale) {

@@ -48,6 +48,13 @@ func (s *shard) inactive(ctx actor.Context) {
 		s.activate(ctx)
 	case *messages.Deactivate:
 		s.wanted = false
+		if from := ctx.Sender(); from != nil && from.GetAddress() != ctx.Self().GetAddress() {
+			// Who asks from elsewhere has read that this process is the owner. A taking
+			// that was begun here and given up may have happened later than its answer.
+			s.ask(ctx, false)
+			s.deactivate(ctx)
+			return
+		}
 		s.behavior.Become(s.inactive)
 		s.answer(ctx, &messages.Deactivated{Shard: uint32(s.number), Term: s.newest})
 	case *messages.TakeSlot, *messages.FreeSlot, *messages.AskKey, *messages.KeyIdle: // of a key that is being stopped

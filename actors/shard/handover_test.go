@@ -116,6 +116,23 @@ func TestAShardThatIsNotWantedAnyMoreIsNotTaken(t *testing.T) {
 	})
 }
 
+// A taking whose answer never came may happen after the shard was given up: whoever
+// asks for it since the record names this process is not asked to wait for ever.
+func TestATermThatWasTakenLate(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		r := newRig(t, k).start()
+		k.Tell(r.pid, &messages.Deactivate{Shard: uint32(number)})
+		r.routes()
+		put(t, k, actors.ShardRecord(number), &messages.Shard{Term: 9, Node: "n1", Incarnation: r.cfg.Incarnation, Slots: []*messages.Slot{slot(keyID, "c1")}})
+		k.System.Root.RequestWithCustomSender(r.pid, &messages.Deactivate{Shard: uint32(number)}, actor.NewPID("n2@3", "node/shard/1"))
+		r.routes()
+		if got := r.record(); got.GetNode() != "" || got.GetTerm() != 9 || !connections(got)["c1"] {
+			t.Errorf("record %v", got)
+		}
+		r.notOwner(9)
+	})
+}
+
 // A holder that could not be asked goes on under a term that has ended, until it
 // writes: it is told who has taken the shard.
 func TestAFormerHolderIsTold(t *testing.T) {

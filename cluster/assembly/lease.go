@@ -53,6 +53,7 @@ type lease struct {
 	apartAt actors.Instant  // since when it is not held
 	fitAt   actors.Instant  // since when the record says that it may be; while it is apart
 	looking bool            // a worker has the record
+	doubt   bool            // a write of it has failed since: the store may have it, or have it later
 	failing bool            // the last look failed
 	leaving bool
 	stuck   string                    // why the node makes no progress; "" where it does
@@ -238,9 +239,10 @@ func (l *lease) look(ctx actor.Context) {
 		Node: p.Node, Incarnation: p.Incarnation, Version: p.Cluster.Version, Leaving: l.leaving, Unfit: l.unfit(), Renewals: l.written.GetRenewals() + 1,
 	}
 	record.Reaches = l.reached()
-	if l.clock.Elapsed()-l.wroteAt < membership.RenewEvery && same(record, l.written) {
+	if l.clock.Elapsed()-l.wroteAt < membership.RenewEvery && !l.doubt && same(record, l.written) {
 		record = nil
 	}
+	l.doubt = l.doubt || record != nil
 	l.looking = l.worker.Do(ctx.Self(), lookTime, looking(l, record))
 }
 
@@ -276,7 +278,7 @@ func (l *lease) looked(ctx actor.Context, m *looked) {
 		if l.written == nil || l.written.GetUnfit() != "" && m.wrote.GetUnfit() == "" {
 			l.fitAt = m.began
 		}
-		l.written, l.wroteAt = m.wrote, m.began
+		l.written, l.wroteAt, l.doubt = m.wrote, m.began, false
 		l.own.Renewed(m.began)
 		l.ledger.Wrote(m.revision)
 	}

@@ -81,7 +81,9 @@ func (r SkipReason) String() string {
 type Control interface {
 	Get(ctx context.Context, key string) (messages.KeptRecord, error)
 	// CAS writes if revision is the stored one (0: there is none, or it
-	// was deleted) and returns the new one. ErrConflict otherwise.
+	// was deleted) and returns the new one. ErrConflict otherwise. ErrAmbiguous: it
+	// has happened, or has not, or will, as long as nothing else was written or
+	// deleted under the key since the call.
 	CAS(ctx context.Context, key string, data []byte, revision uint64) (uint64, error)
 	// Delete removes if revision is the stored one: ErrConflict where it is
 	// another, ErrNotFound where there is none.

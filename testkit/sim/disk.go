@@ -25,6 +25,38 @@ type badStore struct {
 	rate      uint64 // of calls, in a thousand
 	errors    bool   // calls fail, and nothing has happened
 	ambiguous bool   // of writes it is not known whether they happened; half of them did
+	late      bool   // or they happen after that was answered, where their condition still holds
+
+	pending []func() // what is late and has not happened, in the order in which it was asked for; nil where it has
+}
+
+// lateMost is how late a write may happen: a store whose leader is elected has dropped
+// it, or written it, by then.
+const lateMost = 8 * time.Second
+
+// later has a write of the call happen some time after its answer.
+func (b *badStore) later(c *Cluster, what string) memory.Fault {
+	after := b.chance.Below("how late "+what, lateMost)
+	return memory.Fault{Late: func(happen func()) {
+		i := len(b.pending)
+		b.pending = append(b.pending, happen)
+		c.Later(after, func() { b.happen(i) })
+	}}
+}
+
+func (b *badStore) happen(i int) {
+	if i < len(b.pending) && b.pending[i] != nil {
+		b.pending[i]()
+		b.pending[i] = nil
+	}
+}
+
+// heal ends all of it. What is late happens now.
+func (b *badStore) heal() {
+	b.errors, b.ambiguous, b.late = false, false, false
+	for i := range b.pending {
+		b.happen(i)
+	}
 }
 
 // fault is what befalls the call of the node.
@@ -32,6 +64,9 @@ func (b *badStore) fault(n *Node, call memory.Call) memory.Fault {
 	what := fmt.Sprintf("%s of %s at %s", call.Op, n.Name, call.Key)
 	if b.errors && b.often("fail "+what) {
 		return memory.Fault{Err: errStore}
+	}
+	if b.late && writes(call.Op) && b.often("have late "+what) {
+		return b.later(n.cluster, what)
 	}
 	if !b.ambiguous || !writes(call.Op) || !b.often("leave open "+what) {
 		return memory.Fault{}

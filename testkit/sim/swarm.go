@@ -29,6 +29,7 @@ const (
 
 	StoreErrors  Fault = "store errors"     // calls of the store fail
 	Ambiguous    Fault = "ambiguous writes" // writes are answered with nothing certain; half of them have happened
+	Late         Fault = "late writes"      // or happen seconds after that answer, as far as nobody has written since
 	CrashInWrite Fault = "crash in a write" // a process is killed when it writes, before or after that happens
 	Slow         Fault = "slow"             // a node's work takes up to seconds, and so it lags
 	FullDisk     Fault = "full disk"        // for frames, or for every write
@@ -46,7 +47,7 @@ const (
 // Faults are all kinds.
 var Faults = []Fault{
 	Drop, Delay, Duplicate, Crash, Freeze, Cut, CutOneWay, StoreDown, Drain,
-	StoreErrors, Ambiguous, CrashInWrite, Slow, FullDisk, Trim,
+	StoreErrors, Ambiguous, Late, CrashInWrite, Slow, FullDisk, Trim,
 	ClockJump, ClockDrift, Suspicion, TwoDrains, DrainedCrash, Upgrade,
 	SmallMailboxes,
 }
@@ -79,7 +80,7 @@ func (c *Cluster) Swarm(kinds ...Fault) *Swarm {
 	}
 	s.rate = c.Option("per mille of messages", 0, 50)
 	c.Net.Fate = s.fate
-	c.bad.rate, c.bad.errors, c.bad.ambiguous = 4*uint64(s.rate), s.has(StoreErrors), s.has(Ambiguous)
+	c.bad.rate, c.bad.errors, c.bad.ambiguous, c.bad.late = 4*uint64(s.rate), s.has(StoreErrors), s.has(Ambiguous), s.has(Late)
 	return s
 }
 
@@ -119,7 +120,7 @@ func (s *Swarm) Step() {
 	}
 	var of []Fault
 	for _, kind := range s.kinds {
-		if !slices.Contains([]Fault{Drop, Delay, Duplicate, StoreErrors, Ambiguous}, kind) {
+		if !slices.Contains([]Fault{Drop, Delay, Duplicate, StoreErrors, Ambiguous, Late}, kind) {
 			of = append(of, kind)
 		}
 	}
@@ -241,7 +242,7 @@ func (s *Swarm) recover() {
 func (s *Swarm) Heal() {
 	s.recover()
 	s.c.Net.Fate = nil
-	s.c.bad.errors, s.c.bad.ambiguous = false, false
+	s.c.bad.heal()
 	s.calm = math.MaxInt64
 }
 

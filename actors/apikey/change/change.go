@@ -12,8 +12,8 @@
 // The router takes the new version in addition to the old one and says from which
 // position on both are matched. The store then decides: once the record is
 // written the change has taken effect at that position; where it is certain that
-// it was not written, nothing has changed; and where neither is known, the
-// records are read until it is. Hits in between are undecided, see package
+// it was not written, nothing has changed; and where neither is known, the same is
+// written again until it is, and then the records are read. Hits in between are undecided, see package
 // definitions, so what is delivered live is never something else than what the
 // records say. Last, the version that lost is taken out of the router.
 //
@@ -218,12 +218,14 @@ func (m *Machine) GiveUp() []Effect {
 // *messages.QueriesPut, whose id is the question's number.
 type (
 	// Stored answers Store. Nothing: it is certain that the last of the writes,
-	// which decides, has not happened.
+	// which decides, was not tried. Replaced: it has failed since another has written
+	// the record; no earlier try of it can happen any more.
 	Stored struct {
 		Token    uint64
 		Revision uint64
 		Err      error
 		Nothing  bool
+		Replaced bool
 	}
 	// Failed: the child that was asked has failed. Silent: the time of Wait is over.
 	Failed struct{ Token uint64 }

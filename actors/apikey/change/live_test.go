@@ -38,6 +38,7 @@ func (w *world) command() any {
 // rest lets everything under way come to its end.
 func (w *world) rest() {
 	w.faults = false
+	w.happen(true)
 	for range 10_000 {
 		if len(w.inbox)+len(w.messages) == 0 && (w.timer == 0 || w.m.Idle()) {
 			return
@@ -72,6 +73,8 @@ func TestLiveIsWhatAReplayGives(t *testing.T) {
 				t.Fatalf("seed %d: nothing is under way, and %d hits are held", seed, len(w.held))
 			}
 			switch n := w.r.IntN(20); {
+			case n < 1:
+				w.happen(false)
 			case n < 4:
 				w.event()
 			case n < 9:

@@ -30,7 +30,7 @@ var update = flag.Bool("update", false, "write what the scenarios give into thei
 //	> do TICKET COMMAND ...                                                 see player.command
 //	> drafted [rejected FIELD]                                              the child answers
 //	> put POSITION [refused DETAIL]                                         the router answers
-//	> stored REVISION | nothing | unknown                                   the store answers
+//	> stored REVISION | nothing | unknown | replaced                        the store answers
 //	> read ... | failed                                                     as start, to Load
 //	> silence, > broken                                                     no answer in time; the child failed
 //	> again                                                                 the last answer comes once more
@@ -137,8 +137,8 @@ func (p *player) input(words []string) []change.Effect {
 		p.answer = put
 	case "stored":
 		switch words[1] {
-		case "nothing", "unknown":
-			p.answer = change.Stored{Token: p.token, Err: errors.New(words[1]), Nothing: words[1] == "nothing"}
+		case "nothing", "unknown", "replaced":
+			p.answer = change.Stored{Token: p.token, Err: errors.New(words[1]), Nothing: words[1] == "nothing", Replaced: words[1] == "replaced"}
 		default:
 			p.answer = change.Stored{Token: p.token, Revision: p.number(words[1])}
 		}

@@ -11,10 +11,11 @@ import (
 )
 
 // failure is a write that failed. nothing: it is certain that it has not
-// happened.
+// happened, and will not.
 type failure struct {
 	err     error
 	nothing bool
+	doubt   *Write // may happen still; nil: none
 }
 
 func (f *failure) Error() string { return f.err.Error() }
@@ -34,23 +35,50 @@ func (m *Machine) store(writes []Write, then func(revision uint64, err error)) {
 			return
 		}
 		m.emit(Report{Text: "writing records failed", Err: s.Err})
-		then(0, &failure{s.Err, s.Nothing})
+		f := &failure{err: s.Err, nothing: s.Nothing}
+		if !s.Nothing && !s.Replaced {
+			f.doubt = &writes[len(writes)-1]
+		}
+		then(0, f)
 	})
 	m.emit(Store{token, writes})
 }
 
 // fail ends an operation whose write failed. Unless it is certain that nothing
-// was written, the records are read before the next one begins.
+// was written, the records are read before the next one begins, and before them
+// what is in doubt is made certain.
 func (m *Machine) fail(err error) {
 	detail := "the store does not take it: nothing has changed; try again"
 	if f, ok := err.(*failure); !ok || !f.nothing {
 		m.emit(Report{Count: "write_unknown"})
-		m.next(m.reload)
+		if m.next(m.reload); ok && f.doubt != nil {
+			m.next(func() { m.settle(*f.doubt) })
+		}
 		detail = "the store does not answer: try again; nothing is known to have changed"
 	} else if errors.Is(f.err, messages.ErrFull) {
 		detail = "the server's disk is full: nothing has changed; try again later"
 	}
 	m.end(unavailable(detail))
+}
+
+// settle asks for a write whose outcome is not known until it is: a store may do what
+// it was asked for long after it has given no answer, so a reading that does not show
+// the write proves nothing. Once it is there, or another has written the record, no
+// earlier try can happen any more. Those that wait meanwhile are refused.
+func (m *Machine) settle(w Write) {
+	token := m.ask(0, func(answer any) {
+		s := answer.(Stored)
+		if s.Err == nil || s.Replaced {
+			m.backoff.Succeeded()
+			m.end(nil)
+			return
+		}
+		wait := m.backoff.Failed()
+		m.emit(Report{Text: fmt.Sprintf("it is not known whether a record was written; it is written again in %v", wait), Err: s.Err})
+		m.refuseQueue()
+		m.ask(wait, func(any) { m.settle(w) })
+	})
+	m.emit(Store{token, []Write{w}})
 }
 
 // reload reads the records until that succeeds, and has the router have what
@@ -122,7 +150,7 @@ func (m *Machine) write(e *definitions.Entry, then func(why *messages.Rejected, 
 	if err != nil {
 		m.remove(m.Set.Abort(e))
 		m.emit(Decided{})
-		then(nil, &failure{err, true})
+		then(nil, &failure{err: err, nothing: true})
 		return
 	}
 	m.store(writes, func(revision uint64, err error) {

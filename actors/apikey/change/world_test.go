@@ -41,6 +41,10 @@ type world struct {
 	stored   map[string]definitions.Stored
 	past     map[name]*messages.Query
 	counter  uint64 // of revisions and ids
+	// by record, also of one that was deleted
+	revisions map[string]uint64
+	written   map[string]string
+	late      []lateWrite
 
 	held    []hit   // undecided
 	handled uint64  // everything at or before it was decided
@@ -70,6 +74,7 @@ func newWorld(t *testing.T, seed uint64) *world {
 	w := &world{
 		t: t, r: rand.New(rand.NewPCG(seed, 2)), position: 10, end: 10, queries: map[name]*messages.Query{}, until: map[name]uint64{},
 		stored: map[string]definitions.Stored{}, past: map[name]*messages.Query{}, replies: map[uint64]proto.Message{},
+		revisions: map[string]uint64{}, written: map[string]string{},
 		key: &messages.Key{Id: "key-1", State: messages.KeyState_KEY_ACTIVE, NextK: 1}, counter: 100,
 	}
 	w.revision = w.next()
@@ -106,6 +111,7 @@ func (w *world) start(moved bool) {
 		clear(w.until)
 		w.messages = nil
 	}
+	w.happen(true) // whoever takes over sees to it that nothing can any more
 	w.m = change.New(w.config())
 	w.inbox, w.held, w.timer, w.synced = nil, nil, 0, false
 	w.handled = w.position
@@ -169,33 +175,86 @@ func (w *world) draft(e change.Draft) any {
 	return &messages.RuleDrafted{Id: d.GetId(), Rule: to}
 }
 
-// write does what it is asked for, or fails: nothing, all, or some of it.
+// write does what it is asked for, or fails: nothing, all, or some of it, and what is
+// not known to have happened may happen later.
 func (w *world) write(e change.Store) change.Stored {
-	done, known := len(e.Writes), true
+	done, known, late := len(e.Writes), true, false
 	if w.faults && w.r.IntN(3) == 0 {
 		done = w.r.IntN(len(e.Writes) + 1)
-		known = done < len(e.Writes) && w.r.IntN(2) == 0
+		late = done < len(e.Writes) && w.r.IntN(2) == 0
+		known = done < len(e.Writes) && (!late || done < len(e.Writes)-1) && w.r.IntN(2) == 0
 	}
 	answer := change.Stored{Token: e.Token}
-	for _, write := range e.Writes[:done] {
-		answer.Revision = w.writeOne(write)
+	for i, write := range e.Writes[:done] {
+		revision, ok := w.writeOne(write, w.revisionOf(write))
+		if !ok {
+			return change.Stored{Token: e.Token, Err: errors.New("another has written it"), Nothing: i < len(e.Writes)-1, Replaced: true}
+		}
+		answer.Revision = revision
+	}
+	if late {
+		write := e.Writes[done]
+		w.late = append(w.late, lateWrite{write, w.revisionOf(write)})
 	}
 	if done < len(e.Writes) || !known {
-		answer = change.Stored{Token: e.Token, Err: errors.New("fault"), Nothing: known}
+		answer = change.Stored{Token: e.Token, Err: errors.New("fault"), Nothing: known || done < len(e.Writes)-1}
 	}
 	return answer
 }
 
-func (w *world) writeOne(write change.Write) uint64 {
+// lateWrite happens some time after it was answered that nothing is known of it,
+// where the record has that revision still.
+type lateWrite struct {
+	change.Write
+	at uint64
+}
+
+// happen does what is late, or some of it.
+func (w *world) happen(all bool) {
+	for len(w.late) > 0 && (all || w.r.IntN(4) == 0) {
+		i := w.r.IntN(len(w.late))
+		l := w.late[i]
+		w.late = slices.Delete(w.late, i, i+1)
+		w.writeOne(l.Write, l.at)
+	}
+}
+
+func (w *world) recordOf(write change.Write) string {
+	if write.Kind == change.OfPast {
+		return fmt.Sprint("past ", write.Past.GetK(), " ", write.Past.GetVersion())
+	}
+	return fmt.Sprint(write.Kind, " ", write.ID)
+}
+
+// revisionOf is what a try of the write finds there; a record that was deleted has one.
+func (w *world) revisionOf(write change.Write) uint64 { return w.revisions[w.recordOf(write)] }
+
+// writeOne writes where the record has the revision at which it was looked at and, but
+// for a version that was replaced, the one that it is written under.
+func (w *world) writeOne(write change.Write, at uint64) (revision uint64, ok bool) {
+	record := w.recordOf(write)
+	if w.revisions[record] != at {
+		return 0, false
+	}
+	had := w.stored[write.ID].Revision
+	if write.Kind == change.OfKey {
+		had = w.revision
+	}
+	if write.Kind != change.OfPast && had != write.Revision {
+		if again := w.written[record]; again == string(write.Data) { // it meets itself
+			return had, true
+		}
+		return 0, false
+	}
 	w.ends = append(w.ends, write.Kind)
+	revision = w.next()
+	w.revisions[record], w.written[record] = revision, string(write.Data)
 	switch write.Kind {
 	case change.OfKey:
-		w.key = &messages.Key{}
+		w.key, w.revision = &messages.Key{}, revision
 		if err := proto.Unmarshal(write.Data, w.key); err != nil {
 			w.t.Fatal(err)
 		}
-		w.revision = w.next()
-		return w.revision
 	case change.OfPast:
 		n := name{write.Past.GetK(), write.Past.GetVersion()}
 		delete(w.past, n)
@@ -203,20 +262,16 @@ func (w *world) writeOne(write change.Write) uint64 {
 			w.past[n] = write.Past
 		}
 	default:
-		if w.stored[write.ID].Revision != write.Revision {
-			w.t.Fatalf("%s is written under revision %d, it is at %d", write.ID, write.Revision, w.stored[write.ID].Revision)
-		}
 		delete(w.stored, write.ID)
 		if write.Data != nil {
 			d, err := definition.Unmarshal(write.Kind == change.OfRule, write.Data)
 			if err != nil {
 				w.t.Fatal(err)
 			}
-			w.stored[write.ID] = definitions.Stored{Definition: d, Revision: w.next()}
+			w.stored[write.ID] = definitions.Stored{Definition: d, Revision: revision}
 		}
-		return w.stored[write.ID].Revision
 	}
-	return w.next()
+	return revision, true
 }
 
 // route has the router take its next message; its answer may get lost.

@@ -79,4 +79,8 @@ type Fault struct {
 	Err       error         // answered, and nothing happened
 	Ambiguous bool          // it happens, and messages.ErrAmbiguous is answered; of writes
 	Torn      bool          // half of it happens, and messages.ErrAmbiguous is answered; of SnapshotsPut
+	// Late: messages.ErrAmbiguous is answered, and it happens when what Late is given
+	// is called, as far as its condition holds by then; of writes, also of a handle
+	// that was closed since. Late must not call it itself.
+	Late func(happen func())
 }

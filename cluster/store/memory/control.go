@@ -41,26 +41,34 @@ func (c control) CAS(ctx context.Context, key string, data []byte, revision uint
 		return 0, err
 	}
 	defer c.disk.mu.Unlock()
-	d := c.disk
+	data = bytes.Clone(data)
+	word := c.disk.deleted[key]
+	return write(c.disk, fault, ControlCAS, key, func() (uint64, error) { return c.disk.cas(key, data, revision, word) })
+}
+
+// cas is CAS. One that is to make a record, and is late, does so only if the record was
+// not made and deleted in between: word is the deletion that it was asked for after, 0
+// where there was none. Holding mu.
+func (d *Disk) cas(key string, data []byte, revision, word uint64) (uint64, error) {
+	if revision == 0 && d.deleted[key] != word {
+		return 0, fmt.Errorf("write %s: %w: it was deleted at %d", key, messages.ErrConflict, d.deleted[key])
+	}
 	if d.damaged[key] {
 		return 0, fmt.Errorf("write %s at revision %d: %w", key, revision, messages.ErrDamaged)
 	}
 	if have, _ := d.records.Get(key); have.Revision != revision {
 		return 0, fmt.Errorf("write %s at revision %d: %w: it is %d", key, revision, messages.ErrConflict, have.Revision)
 	}
-	return d.put(key, data, fault)
+	return d.put(key, data), nil
 }
 
-// put writes the record. Holding mu.
-func (d *Disk) put(key string, data []byte, fault Fault) (uint64, error) {
+// put writes the record, and keeps data. Holding mu.
+func (d *Disk) put(key string, data []byte) (revision uint64) {
 	d.written++
-	v := messages.KeptRecord{Key: key, Data: bytes.Clone(data), Revision: d.written}
+	v := messages.KeptRecord{Key: key, Data: data, Revision: d.written}
 	d.records.Set(key, v)
 	d.tell(store.Change{KeptRecord: v})
-	if err := fault.after(ControlCAS, key); err != nil {
-		return 0, err
-	}
-	return v.Revision, nil
+	return v.Revision
 }
 
 func (c control) Mend(ctx context.Context, key string, data []byte) (uint64, error) {
@@ -72,12 +80,17 @@ func (c control) Mend(ctx context.Context, key string, data []byte) (uint64, err
 		return 0, err
 	}
 	defer c.disk.mu.Unlock()
-	d := c.disk
+	data = bytes.Clone(data)
+	return write(c.disk, fault, ControlCAS, key, func() (uint64, error) { return c.disk.mend(key, data) })
+}
+
+// mend is Mend. Holding mu.
+func (d *Disk) mend(key string, data []byte) (uint64, error) {
 	if !d.damaged[key] {
 		return 0, fmt.Errorf("mend %s: %w: it is not damaged", key, messages.ErrConflict)
 	}
 	delete(d.damaged, key)
-	return d.put(key, data, fault)
+	return d.put(key, data), nil
 }
 
 func (c control) Delete(ctx context.Context, key string, revision uint64) error {
@@ -89,7 +102,12 @@ func (c control) Delete(ctx context.Context, key string, revision uint64) error 
 		return err
 	}
 	defer c.disk.mu.Unlock()
-	d := c.disk
+	_, err = write(c.disk, fault, ControlDelete, key, func() (struct{}, error) { return struct{}{}, c.disk.remove(key, revision) })
+	return err
+}
+
+// remove is Delete. Holding mu.
+func (d *Disk) remove(key string, revision uint64) error {
 	switch have, ok := d.records.Get(key); {
 	case d.damaged[key]:
 		return fmt.Errorf("delete %s at revision %d: %w", key, revision, messages.ErrDamaged)
@@ -100,8 +118,9 @@ func (c control) Delete(ctx context.Context, key string, revision uint64) error 
 	}
 	d.written++
 	d.records.Delete(key)
+	d.deleted[key] = d.written
 	d.tell(store.Change{KeptRecord: messages.KeptRecord{Key: key, Revision: d.written}, Deleted: true})
-	return fault.after(ControlDelete, key)
+	return nil
 }
 
 func (c control) List(ctx context.Context, prefixes ...string) ([]messages.KeptRecord, error) {

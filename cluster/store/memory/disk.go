@@ -25,6 +25,7 @@ type Disk struct {
 	last    uint64                                  // sequence, also of a log that holds nothing any more
 	tails   map[string]tail                         // by node: its last frame
 	records *btree.Map[string, messages.KeptRecord] // in order: a listing costs what it lists
+	deleted map[string]uint64                       // by key: the revision of its last deletion; a store forgets it after an hour, this one never
 	damaged map[string]bool                         // records that cannot be read; each is in records too, where its revision was known
 	written uint64                                  // the last revision given, of records and items
 	items   map[string]itemRecord
@@ -52,6 +53,7 @@ func NewDisk(cfg Config) *Disk {
 		burnt:   map[uint64]bool{},
 		tails:   map[string]tail{},
 		records: new(btree.Map[string, messages.KeptRecord]),
+		deleted: map[string]uint64{},
 		damaged: map[string]bool{},
 		items:   map[string]itemRecord{},
 		shots:   map[string][]snapshot{},
@@ -191,5 +193,6 @@ func (d *Disk) CloneRecords() *Disk {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	clone.records, clone.damaged, clone.written = d.records.Copy(), maps.Clone(d.damaged), d.written
+	clone.deleted = maps.Clone(d.deleted)
 	return clone
 }

@@ -56,6 +56,56 @@ func TestAmbiguousHappened(t *testing.T) {
 	}
 }
 
+// A write that is late happens after its answer, as far as nobody else has written in
+// between.
+func TestLate(t *testing.T) {
+	s := memory.New(memory.Config{})
+	var late []func()
+	fault := memory.Fault{Late: func(happen func()) { late = append(late, happen) }}
+	is := func(key, want string) {
+		t.Helper()
+		if v, err := s.Control().Get(ctx, key); string(v.Data) != want || err != nil && want != "" {
+			t.Fatalf("%s is %q, %v; want %q", key, v.Data, err, want)
+		}
+	}
+	s.Inject(memory.ControlCAS, fault, fault, fault)
+	data := []byte("1")
+	for _, key := range []string{"a", "b", "c"} {
+		if _, err := s.Control().CAS(ctx, key, data, 0); !errors.Is(err, messages.ErrAmbiguous) {
+			t.Fatalf("write: %v", err)
+		}
+		is(key, "")
+	}
+	data[0] = 'x' // it is the caller's
+	if _, err := s.Control().CAS(ctx, "b", []byte("2"), 0); err != nil {
+		t.Fatal(err)
+	}
+	made, err := s.Control().CAS(ctx, "c", []byte("2"), 0)
+	if err == nil {
+		err = s.Control().Delete(ctx, "c", made)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Inject(memory.JournalAppend, fault)
+	if _, err := s.Journal().Append(ctx, storetest.Frame("n", 1, 1, 1)); !errors.Is(err, messages.ErrAmbiguous) {
+		t.Fatalf("append: %v", err)
+	}
+	if err := s.Close(); err != nil { // as a process ends that has asked for it
+		t.Fatal(err)
+	}
+	s = s.Disk().Open(nil)
+	for _, happen := range late {
+		happen()
+	}
+	is("a", "1")
+	is("b", "2")
+	is("c", "") // made and deleted: it is not made again
+	if sequence, err := s.Journal().Append(ctx, storetest.Frame("n", 1, 1, 1)); err != nil || sequence != 1 {
+		t.Fatalf("again: %d, %v; want the first", sequence, err)
+	}
+}
+
 // A credit ledger comes through every answer that says nothing.
 func TestCountersUnderFaults(t *testing.T) {
 	n := 0

@@ -49,7 +49,11 @@ func (t items) CAS(ctx context.Context, all []*messages.Item, revisions []uint64
 		return nil, err
 	}
 	defer t.disk.mu.Unlock()
-	d := t.disk
+	return write(t.disk, fault, ItemsCAS, "", func() ([]error, error) { return t.disk.putItems(all, revisions), nil })
+}
+
+// putItems writes each whose revision is the stored one. Holding mu.
+func (d *Disk) putItems(all []*messages.Item, revisions []uint64) []error {
 	each := make([]error, len(all))
 	for i, item := range all {
 		identity := item.GetIdentity()
@@ -60,8 +64,5 @@ func (t items) CAS(ctx context.Context, all []*messages.Item, revisions []uint64
 		d.written++
 		d.items[identity] = itemRecord{item, d.written, d.cfg.Now()}
 	}
-	if err := fault.after(ItemsCAS, ""); err != nil {
-		return nil, err
-	}
-	return each, nil
+	return each
 }

@@ -25,14 +25,7 @@ func (j journal) Append(ctx context.Context, frame *messages.Frame) (uint64, err
 		return 0, err
 	}
 	defer j.disk.mu.Unlock()
-	sequence, err := j.disk.append(name, frame)
-	if err == nil {
-		err = fault.after(JournalAppend, name.String())
-	}
-	if err != nil {
-		return 0, err
-	}
-	return sequence, nil
+	return write(j.disk, fault, JournalAppend, name.String(), func() (uint64, error) { return j.disk.append(name, frame) })
 }
 
 // append writes after the node's last frame, or finds the frame where it

@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"bytes"
 	"strings"
 	"sync"
 
@@ -88,8 +89,7 @@ func (r *Records) Damage(key string) { r.disk.DamageRecord(key) }
 func (r *Records) Put(key string, data []byte) uint64 {
 	r.disk.mu.Lock()
 	defer r.disk.mu.Unlock()
-	revision, _ := r.disk.put(key, data, Fault{}) // without a fault it does not fail
-	return revision
+	return r.disk.put(key, bytes.Clone(data))
 }
 
 // All is every record, by key. No fault meets it.

@@ -37,8 +37,11 @@ func (t snapshots) Put(ctx context.Context, id string, at messages.Position, r i
 		shot.data = data[:len(data)/2]
 		fault.Ambiguous = true
 	}
-	d.shots[id] = d.keep(append(d.shots[id], shot))
-	return fault.after(SnapshotsPut, id)
+	_, err = write(d, fault, SnapshotsPut, id, func() (struct{}, error) {
+		d.shots[id] = d.keep(append(d.shots[id], shot))
+		return struct{}{}, nil
+	})
+	return err
 }
 
 // keep drops, where there are too many, a torn or foreign one first, else the

@@ -146,11 +146,38 @@ func (s *Store) begin(ctx context.Context, op Op, key string) (Fault, error) {
 // beginWrite is begin for what needs space.
 func (s *Store) beginWrite(ctx context.Context, op Op, key string) (Fault, error) {
 	fault, err := s.begin(ctx, op, key)
-	if err == nil && (s.disk.space == None || s.disk.space == AtReserve && op != ControlCAS && op != ControlDelete) {
+	if err == nil && s.disk.full(op) {
 		s.disk.mu.Unlock()
 		err = fmt.Errorf("%s %q: %w", op, key, messages.ErrFull)
 	}
 	return fault, err
+}
+
+// write does a write that begin has let through, or has it done later. Holding mu.
+func write[T any](d *Disk, fault Fault, op Op, key string, do func() (T, error)) (none T, err error) {
+	if fault.Late == nil {
+		done, err := do()
+		if err == nil {
+			err = fault.after(op, key)
+		}
+		if err != nil {
+			return none, err
+		}
+		return done, nil
+	}
+	fault.Late(func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		if !d.full(op) {
+			_, _ = do() // nobody waits for the answer
+		}
+	})
+	return none, fmt.Errorf("%s %q: %w", op, key, messages.ErrAmbiguous)
+}
+
+// full says whether there is no room for such a write. Holding mu.
+func (d *Disk) full(op Op) bool {
+	return d.space == None || d.space == AtReserve && op != ControlCAS && op != ControlDelete
 }
 
 // after is what a write that happened is answered with.
