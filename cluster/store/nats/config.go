@@ -11,6 +11,9 @@ import (
 type Config struct {
 	Dir string // the store's own folder; made when it is not there
 
+	Cluster  *Cluster  // the store is one member of several; nil: it is not
+	External *External // the streams are in a NATS of others; nil: they are not
+
 	RetentionAge    time.Duration // of frames; default 24 h, below 0: for ever
 	RetentionBytes  int64         // of frames on disk; default 10 GiB, below 0: no bound
 	ItemsAge        time.Duration // of articles' states since their last change; default 30 days, below 0: for ever
@@ -28,6 +31,9 @@ type Config struct {
 	Logger *slog.Logger     // default slog.Default()
 }
 
+// shared says whether others write to the streams too.
+func (c Config) shared() bool { return c.Cluster != nil || c.External != nil }
+
 const defaultReserve = 512 << 20
 
 func (c Config) withDefaults() Config {
@@ -44,6 +50,9 @@ func (c Config) withDefaults() Config {
 	if c.FreeSpace == nil {
 		c.FreeSpace = freeSpace
 	}
+	if c.External != nil { // the disk is another machine's, and its own word counts
+		c.FreeSpace = func(string) (free, total uint64, err error) { return 1 << 62, 1 << 62, nil }
+	}
 	if c.ReserveBytes == nil {
 		c.ReserveBytes = func(total uint64) uint64 { return max(defaultReserve, total/50) }
 	}
@@ -59,7 +68,7 @@ func (c Config) withDefaults() Config {
 func (c Config) validate() error {
 	const smallest = 100 * time.Millisecond // what the server takes
 	switch {
-	case c.Dir == "":
+	case c.Dir == "" && c.External == nil:
 		return errors.New("dir is empty: name the folder to keep data in")
 	case c.DuplicateWindow < smallest:
 		return fmt.Errorf("duplicate window %v: at least %v", c.DuplicateWindow, smallest)
@@ -67,6 +76,12 @@ func (c Config) validate() error {
 		return fmt.Errorf("retention age %v: at least %v", c.RetentionAge, smallest)
 	case c.ItemsAge > 0 && c.ItemsAge < smallest:
 		return fmt.Errorf("items age %v: at least %v", c.ItemsAge, smallest)
+	case c.Cluster != nil && c.External != nil:
+		return errors.New("a store is a member of a cluster or in a NATS of others, not both")
+	case c.Cluster != nil:
+		return c.Cluster.validate()
+	case c.External != nil:
+		return c.External.validate()
 	}
 	return nil
 }

@@ -56,16 +56,16 @@ func (c *control) last(ctx context.Context, key string) (v messages.KeptRecord, 
 	if err := store.CheckKey(key); err != nil {
 		return v, false, err
 	}
-	if c.store.records.isClosed(key) {
+	if !c.store.cfg.shared() && c.store.records.isClosed(key) { // else another node may have mended it
 		return v, false, fmt.Errorf("%w: the record is lost or cannot be read", messages.ErrDamaged)
 	}
 	v, deleted, err = c.read(ctx, key)
 	switch {
 	case isNotFound(err):
 		err = c.broken(ctx, key)
-	case err == nil && deleted:
+	case err == nil && deleted && !c.store.cfg.shared():
 		c.store.notedDeleted(key, v.Revision)
-	case err == nil && !c.store.records.must(key):
+	case err == nil && !c.store.cfg.shared() && !c.store.records.must(key):
 		c.store.noted(key, v.Revision) // written, and the answer was lost
 	}
 	return v, deleted, err
@@ -90,6 +90,8 @@ func (c *control) read(ctx context.Context, key string) (v messages.KeptRecord, 
 	}
 	if v.Data, err = c.store.unseal(controlStream, key, m.Data); err != nil {
 		c.store.quarantine(key)
+	} else if c.store.cfg.shared() {
+		c.store.reopened(key)
 	}
 	return v, false, err
 }
@@ -107,7 +109,9 @@ func (c *control) CAS(ctx context.Context, key string, data []byte, revision uin
 
 func (c *control) cas(ctx context.Context, key string, data []byte, revision uint64) (uint64, error) {
 	if c.store.records.isClosed(key) {
-		return 0, fmt.Errorf("%w: the record is lost or cannot be read", messages.ErrDamaged)
+		if _, _, err := c.last(ctx, key); errors.Is(err, messages.ErrDamaged) {
+			return 0, err
+		}
 	}
 	next, err := c.write(ctx, key, data, revision)
 	if revision == 0 && errors.Is(err, messages.ErrConflict) {
@@ -150,22 +154,37 @@ func (c *control) mend(ctx context.Context, key string, data []byte) (uint64, er
 	if err := store.CheckKey(key); err != nil {
 		return 0, err
 	}
+	m := nc.NewMsg(controlSubject + key)
+	m.Data = store.Seal(key, data)
+	if c.store.cfg.shared() {
+		v, _, err := c.last(ctx, key)
+		if err != nil && !errors.Is(err, messages.ErrDamaged) && !isNotFound(err) {
+			return 0, err
+		}
+		expect(m, v.Revision) // another node may mend it at once
+	}
 	if !c.store.records.isClosed(key) {
 		return 0, fmt.Errorf("%w: it is not damaged", messages.ErrConflict)
 	}
-	m := nc.NewMsg(controlSubject + key)
-	m.Data = store.Seal(key, data)
 	ack, err := c.store.publish(ctx, m, small)
 	if err != nil {
 		c.store.uncertain(key, err)
 		return 0, err
 	}
 	c.store.noted(key, ack.Sequence)
-	c.store.records.reopen(key)
-	lost := c.store.recordLost(key)
-	c.store.reports.drop(func(d store.Damage) bool { return d == lost })
-	c.store.cfg.Logger.Warn("a damaged record was written again", "record", key)
+	c.store.reopened(key)
 	return ack.Sequence, nil
+}
+
+// reopened is told of a record that is whole.
+func (s *Store) reopened(key string) {
+	if !s.records.isClosed(key) {
+		return
+	}
+	s.records.reopen(key)
+	lost := s.recordLost(key)
+	s.reports.drop(func(d store.Damage) bool { return d == lost })
+	s.cfg.Logger.Warn("a damaged record was written again", "record", key)
 }
 
 func (c *control) Delete(ctx context.Context, key string, revision uint64) error {
@@ -209,8 +228,13 @@ func (c *control) purge(ctx context.Context, sess *session, key string, revision
 	return err
 }
 
-// noted is told of a write that was acknowledged.
+// noted is told of a write that was acknowledged. Of records that others write
+// too there are no notes: the replicas are what a loss is told by.
 func (s *Store) noted(key string, sequence uint64) {
+	if s.cfg.shared() {
+		s.changes.look()
+		return
+	}
 	s.marks.advanceLater(markControl, sequence)
 	s.records.wrote(key)
 	s.controlList.note(s.cfg.Now().Unix(), noted{key, sequence, false})
@@ -218,6 +242,10 @@ func (s *Store) noted(key string, sequence uint64) {
 
 // notedDeleted is told of a deletion, its own or one whose answer was lost.
 func (s *Store) notedDeleted(key string, sequence uint64) {
+	if s.cfg.shared() {
+		s.changes.look()
+		return
+	}
 	s.marks.advanceLater(markControl, sequence)
 	if s.records.must(key) {
 		s.records.deleted(key)

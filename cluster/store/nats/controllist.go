@@ -8,6 +8,9 @@ import (
 	"strings"
 	"time"
 
+	nc "github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
 	"github.com/birdwire/birdwire/cluster/store"
 	"github.com/birdwire/birdwire/messages"
 )
@@ -36,11 +39,16 @@ func (c *control) list(ctx context.Context, prefixes []string) ([]messages.KeptR
 	if err != nil {
 		return nil, err
 	}
-	found, whole, err := c.gather(ctx, sess, prefixes)
+	found, whole := map[string]messages.KeptRecord{}, true
+	if sess.shared {
+		err = c.scan(ctx, sess, prefixes, found)
+	} else {
+		found, whole, err = c.gather(ctx, sess, prefixes)
+	}
 	if err != nil {
 		return nil, err
 	}
-	if !whole || len(found) <= checkedMost {
+	if !sess.shared && (!whole || len(found) <= checkedMost) {
 		if err := c.complete(ctx, sess, prefixes, found); err != nil {
 			return nil, err
 		}
@@ -58,6 +66,32 @@ func (c *control) list(ctx context.Context, prefixes []string) ([]messages.KeptR
 	}
 	slices.SortFunc(values, func(a, b messages.KeptRecord) int { return strings.Compare(a.Key, b.Key) })
 	return values, nil
+}
+
+// scan reads all that is under the prefixes, up to the last that the leader has
+// now, from the nearest replica.
+func (c *control) scan(ctx context.Context, sess *session, prefixes []string, found map[string]messages.KeptRecord) error {
+	filter := controlSubject + covering(prefixes) + ">"
+	last, err := sess.leaders(ctx, controlStream, lastOf(filter))
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return nil
+	}
+	if err != nil {
+		return c.store.unread(err)
+	}
+	return sess.scan(ctx, controlStream, filter, 1, last.Sequence, func(m *nc.Msg) error {
+		entry, err := readEntry(m)
+		if err != nil || !store.Under(prefixes, entry.key) {
+			return err
+		}
+		switch v, deleted, ok := c.value(entry); {
+		case ok && deleted:
+			delete(found, v.Key)
+		case ok:
+			found[v.Key] = v
+		}
+		return nil
+	})
 }
 
 // gather reads what the server pushes; whole says whether it was all.

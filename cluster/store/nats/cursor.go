@@ -47,6 +47,7 @@ type cursor struct {
 type stored struct {
 	sequence uint64
 	data     []byte
+	leaders  bool // it is the leader's word, not the nearest replica's
 }
 
 func (j *journal) Read(ctx context.Context, from uint64) (store.Cursor, error) {
@@ -77,26 +78,35 @@ func (c *cursor) entry(ctx context.Context) (store.Entry, error) {
 	if c.err != nil {
 		return store.Entry{}, c.err
 	}
-	for len(c.got) == 0 {
-		e, err := c.fill(ctx)
-		if err != nil || e.Skipped != nil {
-			return e, err
+	for {
+		for len(c.got) == 0 {
+			e, err := c.fill(ctx)
+			if err != nil || e.Skipped != nil {
+				return e, err
+			}
 		}
+		m := c.got[0]
+		frame, err := store.DecodeFrame(m.data)
+		if c.sess.shared && !m.leaders && (m.sequence != c.next || errors.Is(err, messages.ErrDamaged)) {
+			// The nearest replica is behind, or damaged.
+			if e, err := c.leaders(ctx); err != nil || e.Skipped != nil {
+				return e, err
+			}
+			continue
+		}
+		if m.sequence > c.next {
+			return c.gap(ctx, m.sequence)
+		}
+		if err != nil && !errors.Is(err, messages.ErrDamaged) {
+			return store.Entry{}, err // of a newer version: not ours to skip
+		}
+		c.got = c.got[1:]
+		if err != nil {
+			return c.skip(m.sequence), nil
+		}
+		c.next++
+		return store.Entry{Sequence: m.sequence, Frame: frame}, nil
 	}
-	m := c.got[0]
-	if m.sequence > c.next {
-		return c.gap(ctx, m.sequence)
-	}
-	frame, err := store.DecodeFrame(m.data)
-	if err != nil && !errors.Is(err, messages.ErrDamaged) {
-		return store.Entry{}, err // of a newer version: not ours to skip
-	}
-	c.got = c.got[1:]
-	if err != nil {
-		return c.skip(m.sequence), nil
-	}
-	c.next++
-	return store.Entry{Sequence: m.sequence, Frame: frame}, nil
 }
 
 // gap answers for the sequences from next to before found, which the server
@@ -203,6 +213,9 @@ func (c *cursor) take(ctx context.Context, came []*nc.Msg, end batchEnd) error {
 // counts, about a sequence that was there before it was asked. It goes on one
 // by one: a block that cannot be read hides those after it.
 func (c *cursor) nothing(ctx context.Context) (store.Entry, error) {
+	if c.sess.shared {
+		return c.leaders(ctx)
+	}
 	at := max(c.next, c.seek)
 	first, last, err := c.sess.bounds(ctx)
 	switch {

@@ -97,7 +97,9 @@ func (s *Store) framesLost(from, to uint64) {
 		}
 	}
 	s.lost = append(kept, grown)
-	if err := s.foundLost(span{From: from, To: to, Lost: true}); err != nil {
+	if s.cfg.shared() {
+		// The replicas are the note of it.
+	} else if err := s.foundLost(span{From: from, To: to, Lost: true}); err != nil {
 		s.cfg.Logger.Warn("what is lost cannot be noted: the next start will find it again", "error", err)
 	}
 	s.reports.drop(func(d store.Damage) bool { return d.Stream == journalStream && d.File == "" })

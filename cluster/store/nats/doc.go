@@ -1,6 +1,12 @@
-// Package nats holds the store's contracts on a JetStream that runs inside
-// this process: no listening port, one replica, every write synced to disk
-// before it is acknowledged. It is the only package that knows nats.
+// Package nats holds the store's contracts on JetStream, every write synced to
+// disk before it is acknowledged. It is the only package that knows nats.
+//
+//	alone      the server runs inside this process: no listening port, one replica
+//	cluster    the same, joined by routes with the servers of other members; three
+//	           replicas (cluster.go, join.go; what is read of whom: leader.go)
+//	external   a NATS that others run (external.go)
+//
+// # A node that stands alone
 //
 //	<dir>/lock          held while a process runs on the folder
 //	<dir>/jetstream/    the embedded server's own files

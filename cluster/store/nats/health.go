@@ -9,6 +9,7 @@ import (
 	"time"
 
 	nc "github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/birdwire/birdwire/messages"
 )
@@ -147,7 +148,7 @@ func (s *Store) tryOn(ctx context.Context, sess *session, l *link, d duty) error
 		if err := s.disk.room(small); err != nil {
 			return err
 		}
-		if err := sess.ensureProbe(ctx, l); err != nil {
+		if err := sess.ensureProbe(ctx, l, s.cfg); err != nil {
 			return err
 		}
 		answer, err := sess.publish(ctx, nc.NewMsg(probeSubject))
@@ -158,6 +159,12 @@ func (s *Store) tryOn(ctx context.Context, sess *session, l *link, d duty) error
 		return err
 	case lookups:
 		_, _, err := sess.bounds(ctx)
+		if err == nil && sess.shared {
+			_, err = sess.leaders(ctx, controlStream, lastOf(controlSubject+">"))
+			if errors.Is(err, jetstream.ErrMsgNotFound) {
+				err = nil
+			}
+		}
 		return err
 	case replays:
 		a, err := l.ask(ctx, directGet+journalStream, request{from: 1, batch: 1}.question(), 1)

@@ -76,6 +76,9 @@ func (t *items) get(ctx context.Context, identities []string, states []store.Ite
 		}
 		places[subject] = append(places[subject], i)
 	}
+	if sess.shared {
+		return t.ofLeader(ctx, sess, subjects, places, identities, states)
+	}
 	request, err := json.Marshal(struct {
 		Last []string `json:"multi_last"`
 	}{subjects})
@@ -106,6 +109,29 @@ func (t *items) get(ctx context.Context, identities []string, states []store.Ite
 		return t.without(ctx, sess, identities, states)
 	}
 	return err
+}
+
+// ofLeader reads articles of the stream's leader. A state that is behind would
+// have an article pass for a new one.
+func (t *items) ofLeader(ctx context.Context, sess *session, subjects []string, places map[string][]int, identities []string, states []store.ItemState) error {
+	found, err := sess.leadersMany(ctx, itemsStream, subjects)
+	if err != nil {
+		return t.store.unread(err)
+	}
+	for n, m := range found {
+		if m == nil {
+			continue
+		}
+		item := new(messages.Item)
+		data, err := t.store.unseal(itemsStream, subjects[n], m.Data)
+		if err != nil || proto.Unmarshal(data, item) != nil {
+			return t.without(ctx, sess, identities, states)
+		}
+		for _, i := range places[subjects[n]] {
+			states[i] = store.ItemState{Item: item, Revision: m.Sequence}
+		}
+	}
+	return nil
 }
 
 // without reads articles of which some are damaged one by one. A damaged state

@@ -59,9 +59,15 @@ func (j *journal) Append(ctx context.Context, frame *messages.Frame) (uint64, er
 	if err != nil {
 		return 0, fmt.Errorf("append frame %s: %w", name, err)
 	}
-	j.store.marks.advance(markJournal, sequence)
-	j.store.past.grew(sequence, len(data)+overhead, j.store.cfg.Now())
+	j.store.notedFrame(sequence, len(data))
 	return sequence, nil
+}
+
+func (s *Store) notedFrame(sequence uint64, bytes int) {
+	if !s.cfg.shared() {
+		s.marks.advance(markJournal, sequence)
+		s.past.grew(sequence, bytes+overhead, s.cfg.Now())
+	}
 }
 
 // overhead is what the server stores of a frame besides its bytes, about.
@@ -152,9 +158,7 @@ func (j *journal) find(ctx context.Context, name store.Name, last tail) (uint64,
 	low, high := uint64(1), last.sequence // what is sought is in [low, high)
 	for low < high {
 		middle := low + (high-low)/2
-		t, err := named(sess.message(ctx, journalStream, func(ctx context.Context, s jetstream.Stream) (*jetstream.RawStreamMsg, error) {
-			return s.GetMsg(ctx, middle, jetstream.WithGetMsgSubject(subject)) // the first at or after it
-		}))
+		t, err := named(sess.message(ctx, journalStream, nextOf(subject, middle)))
 		if errors.Is(err, messages.ErrNotFound) {
 			high = middle // nothing can be read from there on
 			continue

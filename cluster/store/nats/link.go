@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	nc "github.com/nats-io/nats.go"
@@ -45,6 +46,8 @@ type link struct {
 	conn *nc.Conn
 	gone chan struct{} // closed when the connection is
 	flow *semaphore.Weighted
+	// stall is how long an answer of many messages may come no further.
+	stall time.Duration
 
 	inbox string
 
@@ -64,6 +67,7 @@ type answer struct {
 
 	// messages and end belong to the connection until done is closed.
 	messages []*nc.Msg
+	came     atomic.Int64 // how many so far
 	end      *nc.Msg
 	done     chan struct{}
 	left     bool // nobody waits for it any more; protected by link.mu
@@ -71,15 +75,15 @@ type answer struct {
 
 func (s *session) connect(d duty) (*link, error) {
 	l := &link{
-		gone: make(chan struct{}), flow: semaphore.NewWeighted(inFlightMost),
+		gone: make(chan struct{}), flow: semaphore.NewWeighted(inFlightMost), stall: s.stall,
 		asked: map[string]*answer{}, streams: map[string]jetstream.Stream{},
 	}
 	var err error
-	l.conn, err = nc.Connect("", nc.InProcessServer(inProcess{s.server}), nc.Name(d.String()), nc.NoReconnect(),
+	l.conn, err = s.dial(nc.Name(d.String()), nc.NoReconnect(),
 		nc.ClosedHandler(func(*nc.Conn) { close(l.gone) }),
 		nc.ErrorHandler(func(*nc.Conn, *nc.Subscription, error) {})) // every reader checks its own sequence
 	if err != nil {
-		return nil, fmt.Errorf("connect to the embedded server: %w", err)
+		return nil, fmt.Errorf("connect to %s: %w", s.where, err)
 	}
 	l.inbox = l.conn.NewInbox()
 	sub, err := l.conn.Subscribe(l.inbox+".*", l.take)
@@ -267,6 +271,7 @@ func (l *link) take(m *nc.Msg) {
 		a.messages = nil
 	default:
 		a.messages = append(a.messages, m)
+		a.came.Add(1)
 	}
 }
 
@@ -286,19 +291,31 @@ func (a *answer) wait(ctx context.Context, stopped <-chan struct{}) error {
 		return nil
 	default:
 	}
-	patience := time.NewTimer(opTimeout)
+	most := opTimeout
+	if !a.single {
+		most = a.link.stall
+	}
+	patience := time.NewTimer(most)
 	defer patience.Stop()
-	select {
-	case <-a.done:
-		return nil
-	case <-a.link.gone:
-		return errLost
-	case <-stopped:
-		return errStopped
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-patience.C:
-		return fmt.Errorf("%w within %v", errSilent, opTimeout)
+	came := a.came.Load()
+	for {
+		select {
+		case <-a.done:
+			return nil
+		case <-a.link.gone:
+			return errLost
+		case <-stopped:
+			return errStopped
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-patience.C:
+			if now := a.came.Load(); now > came {
+				came = now
+				patience.Reset(most)
+				continue
+			}
+			return fmt.Errorf("%w within %v", errSilent, most)
+		}
 	}
 }
 
@@ -310,7 +327,7 @@ func (a *answer) word(ctx context.Context, stopped <-chan struct{}) (*nc.Msg, er
 		return nil, err
 	}
 	if len(a.end.Data) == 0 && a.end.Header.Get(statusHeader) == statusNobody {
-		return nil, fmt.Errorf("%w: the embedded server takes no writes", errUnsent)
+		return nil, fmt.Errorf("%w: nobody takes writes now", errUnsent)
 	}
 	return a.end, nil
 }

@@ -180,6 +180,9 @@ func (l *list) note(second int64, all ...noted) {
 func (l *list) keeps(age int64) { l.append(appendEntry(nil, 'G', uint64(age), 0, "")) }
 
 func (l *list) append(b []byte) {
+	if l == nil { // of streams that others write too there are none
+		return
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.file == nil {

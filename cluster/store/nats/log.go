@@ -27,6 +27,12 @@ var (
 	// usual are warnings about the server's own index files, which it makes again
 	// from the blocks; those we have read ourselves.
 	usual = []string{"state is outdated", "Stream state", "stream state", "TTL state", "scheduling state", "Sourcing state", "Detected skew", "took "}
+	// seeking is how a member finds the others, which the store itself says better,
+	// and what a peer that goes away leaves behind.
+	seeking = []string{
+		"Error trying to connect to route", "Error flushing", "Waiting for routing to be established", "not established contact with a meta leader",
+		"Plaintext passwords detected", "Metalayer blocking snapshot", "Catchup for stream", "Stale Connection", "Slow Consumer Detected: WriteDeadline",
+	}
 	// damage is what its warnings say where it meets some while it runs.
 	damage = []string{"corrupt", "loadBlock error", "Cache lookup", "Partial cache"}
 )
@@ -45,7 +51,7 @@ func (l *serverLog) Warnf(format string, v ...any) {
 	case says(text, damage):
 		l.log.Warn(text)
 		l.hint()
-	case says(text, usual):
+	case says(text, usual), says(text, seeking):
 		l.log.Debug(text)
 	default:
 		l.log.Warn(text)
@@ -53,7 +59,12 @@ func (l *serverLog) Warnf(format string, v ...any) {
 }
 
 func (l *serverLog) Errorf(format string, v ...any) {
-	l.log.Error(line(format, v))
+	text := line(format, v)
+	if says(text, seeking) {
+		l.log.Debug(text)
+		return
+	}
+	l.log.Error(text)
 	l.trouble()
 }
 

@@ -44,7 +44,7 @@ func (s *Store) mend() {
 			return
 		}
 		s.cfg.Logger.Info("the embedded store writes again")
-		s.auditSoon()
+		s.auditSoon() // nobody listens where there are replicas
 	}
 }
 
@@ -87,6 +87,9 @@ func (s *Store) restart() bool {
 // read first: that takes long where there are many, and everybody waits; an
 // audit reads them afterwards.
 func (s *Store) openAgain(ctx context.Context) (*session, error) {
+	if s.cfg.shared() {
+		return s.joinAgain()
+	}
 	if _, _, err := s.refused(); err != nil {
 		return nil, err
 	}

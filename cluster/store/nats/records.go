@@ -100,6 +100,12 @@ func (s *Store) quarantine(key string) {
 }
 
 func (s *Store) recordLost(key string) store.Damage {
+	if s.cfg.shared() {
+		return store.Damage{
+			Stream: "control", Lost: "record " + key,
+			Advice: "it answers an error, all others are served. `birdwire cluster audit` says which node's copy is damaged; else restore a backup of the cluster",
+		}
+	}
 	return store.Damage{
 		Stream: "control", Lost: "record " + key,
 		Advice: fmt.Sprintf("it answers an error, all others are served. Put a backup of the whole folder %s in its place; or, to go on without the record, create the file %s and start again", s.cfg.Dir, s.acceptPath()),

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,7 +27,7 @@ const maxPayload = store.MaxFrameBytes + 64<<10
 // started and stopped whole; done is closed when it stops, and every wait on
 // the session selects on it. A connection may be lost and made again within it.
 type session struct {
-	server *server.Server
+	server *server.Server // nil: another process's is used
 	log    *slog.Logger
 	epoch  string                                 // the journal's
 	made   struct{ journal, records, items bool } // by this session, because there were none
@@ -35,20 +36,22 @@ type session struct {
 	linking [duties]sync.Mutex // each protects its link
 	links   [duties]*link
 
+	// Of the mode, since the session was started the same.
+	first  *server.Options // that the server was started with
+	shared bool            // others write to the streams too, and there are replicas
+	where  string          // what the connections lead to, in words
+	dial   func(...nc.Option) (*nc.Conn, error)
+	stall  time.Duration
+
 	done chan struct{}
 }
 
 // startSession starts the server on the folder. It checks nothing for damage
 // and makes no streams; trouble is called on the server's error lines, and hint
 // on those that speak of damage, until the session is stopped.
-func startSession(cfg Config, trouble, hint func()) (*session, error) {
-	if err := clearPassing(cfg.Dir); err != nil {
-		return nil, err
-	}
-	bridge := &serverLog{log: cfg.Logger, trouble: trouble, hint: hint}
-	s := &session{log: cfg.Logger, done: make(chan struct{})}
-	var err error
-	s.server, err = server.NewServer(&server.Options{
+func startSession(cfg Config, more []string, trouble, hint func()) (*session, error) {
+	s := &session{log: cfg.Logger, where: "the embedded server", stall: opTimeout, shared: cfg.shared(), done: make(chan struct{})}
+	options := server.Options{
 		ServerName:             "birdwire",
 		DontListen:             true, // set no cluster port as well: Start would wait for a listener for ever
 		JetStream:              true,
@@ -60,10 +63,27 @@ func startSession(cfg Config, trouble, hint func()) (*session, error) {
 		WriteDeadline:          time.Minute, // the other side is this process: late is not gone
 		NoSigs:                 true,
 		DisableJetStreamBanner: true,
-	})
-	if err != nil {
+	}
+	var err error
+	if c := cfg.Cluster; c != nil {
+		s.stall = askAgain
+		if options, err = c.options(options); err != nil {
+			return nil, err
+		}
+		for _, address := range more {
+			options.Routes = append(options.Routes, c.route(address))
+		}
+		s.first = options.Clone()
+	} else if err := clearPassing(cfg.Dir); err != nil {
+		return nil, err
+	}
+	s.dial = func(o ...nc.Option) (*nc.Conn, error) {
+		return nc.Connect("", append(o, nc.InProcessServer(inProcess{s.server}), nc.UserInfo(options.Username, options.Password))...)
+	}
+	if s.server, err = server.NewServer(&options); err != nil {
 		return nil, fmt.Errorf("embedded server: %w", err)
 	}
+	bridge := &serverLog{log: cfg.Logger, trouble: trouble, hint: hint}
 	s.server.SetLogger(bridge, false, false)
 	s.server.Start()
 	if text := bridge.fatalText(); text != "" {
@@ -109,13 +129,21 @@ func (s *session) stop() {
 		}
 		s.linking[d].Unlock()
 	}
-	s.server.Shutdown()
-	s.server.WaitForShutdown()
+	if s.server != nil {
+		s.server.Shutdown()
+		s.server.WaitForShutdown()
+	}
 }
 
 // sick is why the server cannot write, or nil. The server knows; it tells a
 // writer nothing and lets it wait. It may take as long as the disk does.
 func (s *session) sick() error {
+	if s.server == nil {
+		return nil // not ours to mend
+	}
+	if s.shared {
+		return s.sickMember()
+	}
 	for {
 		probed := s.probed.Load() // before it looks at the streams
 		if sick, said := sickness(s.server.Healthz(&server.HealthzOptions{Details: true}), probed); said {
@@ -127,6 +155,20 @@ func (s *session) sick() error {
 		default:
 		}
 	}
+}
+
+// sickMember is why a member's own server cannot write. That it has no leader to
+// write to, or is behind, passes by itself.
+func (s *session) sickMember() error {
+	if !s.server.JetStreamEnabled() {
+		return errors.New("the server has given up its streams, as it does where the disk is full")
+	}
+	for _, e := range s.server.Healthz(&server.HealthzOptions{Details: true}).Errors {
+		if strings.Contains(e.Error, "write error") {
+			return errors.New(e.Error)
+		}
+	}
+	return nil
 }
 
 // sickness is what the server says of its streams. said is false where it gave
@@ -146,23 +188,32 @@ func sickness(h *server.HealthStatus, probed bool) (sick error, said bool) {
 	return sick, true
 }
 
-// info is the state of a stream.
-func (s *session) info(ctx context.Context, stream string, opts ...jetstream.StreamInfoOpt) (*jetstream.StreamInfo, error) {
-	l, err := s.link(lookups)
-	if err != nil {
-		return nil, err
+// info is the state of a stream, its leader's where there are replicas.
+func (s *session) info(ctx context.Context, stream string, opts ...jetstream.StreamInfoOpt) (info *jetstream.StreamInfo, err error) {
+	ask := func(ctx context.Context) error {
+		l, err := s.link(lookups)
+		if err != nil {
+			return err
+		}
+		handle, err := l.stream(ctx, stream)
+		if err != nil {
+			return err
+		}
+		info, err = handle.Info(ctx, opts...)
+		return wrap(stream, err)
 	}
-	handle, err := l.stream(ctx, stream)
-	if err != nil {
-		return nil, err
+	if s.shared {
+		return info, s.insist(ctx, stream, ask)
 	}
-	info, err := handle.Info(ctx, opts...)
-	return info, wrap(stream, err)
+	return info, ask(ctx)
 }
 
-// message reads one message of a stream, which get asks for.
+// message reads one message of a stream, its leader's where there are replicas.
 // jetstream.ErrMsgNotFound also where the server holds it and cannot read it.
-func (s *session) message(ctx context.Context, stream string, get func(context.Context, jetstream.Stream) (*jetstream.RawStreamMsg, error)) (*jetstream.RawStreamMsg, error) {
+func (s *session) message(ctx context.Context, stream string, w which) (*jetstream.RawStreamMsg, error) {
+	if s.shared {
+		return s.leaders(ctx, stream, w)
+	}
 	l, err := s.link(lookups)
 	if err != nil {
 		return nil, err
@@ -171,13 +222,10 @@ func (s *session) message(ctx context.Context, stream string, get func(context.C
 	if err != nil {
 		return nil, err
 	}
-	return get(ctx, handle)
-}
-
-func lastOf(subject string) func(context.Context, jetstream.Stream) (*jetstream.RawStreamMsg, error) {
-	return func(ctx context.Context, s jetstream.Stream) (*jetstream.RawStreamMsg, error) {
-		return s.GetLastMsgForSubject(ctx, subject)
+	if w.Last != "" {
+		return handle.GetLastMsgForSubject(ctx, w.Last)
 	}
+	return handle.GetMsg(ctx, w.From, jetstream.WithGetMsgSubject(w.Next))
 }
 
 // publish sends one message and waits for its acknowledgement.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strconv"
 
@@ -242,6 +243,9 @@ func (r *snapshotReader) fetch() error {
 	if err != nil {
 		return err
 	}
+	if sess.shared {
+		return r.fetchShared(sess)
+	}
 	ctx, cancel := context.WithTimeout(r.ctx, opTimeout)
 	defer cancel()
 	request := fmt.Appendf(nil, `{"seq":%d,"next_by_subj":%q,"batch":%d}`, r.next, r.subject, min(chunksAtOnce, r.left))
@@ -251,6 +255,23 @@ func (r *snapshotReader) fetch() error {
 		r.got, r.next, r.left = append(r.got, m.Data), sequence+1, r.left-1
 		return err
 	})
+	if err == nil && r.left == before {
+		return fmt.Errorf("%w: %s of it missing", messages.ErrDamaged, count(r.left, "chunk"))
+	}
+	return err
+}
+
+// fetchShared reads on, of the nearest replica where it has it.
+func (r *snapshotReader) fetchShared(sess *session) error {
+	from := reader{sess: sess, duty: lookups, stream: snapshotStream, filter: r.subject, next: r.next}
+	before := r.left
+	err := from.fill(r.ctx, math.MaxUint64-1, func(m *nc.Msg) error {
+		if r.left > 0 {
+			r.got, r.left = append(r.got, m.Data), r.left-1
+		}
+		return nil
+	})
+	r.next = from.next
 	if err == nil && r.left == before {
 		return fmt.Errorf("%w: %s of it missing", messages.ErrDamaged, count(r.left, "chunk"))
 	}

@@ -31,6 +31,11 @@ type Store struct {
 	holes                                 holes
 	controlList, itemsList, snapshotsList *list
 
+	// Of a member of a cluster.
+	changes  *changes
+	routesMu sync.Mutex // protects routes
+	routes   []string   // besides the seeds
+
 	reports reports
 	records *records
 	health  *health
@@ -81,6 +86,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		auditing: make(chan struct{}, 1), unsure: map[string]struct{}{},
 	}
 	s.vetting.store = s
+	s.changes = newChanges(s)
 	s.life, s.end = context.WithCancel(context.Background())
 	s.journal = newJournal(s)
 	s.control = &control{store: s, deletedFor: time.Hour, maxWaiting: maxWaiting, stalled: time.Second}
@@ -123,7 +129,10 @@ func (s *Store) begin(ctx context.Context) error {
 	}
 	began, word := time.Now(), time.NewTicker(wordEvery)
 	defer word.Stop()
-	silent := diskAnswers(s.cfg.Dir, returned)
+	var silent <-chan struct{}
+	if s.cfg.External == nil {
+		silent = diskAnswers(s.cfg.Dir, returned)
+	}
 	for {
 		select {
 		case err := <-over:
@@ -153,6 +162,9 @@ func misplaced(err error) error {
 }
 
 func (s *Store) open(ctx context.Context, progress func(string)) (err error) {
+	if s.cfg.shared() {
+		return s.join(ctx, progress)
+	}
 	if s.lock, err = lockDir(s.cfg.Dir); err != nil {
 		return fmt.Errorf("open store: %w", err)
 	}
@@ -163,6 +175,9 @@ func (s *Store) open(ctx context.Context, progress func(string)) (err error) {
 	}()
 	// Before anything is written: what fails for want of space fails in many ways.
 	if err := s.disk.forStart(nil); err != nil {
+		return fmt.Errorf("open store: %w", err)
+	}
+	if err := refuseMember(s.cfg.Dir); err != nil {
 		return fmt.Errorf("open store: %w", err)
 	}
 	if err := s.openNotes(); err != nil {
@@ -200,7 +215,13 @@ func (s *Store) Close() error {
 	<-s.mended // it stops the session
 	s.background.Wait()
 	var err error
-	s.closing.Do(func() { err = errors.Join(s.closeNotes(), s.leaveClean(), closeFile(s.lock)) })
+	s.closing.Do(func() {
+		if s.cfg.shared() {
+			err = s.release()
+			return
+		}
+		err = errors.Join(s.closeNotes(), s.leaveClean(), closeFile(s.lock))
+	})
 	return err
 }
 

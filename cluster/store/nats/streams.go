@@ -70,15 +70,18 @@ func (s *session) ensureStreams(ctx context.Context, cfg Config) error {
 		if errors.Is(err, jetstream.ErrBucketNotFound) {
 			s.made.records = true
 			_, err = js.CreateKeyValue(ctx, jetstream.KeyValueConfig{
-				Bucket: controlBucket, History: 1, Storage: jetstream.FileStorage,
+				Bucket: controlBucket, History: 1, Storage: jetstream.FileStorage, Replicas: cfg.replicas(),
 				LimitMarkerTTL: time.Second, // lets the word of a deletion have an end
 				Metadata:       map[string]string{formatKey: format},
 			})
+			if errors.Is(err, jetstream.ErrBucketExists) {
+				s.made.records, err = false, nil // another member was first
+			}
 		}
 		return wrap("control records", err)
 	})
 	g.Go(func() error {
-		_, _, err := ensureStream(ctx, js, snapshotsConfig())
+		_, _, err := ensureStream(ctx, js, snapshotsConfig(cfg))
 		return err
 	})
 	return g.Wait()
@@ -89,6 +92,7 @@ func journalConfig(cfg Config) jetstream.StreamConfig {
 		Name:        journalStream,
 		Subjects:    []string{journalSubject + "*"},
 		Storage:     jetstream.FileStorage,
+		Replicas:    cfg.replicas(),
 		Discard:     jetstream.DiscardOld,
 		MaxAge:      cfg.RetentionAge,
 		MaxBytes:    max(cfg.RetentionBytes, -1),
@@ -104,6 +108,7 @@ func itemsConfig(cfg Config) jetstream.StreamConfig {
 		Name:               itemsStream,
 		Subjects:           []string{itemsSubject + "*"},
 		Storage:            jetstream.FileStorage,
+		Replicas:           cfg.replicas(),
 		Discard:            jetstream.DiscardOld,
 		MaxMsgsPerSubject:  1,
 		MaxAge:             cfg.ItemsAge,
@@ -114,11 +119,12 @@ func itemsConfig(cfg Config) jetstream.StreamConfig {
 	}
 }
 
-func snapshotsConfig() jetstream.StreamConfig {
+func snapshotsConfig(cfg Config) jetstream.StreamConfig {
 	return jetstream.StreamConfig{
 		Name:        snapshotStream,
 		Subjects:    []string{snapshotStream + ".>"},
 		Storage:     jetstream.FileStorage,
+		Replicas:    cfg.replicas(),
 		MaxBytes:    -1,
 		AllowDirect: true,
 		Metadata:    map[string]string{formatKey: format},
@@ -126,22 +132,36 @@ func snapshotsConfig() jetstream.StreamConfig {
 }
 
 // probeConfig is of the stream that the health check writes to.
-var probeConfig = jetstream.StreamConfig{
-	Name:     probeStream,
-	Subjects: []string{probeSubject},
-	Storage:  jetstream.FileStorage,
-	MaxMsgs:  1,
-	MaxBytes: -1,
+func probeConfig(cfg Config) jetstream.StreamConfig {
+	return jetstream.StreamConfig{
+		Name:     probeStream,
+		Subjects: []string{probeSubject},
+		Storage:  jetstream.FileStorage,
+		Replicas: cfg.replicas(),
+		MaxMsgs:  1,
+		MaxBytes: -1,
+	}
+}
+
+// replicas is how many copies there are of everything.
+func (c Config) replicas() int {
+	switch {
+	case c.Cluster != nil:
+		return replicasMost
+	case c.External != nil:
+		return c.External.replicas()
+	}
+	return 1
 }
 
 // ensureProbe makes the stream that the health check writes to, once a session.
-func (s *session) ensureProbe(ctx context.Context, l *link) error {
+func (s *session) ensureProbe(ctx context.Context, l *link, cfg Config) error {
 	if s.probed.Load() {
 		return nil
 	}
 	js, err := jetstream.New(l.conn)
 	if err == nil {
-		_, _, err = ensureStream(ctx, js, probeConfig)
+		_, _, err = ensureStream(ctx, js, probeConfig(cfg))
 	}
 	s.probed.Store(err == nil)
 	return err
@@ -154,7 +174,10 @@ func ensureStream(ctx context.Context, js jetstream.JetStream, want jetstream.St
 	stream, err := js.Stream(ctx, want.Name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		stream, err = js.CreateStream(ctx, want)
-		return stream, true, wrap(want.Name, err)
+		if !errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
+			return stream, true, wrap(want.Name, err)
+		}
+		stream, err = js.Stream(ctx, want.Name) // another member was first, with an epoch of its own
 	}
 	if err != nil {
 		return nil, false, wrap(want.Name, err)

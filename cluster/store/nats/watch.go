@@ -2,6 +2,7 @@ package nats
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -34,13 +35,8 @@ func (c *control) watch(ctx context.Context, prefix string) (<-chan store.Change
 	if err != nil {
 		return nil, err
 	}
-	info, err := sess.info(ctx, controlStream)
-	if err != nil {
-		return nil, c.store.unread(err)
-	}
-	from := info.State.LastSeq
 	ctx, cancel := context.WithCancel(ctx)
-	updates, end, err := c.updates(ctx, sess, []string{prefix}, jetstream.ResumeFromRevision(from+1))
+	updates, from, end, err := c.follow(ctx, sess, prefix)
 	if err != nil {
 		cancel()
 		return nil, err
@@ -52,7 +48,7 @@ func (c *control) watch(ctx context.Context, prefix string) (<-chan store.Change
 		return nil, err
 	}
 	w := &watch{
-		control: c, updates: updates, out: make(chan store.Change), stopped: sess.done, maxWaiting: c.maxWaiting, told: map[string]uint64{},
+		control: c, updates: updates, from: from, out: make(chan store.Change), stopped: sess.done, maxWaiting: c.maxWaiting, told: map[string]uint64{},
 	}
 	for _, v := range values {
 		w.waiting = append(w.waiting, store.Change{KeptRecord: v})
@@ -68,6 +64,30 @@ func (c *control) watch(ctx context.Context, prefix string) (<-chan store.Change
 		w.run(ctx)
 	}()
 	return w.out, nil
+}
+
+// follow gives what changes under the prefix after the revision from.
+func (c *control) follow(ctx context.Context, sess *session, prefix string) (updates <-chan jetstream.KeyValueEntry, from uint64, end func(), err error) {
+	if sess.shared {
+		updates, end = c.store.changes.join(prefix)
+		// It may tell of what came before too, where the nearest replica is behind.
+		last, err := sess.leaders(ctx, controlStream, lastOf(controlSubject+prefix+">"))
+		if err == nil {
+			return updates, last.Sequence, end, nil
+		}
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			return updates, 0, end, nil
+		}
+		end()
+		return nil, 0, nil, c.store.unread(err)
+	}
+	info, err := sess.info(ctx, controlStream)
+	if err != nil {
+		return nil, 0, nil, c.store.unread(err)
+	}
+	from = info.State.LastSeq
+	updates, end, err = c.updates(ctx, sess, []string{prefix}, jetstream.ResumeFromRevision(from+1))
+	return updates, from, end, err
 }
 
 // updates has the server push what it has under the prefixes and what changes.
@@ -134,6 +154,9 @@ func (c *control) value(entry jetstream.KeyValueEntry) (v messages.KeptRecord, d
 		return v, false, false
 	}
 	v.Data = data
+	if c.store.cfg.shared() {
+		c.store.reopened(v.Key)
+	}
 	return v, false, true
 }
 
@@ -142,6 +165,7 @@ func (c *control) value(entry jetstream.KeyValueEntry) (v messages.KeptRecord, d
 type watch struct {
 	control    *control
 	updates    <-chan jetstream.KeyValueEntry
+	from       uint64 // nothing up to it is a change
 	out        chan store.Change
 	stopped    <-chan struct{}
 	waiting    []store.Change
@@ -183,7 +207,7 @@ func (w *watch) run(ctx context.Context) {
 // take queues one change.
 func (w *watch) take(entry jetstream.KeyValueEntry) {
 	v, deleted, ok := w.control.value(entry)
-	if !ok || v.Revision <= w.told[v.Key] {
+	if !ok || v.Revision <= w.from || v.Revision <= w.told[v.Key] {
 		return
 	}
 	w.waiting = append(w.waiting, store.Change{KeptRecord: v, Deleted: deleted})

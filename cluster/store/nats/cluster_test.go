@@ -1,0 +1,90 @@
+package nats
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/birdwire/birdwire/cluster/store/storetest"
+)
+
+// trio is a cluster of three in this process.
+type trio struct {
+	dir    string
+	seeds  []string
+	stores [3]*Store
+}
+
+// freePorts are addresses on loopback that nobody listens on.
+func freePorts(t *testing.T, n int) []string {
+	t.Helper()
+	var all []string
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		all = append(all, l.Addr().String())
+	}
+	return all
+}
+
+func (c *trio) config(t *testing.T, i int) Config {
+	return quiet(t, Config{
+		Dir: filepath.Join(c.dir, fmt.Sprint(i)), DuplicateWindow: testWindow,
+		Cluster: &Cluster{Node: fmt.Sprintf("n%d", i), Name: "test", Listen: c.seeds[i], Seeds: c.seeds, Secret: []byte("of the test")},
+	})
+}
+
+// openTrio starts three members at once.
+func openTrio(t *testing.T) *trio {
+	t.Helper()
+	c := &trio{dir: memoryDir(t), seeds: freePorts(t, 3)}
+	c.open(t, 0, 1, 2)
+	return c
+}
+
+// open starts those members, all at once, and waits for them.
+func (c *trio) open(t *testing.T, which ...int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	var wait sync.WaitGroup
+	for _, i := range which {
+		wait.Go(func() {
+			s, err := Open(ctx, c.config(t, i))
+			if err != nil {
+				t.Errorf("open %d: %v", i, err)
+				return
+			}
+			c.stores[i] = s
+			t.Cleanup(func() { closeStore(t, s) })
+		})
+	}
+	wait.Wait()
+	if t.Failed() {
+		t.FailNow()
+	}
+}
+
+func TestThreeAreOne(t *testing.T) {
+	c := openTrio(t)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	for i, s := range c.stores {
+		if sequence, err := s.Journal().Append(ctx, storetest.Frame(fmt.Sprint(i), 1, 1, 10)); err != nil || sequence != uint64(i)+1 {
+			t.Fatalf("append by node %d: sequence %d, %v", i, sequence, err)
+		}
+	}
+	for i, s := range c.stores {
+		first, last, err := s.Journal().Bounds(ctx)
+		if err != nil || first != 1 || last != 3 || s.Journal().Epoch() != c.stores[0].Journal().Epoch() {
+			t.Fatalf("node %d has frames %d to %d of epoch %s, %v; want 1 to 3 of %s", i, first, last, s.Journal().Epoch(), err, c.stores[0].Journal().Epoch())
+		}
+	}
+}

@@ -1,0 +1,312 @@
+package nats
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	nc "github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Where a stream has more than one replica, a direct read is answered by the
+// nearest one, which may be behind, or damaged. So what correctness rests on is
+// asked of the stream's leader, and what is read in bulk comes from the nearest
+// replica up to a place that the leader has named:
+//
+//	one message             the leader's word
+//	the log                 the nearest replica; its end and its gaps: the leader's word
+//	many records            the leader names the last of them; read until that was seen
+//
+// A replica applies what its leader does in the same order, so that one who has
+// the message at a place has all that came before.
+
+const messageGet = "$JS.API.STREAM.MSG.GET." // + the stream; only its leader answers
+
+// which names one message of a stream: the last under a subject, or the first
+// at or after a sequence under a subject, either of which may have wildcards.
+type which struct {
+	Last string `json:"last_by_subj,omitempty"`
+	From uint64 `json:"seq,omitempty"`
+	Next string `json:"next_by_subj,omitempty"`
+}
+
+func lastOf(subject string) which { return which{Last: subject} }
+
+func nextOf(subject string, from uint64) which { return which{Next: subject, From: max(from, 1)} }
+
+// askAgain is how long a question that changes nothing is waited for before it is
+// asked again: a leader that died, or was made to step down, answers none.
+const askAgain = time.Second
+
+var errLeaderless = errors.New("no node leads it: fewer than a majority of its replicas are there, or they are choosing one")
+
+// leaders asks the stream's leader for one message, until it answers or opTimeout
+// is over. jetstream.ErrMsgNotFound where the leader has none.
+func (s *session) leaders(ctx context.Context, stream string, w which) (*jetstream.RawStreamMsg, error) {
+	question, err := json.Marshal(w)
+	if err != nil {
+		return nil, err
+	}
+	var m *jetstream.RawStreamMsg
+	err = s.insist(ctx, stream, func(ctx context.Context) error {
+		l, err := s.link(lookups)
+		if err != nil {
+			return err
+		}
+		a, err := l.request(ctx, &nc.Msg{Subject: messageGet + stream, Data: question})
+		if err != nil {
+			return err
+		}
+		answer, err := a.word(ctx, s.done)
+		if err != nil {
+			return err
+		}
+		m, err = readMessage(answer.Data)
+		return err
+	})
+	return m, err
+}
+
+// insist asks again and again, each time with a deadline of its own, what changes
+// nothing and may find no leader. Where nobody answered in all that time the
+// error says so.
+func (s *session) insist(ctx context.Context, stream string, ask func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, opTimeout)
+	defer cancel()
+	for {
+		once, done := context.WithTimeout(ctx, askAgain)
+		err := ask(once)
+		done()
+		if err == nil || !passing(err) {
+			return err
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("%s: %w: %w", shown(stream), errLeaderless, err)
+		}
+		wait := time.NewTimer(askAgain / 10)
+		select {
+		case <-wait.C:
+		case <-ctx.Done():
+			wait.Stop()
+		case <-s.done:
+			wait.Stop()
+			return errStopped
+		}
+	}
+}
+
+// Codes of the server's errors that pass by themselves.
+const (
+	codeClusterNotAvailable jetstream.ErrorCode = 10008
+	codeMessageNotFound     jetstream.ErrorCode = 10037
+	codeStreamOffline       jetstream.ErrorCode = 10118
+)
+
+// passing says whether the same question may be answered in a moment.
+func passing(err error) bool {
+	var api *jetstream.APIError
+	if errors.As(err, &api) {
+		return api.ErrorCode == codeClusterNotAvailable || api.ErrorCode == codeStreamOffline
+	}
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, errSilent) || errors.Is(err, errLost) ||
+		errors.Is(err, nc.ErrTimeout) || errors.Is(err, nc.ErrNoResponders) || errors.Is(err, errUnsent)
+}
+
+// readMessage reads the leader's answer.
+func readMessage(b []byte) (*jetstream.RawStreamMsg, error) {
+	var answer struct {
+		Error   *jetstream.APIError `json:"error"`
+		Message *struct {
+			Subject  string    `json:"subject"`
+			Sequence uint64    `json:"seq"`
+			Header   []byte    `json:"hdrs"`
+			Data     []byte    `json:"data"`
+			Time     time.Time `json:"time"`
+		} `json:"message"`
+	}
+	if err := json.Unmarshal(b, &answer); err != nil {
+		return nil, fmt.Errorf("unreadable answer of a stream's leader: %w", err)
+	}
+	if answer.Error != nil {
+		if answer.Error.ErrorCode == codeMessageNotFound {
+			return nil, jetstream.ErrMsgNotFound
+		}
+		return nil, answer.Error
+	}
+	if answer.Message == nil {
+		return nil, errors.New("a stream's leader answered with no message")
+	}
+	m := &jetstream.RawStreamMsg{
+		Subject: answer.Message.Subject, Sequence: answer.Message.Sequence, Data: answer.Message.Data, Time: answer.Message.Time,
+	}
+	if len(answer.Message.Header) > 0 {
+		header, err := nc.DecodeHeadersMsg(answer.Message.Header)
+		if err != nil {
+			return nil, fmt.Errorf("message %d: %w", m.Sequence, err)
+		}
+		m.Header = header
+	}
+	return m, nil
+}
+
+// leadersMany asks the leader for the last message of each subject, all on their
+// way at once; nil for one that it has none of.
+func (s *session) leadersMany(ctx context.Context, stream string, subjects []string) ([]*jetstream.RawStreamMsg, error) {
+	found := make([]*jetstream.RawStreamMsg, len(subjects))
+	asked := make([]*answer, len(subjects))
+	l, err := s.link(lookups)
+	if err != nil {
+		return nil, err
+	}
+	for i, subject := range subjects {
+		question := strconv.AppendQuote([]byte(`{"last_by_subj":`), subject)
+		asked[i], err = l.request(ctx, &nc.Msg{Subject: messageGet + stream, Data: append(question, '}')})
+		if err != nil {
+			return nil, err
+		}
+	}
+	once, cancel := context.WithTimeout(ctx, askAgain)
+	defer cancel()
+	for i, a := range asked {
+		answer, err := a.word(once, s.done)
+		if err == nil {
+			found[i], err = readMessage(answer.Data)
+		}
+		if err != nil && passing(err) && ctx.Err() == nil {
+			found[i], err = s.leaders(ctx, stream, lastOf(subjects[i]))
+		}
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			continue
+		}
+		if err != nil {
+			for _, later := range asked[i+1:] {
+				later.leave()
+			}
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+// scan gives each message of the stream under the filter, which may have
+// wildcards, from one sequence on until the message through was seen, or one
+// after it.
+func (s *session) scan(ctx context.Context, stream, filter string, from, through uint64, take func(*nc.Msg) error) error {
+	r := reader{sess: s, duty: lookups, stream: stream, filter: filter, next: from}
+	for r.next <= through {
+		if err := r.fill(ctx, through, take); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// reader reads a stream in order: from the nearest replica, and where that comes
+// no further for a while, from the leader.
+type reader struct {
+	sess   *session
+	duty   duty
+	stream string
+	filter string
+	next   uint64 // all before it was given to take
+}
+
+// replicaPause is how long a replica is waited for that has not what its leader
+// has, in all and at first.
+const (
+	replicaPause     = 500 * time.Millisecond
+	replicaLookFirst = time.Millisecond
+)
+
+// fill reads on, and returns once something came. There must be something up to
+// through.
+func (r *reader) fill(ctx context.Context, through uint64, take func(*nc.Msg) error) error {
+	began, pause := time.Now(), replicaLookFirst
+	for {
+		before := r.next
+		err := r.nearest(ctx, take)
+		if r.next > before || err != nil && !passing(err) {
+			return err
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if time.Since(began) > replicaPause {
+			return r.ofLeader(ctx, through, take)
+		}
+		wait := time.NewTimer(pause)
+		select {
+		case <-wait.C:
+			pause *= 2
+		case <-ctx.Done():
+			wait.Stop()
+			return ctx.Err()
+		case <-r.sess.done:
+			wait.Stop()
+			return errStopped
+		}
+	}
+}
+
+// nearest asks the nearest replica for a batch, which may be none.
+func (r *reader) nearest(ctx context.Context, take func(*nc.Msg) error) error {
+	l, err := r.sess.link(r.duty)
+	if err != nil {
+		return err
+	}
+	question := fmt.Appendf(nil, `{"seq":%d,"next_by_subj":%q,"batch":%d,"max_bytes":%d}`, r.next, r.filter, maxBatch, lastBatch)
+	a, err := l.ask(ctx, directGet+r.stream, question, lastBatch)
+	if err != nil {
+		return err
+	}
+	if err := a.wait(ctx, r.sess.done); err != nil {
+		a.leave()
+		return err
+	}
+	for _, m := range a.messages {
+		sequence, err := sequenceOf(m)
+		if err != nil {
+			return err
+		}
+		m.Subject = m.Header.Get(jetstream.SubjectHeader)
+		if err := take(m); err != nil {
+			return err
+		}
+		r.next = sequence + 1
+	}
+	return nil
+}
+
+// ofLeader reads the next one message of the leader; none up to through is fine.
+func (r *reader) ofLeader(ctx context.Context, through uint64, take func(*nc.Msg) error) error {
+	m, err := r.sess.leaders(ctx, r.stream, nextOf(r.filter, r.next))
+	if errors.Is(err, jetstream.ErrMsgNotFound) || err == nil && m.Sequence > through {
+		r.next = through + 1 // deleted since
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := take(asDirect(r.stream, m)); err != nil {
+		return err
+	}
+	r.next = m.Sequence + 1
+	return nil
+}
+
+// asDirect is a message of the leader as a direct read would have given it.
+func asDirect(stream string, m *jetstream.RawStreamMsg) *nc.Msg {
+	d := nc.NewMsg(m.Subject)
+	d.Data = m.Data
+	for k, v := range m.Header {
+		d.Header[k] = v
+	}
+	d.Header.Set(jetstream.StreamHeader, stream)
+	d.Header.Set(jetstream.SubjectHeader, m.Subject)
+	d.Header.Set(jetstream.SequenceHeader, strconv.FormatUint(m.Sequence, 10))
+	return d
+}

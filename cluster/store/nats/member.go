@@ -1,0 +1,73 @@
+package nats
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/birdwire/birdwire/messages"
+)
+
+// memberFile says, as JSON, whose folder it is: a member's of a cluster knows its
+// streams by what the cluster knows, a node's that stands alone by its own files.
+// Either would clear away what it does not know, so that neither starts on the
+// other's.
+const memberFile = "member"
+
+type member struct {
+	Cluster string `json:"cluster"`
+	Node    string `json:"node"`
+}
+
+func readMember(dir string) (m member, found bool, err error) {
+	b, err := os.ReadFile(filepath.Join(dir, memberFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return m, false, nil
+	}
+	if err != nil {
+		return m, false, err
+	}
+	if err := json.Unmarshal(b, &m); err != nil || m.Node == "" {
+		return m, false, fmt.Errorf("%w: %s says whose folder it is, and cannot be read: write {\"cluster\":\"NAME\",\"node\":\"NAME\"} into it", messages.ErrDamaged, filepath.Join(dir, memberFile))
+	}
+	return m, true, nil
+}
+
+// takeMembership makes an empty folder the member's, and refuses any other's.
+func takeMembership(dir string, c *Cluster) error {
+	have, found, err := readMember(dir)
+	if err != nil {
+		return err
+	}
+	if found {
+		if have != (member{c.Name, c.Node}) {
+			return fmt.Errorf("%w: %s is the folder of node %q of cluster %q, and this is node %q of cluster %q: name the folder of this one, or an empty one",
+				messages.ErrConflict, dir, have.Node, have.Cluster, c.Node, c.Name)
+		}
+		return nil
+	}
+	if entries, err := os.ReadDir(streamsDir(dir)); err == nil && len(entries) > 0 {
+		return fmt.Errorf("%w: %s holds what a node that stood alone has kept, and a cluster would clear it away. To move it: start that node as before and run `birdwire cluster backup FILE`, stop it, start the cluster's nodes each on an empty folder, and run `birdwire cluster restore FILE` on one of them; clients' cursors stay valid",
+			messages.ErrConflict, dir)
+	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	b, err := json.Marshal(member{c.Name, c.Node})
+	if err != nil {
+		return err
+	}
+	return replaceFile(filepath.Join(dir, memberFile), b)
+}
+
+// refuseMember refuses a member's folder to a node that stands alone.
+func refuseMember(dir string) error {
+	have, found, err := readMember(dir)
+	if err != nil || !found {
+		return err
+	}
+	return fmt.Errorf("%w: %s is the folder of node %q of cluster %q, and a node that stands alone would not find its streams: serve it as that member; or, to stand alone with what the cluster holds, run `birdwire cluster backup FILE` on the cluster and `birdwire cluster restore FILE` on a node with an empty folder",
+		messages.ErrConflict, dir, have.Node, have.Cluster)
+}
