@@ -17,7 +17,7 @@ import (
 // it could not recover: a stream made over the files of a lost one would hide
 // that. Where the loss is accepted, such files are put aside first.
 func (s *Store) start(ctx context.Context, accepted bool) (*session, error) {
-	sess, err := startSession(s.cfg, nil, s.suspected, s.auditSoon)
+	sess, err := startSession(s.cfg, nil, s.bridge())
 	if err != nil {
 		return nil, err
 	}

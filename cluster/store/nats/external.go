@@ -67,7 +67,7 @@ func redacted(u string) string {
 // dialSession uses the external servers.
 func dialSession(cfg Config) (*session, error) {
 	e := cfg.External
-	s := &session{log: cfg.Logger, where: "NATS at " + e.String(), stall: askAgain, shared: true, done: make(chan struct{})}
+	s := &session{log: cfg.Logger, where: "NATS at " + e.String(), stall: askAgain, silence: ackSilence, shared: true, done: make(chan struct{})}
 	var options []nc.Option
 	if e.Credentials != "" {
 		options = append(options, nc.UserCredentials(e.Credentials))

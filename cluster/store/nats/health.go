@@ -89,7 +89,27 @@ func (s *Store) Healthy(context.Context) error {
 	if err := s.disk.known(small); err != nil {
 		return err
 	}
+	if lost := s.lostQuorum.Load(); lost != nil && *lost != nil {
+		return *lost
+	}
 	return s.health.err()
+}
+
+// watchQuorum keeps what the own server knows of the others. That no majority is
+// there is known long before a write has waited for it in vain.
+func (s *Store) watchQuorum() {
+	sess, _, _ := s.now()
+	if sess == nil {
+		return
+	}
+	err := sess.quorum()
+	if was := s.lostQuorum.Swap(&err); (was == nil || *was == nil) != (err == nil) {
+		if err != nil {
+			s.cfg.Logger.Error("the store takes no writes", "error", err)
+		} else {
+			s.cfg.Logger.Info("the store takes writes again: a majority of the nodes is there")
+		}
+	}
 }
 
 // regularly does f on a goroutine of its own, again and again until the store closes.

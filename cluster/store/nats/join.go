@@ -67,6 +67,7 @@ func (s *Store) join(ctx context.Context, progress func(string)) (err error) {
 		s.regularly(func() { s.probe(d) })
 	}
 	s.background.Go(s.changes.run)
+	s.regularly(s.watchQuorum)
 	return nil
 }
 
@@ -85,7 +86,7 @@ func (s *Store) joinSession() (*session, error) {
 	s.routesMu.Lock()
 	more := slices.Clone(s.routes)
 	s.routesMu.Unlock()
-	return startSession(s.cfg, more, s.suspected, func() {})
+	return startSession(s.cfg, more, s.bridge())
 }
 
 // together waits until the session can be used.

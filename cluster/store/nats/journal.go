@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"time"
 
 	nc "github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -77,6 +78,7 @@ const overhead = 160
 // Holding turn.
 func (j *journal) append(ctx context.Context, name store.Name, data []byte) (uint64, error) {
 	unread := uint64(0) // where the node's last frame is, if it cannot be read
+	var silent error    // why the last try was not answered
 	for range appendTries {
 		last, err := j.tail(ctx, name.Node)
 		if err != nil {
@@ -107,11 +109,35 @@ func (j *journal) append(ctx context.Context, name store.Name, data []byte) (uin
 		// damaged has no name any more, but the server knows its place.
 		var conflict *conflictError
 		if !errors.As(err, &conflict) {
+			if silent = err; j.again(ctx, err) {
+				continue
+			}
 			return 0, err
 		}
-		unread = conflict.last
+		unread, silent = conflict.last, nil
+	}
+	if silent != nil {
+		return 0, silent
 	}
 	return 0, fmt.Errorf("%w: the log's end kept changing under this node's name: is another process writing as %q?", messages.ErrAmbiguous, name.Node)
+}
+
+// again says whether an append that nobody answered is asked for again here,
+// after a moment: where there are replicas that is what a change of their leader
+// looks like, and the new one knows whether it was written.
+func (j *journal) again(ctx context.Context, err error) bool {
+	if !j.store.cfg.shared() || !errors.Is(err, messages.ErrAmbiguous) && !errors.Is(err, errUnsent) {
+		return false
+	}
+	wait := time.NewTimer(askAgain / 10)
+	defer wait.Stop()
+	select {
+	case <-wait.C:
+		return true
+	case <-ctx.Done():
+	case <-j.store.life.Done():
+	}
+	return false
 }
 
 // appendTries is how often an append is tried against a tail that moves.

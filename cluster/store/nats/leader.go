@@ -42,6 +42,11 @@ func nextOf(subject string, from uint64) which { return which{Next: subject, Fro
 // asked again: a leader that died, or was made to step down, answers none.
 const askAgain = time.Second
 
+// ackSilence is how long a write's word is waited for before it counts as
+// ambiguous: one that its leader had in hand when it stepped down is answered by
+// nobody.
+const ackSilence = 2 * time.Second
+
 var errLeaderless = errors.New("no node leads it: fewer than a majority of its replicas are there, or they are choosing one")
 
 // leaders asks the stream's leader for one message, until it answers or opTimeout

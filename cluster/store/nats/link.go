@@ -46,8 +46,9 @@ type link struct {
 	conn *nc.Conn
 	gone chan struct{} // closed when the connection is
 	flow *semaphore.Weighted
-	// stall is how long an answer of many messages may come no further.
-	stall time.Duration
+	// stall is how long an answer of many messages may come no further, and silence
+	// how long a word is waited for.
+	stall, silence time.Duration
 
 	inbox string
 
@@ -75,7 +76,7 @@ type answer struct {
 
 func (s *session) connect(d duty) (*link, error) {
 	l := &link{
-		gone: make(chan struct{}), flow: semaphore.NewWeighted(inFlightMost), stall: s.stall,
+		gone: make(chan struct{}), flow: semaphore.NewWeighted(inFlightMost), stall: s.stall, silence: s.silence,
 		asked: map[string]*answer{}, streams: map[string]jetstream.Stream{},
 	}
 	var err error
@@ -291,9 +292,9 @@ func (a *answer) wait(ctx context.Context, stopped <-chan struct{}) error {
 		return nil
 	default:
 	}
-	most := opTimeout
-	if !a.single {
-		most = a.link.stall
+	most := a.link.stall
+	if a.single {
+		most = a.link.silence
 	}
 	patience := time.NewTimer(most)
 	defer patience.Stop()

@@ -18,6 +18,9 @@ type serverLog struct {
 	trouble func()
 	// hint is called on lines that speak of damage.
 	hint func()
+	// orphan is called where the server takes away a stream that the cluster does
+	// not know.
+	orphan func(text string)
 
 	mu    sync.Mutex // protects fatal
 	fatal string     // the first line of why it did not start
@@ -48,6 +51,9 @@ func (l *serverLog) Tracef(string, ...any)           {}
 func (l *serverLog) Warnf(format string, v ...any) {
 	text := line(format, v)
 	switch {
+	case strings.Contains(text, "orphaned stream"):
+		l.log.Error(text)
+		l.orphan(text)
 	case says(text, damage):
 		l.log.Warn(text)
 		l.hint()

@@ -44,8 +44,18 @@ func (s *Store) mend() {
 			return
 		}
 		s.cfg.Logger.Info("the embedded store writes again")
-		s.auditSoon() // nobody listens where there are replicas
+		s.auditSoon()
 	}
+}
+
+// bridge hears what the server says, for one session.
+func (s *Store) bridge() *serverLog {
+	return &serverLog{log: s.cfg.Logger, trouble: s.suspected, hint: s.auditSoon, orphan: func(text string) {
+		s.report(store.Damage{
+			Stream: "store", Lost: "this node's copy of a stream that the cluster does not know (" + text + ")",
+			Advice: "touch no other node's folder and restart none: what they hold may be the last copy. Take a `birdwire cluster backup` now, then run `birdwire cluster audit`",
+		})
+	}}
 }
 
 // drop takes the session away from its users, and stops it.

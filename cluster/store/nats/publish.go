@@ -33,6 +33,8 @@ const (
 	codeStorageExceeded   jetstream.ErrorCode = 10047
 	codeResourcesExceeded jetstream.ErrorCode = 10023
 	codeAccountExceeded   jetstream.ErrorCode = 10002
+	// A write of the same Msg-Id is on its way to the replicas.
+	codeDuplicateInProcess jetstream.ErrorCode = 10158
 )
 
 // publish writes one message and waits until it is on disk. Its errors:
@@ -48,7 +50,7 @@ func (s *Store) publish(ctx context.Context, m *nc.Msg, what kind) (acknowledged
 	}
 	answer, err := sess.publish(ctx, m)
 	if err != nil {
-		return acknowledged{}, s.unanswered(err)
+		return acknowledged{}, s.unanswered(s.explained(sess, err))
 	}
 	s.health.went(writes)
 	return readAck(answer)
@@ -70,6 +72,14 @@ func (s *Store) unanswered(err error) error {
 	return fmt.Errorf("%w: %w", messages.ErrAmbiguous, err)
 }
 
+// explained is the error with what is known of its cause.
+func (s *Store) explained(sess *session, err error) error {
+	if why := sess.quorum(); why != nil {
+		return fmt.Errorf("%w: %w", err, why)
+	}
+	return err
+}
+
 func readAck(answer *nc.Msg) (a acknowledged, err error) {
 	if sequence, ok := plainAck(answer.Data); ok {
 		return acknowledged{Sequence: sequence}, nil
@@ -85,6 +95,9 @@ func readAck(answer *nc.Msg) (a acknowledged, err error) {
 		text := a.Error.Description
 		last, _ := strconv.ParseUint(text[strings.LastIndexByte(text, ' ')+1:], 10, 64) // not always said
 		return a, &conflictError{text, last}
+	case codeDuplicateInProcess, codeClusterNotAvailable:
+		// The same write is on its way, or was when its leader was lost.
+		return a, fmt.Errorf("%w: %s", messages.ErrAmbiguous, a.Error.Description)
 	case codeStorageExceeded, codeResourcesExceeded, codeAccountExceeded:
 		return a, fmt.Errorf("%w: %s", messages.ErrFull, a.Error.Description)
 	}

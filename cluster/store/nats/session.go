@@ -41,16 +41,17 @@ type session struct {
 	shared bool            // others write to the streams too, and there are replicas
 	where  string          // what the connections lead to, in words
 	dial   func(...nc.Option) (*nc.Conn, error)
-	stall  time.Duration
+	// How long an answer may come no further, and a word on a write is waited for.
+	stall, silence time.Duration
 
 	done chan struct{}
 }
 
 // startSession starts the server on the folder. It checks nothing for damage
-// and makes no streams; trouble is called on the server's error lines, and hint
-// on those that speak of damage, until the session is stopped.
-func startSession(cfg Config, more []string, trouble, hint func()) (*session, error) {
-	s := &session{log: cfg.Logger, where: "the embedded server", stall: opTimeout, shared: cfg.shared(), done: make(chan struct{})}
+// and makes no streams; bridge gets the server's lines until the session is
+// stopped, and more are routes besides the seeds.
+func startSession(cfg Config, more []string, bridge *serverLog) (*session, error) {
+	s := &session{log: cfg.Logger, where: "the embedded server", stall: opTimeout, silence: opTimeout, shared: cfg.shared(), done: make(chan struct{})}
 	options := server.Options{
 		ServerName:             "birdwire",
 		DontListen:             true, // set no cluster port as well: Start would wait for a listener for ever
@@ -66,7 +67,7 @@ func startSession(cfg Config, more []string, trouble, hint func()) (*session, er
 	}
 	var err error
 	if c := cfg.Cluster; c != nil {
-		s.stall = askAgain
+		s.stall, s.silence = askAgain, ackSilence
 		if options, err = c.options(options); err != nil {
 			return nil, err
 		}
@@ -83,7 +84,6 @@ func startSession(cfg Config, more []string, trouble, hint func()) (*session, er
 	if s.server, err = server.NewServer(&options); err != nil {
 		return nil, fmt.Errorf("embedded server: %w", err)
 	}
-	bridge := &serverLog{log: cfg.Logger, trouble: trouble, hint: hint}
 	s.server.SetLogger(bridge, false, false)
 	s.server.Start()
 	if text := bridge.fatalText(); text != "" {

@@ -32,9 +32,10 @@ type Store struct {
 	controlList, itemsList, snapshotsList *list
 
 	// Of a member of a cluster.
-	changes  *changes
-	routesMu sync.Mutex // protects routes
-	routes   []string   // besides the seeds
+	changes    *changes
+	lostQuorum atomic.Pointer[error] // why no majority is there; nil, or of nil: one is
+	routesMu   sync.Mutex            // protects routes
+	routes     []string              // besides the seeds
 
 	reports reports
 	records *records

@@ -1,0 +1,237 @@
+package nats
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/birdwire/birdwire/cluster/store"
+	"github.com/birdwire/birdwire/cluster/store/storetest"
+	"github.com/birdwire/birdwire/messages"
+)
+
+// load is writers and readers on every node of a cluster. Each writer asks
+// again under the same name, as a journal does, and each reader goes on where it
+// was.
+type load struct {
+	t      *testing.T
+	ctx    context.Context
+	stop   atomic.Bool
+	work   sync.WaitGroup
+	mu     sync.Mutex
+	acked  map[string]uint64   // frames by name, and where
+	read   [3][]string         // by node, in order
+	places [3]map[string]int64 // by node: the newest value that its watcher was told of a record
+	values map[string]int64    // of records, the newest that was acknowledged
+}
+
+func newLoad(t *testing.T) *load {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	t.Cleanup(cancel)
+	return &load{t: t, ctx: ctx, acked: map[string]uint64{}, values: map[string]int64{}, places: [3]map[string]int64{{}, {}, {}}}
+}
+
+// append writes frames of one incarnation until it is told to stop.
+func (l *load) append(s *Store, node string, incarnation uint64) {
+	for number := uint64(1); !l.stop.Load() && l.ctx.Err() == nil; number++ {
+		f := storetest.Frame(node, incarnation, number, 1)
+		for {
+			ctx, cancel := context.WithTimeout(l.ctx, 5*time.Second)
+			sequence, err := s.Journal().Append(ctx, f)
+			cancel()
+			if err == nil {
+				l.mu.Lock()
+				l.acked[store.FrameName(f)] = sequence
+				l.mu.Unlock()
+				break
+			}
+			if errors.Is(err, store.ErrClosed) || errors.Is(err, messages.ErrFenced) || l.ctx.Err() != nil {
+				if errors.Is(err, messages.ErrFenced) {
+					l.t.Errorf("append %s: %v", store.FrameName(f), err)
+				}
+				return
+			}
+		}
+	}
+}
+
+// count counts one record up by compare-and-set.
+func (l *load) count(s *Store, key string) {
+	for !l.stop.Load() && l.ctx.Err() == nil {
+		ctx, cancel := context.WithTimeout(l.ctx, 5*time.Second)
+		v, err := s.Control().Get(ctx, key)
+		if err == nil || errors.Is(err, messages.ErrNotFound) {
+			var n int64
+			_, _ = fmt.Sscan(string(v.Data), &n) // none is 0
+			if _, err = s.Control().CAS(ctx, key, fmt.Append(nil, n+1), v.Revision); err == nil {
+				l.mu.Lock()
+				l.values[key] = n + 1
+				l.mu.Unlock()
+			}
+		}
+		cancel()
+		if errors.Is(err, store.ErrClosed) {
+			return
+		}
+	}
+}
+
+// follow reads the log up to the frame that ends it.
+func (l *load) follow(s *Store, node int, until func(name string) bool) {
+	c, err := s.Journal().Read(l.ctx, 1)
+	if err != nil {
+		l.t.Errorf("read on node %d: %v", node, err)
+		return
+	}
+	defer c.Close()
+	for l.ctx.Err() == nil {
+		e, err := c.Next(l.ctx)
+		switch {
+		case errors.Is(err, io.EOF):
+			wait := time.NewTimer(5 * time.Millisecond)
+			<-wait.C
+		case errors.Is(err, store.ErrClosed):
+			return
+		case err != nil: // it goes on from there
+		case e.Skipped != nil:
+			l.t.Errorf("node %d was told that %d to %d are skipped", node, e.Skipped.From, e.Skipped.To)
+		default:
+			name := store.FrameName(e.Frame)
+			l.mu.Lock()
+			l.read[node] = append(l.read[node], name)
+			l.mu.Unlock()
+			if until(name) {
+				return
+			}
+		}
+	}
+}
+
+// watch watches until every record was told as the newest that was written.
+func (l *load) watch(s *Store, node int) {
+	for l.ctx.Err() == nil {
+		changes, err := s.Control().Watch(l.ctx, "count.")
+		if errors.Is(err, store.ErrClosed) {
+			return
+		}
+		if err != nil {
+			continue
+		}
+		for c := range changes {
+			if c.Synced {
+				continue
+			}
+			var n int64
+			_, _ = fmt.Sscan(string(c.Data), &n)
+			l.mu.Lock()
+			if was := l.places[node][c.Key]; n < was {
+				l.t.Errorf("node %d was told of %s: %d after %d", node, c.Key, n, was)
+			}
+			l.places[node][c.Key] = n
+			done := l.stop.Load()
+			for key, value := range l.values {
+				done = done && l.places[node][key] >= value
+			}
+			l.mu.Unlock()
+			if done {
+				return
+			}
+		}
+	}
+}
+
+// start loads every node.
+func (l *load) start(c *trio) {
+	for i, s := range c.stores {
+		l.work.Go(func() { l.append(s, fmt.Sprint("n", i), 1) })
+		l.work.Go(func() { l.count(s, fmt.Sprint("count.", i)) })
+	}
+}
+
+// check ends the load: every reader must have read the same, all that was
+// acknowledged, and nothing twice.
+func (l *load) check(c *trio, readers *sync.WaitGroup) {
+	l.t.Helper()
+	l.stop.Store(true)
+	l.work.Wait()
+	for i, s := range c.stores { // one more of each, which the readers wait for
+		if _, err := s.Journal().Append(l.ctx, storetest.Frame("end", 1, uint64(i)+1, 1)); err != nil {
+			l.t.Fatal(err)
+		}
+		if _, err := s.Control().CAS(l.ctx, fmt.Sprint("count.end.", i), []byte("1"), 0); err != nil {
+			l.t.Fatal(err)
+		}
+	}
+	readers.Wait()
+	for i := range c.stores {
+		if !slices.Equal(l.read[i], l.read[0]) {
+			l.t.Errorf("node %d read %d frames, and not the same as node 0, which read %d", i, len(l.read[i]), len(l.read[0]))
+		}
+	}
+	seen := map[string]int{}
+	for n, name := range l.read[0] {
+		if _, twice := seen[name]; twice {
+			l.t.Errorf("frame %s is in the log twice", name)
+		}
+		seen[name] = n + 1
+	}
+	for name, sequence := range l.acked {
+		if at, ok := seen[name]; !ok {
+			l.t.Errorf("frame %s was acknowledged at %d and is lost", name, sequence)
+		} else if uint64(at) != sequence {
+			l.t.Errorf("frame %s was acknowledged at %d and is at %d", name, sequence, at)
+		}
+	}
+	l.t.Logf("%d frames acknowledged", len(l.acked))
+}
+
+// stepDown has the leader of a stream give that up, and waits until there is one.
+func stepDown(t *testing.T, ctx context.Context, s *Store, stream string) {
+	t.Helper()
+	l, err := s.sess.link(lookups)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.conn.RequestWithContext(ctx, "$JS.API.STREAM.LEADER.STEPDOWN."+stream, nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.sess.info(ctx, stream); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestLeaderStepsDown(t *testing.T) {
+	c := openTrio(t)
+	l := newLoad(t)
+	var readers sync.WaitGroup
+	for i, s := range c.stores {
+		readers.Go(func() { l.follow(s, i, func(name string) bool { return name == "end/1/3" }) })
+		readers.Go(func() { l.watch(s, i) })
+	}
+	l.start(c)
+	for n := range 4 {
+		for _, stream := range []string{journalStream, controlStream} {
+			l.mu.Lock()
+			before := len(l.acked)
+			l.mu.Unlock()
+			stepDown(t, l.ctx, c.stores[n%3], stream)
+			for l.ctx.Err() == nil { // it goes on
+				l.mu.Lock()
+				now := len(l.acked)
+				l.mu.Unlock()
+				if now > before+100 {
+					break
+				}
+				wait := time.NewTimer(time.Millisecond)
+				<-wait.C
+			}
+		}
+	}
+	l.check(c, &readers)
+}
