@@ -188,10 +188,7 @@ func (c *Cluster) CheckCharged(keyID string, exactly bool) {
 			handed += int64(len(client.seen))
 		}
 	}
-	ledger, err := c.Disk.Open(nil).Counters().Usage(c.TB.Context(), keyID, c.Clock.Now().UTC().Format("2006-01"))
-	if err != nil {
-		c.TB.Fatal(err)
-	}
+	ledger := c.ledger(keyID)
 	open := int64(0)
 	for _, g := range ledger.GetOpen() {
 		open += g.GetSize()
@@ -199,6 +196,16 @@ func (c *Cluster) CheckCharged(keyID string, exactly bool) {
 	if ledger.GetCharged() < handed || exactly && ledger.GetCharged() > handed+open {
 		c.Violated("what is delivered is charged", "%d frames were handed to clients of %s; %d are charged, of which %d are in open grants", handed, keyID, ledger.GetCharged(), open)
 	}
+}
+
+// ledger is what the store has of the key's month.
+func (c *Cluster) ledger(keyID string) *messages.Ledger {
+	c.TB.Helper()
+	ledger, err := c.Disk.Open(nil).Counters().Usage(c.TB.Context(), keyID, c.Clock.Now().UTC().Format("2006-01"))
+	if err != nil {
+		c.TB.Fatal(err)
+	}
+	return ledger
 }
 
 // Terms are the newest term of every shard that was ever owned.

@@ -37,6 +37,7 @@ type Client struct {
 	retry   time.Duration
 	made    int
 	Stay    bool // it tries no other node
+	gone    bool // it has left for good
 
 	joined bool
 	began  messages.Position // where its first connection joined
@@ -120,13 +121,30 @@ func (s *socket) left() {
 
 // later tries the next node.
 func (c *Client) later() {
+	if c.gone {
+		return
+	}
 	c.retry = min(max(2*c.retry, retryFirst), retryMost)
 	c.cluster.Later(c.retry, func() {
+		if c.gone {
+			return
+		}
 		if !c.Stay {
 			c.at++
 		}
 		c.connect()
 	})
+}
+
+// leave has the client hang up, and come no more.
+func (c *Client) leave() {
+	c.gone = true
+	if s := c.socket; s != nil {
+		s.over("the client leaves")
+		if s.session != nil {
+			s.session.Tell(&messages.SocketClosed{})
+		}
+	}
 }
 
 // reset ends the connection with a process that is gone.
@@ -208,6 +226,7 @@ func (s *socket) Deliver(ds []*messages.Delivery, _, _ bool) bool {
 		return true
 	}
 	if n := c.cluster.Stalls; n > 0 && c.cluster.Chance(testkit.Faults).Once(fmt.Sprintf("%s stalls after %d", c.Name, len(c.seen)), n) {
+		c.cluster.costly = true
 		c.cluster.Fault("client "+c.Name, "stalls")()
 		return false
 	}

@@ -40,6 +40,10 @@ type Cluster struct {
 
 	histories *histories
 
+	// costly: something has happened that may cost a key credits for which it was
+	// handed nothing.
+	costly bool
+
 	logged  map[string]bool // ids of what the log holds, or held, up to scanned
 	scanned uint64
 
@@ -250,6 +254,9 @@ func (n *Node) Stop() {
 	}
 	if timers := n.Clock.Pending(); len(timers) > 0 {
 		c.TB.Errorf("sim: timers of %s are left: %v", n.Name, timers)
+	}
+	if actors := n.Host.Actors(); len(actors) > 0 {
+		c.TB.Errorf("sim: actors of %s are left: %v", n.Name, actors)
 	}
 	n.Crash()
 }

@@ -96,6 +96,7 @@ func (n *Node) storeFault(call memory.Call) memory.Fault {
 	default:
 		f := c.bad.fault(n, call)
 		if f.Err != nil || f.Ambiguous {
+			c.costly = true
 			c.Fault(n.Name, fmt.Sprintf("%s at %s is not answered", call.Op, call.Key))()
 		}
 		return f

@@ -231,7 +231,7 @@ type remembered struct {
 }
 
 func (r remembered) Control() store.Control {
-	return rememberedControl{r.Store.Control(), r.of.histories}
+	return rememberedControl{r.Store.Control(), r.of.histories, r.of}
 }
 
 func (r remembered) Counters() store.Counters {
@@ -240,12 +240,17 @@ func (r remembered) Counters() store.Counters {
 
 type rememberedControl struct {
 	store.Control
-	h *histories
+	h  *histories
+	of *Cluster
 }
 
 func (c rememberedControl) CAS(ctx context.Context, key string, data []byte, revision uint64) (uint64, error) {
 	shard := &messages.Shard{}
-	if !strings.HasPrefix(key, shardRecords) || proto.Unmarshal(data, shard) != nil || shard.GetNode() == "" {
+	if !strings.HasPrefix(key, shardRecords) || proto.Unmarshal(data, shard) != nil {
+		return c.Control.CAS(ctx, key, data, revision)
+	}
+	if shard.GetNode() == "" {
+		c.of.checkReleased(key)
 		return c.Control.CAS(ctx, key, data, revision)
 	}
 	call := c.h.tick()

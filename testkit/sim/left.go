@@ -134,6 +134,41 @@ func (c *Cluster) left() string {
 	return ""
 }
 
+// checkReleased holds that the keys of a shard that its owner gives up have settled
+// what they were lent, where nothing was in their way. It is asked for each shard's
+// record that names no owner, before that is written.
+func (c *Cluster) checkReleased(record string) {
+	for _, id := range c.keys {
+		if actors.ShardRecord(actors.ShardOf(id)) != record || c.costly {
+			continue
+		}
+		if open := c.ledger(id).GetOpen(); len(open) > 0 {
+			c.Violated("what is lent is settled before a shard is released", "%s has open %v", id, open)
+		}
+	}
+}
+
+// Farewell has all clients leave, and holds that then nothing is left of them: no
+// connection, no place of the key, and no grant. What is charged then is what they
+// were handed. A key looks once a minute for places whose process has ended before
+// they were given back.
+func (s *Scene) Farewell() {
+	s.TB.Helper()
+	s.CheckLeft()
+	for _, client := range s.clients {
+		client.leave()
+	}
+	s.Until(80*time.Second, "nothing is left of clients that have gone", func() bool {
+		for _, n := range s.nodes {
+			if n.Awake() && slices.ContainsFunc(n.Host.Actors(), func(id string) bool { return strings.HasPrefix(id, "connection/") }) {
+				return false
+			}
+		}
+		return len(s.shard(s.Key).GetSlots()) == 0 && len(s.ledger(s.Key).GetOpen()) == 0
+	})
+	s.CheckCharged(s.Key, !s.costly)
+}
+
 // shardActors is how the ids of shards' actors begin, and those of their keys'.
 const shardActors = "node/shard/"
 

@@ -69,7 +69,7 @@ func swarmed(k *testkit.Kit) {
 	s.Healed()
 	w.flow()
 	s.Check(8 * time.Second)
-	s.CheckLeft()
+	s.Farewell()
 }
 
 // live has the owner change rules for n rounds, and posts meanwhile, some of them at once.
@@ -108,7 +108,7 @@ func (w *writer) settle(o *Owner) {
 	w.CheckOwned(o)
 	w.CheckCharged(w.Key, false)
 	w.CheckHistories()
-	w.CheckLeft()
+	w.Farewell()
 	if w.TB.Failed() {
 		w.TB.Log(o)
 	}
@@ -158,8 +158,8 @@ func keyThatChanges(k *testkit.Kit) {
 		s.Healed()
 		w.flow()
 		s.Check(8 * time.Second)
-		s.CheckLeft()
 		s.CheckOperated(o)
+		s.Farewell()
 		return
 	}
 	s.Until(20*time.Second, "no client of a revoked key is connected", func() bool { return s.Open() == 0 })
@@ -206,6 +206,7 @@ func ownerThatFails(k *testkit.Kit) {
 			other.lags = other != n
 		}
 	}
+	s.costly = what.Name != "drain"
 	over, heal := s.Fault(n.Name, what.Name), what.Of(s, n)
 	w.live("meanwhile", o, k.Option("rounds meanwhile", 1, 400), func() {})
 	over()
@@ -235,6 +236,7 @@ func limited(k *testkit.Kit) {
 	swarm.Heal()
 	s.CheckHistories()
 	s.Until(40*time.Second, "as many clients are connected as the key may have", func() bool { return s.Open() == limit })
+	s.Farewell()
 }
 
 func upgraded(k *testkit.Kit) {
@@ -276,6 +278,5 @@ func upgraded(k *testkit.Kit) {
 	s.Healed()
 	w.flow()
 	s.Check(10 * time.Second)
-	s.CheckCharged(s.Key, true)
-	s.CheckLeft()
+	s.Farewell()
 }

@@ -52,6 +52,10 @@ var Faults = []Fault{
 	SmallMailboxes,
 }
 
+// orderly are kinds that cost nobody anything: what was lent is given back, and each
+// credit is for something that was handed on.
+var orderly = []Fault{Duplicate, Drain, TwoDrains, Upgrade, ClockDrift, Trim}
+
 // Swarm befalls a cluster with some kinds of faults: which, how often and when is
 // the seed's. One node at a time is down, suspended, cut off or draining, so that
 // the others can go on.
@@ -92,6 +96,7 @@ func (s *Swarm) fate(from, to link.Peer, e link.Envelope) (f Fate) {
 		if !s.has(kind) || !s.net.Often(string(kind)+" "+what, uint64(s.rate), 3000) {
 			continue
 		}
+		s.c.costly = s.c.costly || kind != Duplicate
 		s.c.Fault("the network", string(kind)+" "+what)()
 		switch kind {
 		case Drop:
@@ -137,6 +142,7 @@ func (s *Swarm) begin(what string, kind Fault, n *Node) {
 	lasts := s.faults.Below(what+": how long", 8*time.Second)
 	s.happed = append(s.happed, fmt.Sprintf("%v: %s %s", c.Clock.Now().Sub(testkit.Start), kind, n.Name))
 	s.ill, s.over = n, c.Fault(n.Name, string(kind))
+	c.costly = c.costly || !slices.Contains(orderly, kind)
 	switch kind {
 	case Crash:
 		if s.faults.Once(what+": short", 3) {
