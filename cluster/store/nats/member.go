@@ -71,3 +71,15 @@ func refuseMember(dir string) error {
 	return fmt.Errorf("%w: %s is the folder of node %q of cluster %q, and a node that stands alone would not find its streams: serve it as that member; or, to stand alone with what the cluster holds, run `birdwire cluster backup FILE` on the cluster and `birdwire cluster restore FILE` on a node with an empty folder",
 		messages.ErrConflict, dir, have.Node, have.Cluster)
 }
+
+// Joined says whether the folder is of a member that has had streams: it knows the
+// others, and may begin with any of them. One that has not may be the first of a
+// new cluster, which must not begin twice.
+func Joined(dir string) bool {
+	_, member, err := readMember(dir)
+	if err != nil || !member {
+		return false // what is wrong with it, the start says
+	}
+	_, err = os.Stat(streamDir(dir, journalStream))
+	return err == nil
+}

@@ -79,7 +79,11 @@ func startSession(cfg Config, more []string, bridge *serverLog) (*session, error
 		return nil, err
 	}
 	s.dial = func(o ...nc.Option) (*nc.Conn, error) {
-		return nc.Connect("", append(o, nc.InProcessServer(inProcess{s.server}), nc.UserInfo(options.Username, options.Password))...)
+		o = append(o, nc.InProcessServer(inProcess{s.server}))
+		for _, u := range options.Users { // one, of a member
+			o = append(o, nc.UserInfo(u.Username, u.Password))
+		}
+		return nc.Connect("", o...)
 	}
 	if s.server, err = server.NewServer(&options); err != nil {
 		return nil, fmt.Errorf("embedded server: %w", err)
