@@ -20,6 +20,9 @@ type Config struct {
 	Dir    string // the data folder; made when it is not there
 	Listen string // public, default ":8000"
 	Admin  string // operators', default "127.0.0.1:8001"
+	// Cluster is how the node is one of several; it then needs a Name of its own.
+	// nil: it is alone.
+	Cluster *Cluster
 
 	AdminToken        string // "": read from, or made in, <dir>/admin.token
 	CertFile, KeyFile string // TLS of the public listener
@@ -70,7 +73,12 @@ type PushLimits struct {
 }
 
 func (c Config) withDefaults() Config {
-	c.Name = cmp.Or(c.Name, "birdwire")
+	if c.Cluster != nil {
+		cluster := c.Cluster.withDefaults()
+		c.Cluster = &cluster
+	} else {
+		c.Name = cmp.Or(c.Name, "birdwire")
+	}
 	c.Listen = cmp.Or(c.Listen, ":8000")
 	c.Admin = cmp.Or(c.Admin, "127.0.0.1:8001")
 	c.EmbeddingModel = cmp.Or(c.EmbeddingModel, "birdwire-hash-1")
@@ -95,6 +103,10 @@ func (c Config) validate() error {
 		}
 	}
 	refuse(c.Dir == "", "data: a folder is needed")
+	if c.Cluster != nil {
+		refuse(c.Name == "", "node: one of several nodes needs a name of its own")
+		errs = append(errs, c.Cluster.validate())
+	}
 	refuse((c.CertFile == "") != (c.KeyFile == ""), "tls: a certificate and its key go together")
 	refuse(c.RetentionAge < time.Minute, "retention.age: %v is shorter than a minute", c.RetentionAge)
 	refuse(c.RetentionBytes < 16<<20, "retention.bytes: %d is less than 16 MiB", c.RetentionBytes)

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/birdwire/birdwire/cluster/assembly"
@@ -53,23 +54,52 @@ func (n *Node) serve() (err error) {
 	if err != nil {
 		return err
 	}
-	if n.cfg.CertFile != "" {
-		if n.certificate, err = gateway.LoadCertificate(n.cfg.CertFile, n.cfg.KeyFile, n.log.With("listener", "public")); err != nil {
-			return err
-		}
-	}
-	if n.public, err = n.server(gateway.JSONErrors(mux, gateway.OperatorPaths...), "public", n.certificate); err != nil {
-		return err
-	}
-	if n.admin, err = n.server(operators, "admin", nil); err != nil {
+	if err := n.answer(gateway.JSONErrors(mux, gateway.OperatorPaths...), operators); err != nil {
 		return err
 	}
 	n.public.RegisterOnShutdown(queries.stop)
 	n.public.RegisterOnShutdown(owner.Stop)
 	n.admin.RegisterOnShutdown(queries.stop)
+	return nil
+}
+
+// answer serves the handlers from now on, on listeners that may be served already.
+func (n *Node) answer(public, operators http.Handler) (err error) {
+	n.publicServed.Store(&public)
+	n.adminServed.Store(&operators)
+	if n.public != nil {
+		return nil
+	}
+	if n.cfg.CertFile != "" {
+		if n.certificate, err = gateway.LoadCertificate(n.cfg.CertFile, n.cfg.KeyFile, n.log.With("listener", "public")); err != nil {
+			return err
+		}
+	}
+	if n.public, err = n.server(&n.publicServed, "public", n.certificate); err != nil {
+		return err
+	}
+	if n.admin, err = n.server(&n.adminServed, "admin", nil); err != nil {
+		return err
+	}
 	n.run(n.public, n.publicListener)
 	n.run(n.admin, n.adminListener)
 	return nil
+}
+
+// served is what a server answers with at the moment.
+type served struct{ atomic.Pointer[http.Handler] }
+
+func (p *served) ServeHTTP(w http.ResponseWriter, r *http.Request) { (*p.Load()).ServeHTTP(w, r) }
+
+// startingPages answer while the node waits for others: it is alive, and not ready.
+func (n *Node) startingPages() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", gateway.Probe(n.cfg.answerTime, "unhealthy", n.Alive))
+	mux.HandleFunc("GET /readyz", gateway.Probe(n.cfg.answerTime, "not_ready", n.Ready))
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		gateway.WriteRetry(w, http.StatusServiceUnavailable, time.Second, "not_ready", n.Ready(r.Context()).Error())
+	})
+	return mux
 }
 
 func (n *Node) operators(keys gateway.Keys, queries rest.Queries, proxies gateway.Proxies, refusals *gateway.Digest) (http.Handler, error) {

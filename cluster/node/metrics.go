@@ -29,6 +29,8 @@ type metrics struct {
 	drops       *prometheus.CounterVec
 	deadLetters prometheus.Counter
 	workPanics  prometheus.Counter
+	gossip      *prometheus.CounterVec
+	link        *prometheus.CounterVec
 	keyEvents   *prometheus.CounterVec
 
 	requestPanics  prometheus.Counter
@@ -77,6 +79,8 @@ func newMetrics() *metrics {
 		return h
 	}
 	m.supervision = counters("actor_failures_total", "Actor failures by kind and what was done.", "kind", "directive")
+	m.gossip = counters("gossip_events_total", "What gossip has seen and refused, by event; of a node that is one of several.", "event")
+	m.link = counters("link_trouble_total", "Messages between nodes that were not sent or not understood, by reason.", "reason")
 	m.drops = counters("mailbox_dropped_total", "Messages dropped at a full mailbox, by kind of actor.", "kind")
 	m.deadLetters = counter("dead_letters_total", "Messages that reached no actor.")
 	m.workPanics = counter("work_panics_total", "Blocking work that panicked.")
@@ -249,3 +253,7 @@ func (m *metrics) handled(o router.Observation) {
 		m.lag.Observe(o.Lag.Seconds())
 	}
 }
+
+func (m *metrics) gossiped(event string) { m.gossip.WithLabelValues(event).Inc() }
+
+func (m *metrics) linked(reason string) { m.link.WithLabelValues(reason).Inc() }

@@ -25,6 +25,7 @@ import (
 	"github.com/birdwire/birdwire/actors/router/replay"
 	"github.com/birdwire/birdwire/actors/source/feed"
 	"github.com/birdwire/birdwire/cluster/assembly"
+	"github.com/birdwire/birdwire/cluster/link"
 	"github.com/birdwire/birdwire/cluster/runtime"
 	"github.com/birdwire/birdwire/cluster/store"
 	"github.com/birdwire/birdwire/cluster/store/nats"
@@ -48,19 +49,24 @@ type Node struct {
 	pools  []*runtime.Pool // all of them
 	behind progress
 
-	actors *assembly.Node
-	enrich enrichment
-	feeds  *feed.Reader // shared by all feeds: its limits are per host
-	doors  *ws.Server
+	cluster *clustered // nil: the node is alone
+
+	actors  *assembly.Node
+	running atomic.Pointer[assembly.Node] // the same, for whoever asks while it starts
+	enrich  enrichment
+	feeds   *feed.Reader // shared by all feeds: its limits are per host
+	doors   *ws.Server
 
 	public, admin                 *http.Server
+	publicServed, adminServed     served
 	publicListener, adminListener net.Listener
 	certificate                   *gateway.Certificate // of the public listener; nil: none
 	serving                       sync.WaitGroup
 
 	ready   atomic.Bool
-	failure atomic.Pointer[error] // why the node cannot go on
-	failed  chan error            // one, when the node cannot go on
+	phase   atomic.Pointer[string] // what a start waits for; nil: nothing worth a word
+	failure atomic.Pointer[error]  // why the node cannot go on
+	failed  chan error             // one, when the node cannot go on
 	closed  sync.Once
 }
 
@@ -80,7 +86,7 @@ func Start(ctx context.Context, cfg Config) (_ *Node, err error) {
 	if err := os.MkdirAll(cfg.Dir, 0o750); err != nil {
 		return nil, fmt.Errorf("data folder %s: %w", cfg.Dir, err)
 	}
-	if err := n.listen(); err != nil {
+	if err := n.listen(ctx); err != nil {
 		return nil, err
 	}
 	if err := n.open(ctx); err != nil {
@@ -111,25 +117,43 @@ func (n *Node) sayStarted(ctx context.Context) {
 	n.log.Info("started", about...)
 }
 
-// listen binds both addresses first: a port that is taken is said before
-// anything is opened.
-func (n *Node) listen() (err error) {
+// listen binds all addresses first: a port that is taken is said before
+// anything is opened. One of several nodes answers probes from here on: how long
+// it waits for the others is theirs to say, and whoever asks whether it is alive
+// must not end it meanwhile.
+func (n *Node) listen(ctx context.Context) (err error) {
 	if n.publicListener, err = listen(n.cfg.Listen); err != nil {
 		return fmt.Errorf("listen on %s for clients: %w", n.cfg.Listen, err)
 	}
 	if n.adminListener, err = listen(n.cfg.Admin); err != nil {
 		return fmt.Errorf("listen on %s for operators: %w", n.cfg.Admin, err)
 	}
-	return nil
+	if n.cfg.Cluster == nil {
+		return nil
+	}
+	if err := n.listenCluster(ctx); err != nil {
+		return err
+	}
+	return n.answer(n.startingPages(), n.startingPages())
 }
+
+func (n *Node) storeDir() string { return filepath.Join(n.cfg.Dir, "store") }
 
 func (n *Node) open(ctx context.Context) error {
 	cfg := nats.Config{
-		Dir: filepath.Join(n.cfg.Dir, "store"), RetentionAge: n.cfg.RetentionAge, RetentionBytes: n.cfg.RetentionBytes,
+		Dir: n.storeDir(), RetentionAge: n.cfg.RetentionAge, RetentionBytes: n.cfg.RetentionBytes,
 		ItemsAge: n.cfg.ItemsAge, FreeSpace: n.cfg.FreeSpace, Logger: n.log.With("part", "store"),
 	}
 	if reserve := n.cfg.ReserveBytes; reserve > 0 {
 		cfg.ReserveBytes = func(uint64) uint64 { return uint64(reserve) }
+	}
+	if n.cluster != nil {
+		seeds, err := n.meet(ctx)
+		if err != nil {
+			return err
+		}
+		cfg.Cluster = n.cluster.store(n.cfg.Name, seeds)
+		n.wait("the cluster's store is not there yet: more than half of its nodes have to be up, and agree")
 	}
 	s, err := nats.Open(ctx, cfg)
 	if err != nil {
@@ -137,11 +161,12 @@ func (n *Node) open(ctx context.Context) error {
 	}
 	n.store = s
 	n.metrics.store(s)
-	n.incarnation, err = beginIncarnation(ctx, s, n.cfg.Name)
-	if err != nil {
-		return fmt.Errorf("begin incarnation of %s: %w", n.cfg.Name, err)
-	}
-	return nil
+	return n.insist(ctx, func() error {
+		if n.incarnation, err = beginIncarnation(ctx, s, n.cfg.Name); err != nil {
+			return fmt.Errorf("begin incarnation of %s: %w", n.cfg.Name, err)
+		}
+		return nil
+	})
 }
 
 // beginIncarnation counts this start of the node. A clock would do until one
@@ -181,6 +206,11 @@ func (n *Node) spawn(ctx context.Context) error {
 		Dropped: n.metrics.dropped, WorkPanicked: n.metrics.workPanics.Inc,
 	})
 	n.clock, n.rand = n.system.Clock(), runtime.NewRandom()
+	if n.cluster != nil {
+		if err := n.connect(); err != nil {
+			return err
+		}
+	}
 	pool := func(name string, workers, queue int) *runtime.Pool {
 		p := n.system.NewPool(name, workers, queue)
 		n.pools = append(n.pools, p)
@@ -213,7 +243,15 @@ func (n *Node) spawn(ctx context.Context) error {
 			RouterLag: n.routerLag, SemanticLag: func(lag time.Duration) { n.metrics.laneBehind.Set(lag.Seconds()) },
 		},
 	}
-	state, err := assembly.Load(ctx, ports)
+	if n.cluster != nil {
+		ports.Cluster = &assembly.Cluster{Version: link.Version, Peers: n.cluster.remote}
+		ports.Work.Lease = pool("lease", 4, 64)
+	}
+	var state *assembly.State
+	err = n.insist(ctx, func() error {
+		state, err = assembly.Load(ctx, ports)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -225,6 +263,7 @@ func (n *Node) spawn(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	n.running.Store(n.actors)
 	select {
 	case <-active:
 	case <-ctx.Done():
@@ -268,6 +307,9 @@ func (n *Node) Alive(ctx context.Context) error {
 	if err := n.failure.Load(); err != nil {
 		return *err
 	}
+	if n.running.Load() == nil {
+		return nil // it waits for other nodes
+	}
 	return n.system.Runs(ctx)
 }
 
@@ -276,6 +318,9 @@ func (n *Node) Alive(ctx context.Context) error {
 // it does; ingest alone is refused then.
 func (n *Node) Ready(ctx context.Context) error {
 	if !n.ready.Load() {
+		if why := n.phase.Load(); why != nil {
+			return errors.New(*why)
+		}
 		return errors.New("starting or stopping")
 	}
 	if err := n.failure.Load(); err != nil {
@@ -290,7 +335,8 @@ func (n *Node) Ready(ctx context.Context) error {
 	return n.store.Healthy(ctx)
 }
 
-// Close drains: no new connection, those there are closed with 1012 over the
+// Close drains: no new connection, what the node owns is given up to other nodes
+// where there are any, the connections that are open are closed with 1012 over the
 // drain period, what was accepted is made durable, then everything ends. Where
 // a disk that hangs holds that up, ctx ends it with an error.
 func (n *Node) Close(ctx context.Context) error {
@@ -313,13 +359,16 @@ func (n *Node) Close(ctx context.Context) error {
 
 func (n *Node) close(ctx context.Context) error {
 	n.ready.Store(false)
+	n.phase.Store(nil)
+	n.actors.Drain(true) // while its clients are still there, and served by the next owners
 	errs := []error{n.doors.Drain(ctx, n.cfg.Drain), n.endRequests(ctx)}
 	n.serving.Wait()
 	n.doors.Close()
 	errs = append(errs, n.stopActors())
 	n.feeds.Close()
 	n.enrich.close()
-	return errors.Join(append(errs, n.store.Close())...)
+	errs = append(errs, n.leave(), n.store.Close())
+	return errors.Join(append(errs, n.forgetCluster())...)
 }
 
 // requestsTime is how long requests under way may take at the end.
@@ -345,6 +394,11 @@ func (n *Node) endRequests(ctx context.Context) error {
 
 // abandon undoes a start that failed half way.
 func (n *Node) abandon() {
+	for _, s := range []*http.Server{n.public, n.admin} {
+		if s != nil {
+			s.Close()
+		}
+	}
 	for _, l := range []net.Listener{n.publicListener, n.adminListener} {
 		if l != nil {
 			l.Close()
@@ -363,6 +417,10 @@ func (n *Node) abandon() {
 		n.feeds.Close()
 	}
 	n.enrich.close()
+	if err := n.leave(); err != nil {
+		n.log.Warn("leaving the cluster after a failed start", "error", err)
+	}
+	defer n.forgetCluster() // after the store: its routes may still be asked for
 	if n.store != nil {
 		if err := n.store.Close(); err != nil {
 			n.log.Warn("closing the store after a failed start", "error", err)

@@ -41,9 +41,7 @@ func addSettings(cmd *cobra.Command, settings []setting) {
 			continue
 		}
 		flags.Var(&flagText{kind: s.kind, text: s.def}, s.flag(), s.usage)
-		if s.kind.name == boolKind.name {
-			flags.Lookup(s.flag()).NoOptDefVal = "true"
-		}
+		flags.Lookup(s.flag()).NoOptDefVal = s.kind.bare
 		if s.kind.choices != nil {
 			complete(cmd, s.flag(), s.kind.choices...)
 		}
@@ -197,6 +195,7 @@ func (c *config) whole(key string) int               { return int(orZero[int64](
 func (c *config) size(key string) int64              { return orZero[int64](c, key) }
 func (c *config) duration(key string) time.Duration  { return orZero[time.Duration](c, key) }
 func (c *config) level(key string) slog.Level        { return orZero[slog.Level](c, key) }
+func (c *config) words(key string) []string          { return orZero[[]string](c, key) }
 func (c *config) networks(key string) []netip.Prefix { return orZero[[]netip.Prefix](c, key) }
 
 func orZero[T any](c *config, key string) T {

@@ -20,10 +20,11 @@ type kind struct {
 	numbers bool     // the file may hold a bare number
 	list    bool     // the file may hold a list; flags and environment hold commas
 	choices []string // all there are, for shells to offer; nil: any number of them
+	bare    string   // what the flag means without a value; "": it needs one
 	parse   func(text string) (any, error)
 }
 
-var boolKind = kind{name: "bool", parse: func(s string) (any, error) {
+var boolKind = kind{name: "bool", bare: "true", parse: func(s string) (any, error) {
 	v, err := strconv.ParseBool(s)
 	if err != nil {
 		return nil, fmt.Errorf("want true or false")
@@ -155,6 +156,21 @@ var addressKind = kind{name: "address", parse: func(s string) (any, error) {
 	}
 	return s, nil
 }}
+
+// seedsKind is a list of addresses that are connected to.
+var seedsKind = kind{name: "addresses", list: true, parse: func(s string) (any, error) {
+	seeds := splitList(s)
+	for _, seed := range seeds {
+		host, port, err := net.SplitHostPort(seed)
+		if n, bad := strconv.ParseUint(port, 10, 16); err != nil || host == "" || bad != nil || n == 0 {
+			return nil, errors.New("want addresses such as 10.0.0.1:7946,node-2.example:7946")
+		}
+	}
+	return seeds, nil
+}}
+
+// insecureKind is whether, and where, nodes talk without certificates.
+var insecureKind = kind{name: "no|loopback|network", choices: []string{"no", "loopback", "network"}, bare: "loopback", parse: oneOf("no", "loopback", "network").parse}
 
 // networksKind is a list of networks; a single address is one of its own.
 var networksKind = kind{name: "networks", list: true, parse: func(s string) (any, error) {

@@ -84,8 +84,13 @@ func (c *config) node() (node.Config, error) {
 	if err != nil {
 		return node.Config{}, err
 	}
+	cluster, err := c.cluster()
+	if err != nil {
+		return node.Config{}, err
+	}
 	return node.Config{
-		Name: c.str("node"), Dir: c.str("data"), Listen: c.str("listen"), Admin: c.str("admin"),
+		Cluster: cluster,
+		Name:    c.str("node"), Dir: c.str("data"), Listen: c.str("listen"), Admin: c.str("admin"),
 		AdminToken: c.str("admin_token"), CertFile: c.str("tls.cert"), KeyFile: c.str("tls.key"), Proxies: c.networks("proxies"),
 		RetentionAge: c.duration("retention.age"), RetentionBytes: c.size("retention.bytes"),
 		ItemsAge: c.duration("retention.items"), ReserveBytes: c.size("disk_reserve"),
@@ -106,6 +111,29 @@ func (c *config) node() (node.Config, error) {
 			OfKey: c.whole("limits.key_pushes"), OfAddress: c.whole("limits.address_pushes"), InAll: c.whole("limits.pushes"),
 		},
 		Deflate: c.flag("deflate"), Drain: c.duration("drain"), Sample: c.flag("dev"),
+	}, nil
+}
+
+// cluster is how the node is one of several; nil where it is alone.
+func (c *config) cluster() (*node.Cluster, error) {
+	if len(c.words("join")) == 0 {
+		for _, s := range clusterSettings {
+			if c.values[s.key].text != s.def { // a file that --print-config made has all of them
+				return nil, fmt.Errorf("%s: it is for one of several nodes, and --join is not set: name the gossip address of one of them at least, this one's own where it is the first", c.origin(s.key))
+			}
+		}
+		return nil, nil
+	}
+	if !c.isSet("node") {
+		return nil, fmt.Errorf("%s: --node is not set: one of several nodes needs a name of its own, the same at every start", c.origin("join"))
+	}
+	insecure := node.Insecure(c.str("insecure"))
+	if insecure == "no" {
+		insecure = node.InsecureNo
+	}
+	return &node.Cluster{
+		Name: c.str("cluster"), Gossip: c.str("gossip"), Link: c.str("link"), Routes: c.str("routes"), Advertise: c.str("advertise"),
+		Join: c.words("join"), SecretFile: c.str("secret_file"), CertDir: c.str("cert_dir"), Insecure: insecure,
 	}, nil
 }
 
@@ -195,8 +223,13 @@ func (s *server) run(ctx context.Context, nodeConfig node.Config, asJSON bool) (
 			err = errors.Join(err, fmt.Errorf("stop: %w", closed))
 		}
 	}()
-	if err := s.welcome(ctx, n, asJSON); err != nil {
+	if err := n.Await(ctx); err != nil && ctx.Err() == nil {
 		return err
+	}
+	if ctx.Err() == nil {
+		if err := s.welcome(ctx, n, asJSON); err != nil {
+			return err
+		}
 	}
 	select {
 	case err := <-n.Failed():

@@ -37,12 +37,26 @@ var (
 	setKey        = setting{key: "key", kind: stringKind, usage: "an API key; by default the one that 'serve --dev' made", secret: true}
 )
 
+// clusterSettings are those that only one of several nodes has, besides join.
+var clusterSettings = []setting{
+	{key: "cluster", kind: nodeKind, def: "birdwire", usage: "the cluster's name; nodes of another are refused"},
+	{key: "gossip", kind: addressKind, def: ":7946", usage: "address at which the other nodes find this one, by UDP and TCP"},
+	{key: "link", kind: addressKind, def: ":7947", usage: "address that takes the other nodes' messages"},
+	{key: "routes", kind: addressKind, def: ":6222", usage: "address that takes the routes of the other nodes' stores"},
+	{key: "advertise", kind: stringKind, usage: "host or IP by which the other nodes reach this one; by default that of the addresses above, or the one that leads to the first of 'join'"},
+	{key: "secret_file", kind: stringKind, usage: "the cluster's secret, as 'birdwire cluster init' makes it; read again when it changes"},
+	{key: "cert_dir", kind: stringKind, usage: "folder with this node's certificate and the cluster's CA, as 'birdwire cluster certs' makes it"},
+	{key: "insecure", kind: insecureKind, def: "no", usage: "let a cluster start without certificates: loopback (the flag alone), or network where nobody else is on it"},
+}
+
 // serveSettings are what a node can be told.
-var serveSettings = []setting{
+var serveSettings = slices.Concat([]setting{
 	setData, setListen, setAdmin, setAdminToken,
 	{key: "node", kind: nodeKind, def: "birdwire", usage: "the node's name"},
 	{key: "dev", kind: boolKind, def: "false", usage: "sample data as live input, one key for each API, and lines to paste"},
 
+	{key: "join", kind: seedsKind, usage: "gossip addresses of some nodes of the cluster, this one's among them or not: makes this node one of several"},
+}, clusterSettings, []setting{
 	{key: "tls.cert", kind: stringKind, usage: "PEM file with the public address's certificate; read again when it changes"},
 	{key: "tls.key", kind: stringKind, usage: "PEM file with its key"},
 	{key: "proxies", kind: networksKind, usage: "networks of the proxies whose X-Forwarded-For is believed"},
@@ -86,7 +100,7 @@ var serveSettings = []setting{
 
 	{key: "log.level", kind: levelKind, def: "info", usage: "debug, info, warn or error"},
 	{key: "log.format", kind: oneOf("text", "json"), def: "text", usage: "of the log, which goes to stderr"},
-}
+})
 
 // clientSettings are what the tools need to find a server.
 var (

@@ -1,0 +1,181 @@
+package main_test
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/birdwire/birdwire/gateway/client"
+)
+
+// member is how one node of a cluster on this machine is started.
+type member struct {
+	name  string
+	dir   string
+	flags []string
+}
+
+// members are n of them, that all have the same seeds and secret.
+func members(t testing.TB, n int) []*member {
+	t.Helper()
+	dir := t.TempDir()
+	secret := make([]byte, 32)
+	rand.Read(secret) // never fails
+	file := filepath.Join(dir, "secret")
+	if err := os.WriteFile(file, []byte(base64.StdEncoding.EncodeToString(secret)+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ports := freePorts(t, 3*n)
+	seeds := strings.Join(ports[:n], ",")
+	var all []*member
+	for i := range n {
+		m := &member{name: string(rune('a' + i))}
+		m.dir = filepath.Join(dir, m.name)
+		m.flags = []string{
+			"--node", m.name, "--join", seeds, "--gossip", ports[i], "--link", ports[n+i], "--routes", ports[2*n+i], "--secret-file", file, "--insecure",
+		}
+		all = append(all, m)
+	}
+	return all
+}
+
+// freePorts are addresses of this machine that nobody listened on a moment ago, by
+// TCP or UDP. Members tell each other theirs before they listen, so that they
+// cannot be picked by the system.
+func freePorts(t testing.TB, n int) (all []string) {
+	t.Helper()
+	for len(all) < n {
+		tcp, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer tcp.Close() //nolint:errcheck // it took no connection
+		udp, err := net.ListenPacket("udp", tcp.Addr().String())
+		if err != nil {
+			continue
+		}
+		defer udp.Close() //nolint:errcheck // it took nothing
+		all = append(all, tcp.Addr().String())
+	}
+	return all
+}
+
+// begin starts the member, which may not be ready yet.
+func (m *member) begin(t testing.TB) *server {
+	t.Helper()
+	return prepared(t, m.dir, func(*exec.Cmd) {}, m.flags...)
+}
+
+// TestThreeNodesAreOne: clients on every node get the same, whichever node it was
+// pushed to; one node is killed, and its client goes on at another; the node comes
+// back, and another one leaves in order.
+func TestThreeNodesAreOne(t *testing.T) {
+	t.Parallel()
+	all := members(t, 3)
+	var nodes []*server
+	for _, m := range all {
+		nodes = append(nodes, m.begin(t))
+	}
+	for _, s := range nodes {
+		s.ready()
+	}
+	a, b, c := nodes[0], nodes[1], nodes[2]
+	pusher, k := a.pusher(t), b.key(t, "pro")
+	makeRule(t, c.owner(t, k), "all", "post")
+
+	twitter := map[*server]*socket{}
+	for _, s := range nodes {
+		twitter[s] = s.dial(t, twitterPath+k.Key+"&resume=new")
+		twitter[s].read("connected", nil)
+		twitter[s].begins()
+	}
+	kite := b.dial(t, kitePath+k.Key)
+	kite.expect(kiteConnected)
+	n := 0
+	push := func(at *server) string {
+		n++
+		at.push(t, client.Posts, pusher, post(fmt.Sprint(n), "ada", "a post"))
+		return fmt.Sprint(n)
+	}
+	for _, s := range nodes {
+		push(s)
+	}
+	var cursor string
+	for _, s := range nodes {
+		events := twitter[s].until("3")
+		if got := ids(events); got != "1 2 3" {
+			t.Fatalf("a client got %s, want 1 2 3", got)
+		}
+		cursor = events[1].Cursor // its last frame was lost on the way
+	}
+	c.push(t, client.Articles, pusher, article("news", "a"))
+	kite.until("news")
+
+	b.kill()
+	push(a)
+	push(c)
+	for _, s := range []*server{a, c} {
+		if got := ids(twitter[s].until("5")); got != "4 5" {
+			t.Fatalf("after a node was killed a client got %s, want 4 5", got)
+		}
+	}
+	resumed := c.dial(t, twitterPath+k.Key+"&resume="+cursor)
+	resumed.read("connected", nil)
+	if got := ids(resumed.until("5")); got != "3 4 5" {
+		t.Fatalf("the killed node's client got %s at another, want 3 4 5", got)
+	}
+
+	b = all[1].begin(t)
+	b.ready()
+	push(b)
+	for _, client := range []*socket{twitter[a], twitter[c], resumed} {
+		if got := ids(client.until("6")); got != "6" {
+			t.Fatalf("from the node that is back a client got %s, want 6", got)
+		}
+	}
+
+	c.stop()
+	twitter[c].closed(1012)
+	push(a)
+	if got := ids(twitter[a].until("7")); got != "7" {
+		t.Fatalf("after a node has left a client got %s, want 7", got)
+	}
+}
+
+// ids are the tweets of the events, in order.
+func ids(events []*event) string {
+	var words []string
+	for _, e := range events {
+		words = append(words, e.TweetID)
+	}
+	return strings.Join(words, " ")
+}
+
+// What a node that is to be one of several is told at its start.
+func TestWhatAMemberIsTold(t *testing.T) {
+	t.Parallel()
+	for what, c := range map[string]struct {
+		args []string
+		want string
+	}{
+		"no name":         {[]string{"--join", "127.0.0.1:1"}, "--join: --node is not set"},
+		"nobody to join":  {[]string{"--node", "a", "--secret-file", "s"}, "--secret-file: it is for one of several nodes, and --join is not set"},
+		"no certificates": {[]string{"--node", "a", "--join", "127.0.0.1:1"}, "birdwire cluster init"},
+		"not on loopback": {[]string{"--node", "a", "--join", "127.0.0.1:1", "--insecure"}, "--insecure=network"},
+		"no secret there": {[]string{
+			"--node", "a", "--join", "127.0.0.1:1", "--insecure", "--secret-file", "none",
+			"--gossip", "127.0.0.1:0", "--link", "127.0.0.1:0", "--routes", "127.0.0.1:1",
+		}, "none: no such file"},
+	} {
+		p := run(t, "", append([]string{"serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"}, c.args...)...)
+		if code := p.exit(); code != 1 || !strings.Contains(p.notes.String(), c.want) {
+			t.Errorf("%s: exit code %d, %s; want 1 and %q", what, code, p.notes, c.want)
+		}
+	}
+}
