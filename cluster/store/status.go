@@ -37,3 +37,19 @@ type StatusReplica struct {
 	Lag     uint64 // operations that it is behind
 	Seen    time.Duration
 }
+
+// Finding is what an audit of the copies that nodes have of a stream has found.
+type Finding struct {
+	Node   string // whose copy it is
+	Stream string // journal, control, items or snapshots
+	File   string // under its store's folder; "" where it is not one file
+	What   string
+}
+
+func (f Finding) String() string {
+	where := f.Stream
+	if f.File != "" {
+		where += " (" + f.File + ")"
+	}
+	return f.Node + ": " + where + ": " + f.What
+}

@@ -30,7 +30,8 @@ type Cluster struct {
 	// Advertise is the host:port that others are told; "": what Listen says.
 	Advertise string
 	// Seeds are the route addresses of members, host:port, in any order, this
-	// one's own among them or not. They may be started in any order too.
+	// one's own among them or not; none for one that others look for. They may be
+	// started in any order too.
 	Seeds []string
 
 	// Secret is the cluster's: the routes' user and password are derived from
@@ -58,8 +59,12 @@ func (c *Cluster) validate() error {
 	case len(c.Secret) == 0:
 		return errors.New("cluster: the secret that its members share is missing")
 	}
-	if _, _, err := splitAddress(c.Listen); err != nil {
+	_, port, err := splitAddress(c.Listen)
+	if err != nil {
 		return fmt.Errorf("routes' address %q: %w", c.Listen, err)
+	}
+	if port == 0 && c.Advertise == "" && len(c.Seeds) == 0 {
+		return errors.New("cluster: with any free port for the routes, and no seed, no other member can be met")
 	}
 	for _, seed := range c.Seeds {
 		if host, port, err := splitAddress(seed); err != nil || host == "" || port == 0 {
@@ -121,10 +126,23 @@ func (c *Cluster) options(base server.Options) (server.Options, error) {
 		// is held in memory.
 		PingInterval: 2 * time.Second, MaxPingsOut: 2, WriteDeadline: 5 * time.Second,
 	}
-	for _, seed := range c.Seeds {
+	seeds := c.Seeds
+	if len(seeds) == 0 {
+		seeds = []string{c.own()}
+	}
+	for _, seed := range seeds {
 		base.Routes = append(base.Routes, c.route(seed))
 	}
 	return base, nil
+}
+
+// own is where others reach this member's routes. The server knows itself when it
+// meets itself there.
+func (c *Cluster) own() string {
+	if c.Advertise != "" {
+		return c.Advertise
+	}
+	return c.Listen
 }
 
 // AddRoute has the server connect to another member's routes, host:port, besides

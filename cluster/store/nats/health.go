@@ -89,11 +89,17 @@ func (s *Store) Healthy(context.Context) error {
 	if err := s.disk.known(small); err != nil {
 		return err
 	}
+	if s.replaced.Load() {
+		return errReplaced
+	}
 	if lost := s.lostQuorum.Load(); lost != nil && *lost != nil {
 		return *lost
 	}
 	return s.health.err()
 }
+
+// errReplaced: what is stored is another store's.
+var errReplaced = errors.New("the store was replaced by a restore: start this node again")
 
 // watchQuorum keeps what the own server knows of the others. That no majority is
 // there is known long before a write has waited for it in vain.
@@ -178,7 +184,10 @@ func (s *Store) tryOn(ctx context.Context, sess *session, l *link, d duty) error
 		_, err = readAck(answer)
 		return err
 	case lookups:
-		_, _, err := sess.bounds(ctx)
+		info, err := sess.info(ctx, journalStream)
+		if err == nil && sess.shared && info.Config.Metadata[epochKey] != s.epoch {
+			s.replaced.Store(true)
+		}
 		if err == nil && sess.shared {
 			_, err = sess.leaders(ctx, controlStream, lastOf(controlSubject+">"))
 			if errors.Is(err, jetstream.ErrMsgNotFound) {

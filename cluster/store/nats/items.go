@@ -266,6 +266,9 @@ func (t *items) write(ctx context.Context, batch []itemWrite, each []error) erro
 	if err := t.store.disk.room(large); err != nil {
 		return err
 	}
+	if t.store.replaced.Load() {
+		return errReplaced
+	}
 	if len(batch) >= batchWorth {
 		err := t.atomic(ctx, batch)
 		if err == nil || !errors.Is(err, messages.ErrConflict) {

@@ -67,6 +67,7 @@ func (s *Store) join(ctx context.Context, progress func(string)) (err error) {
 		s.regularly(func() { s.probe(d) })
 	}
 	s.background.Go(s.changes.run)
+	s.background.Go(s.serveMembers)
 	s.regularly(s.watchQuorum)
 	return nil
 }

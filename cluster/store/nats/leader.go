@@ -312,6 +312,7 @@ func asDirect(stream string, m *jetstream.RawStreamMsg) *nc.Msg {
 	}
 	d.Header.Set(jetstream.StreamHeader, stream)
 	d.Header.Set(jetstream.SubjectHeader, m.Subject)
+	d.Header.Set(jetstream.TimeStampHeaer, m.Time.UTC().Format(time.RFC3339Nano))
 	d.Header.Set(jetstream.SequenceHeader, strconv.FormatUint(m.Sequence, 10))
 	return d
 }

@@ -44,6 +44,9 @@ func (s *Store) publish(ctx context.Context, m *nc.Msg, what kind) (acknowledged
 	if err := s.disk.room(what); err != nil {
 		return acknowledged{}, err
 	}
+	if s.replaced.Load() {
+		return acknowledged{}, errReplaced
+	}
 	sess, err := s.session(ctx)
 	if err != nil {
 		return acknowledged{}, err
