@@ -11,7 +11,9 @@ import (
 // two queues. There is one for each connection, so every field counts.
 //
 // Invariant: at most one goroutine runs the actor; running says whether one
-// does, or will.
+// does, or will. It is true from the beginning until Start: others know the actor's
+// name before it is made, and what they post waits until it can be run, behind the
+// library's own first message.
 type mailbox struct {
 	*kind
 	invoker actor.MessageInvoker
@@ -39,7 +41,15 @@ func (m *mailbox) RegisterHandlers(invoker actor.MessageInvoker, _ actor.Dispatc
 	m.invoker = invoker
 }
 
-func (m *mailbox) Start() {}
+func (m *mailbox) Start() {
+	m.mu.Lock()
+	m.running = false
+	if m.system == nil && m.user.len() == 0 {
+		m.mu.Unlock()
+		return
+	}
+	m.schedule()
+}
 
 func (m *mailbox) UserMessageCount() int {
 	m.mu.Lock()

@@ -53,6 +53,50 @@ type counter struct{ n atomic.Int64 }
 
 func (c *counter) Inc() { c.n.Add(1) }
 
+// A node's actors have the same names at every start, and other nodes tell them
+// things before they are made: at each moment of what the library does to spawn one.
+func TestWhatComesBeforeTheActorIsMade(t *testing.T) {
+	spawn := []func(m *mailbox, i actor.MessageInvoker){
+		func(m *mailbox, i actor.MessageInvoker) { m.RegisterHandlers(i, nil) },
+		func(m *mailbox, _ actor.MessageInvoker) { m.PostSystemMessage(&actor.Started{}) },
+		func(m *mailbox, _ actor.MessageInvoker) { m.Start() },
+	}
+	for early := range len(spawn) + 1 {
+		d := &dispatcher{queue: make([]process, 8)} // nobody takes from it
+		m := &mailbox{kind: &kind{name: "connection", bound: boundOf("connection"), dropped: new(counter), dispatcher: d}, running: true}
+		var got invoked
+		for step, do := range spawn {
+			if step == early {
+				m.PostUserMessage(&messages.ClientPinged{})
+			}
+			if d.waiting.Load() > 0 {
+				t.Fatalf("early %d: at step %d the actor is run", early, step)
+			}
+			do(m, &got)
+		}
+		if early == len(spawn) {
+			m.PostUserMessage(&messages.ClientPinged{})
+		}
+		if d.waiting.Load() != 1 {
+			t.Fatalf("early %d: the actor waits %d times for its turn", early, d.waiting.Load())
+		}
+		m.process()
+		if len(got) != 2 {
+			t.Fatalf("early %d: handled %v", early, got)
+		}
+		if _, first := got[0].(*actor.Started); !first {
+			t.Errorf("early %d: the actor's first message was %T", early, got[0])
+		}
+	}
+}
+
+// invoked is what an actor was given, in order.
+type invoked []any
+
+func (i *invoked) InvokeSystemMessage(m any)     { *i = append(*i, m) }
+func (i *invoked) InvokeUserMessage(m any)       { *i = append(*i, m) }
+func (i *invoked) EscalateFailure(reason, m any) { panic(reason) }
+
 func TestEveryMessageOfManySendersIsHandledOnceInTheirOrder(t *testing.T) {
 	s := testSystem()
 	defer s.Shutdown()

@@ -87,7 +87,7 @@ func kindOf(id string) string {
 // Props is the one factory of actors' props.
 func (s *System) Props(name string, produce actor.Producer, children actor.SupervisorStrategy) *actor.Props {
 	shared := &kind{name: name, bound: boundOf(name), dropped: s.cfg.Dropped(name), dispatcher: s.dispatcher}
-	options := []actor.PropsOption{actor.WithMailbox(func() actor.Mailbox { return &mailbox{kind: shared} })}
+	options := []actor.PropsOption{actor.WithMailbox(func() actor.Mailbox { return &mailbox{kind: shared, running: true} })}
 	if children != nil {
 		options = append(options, actor.WithSupervisor(children))
 	}
