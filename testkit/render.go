@@ -28,6 +28,8 @@ var (
 	actorType   = reflect.TypeFor[actor.Actor]()
 	pidType     = reflect.TypeFor[actor.PID]()
 	timeType    = reflect.TypeFor[time.Time]()
+	kitType     = reflect.TypeFor[*Kit]()
+	hostType    = reflect.TypeFor[*Host]()
 )
 
 // opaque are shown by their type alone, as actors and contexts are: they are parts
@@ -66,6 +68,7 @@ func shapeOf(t reflect.Type) *shape {
 			reflect.PointerTo(t).Implements(actorType) || t.PkgPath() == "sync" || t.PkgPath() == "sync/atomic",
 	}
 	if t.Kind() == reflect.Struct {
+		s.opaque = s.opaque || ofWorld(t)
 		generated := reflect.PointerTo(t).Implements(protoType)
 		for i := range t.NumField() {
 			name := t.Field(i).Name + ":"
@@ -77,6 +80,17 @@ func shapeOf(t reflect.Type) *shape {
 	}
 	shapes.Store(t, s)
 	return s
+}
+
+// ofWorld says whether the struct holds a kit or a host: a cluster, a node. A message
+// that points at one, as a socket does, would be shown with all that there is.
+func ofWorld(t reflect.Type) bool {
+	for i := range t.NumField() {
+		if of := t.Field(i).Type; of == kitType || of == hostType {
+			return true
+		}
+	}
+	return false
 }
 
 type renderer struct{ strings.Builder }

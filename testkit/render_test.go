@@ -26,6 +26,17 @@ type again struct {
 	number int
 }
 
+// town holds a kit; whoever lives there points at it.
+type town struct {
+	*Kit
+	people map[string]int
+}
+
+type resident struct {
+	town *town
+	name string
+}
+
 type kinds struct {
 	Bytes   []byte
 	private []byte
@@ -59,6 +70,7 @@ func TestRender(t *testing.T) {
 		},
 		{context.Background(), "context.backgroundCtx"},
 		{&again{&clerk{open: map[string]*kinds{"a": {}}}, 7}, "&testkit.again{of:&testkit.clerk number:7}"},
+		{&resident{&town{people: map[string]int{"ada": 1}}, "ada"}, `&testkit.resident{town:&testkit.town name:"ada"}`},
 		{
 			&kinds{
 				Bytes: []byte("b"), private: []byte{0xff}, Any: []any{1, "a", nil}, none: nil, text: errors.New("e"),
