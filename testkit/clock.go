@@ -2,7 +2,6 @@ package testkit
 
 import (
 	"cmp"
-	"container/heap"
 	"fmt"
 	"slices"
 	"sync"
@@ -100,13 +99,13 @@ func (l *timeline) add(d time.Duration, t *timer) (cancel func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.made++
-	t.at, t.number = l.now+max(d, 0), l.made
-	heap.Push(&l.timers, t)
+	t.number = l.made
+	l.timers.push(due{l.now + max(d, 0), t})
 	return func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		if t.index >= 0 {
-			heap.Remove(&l.timers, t.index)
+			l.timers.remove(t.index)
 		}
 	}
 }
@@ -135,7 +134,7 @@ func (c *Clock) Next() (time.Duration, bool) {
 }
 
 // left are the host's timers, the next one first.
-func (c *Clock) left() (own []*timer) {
+func (c *Clock) left() (own []due) {
 	c.line.mu.Lock()
 	defer c.line.mu.Unlock()
 	for _, t := range c.line.timers {
@@ -143,7 +142,7 @@ func (c *Clock) left() (own []*timer) {
 			own = append(own, t)
 		}
 	}
-	slices.SortFunc(own, func(a, b *timer) int {
+	slices.SortFunc(own, func(a, b due) int {
 		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.number, b.number))
 	})
 	return own
@@ -157,14 +156,15 @@ func (s *schedule) fireNext(target time.Duration) bool {
 		l.mu.Unlock()
 		return false
 	}
-	first := heap.Pop(&l.timers).(*timer)
+	first := l.timers.pop()
 	l.now = first.at
-	due := []*timer{first}
+	var others []*timer
 	for s.together && len(l.timers) > 0 && l.timers[0].at == first.at {
-		due = append(due, heap.Pop(&l.timers).(*timer))
+		others = append(others, l.timers.pop().timer)
 	}
 	l.mu.Unlock()
-	for _, t := range due {
+	s.fire(first.timer)
+	for _, t := range others {
 		s.fire(t)
 	}
 	return true
@@ -184,16 +184,7 @@ func (s *schedule) fire(t *timer) {
 func (l *timeline) forget(h *Host) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	kept := l.timers[:0]
-	for _, t := range l.timers {
-		if t.index = -1; t.host != h {
-			t.index = len(kept)
-			kept = append(kept, t)
-		}
-	}
-	clear(l.timers[len(kept):])
-	l.timers = kept
-	heap.Init(&l.timers)
+	l.timers = l.timers.without(h)
 }
 
 func (l *timeline) elapsed() time.Duration {
@@ -206,47 +197,4 @@ func (l *timeline) set(now time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.now = now
-}
-
-type timer struct {
-	at      time.Duration // of Elapsed
-	number  uint64
-	host    *Host // nil: of the kit's user, see Kit.Later
-	to      *actor.PID
-	message any
-	run     func() // instead of a message
-	cause   int    // the step that set it
-	index   int    // in the heap; -1 once fired or cancelled
-}
-
-// timers is a heap by time, then by age.
-type timers []*timer
-
-func (t timers) Len() int { return len(t) }
-
-func (t timers) Less(i, j int) bool {
-	if t[i].at != t[j].at {
-		return t[i].at < t[j].at
-	}
-	return t[i].number < t[j].number
-}
-
-func (t timers) Swap(i, j int) {
-	t[i], t[j] = t[j], t[i]
-	t[i].index, t[j].index = i, j
-}
-
-func (t *timers) Push(x any) {
-	added := x.(*timer)
-	added.index = len(*t)
-	*t = append(*t, added)
-}
-
-func (t *timers) Pop() any {
-	last := len(*t) - 1
-	gone := (*t)[last]
-	(*t)[last] = nil
-	*t = (*t)[:last]
-	gone.index = -1
-	return gone
 }

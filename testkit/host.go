@@ -167,16 +167,15 @@ func (h *Host) Freeze() {
 	h.frozen = true
 	s.touch(hostThing(h), true)
 	before := len(h.waits)
-	kept := s.due[:0]
-	for _, e := range s.due {
+	due := s.due.all()
+	s.due = queue[Event]{}
+	for _, e := range due {
 		if e.of() == h {
 			h.waits = append(h.waits, e)
 		} else {
-			kept = append(kept, e)
+			s.due.push(e)
 		}
 	}
-	clear(s.due[len(kept):])
-	s.due = kept
 	s.halts(h.waits[before:])
 }
 

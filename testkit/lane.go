@@ -18,7 +18,7 @@ type Lane struct {
 	tells  bool
 
 	// The schedule's mu protects these.
-	waiting []waiting // bounded by the test's own length
+	waiting queue[waiting] // bounded by the test's own length
 	due     bool
 }
 
@@ -44,7 +44,7 @@ func (l *Lane) Add(f func()) {
 	l.schedule.mu.Lock()
 	defer l.schedule.mu.Unlock()
 	l.schedule.reaches(l, false)
-	l.waiting = append(l.waiting, waiting{f, l.schedule.comesOf()})
+	l.waiting.push(waiting{f, l.schedule.comesOf()})
 	if !l.due {
 		l.due = true
 		l.schedule.add(l)
@@ -56,7 +56,7 @@ func (l *Lane) Clear() (forgotten int) {
 	l.schedule.mu.Lock()
 	defer l.schedule.mu.Unlock()
 	l.schedule.reaches(l, true)
-	forgotten, l.waiting = len(l.waiting), nil
+	forgotten, l.waiting = l.waiting.len(), queue[waiting]{}
 	return forgotten
 }
 
@@ -101,10 +101,10 @@ func (l *Lane) step() (more bool) {
 	l.schedule.mu.Lock()
 	var next waiting
 	if l.host != nil && l.host.ended {
-		l.waiting = nil
+		l.waiting = queue[waiting]{}
 	}
-	if len(l.waiting) > 0 {
-		next, l.waiting = l.waiting[0], l.waiting[1:]
+	if l.waiting.len() > 0 {
+		next = l.waiting.pop()
 	}
 	l.schedule.mu.Unlock()
 	l.touches(next)
@@ -114,7 +114,7 @@ func (l *Lane) step() (more bool) {
 	}
 	l.schedule.mu.Lock()
 	defer l.schedule.mu.Unlock()
-	l.due = len(l.waiting) > 0
+	l.due = l.waiting.len() > 0
 	return l.due
 }
 

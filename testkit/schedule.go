@@ -51,8 +51,8 @@ func (inOrder) Choose([]Event) int { return 0 }
 // schedule holds what is due and runs it one step at a time on the goroutine
 // that drains. Only posting is safe from others.
 type schedule struct {
-	mu     sync.Mutex // protects due, panics and the queues of every mailbox
-	due    []Event    // as large as the systems have mailboxes and jobs with something to do
+	mu     sync.Mutex   // protects due, panics and the queues of every mailbox
+	due    queue[Event] // as large as the systems have mailboxes and jobs with something to do
 	panics []any
 	wake   chan struct{} // holds one token when something was posted
 
@@ -82,7 +82,7 @@ func (s *schedule) add(e Event) {
 		h.waits = append(h.waits, e)
 		return
 	}
-	s.due = append(s.due, e)
+	s.due.push(e)
 	select {
 	case s.wake <- struct{}{}:
 	default:
@@ -92,6 +92,7 @@ func (s *schedule) add(e Event) {
 // drain runs events until none is due, or the run ends. It returns the last event
 // when there seems to be no end to them.
 func (s *schedule) drain() (busy string, ended bool) {
+	var last Event
 	for range settleMax {
 		if s.ends != nil && s.ends() {
 			return "", true
@@ -100,7 +101,7 @@ func (s *schedule) drain() (busy string, ended bool) {
 		if e == nil {
 			return "", s.rest()
 		}
-		busy = e.String()
+		last = e
 		if _, notesItself := e.(*mailbox); !notesItself && s.record != nil {
 			s.record.add(s.time.elapsed()-century, whose(e), "")
 		}
@@ -114,7 +115,7 @@ func (s *schedule) drain() (busy string, ended bool) {
 			s.mu.Unlock()
 		}
 	}
-	return busy, false
+	return last.String(), false
 }
 
 func (s *schedule) comesOf() int { return int(s.cause.Load()) }
@@ -122,17 +123,16 @@ func (s *schedule) comesOf() int { return int(s.cause.Load()) }
 func (s *schedule) next() Event {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.due) == 0 {
+	if s.due.len() == 0 {
 		return nil
 	}
-	i := s.decisions.event(s.due)
+	due := s.due.all()
+	i := s.decisions.event(due)
 	if i < 0 {
 		return nil
 	}
-	s.due[0], s.due[i] = s.due[i], s.due[0]
-	e := s.due[0]
-	s.due = s.due[1:]
-	return e
+	due[0], due[i] = due[i], due[0]
+	return s.due.pop()
 }
 
 // rest is where there is nothing to do; it says whether the run ends here.
@@ -186,12 +186,12 @@ type mailbox struct {
 	invoker  actor.MessageInvoker
 
 	called string // label, once it was asked for
-	self   string // as process
+	self   string // as process, once it was asked for: to put it together was a tenth of a message
 
 	// The schedule's mu protects these.
-	system, user []posted // bounded by the host's Bounds, else by nothing: a test ends, and settleMax ends a flood
-	bytes        int      // of user, where there are bounds
-	full         bool     // it has dropped something
+	system, user queue[posted] // bounded by the host's Bounds, else by nothing: a test ends, and settleMax ends a flood
+	bytes        int           // of user, where there are bounds
+	full         bool          // it has dropped something
 	suspended    bool
 	due          bool // Invariant: due exactly when it is in schedule.due or steps now.
 }
@@ -204,7 +204,7 @@ func (m *mailbox) PostUserMessage(message any) {
 	m.schedule.reaches(m, false)
 	weight := 0
 	if b := m.host.Bounds; b != nil {
-		if b.Drop(m.kind, len(m.user), m.bytes, message) {
+		if b.Drop(m.kind, m.user.len(), m.bytes, message) {
 			message = b.Instead(m.kind)
 			if message == nil || m.full {
 				return
@@ -213,7 +213,7 @@ func (m *mailbox) PostUserMessage(message any) {
 		}
 		weight = b.Weigh(message)
 	}
-	m.user = append(m.user, posted{message, m.schedule.comesOf(), weight})
+	m.user.push(posted{message, m.schedule.comesOf(), weight})
 	m.bytes += weight
 	m.becomeDue()
 }
@@ -222,7 +222,7 @@ func (m *mailbox) PostSystemMessage(message any) {
 	m.schedule.mu.Lock()
 	defer m.schedule.mu.Unlock()
 	m.schedule.reaches(m, true)
-	m.system = append(m.system, posted{message: message, cause: m.schedule.comesOf()})
+	m.system.push(posted{message: message, cause: m.schedule.comesOf()})
 	m.becomeDue()
 }
 
@@ -234,7 +234,7 @@ func (m *mailbox) becomeDue() {
 }
 
 func (m *mailbox) waiting() bool {
-	return !m.host.ended && (len(m.system) > 0 || len(m.user) > 0 && !m.suspended)
+	return !m.host.ended && (m.system.len() > 0 || m.user.len() > 0 && !m.suspended)
 }
 
 func (m *mailbox) RegisterHandlers(invoker actor.MessageInvoker, _ actor.Dispatcher) {
@@ -249,7 +249,7 @@ func (m *mailbox) Start() {}
 func (m *mailbox) UserMessageCount() int {
 	m.schedule.mu.Lock()
 	defer m.schedule.mu.Unlock()
-	return len(m.user)
+	return m.user.len()
 }
 
 func (m *mailbox) String() string { return m.kind }
@@ -328,17 +328,25 @@ func (m *mailbox) note(message any, cause int) {
 	if e, ok := message.(*actor.MessageEnvelope); ok {
 		t.message = e.Message
 	}
-	if who, ok := m.invoker.(identified); ok {
-		if t.id = who.Self().GetId(); m.host.address != Address {
-			t.id = who.Self().GetAddress() + "/" + t.id
-		}
-	}
+	t.id = m.whose()
 	m.schedule.trace.add(t)
 	if m.schedule.record != nil || m.schedule.history != nil {
 		text := render(t.message)
 		m.schedule.record.add(t.at, t.id, text)
 		m.schedule.history.add(Step{N: m.schedule.comesOf(), At: t.at, Host: m.host.address, Actor: t.id, Cause: cause, Text: text})
 	}
+}
+
+// whose is the id of the mailbox's actor, with its host's address unless that is
+// the kit's own.
+func (m *mailbox) whose() string {
+	if m.host.address != Address {
+		return m.process()
+	}
+	if who, ok := m.invoker.(identified); ok {
+		return who.Self().GetId()
+	}
+	return ""
 }
 
 // take returns the next message; nil when there is none.
@@ -348,12 +356,11 @@ func (m *mailbox) take() (next posted, system bool) {
 	if m.host.ended {
 		return posted{}, false
 	}
-	if len(m.system) > 0 {
-		next, m.system = m.system[0], m.system[1:]
-		return next, true
+	if m.system.len() > 0 {
+		return m.system.pop(), true
 	}
-	if len(m.user) > 0 && !m.suspended {
-		next, m.user = m.user[0], m.user[1:]
+	if m.user.len() > 0 && !m.suspended {
+		next = m.user.pop()
 		m.bytes -= next.weight
 	}
 	return next, false

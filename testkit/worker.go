@@ -37,7 +37,10 @@ func (w *Worker) Do(to *actor.PID, timeout time.Duration, work func(ctx context.
 	if w.refuse {
 		return false
 	}
-	j := &job{worker: w, self: w.schedule.named("job of " + to.GetId()), to: to, timeout: timeout, until: w.schedule.time.elapsed() + timeout, work: work, cause: w.schedule.comesOf()}
+	j := &job{worker: w, to: to, timeout: timeout, until: w.schedule.time.elapsed() + timeout, work: work, cause: w.schedule.comesOf()}
+	if w.schedule.explored != nil {
+		j.self = w.schedule.named("job of " + to.GetId())
+	}
 	if w.holding {
 		w.held = append(w.held, j)
 		return true
@@ -113,7 +116,7 @@ func (w *Worker) start(j *job) {
 
 type job struct {
 	worker  *Worker
-	self    string // as process
+	self    string // as process; "" where nobody asks
 	to      *actor.PID
 	timeout time.Duration
 	until   time.Duration // of the kit's clock
@@ -138,20 +141,16 @@ func (j *job) step() (more bool) {
 		return false
 	}
 	s := j.worker.schedule
-	s.comes(j.cause)
-	s.touch(hostThing(j.worker.host), false)
-	if !j.worker.Tells {
-		s.touch(elsewhere, true)
+	j.touches()
+	if s.history != nil {
+		s.history.add(Step{N: s.comesOf(), At: s.time.elapsed() - century, Host: hostOf(j), Lane: j.String(), Cause: j.cause})
 	}
-	s.history.add(Step{N: s.comesOf(), At: s.time.elapsed() - century, Host: hostOf(j), Lane: j.String(), Cause: j.cause})
 	timeout := j.timeout
 	if j.expired || j.timeout > 0 && j.worker.schedule.time.elapsed() >= j.until {
 		timeout = 0
 	}
-	// What is left is one of wall time: it is there for jobs that wait for real
-	// sockets, where a hang should end the job and not the test binary.
-	ctx, cancel := context.WithTimeout(context.Background(), timeout)
-	defer cancel()
+	ctx := newDeadline(timeout)
+	defer ctx.end()
 	answer := j.run(ctx)
 	j.worker.mu.Lock()
 	j.worker.done++
@@ -160,6 +159,19 @@ func (j *job) step() (more bool) {
 		j.worker.host.System.Root.Send(j.to, answer)
 	}
 	return false
+}
+
+// touches is what its step always touches.
+func (j *job) touches() {
+	s := j.worker.schedule
+	if s.explored == nil {
+		return
+	}
+	s.comes(j.cause)
+	s.touch(hostThing(j.worker.host), false)
+	if !j.worker.Tells {
+		s.touch(elsewhere, true)
+	}
 }
 
 func (j *job) run(ctx context.Context) (answer any) {
