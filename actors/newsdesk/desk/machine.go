@@ -252,17 +252,24 @@ func (m *Machine) rank() {
 	m.say(&messages.Event{Body: &messages.Event_ClustersRanked{ClustersRanked: &messages.ClustersRanked{Clusters: list}}})
 }
 
-// best are the stories that are awake and announced, best first.
+// best are the stories that are awake and announced, best first. Tens of
+// thousands may be awake, of which a list has a few: they are not all sorted.
 func (m *Machine) best() []*messages.RankedCluster {
-	var faces []*messages.StoryFace
+	faces := make([]*messages.StoryFace, 0, m.cfg.Ranked)
 	for _, e := range m.awake {
-		if e.face.GetArticles() > 1 {
-			faces = append(faces, e.face)
+		f := e.face
+		full := len(faces) == m.cfg.Ranked
+		if f.GetArticles() < 2 || full && better(faces[len(faces)-1], f) < 0 {
+			continue
 		}
+		if full {
+			faces = faces[:len(faces)-1]
+		}
+		at, _ := slices.BinarySearchFunc(faces, f, better)
+		faces = slices.Insert(faces, at, f)
 	}
-	slices.SortFunc(faces, better)
-	list := make([]*messages.RankedCluster, 0, m.cfg.Ranked)
-	for i, f := range faces[:min(len(faces), m.cfg.Ranked)] {
+	list := make([]*messages.RankedCluster, 0, len(faces))
+	for i, f := range faces {
 		list = append(list, &messages.RankedCluster{
 			Id: f.GetId(), Title: f.GetHeadline(), ArticleCount: f.GetArticles(), Category: f.GetCategory(), TopSource: f.GetTopSource(),
 			Rank: int32(i + 1), OverallScore: f.GetOverallScore(), Velocity: f.GetVelocity(), AccelerationScore: f.GetAccelerationScore(),

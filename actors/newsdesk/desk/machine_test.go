@@ -183,7 +183,7 @@ func TestAStoryBreaksAndCalmsDown(t *testing.T) {
 		at += 2 * minute
 		a := article{
 			number: uint64(i + 1), title: fmt.Sprintf("Harbor Steel %s: Brenford plant %s", words[i], words[(i+5)%12]),
-			text: fmt.Sprintf("Harbor Steel's Brenford plant: %s and %s, and what the %s say", words[(i+3)%12], words[(i+7)%12], words[(i+1)%12]), source: fmt.Sprint("s", i),
+			text: fmt.Sprintf("Harbor Steel's Brenford plant: %s and %s, and what the %s told Reporter%d of Paper%d in Ward%d", words[(i+3)%12], words[(i+7)%12], words[(i+1)%12], i, i, i), source: fmt.Sprint("s", i),
 		}
 		w.log = append(w.log, a.event(at))
 	}
@@ -200,5 +200,33 @@ func TestAStoryBreaksAndCalmsDown(t *testing.T) {
 	}
 	if len(way) < 3 || way[0] != "normal developing" || way[1] != "developing breaking" || way[2] == "breaking breaking" {
 		t.Errorf("its way is %q", way)
+	}
+}
+
+// The ranking is the best of the list that readers page through, whatever the
+// order in which stories change.
+func TestTheRankingIsTheBestOfAll(t *testing.T) {
+	w := newWorld(t, desk.Config{Ranked: 3})
+	w.log = made(4, 400, 60)
+	w.desk.Begin()
+	seen := 0
+	for n := range w.log {
+		w.run(n + 1)
+		pending := w.desk.Pending()
+		if len(pending) == 0 || pending[len(pending)-1].GetClustersRanked() == nil {
+			continue
+		}
+		ranked := pending[len(pending)-1].GetClustersRanked().GetClusters()
+		w.desk.Take(w.desk.Place(), pending[len(pending)-1]) // it is written
+		best := w.desk.List(desk.Wanted{}, 3)
+		for i, r := range ranked {
+			if r.GetId() != best[i].GetId() || int(r.GetRank()) != i+1 {
+				t.Fatalf("after %d: ranked %v, the list begins with %v", n, ranked, best)
+			}
+		}
+		seen = max(seen, len(ranked))
+	}
+	if seen < 3 {
+		t.Errorf("at most %d were ranked", seen)
 	}
 }
