@@ -17,14 +17,12 @@
 package hashvector
 
 import (
-	_ "embed"
 	"math"
 	"slices"
-	"strconv"
-	"strings"
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/birdwire/birdwire/actors/engine/commonwords"
 	"github.com/birdwire/birdwire/actors/engine/text"
 )
 
@@ -168,25 +166,9 @@ func mixed(h, seed uint64) uint64 {
 	return h ^ h>>31
 }
 
-// list holds frequent words by their IDF: each line is four times the IDF and
-// the words. It is counted over 2,781 English news articles of 2016 to 2018,
-// without words that are mostly names, and will never be counted again.
-//
-//go:embed idf.txt
-var list string
-
 // frequent is the IDF of a frequent word, by its hash.
 var frequent = func() map[uint64]float64 {
 	words := make(map[uint64]float64, 3000)
-	for line := range strings.Lines(list) {
-		fields := strings.Fields(line)
-		quarters, err := strconv.Atoi(fields[0])
-		if err != nil {
-			panic("hashvector: " + err.Error())
-		}
-		for _, w := range fields[1:] {
-			words[text.Hash(w)] = float64(quarters) / 4
-		}
-	}
+	commonwords.Each(func(word string, idf float64) { words[text.Hash(word)] = idf })
 	return words
 }()

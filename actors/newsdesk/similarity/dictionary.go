@@ -1,6 +1,12 @@
 package similarity
 
-import "slices"
+import (
+	"math"
+	"slices"
+
+	"github.com/birdwire/birdwire/actors/engine/commonwords"
+	"github.com/birdwire/birdwire/actors/engine/text"
+)
 
 // entry is what is known of one term: where it was, how it was written, and
 // which live stories have it.
@@ -46,9 +52,24 @@ const manyStories = 500
 // eight hundred stories share tells none of them.
 func few(live int) int { return max(live/25, min(live/10, 250)) }
 
-func (d *dictionary) idf(e *entry) float64 {
-	return max(0.01, logarithm((float64(d.stories)+1)/(float64(e.stories)+0.5)))
+// idf counts as if some stories had been there before, in which words are as
+// frequent as in the language: of the first hundred nobody could tell which words
+// are common, and the names of the very first would say nothing.
+func (d *dictionary) idf(term uint64, e *entry) float64 {
+	return max(0.01, logarithm((float64(d.stories)+before+1)/(float64(e.stories)+float64(before*usual[term])+0.5)))
 }
+
+const before = 200 // stories
+
+// usual is in which share of texts a frequent word of English is, by its stem.
+// Shares are rounded as logarithms are.
+var usual = func() map[uint64]float64 {
+	shares := map[uint64]float64{}
+	commonwords.Each(func(word string, idf float64) {
+		shares[text.Hash(stem(word))] += math.Round(math.Exp(-idf)*65536) / 65536
+	})
+	return shares
+}()
 
 func (d *dictionary) entry(term uint64) *entry {
 	e := d.terms[term]
@@ -99,7 +120,7 @@ func (d *dictionary) weigh(terms []counted) (v vectors) {
 		if d.common(e) {
 			continue
 		}
-		idf := d.idf(e)
+		idf := d.idf(t.term, e)
 		add := func(view int, count float64) {
 			if count > 0 {
 				v[view] = append(v[view], component{t.term, float32(count * idf)})

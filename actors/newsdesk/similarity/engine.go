@@ -69,6 +69,7 @@ type Engine struct {
 	now    int64            // the latest that two articles have reached: one wrong clock retires nothing
 	swept  int64            // when stories were last retired
 	made   int64            // stories that splits made
+	seen   int64            // articles
 
 	sums    [][indexed]float64 // of the query in progress, by slot
 	touched []int32            // slots whose sums are not 0
@@ -116,13 +117,14 @@ func (e *Engine) weigh(a *Article) member {
 	terms := e.read.read(a)
 	e.words.learn(terms)
 	e.words.live = len(e.live)
-	return member{id: a.ID, at: at, body: a.Body != "", v: e.words.weigh(terms)}
+	e.seen++
+	return member{id: a.ID, came: e.seen, at: at, body: a.Body != "", v: e.words.weigh(terms)}
 }
 
 func (e *Engine) assign(m member) {
 	q := m.query()
 	e.gather(&q)
-	best, f, logit := e.nearest(&q, e.cfg.join, func(s *story) int64 { return s.gap(m.at) }, func(s *story) bool { return true })
+	best, f, logit := e.nearest(&q, e.cfg.join, func(s *story) int64 { return s.gap(m.at) }, func(s *story) bool { return !s.over(&m) })
 	change := Change{Kind: Created, Article: m.id, Scores: f, Logit: logit}
 	if best != nil && logit > 0 {
 		change.Kind, change.Fresh = Joined, fresh(&m, best)
@@ -135,17 +137,17 @@ func (e *Engine) assign(m member) {
 	e.enqueue(best)
 }
 
-// nearest is the story of those that gather touched with the highest logit;
-// of two alike the one with the smaller id.
+// nearest is the story of those that gather touched, and that it may be, with
+// the highest logit; of two alike the one with the smaller id.
 func (e *Engine) nearest(q *query, w *Weights, gap func(*story) int64, may func(*story) bool) (best *story, f Features, logit float64) {
 	for _, slot := range e.touched {
 		s := e.slots[slot]
-		if !related(&e.sums[slot], q, s) || !may(s) || e.cold(s) {
+		if !related(&e.sums[slot], q, s) || e.cold(s) {
 			continue
 		}
 		g := features(&e.sums[slot], q, s, gap(s))
 		z := w.Logit(&g)
-		if best == nil || z > logit || z == logit && s.id < best.id {
+		if (best == nil || z > logit || z == logit && s.id < best.id) && may(s) {
 			best, f, logit = s, g, z
 		}
 	}

@@ -327,7 +327,7 @@ func TestCases(t *testing.T) {
 	if err != nil || len(cases) != 2 || cases[0].New || !cases[1].New {
 		t.Fatalf("%+v, %v", cases, err)
 	}
-	if cases[0].Fresh.NewTitle > 0.01 || cases[1].Fresh.NewTitle < 0.2 || cases[1].Fresh.Nearest <= 0 {
+	if cases[0].Fresh.NewTitle > 0.01 || cases[1].Fresh.NewTitle < 0.1 || cases[1].Fresh.Nearest <= 0 {
 		t.Errorf("old %+v\nnew %+v", cases[0].Fresh, cases[1].Fresh)
 	}
 }

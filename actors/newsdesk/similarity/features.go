@@ -17,12 +17,13 @@ const (
 	fBondAll
 	fTitle // cosine with the sum of the story's titles
 	fAll
+	fUnlike // how much less alike two large stories are than each is in itself
 	featureCount
 )
 
 // FeatureNames are the names of the Features, in their order.
 var FeatureNames = [featureCount]string{
-	"one", "body", "gap", "gap_log", "mean_title", "mean_all", "log_title", "log_all", "bond_title", "bond_all", "title", "all",
+	"one", "body", "gap", "gap_log", "mean_title", "mean_all", "log_title", "log_all", "bond_title", "bond_all", "title", "all", "unlike",
 }
 
 // Features are what a decision is made from.
@@ -46,10 +47,11 @@ type query struct {
 	v     vectors
 	norm2 [indexed]float64
 	body  bool
+	bond  float64 // as story.firm
 }
 
 func (m *member) query() query {
-	q := query{v: m.v, body: m.body}
+	q := query{v: m.v, body: m.body, bond: alone}
 	for view := range q.norm2 {
 		q.norm2[view] = 1
 	}
@@ -61,7 +63,7 @@ const queryTerms = 256
 
 // query is the mean of s.
 func (s *story) query() query {
-	q := query{body: s.bodies > 0}
+	q := query{body: s.bodies > 0, bond: s.firm()}
 	for view := range q.norm2 {
 		mean := make(sparse, len(s.sum[view]))
 		for i, c := range s.sum[view] {
@@ -88,12 +90,16 @@ func features(dots *[indexed]float64, q *query, s *story, gap int64) (f Features
 	f[fBondTitle], f[fBondAll] = logarithm(s.bond(title)+offset), logarithm(s.bond(all)+offset)
 	f[fTitle] = cosine(dots[title], q.norm2[title], s.norm2[title])
 	f[fAll] = cosine(dots[all], q.norm2[all], s.norm2[all])
+	f[fUnlike] = max(0, likeEnough-f[fMeanAll]/math.Sqrt(float64(q.bond*s.firm())))
 	return f
 }
 
 const (
 	offset = 0.03 // keeps the logarithm of no similarity finite
 	alone  = 0.15 // the bond of a story of one article: that of a usual pair
+	// likeEnough is how alike the parts of one large story are, of 1 where they
+	// are as alike as the articles of each.
+	likeEnough = 0.4
 )
 
 // bond is the mean cosine of s's articles with each other: what paraphrases
@@ -105,6 +111,13 @@ func (s *story) bond(view int) float64 {
 	}
 	n := float64(s.count)
 	return max(0, (s.norm2[view]/n-1)/(n-1))
+}
+
+// firm is the bond of all terms, as if there were one usual pair more: that of
+// two articles alone says little.
+func (s *story) firm() float64 {
+	pairs := float64(s.count*(s.count-1)) / 2
+	return (float64(s.bond(all)*pairs) + alone) / (pairs + 1)
 }
 
 func cosine(dot, a2, b2 float64) float64 {

@@ -1,6 +1,9 @@
 package similarity
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // enqueue has the story looked at when its turn comes.
 func (e *Engine) enqueue(s *story) {
@@ -32,7 +35,7 @@ func (e *Engine) join(s *story) {
 	e.gather(&q)
 	best, f, logit := e.nearest(&q, e.cfg.merge,
 		func(o *story) int64 { return o.gapOf(s) },
-		func(o *story) bool { return o != s })
+		func(o *story) bool { return o != s && !o.over(&s.members[0]) && !s.over(&o.members[0]) })
 	if best == nil || logit <= 0 {
 		return
 	}
@@ -46,7 +49,7 @@ func (e *Engine) join(s *story) {
 	into.bodies += from.bodies
 	into.last = max(into.last, from.last)
 	into.members = append(into.members, from.members...)
-	slices.SortStableFunc(into.members, func(a, b member) int { return int(min(max(a.at-b.at, -1), 1)) })
+	slices.SortFunc(into.members, func(a, b member) int { return cmp.Compare(a.came, b.came) })
 	into.trim(e.cfg.Members)
 	e.changes = append(e.changes, Change{Kind: Merged, Story: into.id, Other: from.id, Scores: f, Logit: logit})
 	e.enqueue(into)

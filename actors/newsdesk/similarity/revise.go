@@ -15,7 +15,7 @@ func (e *Engine) Revise(story int64, a Article) {
 	terms := e.read.read(&a)
 	e.words.learn(terms)
 	e.words.live = len(e.live)
-	m := member{id: a.ID, at: old.at, body: a.Body != "", v: e.words.weigh(terms)}
+	m := member{id: a.ID, came: old.came, at: old.at, body: a.Body != "", v: e.words.weigh(terms)}
 	e.shift(s, &old.v, -1)
 	e.words.told(m.v[all], s.sum[all])
 	e.shift(s, &m.v, 1)

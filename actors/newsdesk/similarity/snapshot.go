@@ -13,7 +13,7 @@ import (
 
 // snapshotVersion is the first byte of a snapshot: of the form, and of what
 // the state means. Stories made by other weights are replayed, not restored.
-const snapshotVersion = 1
+const snapshotVersion = 2
 
 // ErrSnapshot is what Restore's errors are: the bytes are no snapshot of this
 // version and Config. The caller replays the log instead.
@@ -24,7 +24,7 @@ var ErrSnapshot = errors.New("similarity: no snapshot that can be restored")
 func (e *Engine) Snapshot() []byte {
 	w := writer{out: []byte{snapshotVersion}}
 	w.config(&e.cfg)
-	for _, v := range []int64{e.latest, e.now, e.swept, e.made} {
+	for _, v := range []int64{e.latest, e.now, e.swept, e.made, e.seen} {
 		w.int(v)
 	}
 	w.uint(uint64(e.words.articles))
@@ -88,6 +88,7 @@ func (w *writer) story(s *story) {
 	for i := range s.members {
 		m := &s.members[i]
 		w.int(m.id)
+		w.int(m.came)
 		w.int(m.at)
 		body := uint64(0)
 		if m.body {
@@ -126,7 +127,7 @@ func Restore(cfg Config, snapshot []byte) (*Engine, error) {
 }
 
 func (e *Engine) restore(r *decoder) {
-	for _, v := range []*int64{&e.latest, &e.now, &e.swept, &e.made} {
+	for _, v := range []*int64{&e.latest, &e.now, &e.swept, &e.made, &e.seen} {
 		*v = r.int()
 	}
 	e.words.articles, e.words.stories = uint32(r.uint()), uint32(r.uint())
@@ -158,12 +159,12 @@ func (e *Engine) restoreStory(r *decoder) {
 	s := e.begin(id)
 	s.count, s.bodies, s.last, s.parted = int(r.int()), int(r.int()), r.int(), int(r.int())
 	sum := r.vectors()
-	n := r.length(6)
+	n := r.length(7)
 	if s.count < 1 || n < 1 || n > e.cfg.Members {
 		r.fail("a story has no articles, or too many")
 	}
 	for ; n > 0 && r.err == nil; n-- {
-		s.members = append(s.members, member{id: r.int(), at: r.int(), body: r.uint() == 1, v: r.vectors()})
+		s.members = append(s.members, member{id: r.int(), came: r.int(), at: r.int(), body: r.uint() == 1, v: r.vectors()})
 	}
 	if r.err == nil {
 		e.shift(s, &sum, 1)

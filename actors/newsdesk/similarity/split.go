@@ -6,7 +6,7 @@ package similarity
 // that no story is split and merged in turn.
 const (
 	splitHalf  = 3
-	splitBelow = -2.0
+	splitBelow = -3.0
 )
 
 // part splits s if its halves drifted apart, and says whether it did. A story

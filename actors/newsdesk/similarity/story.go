@@ -11,7 +11,7 @@ type story struct {
 	sum     vectors
 	norm2   [views]float64 // of sum
 	last    int64          // event time of the latest article
-	members []member       // the latest Config.Members, in the order in which they came
+	members []member       // the latest Config.Members, in the order in which they came (member.came)
 	queued  bool           // waits for a look at merging and splitting
 	parted  int            // articles when it was last looked at for a split
 }
@@ -19,6 +19,7 @@ type story struct {
 // member is one article in a story.
 type member struct {
 	id   int64
+	came int64 // it is the engine's so manieth
 	at   int64
 	body bool
 	v    vectors

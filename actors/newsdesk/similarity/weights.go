@@ -4,31 +4,33 @@
 package similarity
 
 var joinWeights = Weights{
-	5.346,  // one
-	-0.314, // body
-	-2.087, // gap
-	-0.194, // gap_log
-	2.022,  // mean_title
-	-1.360, // mean_all
-	0.580,  // log_title
-	2.556,  // log_all
-	-0.254, // bond_title
-	-1.264, // bond_all
+	4.921,  // one
+	-0.156, // body
+	-1.993, // gap
+	-0.290, // gap_log
+	2.133,  // mean_title
+	-1.176, // mean_all
+	0.535,  // log_title
+	2.547,  // log_all
+	-0.302, // bond_title
+	-1.267, // bond_all
 	0.000,  // title
 	0.000,  // all
+	0.000,  // unlike
 }
 
 var mergeWeights = Weights{
-	-2.616, // one
-	-0.753, // body
-	-4.341, // gap
-	1.647,  // gap_log
-	2.864,  // mean_title
-	5.066,  // mean_all
-	0.000,  // log_title
-	0.000,  // log_all
-	0.000,  // bond_title
-	0.000,  // bond_all
-	3.423,  // title
-	4.661,  // all
+	-2.709,  // one
+	-0.602,  // body
+	-4.160,  // gap
+	1.408,   // gap_log
+	2.726,   // mean_title
+	5.107,   // mean_all
+	0.000,   // log_title
+	0.000,   // log_all
+	0.000,   // bond_title
+	0.000,   // bond_all
+	3.234,   // title
+	4.657,   // all
+	-10.000, // unlike
 }

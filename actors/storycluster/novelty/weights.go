@@ -3,6 +3,6 @@
 
 package novelty
 
-var bodyWeights = [textFeatures]float64{-1.095, -1.335, -3.550, -3.888, 0.310, 1.028, -0.820, 1.726, 0.895}
+var bodyWeights = [textFeatures]float64{-1.133, -1.426, -3.267, -3.965, 0.573, 1.158, -0.913, 1.579, 0.768}
 
-var titleWeights = [textFeatures]float64{-1.388, -1.068, -1.068, -3.558, 0.409, 0.409, -0.013, 0.582, -0.013}
+var titleWeights = [textFeatures]float64{-1.498, -1.030, -1.030, -3.309, 0.497, 0.497, -0.397, 0.901, 0.061}

@@ -19,6 +19,10 @@ const (
 // less precision than it costs recall.
 const joinShift = 0.7
 
+// unlikeWeight keeps large stories apart that share a few words. It is set and
+// not learnt: no story of AllSides is large.
+const unlikeWeight = -10
+
 // row is one thing to learn from.
 type row struct {
 	x      []float64

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -111,6 +112,7 @@ func learn(items []quality.Item, ridge float64) (join, merge similarity.Weights,
 	}
 	join, merge = fitPairs(joins, joinFeatures, ridge), fitPairs(merges, mergeFeatures, ridge)
 	join[0] += joinShift
+	merge[slices.Index(similarity.FeatureNames[:], "unlike")] = unlikeWeight
 	return join, merge, nil
 }
 
