@@ -32,6 +32,7 @@ type Lease struct {
 	Leaving       bool                   `protobuf:"varint,6,opt,name=leaving,proto3" json:"leaving,omitempty"`                // it gives up what it owns, to stop or to start again
 	Unfit         string                 `protobuf:"bytes,7,opt,name=unfit,proto3" json:"unfit,omitempty"`                     // why it may own nothing and have no client now; "" where it may
 	Renewals      uint64                 `protobuf:"varint,8,opt,name=renewals,proto3" json:"renewals,omitempty"`              // of this process: no two of its records are the same
+	Without       string                 `protobuf:"bytes,9,opt,name=without,proto3" json:"without,omitempty"`                 // what there is one of in the cluster and this node does not have now, by name, since it hung here; "": nothing
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -120,6 +121,13 @@ func (x *Lease) GetRenewals() uint64 {
 		return x.Renewals
 	}
 	return 0
+}
+
+func (x *Lease) GetWithout() string {
+	if x != nil {
+		return x.Without
+	}
+	return ""
 }
 
 // NodeMeta is what a node gossips of itself: 512 bytes at most.
@@ -485,7 +493,7 @@ var File_messages_cluster_proto protoreflect.FileDescriptor
 
 const file_messages_cluster_proto_rawDesc = "" +
 	"\n" +
-	"\x16messages/cluster.proto\x12\vbirdwire.v1\"\xd8\x01\n" +
+	"\x16messages/cluster.proto\x12\vbirdwire.v1\"\xf2\x01\n" +
 	"\x05Lease\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12 \n" +
 	"\vincarnation\x18\x02 \x01(\x04R\vincarnation\x12\x18\n" +
@@ -494,7 +502,8 @@ const file_messages_cluster_proto_rawDesc = "" +
 	"\areaches\x18\x05 \x03(\tR\areaches\x12\x18\n" +
 	"\aleaving\x18\x06 \x01(\bR\aleaving\x12\x14\n" +
 	"\x05unfit\x18\a \x01(\tR\x05unfit\x12\x1a\n" +
-	"\brenewals\x18\b \x01(\x04R\brenewals\"\x93\x02\n" +
+	"\brenewals\x18\b \x01(\x04R\brenewals\x12\x18\n" +
+	"\awithout\x18\t \x01(\tR\awithout\"\x93\x02\n" +
 	"\bNodeMeta\x12\x18\n" +
 	"\acluster\x18\x01 \x01(\tR\acluster\x12 \n" +
 	"\vincarnation\x18\x02 \x01(\x04R\vincarnation\x12\x12\n" +

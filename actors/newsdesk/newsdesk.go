@@ -105,6 +105,8 @@ func (d *newsdesk) Receive(ctx actor.Context) {
 		if m.Of == any(d) {
 			m.Again(d.cfg.Clock, ctx.Self())
 		}
+	case *actors.Probe:
+		ctx.Respond(d.following(m.Number))
 	case *actor.Terminated:
 	case *messages.ListStories, *messages.GetStory, *messages.FindArticle, *messages.ListEntities:
 		d.question(ctx)
@@ -186,6 +188,15 @@ func (d *newsdesk) quit(ctx actor.Context) {
 			ctx.Send(d.cfg.Router, &messages.Leave{ConnectionId: ctx.Self().GetId(), Join: leave.Join})
 		}
 	}
+}
+
+// following says how far the newsdesk has come.
+func (d *newsdesk) following(number uint64) *actors.Following {
+	f := &actors.Following{Number: number, Loading: d.state == loading}
+	if !f.Loading {
+		f.Place = d.desk.Place().Sequence()
+	}
+	return f
 }
 
 // live says whether everything that is in the log was taken.

@@ -30,6 +30,7 @@ type Config struct {
 	// run out, so that it acts no more. Asked inside
 	// Workers. Default: nobody else is there
 	Holder    func(shard int, node string, incarnation uint64) *actor.PID
+	Turned    func(shard int)     // called before every message but a Probe is handled; must not block
 	Left      func(shard int)     // called once inactive, after it was not; must not block
 	Lease     actors.Lease        // default: always live
 	Active    func(shard int)     // called once active; must not block
@@ -86,6 +87,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Holder == nil {
 		c.Holder = func(int, string, uint64) *actor.PID { return nil }
+	}
+	if c.Turned == nil {
+		c.Turned = func(int) {}
 	}
 	if c.Left == nil {
 		c.Left = func(int) {}

@@ -120,6 +120,11 @@ type (
 )
 
 func (s *shard) Receive(ctx actor.Context) {
+	if m, ok := ctx.Message().(*actors.Probe); ok {
+		ctx.Respond(&actors.Probed{Number: m.Number})
+		return
+	}
+	s.cfg.Turned(s.number)
 	switch m := ctx.Message().(type) {
 	case *actor.Started:
 		s.started(ctx)
@@ -129,8 +134,6 @@ func (s *shard) Receive(ctx actor.Context) {
 	case *actor.Stopped:
 	case *actor.Terminated:
 		s.terminated(ctx, m)
-	case *actors.Probe:
-		ctx.Respond(&actors.Probed{Number: m.Number})
 	case *actors.WorkPanicked:
 		panic(fmt.Sprintf("work of shard %d panicked: %v", s.number, m.Reason))
 	case *actors.WorkAgain:

@@ -93,6 +93,8 @@ func (s *singleton) Receive(ctx actor.Context) {
 		s.terminated(ctx, m.Who)
 	case *actors.Placed:
 		s.look(ctx)
+	case *actors.Probe:
+		s.probed(ctx, m)
 	case *actors.GiveUp:
 		s.leave(ctx, &actors.GivenUp{Name: s.cfg.Name, Round: m.Round})
 	case *messages.LeaveSingleton:
@@ -210,6 +212,15 @@ func (s *singleton) gone(ctx actor.Context) {
 	if s.cfg.Owns() {
 		s.timers.Set(lookTime{}, takeAgain, ctx.Self(), &lookTime{s})
 	}
+}
+
+// probed hands the question on: that this actor takes turns says nothing of its child.
+func (s *singleton) probed(ctx actor.Context, m *actors.Probe) {
+	if s.child != nil {
+		ctx.Forward(s.child)
+		return
+	}
+	ctx.Respond(&actors.Probed{Number: m.Number})
 }
 
 // handOn gives a message to whoever it is for. One that has come from another node

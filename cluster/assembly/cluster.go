@@ -227,6 +227,13 @@ func (n *Node) left(number int) {
 	}
 }
 
+// turned notes that the shard is about to handle something, in which it may hang.
+func (n *Node) turned(number int) {
+	if n.placed.Load() != nil && !n.turns[number].Load() {
+		n.turns[number].Store(true)
+	}
+}
+
 func (n *Node) clusterActors() []spec {
 	p := n.ports
 	own := []*actor.PID{n.pid(routerID), n.pid(semanticID)}

@@ -56,6 +56,7 @@ type lease struct {
 	doubt   bool            // a write of it has failed since: the store may have it, or have it later
 	failing bool            // the last look failed
 	leaving bool
+	without string                    // what has hung here, by name
 	stuck   string                    // why the node makes no progress; "" where it does
 	gone    bool                      // another process has the node's name
 	reach   map[string]actors.Instant // by node: when it was seen up last
@@ -75,7 +76,9 @@ type (
 	}
 	// progressing: the node makes progress, or does not and why.
 	progressing struct{ stuck string }
-	draining    struct{ leaving bool }
+	// hangs: what there is one of in the cluster does, here, by name; "": not any more.
+	hangs    struct{ name string }
+	draining struct{ leaving bool }
 )
 
 const (
@@ -115,7 +118,7 @@ func (l *lease) Receive(ctx actor.Context) {
 		l.given(m.round, m.who)
 	case *actors.GivenUp:
 		who := upstreamsID
-		if m.Name == newsdeskName {
+		if m.Name == NewsdeskName {
 			who = newsdeskID
 		}
 		l.given(m.Round, who)
@@ -124,6 +127,9 @@ func (l *lease) Receive(ctx actor.Context) {
 		if m.stuck != "" {
 			l.part(ctx, m.stuck)
 		}
+		l.look(ctx)
+	case *hangs:
+		l.without = m.name
 		l.look(ctx)
 	case *draining:
 		l.leaving = m.leaving
@@ -236,7 +242,7 @@ func (l *lease) look(ctx actor.Context) {
 	}
 	p := l.node.ports
 	record := &messages.Lease{
-		Node: p.Node, Incarnation: p.Incarnation, Version: p.Cluster.Version, Leaving: l.leaving, Unfit: l.unfit(), Renewals: l.written.GetRenewals() + 1,
+		Node: p.Node, Incarnation: p.Incarnation, Version: p.Cluster.Version, Leaving: l.leaving, Unfit: l.unfit(), Without: l.without, Renewals: l.written.GetRenewals() + 1,
 	}
 	record.Reaches = l.reached()
 	if l.clock.Elapsed()-l.wroteAt < membership.RenewEvery && !l.doubt && same(record, l.written) {
@@ -268,7 +274,7 @@ func (l *lease) reached() (names []string) {
 }
 
 func same(a, b *messages.Lease) bool {
-	return b != nil && a.GetLeaving() == b.GetLeaving() && a.GetUnfit() == b.GetUnfit() && slices.Equal(a.GetReaches(), b.GetReaches())
+	return b != nil && a.GetLeaving() == b.GetLeaving() && a.GetUnfit() == b.GetUnfit() && a.GetWithout() == b.GetWithout() && slices.Equal(a.GetReaches(), b.GetReaches())
 }
 
 func (l *lease) looked(ctx actor.Context, m *looked) {

@@ -103,7 +103,7 @@ func readLeases(ctx context.Context, records actors.Records, clock actors.Clock)
 		}
 		r.Records = append(r.Records, membership.Stored{Revision: kept.Revision, Record: membership.Record{
 			Name: l.GetNode(), Incarnation: l.GetIncarnation(), Version: l.GetVersion(), Began: l.GetBeganMs(),
-			Reaches: l.GetReaches(), Leaving: l.GetLeaving(), Unfit: l.GetUnfit(),
+			Reaches: l.GetReaches(), Without: l.GetWithout(), Leaving: l.GetLeaving(), Unfit: l.GetUnfit(),
 		}})
 	}
 	return r, nil

@@ -14,8 +14,8 @@ import (
 // The store's snapshots are the newsdesk's port as they are.
 var _ newsdesk.Snapshots = store.Snapshots(nil)
 
-// newsdeskName names the newsdesk's record and decides its place.
-const newsdeskName = "newsdesk"
+// NewsdeskName names the newsdesk's record and decides its place.
+const NewsdeskName = "newsdesk"
 
 // Newsdesk is the actor that answers about stories, or hands the question on to
 // the node that has them.
@@ -33,7 +33,7 @@ func (n *Node) newsdeskProps() *actor.Props {
 	if p.Cluster == nil {
 		return desk
 	}
-	return n.singleton(newsdeskName, newsdeskID, func(actors.Records) *actor.Props { return desk }, func(proto.Message) proto.Message {
+	return n.singleton(NewsdeskName, newsdeskID, func(actors.Records) *actor.Props { return desk }, func(proto.Message) proto.Message {
 		return &messages.Rejected{Rejection: messages.Rejection_REJECTION_UNAVAILABLE, Detail: "no node has the newsdesk at the moment: try again"}
 	})
 }

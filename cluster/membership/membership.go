@@ -24,6 +24,9 @@ type Record struct {
 	Began       int64  // Unix milliseconds, when the node first joined this cluster: who is older
 	// Reaches are the nodes that its link reaches both ways, by name.
 	Reaches []string
+	// Without is what there is one of in the cluster and this node does not have now,
+	// by name: it hung here. "": nothing.
+	Without string
 	Leaving bool // it gives up what it owns, to stop or to start again
 	// Unfit is why it may own nothing now, in words for an operator: it makes no
 	// progress, or has yet to give up what it owned before. "" where it may.
@@ -59,6 +62,7 @@ type Member struct {
 	Incarnation uint64
 	Version     uint32
 	State       State
+	Without     string // as of Record
 }
 
 // View is which members there are, by name. The zero View has none.

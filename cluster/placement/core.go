@@ -62,7 +62,7 @@ func View(number uint64, records []membership.Record) (membership.View, error) {
 	}
 	members := make([]membership.Member, len(records))
 	for i, r := range records {
-		m := membership.Member{Name: r.Name, Incarnation: r.Incarnation, Version: r.Version, State: membership.Apart}
+		m := membership.Member{Name: r.Name, Incarnation: r.Incarnation, Version: r.Version, State: membership.Apart, Without: r.Without}
 		switch _, inCore := slices.BinarySearch(core, r.Name); {
 		case r.Lapsed:
 			m.State = membership.Down

@@ -20,7 +20,7 @@
 // # Singletons
 //
 // A source or the newsdesk is placed by its name in the same two steps, without
-// a bound.
+// a bound. One that has hung on a node is not there for as long as that says so.
 //
 // # The core
 //

@@ -119,21 +119,29 @@ func deal(owners []int16, shards []int, members []membership.Member, nodes []int
 }
 
 // Singleton is the member that owns what there is one of in the cluster, by its
-// name; false where nobody may.
+// name; false where nobody may. Where it has hung it is not, unless it has hung at
+// every member of the core.
 func Singleton(view membership.View, name string) (membership.Member, bool) {
 	seed := hashOf(name)
 	score := func(m membership.Member) uint64 { return mix(hashOf(m.Name) ^ mix(seed)) }
+	well := func(m membership.Member) int {
+		if m.Without == name {
+			return 0
+		}
+		return 1
+	}
 	var home, keeper membership.Member
 	found := false
 	for _, m := range view.Members() {
 		if home.Name == "" || score(m) > score(home) {
 			home = m
 		}
-		if m.State == membership.Core && (!found || m.Version > keeper.Version || m.Version == keeper.Version && score(m) > score(keeper)) {
+		better := cmp.Or(cmp.Compare(well(m), well(keeper)), cmp.Compare(m.Version, keeper.Version), cmp.Compare(score(m), score(keeper)))
+		if m.State == membership.Core && (!found || better > 0) {
 			keeper, found = m, true
 		}
 	}
-	if home.State == membership.Core {
+	if home.State == membership.Core && home.Without != name {
 		return home, true
 	}
 	return keeper, found

@@ -333,6 +333,18 @@ func TestSingletons(t *testing.T) {
 	if got := owner(three, "newsdesk"); got != home {
 		t.Errorf("%s is back, and %s has the newsdesk", home, got)
 	}
+	three[i].Without = "newsdesk"
+	if got := owner(three, "newsdesk"); got != three[(i+1)%3].Name {
+		t.Errorf("it has hung on %s, and %s has the newsdesk, want %s, which is newer", home, got, three[(i+1)%3].Name)
+	}
+	three[(i+1)%3].Without = "newsdesk"
+	if got := owner(three, "newsdesk"); got != three[(i+2)%3].Name {
+		t.Errorf("it has hung on all but %s, and %s has the newsdesk", three[(i+2)%3].Name, got)
+	}
+	three[(i+2)%3].Without = "newsdesk"
+	if got := owner(three, "newsdesk"); got == "" {
+		t.Error("it has hung everywhere, and nobody tries again")
+	}
 	if got := owner([]membership.Member{{Name: "a"}}, "newsdesk"); got != "" {
 		t.Errorf("%s is down and has the newsdesk", got)
 	}

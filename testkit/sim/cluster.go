@@ -139,7 +139,7 @@ func (n *Node) connect() {
 	n.incarnation++
 	peer := link.Peer{Node: n.Name, Incarnation: n.incarnation}
 	n.Host = c.NewHost(peer.Address())
-	n.mailboxes = &mailboxes{dropped: &c.shed, passed: map[string]string{}}
+	n.mailboxes = &mailboxes{dropped: &c.shed, passed: map[string]string{}, hangs: map[string]func(any) bool{}}
 	n.Host.Bounds = n.mailboxes
 	n.frozen, n.storeDown, n.up = false, false, true
 	n.dying, n.dieAt, n.slow, n.stuck, n.waits = false, 0, false, "", nil

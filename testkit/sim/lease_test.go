@@ -8,6 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/cluster/assembly"
 	"github.com/birdwire/birdwire/cluster/link"
 	"github.com/birdwire/birdwire/testkit"
@@ -129,6 +132,44 @@ func TestANodeWithoutTheStoreStopsInTime(t *testing.T) {
 		s.Owned("n3", 5*time.Second)
 		s.Check(5 * time.Second)
 	})
+}
+
+// A shard that hangs over what it was sent is found within 15 s, and costs its node all
+// that it owns. One that is sent nothing is not asked: it cannot hang.
+func TestAShardThatHangs(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		s := newScene(k)
+		n3 := s.Node("n3")
+		s.Post("n1", 20)
+		s.Advance(2 * time.Minute)
+		asked := 0
+		n3.Hang("shard", func(m any) bool {
+			_, probe := unwrapped(m).(*actors.Probe)
+			if probe {
+				asked++
+			}
+			return probe
+		})
+		s.Post("n1", 160) // 8 s
+		if asked == 0 || asked > 40 {
+			t.Errorf("%d questions to 341 shards of which one has work", asked)
+		}
+		s.Post("n1", 100)
+		if err := n3.Actors.Serving(); !errors.Is(err, assembly.ErrLapsed) || !strings.Contains(err.Error(), "takes no turn") {
+			t.Errorf("n3 says %v", err)
+		}
+		n3.Hang("shard", nil)
+		s.Until(40*time.Second, "n3 serves", func() bool { return n3.Actors.Serving() == nil })
+		s.Owned("n3", 10*time.Second)
+		s.Check(10 * time.Second)
+	})
+}
+
+func unwrapped(m any) any {
+	if e, ok := m.(*actor.MessageEnvelope); ok {
+		return e.Message
+	}
+	return m
 }
 
 // A node that answers and makes no progress says so, and owns nothing: others do

@@ -15,13 +15,21 @@ type mailboxes struct {
 	runtime.Bounds
 	dropped *int              // of all
 	passed  map[string]string // by kind of actor: how a real bound was passed
+	hangs   map[string]func(message any) bool
 }
+
+// Hang has the node's actors of the kind handle none of those messages any more, until
+// nil. They are told to stop all the same.
+func (n *Node) Hang(kind string, at func(message any) bool) { n.mailboxes.hangs[kind] = at }
 
 // Drop is testkit.Bounds. What may not be dropped is put in all the same: there is
 // only so much of it, so that twice the bound is never reached.
 func (m *mailboxes) Drop(kind string, waits, bytes int, message any) bool {
 	if most, size := (runtime.Bounds{}).Of(kind); waits > 2*most || bytes > 2*size {
 		m.passed[kind] = fmt.Sprintf("%d messages of %d bytes wait, the bound is %d of %d; then came %T", waits, bytes, most, size, message)
+	}
+	if at := m.hangs[kind]; at != nil && at(message) {
+		return true
 	}
 	if !m.Bounds.Drop(kind, waits, bytes, message) {
 		return false

@@ -5,6 +5,8 @@ import (
 
 	"github.com/birdwire/birdwire/actors/newsdesk/desk"
 	"github.com/birdwire/birdwire/actors/storycluster/story"
+	"github.com/birdwire/birdwire/cluster/assembly"
+	"github.com/birdwire/birdwire/cluster/placement"
 	"github.com/birdwire/birdwire/messages"
 )
 
@@ -17,6 +19,12 @@ func (c *Cluster) Report(node string, a *messages.Article) {
 	}}
 	c.reported = append(c.reported, p)
 	p.offer()
+}
+
+// Desk is the node that has the newsdesk, as this one knows.
+func (n *Node) Desk() string {
+	m, _ := placement.Singleton(n.Actors.View(), assembly.NewsdeskName)
+	return m.Name
 }
 
 // Reported says whether all articles are known to be in the log.

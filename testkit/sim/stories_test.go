@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/asynkron/protoactor-go/actor"
+
 	"github.com/birdwire/birdwire/messages"
 	"github.com/birdwire/birdwire/testkit"
 	"github.com/birdwire/birdwire/testkit/sim"
@@ -35,6 +37,60 @@ func TestStoriesGoOnElsewhere(t *testing.T) {
 					t.Errorf("told %v: the test does not look where it should", told)
 				}
 				t.Logf("%v\n%v", swarm, told)
+			})
+		})
+	}
+}
+
+// A newsdesk that hangs is given up by its node, which serves its clients on, and goes on
+// at another: nothing of what it says is missing, or comes twice.
+func TestANewsdeskThatHangs(t *testing.T) {
+	for what, at := range map[string]func(any) bool{
+		"no turns":    func(any) bool { return true },
+		"no progress": func(m any) bool { _, asked := m.(*actor.MessageEnvelope); return !asked },
+	} {
+		t.Run(what, func(t *testing.T) {
+			testkit.RunSeeds(t, seeds(t, 1), func(t *testing.T, k *testkit.Kit) {
+				s := sim.NewScene(k, 3, 3, "moon")
+				s.Post("n1", 20)
+				before := s.Nodes()[0].Desk()
+				for i := range 3 { // in peace nobody gives it up, however little comes
+					s.Report("n1", report(i))
+					s.Advance(time.Minute)
+				}
+				var had *sim.Node
+				for _, n := range s.Nodes() {
+					if n.Desk() == n.Name {
+						had = n
+					}
+				}
+				if had == nil || had.Name != before {
+					t.Fatalf("in peace it has left %s", before)
+				}
+				had.Hang("newsdesk", at)
+				for i := range 12 {
+					s.Report("n1", report(3+i))
+					s.Advance(5 * time.Second)
+				}
+				for _, n := range s.Nodes() {
+					if at := n.Desk(); at == had.Name || n.Actors.Serving() != nil {
+						t.Errorf("%s has the newsdesk on %s, and serves: %v", n.Name, at, n.Actors.Serving())
+					}
+				}
+				for _, client := range s.Clients() {
+					if len(client.Ends) > 0 {
+						t.Errorf("client %s was ended: %v", client.Name, client.Ends)
+					}
+				}
+				had.Hang("newsdesk", nil)
+				s.Advance(6 * time.Minute)
+				if at := s.Nodes()[0].Desk(); at != had.Name {
+					t.Errorf("after some minutes it is on %s, want %s again", at, had.Name)
+				}
+				s.Report("n1", report(20))
+				s.Advance(time.Minute)
+				s.CheckStories()
+				s.Check(time.Second)
 			})
 		})
 	}
