@@ -106,6 +106,7 @@ func (k *key) reloaded(ctx actor.Context, l *loaded) {
 	k.do(ctx, k.changes.Answer(&l.Loaded))
 	if l.Err == nil {
 		k.openLedger(l)
+		k.expel(ctx) // what was found may be a revocation, of which nothing was known
 	}
 }
 

@@ -95,7 +95,7 @@ func (n *Node) storeFault(call memory.Call) memory.Fault {
 		}
 	default:
 		f := c.bad.fault(n, call)
-		if f.Err != nil || f.Ambiguous {
+		if f.Err != nil || f.Ambiguous || f.Late != nil {
 			c.costly = true
 			c.Fault(n.Name, fmt.Sprintf("%s at %s is not answered", call.Op, call.Key))()
 		}

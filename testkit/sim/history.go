@@ -250,8 +250,12 @@ func (c rememberedControl) CAS(ctx context.Context, key string, data []byte, rev
 		return c.Control.CAS(ctx, key, data, revision)
 	}
 	if shard.GetNode() == "" {
-		c.of.checkReleased(key)
-		return c.Control.CAS(ctx, key, data, revision)
+		open := c.of.owed(key)
+		written, err := c.Control.CAS(ctx, key, data, revision)
+		if err == nil {
+			c.of.checkReleased(open)
+		}
+		return written, err
 	}
 	call := c.h.tick()
 	written, err := c.Control.CAS(ctx, key, data, revision)
