@@ -36,7 +36,7 @@ var imports = []importRow{
 	{"cluster/{K}/**", []string{"messages", "cluster/**"}, "what nodes share does not know what runs on them"},
 	{"gateway/client/**", []string{"messages"}, "the SDK is what others compile in: it drags nothing of the server along"},
 	{"gateway/**", []string{"messages", "gateway", "gateway/ws/**", "gateway/dialect/**", "gateway/rest/**", "gateway/admin/**", "gateway/console/**"}, "the gateway speaks through ports it declares itself; cluster/node connects them"},
-	{"cmd/birdwire/**", []string{"cluster/node", "gateway/client", "testkit/sim", "cmd/birdwire/**"}, "a command starts a node or is a client of one; what else it needs belongs into them"},
+	{"cmd/birdwire/**", []string{"cluster/node", "cluster/certs", "gateway/client", "testkit/sim", "cmd/birdwire/**"}, "a command starts a node, is a client of one or makes the files that one reads; what else it needs belongs into them"},
 	{"cmd/dev/mutants", []string{"testkit/sim"}, "it plays simulations of the product with a bug in it, and knows nothing else of either"},
 	{"cmd/dev/**", []string{"messages", "actors/**", "cmd/dev/**"}, "what engineers make parts of the product with uses the engines that it makes them for"},
 	{"testkit/arch", []string{"testkit/**"}, "the checks read the code and use none of it"},
