@@ -269,8 +269,11 @@ func (n *Node) introduce(s *gossip.Snapshot) {
 		if node.Name == n.cfg.Name || node.State == gossip.Left {
 			continue
 		}
-		// Who is gone for gossip is still dialed: UDP may be all that is cut.
-		known = append(known, grpc.Address{Node: node.Name, Address: node.Link})
+		// Who is gone for gossip is still dialed: UDP may be all that is cut. One
+		// that has no incarnation yet has no link yet either.
+		if node.Incarnation > 0 {
+			known = append(known, grpc.Address{Node: node.Name, Address: node.Link})
+		}
 		if node.State != gossip.Seen || node.Routes == "" {
 			continue
 		}
