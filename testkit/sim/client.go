@@ -147,6 +147,14 @@ func (c *Client) leave() {
 	}
 }
 
+// hangUp ends the client's connection; it comes again soon, with its cursor.
+func (c *Client) hangUp() {
+	if s := c.socket; s != nil && s.session != nil {
+		s.over("the client hangs up")
+		s.session.Tell(&messages.SocketClosed{})
+	}
+}
+
 // reset ends the connection with a process that is gone.
 func (c *Client) reset(n *Node) {
 	if s := c.socket; s != nil && s.node == n && s.incarnation == n.incarnation {

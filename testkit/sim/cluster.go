@@ -47,6 +47,7 @@ type Cluster struct {
 	logged  map[string]bool // ids of what the log holds, or held, up to scanned
 	scanned uint64
 
+	takes   time.Duration // each piece of work: see Busy
 	bad     badStore
 	shed    int                          // messages that full mailboxes have dropped
 	trimmed []entry                      // of the log, in order
@@ -93,6 +94,7 @@ func NewEnriching(k *testkit.Kit, n int, reader enricher.Reader) *Cluster {
 		logged: map[string]bool{},
 	}
 	c.Disk = memory.NewDisk(memory.Config{Now: k.Clock.Now, WatchBuffer: 4096})
+	c.Net.Sent = c.checkSent
 	c.watchTerms()
 	var all []*Node
 	for i := range n {

@@ -126,15 +126,24 @@ type slowWorker struct {
 
 var _ actors.Worker = slowWorker{}
 
+// Busy has each piece of work take some time, in half of the runs: what comes in
+// between meets an actor that waits for it.
+func (c *Cluster) Busy() {
+	c.takes = time.Duration(max(0, c.Option("milliseconds that work takes, and 20", 0, 40)-20)) * time.Millisecond
+}
+
 // slowMost is how long a piece of work takes at most.
 const slowMost = 3 * time.Second
 
 func (w slowWorker) Do(to *actor.PID, timeout time.Duration, work func(context.Context) any) bool {
 	n := w.node
-	if !n.slow && !(w.mends && n.lags) {
+	after := n.cluster.takes
+	if n.slow || w.mends && n.lags {
+		after = n.cluster.bad.chance.Below(fmt.Sprintf("work of %s is slow", to.GetId()), slowMost)
+	}
+	if after == 0 {
 		return w.process.Worker.Do(to, timeout, work)
 	}
-	after := n.cluster.bad.chance.Below(fmt.Sprintf("work of %s is slow", to.GetId()), slowMost)
 	n.cluster.Later(after, func() {
 		if n.Host == w.process && n.up {
 			w.process.Worker.Do(to, max(0, timeout-after), work)

@@ -41,10 +41,16 @@
 //
 // While it runs: positions grow strictly at each client, over all its
 // connections; each term of a shard is taken by one process, and shards stand still
-// while views do. At its end: every
-// client was handed each event that matches, once, as a plain matcher reads it
-// off the disk. Each thing that must hold has a name, by which Cluster.Violated
-// reports it.
+// while views do; what a publisher is told to be in the log is there; a node that is
+// apart has no clients, and hands nothing on without a live lease; a shard is not
+// released before its keys have settled.
+//
+// After the last fault: all nodes agree on each shard's owner, which is who took it,
+// and clients connect; nothing is left of shards that were given up; every client
+// was handed each event that matches, once, as a plain matcher reads it off the disk.
+// Then all clients leave, and no connection, place or grant may be left of them.
+// Each thing that must hold has a name, by which Cluster.Violated reports it.
+// BENCH.md says how many seeds it takes until a deliberate bug is found by it.
 //
 // # From a seed to what it means
 //

@@ -216,6 +216,20 @@ func (c *Cluster) checkApart() {
 	}
 }
 
+// deliveriesKind is that of the envelopes in which a key hands on what has matched.
+var deliveriesKind = string((&messages.Deliveries{}).ProtoReflect().Descriptor().FullName())
+
+// checkSent holds that a key hands nothing on without a live lease: another process
+// may own it, and have changed its rules.
+func (c *Cluster) checkSent(from link.Peer, e link.Envelope) {
+	if e.Kind != deliveriesKind {
+		return
+	}
+	if n := c.Node(from.Node); n.incarnation == from.Incarnation && !n.live() {
+		c.Violated("who has no live lease hands nothing on", "%s has none", from)
+	}
+}
+
 // checkAcknowledged holds that what a publisher is told to be in the log is there.
 func (c *Cluster) checkAcknowledged(e *messages.Event) {
 	if c.scan(); !c.logged[named(e)] {

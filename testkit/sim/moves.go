@@ -10,8 +10,10 @@ type moves struct {
 }
 
 // movesMost is how often a shard may move while views stand still: one that was
-// being taken by what its node knew before is given up, and goes to its place.
-const movesMost = 3
+// being taken by what its node knew before is given up, and goes to its place. While
+// one node's view is older than the others', which is for some seconds at most, two
+// take it from each other about once a second.
+const movesMost = 9
 
 func newMoves() *moves { return &moves{holders: map[string]string{}, still: map[string]int{}} }
 

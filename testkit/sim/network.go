@@ -37,6 +37,8 @@ type Network struct {
 	endpoints map[string]*endpoint  // by node: the process that is there, or was last
 	cuts      map[[2]string]bool    // from, to
 	trying    map[[2]*endpoint]bool // to connect, later
+	// Sent is told of every envelope, in the sender's turn; nil: nobody is.
+	Sent func(from link.Peer, e link.Envelope)
 	// Fate is asked for every envelope; nil: all arrive.
 	Fate func(from, to link.Peer, e link.Envelope) Fate
 
@@ -197,6 +199,9 @@ func (e *endpoint) Send(to link.Peer, envelope link.Envelope) link.Result {
 	}
 	n := e.net
 	n.sent++
+	if n.Sent != nil {
+		n.Sent(e.self, envelope)
+	}
 	var fate Fate
 	if n.Fate != nil {
 		fate = n.Fate(e.self, to, envelope)

@@ -39,6 +39,7 @@ type writer struct {
 	*Scene
 	work  *testkit.Chance
 	texts []string
+	hangs int // 0: clients stay
 	asked int // whether to post: what is asked has the same name in a run with fewer posts
 }
 
@@ -46,6 +47,9 @@ type writer struct {
 func (w *writer) may() {
 	w.asked++
 	what := fmt.Sprint("post ", w.asked)
+	if w.hangs > 0 && w.work.Once(what+": a client hangs up", 10) {
+		w.clients[w.work.Choose(what+": which client", uint64(len(w.clients)))].hangUp()
+	}
 	if !w.work.Often(what, 4, 5) {
 		return
 	}
@@ -54,7 +58,8 @@ func (w *writer) may() {
 
 func swarmed(k *testkit.Kit) {
 	s := NewScene(k, k.Option("nodes", 3, 5), k.Option("clients", 1, 5), "moon", "sun")
-	w := &writer{Scene: s, work: k.Chance(testkit.Workload), texts: postTexts}
+	w := &writer{Scene: s, work: k.Chance(testkit.Workload), texts: postTexts, hangs: k.Option("clients that hang up", 0, 1)}
+	s.Busy()
 	swarm := s.Swarm(Faults...)
 	s.Stalls = 200 * uint64(k.Option("clients that stall", 0, 1))
 	for i := range 10 * k.Option("seconds", 1, 30) {
@@ -118,12 +123,13 @@ func (w *writer) settle(o *Owner) {
 func RulesUnder(kinds ...Fault) func(k *testkit.Kit) {
 	return func(k *testkit.Kit) {
 		s := NewScene(k, k.Option("nodes", 3, 5), k.Option("clients", 1, 3))
-		w := &writer{Scene: s, work: k.Chance(testkit.Workload), texts: ruleTexts}
+		w := &writer{Scene: s, work: k.Chance(testkit.Workload), texts: ruleTexts, hangs: k.Option("clients that hang up", 0, 1)}
 		o := s.Own(s.Key, "moon", "sun", "star")
 		if s.Option("monitors", 0, 1) == 1 {
 			o.Watch("ada", "bob", "eva")
 			s.write = []account{{"ada", "7"}, {"bob", "8"}, {"zoe", "9"}, {"eva", "7"}} // ada takes another name, and back
 		}
+		s.Busy()
 		swarm := s.Swarm(kinds...)
 		w.live("round", o, 10*k.Option("ten rounds", 1, 40), swarm.Step)
 		swarm.Heal()
@@ -133,8 +139,9 @@ func RulesUnder(kinds ...Fault) func(k *testkit.Kit) {
 
 func keyThatChanges(k *testkit.Kit) {
 	s := NewScene(k, k.Option("nodes", 3, 5), k.Option("clients", 1, 5), "moon", "sun")
-	w := &writer{Scene: s, work: k.Chance(testkit.Workload), texts: postTexts}
+	w := &writer{Scene: s, work: k.Chance(testkit.Workload), texts: postTexts, hangs: k.Option("clients that hang up", 0, 1)}
 	o := s.Operate(s.Key)
+	s.Busy()
 	swarm := s.Swarm(Faults...)
 	live := func(stage string, n int, step func()) {
 		for i := range n {
@@ -195,8 +202,9 @@ var frameKind = string((&messages.FrameAppended{}).ProtoReflect().Descriptor().F
 
 func ownerThatFails(k *testkit.Kit) {
 	s := NewScene(k, 3, k.Option("clients", 1, 5))
-	w := &writer{Scene: s, work: k.Chance(testkit.Workload), texts: ruleTexts}
+	w := &writer{Scene: s, work: k.Chance(testkit.Workload), texts: ruleTexts, hangs: k.Option("clients that hang up", 0, 1)}
 	o := s.Own(s.Key, "moon", "sun", "star")
+	s.Busy()
 	what := ends[k.Option("which of crash, drain, freeze, isolate", 0, len(ends)-1)]
 	w.live("before", o, k.Option("rounds before", 0, 30), func() {})
 	n := s.Node(s.Node("n1").Owner(s.Key))
@@ -226,6 +234,7 @@ func limited(k *testkit.Kit) {
 	for i := range k.Option("clients", limit, 8) {
 		s.Connect(fmt.Sprint("c", i+1), s.Key, s.nodes[i%len(s.nodes)].Name)
 	}
+	s.Busy()
 	swarm := s.Swarm(Faults...)
 	for range k.Option("seconds", 1, 30) {
 		swarm.Step()
@@ -241,13 +250,14 @@ func limited(k *testkit.Kit) {
 
 func upgraded(k *testkit.Kit) {
 	s := NewScene(k, 3, k.Option("clients", 1, 5), "moon", "sun")
-	w := &writer{Scene: s, work: k.Chance(testkit.Workload), texts: postTexts}
+	w := &writer{Scene: s, work: k.Chance(testkit.Workload), texts: postTexts, hangs: k.Option("clients that hang up", 0, 1)}
 	live := func(n int) {
 		for range n {
 			w.may()
 			s.Advance(50 * time.Millisecond)
 		}
 	}
+	s.Busy()
 	posts := k.Option("posts before each end", 20, 60) // a second at least: what a node owns is handed over by then
 	twice := k.Option("per mille of messages that come twice", 0, 100)
 	network := k.Chance(testkit.Network)

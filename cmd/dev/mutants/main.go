@@ -10,7 +10,8 @@
 // the real one, and makes this command itself again, which plays the seeds (play.go).
 //
 // A seed that the product fails without the bug does not count. With -rows each row
-// is kept as soon as it is there, and a call that was ended goes on after it.
+// is kept as soon as it is there, and a call that was ended goes on after it; one
+// with more seeds tries those with what was not found.
 package main
 
 import (
@@ -35,7 +36,7 @@ func main() {
 	flag.IntVar(&m.procs, "procs", 1, "mutants that are measured at the same time")
 	flag.IntVar(&m.seeds, "seeds", 1000, "seeds that are tried at most")
 	flag.DurationVar(&m.shrink, "shrink", time.Minute, "how long a failure is made smaller at most; 0: not at all")
-	flag.StringVar(&m.rows, "rows", "", "file that keeps rows, and has those that are not measured again")
+	flag.StringVar(&m.rows, "rows", "", "file that keeps rows: what is in it is not measured again")
 	flag.StringVar(&m.table, "o", "", "file for the table; default: the output")
 	flag.StringVar(&m.logs, "logs", "", "folder for the shrunk logs")
 	var p player

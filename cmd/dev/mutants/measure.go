@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -37,7 +38,7 @@ type measure struct {
 type row struct {
 	Name   string
 	Commit string
-	Seeds  int             // that were tried at most
+	Seeds  int             // that were tried, where none has failed
 	Found  map[string]said // by strategy; Seed 0: it was not
 }
 
@@ -90,13 +91,22 @@ func (m *measure) run(ctx context.Context) error {
 		})
 	}
 	for _, mutant := range all {
-		if _, done := m.done[mutant.name]; !done && m.only.MatchString(mutant.name) && ctx.Err() == nil {
+		if !m.complete(mutant.name) && m.only.MatchString(mutant.name) && ctx.Err() == nil {
 			next <- mutant
 		}
 	}
 	close(next)
 	players.Wait()
 	return errors.Join(append(failed, m.write(all))...)
+}
+
+// complete says whether the row needs no more: each way has found the mutant, or has
+// tried as many seeds.
+func (m *measure) complete(name string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r, ok := m.done[name]
+	return ok && (r.Seeds >= m.seeds || !slices.ContainsFunc(m.strategies, func(s string) bool { return r.Found[s].Seed == 0 }))
 }
 
 // commit is that of the tree, as the table names it.
@@ -117,10 +127,23 @@ func (m *measure) one(ctx context.Context, mutant mutant, commit string) error {
 		return err
 	}
 	defer os.Remove(binary)
-	r := row{Name: mutant.name, Commit: commit, Seeds: m.seeds, Found: map[string]said{}}
+	m.mu.Lock()
+	r, ok := m.done[mutant.name]
+	m.mu.Unlock()
+	if !ok {
+		r = row{Name: mutant.name, Commit: commit, Found: map[string]said{}}
+	}
 	smaller := m.shrink
 	for _, strategy := range m.strategies {
-		found, err := m.first(ctx, binary, strategy, mutant.name, smaller)
+		if r.Found[strategy].Shrunk != nil {
+			smaller = 0
+		}
+	}
+	for _, strategy := range m.strategies {
+		if r.Found[strategy].Seed > 0 {
+			continue
+		}
+		found, err := m.first(ctx, binary, strategy, mutant.name, r.Seeds+1, smaller)
 		if err != nil {
 			return err
 		}
@@ -131,13 +154,14 @@ func (m *measure) one(ctx context.Context, mutant mutant, commit string) error {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	r.Seeds = max(r.Seeds, m.seeds)
 	m.done[mutant.name] = r
 	return addRow(m.rows, r)
 }
 
-// first is the first seed that fails because of the mutant.
-func (m *measure) first(ctx context.Context, binary, strategy, name string, shrink time.Duration) (said, error) {
-	for from := 1; from <= m.seeds; {
+// first is the first seed, of from on, that fails because of the mutant.
+func (m *measure) first(ctx context.Context, binary, strategy, name string, from int, shrink time.Duration) (said, error) {
+	for from <= m.seeds {
 		found, err := m.play(ctx, binary, strategy, name, from, m.seeds, shrink)
 		if err != nil || found.Seed == 0 {
 			return said{}, err
