@@ -38,7 +38,7 @@ type connection struct {
 	embeddings bool             // in the frames of what is handed on now
 	ended      bool
 
-	stopPing, stopCursor, stopWait func() // the timers that run; nil: it does not
+	stopPing, stopCursor, stopWait, stopProbe func() // the timers that run; nil: it does not
 }
 
 // Props describes every connection of a node. Spawn each under a strategy that
@@ -113,6 +113,7 @@ func (c *connection) receive(ctx actor.Context) {
 	case *messages.Probe:
 		c.probed(ctx, m)
 	case *probeOver:
+		c.stopProbe = nil
 		if c.begun.Socket.Silence() > c.cfg.Clock.Elapsed()-m.asked {
 			c.end(ctx, messages.EndReason_END_DEAD, "no answer to a ping")
 		}
@@ -216,10 +217,15 @@ func (c *connection) cursorDue(ctx actor.Context) {
 	c.step(ctx, follow.Prove{})
 }
 
+// probed asks the client for a sign of life. While a question is open it is not
+// asked again: that would put its end off.
 func (c *connection) probed(ctx actor.Context, m *messages.Probe) {
+	if c.stopProbe != nil {
+		return
+	}
 	asked := c.cfg.Clock.Elapsed()
 	c.begun.Socket.Ping()
-	c.after(ctx, time.Duration(m.GetWithinMs())*time.Millisecond, &probeOver{asked})
+	c.stopProbe = c.after(ctx, time.Duration(m.GetWithinMs())*time.Millisecond, &probeOver{asked})
 }
 
 // refused answers a message that cannot be served. Only newsrank's contract
@@ -261,7 +267,7 @@ func (c *connection) leave(ctx actor.Context) {
 	if c.begun == nil {
 		return
 	}
-	for _, stop := range []func(){c.stopPing, c.stopCursor, c.stopWait} {
+	for _, stop := range []func(){c.stopPing, c.stopCursor, c.stopWait, c.stopProbe} {
 		if stop != nil {
 			stop()
 		}
