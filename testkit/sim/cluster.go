@@ -76,6 +76,7 @@ type Node struct {
 	stuck       Pool     // that does nothing of what it is asked
 	dieAt       int      // so many writes from now it ends, in the middle of one; 0: it does not
 	dying       bool     // it has come to that
+	panics      int      // so many pieces of its work will
 	failed      []error
 	aparted     bool          // it says that it should have no clients
 	since       time.Duration // since when
@@ -143,8 +144,10 @@ func (n *Node) connect() {
 	n.Host = c.NewHost(peer.Address())
 	n.mailboxes = &mailboxes{dropped: &c.shed, passed: map[string]string{}, hangs: map[string]func(any) bool{}}
 	n.Host.Bounds = n.mailboxes
+	n.Host.Worker.Panicked = n.panicked
 	n.frozen, n.storeDown, n.up = false, false, true
 	n.dying, n.dieAt, n.slow, n.stuck, n.waits = false, 0, false, "", nil
+	n.panics = 0
 	n.store = c.Disk.Open(n.storeFault)
 	n.remote = link.NewRemote(link.RemoteConfig{
 		System: n.System, Link: c.Net.Join(peer, n.Host), Logger: slog.New(slog.DiscardHandler), Count: func(string) {},

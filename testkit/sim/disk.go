@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -126,6 +127,27 @@ type slowWorker struct {
 
 var _ actors.Worker = slowWorker{}
 
+// onPurpose is what work panics with that is to.
+const onPurpose = "sim: a piece of work panics on purpose"
+
+// panicked is the answer to who asked for it, as a pool's.
+func (n *Node) panicked(reason any) any {
+	if reason != onPurpose {
+		n.cluster.TB.Errorf("sim: work of %s has panicked: %v", n.Name, reason)
+	}
+	return &actors.WorkPanicked{Reason: reason}
+}
+
+// takePanics takes those of actors that come of work that panics on purpose: it is
+// by a panic that they have themselves restarted.
+func (c *Cluster) takePanics() {
+	for _, reason := range c.Panics() {
+		if !strings.Contains(fmt.Sprint(reason), onPurpose) {
+			c.TB.Errorf("sim: an actor has panicked: %v", reason)
+		}
+	}
+}
+
 // Busy has each piece of work take some time, in half of the runs: what comes in
 // between meets an actor that waits for it.
 func (c *Cluster) Busy() {
@@ -137,6 +159,10 @@ const slowMost = 3 * time.Second
 
 func (w slowWorker) Do(to *actor.PID, timeout time.Duration, work func(context.Context) any) bool {
 	n := w.node
+	if n.panics > 0 && n.cluster.bad.chance.Once(fmt.Sprintf("work of %s panics", to.GetId()), 8) {
+		n.panics--
+		work = func(context.Context) any { panic(onPurpose) }
+	}
 	after := n.cluster.takes
 	if n.slow || w.mends && n.lags {
 		after = n.cluster.bad.chance.Below(fmt.Sprintf("work of %s is slow", to.GetId()), slowMost)

@@ -76,6 +76,34 @@ func (o *Owner) Change(name string) {
 	}
 }
 
+// Look asks for the list of rules at any node, also while a change is under way, and
+// holds that what is shown is not older than what the owner was answered before it
+// asked.
+func (o *Owner) Look(name string) {
+	n := o.cluster.nodes[o.work.Choose(name+": node", uint64(len(o.cluster.nodes)))]
+	if !n.Awake() {
+		return
+	}
+	known := o.heard[:len(o.heard):len(o.heard)]
+	n.Actors.AskKey(o.KeyID, &messages.ListRules{KeyId: o.KeyID, Limit: 100}, askWithin, func(m proto.Message, _ error) {
+		if listed, ok := m.(*messages.RulesListed); ok {
+			o.fresh(n, listed.GetRules(), known)
+		}
+	})
+}
+
+// fresh holds that the rules are as new as what was known.
+func (o *Owner) fresh(n *Node, rules []*messages.Rule, known []heard) {
+	for _, r := range rules {
+		shown := definition.Definition{Rule: r}
+		for _, h := range known {
+			if h.id == shown.ID() && (h.Nothing() || h.Version() > shown.Version()) {
+				o.cluster.Violated("what is read is not older than what was answered", "by way of %s %v is shown, after %v (nothing: it was deleted)", n.Name, r, h.Rule)
+			}
+		}
+	}
+}
+
 // Watch has the owner make monitors of the accounts, too.
 func (o *Owner) Watch(accounts ...string) { o.watched = accounts }
 

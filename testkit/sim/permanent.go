@@ -49,6 +49,7 @@ func withoutTwo(k *testkit.Kit) {
 	others := slices.DeleteFunc(slices.Clone(s.nodes), func(n *Node) bool { return slices.Contains(ill, n) })
 	for i, n := range ill {
 		fault := lasting[k.Option(fmt.Sprint("which of crash, freeze, store down, isolate, not heard by two, hears none, ", i+1), 0, len(lasting)-1)]
+		s.costly = true
 		s.Fault(n.Name, fault.name)
 		fault.of(s.Cluster, n, others)
 		s.Advance(time.Duration(k.Option(fmt.Sprint("tenths of a second after ", i+1), 0, 40)) * 100 * time.Millisecond)

@@ -87,6 +87,9 @@ func (w *writer) live(stage string, o *Owner, n int, step func()) {
 			}
 			w.may()
 		}
+		if what := fmt.Sprintf("%s %d: look", stage, i); w.work.Once(what, 6) {
+			o.Look(what)
+		}
 		// The plain wait is the mean one, and not the shortest: a run that is shrunk lasts as long.
 		wait := 50 * time.Millisecond
 		if what := fmt.Sprintf("%s %d: wait", stage, i); w.work.Once(what, 2) {

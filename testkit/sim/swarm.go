@@ -41,6 +41,7 @@ const (
 	TwoDrains      Fault = "two drains"      // two nodes leave at once and come back
 	DrainedCrash   Fault = "drained crash"   // a process is killed while it hands over, and is back within a second
 	Upgrade        Fault = "upgrade"         // a node is drained, stopped, and comes back as the next version, or as the one before
+	Panics         Fault = "panics"          // of a node's work some panics, and who asked for it is restarted
 	SmallMailboxes Fault = "small mailboxes" // a node stands for a while, and what comes at once then is more than its mailboxes hold
 )
 
@@ -49,7 +50,7 @@ var Faults = []Fault{
 	Drop, Delay, Duplicate, Crash, Freeze, Cut, CutOneWay, StoreDown, Drain,
 	StoreErrors, Ambiguous, Late, CrashInWrite, Slow, FullDisk, Trim,
 	ClockJump, ClockDrift, Suspicion, TwoDrains, DrainedCrash, Upgrade,
-	SmallMailboxes,
+	SmallMailboxes, Panics,
 }
 
 // orderly are kinds that cost nobody anything: what was lent is given back, and each
@@ -211,6 +212,9 @@ func (s *Swarm) begin(what string, kind Fault, n *Node) {
 		}
 		c.Disk.SetSpace(space)
 		s.heal = func() { c.Disk.SetSpace(memory.Plenty) }
+	case Panics:
+		n.panics = 1 + int(s.faults.Choose(what+": how many", 4))
+		s.heal = func() { n.panics = 0 }
 	case SmallMailboxes:
 		n.mailboxes.Most = 1 + int(s.faults.Choose(what+": how many messages", 8))
 		s.heal = n.stutter(s.faults.Below(what+": how long it stands", 3*time.Second))
@@ -239,6 +243,7 @@ func (s *Swarm) clock(what string, kind Fault, n *Node) {
 
 func (s *Swarm) recover() {
 	s.heal()
+	s.c.takePanics()
 	s.over()
 	s.ill, s.heal, s.over = nil, func() {}, func() {}
 	s.calm = s.c.Clock.Elapsed() + s.faults.Below(fmt.Sprintf("calm from %v", s.c.Clock.Elapsed()-s.began), 5*time.Second)
