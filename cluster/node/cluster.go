@@ -198,7 +198,7 @@ func (n *Node) meet(ctx context.Context) (seeds []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	member := nats.Joined(n.storeDir())
+	member := nats.Joined(n.cfg.storeDir())
 	said := ""
 	for {
 		seeds, waiting := storeSeeds(c.gossip.Snapshot(), n.cfg.Name, len(c.cfg.Join), member)

@@ -109,7 +109,7 @@ func (n *Node) operators(keys gateway.Keys, queries rest.Queries, proxies gatewa
 	}
 	return admin.New(admin.Config{
 		Token: token, Keys: keys, KeyList: keyList{n.store.Control()}, Feeds: sources{n}, Sources: sources{n},
-		Connections: connections{n}, Queries: queries, Checks: checks{n}, Log: n.log.With("part", "admin"),
+		Connections: connections{n}, Queries: queries, Checks: checks{n}, Store: wholeStore{n.kept}, Log: n.log.With("part", "admin"),
 		Random: rand.Reader, Gatherer: n.metrics.registry, Proxies: proxies, Refusals: refusals,
 		Plans: slices.Sorted(maps.Keys(plansOf(n.cfg))),
 	})
@@ -173,6 +173,9 @@ func (c checks) Look(ctx context.Context) admin.State {
 	}
 	add("store", "", n.store.Healthy(ctx))
 	add("disk", "", n.store.Room())
+	if n.cluster != nil {
+		add("copies", "", troubled(n.kept.Status(ctx)))
+	}
 	for _, d := range n.store.Damage() {
 		add("damage", "", errors.New(d.String()))
 	}

@@ -42,6 +42,7 @@ type Node struct {
 	started     time.Time
 	metrics     *metrics
 	store       store.Store
+	kept        *nats.Store // the same, as a whole
 	system      *runtime.System
 	clock       runtime.Clock
 	rand        *runtime.Random
@@ -137,16 +138,22 @@ func (n *Node) listen(ctx context.Context) (err error) {
 	return n.answer(n.startingPages(), n.startingPages())
 }
 
-func (n *Node) storeDir() string { return filepath.Join(n.cfg.Dir, "store") }
+func (c Config) storeDir() string { return filepath.Join(c.Dir, "store") }
 
-func (n *Node) open(ctx context.Context) error {
+// store is what the store is told.
+func (c Config) store() nats.Config {
 	cfg := nats.Config{
-		Dir: n.storeDir(), RetentionAge: n.cfg.RetentionAge, RetentionBytes: n.cfg.RetentionBytes,
-		ItemsAge: n.cfg.ItemsAge, FreeSpace: n.cfg.FreeSpace, Logger: n.log.With("part", "store"),
+		Dir: c.storeDir(), RetentionAge: c.RetentionAge, RetentionBytes: c.RetentionBytes,
+		ItemsAge: c.ItemsAge, FreeSpace: c.FreeSpace, Logger: c.Logger.With("part", "store"),
 	}
-	if reserve := n.cfg.ReserveBytes; reserve > 0 {
+	if reserve := c.ReserveBytes; reserve > 0 {
 		cfg.ReserveBytes = func(uint64) uint64 { return uint64(reserve) }
 	}
+	return cfg
+}
+
+func (n *Node) open(ctx context.Context) error {
+	cfg := n.cfg.store()
 	if n.cluster != nil {
 		seeds, err := n.meet(ctx)
 		if err != nil {
@@ -159,7 +166,7 @@ func (n *Node) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	n.store = s
+	n.store, n.kept = s, s
 	n.metrics.store(s)
 	return n.insist(ctx, func() error {
 		if n.incarnation, err = beginIncarnation(ctx, s, n.cfg.Name); err != nil {

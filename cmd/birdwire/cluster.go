@@ -12,14 +12,18 @@ import (
 func (c *cli) cluster() *cobra.Command {
 	return c.group(&cobra.Command{
 		Use:   "cluster",
-		Short: "Make what several nodes prove to each other who they are with",
+		Short: "What several nodes need, and what they keep: certificates, backup, audit",
 		Long: `Nodes of one cluster have one secret, and each has a certificate of the
 cluster's own CA. Both are made on one machine, once; the secret and each node's
-folder are then copied to its host.`,
+folder are then copied to its host.
+
+What the nodes keep is backed up, restored and compared by way of any of them.`,
 		Example: example(`
 			birdwire cluster init --dir cluster
-			birdwire cluster certs n1 --host n1.example.com --host 10.0.0.1`),
-	}, c.clusterInit(), c.clusterCerts())
+			birdwire cluster certs n1 --host n1.example.com --host 10.0.0.1
+			birdwire cluster backup monday.birdwire
+			birdwire cluster audit`),
+	}, c.clusterInit(), c.clusterCerts(), c.clusterBackup(), c.clusterRestore(), c.clusterAudit())
 }
 
 func (c *cli) clusterInit() *cobra.Command {

@@ -132,6 +132,7 @@ type bar struct {
 	w      io.Writer // nil: no terminal
 	screen *screen
 	drawn  bool
+	text   string // as it was drawn last
 }
 
 func (c *cli) newBar(w io.Writer) *bar {
@@ -144,14 +145,22 @@ func (c *cli) newBar(w io.Writer) *bar {
 const barWidth = 30
 
 func (b *bar) show(p client.Progress) {
-	if b.w == nil {
+	b.draw(p.Done, fmt.Sprintf("%s of %s posts match", grouped(float64(p.Matched)), grouped(float64(p.Posts))))
+}
+
+// bytes shows how much was done of about so much.
+func (b *bar) bytes(what string, done, total int64) {
+	b.draw(float64(done)/float64(max(total, 1)), fmt.Sprintf("%s MiB %s", grouped(float64(done>>20)), what))
+}
+
+func (b *bar) draw(part float64, text string) {
+	if text = fmt.Sprintf("%3.0f %%  %s", part*100, text); b.w == nil || text == b.text {
 		return
 	}
-	b.drawn = true
-	done := min(max(int(p.Done*barWidth), 0), barWidth)
-	fmt.Fprintf(b.w, "\r%s%s %3.0f %%  %s of %s posts match\x1b[K",
-		b.screen.good.Sprint(strings.Repeat("█", done)), b.screen.time.Sprint(strings.Repeat("░", barWidth-done)),
-		p.Done*100, grouped(float64(p.Matched)), grouped(float64(p.Posts)))
+	b.drawn, b.text = true, text
+	done := min(max(int(part*barWidth), 0), barWidth)
+	fmt.Fprintf(b.w, "\r%s%s %s\x1b[K",
+		b.screen.good.Sprint(strings.Repeat("█", done)), b.screen.time.Sprint(strings.Repeat("░", barWidth-done)), text)
 }
 
 // clear takes the bar away: what follows is the result.

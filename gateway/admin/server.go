@@ -28,6 +28,7 @@ type Config struct {
 	Connections Connections  // required
 	Queries     rest.Queries // required
 	Checks      Checks       // required
+	Store       Store        // nil: its addresses are 404
 	Log         *slog.Logger // required
 	Random      io.Reader    // required; cryptographic: keys come from it
 
@@ -138,6 +139,10 @@ func (s *server) register(mux gateway.Routes) {
 	mux.HandleFunc("GET /admin/v1/connections", takes(s.listConnections, "key_id", "api"))
 	mux.HandleFunc("DELETE /admin/v1/connections/{id}", takes(s.closeConnection))
 	mux.HandleFunc("GET /admin/v1/health", takes(s.health))
+
+	mux.HandleFunc("GET /admin/v1/store/backup", takes(s.backup))
+	mux.HandleFunc("POST /admin/v1/store/restore", takes(s.restore, "replace"))
+	mux.HandleFunc("POST /admin/v1/store/audit", takes(s.audit))
 
 	if s.cfg.Gatherer != nil {
 		mux.Handle("GET /metrics", promhttp.HandlerFor(s.cfg.Gatherer, promhttp.HandlerOpts{

@@ -103,21 +103,25 @@ func readPart(r io.Reader) (kind byte, content []byte, err error) {
 }
 
 // Backup writes all that is kept to w, while the store is in use: each stream as
-// it is at one moment. What is said of progress is in bytes, of about so many.
+// it is at one moment. What is said of progress is in bytes, of about so many; the
+// first word, of 0 bytes, comes before anything is written.
 func (s *Store) Backup(ctx context.Context, w io.Writer, progress func(done, total int64)) error {
 	sess, err := s.session(ctx)
 	if err != nil {
 		return fmt.Errorf("backup: %w", err)
 	}
+	var done, total int64
+	for _, stream := range allStreams {
+		info, err := sess.info(ctx, stream)
+		if err != nil {
+			return fmt.Errorf("backup: %w", err)
+		}
+		total += int64(info.State.Bytes)
+	}
+	progress(0, total)
 	out := bufio.NewWriterSize(w, partMost)
 	if _, err := out.WriteString(backupHead); err != nil {
 		return fmt.Errorf("backup: %w", err)
-	}
-	var done, total int64
-	for _, stream := range allStreams {
-		if info, err := sess.info(ctx, stream); err == nil {
-			total += int64(info.State.Bytes)
-		}
 	}
 	for _, stream := range allStreams {
 		err := sess.snapshot(ctx, stream, out, func(n int) {

@@ -27,10 +27,9 @@ type changes struct {
 	store *Store
 	kick  chan struct{}
 
-	mu      sync.Mutex // protects what follows
-	next    uint64     // all before it was given to those who had joined
-	joined  map[*joint]struct{}
-	stopped bool
+	mu     sync.Mutex // protects what follows
+	next   uint64     // all before it was given to those who had joined
+	joined map[*joint]struct{}
 }
 
 // joint is one watcher. Its goroutine takes what it is given at once, or has left.
