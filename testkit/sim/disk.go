@@ -98,6 +98,7 @@ func (n *Node) storeFault(call memory.Call) memory.Fault {
 		f := c.bad.fault(n, call)
 		if f.Err != nil || f.Ambiguous || f.Late != nil {
 			c.costly = true
+			c.moves.away(c, StoreErrors, n.Name)
 			c.Fault(n.Name, fmt.Sprintf("%s at %s is not answered", call.Op, call.Key))()
 		}
 		return f

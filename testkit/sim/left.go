@@ -38,6 +38,7 @@ func (c *Cluster) Healed() {
 	c.Until(15*time.Second, "all nodes see one view", c.Agree)
 	c.Until(15*time.Second, "each shard has one owner", c.Placed)
 	c.Until(30*time.Second, "all clients are connected", c.Connected)
+	c.CheckMoves()
 }
 
 // Placed says whether all nodes that are awake look for each shard at the same

@@ -274,6 +274,7 @@ func upgraded(k *testkit.Kit) {
 	}
 	for _, n := range s.Nodes()[:k.Option("nodes that are upgraded", 1, 3)] {
 		over := s.Fault(n.Name, "drain")
+		s.moves.away(s.Cluster, Upgrade, n.Name)
 		n.Drain()
 		live(posts)
 		s.CheckLeft()

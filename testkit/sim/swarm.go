@@ -98,6 +98,7 @@ func (s *Swarm) fate(from, to link.Peer, e link.Envelope) (f Fate) {
 			continue
 		}
 		s.c.costly = s.c.costly || kind != Duplicate
+		s.c.moves.away(s.c, kind, "")
 		s.c.Fault("the network", string(kind)+" "+what)()
 		switch kind {
 		case Drop:
@@ -144,6 +145,7 @@ func (s *Swarm) begin(what string, kind Fault, n *Node) {
 	s.happed = append(s.happed, fmt.Sprintf("%v: %s %s", c.Clock.Now().Sub(testkit.Start), kind, n.Name))
 	s.ill, s.over = n, c.Fault(n.Name, string(kind))
 	c.costly = c.costly || !slices.Contains(orderly, kind)
+	c.moves.away(c, kind, n.Name)
 	switch kind {
 	case Crash:
 		if s.faults.Once(what+": short", 3) {
