@@ -53,8 +53,9 @@ type newsdesk struct {
 	queue    queue
 	reached  messages.Position // everything at or before it came, but for what is queued
 	stories  map[uint64]*actor.PID
-	spawned  uint64 // story actors, ever: part of their names
-	asked    int    // how often the present step was told again
+	spawned  uint64         // story actors, ever: part of their names
+	asked    int            // how often the present step was told again
+	current  actors.Instant // when it last had taken all that there was
 
 	offers
 	saves
@@ -89,12 +90,14 @@ type (
 func (d *newsdesk) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *actor.Started:
+		d.current = d.cfg.Clock.Elapsed()
 		d.failed()
 		d.load(ctx)
 		d.watch(ctx)
 	case *actor.Stopping, *actor.Restarting:
 		d.timers.Stop()
 		d.quit(ctx)
+		d.cfg.Observe(Observation{})
 	case *watchTime:
 		d.watch(ctx)
 	case *loadTime:
@@ -166,13 +169,14 @@ func (d *newsdesk) failed() {
 func (d *newsdesk) watch(ctx actor.Context) {
 	d.timers.Set(watchTime{}, watchEvery, ctx.Self(), &watchTime{})
 	if d.state != following {
+		d.cfg.Observe(Observation{Here: true, Behind: d.behind()})
 		return
 	}
 	d.step(ctx, follow.Prove{})
 	d.tick(ctx)
 	live, awake := d.desk.Live()
 	d.cfg.Observe(Observation{
-		Live: d.live(), Stories: live, Awake: awake, Queued: len(d.queue.waiting), Unsaid: len(d.unsaid()),
+		Here: true, Live: d.live(), Behind: d.behind(), Stories: live, Awake: awake, Queued: len(d.queue.waiting), Unsaid: len(d.unsaid()),
 		Position: uint64(d.desk.Place()), SnapshotAt: uint64(d.savedAt),
 	})
 }
@@ -197,6 +201,14 @@ func (d *newsdesk) following(number uint64) *actors.Following {
 		f.Place = d.desk.Place().Sequence()
 	}
 	return f
+}
+
+// behind is for how long there has been something to take.
+func (d *newsdesk) behind() time.Duration {
+	if d.live() {
+		d.current = d.cfg.Clock.Elapsed()
+	}
+	return d.cfg.Clock.Elapsed() - d.current
 }
 
 // live says whether everything that is in the log was taken.

@@ -56,7 +56,9 @@ type Config struct {
 
 // Observation is how a newsdesk is.
 type Observation struct {
-	Live       bool // it has taken everything in the log, and follows
+	Here       bool          // false: it has ended, and another node may have it
+	Live       bool          // it has taken everything in the log, and follows
+	Behind     time.Duration // for how long there has been something that it has not taken
 	Stories    int
 	Awake      int
 	Queued     int    // events that wait to be taken

@@ -146,6 +146,9 @@ func (d *newsdesk) goOn(ctx actor.Context) {
 
 // rested: what came was taken.
 func (d *newsdesk) rested() {
+	if d.follower.Live() {
+		d.current = d.cfg.Clock.Elapsed()
+	}
 	d.desk.Skip(d.reached)
 	d.desk.Current(d.follower.Live())
 	if d.follower.Live() && !d.begun {

@@ -182,6 +182,8 @@ func (c checks) Look(ctx context.Context) admin.State {
 	first, last, err := n.store.Journal().Bounds(ctx)
 	add("log", fmt.Sprintf("frames %d to %d", first, last), err)
 	add("router", fmt.Sprintf("%v behind the log's end", n.behind.behind().Round(time.Millisecond)), n.behind.check(n.clock.Elapsed()))
+	detail, err := n.desk.look(n.clock.Elapsed(), last)
+	add("newsdesk", detail, err)
 	if !n.cfg.Enrich.Off {
 		add("enrichment", n.enrich.detail(), n.enrich.health())
 	}

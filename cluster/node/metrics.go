@@ -122,7 +122,7 @@ func newMetrics() *metrics {
 	m.laneBehind = gauge("router_semantic_behind_seconds", "For how long the log has held a frame that is not compared with semantic filters yet.")
 	m.stories = prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Namespace: "birdwire", Name: "newsdesk",
-		Help: "Of the node that has the newsdesk: stories that may be joined (live), those that are looked at every minute (awake), events that wait to be taken (queued) and to be written (unsaid), the newest frame taken (sequence) and in a snapshot (snapshot), and whether it has taken all that the log has (following).",
+		Help: "Of the node that has the newsdesk: stories that may be joined (live), those that are looked at every minute (awake), events that wait to be taken (queued) and to be written (unsaid), the newest frame taken (sequence) and in a snapshot (snapshot), whether it has taken all that the log has (following), and else for how many seconds there has been something to take (behind).",
 	}, []string{"of"})
 	m.registry.MustRegister(m.stories)
 	m.registry.MustRegister(collectors.NewGoCollector(),
@@ -163,12 +163,16 @@ func (m *metrics) keyed(event string) { m.keyEvents.WithLabelValues(event).Inc()
 
 // told is how the newsdesk is.
 func (m *metrics) told(o newsdesk.Observation) {
+	if !o.Here {
+		m.stories.Reset()
+		return
+	}
 	following := 0.0
 	if o.Live {
 		following = 1
 	}
 	for of, value := range map[string]float64{
-		"following": following, "live": float64(o.Stories), "awake": float64(o.Awake), "queued": float64(o.Queued), "unsaid": float64(o.Unsaid),
+		"following": following, "behind": o.Behind.Seconds(), "live": float64(o.Stories), "awake": float64(o.Awake), "queued": float64(o.Queued), "unsaid": float64(o.Unsaid),
 		"sequence": float64(messages.Position(o.Position).Sequence()), "snapshot": float64(messages.Position(o.SnapshotAt).Sequence()),
 	} {
 		m.stories.WithLabelValues(of).Set(value)

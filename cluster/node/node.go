@@ -49,6 +49,7 @@ type Node struct {
 
 	pools  []*runtime.Pool // all of them
 	behind progress
+	desk   deskProgress
 
 	cluster *clustered // nil: the node is alone
 
@@ -246,7 +247,7 @@ func (n *Node) spawn(ctx context.Context) error {
 		},
 		Observe: assembly.Observe{
 			Journal: n.metrics.appended, Router: n.metrics.handled, Semantic: n.metrics.compared, Source: n.metrics.read, Keys: n.metrics.keyed,
-			Enriched: n.enriched, Newsdesk: n.metrics.told,
+			Enriched: n.enriched, Newsdesk: n.deskTold,
 			RouterLag: n.routerLag, SemanticLag: func(lag time.Duration) { n.metrics.laneBehind.Set(lag.Seconds()) },
 		},
 	}

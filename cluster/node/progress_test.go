@@ -9,6 +9,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/birdwire/birdwire/actors/newsdesk"
+	"github.com/birdwire/birdwire/messages"
 )
 
 func TestARouterWithoutProgressIsNotReady(t *testing.T) {
@@ -84,4 +87,36 @@ func TestHealthLooksAtTheRouter(t *testing.T) {
 		}
 	}
 	t.Fatal("the router is not looked at")
+}
+
+// What an operator reads of the newsdesk says how far it is, and is wrong only
+// where stories are late.
+func TestHowTheNewsdeskIs(t *testing.T) {
+	const now = time.Hour
+	at := func(sequence uint64) uint64 { return uint64(messages.EndOf(sequence)) }
+	for name, c := range map[string]struct {
+		said *newsdesk.Observation
+		at   time.Duration
+		want string
+		ok   bool
+	}{
+		"nothing yet": {nil, 0, "not on this node", true},
+		"elsewhere":   {&newsdesk.Observation{}, 0, "not on this node", true},
+		"follows":     {&newsdesk.Observation{Here: true, Live: true, Stories: 3, Awake: 2, Position: at(7)}, now, "3 stories, 2 of them awake; 0s and 0 frames behind the log's end", true},
+		"is behind":   {&newsdesk.Observation{Here: true, Behind: 20 * time.Second, Position: at(7)}, now, "20s and 3 frames behind", true},
+		"is late":     {&newsdesk.Observation{Here: true, Behind: 2 * time.Minute, Position: at(7)}, now, "behind for 2m0s, by 3 frames", false},
+		"is silent":   {&newsdesk.Observation{Here: true, Live: true, Position: at(10)}, now - 2*time.Minute, "said nothing for 2m0s", false},
+	} {
+		var p deskProgress
+		if c.said != nil {
+			p.last.Store(&deskReport{*c.said, c.at})
+		}
+		detail, err := p.look(now, 10)
+		if err != nil {
+			detail = err.Error()
+		}
+		if !strings.Contains(detail, c.want) || (err == nil) != c.ok {
+			t.Errorf("%s: %q, %v; want %q", name, detail, err, c.want)
+		}
+	}
 }
