@@ -237,7 +237,9 @@ func (m *Machine) rank() {
 	if !m.rerank || m.now-m.rankedAt < rankEvery {
 		return
 	}
-	m.rerank = false
+	// Looking costs as much as telling: with no more than this even an order that
+	// stays as it is is not looked for after every article.
+	m.rerank, m.rankedAt = false, m.now
 	list := m.best()
 	if slices.EqualFunc(list, m.ranked, func(a, b *messages.RankedCluster) bool {
 		return a.GetId() == b.GetId() && a.GetTitle() == b.GetTitle() && a.GetArticleCount() == b.GetArticleCount() &&
@@ -245,7 +247,7 @@ func (m *Machine) rank() {
 	}) {
 		return
 	}
-	m.ranked, m.rankedAt = list, m.now
+	m.ranked = list
 	if n := len(m.pending); m.past && n > 0 {
 		m.pending = slices.DeleteFunc(m.pending, func(e *messages.Event) bool { return e.GetClustersRanked() != nil })
 	}
