@@ -11,6 +11,7 @@ import (
 
 	"github.com/birdwire/birdwire/actors/apikey"
 	"github.com/birdwire/birdwire/actors/engine/rule"
+	"github.com/birdwire/birdwire/actors/newsdesk"
 	"github.com/birdwire/birdwire/messages"
 )
 
@@ -42,7 +43,8 @@ type Config struct {
 	QueryCharacters   int             // of one rule, default 1,024
 	KiteConnections   int             // per key, default 5
 	AllowPrivateFeeds bool            // feeds on loopback and private networks
-	EmbeddingModel    string          // of vectors and filters that name none, default "birdwire-hash-1"
+	Stories           Stories
+	EmbeddingModel    string // of vectors and filters that name none, default "birdwire-hash-1"
 
 	QueueBytes     int // per connection, default 1 MiB
 	MaxConnections int // of this node, default 100,000; past it 503
@@ -93,6 +95,20 @@ func (c Config) withDefaults() Config {
 		c.Logger = slog.Default()
 	}
 	return c
+}
+
+// Stories is what stories are made by. It is the same on every node of a cluster.
+type Stories struct {
+	Preferred []string           // ids of sources that head a story, and whose word alone makes a development
+	Quality   map[string]float64 // what an article of the source counts for, 0.3 to 1; others 0.6
+}
+
+func (s Stories) settings() newsdesk.Settings {
+	preferred := make(map[string]bool, len(s.Preferred))
+	for _, id := range s.Preferred {
+		preferred[id] = true
+	}
+	return newsdesk.Settings{Preferred: preferred, Quality: s.Quality}
 }
 
 func (c Config) validate() error {

@@ -266,7 +266,7 @@ func (n *Node) spawn(ctx context.Context) error {
 	active := make(chan struct{})
 	n.actors, err = assembly.Start(ports, assembly.Config{
 		Plans: plansOf(n.cfg), Scopes: gateway.Scopes, MonitorsPerKey: n.cfg.MonitorsPerKey, RulesPerKey: n.cfg.RulesPerKey,
-		Query: n.cfg.limits(),
+		Query: n.cfg.limits(), Newsdesk: n.cfg.Stories.settings(),
 	}, state, func() { close(active) })
 	if err != nil {
 		return err

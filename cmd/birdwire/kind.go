@@ -172,6 +172,26 @@ var seedsKind = kind{name: "addresses", list: true, parse: func(s string) (any, 
 // insecureKind is whether, and where, nodes talk without certificates.
 var insecureKind = kind{name: "no|loopback|network", choices: []string{"no", "loopback", "network"}, bare: "loopback", parse: oneOf("no", "loopback", "network").parse}
 
+// sourcesKind is a list of ids of sources.
+var sourcesKind = kind{name: "sources", list: true, parse: func(s string) (any, error) { return splitList(s), nil }}
+
+// qualitiesKind says how good sources are.
+var qualitiesKind = kind{name: "qualities", list: true, parse: func(s string) (any, error) {
+	qualities := map[string]float64{}
+	for _, word := range splitList(s) {
+		at := strings.LastIndexByte(word, '=')
+		if at < 1 {
+			return nil, errors.New("want ids of sources with 0.3 to 1 each, such as reuters=1,gossip=0.4")
+		}
+		q, err := strconv.ParseFloat(word[at+1:], 64)
+		if err != nil || !(q >= 0.3 && q <= 1) {
+			return nil, fmt.Errorf("%s: want 0.3 to 1", word)
+		}
+		qualities[word[:at]] = q
+	}
+	return qualities, nil
+}}
+
 // networksKind is a list of networks; a single address is one of its own.
 var networksKind = kind{name: "networks", list: true, parse: func(s string) (any, error) {
 	var networks []netip.Prefix

@@ -105,6 +105,7 @@ func (c *config) node() (node.Config, error) {
 				Timeout: c.duration("model.timeout"), Parallel: c.whole("model.parallel"), TokensADay: int64(c.whole("model.daily_tokens")),
 			},
 		},
+		Stories:    c.stories(),
 		QueueBytes: int(c.size("limits.queue")), MaxConnections: c.whole("limits.connections"),
 		Push: node.PushLimits{
 			Body: c.size("limits.push"), Rate: int(c.size("limits.push_rate")), Pause: c.duration("limits.push_pause"),
@@ -112,6 +113,11 @@ func (c *config) node() (node.Config, error) {
 		},
 		Deflate: c.flag("deflate"), Drain: c.duration("drain"), Sample: c.flag("dev"),
 	}, nil
+}
+
+// stories is what stories are made by.
+func (c *config) stories() node.Stories {
+	return node.Stories{Preferred: c.words("stories.preferred"), Quality: orZero[map[string]float64](c, "stories.quality")}
 }
 
 // cluster is how the node is one of several; nil where it is alone.

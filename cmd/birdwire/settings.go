@@ -79,6 +79,9 @@ var serveSettings = slices.Concat([]setting{
 	{key: "model.parallel", kind: wholeKind(1, 1000), def: "4", usage: "questions to the endpoint at a time"},
 	{key: "model.daily_tokens", kind: wholeKind(0, 1_000_000_000), def: "0", usage: "tokens that may be spent in 24 hours, as the endpoint counts them; 0: any number"},
 
+	{key: "stories.preferred", kind: sourcesKind, usage: "ids of sources that head a story, and whose word alone makes a development; the same on every node"},
+	{key: "stories.quality", kind: qualitiesKind, usage: "what an article of a source counts for, as id=0.3 to id=1; others 0.6; the same on every node"},
+
 	{key: "embedding_model", kind: stringKind, def: "birdwire-hash-1", usage: "the model of pushed embeddings and of filters that name none"},
 
 	{key: "limits.connections", kind: wholeKind(1, 10_000_000), def: "100000", usage: "connections of this node; past it 503"},
