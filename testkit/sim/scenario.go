@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/birdwire/birdwire/cluster/link"
@@ -23,7 +24,7 @@ var Scenarios = []Scenario{
 	{"swarm", "posts at any node while faults of some kinds come and go", swarmed},
 	{"rules", "an owner makes, changes and deletes rules and monitors meanwhile", RulesUnder(Faults...)},
 	{"key", "an operator changes the key's name, plan and secret meanwhile, and may revoke it", keyThatChanges},
-	{"owner", "the node that owns the key is drained, killed, suspended or cut off, once", ownerThatFails},
+	{"owner", "the node that owns the key is drained, killed, suspended or cut off from others or the store, once", ownerThatFails},
 	{"limit", "more clients than the key may have connections, on nodes that fail", limited},
 	{"permanent", "of five nodes two are ill and stay so; the others go on without them", withoutTwo},
 	{"upgrade", "one node after the other is drained, stopped, and started as the next version", upgraded},
@@ -188,6 +189,7 @@ var ends = []struct {
 	{"crash", func(s *Scene, n *Node) func() { n.Crash(); return func() { s.Start(n.Name) } }},
 	{"drain", func(s *Scene, n *Node) func() { n.Drain(); return func() { n.Stop(); s.Start(n.Name) } }},
 	{"freeze", func(_ *Scene, n *Node) func() { n.Freeze(); return n.Thaw }},
+	{"store down", func(_ *Scene, n *Node) func() { n.LoseStore(); return n.FindStore }},
 	{"isolate", func(s *Scene, n *Node) func() { s.Isolate(n.Name); return func() { s.Rejoin(n.Name) } }},
 }
 
@@ -208,7 +210,7 @@ func ownerThatFails(k *testkit.Kit) {
 	w := &writer{Scene: s, work: k.Chance(testkit.Workload), texts: ruleTexts, hangs: k.Option("clients that hang up", 0, 1)}
 	o := s.Own(s.Key, "moon", "sun", "star")
 	s.Busy()
-	what := ends[k.Option("which of crash, drain, freeze, isolate", 0, len(ends)-1)]
+	what := ends[k.Option("which of crash, drain, freeze, store down, isolate", 0, len(ends)-1)]
 	w.live("before", o, k.Option("rounds before", 0, 30), func() {})
 	n := s.Node(s.Node("n1").Owner(s.Key))
 	if s.Option("the others lag", 0, 1) == 1 {
@@ -272,7 +274,8 @@ func upgraded(k *testkit.Kit) {
 		s.Fault("the network", "duplicate "+what)()
 		return Fate{Twice: true}
 	}
-	for _, n := range s.Nodes()[:k.Option("nodes that are upgraded", 1, 3)] {
+	nodes := slices.Concat(s.nodes, s.nodes)[k.Option("the first that is upgraded", 0, 2):]
+	for _, n := range nodes[:k.Option("nodes that are upgraded", 1, 3)] {
 		over := s.Fault(n.Name, "drain")
 		s.moves.away(s.Cluster, Upgrade, n.Name)
 		n.Drain()
