@@ -34,11 +34,13 @@ func freePorts(t *testing.T, n int) []string {
 	return all
 }
 
-func (c *trio) config(t *testing.T, i int) Config {
-	return quiet(t, Config{
+func (c *trio) config(t *testing.T, i int) Config { return quiet(t, c.member(i)) }
+
+func (c *trio) member(i int) Config {
+	return Config{
 		Dir: filepath.Join(c.dir, fmt.Sprint(i)), DuplicateWindow: testWindow,
 		Cluster: &Cluster{Node: fmt.Sprintf("n%d", i), Name: "test", Listen: c.seeds[i], Seeds: c.seeds, Secret: []byte("of the test")},
-	})
+	}
 }
 
 // openTrio starts three members at once.

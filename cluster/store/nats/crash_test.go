@@ -35,6 +35,8 @@ func TestMain(m *testing.M) {
 		err = writeUntilKilled(dir)
 	case "full":
 		err = runFull(dir)
+	case "member":
+		err = runMember(dir)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "child:", err)

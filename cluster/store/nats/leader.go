@@ -90,7 +90,11 @@ func (s *session) insist(ctx context.Context, stream string, ask func(context.Co
 			return err
 		}
 		if ctx.Err() != nil {
-			return fmt.Errorf("%s: %w: %w", shown(stream), errLeaderless, err)
+			why := s.quorum()
+			if why == nil {
+				why = errLeaderless
+			}
+			return fmt.Errorf("%s: %w: %w", shown(stream), why, err)
 		}
 		wait := time.NewTimer(askAgain / 10)
 		select {
