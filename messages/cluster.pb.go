@@ -247,6 +247,80 @@ func (x *NodeMeta) GetLeaving() bool {
 	return false
 }
 
+// DrainNode asks a process to drain and end, as SIGTERM does. Answer: NodeDrains,
+// once it has begun.
+type DrainNode struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DrainNode) Reset() {
+	*x = DrainNode{}
+	mi := &file_messages_cluster_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DrainNode) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DrainNode) ProtoMessage() {}
+
+func (x *DrainNode) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_cluster_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DrainNode.ProtoReflect.Descriptor instead.
+func (*DrainNode) Descriptor() ([]byte, []int) {
+	return file_messages_cluster_proto_rawDescGZIP(), []int{2}
+}
+
+type NodeDrains struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NodeDrains) Reset() {
+	*x = NodeDrains{}
+	mi := &file_messages_cluster_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NodeDrains) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NodeDrains) ProtoMessage() {}
+
+func (x *NodeDrains) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_cluster_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NodeDrains.ProtoReflect.Descriptor instead.
+func (*NodeDrains) Descriptor() ([]byte, []int) {
+	return file_messages_cluster_proto_rawDescGZIP(), []int{3}
+}
+
 // Tenure is a record: which process has what there is one of in the cluster. Its
 // term grows with every taking.
 type Tenure struct {
@@ -260,7 +334,7 @@ type Tenure struct {
 
 func (x *Tenure) Reset() {
 	*x = Tenure{}
-	mi := &file_messages_cluster_proto_msgTypes[2]
+	mi := &file_messages_cluster_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -272,7 +346,7 @@ func (x *Tenure) String() string {
 func (*Tenure) ProtoMessage() {}
 
 func (x *Tenure) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_cluster_proto_msgTypes[2]
+	mi := &file_messages_cluster_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -285,7 +359,7 @@ func (x *Tenure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tenure.ProtoReflect.Descriptor instead.
 func (*Tenure) Descriptor() ([]byte, []int) {
-	return file_messages_cluster_proto_rawDescGZIP(), []int{2}
+	return file_messages_cluster_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Tenure) GetTerm() uint64 {
@@ -320,7 +394,7 @@ type LeaveSingleton struct {
 
 func (x *LeaveSingleton) Reset() {
 	*x = LeaveSingleton{}
-	mi := &file_messages_cluster_proto_msgTypes[3]
+	mi := &file_messages_cluster_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -332,7 +406,7 @@ func (x *LeaveSingleton) String() string {
 func (*LeaveSingleton) ProtoMessage() {}
 
 func (x *LeaveSingleton) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_cluster_proto_msgTypes[3]
+	mi := &file_messages_cluster_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -345,7 +419,7 @@ func (x *LeaveSingleton) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaveSingleton.ProtoReflect.Descriptor instead.
 func (*LeaveSingleton) Descriptor() ([]byte, []int) {
-	return file_messages_cluster_proto_rawDescGZIP(), []int{3}
+	return file_messages_cluster_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *LeaveSingleton) GetName() string {
@@ -364,7 +438,7 @@ type SingletonLeft struct {
 
 func (x *SingletonLeft) Reset() {
 	*x = SingletonLeft{}
-	mi := &file_messages_cluster_proto_msgTypes[4]
+	mi := &file_messages_cluster_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -376,7 +450,7 @@ func (x *SingletonLeft) String() string {
 func (*SingletonLeft) ProtoMessage() {}
 
 func (x *SingletonLeft) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_cluster_proto_msgTypes[4]
+	mi := &file_messages_cluster_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -389,7 +463,7 @@ func (x *SingletonLeft) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SingletonLeft.ProtoReflect.Descriptor instead.
 func (*SingletonLeft) Descriptor() ([]byte, []int) {
-	return file_messages_cluster_proto_rawDescGZIP(), []int{4}
+	return file_messages_cluster_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *SingletonLeft) GetName() string {
@@ -410,7 +484,7 @@ type SingletonTaken struct {
 
 func (x *SingletonTaken) Reset() {
 	*x = SingletonTaken{}
-	mi := &file_messages_cluster_proto_msgTypes[5]
+	mi := &file_messages_cluster_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -422,7 +496,7 @@ func (x *SingletonTaken) String() string {
 func (*SingletonTaken) ProtoMessage() {}
 
 func (x *SingletonTaken) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_cluster_proto_msgTypes[5]
+	mi := &file_messages_cluster_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -435,7 +509,7 @@ func (x *SingletonTaken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SingletonTaken.ProtoReflect.Descriptor instead.
 func (*SingletonTaken) Descriptor() ([]byte, []int) {
-	return file_messages_cluster_proto_rawDescGZIP(), []int{5}
+	return file_messages_cluster_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *SingletonTaken) GetName() string {
@@ -461,7 +535,7 @@ type FeedsChanged struct {
 
 func (x *FeedsChanged) Reset() {
 	*x = FeedsChanged{}
-	mi := &file_messages_cluster_proto_msgTypes[6]
+	mi := &file_messages_cluster_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -473,7 +547,7 @@ func (x *FeedsChanged) String() string {
 func (*FeedsChanged) ProtoMessage() {}
 
 func (x *FeedsChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_cluster_proto_msgTypes[6]
+	mi := &file_messages_cluster_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -486,7 +560,7 @@ func (x *FeedsChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FeedsChanged.ProtoReflect.Descriptor instead.
 func (*FeedsChanged) Descriptor() ([]byte, []int) {
-	return file_messages_cluster_proto_rawDescGZIP(), []int{6}
+	return file_messages_cluster_proto_rawDescGZIP(), []int{8}
 }
 
 var File_messages_cluster_proto protoreflect.FileDescriptor
@@ -516,7 +590,10 @@ const file_messages_cluster_proto_rawDesc = "" +
 	"\x05roles\x18\b \x03(\tR\x05roles\x12\"\n" +
 	"\fcapabilities\x18\t \x03(\tR\fcapabilities\x12\x18\n" +
 	"\aleaving\x18\n" +
-	" \x01(\bR\aleaving\"R\n" +
+	" \x01(\bR\aleaving\"\v\n" +
+	"\tDrainNode\"\f\n" +
+	"\n" +
+	"NodeDrains\"R\n" +
 	"\x06Tenure\x12\x12\n" +
 	"\x04term\x18\x01 \x01(\x04R\x04term\x12\x12\n" +
 	"\x04node\x18\x02 \x01(\tR\x04node\x12 \n" +
@@ -542,15 +619,17 @@ func file_messages_cluster_proto_rawDescGZIP() []byte {
 	return file_messages_cluster_proto_rawDescData
 }
 
-var file_messages_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_messages_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_messages_cluster_proto_goTypes = []any{
 	(*Lease)(nil),          // 0: birdwire.v1.Lease
 	(*NodeMeta)(nil),       // 1: birdwire.v1.NodeMeta
-	(*Tenure)(nil),         // 2: birdwire.v1.Tenure
-	(*LeaveSingleton)(nil), // 3: birdwire.v1.LeaveSingleton
-	(*SingletonLeft)(nil),  // 4: birdwire.v1.SingletonLeft
-	(*SingletonTaken)(nil), // 5: birdwire.v1.SingletonTaken
-	(*FeedsChanged)(nil),   // 6: birdwire.v1.FeedsChanged
+	(*DrainNode)(nil),      // 2: birdwire.v1.DrainNode
+	(*NodeDrains)(nil),     // 3: birdwire.v1.NodeDrains
+	(*Tenure)(nil),         // 4: birdwire.v1.Tenure
+	(*LeaveSingleton)(nil), // 5: birdwire.v1.LeaveSingleton
+	(*SingletonLeft)(nil),  // 6: birdwire.v1.SingletonLeft
+	(*SingletonTaken)(nil), // 7: birdwire.v1.SingletonTaken
+	(*FeedsChanged)(nil),   // 8: birdwire.v1.FeedsChanged
 }
 var file_messages_cluster_proto_depIdxs = []int32{
 	0, // [0:0] is the sub-list for method output_type
@@ -571,7 +650,7 @@ func file_messages_cluster_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_messages_cluster_proto_rawDesc), len(file_messages_cluster_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   7,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

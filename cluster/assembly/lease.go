@@ -131,6 +131,8 @@ func (l *lease) Receive(ctx actor.Context) {
 	case *hangs:
 		l.without = m.name
 		l.look(ctx)
+	case *messages.DrainNode:
+		l.drain(ctx)
 	case *draining:
 		l.leaving = m.leaving
 		l.look(ctx)
@@ -310,6 +312,8 @@ func (l *lease) looked(ctx actor.Context, m *looked) {
 // see makes the node's view of what is known now.
 func (l *lease) see() {
 	records := l.ledger.Records()
+	said := slices.Clone(records)
+	l.node.records.Store(&said)
 	hold := false
 	for i := range records {
 		r := &records[i]
@@ -333,6 +337,15 @@ func (l *lease) see() {
 	}
 	l.number++
 	l.node.setView(view)
+}
+
+// drain passes on what an operator has asked another node for. The word is for this
+// process alone: its address has the incarnation.
+func (l *lease) drain(ctx actor.Context) {
+	if begin := l.node.ports.Cluster.Drain; begin != nil {
+		begin()
+		ctx.Respond(&messages.NodeDrains{})
+	}
 }
 
 // mayHold says whether the lease may be held again: nothing is left of before, and

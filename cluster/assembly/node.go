@@ -46,12 +46,13 @@ type Node struct {
 	shards      [actors.Shards]*actor.PID
 	connections *actor.Props
 	stopping    atomic.Bool
-	placed      atomic.Pointer[placed]     // nil: the node is alone
-	own         *membership.Own            // nil: as above
-	lease       actors.Lease               // own, or one that is always live
-	unserving   atomic.Pointer[string]     // why own is not held
-	turns       [actors.Shards]atomic.Bool // by shard: it was to handle something since the watchdog asked it last
-	handled     atomic.Uint64              // the first sequence of the log that the router has not handled
+	placed      atomic.Pointer[placed]              // nil: the node is alone
+	own         *membership.Own                     // nil: as above
+	lease       actors.Lease                        // own, or one that is always live
+	unserving   atomic.Pointer[string]              // why own is not held
+	records     atomic.Pointer[[]membership.Record] // of all nodes, as they were read last; never changed
+	turns       [actors.Shards]atomic.Bool          // by shard: it was to handle something since the watchdog asked it last
+	handled     atomic.Uint64                       // the first sequence of the log that the router has not handled
 }
 
 // State is what a node's actors begin with.

@@ -55,6 +55,9 @@ type Ports struct {
 type Cluster struct {
 	Version uint32 // of the program, as far as the others mind: a newer one is greater
 	Peers   Peers
+	// Drain is told that the process is to drain and end, as an operator asked
+	// another node. It must not block. nil: it cannot be asked.
+	Drain func()
 }
 
 // Work are the pools for what would block an actor: apart, so that a slow feed

@@ -395,9 +395,14 @@ func (n *Node) Await(ctx context.Context) error {
 		case <-time.After(readyAgain):
 		case err := <-n.failed:
 			return err
+		case <-n.drained:
+			return ErrDrained
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
 	return nil
 }
+
+// ErrDrained is that a node was to end before it could serve.
+var ErrDrained = errors.New("an operator has asked for the node's end")

@@ -107,8 +107,13 @@ func (n *Node) operators(keys gateway.Keys, queries rest.Queries, proxies gatewa
 	if err != nil {
 		return nil, err
 	}
+	var cluster admin.Cluster
+	if n.cluster != nil {
+		cluster = clusterView{n}
+	}
 	return admin.New(admin.Config{
-		Token: token, Keys: keys, KeyList: keyList{n.store.Control()}, Feeds: sources{n}, Sources: sources{n},
+		Cluster: cluster,
+		Token:   token, Keys: keys, KeyList: keyList{n.store.Control()}, Feeds: sources{n}, Sources: sources{n},
 		Connections: connections{n}, Queries: queries, Checks: checks{n}, Store: wholeStore{n.kept}, Log: n.log.With("part", "admin"),
 		Random: rand.Reader, Gatherer: n.metrics.registry, Proxies: proxies, Refusals: refusals,
 		Plans: slices.Sorted(maps.Keys(plansOf(n.cfg))),

@@ -69,6 +69,8 @@ type Node struct {
 	phase   atomic.Pointer[string] // what a start waits for; nil: nothing worth a word
 	failure atomic.Pointer[error]  // why the node cannot go on
 	failed  chan error             // one, when the node cannot go on
+	drained chan struct{}          // closed when an operator has asked for its end
+	drain   sync.Once              // of that
 	closed  sync.Once
 }
 
@@ -79,7 +81,7 @@ func Start(ctx context.Context, cfg Config) (_ *Node, err error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	n := &Node{cfg: cfg, started: time.Now(), log: cfg.Logger, metrics: newMetrics(), failed: make(chan error, 1)}
+	n := &Node{cfg: cfg, started: time.Now(), log: cfg.Logger, metrics: newMetrics(), failed: make(chan error, 1), drained: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			n.abandon()
@@ -252,7 +254,7 @@ func (n *Node) spawn(ctx context.Context) error {
 		},
 	}
 	if n.cluster != nil {
-		ports.Cluster = &assembly.Cluster{Version: link.Version, Peers: n.cluster.remote}
+		ports.Cluster = &assembly.Cluster{Version: link.Version, Peers: n.cluster.remote, Drain: n.beginDrain}
 		ports.Work.Lease = pool("lease", 4, 64)
 	}
 	var state *assembly.State

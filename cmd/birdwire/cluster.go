@@ -12,18 +12,21 @@ import (
 func (c *cli) cluster() *cobra.Command {
 	return c.group(&cobra.Command{
 		Use:   "cluster",
-		Short: "What several nodes need, and what they keep: certificates, backup, audit",
+		Short: "Look after several nodes that serve as one",
 		Long: `Nodes of one cluster have one secret, and each has a certificate of the
 cluster's own CA. Both are made on one machine, once; the secret and each node's
-folder are then copied to its host.
+folder are then copied to its host. 'birdwire serve --join' starts a node, and any
+of them can be asked how the cluster is.
 
 What the nodes keep is backed up, restored and compared by way of any of them.`,
 		Example: example(`
 			birdwire cluster init --dir cluster
 			birdwire cluster certs n1 --host n1.example.com --host 10.0.0.1
+			birdwire cluster status
+			birdwire cluster drain n1
 			birdwire cluster backup monday.birdwire
 			birdwire cluster audit`),
-	}, c.clusterInit(), c.clusterCerts(), c.clusterBackup(), c.clusterRestore(), c.clusterAudit())
+	}, c.clusterInit(), c.clusterCerts(), c.clusterStatus(), c.clusterDrain(), c.clusterBackup(), c.clusterRestore(), c.clusterAudit())
 }
 
 func (c *cli) clusterInit() *cobra.Command {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/birdwire/birdwire/gateway/client"
 )
@@ -86,6 +87,7 @@ func TestThreeNodesAreOne(t *testing.T) {
 		s.ready()
 	}
 	a, b, c := nodes[0], nodes[1], nodes[2]
+	wantCluster(t, b, "a core, b core, c core")
 	pusher, k := a.pusher(t), b.key(t, "pro")
 	makeRule(t, c.owner(t, k), "all", "post")
 
@@ -140,11 +142,50 @@ func TestThreeNodesAreOne(t *testing.T) {
 		}
 	}
 
-	c.stop()
+	wantCluster(t, c, "a core, b core, c core")
+	command(t, "", "cluster", "drain", "c", "--data", a.dir, "--admin", a.admin)
+	if code := c.exit(); code != 0 {
+		t.Fatalf("the drained node has ended with exit code %d, want 0", code)
+	}
 	twitter[c].closed(1012)
+	wantCluster(t, a, "a core, b core, c down")
 	push(a)
 	if got := ids(twitter[a].until("7")); got != "7" {
 		t.Fatalf("after a node has left a client got %s, want 7", got)
+	}
+}
+
+// wantCluster waits until the node shows the cluster so; and then all shards are
+// owned, and every node that is up reaches the others that are.
+func wantCluster(t *testing.T, s *server, want string) {
+	t.Helper()
+	for late := time.Now().Add(patience); ; {
+		state, err := s.operator.Cluster(within(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		shards, up, links := 0, 0, 0
+		for _, n := range state.Nodes {
+			got = append(got, n.Name+" "+n.State)
+			shards += n.Shards
+			if n.State == "core" {
+				up++
+			}
+			for _, l := range n.Links {
+				if l.Up {
+					links++
+				}
+			}
+		}
+		well := len(state.Problems) == 0
+		if strings.Join(got, ", ") == want && shards == 1024 && links == up*(up-1) && well == (up == len(state.Nodes)) {
+			return
+		}
+		if time.Now().After(late) {
+			t.Fatalf("the cluster is %v, %+v; want %s", got, state, want)
+		}
+		<-time.After(50 * time.Millisecond)
 	}
 }
 

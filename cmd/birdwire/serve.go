@@ -229,17 +229,19 @@ func (s *server) run(ctx context.Context, nodeConfig node.Config, asJSON bool) (
 			err = errors.Join(err, fmt.Errorf("stop: %w", closed))
 		}
 	}()
-	if err := n.Await(ctx); err != nil && ctx.Err() == nil {
-		return err
+	err = n.Await(ctx)
+	if err == nil {
+		err = s.welcome(ctx, n, asJSON)
 	}
-	if ctx.Err() == nil {
-		if err := s.welcome(ctx, n, asJSON); err != nil {
-			return err
-		}
+	if err != nil && ctx.Err() == nil && !errors.Is(err, node.ErrDrained) {
+		return err
 	}
 	select {
 	case err := <-n.Failed():
 		return err
+	case <-n.Drained():
+		s.log.Info("stopping, as an operator has asked", "drain", nodeConfig.Drain)
+		return nil
 	case <-ctx.Done():
 		s.log.Info("stopping", "drain", nodeConfig.Drain)
 		return nil

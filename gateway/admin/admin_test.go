@@ -297,11 +297,19 @@ func TestSourcesConnectionsHealth(t *testing.T) {
 			`{"id":"push-n1","kind":"push","url":"","status":"starting","last_error":"","last_error_at":null,"last_success_at":null,"next_poll_at":null,"failures":0,"events":0,"duplicates":0}]}`,
 		"/admin/v1/connections?key_id=key-a": `{"connections":[{"id":"c1","key_id":"key-a","api":"twitter","node":"n1","address":"203.0.113.5","opened_at":"2026-03-04T12:00:00Z","queued_bytes":10,"delivered":5,"position":4096}]}`,
 		"/admin/v1/connections?api=newsrank": `{"connections":[]}`,
-		"/admin/v1/health":                   `{"status":"ok","node":"n1","version":"v1","started_at":"2026-03-04T12:00:00Z","epoch":"abcdefgh","checks":[{"name":"store","ok":true}]}`,
+		"/admin/v1/cluster": `{"cluster":"birds","nodes":[{"name":"n1","incarnation":7,"version":"v1","state":"core","core":true,"shards":1024,"links":[{"node":"n2","up":false,"detail":"nothing listens there"}]}],` +
+			`"store":{"leader":"n1","replicas":[{"node":"n1","online":true,"lag":3}]},"problems":["node n2 is down"]}`,
+		"/admin/v1/health": `{"status":"ok","node":"n1","version":"v1","started_at":"2026-03-04T12:00:00Z","epoch":"abcdefgh","checks":[{"name":"store","ok":true}]}`,
 	} {
 		if a := f.do("GET", path, ""); a.status != 200 || a.body != want {
 			t.Errorf("%s: %d %s", path, a.status, a.body)
 		}
+	}
+	if a := f.do("POST", "/admin/v1/cluster/nodes/n1/drain", ""); a.status != 204 {
+		t.Errorf("drain: %d %s", a.status, a.body)
+	}
+	if a := f.do("POST", "/admin/v1/cluster/nodes/n9/drain", ""); a.status != 404 || !strings.Contains(a.body, "n9") {
+		t.Errorf("drain nobody: %d %s", a.status, a.body)
 	}
 	if a := f.do("DELETE", "/admin/v1/connections/c1", ""); a.status != 204 || len(f.node.sockets) != 1 {
 		t.Errorf("close: %d", a.status)

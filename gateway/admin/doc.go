@@ -11,6 +11,7 @@
 //	/admin/v1/sources               GET
 //	/admin/v1/connections           GET; /{id} DELETE
 //	/admin/v1/health                GET
+//	/admin/v1/cluster               GET; /nodes/{id}/drain POST
 //	/metrics, /debug/pprof/…        GET
 //
 // It keeps no state: keys are asked of their actors, the rest of the ports

@@ -183,6 +183,20 @@ func (n *node) Backtest(_ context.Context, _, _ string, since time.Time, _ func(
 	return messages.Backtested{Begins: since, Ends: since.Add(time.Hour), Posts: 9, Matched: 3}, n.broken
 }
 
+func (n *node) LookCluster(context.Context) ClusterState {
+	return ClusterState{
+		Cluster: "birds", Nodes: []ClusterNode{{Name: "n1", Incarnation: 7, Version: "v1", State: "core", Core: true, Shards: 1024, Links: []ClusterLink{{Node: "n2", Detail: "nothing listens there"}}}},
+		Store: ClusterStore{Leader: "n1", Replicas: []ClusterReplica{{Node: "n1", Online: true, Lag: 3}}}, Problems: []string{"node n2 is down"},
+	}
+}
+
+func (n *node) DrainNode(_ context.Context, name string) error {
+	if name != "n1" {
+		return messages.ErrNotFound
+	}
+	return n.broken
+}
+
 func (n *node) Alive(context.Context) error { return nil }
 func (n *node) Ready(context.Context) error { return n.broken }
 
@@ -221,7 +235,7 @@ func config(n *node, log io.Writer) Config {
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "birdwire_test"}, func() float64 { return 7 }))
 	return Config{
-		Token: token, Keys: n, KeyList: n, Feeds: n, Sources: n, Connections: n, Queries: n, Checks: n,
+		Token: token, Keys: n, KeyList: n, Feeds: n, Sources: n, Connections: n, Queries: n, Checks: n, Cluster: n,
 		Log: slog.New(slog.NewTextHandler(log, nil)), Random: rand.Reader, Gatherer: metrics,
 		Plans: []string{"free", "starter", "pro", "business"},
 		Now:   func() time.Time { return time.UnixMilli(1772625600000) },

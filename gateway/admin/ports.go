@@ -91,6 +91,53 @@ type State struct {
 	Checks    []Check `json:"checks"`
 }
 
+// ClusterState is how the cluster is, as one of its nodes knows.
+type ClusterState struct {
+	Cluster  string        `json:"cluster"`
+	Nodes    []ClusterNode `json:"nodes"` // by name
+	Store    ClusterStore  `json:"store"`
+	Problems []string      `json:"problems"` // what is wrong and what to do, in plain words
+}
+
+// ClusterNode is one node.
+type ClusterNode struct {
+	Name        string        `json:"name"`
+	Incarnation uint64        `json:"incarnation"`
+	Version     string        `json:"version"` // of the program; "" where it is not known
+	State       string        `json:"state"`   // core | leaving | apart | down | starting
+	Core        bool          `json:"core"`    // it may own and admits clients
+	Shards      int           `json:"shards"`  // of the 1,024
+	Links       []ClusterLink `json:"links"`   // to every other node, by its own word
+}
+
+// ClusterLink is whether two nodes reach each other.
+type ClusterLink struct {
+	Node   string `json:"node"`
+	Up     bool   `json:"up"`
+	Detail string `json:"detail,omitempty"` // why not, where it is known
+}
+
+// ClusterStore is how the copies of the store are.
+type ClusterStore struct {
+	Leader   string           `json:"leader"` // "": none; nothing can be written
+	Replicas []ClusterReplica `json:"replicas"`
+}
+
+// ClusterReplica is what one node has of the store.
+type ClusterReplica struct {
+	Node   string `json:"node"`
+	Online bool   `json:"online"`
+	Lag    uint64 `json:"lag"` // operations that it is behind, of the stream where that is most
+}
+
+// Cluster is the cluster that the node is one of.
+type Cluster interface {
+	LookCluster(ctx context.Context) ClusterState
+	// DrainNode has the node of that name drain and end, and returns once it has
+	// begun. ErrNotFound: it is no node of the cluster, or down.
+	DrainNode(ctx context.Context, name string) error
+}
+
 // Checks look at the node.
 type Checks interface {
 	// Alive and Ready are the probes' answers: nil, or what is wrong.

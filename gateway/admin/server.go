@@ -29,6 +29,7 @@ type Config struct {
 	Queries     rest.Queries // required
 	Checks      Checks       // required
 	Store       Store        // nil: its addresses are 404
+	Cluster     Cluster      // nil: the node is alone
 	Log         *slog.Logger // required
 	Random      io.Reader    // required; cryptographic: keys come from it
 
@@ -139,6 +140,8 @@ func (s *server) register(mux gateway.Routes) {
 	mux.HandleFunc("GET /admin/v1/connections", takes(s.listConnections, "key_id", "api"))
 	mux.HandleFunc("DELETE /admin/v1/connections/{id}", takes(s.closeConnection))
 	mux.HandleFunc("GET /admin/v1/health", takes(s.health))
+	mux.HandleFunc("GET /admin/v1/cluster", takes(s.lookCluster))
+	mux.HandleFunc("POST /admin/v1/cluster/nodes/{id}/drain", takes(s.drainNode))
 
 	mux.HandleFunc("GET /admin/v1/store/backup", takes(s.backup))
 	mux.HandleFunc("POST /admin/v1/store/restore", takes(s.restore, "replace"))

@@ -269,6 +269,57 @@ type NodeHealth struct {
 	} `json:"checks"`
 }
 
+// Cluster is how a cluster is, as one of its nodes knows.
+type Cluster struct {
+	Cluster  string         `json:"cluster"` // its name
+	Nodes    []*ClusterNode `json:"nodes"`   // by name
+	Store    ClusterStore   `json:"store"`
+	Problems []string       `json:"problems"` // what is wrong and what to do, in plain words
+}
+
+// ClusterNode is one node.
+type ClusterNode struct {
+	Name        string        `json:"name"`
+	Incarnation uint64        `json:"incarnation"` // grows with every start
+	Version     string        `json:"version"`
+	State       string        `json:"state"`  // core | leaving | apart | down | starting
+	Core        bool          `json:"core"`   // it may own keys, and admits clients
+	Shards      int           `json:"shards"` // of 1,024: how many keys it owns, in parts of the whole
+	Links       []ClusterLink `json:"links"`  // to every other node, by its own word
+}
+
+// ClusterLink is whether two nodes reach each other.
+type ClusterLink struct {
+	Node   string `json:"node"`
+	Up     bool   `json:"up"`
+	Detail string `json:"detail,omitempty"` // why not, where it is known
+}
+
+// ClusterStore is how the copies of the store are.
+type ClusterStore struct {
+	Leader   string           `json:"leader"` // "": none; nothing can be written
+	Replicas []ClusterReplica `json:"replicas"`
+}
+
+// ClusterReplica is what one node has of the store.
+type ClusterReplica struct {
+	Node   string `json:"node"`
+	Online bool   `json:"online"`
+	Lag    uint64 `json:"lag"` // operations that it is behind
+}
+
+// Cluster asks how the cluster of the node is; a node that stands alone is
+// ErrNotFound.
+func (a *Admin) Cluster(ctx context.Context) (*Cluster, error) {
+	return query[Cluster](ctx, a.caller, "/admin/v1/cluster", nil)
+}
+
+// DrainNode has the node of that name drain and end. It returns once the node has
+// begun.
+func (a *Admin) DrainNode(ctx context.Context, name string) error {
+	return a.caller.call(ctx, http.MethodPost, "/admin/v1/cluster/nodes/"+url.PathEscape(name)+"/drain", nil, nil, nil)
+}
+
 // Health asks how the node is.
 func (a *Admin) Health(ctx context.Context) (*NodeHealth, error) {
 	return query[NodeHealth](ctx, a.caller, "/admin/v1/health", nil)

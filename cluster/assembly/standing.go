@@ -1,0 +1,56 @@
+package assembly
+
+import (
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/birdwire/birdwire/actors"
+	"github.com/birdwire/birdwire/cluster/membership"
+)
+
+// Standing is what one node of the cluster is, as this one knows.
+type Standing struct {
+	membership.Member
+	Reaches []string // nodes that its link reaches both ways, by its own word
+	Unfit   string   // why it may own nothing, by its own word; "" where it may
+	Shards  int      // that are placed on it
+}
+
+// Standings are those of all nodes that have a record, by name; none of a node that
+// is alone, or that has read no records yet.
+func (n *Node) Standings() []Standing {
+	p := n.placed.Load()
+	if p == nil {
+		return nil
+	}
+	said := map[string]membership.Record{}
+	if records := n.records.Load(); records != nil {
+		for _, r := range *records {
+			said[r.Name] = r
+		}
+	}
+	shards := map[string]int{}
+	for number := range actors.Shards {
+		if m, ok := p.table.Owner(number); ok {
+			shards[m.Name]++
+		}
+	}
+	var all []Standing
+	for _, m := range p.table.View().Members() {
+		s := Standing{Member: m, Shards: shards[m.Name]}
+		if r, ok := said[m.Name]; ok && r.Incarnation == m.Incarnation {
+			s.Reaches, s.Unfit = r.Reaches, r.Unfit
+		}
+		all = append(all, s)
+	}
+	return all
+}
+
+// Drainer is the actor of the node's process that takes messages.DrainNode; nil
+// where the process is not known, or down.
+func (n *Node) Drainer(name string) *actor.PID {
+	m, ok := n.View().Member(name)
+	if !ok || m.State == membership.Down {
+		return nil
+	}
+	return actor.NewPID(peerOf(m).Address(), leaseID)
+}

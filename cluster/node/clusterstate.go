@@ -1,0 +1,200 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/birdwire/birdwire/cluster/assembly"
+	"github.com/birdwire/birdwire/cluster/link/grpc"
+	"github.com/birdwire/birdwire/cluster/membership"
+	"github.com/birdwire/birdwire/cluster/membership/gossip"
+	"github.com/birdwire/birdwire/cluster/store"
+	"github.com/birdwire/birdwire/gateway/admin"
+	"github.com/birdwire/birdwire/messages"
+)
+
+// clusterView is what operators see of the cluster: what this node knows by the
+// lease records, its link, gossip and its store. Nobody else is asked, so that it
+// is answered whatever the others do.
+type clusterView struct{ n *Node }
+
+var _ admin.Cluster = clusterView{}
+
+func (v clusterView) LookCluster(ctx context.Context) admin.ClusterState {
+	n := v.n
+	seen := known{
+		self: n.cfg.Name, standings: n.actors.Standings(), gossip: n.cluster.gossip.Snapshot().Nodes, links: n.cluster.link.Status(),
+		version: Version(),
+	}
+	if s, ok := n.store.(interface {
+		Status(context.Context) store.Status
+	}); ok {
+		seen.store = s.Status(ctx)
+	}
+	state := seen.state()
+	state.Cluster = n.cluster.cfg.Name
+	if err := n.Ready(ctx); err != nil {
+		state.Problems = append([]string{fmt.Sprintf("node %s, which was asked, takes no traffic: %v", n.cfg.Name, err)}, state.Problems...)
+	}
+	return state
+}
+
+// known is what the state is made of.
+type known struct {
+	self, version string
+	standings     []assembly.Standing
+	gossip        []gossip.Node
+	links         []grpc.Status
+	store         store.Status
+}
+
+func (k known) state() admin.ClusterState {
+	state := admin.ClusterState{Nodes: []admin.ClusterNode{}, Store: k.copies(), Problems: []string{}}
+	for _, s := range k.standings {
+		node := admin.ClusterNode{
+			Name: s.Name, Incarnation: s.Incarnation, Version: k.versionOf(s.Name), State: s.State.String(),
+			Core: s.State == membership.Core, Shards: s.Shards, Links: []admin.ClusterLink{},
+		}
+		for _, other := range k.standings {
+			if other.Name != s.Name && s.State != membership.Down {
+				node.Links = append(node.Links, k.linkOf(s, other.Name))
+			}
+		}
+		state.Nodes = append(state.Nodes, node)
+	}
+	for _, g := range k.gossip {
+		if g.State == gossip.Seen && !slices.ContainsFunc(state.Nodes, func(n admin.ClusterNode) bool { return n.Name == g.Name }) {
+			state.Nodes = append(state.Nodes, admin.ClusterNode{Name: g.Name, Version: g.Version, State: "starting", Links: []admin.ClusterLink{}})
+		}
+	}
+	slices.SortFunc(state.Nodes, func(a, b admin.ClusterNode) int { return strings.Compare(a.Name, b.Name) })
+	state.Problems = append(state.Problems, k.problems()...)
+	return state
+}
+
+// versionOf is the program's that the node runs, as it says by gossip.
+func (k known) versionOf(name string) string {
+	for _, g := range k.gossip {
+		if g.Name == name {
+			return g.Version
+		}
+	}
+	if name == k.self {
+		return k.version
+	}
+	return ""
+}
+
+// linkOf is a link by the word of the node that it begins at; of this node's own
+// links more is known.
+func (k known) linkOf(from assembly.Standing, to string) admin.ClusterLink {
+	l := admin.ClusterLink{Node: to, Up: slices.Contains(from.Reaches, to)}
+	if from.Name == k.self && !l.Up {
+		for _, s := range k.links {
+			if s.Node == to {
+				l.Detail = s.Trouble
+			}
+		}
+	}
+	return l
+}
+
+// copies are the store's, each node's with the lag that is most.
+func (k known) copies() admin.ClusterStore {
+	s := admin.ClusterStore{Leader: k.store.Leader, Replicas: []admin.ClusterReplica{}}
+	for _, n := range k.store.Nodes {
+		r := admin.ClusterReplica{Node: n.Name, Online: n.Online, Lag: n.Lag}
+		for _, stream := range k.store.Streams {
+			for _, c := range stream.Replicas {
+				if c.Node == n.Name {
+					r.Lag = max(r.Lag, c.Lag)
+				}
+			}
+		}
+		s.Replicas = append(s.Replicas, r)
+	}
+	return s
+}
+
+// problems are what is wrong and what to do.
+func (k known) problems() (all []string) {
+	say := func(format string, args ...any) { all = append(all, fmt.Sprintf(format, args...)) }
+	core, versions := 0, map[string]bool{}
+	for _, s := range k.standings {
+		if v := k.versionOf(s.Name); v != "" && s.State != membership.Down {
+			versions[v] = true
+		}
+		switch {
+		case s.State == membership.Core:
+			core++
+		case s.State == membership.Down:
+			say("node %s is down: start it with the settings that it had; the others serve what it owned", s.Name)
+		case s.State == membership.Leaving:
+			say("node %s leaves: it gives up what it owns, and ends", s.Name)
+		case s.Unfit != "":
+			say("node %s may own nothing now: %s", s.Name, s.Unfit)
+		default:
+			say("node %s is apart: %s. See to it that each node reaches the link address of every other", s.Name, k.cut(s))
+		}
+	}
+	if len(k.standings) > 0 && core == 0 {
+		say("no node may serve clients now: clients get 503 until the nodes reach each other and the store takes writes")
+	}
+	if len(versions) > 1 {
+		say("nodes run different versions: %s. Finish the upgrade; until then what only the newer knows is not used", strings.Join(sorted(versions), ", "))
+	}
+	return append(all, k.store.Trouble...)
+}
+
+// cut is whom the node does not reach, or is not reached by.
+func (k known) cut(s assembly.Standing) string {
+	var cuts []string
+	for _, other := range k.standings {
+		if other.Name == s.Name || other.State == membership.Down {
+			continue
+		}
+		switch there, back := slices.Contains(s.Reaches, other.Name), slices.Contains(other.Reaches, s.Name); {
+		case !there:
+			cuts = append(cuts, fmt.Sprintf("it does not reach %s", other.Name))
+		case !back:
+			cuts = append(cuts, fmt.Sprintf("%s does not reach it", other.Name))
+		}
+	}
+	if cuts == nil {
+		return "it reaches all others, and takes part within seconds"
+	}
+	return strings.Join(cuts, ", ")
+}
+
+func sorted(words map[string]bool) (all []string) {
+	for w := range words {
+		all = append(all, w)
+	}
+	slices.Sort(all)
+	return all
+}
+
+// DrainNode asks the node's process, which may be this one.
+func (v clusterView) DrainNode(ctx context.Context, name string) error {
+	pid := v.n.actors.Drainer(name)
+	if pid == nil {
+		return fmt.Errorf("drain node %s: %w", name, messages.ErrNotFound)
+	}
+	m, err := ask(ctx, v.n.actors, pid, &messages.DrainNode{}, v.n.cfg.answerTime)
+	if err != nil {
+		return v.n.unanswered(&messages.DrainNode{}, err)
+	}
+	if _, ok := m.(*messages.NodeDrains); !ok {
+		return fmt.Errorf("drain node %s: answered by a %T", name, m)
+	}
+	return nil
+}
+
+// beginDrain is an operator's word that this process is to end.
+func (n *Node) beginDrain() { n.drain.Do(func() { close(n.drained) }) }
+
+// Drained is closed once an operator has asked for the node to drain: whoever runs
+// it is to close it, as at a SIGTERM.
+func (n *Node) Drained() <-chan struct{} { return n.drained }
