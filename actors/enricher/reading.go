@@ -2,6 +2,7 @@ package enricher
 
 import (
 	"context"
+	"errors"
 	"net/url"
 	"slices"
 	"strings"
@@ -33,6 +34,7 @@ type Document struct {
 	URL         string // after redirects
 	ContentType string
 	Body        []byte
+	Robots      []string // of X-Robots-Tag
 	Again       time.Duration
 	Turn        time.Time
 }
@@ -111,7 +113,10 @@ func (r Reading) page(ctx context.Context, t Task) (page readable.Page, outcome 
 	case doc.Again > 0:
 		return page, "", doc.Again, doc.Turn
 	}
-	page, err = readable.Read(doc.Body, doc.ContentType, doc.URL)
+	page, err = readable.Read(doc.Body, doc.ContentType, doc.URL, doc.Robots)
+	if errors.Is(err, readable.ErrReserved) {
+		return page, "reserved", 0, time.Time{}
+	}
 	if err != nil {
 		return page, "unreadable", 0, time.Time{}
 	}

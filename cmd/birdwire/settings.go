@@ -69,7 +69,7 @@ var serveSettings = slices.Concat([]setting{
 	{key: "allow_private_feeds", kind: boolKind, def: "false", usage: "let feeds live on loopback and private networks"},
 
 	{key: "enrich.articles", kind: boolKind, def: "true", usage: "read articles closely and send them enriched; false: as their sources had them"},
-	{key: "enrich.pages", kind: boolKind, def: "false", usage: "read the page of an article that comes without its text, where robots.txt allows it"},
+	{key: "enrich.pages", kind: boolKind, def: "false", usage: "read the page of an article that comes without its text, where robots.txt and the page allow it"},
 	{key: "enrich.gazetteer", kind: stringKind, usage: "a file of names to look for, one JSON object a line: id, name, aliases, ticker, type; read again when it changes"},
 	{key: "model.url", kind: stringKind, usage: "an endpoint that speaks OpenAI's API, as https://api.example.com/v1; without it nobody is asked"},
 	{key: "model.key", kind: stringKind, usage: "the endpoint's key", secret: true, noFlag: true},

@@ -45,8 +45,9 @@ type Page struct {
 	Language  string // BCP 47, "" unknown
 }
 
-// Read takes the article out of a page of that address.
-func Read(body []byte, contentType, address string) (page Page, err error) {
+// Read takes the article out of a page of that address. robots are the values of
+// the X-Robots-Tag that came with it.
+func Read(body []byte, contentType, address string, robots []string) (page Page, err error) {
 	defer func() {
 		if r := recover(); r != nil { // a page must not be able to end more than itself
 			page, err = Page{}, fmt.Errorf("%w: %v", ErrPage, r)
@@ -68,6 +69,12 @@ func Read(body []byte, contentType, address string) (page Page, err error) {
 		return Page{}, fmt.Errorf("%w: %w", ErrPage, err)
 	}
 	head := headOf(doc)
+	for _, value := range robots {
+		head.says.header(value)
+	}
+	if head.says.text {
+		return Page{}, ErrReserved
+	}
 	if head.elements > elementsMost || head.depth > depthMost {
 		return Page{}, fmt.Errorf("%w: %d elements, %d inside each other", ErrPage, head.elements, head.depth)
 	}
@@ -87,6 +94,9 @@ func Read(body []byte, contentType, address string) (page Page, err error) {
 	page = Page{
 		URL: address, Canonical: web(at, head.canonical), Text: tidy(text.String()), Excerpt: cut(article.Excerpt(), excerptMost),
 		Byline: clipped(article.Byline()), Image: web(at, article.ImageURL()), Language: tag(either(article.Language(), head.language)),
+	}
+	if head.says.image {
+		page.Image = ""
 	}
 	if len([]rune(page.Text)) < charsLeast {
 		return Page{}, fmt.Errorf("%w: the text has less than %d characters", ErrPage, charsLeast)
@@ -109,6 +119,7 @@ func check(body []byte, contentType string) error {
 type head struct {
 	canonical, language string
 	elements, depth     int
+	says                directives
 }
 
 // headOf walks the whole page without recursion.
@@ -140,6 +151,8 @@ func (h *head) take(n *html.Node) {
 	switch n.Data {
 	case "html":
 		h.language = attribute(n, "lang")
+	case "meta":
+		h.says.meta(n)
 	case "link":
 		if h.canonical == "" && strings.EqualFold(attribute(n, "rel"), "canonical") {
 			h.canonical = attribute(n, "href")

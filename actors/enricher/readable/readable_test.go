@@ -20,7 +20,7 @@ func outlet(t testing.TB) []byte {
 }
 
 func TestRead(t *testing.T) {
-	p, err := Read(outlet(t), "text/html; charset=utf-8", address)
+	p, err := Read(outlet(t), "text/html; charset=utf-8", address, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +48,7 @@ func TestEncodings(t *testing.T) {
 		"by the header": {page, "text/html; charset=iso-8859-1"},
 		"by the page":   {strings.Replace(page, "<html>", `<html><head><meta charset="windows-1252"></head>`, 1), "text/html"},
 	} {
-		p, err := Read([]byte(c.body), c.kind, address)
+		p, err := Read([]byte(c.body), c.kind, address, nil)
 		if err != nil || !strings.Contains(p.Text, "Die Straße führt über die große Brücke zum Hügel.") {
 			t.Errorf("%s: %v %q", name, err, p.Text)
 		}
@@ -66,7 +66,7 @@ func TestWhatIsNoArticle(t *testing.T) {
 		"a deep unknown":  {strings.Repeat("<a><b>", 50_000) + "x", "text/html"},
 		"a table in rows": {strings.Repeat("<table><tr><td>", 50_000) + "x", "text/html"},
 	} {
-		if p, err := Read([]byte(c.body), c.kind, address); !errors.Is(err, ErrPage) {
+		if p, err := Read([]byte(c.body), c.kind, address, nil); !errors.Is(err, ErrPage) {
 			t.Errorf("%s: %v %.80q", name, err, p.Text)
 		}
 	}
@@ -76,7 +76,7 @@ func FuzzRead(f *testing.F) {
 	f.Add(outlet(f), "text/html", address)
 	f.Add([]byte("<p>x<table><p>"), "text/html; charset=utf-16", "x")
 	f.Fuzz(func(t *testing.T, body []byte, kind, address string) {
-		p, err := Read(body, kind, address)
+		p, err := Read(body, kind, address, nil)
 		if err == nil && (!utf8.ValidString(p.Text+p.Excerpt+p.Byline) || len(p.Text) < charsLeast) {
 			t.Errorf("%+v", p)
 		}

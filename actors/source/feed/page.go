@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/birdwire/birdwire/actors/engine/weburl"
@@ -15,6 +17,7 @@ type Page struct {
 	URL         string // after redirects
 	ContentType string
 	Body        []byte
+	Robots      []string // what the host says about its use: the values of X-Robots-Tag
 	// Again is how long its host wants to be left alone first; nothing else is
 	// set then but Turn, which is to be given back.
 	Again time.Duration
@@ -128,7 +131,17 @@ func (r *Reader) fetchPage(ctx context.Context, to *weburl.URL) (Page, error) {
 	case resp.cut != nil:
 		return Page{}, &PageError{"failed", resp.cut}
 	}
-	return Page{URL: resp.url.String(), ContentType: resp.header.Get("Content-Type"), Body: []byte(resp.body)}, nil
+	return Page{URL: resp.url.String(), ContentType: resp.header.Get("Content-Type"), Body: []byte(resp.body), Robots: reservations(resp.header)}, nil
+}
+
+// reservations are what the page's header says about its use. That of TDMRep is
+// told as one more word.
+func reservations(h http.Header) []string {
+	said := h.Values("X-Robots-Tag")
+	if strings.TrimSpace(h.Get("Tdm-Reservation")) == "1" {
+		said = append(slices.Clip(said), "tdm-reservation")
+	}
+	return said
 }
 
 // busy leaves the host alone for as long as it asks.
