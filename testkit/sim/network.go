@@ -244,6 +244,9 @@ func (s *session) arrive(e link.Envelope) {
 		s.from.net.lost++
 		return
 	}
+	if s.to.ended { // nothing is handed over once it is closed
+		return
+	}
 	s.to.handler.Received(s.from.self, []link.Envelope{e})
 }
 

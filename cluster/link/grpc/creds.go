@@ -2,10 +2,10 @@ package grpc
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
 	"net"
 	"slices"
+	"strings"
 
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
@@ -17,12 +17,7 @@ func (l *Link) serverCredentials() credentials.TransportCredentials {
 	if l.cfg.Certificates == nil {
 		return insecure.NewCredentials()
 	}
-	c := &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
-		own := l.cfg.Certificates.Server()
-		own.NextProtos, own.MinVersion = []string{"h2"}, tls.VersionTLS13
-		return own, nil
-	}, NextProtos: []string{"h2"}, MinVersion: tls.VersionTLS13}
-	return spoken{credentials.NewTLS(c), l}
+	return spoken{credentials.NewTLS(l.cfg.Certificates.Server()), l}
 }
 
 func (l *Link) clientCredentials(node string) credentials.TransportCredentials {
@@ -42,9 +37,16 @@ type spoken struct {
 func (s spoken) ServerHandshake(c net.Conn) (net.Conn, credentials.AuthInfo, error) {
 	secured, info, err := s.TransportCredentials.ServerHandshake(c)
 	if err != nil && s.l.ctx.Err() == nil {
-		s.l.say("one who has connected is refused", c.RemoteAddr().String(), refuse("certificate", err.Error()))
+		s.l.say("one who has connected is refused", c.RemoteAddr().String(), refuse("certificate", s.l.explainDialer(err)))
 	}
 	return secured, info, err
+}
+
+func (l *Link) explainDialer(err error) string {
+	if strings.Contains(err.Error(), "first record does not look like a TLS handshake") {
+		return "it does not speak TLS: is it a node that was started with --insecure?"
+	}
+	return l.explain(err)
 }
 
 func (s spoken) Clone() credentials.TransportCredentials {

@@ -55,18 +55,17 @@ type Config struct {
 	Capabilities []string
 	Listener     net.Listener // where others reach it; Close closes it
 	Address      string       // host:port that others are told; default: the listener's
-	// Certificates are asked with every connection; nil: without TLS.
-	Certificates Certificates
-	QueueBytes   int // that may wait for one peer; default 16 MiB
+	Certificates Certificates // nil: without TLS
+	QueueBytes   int          // that may wait for one peer; default 16 MiB
 	Logger       *slog.Logger
 	// Failed is told that nobody can reach the link any more. It must not block.
 	Failed func(error)
 }
 
-// Certificates are a node's certificate and whom it trusts, as they are now.
+// Certificates are a node's certificate and whom it trusts.
 type Certificates interface {
-	Server() *tls.Config
-	Client(node string) *tls.Config // for dialing the node, which must be who it is
+	Server() *tls.Config            // asked once: what it does is up to date with every connection
+	Client(node string) *tls.Config // for dialing the node once, which must be who it is
 }
 
 func (c Config) withDefaults() Config {

@@ -223,10 +223,19 @@ func (p *peer) ask(a *attempt, client *rpc.ClientConn, c *conn) (*session, *fram
 
 // explain is an error in words for whoever runs the node.
 func (l *Link) explain(err error) string {
+	text := err.Error()
 	if s, ok := status.FromError(err); ok {
-		return s.Message()
+		text = s.Message()
 	}
-	return err.Error()
+	switch {
+	case strings.Contains(text, "first record does not look like a TLS handshake"):
+		return "the other side speaks without TLS, and this node has certificates: start it with --cert-dir"
+	case strings.Contains(text, "remote error: tls:"):
+		return "the other side does not accept this node's certificate; its log says why (" + text + ")"
+	case l.cfg.Certificates == nil && strings.Contains(text, "server preface"):
+		return "it hung up at the first word: has this node no certificates, and the other one has? (" + text + ")"
+	}
+	return text
 }
 
 // refused says whether nobody listens at the address: each place that it names
