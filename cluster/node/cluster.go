@@ -112,7 +112,7 @@ type clustered struct {
 func (n *Node) listenCluster(ctx context.Context) (err error) {
 	c := &clustered{cfg: *n.cfg.Cluster, changed: make(chan struct{}, 1), over: make(chan struct{})}
 	n.cluster = c
-	if c.security, err = openSecurity(c.cfg); err != nil {
+	if c.security, err = openSecurity(n.cfg.Name, c.cfg, n.log); err != nil {
 		return err
 	}
 	if c.listener, err = listen(c.cfg.Link); err != nil {
@@ -295,7 +295,7 @@ func (n *Node) connect() (err error) {
 	}
 	c.link, err = grpc.New(grpc.Config{
 		Cluster: c.cfg.Name, Self: link.Peer{Node: n.cfg.Name, Incarnation: n.incarnation}, Version: link.Version, Oldest: link.Oldest,
-		Listener: c.listener, Address: c.advertise.link, Certificates: c.security.certificates, Logger: n.log.With("part", "link"), Failed: n.fail,
+		Listener: c.listener, Address: c.advertise.link, Certificates: c.security.link(), Logger: n.log.With("part", "link"), Failed: n.fail,
 	})
 	if err != nil {
 		return err
@@ -371,9 +371,15 @@ func (n *Node) leave() error {
 	return errors.Join(errs...)
 }
 
-// forgetCluster ends gossip.
+// forgetCluster ends gossip, and what watches the certificates.
 func (n *Node) forgetCluster() error {
-	if n.cluster == nil || n.cluster.gossip == nil {
+	if n.cluster == nil {
+		return nil
+	}
+	if n.cluster.security != nil {
+		n.cluster.security.close()
+	}
+	if n.cluster.gossip == nil {
 		return nil
 	}
 	return n.cluster.gossip.Close()

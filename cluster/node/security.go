@@ -1,8 +1,10 @@
 package node
 
 import (
-	"errors"
+	"crypto/tls"
+	"log/slog"
 
+	"github.com/birdwire/birdwire/cluster/certs"
 	"github.com/birdwire/birdwire/cluster/link/grpc"
 	"github.com/birdwire/birdwire/cluster/membership/gossip"
 	"github.com/birdwire/birdwire/cluster/store/nats"
@@ -10,11 +12,11 @@ import (
 
 // security is what nodes of a cluster know each other by.
 type security struct {
-	secret       []byte            // of the store's routes
-	certificates grpc.Certificates // nil: none
+	secret       []byte        // of the store's routes
+	certificates *certs.Source // of the link and the routes; nil: none
 }
 
-func openSecurity(c Cluster) (*security, error) {
+func openSecurity(node string, c Cluster, log *slog.Logger) (*security, error) {
 	s := &security{secret: []byte("insecure")} // which whoever said --insecure knows
 	if c.SecretFile != "" {
 		secrets, err := gossip.ReadSecrets(c.SecretFile)
@@ -23,15 +25,39 @@ func openSecurity(c Cluster) (*security, error) {
 		}
 		s.secret = secrets[0]
 	}
-	if c.CertDir != "" {
-		return nil, errors.New("cert_dir: certificates are not served yet")
+	if c.CertDir == "" {
+		return s, nil
 	}
-	return s, nil
+	var err error
+	s.certificates, err = certs.Open(certs.Config{Dir: c.CertDir, Node: node, Logger: log.With("part", "certificates")})
+	return s, err
+}
+
+// link is what the link shows; nil: nothing.
+func (s *security) link() grpc.Certificates {
+	if s.certificates == nil {
+		return nil // not a nil pointer in an interface
+	}
+	return s.certificates
+}
+
+func (s *security) routes() *tls.Config {
+	if s.certificates == nil {
+		return nil
+	}
+	return s.certificates.Routes()
+}
+
+func (s *security) close() {
+	if s.certificates != nil {
+		s.certificates.Close()
+	}
 }
 
 // store is how this node's store is a member.
 func (c *clustered) store(node string, seeds []string) *nats.Cluster {
 	return &nats.Cluster{
 		Node: node, Name: c.cfg.Name, Listen: c.cfg.Routes, Advertise: c.advertise.routes, Seeds: seeds, Secret: c.security.secret,
+		TLS: c.security.routes(),
 	}
 }

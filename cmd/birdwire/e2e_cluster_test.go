@@ -1,17 +1,15 @@
 package main_test
 
 import (
-	"crypto/rand"
-	"encoding/base64"
 	"fmt"
 	"net"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/birdwire/birdwire/cluster/certs"
 	"github.com/birdwire/birdwire/gateway/client"
 )
 
@@ -26,10 +24,7 @@ type member struct {
 func members(t testing.TB, n int) []*member {
 	t.Helper()
 	dir := t.TempDir()
-	secret := make([]byte, 32)
-	rand.Read(secret) // never fails
-	file := filepath.Join(dir, "secret")
-	if err := os.WriteFile(file, []byte(base64.StdEncoding.EncodeToString(secret)+"\n"), 0o600); err != nil {
+	if err := certs.Init(dir, "test"); err != nil {
 		t.Fatal(err)
 	}
 	ports := freePorts(t, 3*n)
@@ -38,8 +33,13 @@ func members(t testing.TB, n int) []*member {
 	for i := range n {
 		m := &member{name: string(rune('a' + i))}
 		m.dir = filepath.Join(dir, m.name)
+		own := filepath.Join(dir, "certs-"+m.name)
+		if _, err := certs.Node(dir, own, m.name, []string{"127.0.0.1"}, 24*time.Hour); err != nil {
+			t.Fatal(err)
+		}
 		m.flags = []string{
-			"--node", m.name, "--join", seeds, "--gossip", ports[i], "--link", ports[n+i], "--routes", ports[2*n+i], "--secret-file", file, "--insecure",
+			"--node", m.name, "--join", seeds, "--gossip", ports[i], "--link", ports[n+i], "--routes", ports[2*n+i],
+			"--secret-file", filepath.Join(dir, certs.SecretFile), "--cert-dir", own,
 		}
 		all = append(all, m)
 	}

@@ -34,6 +34,7 @@ var (
 	// and what a peer that goes away leaves behind.
 	seeking = []string{
 		"Error trying to connect to route", "Error flushing", "Waiting for routing to be established", "not established contact with a meta leader",
+		"TLS certificate chain and hostname of solicited routes will not be verified", // they are, by the configuration itself
 		"Plaintext passwords detected", "Metalayer blocking snapshot", "Catchup for stream", "Stale Connection", "Slow Consumer Detected: WriteDeadline",
 	}
 	// damage is what its warnings say where it meets some while it runs.
