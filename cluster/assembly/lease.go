@@ -136,6 +136,10 @@ func (l *lease) Receive(ctx actor.Context) {
 	case *draining:
 		l.leaving = m.leaving
 		l.look(ctx)
+	case *forget:
+		l.forget(ctx, m)
+	case *forgot:
+		l.forgot(ctx, m)
 	case *actors.WorkPanicked:
 		l.looking = false
 	}

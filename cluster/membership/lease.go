@@ -129,6 +129,14 @@ func (l *Ledger) Ended(node string, incarnation uint64) {
 	}
 }
 
+// Revision is that of the node's record, as it was read last; 0: it has none.
+func (l *Ledger) Revision(node string) uint64 {
+	if s := l.sightings[node]; s != nil {
+		return s.revision
+	}
+	return 0
+}
+
 // Records are all of them, by name, and which have lapsed.
 func (l *Ledger) Records() []Record {
 	all := make([]Record, 0, len(l.order))

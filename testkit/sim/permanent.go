@@ -1,7 +1,10 @@
 package sim
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -9,6 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/birdwire/birdwire/actors"
+	"github.com/birdwire/birdwire/cluster/assembly"
 	"github.com/birdwire/birdwire/cluster/membership"
 	"github.com/birdwire/birdwire/messages"
 	"github.com/birdwire/birdwire/testkit"
@@ -75,6 +79,46 @@ func withoutTwo(k *testkit.Kit) {
 	if !s.core(core) {
 		s.TB.Errorf("sim: they are not the core any more\n%s", s.Cluster)
 	}
+	s.forgetting(core, ill)
+}
+
+// forgetting is that an operator takes those out of the cluster that are ill for good:
+// the core goes on, with the parts of those that were. One that is there, as anybody
+// knows, is not taken out; one that was suspended and goes on is a member again.
+func (s *Scene) forgetting(core, ill []*Node) {
+	var out []*Node
+	for _, n := range ill {
+		var err error
+		answered := false
+		core[0].Actors.Forget(n.Name, func(e error) { err, answered = e, true })
+		s.Until(5*time.Second, "it is known whether a member is forgotten", func() bool { return answered })
+		gone := !n.Awake() || n.storeDown && len(s.Net.Reaches(n.Name)) == 0
+		if alive := errors.Is(err, assembly.ErrAlive); alive == gone || err != nil && !alive {
+			s.Violated("who is there is not forgotten, and who is not is", "%s is gone: %v, and to forget it: %v\n%s", n.Name, gone, err, s.Cluster)
+		}
+		if err == nil {
+			out = append(out, n)
+		}
+	}
+	s.Until(5*time.Second, "who was forgotten is no member", func() bool {
+		return !slices.ContainsFunc(core, func(n *Node) bool {
+			return slices.ContainsFunc(out, func(o *Node) bool { _, ok := n.Actors.View().Member(o.Name); return ok })
+		})
+	})
+	for range 20 {
+		s.Push(core[0].Name, postTexts...)
+		s.Advance(100 * time.Millisecond)
+	}
+	s.Check(8 * time.Second)
+	for _, n := range out {
+		if n.up && n.frozen {
+			n.Thaw()
+			s.Until(40*time.Second, "one that goes on is a member again, and the core is as it should be", func() bool {
+				_, member := core[0].Actors.View().Member(n.Name)
+				return member && s.core(s.largest())
+			})
+		}
+	}
 }
 
 // core says whether each of the nodes serves and has those in its core and no other,
@@ -107,10 +151,7 @@ func (c *Cluster) core(nodes []*Node) bool {
 func (c *Cluster) largest() (best []*Node) {
 	c.TB.Helper()
 	oldest := slices.SortedFunc(slices.Values(c.nodes), func(a, b *Node) int {
-		if x, y := c.since(a), c.since(b); x != y {
-			return int(x - y)
-		}
-		return strings.Compare(a.Name, b.Name)
+		return cmp.Or(cmp.Compare(c.since(a), c.since(b)), strings.Compare(a.Name, b.Name))
 	})
 	// The oldest is the highest bit: of sets of one size the oldest comes first.
 	for set := 1<<len(oldest) - 1; set > 0; set-- {
@@ -142,11 +183,14 @@ func (c *Cluster) whole(nodes []*Node) bool {
 	return true
 }
 
-// since is when the node became a member, in milliseconds.
+// since is when the node became a member, in milliseconds; of one that is none, never.
 func (c *Cluster) since(n *Node) int64 {
 	c.TB.Helper()
 	kept, err := c.Disk.Open(nil).Control().Get(c.TB.Context(), actors.LeaseRecord(n.Name))
 	record := &messages.Lease{}
+	if errors.Is(err, messages.ErrNotFound) {
+		return math.MaxInt64
+	}
 	if err == nil {
 		err = proto.Unmarshal(kept.Data, record)
 	}
