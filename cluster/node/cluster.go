@@ -198,6 +198,9 @@ func (n *Node) meet(ctx context.Context) (seeds []string, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if n.cfg.NATS != nil {
+		return nil, nil // it is there whether the other nodes are or not
+	}
 	member := nats.Joined(n.cfg.storeDir())
 	said := ""
 	for {
@@ -277,7 +280,7 @@ func (n *Node) introduce(s *gossip.Snapshot) {
 		if node.State != gossip.Seen || node.Routes == "" {
 			continue
 		}
-		if s, ok := n.store.(*nats.Store); ok {
+		if s, ok := n.store.(*nats.Store); ok && n.cfg.NATS == nil {
 			if err := s.AddRoute(node.Routes); err != nil {
 				n.log.Warn("the store is not told of another node's routes", "peer", node.Name, "routes", node.Routes, "error", err)
 			}

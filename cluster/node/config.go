@@ -29,6 +29,8 @@ type Config struct {
 	CertFile, KeyFile string // TLS of the public listener
 	Proxies           []netip.Prefix
 
+	NATS *NATS // everything is kept in a NATS that others run; nil: in this process
+
 	RetentionAge   time.Duration // of the log, default 24 h
 	RetentionBytes int64         // of the log, default 10 GiB
 	ItemsAge       time.Duration // of articles' last known states, default 30 days
@@ -62,6 +64,15 @@ type Config struct {
 	// tests wait longer, so that a slow machine is not taken for a node that
 	// does not answer.
 	answerTime time.Duration
+}
+
+// NATS is one that others run. It must sync every write before it acknowledges it.
+type NATS struct {
+	URLs        []string // nats://host:port
+	Credentials string   // a .creds file; "": none
+	Monitors    []string // http://host:port of all its servers' monitoring, which report that
+	Synced      bool     // an operator attests it
+	Replicas    int      // of everything, default 3
 }
 
 // PushLimits bound what is pushed. Zero values are gateway/rest's defaults.

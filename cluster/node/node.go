@@ -149,6 +149,9 @@ func (c Config) store() nats.Config {
 		Dir: c.storeDir(), RetentionAge: c.RetentionAge, RetentionBytes: c.RetentionBytes,
 		ItemsAge: c.ItemsAge, FreeSpace: c.FreeSpace, Logger: c.Logger.With("part", "store"),
 	}
+	if e := c.NATS; e != nil {
+		cfg.External = &nats.External{URLs: e.URLs, Credentials: e.Credentials, Monitors: e.Monitors, Synced: e.Synced, Replicas: e.Replicas}
+	}
 	if reserve := c.ReserveBytes; reserve > 0 {
 		cfg.ReserveBytes = func(uint64) uint64 { return uint64(reserve) }
 	}
@@ -162,7 +165,9 @@ func (n *Node) open(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		cfg.Cluster = n.cluster.store(n.cfg.Name, seeds)
+		if n.cfg.NATS == nil {
+			cfg.Cluster = n.cluster.store(n.cfg.Name, seeds)
+		}
 		n.wait("the cluster's store is not there yet: more than half of its nodes have to be up, and agree")
 	}
 	s, err := nats.Open(ctx, cfg)

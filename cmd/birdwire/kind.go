@@ -7,7 +7,9 @@ import (
 	"math"
 	"net"
 	"net/netip"
+	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -168,6 +170,20 @@ var seedsKind = kind{name: "addresses", list: true, parse: func(s string) (any, 
 	}
 	return seeds, nil
 }}
+
+// urlsKind is a list of URLs of servers.
+func urlsKind(example string, schemes ...string) kind {
+	return kind{name: "urls", list: true, parse: func(s string) (any, error) {
+		urls := splitList(s)
+		for _, text := range urls {
+			u, err := url.Parse(text)
+			if err != nil || u.Host == "" || !slices.Contains(schemes, u.Scheme) {
+				return nil, fmt.Errorf("want URLs such as %s", example) // which may hold a password: it is not repeated
+			}
+		}
+		return urls, nil
+	}}
+}
 
 // insecureKind is whether, and where, nodes talk without certificates.
 var insecureKind = kind{name: "no|loopback|network", choices: []string{"no", "loopback", "network"}, bare: "loopback", parse: oneOf("no", "loopback", "network").parse}

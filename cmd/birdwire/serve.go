@@ -89,8 +89,8 @@ func (c *config) node() (node.Config, error) {
 		return node.Config{}, err
 	}
 	return node.Config{
-		Cluster: cluster,
-		Name:    c.str("node"), Dir: c.str("data"), Listen: c.str("listen"), Admin: c.str("admin"),
+		Cluster: cluster, NATS: c.nats(),
+		Name: c.str("node"), Dir: c.str("data"), Listen: c.str("listen"), Admin: c.str("admin"),
 		AdminToken: c.str("admin_token"), CertFile: c.str("tls.cert"), KeyFile: c.str("tls.key"), Proxies: c.networks("proxies"),
 		RetentionAge: c.duration("retention.age"), RetentionBytes: c.size("retention.bytes"),
 		ItemsAge: c.duration("retention.items"), ReserveBytes: c.size("disk_reserve"),
@@ -141,6 +141,18 @@ func (c *config) cluster() (*node.Cluster, error) {
 		Name: c.str("cluster"), Gossip: c.str("gossip"), Link: c.str("link"), Routes: c.str("routes"), Advertise: c.str("advertise"),
 		Join: c.words("join"), SecretFile: c.str("secret_file"), CertDir: c.str("cert_dir"), Insecure: insecure,
 	}, nil
+}
+
+// nats is the NATS of others that everything is kept in; nil: none.
+func (c *config) nats() *node.NATS {
+	urls := c.words("nats")
+	if len(urls) == 0 {
+		return nil
+	}
+	return &node.NATS{
+		URLs: urls, Credentials: c.str("nats_credentials"), Monitors: c.words("nats_monitors"),
+		Synced: c.flag("nats_synced"), Replicas: c.whole("nats_replicas"),
+	}
 }
 
 // embeddingModel is the model of filters that name none: that of the vectors

@@ -49,6 +49,15 @@ var clusterSettings = []setting{
 	{key: "insecure", kind: insecureKind, def: "no", usage: "let a cluster start without certificates: loopback (the flag alone), or network where nobody else is on it"},
 }
 
+// natsSettings are of a store in a NATS that others run.
+var natsSettings = []setting{
+	{key: "nats", kind: urlsKind("nats://host:4222", "nats", "tls", "ws", "wss"), secret: true, usage: "servers of a NATS that others run, to keep everything in; by default the store is in this process"},
+	{key: "nats_credentials", kind: stringKind, usage: "a .creds file for it"},
+	{key: "nats_monitors", kind: urlsKind("http://host:8222", "http", "https"), usage: "monitoring addresses of all its servers, which must report that every write is synced"},
+	{key: "nats_synced", kind: boolKind, def: "false", usage: "attest that all its servers sync every write (jetstream { sync_interval: always }), where no monitoring says so"},
+	{key: "nats_replicas", kind: wholeKind(1, 5), def: "3", usage: "copies that it keeps of everything"},
+}
+
 // serveSettings are what a node can be told.
 var serveSettings = slices.Concat([]setting{
 	setData, setListen, setAdmin, setAdminToken,
@@ -56,7 +65,7 @@ var serveSettings = slices.Concat([]setting{
 	{key: "dev", kind: boolKind, def: "false", usage: "sample data as live input, one key for each API, and lines to paste"},
 
 	{key: "join", kind: seedsKind, usage: "gossip addresses of some nodes of the cluster, this one's among them or not: makes this node one of several"},
-}, clusterSettings, []setting{
+}, clusterSettings, natsSettings, []setting{
 	{key: "tls.cert", kind: stringKind, usage: "PEM file with the public address's certificate; read again when it changes"},
 	{key: "tls.key", kind: stringKind, usage: "PEM file with its key"},
 	{key: "proxies", kind: networksKind, usage: "networks of the proxies whose X-Forwarded-For is believed"},

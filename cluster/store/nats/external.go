@@ -101,7 +101,7 @@ func (e *External) synced() error {
 		if e.Synced {
 			return nil
 		}
-		return fmt.Errorf("external NATS: nothing says that it syncs every write before it acknowledges it: %s, and name their monitoring addresses, or attest it", advice)
+		return fmt.Errorf("external NATS: nothing says that it syncs every write before it acknowledges it: %s, and name their monitoring addresses (--nats-monitors), or attest it (--nats-synced)", advice)
 	}
 	for _, m := range e.Monitors {
 		always, err := reported(m)

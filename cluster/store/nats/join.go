@@ -46,6 +46,10 @@ func (s *Store) join(ctx context.Context, progress func(string)) (err error) {
 		}
 		_ = s.disk.room(large)
 		progress("starting the embedded server")
+	} else if s.cfg.Dir != "" {
+		if err := refuseKept(s.cfg.Dir); err != nil {
+			return fmt.Errorf("open store: %w", err)
+		}
 	}
 	sess, err := s.joinSession()
 	if err == nil {

@@ -49,10 +49,7 @@ func takeMembership(dir string, c *Cluster) error {
 		}
 		return nil
 	}
-	if entries, err := os.ReadDir(streamsDir(dir)); err == nil && len(entries) > 0 {
-		return fmt.Errorf("%w: %s holds what a node that stood alone has kept, and a cluster would clear it away. To move it: start that node as before and run `birdwire cluster backup FILE`, stop it, start the cluster's nodes each on an empty folder, and run `birdwire cluster restore FILE` on one of them; clients' cursors stay valid",
-			messages.ErrConflict, dir)
-	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := refuseKept(dir); err != nil {
 		return err
 	}
 	b, err := json.Marshal(member{c.Name, c.Node})
@@ -60,6 +57,19 @@ func takeMembership(dir string, c *Cluster) error {
 		return err
 	}
 	return replaceFile(filepath.Join(dir, memberFile), b)
+}
+
+// refuseKept refuses a folder that holds streams to whoever would not keep them.
+func refuseKept(dir string) error {
+	entries, err := os.ReadDir(streamsDir(dir))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if len(entries) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w: %s holds what a node has kept, and several nodes, or a NATS of others, would not find it there. To move it: stop that node, run `birdwire cluster backup FILE --stopped --data` with its data folder, start the nodes each on an empty folder, and run `birdwire cluster restore FILE` on one of them; clients' cursors stay valid",
+		messages.ErrConflict, dir)
 }
 
 // refuseMember refuses a member's folder to a node that stands alone.
