@@ -54,10 +54,23 @@ func (s *security) close() {
 	}
 }
 
+// secrets are what the secret file has now: gossip says what is wrong with it, where
+// it cannot be read.
+func (c *clustered) secrets() [][]byte {
+	if c.cfg.SecretFile == "" {
+		return nil
+	}
+	all, err := gossip.ReadSecrets(c.cfg.SecretFile)
+	if err != nil {
+		return nil
+	}
+	return all
+}
+
 // store is how this node's store is a member.
 func (c *clustered) store(node string, seeds []string) *nats.Cluster {
 	return &nats.Cluster{
 		Node: node, Name: c.cfg.Name, Listen: c.cfg.Routes, Advertise: c.advertise.routes, Seeds: seeds, Secret: c.security.secret,
-		TLS: c.security.routes(),
+		Secrets: c.secrets, TLS: c.security.routes(),
 	}
 }

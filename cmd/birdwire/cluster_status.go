@@ -63,6 +63,16 @@ func (p printer) cluster(state *client.Cluster) error {
 	if err := p.table("NODE STATE SHARDS REACHES STORE START VERSION", rows); err != nil {
 		return err
 	}
+	for _, n := range state.Nodes {
+		for _, l := range n.Links {
+			if l.Detail == "" {
+				continue
+			}
+			if err := p.say("! %s does not reach %s: %s", n.Name, l.Node, l.Detail); err != nil {
+				return err
+			}
+		}
+	}
 	for _, problem := range state.Problems {
 		if err := p.say("! %s", problem); err != nil {
 			return err
@@ -76,12 +86,9 @@ func (p printer) cluster(state *client.Cluster) error {
 func linksOf(n *client.ClusterNode) string {
 	var up, down []string
 	for _, l := range n.Links {
-		switch {
-		case l.Up:
+		if l.Up {
 			up = append(up, l.Node)
-		case l.Detail != "":
-			down = append(down, fmt.Sprintf("not %s (%s)", l.Node, l.Detail))
-		default:
+		} else {
 			down = append(down, "not "+l.Node)
 		}
 	}

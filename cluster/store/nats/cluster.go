@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
+	"crypto/subtle"
 	"crypto/tls"
 	"encoding/hex"
 	"errors"
@@ -37,6 +38,10 @@ type Cluster struct {
 	// Secret is the cluster's: the routes' user and password are derived from
 	// it, so that the routes never carry it. Required.
 	Secret []byte
+	// Secrets are those that others may come with besides, asked with every route: so
+	// the secret can be changed while some nodes still have the old one. A process
+	// goes on with its own until its end. nil: there are none.
+	Secrets func() [][]byte
 	// TLS is of the routes, both ways: it needs a certificate of both key usages,
 	// RootCAs, ClientCAs and ClientAuth. nil: the routes are not encrypted, for a
 	// network that nobody else is on.
@@ -87,10 +92,28 @@ func splitAddress(address string) (host string, port int, err error) {
 }
 
 // derived is a word that only those who have the secret know.
-func (c *Cluster) derived(what string) string {
-	mac := hmac.New(sha256.New, c.Secret)
+func (c *Cluster) derived(what string) string { return c.derivedOf(c.Secret, what) }
+
+func (c *Cluster) derivedOf(secret []byte, what string) string {
+	mac := hmac.New(sha256.New, secret)
 	mac.Write([]byte("birdwire " + c.Name + " " + what))
 	return hex.EncodeToString(mac.Sum(nil))
+}
+
+// admits takes the routes of those who have one of the secrets.
+type admits struct{ *Cluster }
+
+func (a admits) Check(client server.ClientAuthentication) bool {
+	secrets := [][]byte{a.Secret}
+	if a.Secrets != nil {
+		secrets = append(secrets, a.Secrets()...)
+	}
+	said, found := client.GetOpts(), 0
+	for _, secret := range secrets {
+		found |= subtle.ConstantTimeCompare([]byte(said.Username), []byte(a.derivedOf(secret, "routes user"))) &
+			subtle.ConstantTimeCompare([]byte(said.Password), []byte(a.derivedOf(secret, "routes password")))
+	}
+	return found == 1
 }
 
 // route is the address of a member's routes as the server takes it.
@@ -117,6 +140,7 @@ func (c *Cluster) options(base server.Options) (server.Options, error) {
 	// One of a list of users: where there is a user and a password alone, the server
 	// closes all connections whenever its options are given again, as for a route.
 	base.Users = []*server.User{{Username: "birdwire", Password: rand.Text()}}
+	base.CustomRouterAuthentication = admits{c}
 	base.Cluster = server.ClusterOpts{
 		Name: c.Name, Host: host, Port: port, Advertise: c.Advertise,
 		Username: c.derived("routes user"), Password: c.derived("routes password"), AuthTimeout: 5,

@@ -5,9 +5,12 @@ import (
 	"fmt"
 	"net"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
 
 	"github.com/birdwire/birdwire/cluster/store/storetest"
 )
@@ -87,6 +90,48 @@ func TestThreeAreOne(t *testing.T) {
 		first, last, err := s.Journal().Bounds(ctx)
 		if err != nil || first != 1 || last != 3 || s.Journal().Epoch() != c.stores[0].Journal().Epoch() {
 			t.Fatalf("node %d has frames %d to %d of epoch %s, %v; want 1 to 3 of %s", i, first, last, s.Journal().Epoch(), err, c.stores[0].Journal().Epoch())
+		}
+	}
+}
+
+// Who has come with what, as the server asks about a route.
+type comes struct {
+	server.ClientAuthentication
+	said server.ClientOpts
+}
+
+func (c comes) GetOpts() *server.ClientOpts { return &c.said }
+
+// While the cluster's secret is changed, routes are taken under the old and the new
+// one; under any other, or that of another cluster, they are not.
+func TestWhoseRoutesAreTaken(t *testing.T) {
+	member := func(name, secret string) *Cluster { return &Cluster{Name: name, Secret: []byte(secret)} }
+	of := func(c *Cluster) comes {
+		return comes{said: server.ClientOpts{Username: c.derived("routes user"), Password: c.derived("routes password")}}
+	}
+	began := member("birds", "old")
+	for _, c := range []struct {
+		file string // the secrets that the file has now
+		from comes
+		want bool
+	}{
+		{"old", of(member("birds", "old")), true},
+		{"old", of(member("birds", "new")), false},
+		{"old new", of(member("birds", "new")), true},
+		{"new", of(member("birds", "new")), true},
+		{"new", of(member("birds", "old")), true}, // whoever was started with it goes on with it
+		{"new", of(member("fish", "new")), false},
+		{"new", comes{}, false},
+		{"", of(member("birds", "old")), true},
+	} {
+		began.Secrets = func() (all [][]byte) {
+			for _, s := range strings.Fields(c.file) {
+				all = append(all, []byte(s))
+			}
+			return all
+		}
+		if got := (admits{began}).Check(c.from); got != c.want {
+			t.Errorf("with %q in the file: %t, want %t", c.file, got, c.want)
 		}
 	}
 }
