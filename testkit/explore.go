@@ -53,12 +53,24 @@ type Explored struct {
 	Beyond map[string]int
 	// Ended says why not all was tried; "": all was, within the bounds.
 	Ended   string
+	Options []Drawn  // of its last run
+	Refused string   // an option that was set to what it cannot be; "": there is none
 	Failure *Outcome // the first run that violated something, with its Log; nil: none
 }
 
 // Exhausted says whether all orders, choices and faults of the scope were tried, and
 // no bound has cut any off.
 func (e *Explored) Exhausted() bool { return e.Ended == "" && len(e.Beyond) == 0 }
+
+// Unset is one of the scope's options that the runs have none of; "": there is none.
+func (e *Explored) Unset(s Scope) string {
+	for _, name := range slices.Concat(slices.Sorted(maps.Keys(s.Options)), s.Vary) {
+		if !slices.ContainsFunc(e.Options, func(o Drawn) bool { return o.Name == name }) {
+			return name
+		}
+	}
+	return ""
+}
 
 func (e *Explored) String() string {
 	text := "exhausted: "
@@ -130,9 +142,10 @@ func (x *exploration) play(test func(k *Kit)) *Outcome {
 // judge counts the run, and keeps one that fails.
 func (x *exploration) judge(o *Outcome) {
 	x.rest()
+	x.result.Options = o.Options
 	switch {
 	case o.Refused != "":
-		x.misfit = "option " + o.Refused
+		x.result.Refused, x.misfit = o.Refused, "option "+o.Refused
 	case x.misfit != "":
 	case x.blocked:
 		x.result.Pruned++

@@ -33,7 +33,7 @@ Scenarios, of which a seed draws one after the other unless --scenario names one
 			birdwire sim sweep --seeds 1-1000 --logs failed
 			birdwire sim shrink failed/7.log -o small.log
 			birdwire sim replay small.log --until 100`),
-	}, c.simRun(), c.simSweep(), c.simReplay(), c.simShrink(), c.simShow(), c.simDiff(), c.simWorker())
+	}, c.simRun(), c.simSweep(), c.simExplore(), c.simReplay(), c.simShrink(), c.simShow(), c.simDiff(), c.simWorker())
 }
 
 // played plays a run, or ends with ctx: a run that is cut off has nothing to close.

@@ -84,6 +84,7 @@ func (c *Client) connect() {
 }
 
 func (c *Client) admitted(s *socket, m proto.Message, err error) {
+	c.touch()
 	admitted, ok := m.(*messages.Admitted)
 	if err != nil || !ok {
 		if err != nil || m.(*messages.Refused).GetRefusal() == messages.Refusal_REFUSAL_OVERLOAD {
@@ -118,6 +119,9 @@ func (s *socket) left() {
 		h.add(h.slots, s.client.keyID, h.tick(), place{connection: s.id, leaves: true}, nil, true)
 	}
 }
+
+// touch says that a step is about the client: see testkit.Explore.
+func (c *Client) touch() { c.cluster.Touch("client " + c.Name) }
 
 // later tries the next node.
 func (c *Client) later() {
@@ -187,6 +191,7 @@ func (s *socket) release() {
 // over: the client has heard that this connection is no more.
 func (s *socket) over(why string) {
 	c := s.client
+	c.touch()
 	if c.socket != s {
 		return
 	}
@@ -211,6 +216,7 @@ func (s *socket) Error(text string) {
 
 func (s *socket) Cursor(p messages.Position) {
 	c := s.client
+	c.touch()
 	if c.socket != s {
 		return
 	}
@@ -230,6 +236,7 @@ func (c *Client) moveTo(p messages.Position, k uint32) {
 
 func (s *socket) Deliver(ds []*messages.Delivery, _, _ bool) bool {
 	c := s.client
+	c.touch()
 	if c.socket != s { // on its way when the connection broke
 		return true
 	}

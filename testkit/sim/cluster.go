@@ -145,6 +145,7 @@ func (n *Node) connect() {
 	n.mailboxes = &mailboxes{dropped: &c.shed, passed: map[string]string{}, hangs: map[string]func(any) bool{}}
 	n.Host.Bounds = n.mailboxes
 	n.Host.Worker.Panicked = n.panicked
+	n.Worker.Tells = true // by storeFault
 	n.frozen, n.storeDown, n.up = false, false, true
 	n.dying, n.dieAt, n.slow, n.stuck, n.waits = false, 0, false, "", nil
 	n.panics = 0

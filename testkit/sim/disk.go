@@ -86,6 +86,7 @@ func writes(op memory.Op) bool {
 
 // storeFault is what befalls a call of the node's store.
 func (n *Node) storeFault(call memory.Call) memory.Fault {
+	n.cluster.tells(call)
 	switch c := n.cluster; {
 	case n.storeDown || n.dying:
 		return memory.Fault{Err: fmt.Errorf("%s: the store cannot be reached", n.Name)}
@@ -104,6 +105,18 @@ func (n *Node) storeFault(call memory.Call) memory.Fault {
 		return f
 	}
 	return memory.Fault{}
+}
+
+// tells says what a call of the store touches: see testkit.Explore.
+func (c *Cluster) tells(call memory.Call) {
+	of, op, _ := strings.Cut(string(call.Op), ".")
+	kind, _, _ := strings.Cut(call.Key, ".") // a list is of several keys
+	switch thing := "the store's " + of + " of " + kind; op {
+	case "read", "next", "bounds", "tail", "get", "list", "latest", "usage":
+		c.Look(thing)
+	default:
+		c.Touch(thing)
+	}
 }
 
 // dieIn ends the process in the middle of a write, which has happened or not:

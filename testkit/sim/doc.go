@@ -61,6 +61,7 @@
 //
 //	birdwire sim run --seed 7                           one run; --log keeps its decisions
 //	birdwire sim sweep --seeds 1-1000 --logs failed     many, one process a core
+//	birdwire sim explore --vary end                     every order of a small scenario
 //	birdwire sim shrink failed/7.log -o small.log       what the failure takes
 //	birdwire sim show small.log -o small.html           as a page: doc/show.png is one
 //	birdwire sim replay small.log --until 17000         the last messages before a step
@@ -74,6 +75,17 @@
 // The product says by assembly.Ports.Sometimes that it has come to a place that few
 // runs come to (actors.Places, follow.Places). A sweep counts them, and fails where
 // a place was not reached by any of its seeds; some hundred seeds reach all.
+//
+// # Every order of a few messages
+//
+// A small scenario (Small) begins where a cluster has come to rest and ends when it has
+// again; in between are a few messages, and Explore tries their orders depth first. That
+// nothing fails in them is then no matter of luck, within what its bounds say: how often
+// a run departs from the plain order, how many faults, how many messages lost. What
+// touches what, the store, the network and the clients tell (testkit.Kit.Touch). What
+// a node's actors share without a message (who owns which shard, as its view has it;
+// whether its lease runs; what replays have found out) nobody tells, and is looked at in
+// one order.
 //
 // # What is kept
 //

@@ -56,6 +56,7 @@ type endpoint struct {
 	self    link.Peer
 	host    *testkit.Host
 	handler link.Handler
+	links   string // a name for who it has sessions with
 	ended   bool
 	stalled bool                     // its process is suspended
 	peers   map[string]*session      // by node; those that this side takes for up
@@ -81,7 +82,7 @@ var _ link.Link = (*endpoint)(nil)
 // Join is the link of a process that starts on the host. Its sessions begin once
 // it is handled, with all whom it reaches.
 func (n *Network) Join(self link.Peer, host *testkit.Host) link.Link {
-	e := &endpoint{net: n, self: self, host: host, peers: map[string]*session{}, lanes: map[string]*testkit.Lane{}}
+	e := &endpoint{net: n, self: self, host: host, links: "links of " + self.Node, peers: map[string]*session{}, lanes: map[string]*testkit.Lane{}}
 	if former := n.endpoints[self.Node]; former != nil {
 		n.End(former.self.Node)
 	}
@@ -176,6 +177,7 @@ func (e *endpoint) lane(to *endpoint) *testkit.Lane {
 
 // up tells the one at the other end.
 func (s *session) up() {
+	s.from.net.kit.Touch(s.from.links)
 	s.from.peers[s.to.self.Node] = s
 	s.lane.Add(func() {
 		s.told = true
@@ -184,6 +186,7 @@ func (s *session) up() {
 }
 
 func (e *endpoint) Send(to link.Peer, envelope link.Envelope) link.Result {
+	e.net.kit.Look(e.links)
 	s := e.peers[to.Node]
 	switch {
 	case e.ended || s == nil:
@@ -255,6 +258,7 @@ func (e *endpoint) down(s *session) {
 	if e.peers[s.to.self.Node] != s {
 		return
 	}
+	e.net.kit.Touch(e.links)
 	delete(e.peers, s.to.self.Node)
 	s.back.over = true // what is on its way to this side comes to nobody
 	if e.ended {

@@ -220,6 +220,7 @@ func (o *Owner) retry(command proto.Message) {
 }
 
 func (o *Owner) answered(command, m proto.Message, err error) {
+	o.cluster.Touch("the owner of " + o.KeyID)
 	switch m := m.(type) {
 	case *messages.RuleShown:
 		o.shown(definition.Definition{Rule: m.GetRule()})

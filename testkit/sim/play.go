@@ -18,6 +18,7 @@ type (
 	Log     = testkit.Log
 	Page    = testkit.Page
 	Shrunk  = testkit.Shrunk
+	Stream  = testkit.Stream
 )
 
 // The streams of a log's choices.
@@ -31,6 +32,33 @@ const (
 // Sometimes are the places of the product that a sweep should reach.
 var Sometimes = slices.Concat(actors.Places, follow.Places)
 
+// Scope and Explored are the kit's: what is tried in every order, and what came of it.
+type (
+	Scope    = testkit.Scope
+	Explored = testkit.Explored
+)
+
+// Explore tries all that a small scenario may decide: see testkit.Explore.
+func Explore(s Scope) (*Explored, error) {
+	i := slices.IndexFunc(Small, func(o Scenario) bool { return o.Name == s.Scenario })
+	if i < 0 {
+		return nil, fmt.Errorf("there is no small scenario %q, want one of %s", s.Scenario, listed(Small))
+	}
+	e := testkit.Explore(s, Small[i].Run)
+	if e.Refused != "" {
+		return nil, fmt.Errorf("scenario %s: option %s", s.Scenario, e.Refused)
+	}
+	return e, nil
+}
+
+func listed(all []Scenario) string {
+	var names []string
+	for _, s := range all {
+		names = append(names, s.Name)
+	}
+	return strings.Join(names, ", ")
+}
+
 // Of is the scenario of that name. Of several, by comma, or of "", which is all, it
 // is the one that the seed is of.
 func Of(names string, seed uint64) (Scenario, error) {
@@ -40,11 +68,7 @@ func Of(names string, seed uint64) (Scenario, error) {
 	all := strings.Split(names, ",")
 	for _, name := range all {
 		if _, ok := scenarioOf(name); !ok {
-			var known []string
-			for _, s := range Scenarios {
-				known = append(known, s.Name)
-			}
-			return Scenario{}, fmt.Errorf("there is no scenario %q, want one of %s", name, strings.Join(known, ", "))
+			return Scenario{}, fmt.Errorf("there is no scenario %q, want one of %s, %s", name, listed(Scenarios), listed(Small))
 		}
 	}
 	s, _ := scenarioOf(all[seed%uint64(len(all))])
@@ -52,11 +76,12 @@ func Of(names string, seed uint64) (Scenario, error) {
 }
 
 func scenarioOf(name string) (Scenario, bool) {
-	i := slices.IndexFunc(Scenarios, func(s Scenario) bool { return s.Name == name })
+	all := slices.Concat(Scenarios, Small)
+	i := slices.IndexFunc(all, func(s Scenario) bool { return s.Name == name })
 	if i < 0 {
 		return Scenario{}, false
 	}
-	return Scenarios[i], true
+	return all[i], true
 }
 
 // CheckStrategy refuses what is none.
