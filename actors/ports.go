@@ -83,7 +83,8 @@ type Props func(kind string, produce actor.Producer, children actor.SupervisorSt
 // Records is the control store as actors see it: small records by key, each
 // with the revision to write it with. Called inside a Worker only.
 type Records interface {
-	// Get: messages.ErrNotFound where there is none, ErrDamaged where there was one.
+	// Get: messages.ErrNotFound where there is none, ErrDamaged where there was one,
+	// ErrNewer where there is one that this program does not know how to read.
 	Get(ctx context.Context, key string) (messages.KeptRecord, error)
 	// CAS writes where the revision is that of the record (0: there is none) and returns the new
 	// one; ErrConflict otherwise.

@@ -26,6 +26,9 @@ var (
 	ErrExhausted = errors.New("credits exhausted")
 	// ErrDamaged: it was there, and the disk does not give it back whole.
 	ErrDamaged = errors.New("damaged")
+	// ErrNewer: it is there and whole, and a newer program has written it. Whoever
+	// reads it does nothing with it: it is neither lost nor absent.
+	ErrNewer = errors.New("written by a newer program than this one")
 )
 
 // TrimmedError answers a read of the log from before what it still holds.
@@ -49,4 +52,18 @@ type KeptRecord struct {
 	// Damaged, in lists: the record was acknowledged, and is lost or cannot be
 	// read. It has a Key and nothing else.
 	Damaged bool
+	// Newer, in lists: a newer program has written it in a way that this one does not
+	// know. It has a Key and nothing else.
+	Newer bool
+}
+
+// Unread says why a record of a list has no data; nil: it has.
+func (r KeptRecord) Unread() error {
+	switch {
+	case r.Newer:
+		return fmt.Errorf("record %s: %w", r.Key, ErrNewer)
+	case r.Damaged:
+		return fmt.Errorf("record %s: %w", r.Key, ErrDamaged)
+	}
+	return nil
 }

@@ -202,6 +202,9 @@ func (l *loaded) read(ctx context.Context, cfg Config, id string) error {
 		return fmt.Errorf("load key: list its records: %w", err)
 	}
 	for _, r := range records {
+		if r.Newer { // without it the key would deliver something else than it should
+			return fmt.Errorf("load key: %w", r.Unread())
+		}
 		if name, ok := strings.CutPrefix(r.Key, monitors); ok {
 			l.define(change.OfMonitor, name, r)
 		} else if name, ok := strings.CutPrefix(r.Key, rules); ok {

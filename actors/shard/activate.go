@@ -131,6 +131,9 @@ func readQueries(ctx context.Context, cfg Config, number int, a *activated) erro
 	active := map[string]bool{}
 	queries := map[string]*messages.PutQueries{}
 	for _, r := range records {
+		if r.Newer { // what would be served without it is not what its owner wants
+			return fmt.Errorf("load shard %d: %w", number, r.Unread())
+		}
 		if strings.HasPrefix(r.Key, prefixes[0]) {
 			a.keys = append(a.keys, keyIn(r.Key, prefixes[0]))
 		}
@@ -160,8 +163,8 @@ func readQueries(ctx context.Context, cfg Config, number int, a *activated) erro
 // neither for one that is not active.
 func read(r messages.KeptRecord, prefixes []string) (*messages.Key, *messages.Query, error) {
 	key := &messages.Key{}
-	if r.Damaged {
-		return nil, nil, messages.ErrDamaged
+	if err := r.Unread(); err != nil {
+		return nil, nil, err
 	}
 	if strings.HasPrefix(r.Key, prefixes[0]) {
 		return key, nil, proto.Unmarshal(r.Data, key)

@@ -80,11 +80,10 @@ func (r registry) list(ctx context.Context) ([]record, error) {
 	}
 	all := make([]record, len(records))
 	for i, one := range records {
-		var damaged error
-		if one.Damaged {
-			damaged = messages.ErrDamaged
+		if one.Newer {
+			return nil, fmt.Errorf("list feeds: %w", one.Unread())
 		}
-		all[i] = read(strings.TrimPrefix(one.Key, actors.FeedsPrefix), one.Data, one.Revision, damaged)
+		all[i] = read(strings.TrimPrefix(one.Key, actors.FeedsPrefix), one.Data, one.Revision, one.Unread())
 	}
 	slices.SortStableFunc(all, func(a, b record) int { return cmp.Compare(a.feed.GetCreatedMs(), b.feed.GetCreatedMs()) })
 	return all, nil

@@ -90,7 +90,7 @@ type tenure struct{ claim, feed string }
 // claiming it. What a damaged feed has is not known, so its claim stays.
 func leftOver(c messages.KeptRecord, made map[string]record, held map[tenure]bool) bool {
 	claim := new(messages.Claim)
-	if c.Damaged || proto.Unmarshal(c.Data, claim) != nil {
+	if c.Unread() != nil || proto.Unmarshal(c.Data, claim) != nil {
 		return false // whoever wants the address writes it
 	}
 	named, ok := made[claim.GetFeedId()]

@@ -16,7 +16,7 @@ func (n *Node) enrichActors() []spec {
 	}
 	return []spec{{name: "enricher", group: groupUpstreams, care: lasting, props: enricher.Props(enricher.Config{
 		Router: n.pid(routerID), Journal: n.Journal(), Reader: p.Enrich, Items: items{p.Store.Items()},
-		Replays: enrichLog{replays{n.log, p.Repeats}}, Records: p.Store.Control(), Owns: n.ownsLane,
+		Replays: enrichLog{replays{n.log, p.Repeats}}, Records: n.stored, Owns: n.ownsLane,
 		Clock: p.Clock, Rand: p.Rand, Worker: p.Work.Records, Reads: p.Work.Read, Enrich: p.Work.Enrich, Props: p.Props,
 		Logger: p.Logger.With("actor", "enricher"), Observe: p.Observe.Enriched,
 	})}}

@@ -16,15 +16,14 @@ import (
 	"github.com/birdwire/birdwire/actors/filterrule"
 	"github.com/birdwire/birdwire/actors/monitor"
 	"github.com/birdwire/birdwire/actors/shard"
-	"github.com/birdwire/birdwire/cluster/store"
 	"github.com/birdwire/birdwire/messages"
 )
 
 // storedQueries reads all keys, monitors and rules at once and returns those of
 // the shards that have a monitor or rule: 1,024 lists of their own would make a
 // start wait.
-func storedQueries(ctx context.Context, control store.Control) (map[int][]messages.KeptRecord, error) {
-	values, err := control.List(ctx, "keys.", "monitors.", "rules.")
+func storedQueries(ctx context.Context, records actors.Records) (map[int][]messages.KeptRecord, error) {
+	values, err := records.List(ctx, "keys.", "monitors.", "rules.")
 	if err != nil {
 		return nil, fmt.Errorf("read keys, monitors and rules: %w", err)
 	}
@@ -55,7 +54,7 @@ func (n *Node) shardConfig(stored map[int][]messages.KeptRecord) shard.Config {
 		preloaded[number] = slices.Clip(records)
 	}
 	return shard.Config{
-		Node: p.Node, Incarnation: p.Incarnation, Records: p.Store.Control(),
+		Node: p.Node, Incarnation: p.Incarnation, Records: n.stored,
 		Clock: p.Clock, Worker: p.Work.Records, Props: p.Props, Lease: n.lease, Router: n.pid(routerID), Key: n.keyProps(),
 		Dead: n.ended, Doubtful: n.doubtful, Owns: n.owns, Holder: n.holder, Left: n.left, Turned: n.turned,
 		// What was read at the start is good for the first activation only, and
@@ -77,7 +76,7 @@ func (n *Node) keyProps() func(keyID string) *actor.Props {
 	monitors := monitor.Config{Clock: p.Clock, Props: p.Props}
 	rules := filterrule.Config{Props: p.Props, Parse: parseRule(n.cfg.Query)}
 	cfg := apikey.Config{
-		Records: p.Store.Control(), Counters: counters{p.Store.Counters()}, History: older{n.log}, Spent: spent{n.log}, Log: bounds{n.log}, Events: n.log, Lease: n.lease,
+		Records: n.stored, Counters: counters{p.Store.Counters()}, History: older{n.log}, Spent: spent{n.log}, Log: bounds{n.log}, Events: n.log, Lease: n.lease,
 		Clock: p.Clock, Rand: p.Rand, Worker: p.Work.Records, Waker: p.Work.Wake, Props: p.Props, Router: n.pid(routerID),
 		Monitor:    func(id string, f *messages.Figures) *actor.Props { return monitor.Props(monitors, id, f) },
 		Rule:       func(id string, f *messages.Figures) *actor.Props { return filterrule.Props(rules, id, f) },

@@ -26,7 +26,7 @@ type looked struct {
 // looking writes the node's record, where there is one to write, and then reads
 // all: the reading has the write in it.
 func looking(of *lease, record *messages.Lease) func(context.Context) any {
-	records, clock := of.node.ports.Store.Control(), of.clock
+	records, clock := of.node.stored, of.clock
 	asked := clock.Elapsed()
 	return func(ctx context.Context) any {
 		l := &looked{of: of, began: clock.Elapsed()}
@@ -97,6 +97,9 @@ func readLeases(ctx context.Context, records actors.Records, clock actors.Clock)
 	}
 	r.Ended = clock.Elapsed()
 	for _, kept := range all {
+		if kept.Newer { // its node is a member, and this one cannot say which
+			return r, fmt.Errorf("read the leases: %w", kept.Unread())
+		}
 		l := &messages.Lease{}
 		if kept.Damaged || proto.Unmarshal(kept.Data, l) != nil {
 			continue // its node writes it again; if it does not, it is no member

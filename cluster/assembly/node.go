@@ -15,6 +15,7 @@ import (
 	"github.com/birdwire/birdwire/actors/router/index"
 	"github.com/birdwire/birdwire/actors/shard"
 	"github.com/birdwire/birdwire/cluster/membership"
+	"github.com/birdwire/birdwire/cluster/store"
 	"github.com/birdwire/birdwire/messages"
 )
 
@@ -44,6 +45,7 @@ type Node struct {
 	log         Log
 	address     string // in its actors' PIDs
 	shards      [actors.Shards]*actor.PID
+	stored      *store.Gated
 	connections *actor.Props
 	stopping    atomic.Bool
 	placed      atomic.Pointer[placed]              // nil: the node is alone
@@ -71,7 +73,7 @@ func Load(ctx context.Context, ports Ports) (*State, error) {
 	if ports.Cluster != nil { // others may change them before a term is taken here
 		return &State{router: state}, nil
 	}
-	stored, err := storedQueries(ctx, ports.Store.Control())
+	stored, err := storedQueries(ctx, ports.records(nil))
 	if err != nil {
 		return nil, err
 	}
@@ -84,6 +86,7 @@ func Load(ctx context.Context, ports Ports) (*State, error) {
 func Start(ports Ports, cfg Config, state *State, active func()) (*Node, error) {
 	ports.Observe = ports.Observe.withDefaults()
 	n := &Node{ports: ports, cfg: cfg, log: Log{ports.Store.Journal()}, address: ports.Node, lease: actors.AlwaysLive{}}
+	n.stored = ports.records(n)
 	if ports.Cluster != nil {
 		n.address = n.peer().Address()
 	}

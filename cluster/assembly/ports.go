@@ -2,6 +2,7 @@ package assembly
 
 import (
 	"log/slog"
+	"math"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -34,6 +35,9 @@ type Ports struct {
 	Rand   actors.Rand
 	Work   Work
 	Store  store.Store
+	// Formats are those of the control store's records; of a node that is alone the
+	// newest are used.
+	Formats store.Formats
 	// Feed makes what reads a feed, or says why it can have none.
 	Feed   func(*messages.Feed) (source.Adapter, error)
 	Sample source.Adapter // nil: no sample is read
@@ -49,6 +53,20 @@ type Ports struct {
 	// Failed is told, perhaps more than once, that the node cannot go on and
 	// why. It must not block.
 	Failed func(error)
+}
+
+// records are the control store's, as this program reads and writes them. of is the
+// node; nil before there is one, when nothing is written.
+func (p Ports) records(of *Node) *store.Gated {
+	return p.Formats.Gate(p.Store.Control(), func() uint32 {
+		switch {
+		case p.Cluster == nil:
+			return math.MaxUint32
+		case of == nil:
+			return 0
+		}
+		return of.View().Lowest()
+	})
 }
 
 // Cluster is what a node takes that is one of several.

@@ -42,7 +42,7 @@ func (n *Node) upstreamsProps() *actor.Props {
 	}
 	return upstreams.Props(upstreams.Config{
 		Changed: changed, Refresh: refresh,
-		Records: p.Store.Control(), Clock: p.Clock, Worker: p.Work.Records, Props: p.Props,
+		Records: n.stored, Clock: p.Clock, Worker: p.Work.Records, Props: p.Props,
 		Logger: p.Logger.With("actor", "upstreams"), Feed: n.feedProps, Others: others, Absent: []string{sampleID},
 		Started: func() { p.System.Root.Send(supervisor, &ready{upstreamsReady}) },
 	})
@@ -95,7 +95,7 @@ func (n *Node) singleton(name, id string, child func(actors.Records) *actor.Prop
 	p := n.ports
 	place := func() (membership.Member, bool) { return placement.Singleton(n.View(), name) }
 	return singleton.Props(singleton.Config{
-		Name: name, Node: p.Node, Incarnation: p.Incarnation, Records: p.Store.Control(), Clock: p.Clock, Worker: p.Work.Records,
+		Name: name, Node: p.Node, Incarnation: p.Incarnation, Records: n.stored, Clock: p.Clock, Worker: p.Work.Records,
 		Props: p.Props, Lease: n.lease, Logger: p.Logger.With("actor", "singleton"),
 		Owns: func() bool {
 			m, ok := place()
@@ -122,7 +122,7 @@ func (n *Node) singleton(name, id string, child func(actors.Records) *actor.Prop
 func (n *Node) sourceConfig(id, kind string) source.Config {
 	p := n.ports
 	return source.Config{
-		ID: id, Kind: kind, Items: items{p.Store.Items()}, Log: n.log, Records: p.Store.Control(),
+		ID: id, Kind: kind, Items: items{p.Store.Items()}, Log: n.log, Records: n.stored,
 		Clock: p.Clock, Rand: p.Rand, Worker: p.Work.Records, Polls: p.Work.Poll, Props: p.Props, Journal: n.Journal(),
 		Logger: p.Logger.With("actor", "source"), Observe: p.Observe.Source,
 	}

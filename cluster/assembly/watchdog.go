@@ -175,7 +175,7 @@ func (w *watchdog) ask(ctx actor.Context, now actors.Instant) {
 		})
 	}
 	number := w.asks("the pool of workers that shards need hangs", "", now)
-	records, name := w.node.ports.Store.Control(), actors.LeaseRecord(w.node.ports.Node)
+	records, name := w.node.stored, actors.LeaseRecord(w.node.ports.Node)
 	w.pool.Do(ctx.Self(), hangAfter, func(c context.Context) any {
 		_, _ = records.Get(c, name) // a store that fails is the lease's to judge
 		return &poolTurned{w, number}

@@ -15,6 +15,6 @@ const Oldest = 1
 // that is down, so whoever sends it has to do without. So a rolling upgrade can be
 // taken back by one step while any node runs the version before.
 //
-// A new kind of record is written by the same rule: whoever writes it asks
-// membership.View.Lowest first. A new field in an old kind needs none of this.
+// A new format of a record is written by the same rule: see store.Formats. A new field
+// in an old kind needs none of this.
 var since = map[string]uint32{}

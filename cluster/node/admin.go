@@ -39,7 +39,7 @@ type keyList struct{ control store.Control }
 var _ admin.KeyList = keyList{}
 
 func (l keyList) ListKeys(ctx context.Context) ([]*messages.Key, error) {
-	values, err := l.control.List(ctx, "keys.")
+	values, err := store.Known.Gate(l.control, func() uint32 { return 0 }).List(ctx, "keys.")
 	if err != nil {
 		return nil, fmt.Errorf("list keys: %w", err)
 	}
@@ -47,6 +47,8 @@ func (l keyList) ListKeys(ctx context.Context) ([]*messages.Key, error) {
 	for _, v := range values {
 		key := new(messages.Key)
 		switch {
+		case v.Newer:
+			key = damagedKey(v.Key, "a newer program has written it")
 		case v.Damaged:
 			key = damagedKey(v.Key, "see the node's health")
 		case proto.Unmarshal(v.Data, key) != nil:

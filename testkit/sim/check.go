@@ -18,7 +18,11 @@ const shardRecords = "shards."
 // checkTerm holds that a term of a shard is taken by one process.
 func (c *Cluster) checkTerm(name string, data []byte) {
 	record := &messages.Shard{}
-	if err := proto.Unmarshal(data, record); err != nil || record.GetNode() == "" {
+	data, err := nextFormats.Read(name, data)
+	if err == nil {
+		err = proto.Unmarshal(data, record)
+	}
+	if err != nil || record.GetNode() == "" {
 		return
 	}
 	term := fmt.Sprintf("%s term %d", name, record.GetTerm())
@@ -241,7 +245,7 @@ func (c *Cluster) String() string {
 // shard is the record of the key's shard.
 func (c *Cluster) shard(keyID string) *messages.Shard {
 	record := &messages.Shard{}
-	kept, err := c.Disk.Open(nil).Control().Get(c.TB.Context(), actors.ShardRecord(actors.ShardOf(keyID)))
+	kept, err := c.control().Get(c.TB.Context(), actors.ShardRecord(actors.ShardOf(keyID)))
 	if err == nil {
 		err = proto.Unmarshal(kept.Data, record)
 	}

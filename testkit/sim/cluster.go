@@ -164,8 +164,8 @@ func (n *Node) run() {
 	ports := assembly.Ports{
 		Node: n.Name, Incarnation: n.incarnation, Cluster: &assembly.Cluster{Version: n.Version, Peers: n.remote},
 		System: n.System, Props: n.Props, Clock: n.Clock, Rand: n.Rand, Store: remembered{n.store, c}, Repeats: replay.NewVoids(),
-		Work: assembly.Work{Append: work, Records: stuckWorker{work, n, Records}, Read: work, Mend: stuckWorker{mend, n, Mend}, Merge: work, Poll: work, Enrich: work, Lease: work},
-		Feed: n.open, Enrich: c.enrich,
+		Work:    assembly.Work{Append: work, Records: stuckWorker{work, n, Records}, Read: work, Mend: stuckWorker{mend, n, Mend}, Merge: work, Poll: work, Enrich: work, Lease: work},
+		Formats: formatsOf(n.Version), Feed: n.open, Enrich: c.enrich,
 		Logger: slog.New(slog.DiscardHandler), Sometimes: c.Sometimes, Failed: func(err error) { n.failed = append(n.failed, err) },
 		Observe: assembly.Observe{Router: n.hits.observe},
 	}

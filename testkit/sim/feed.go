@@ -120,7 +120,7 @@ func (f *Feed) polled(r *reader) {
 	by := fmt.Sprint(r.node.Name, "@", r.incarnation)
 	f.Polls[by]++
 	tenure := &messages.Tenure{}
-	kept, err := c.Disk.Open(nil).Control().Get(c.TB.Context(), actors.SingletonRecord(upstreams.SingletonName(f.ID)))
+	kept, err := c.control().Get(c.TB.Context(), actors.SingletonRecord(upstreams.SingletonName(f.ID)))
 	if err == nil {
 		err = proto.Unmarshal(kept.Data, tenure)
 	}

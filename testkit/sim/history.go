@@ -246,7 +246,8 @@ type rememberedControl struct {
 
 func (c rememberedControl) CAS(ctx context.Context, key string, data []byte, revision uint64) (uint64, error) {
 	shard := &messages.Shard{}
-	if !strings.HasPrefix(key, shardRecords) || proto.Unmarshal(data, shard) != nil {
+	plain, err := nextFormats.Read(key, data)
+	if err != nil || !strings.HasPrefix(key, shardRecords) || proto.Unmarshal(plain, shard) != nil {
 		return c.Control.CAS(ctx, key, data, revision)
 	}
 	if shard.GetNode() == "" {

@@ -61,7 +61,7 @@ func (c *Cluster) Placed() bool {
 			owners[number] = owner
 		}
 	}
-	kept, err := c.Disk.Open(nil).Control().List(c.TB.Context(), shardRecords)
+	kept, err := c.control().List(c.TB.Context(), shardRecords)
 	if err != nil {
 		c.TB.Fatal(err)
 	}

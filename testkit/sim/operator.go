@@ -46,7 +46,7 @@ func (c *Cluster) Operate(keyID string) *Operator {
 // keyRecord is what the store has of the key.
 func (c *Cluster) keyRecord(keyID string) *messages.Key {
 	c.TB.Helper()
-	kept, err := c.Disk.Open(nil).Control().Get(c.TB.Context(), actors.KeyRecord(keyID))
+	kept, err := c.control().Get(c.TB.Context(), actors.KeyRecord(keyID))
 	if err != nil {
 		c.TB.Fatal(err)
 	}

@@ -186,7 +186,7 @@ func (c *Cluster) whole(nodes []*Node) bool {
 // since is when the node became a member, in milliseconds; of one that is none, never.
 func (c *Cluster) since(n *Node) int64 {
 	c.TB.Helper()
-	kept, err := c.Disk.Open(nil).Control().Get(c.TB.Context(), actors.LeaseRecord(n.Name))
+	kept, err := c.control().Get(c.TB.Context(), actors.LeaseRecord(n.Name))
 	record := &messages.Lease{}
 	if errors.Is(err, messages.ErrNotFound) {
 		return math.MaxInt64

@@ -286,7 +286,7 @@ func upgraded(k *testkit.Kit) {
 		over = s.Fault(n.Name, "stopped")
 		live(10)
 		over()
-		n.Version = 2
+		n.Version = nextVersion
 		s.Start(n.Name)
 		live(40)
 		s.Until(10*time.Second, "all nodes are in the core", s.Whole) // whoever upgrades waits for it

@@ -191,7 +191,7 @@ func (s *Swarm) begin(what string, kind Fault, n *Node) {
 		c.Later(drainFor, n.ofNow(n.end))
 		s.heal = func() {
 			n.Crash() // where its end takes longer
-			n.Version = 3 - n.Version
+			n.Version = n.next()
 			c.Start(n.Name)
 		}
 	case CrashInWrite:

@@ -100,7 +100,7 @@ func (c *Cluster) pastOf(keyID string) []*messages.Query {
 
 func (c *Cluster) records(prefix string) (all [][]byte) {
 	c.TB.Helper()
-	kept, err := c.Disk.Open(nil).Control().List(c.TB.Context(), prefix)
+	kept, err := c.control().List(c.TB.Context(), prefix)
 	if err != nil {
 		c.TB.Fatal(err)
 	}
