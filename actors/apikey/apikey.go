@@ -92,7 +92,8 @@ func Props(cfg Config, id string) *actor.Props {
 		k := &key{
 			cfg: cfg, id: id, behavior: actor.NewBehavior(), log: cfg.Logger.With("key", id),
 			timers: actors.NewTimers(cfg.Clock), store: hold.Store(),
-			held: hold.Queue[actors.Held]{Most: cfg.HeldBytes}, gate: hold.Queue[any]{Most: cfg.GateBytes},
+			held:    hold.Queue[actors.Held]{Most: cfg.HeldBytes, Name: "apikey: messages while it starts", Queues: cfg.Queues},
+			gate:    hold.Queue[any]{Most: cfg.GateBytes, Name: "apikey: matched while a change is written", Queues: cfg.Queues},
 			tickets: map[uint64]*actor.PID{},
 		}
 		k.guests = guests.New(guests.Config{ProbeWithin: cfg.ProbeWithin, Grace: cfg.SlotGrace})

@@ -9,6 +9,7 @@ import (
 
 	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/actors/apikey/history"
+	"github.com/birdwire/birdwire/actors/engine/gauge"
 	"github.com/birdwire/birdwire/messages"
 )
 
@@ -110,6 +111,7 @@ type Config struct {
 	Count      func(metric string)                  // child_restarted, child_stopped, matched_lost, matched_stray, matched_unleased, gate_full, record_corrupt, write_unknown
 	Logger     *slog.Logger
 	Sometimes  actors.Sometimes // nil: nobody wants to know
+	Queues     gauge.Told       // told of what waits inside; nil: nobody wants to know
 
 	Plans  map[string]Plan // default DefaultPlans
 	Scopes []string        // that a key may have; empty: any

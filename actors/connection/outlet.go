@@ -6,6 +6,7 @@ import (
 
 	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/actors/engine/follow"
+	"github.com/birdwire/birdwire/actors/engine/gauge"
 	"github.com/birdwire/birdwire/messages"
 )
 
@@ -96,6 +97,9 @@ func (c *connection) put(ctx actor.Context, i item) {
 	c.pass(ctx)
 	if !c.outlet.empty() && !i.paced && (w.deliveries > c.cfg.HeldMost || w.bytes > c.cfg.HeldBytes) {
 		c.end(ctx, messages.EndReason_END_SLOW, "events come faster than credit is granted")
+	}
+	if !c.outlet.empty() && !i.paced && !c.ended {
+		c.cfg.Queues.Grown(gauge.Queue{Name: "connection: deliveries that wait for credit or the socket", Items: w.deliveries, Bytes: w.bytes, MostItems: c.cfg.HeldMost, MostBytes: c.cfg.HeldBytes})
 	}
 }
 

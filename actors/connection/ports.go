@@ -9,6 +9,7 @@ import (
 
 	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/actors/engine/follow"
+	"github.com/birdwire/birdwire/actors/engine/gauge"
 	"github.com/birdwire/birdwire/messages"
 )
 
@@ -60,6 +61,7 @@ type Config struct {
 	Replays   Replays
 	Logger    *slog.Logger
 	Sometimes actors.Sometimes // nil: nobody wants to know
+	Queues    gauge.Told       // told of what waits inside; nil: nobody wants to know
 
 	PingEvery      time.Duration // default 30 s
 	IdleCursor     time.Duration // default 30 s
@@ -73,6 +75,7 @@ type Config struct {
 
 func (c Config) withDefaults() Config {
 	c.Follow.Sometimes = c.Sometimes
+	c.Follow.Queues = c.Queues
 	set := func(d *time.Duration, v time.Duration) {
 		if *d == 0 {
 			*d = v

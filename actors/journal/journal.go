@@ -24,6 +24,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/birdwire/birdwire/actors"
+	"github.com/birdwire/birdwire/actors/engine/gauge"
 	"github.com/birdwire/birdwire/messages"
 )
 
@@ -57,6 +58,7 @@ type Config struct {
 	Logger      *slog.Logger
 	Observe     func(Observation) // one a frame; must not block
 	Sometimes   actors.Sometimes  // nil: nobody wants to know
+	Queues      gauge.Told        // told of what waits inside; nil: nobody wants to know
 	// Fenced is told once that this node may not write any more, and why: it
 	// gives up what it owns. It must not block.
 	Fenced func(error)
@@ -188,6 +190,9 @@ func (j *journal) offered(ctx actor.Context, m *messages.Offer) {
 		return
 	}
 	j.queue.push(&offer{id: m.GetId(), from: ctx.Sender(), events: m.GetEvents(), sizes: sizes}, total)
+	if len(j.queue.offers) > 1 {
+		j.cfg.Queues.Grown(gauge.Queue{Name: "journal: events offered", Items: j.queue.events, Bytes: j.queue.bytes, MostItems: j.queue.maxEvents, MostBytes: j.queue.maxBytes})
+	}
 	j.askAgain(ctx)
 	j.fill(ctx)
 }

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/birdwire/birdwire/actors"
+	"github.com/birdwire/birdwire/actors/engine/gauge"
 	"github.com/birdwire/birdwire/actors/router/replay"
 	"github.com/birdwire/birdwire/messages"
 )
@@ -111,6 +112,7 @@ func (r *router) appended(ctx actor.Context, m *messages.FrameAppended) {
 		return
 	}
 	r.buffer.add(m.GetSequence(), h)
+	r.cfg.Queues.Grown(gauge.Queue{Name: "router: frames that came", Items: len(r.buffer.frames), Bytes: r.buffer.bytes, MostItems: r.cfg.HeldMost, MostBytes: r.cfg.HeldBytes})
 	if m.GetSequence() > r.buffer.upTo {
 		r.awaitHole(ctx)
 	}

@@ -27,6 +27,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/birdwire/birdwire/actors"
+	"github.com/birdwire/birdwire/actors/engine/gauge"
 	"github.com/birdwire/birdwire/actors/router/index"
 	"github.com/birdwire/birdwire/actors/router/replay"
 	"github.com/birdwire/birdwire/messages"
@@ -48,6 +49,7 @@ type Config struct {
 	Logger    *slog.Logger
 	Observe   func(Observation)       // one a frame; must not block
 	Sometimes actors.Sometimes        // nil: nobody wants to know
+	Queues    gauge.Told              // told of what waits inside; nil: nobody wants to know
 	Handled   func(next uint64)       // the first sequence that is not handled yet, as often as Lagging; nil: nobody wants to know
 	Lagging   func(lag time.Duration) // how far the router is behind, with every look at the log's end; must not block
 

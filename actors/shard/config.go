@@ -7,6 +7,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/birdwire/birdwire/actors"
+	"github.com/birdwire/birdwire/actors/engine/gauge"
 	"github.com/birdwire/birdwire/messages"
 )
 
@@ -37,6 +38,7 @@ type Config struct {
 	Count     func(metric string) // key_restarted, key_stopped, shard_fenced, not_owner, query_refused, record_corrupt, held_dropped
 	Logger    *slog.Logger
 	Sometimes actors.Sometimes // nil: nobody wants to know
+	Queues    gauge.Told       // told of what waits inside; nil: nobody wants to know
 
 	CommitAfter    time.Duration // how long a change waits for others, default 5 ms
 	StoreTimeout   time.Duration // of one write or reading, default 10 s

@@ -99,7 +99,7 @@ func Props(cfg Config, number int) *actor.Props {
 	return cfg.Props("shard", func() actor.Actor {
 		s := &shard{
 			cfg: cfg, number: number, behavior: actor.NewBehavior(), log: cfg.Logger.With("shard", number),
-			woken: &woken, store: hold.Store(), timers: actors.NewTimers(cfg.Clock), held: hold.Queue[actors.Held]{Most: cfg.HeldBytes},
+			woken: &woken, store: hold.Store(), timers: actors.NewTimers(cfg.Clock), held: hold.Queue[actors.Held]{Most: cfg.HeldBytes, Name: "shard: messages while it is activated", Queues: cfg.Queues},
 			known: map[string]struct{}{}, children: map[string]*child{}, byPID: map[string]*child{}, cooling: map[string]*cooling{},
 		}
 		s.slots.init()

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/birdwire/birdwire/actors"
+	"github.com/birdwire/birdwire/actors/engine/follow"
 	"github.com/birdwire/birdwire/actors/enricher"
 	"github.com/birdwire/birdwire/messages"
 )
@@ -19,6 +20,7 @@ func (n *Node) enrichActors() []spec {
 		Replays: enrichLog{replays{n.log, p.Repeats}}, Records: n.stored, Owns: n.ownsLane,
 		Clock: p.Clock, Rand: p.Rand, Worker: p.Work.Records, Reads: p.Work.Read, Enrich: p.Work.Enrich, Props: p.Props,
 		Logger: p.Logger.With("actor", "enricher"), Observe: p.Observe.Enriched,
+		Follow: follow.Config{Queues: p.Queues},
 	})}}
 }
 

@@ -66,7 +66,7 @@ func (n *Node) shardConfig(stored map[int][]messages.KeptRecord) shard.Config {
 		},
 		Dormant: func(number int) bool { return p.Cluster == nil && preloaded[number] == nil },
 		Active:  func(number int) { p.System.Root.Send(supervisor, &ready{number}) },
-		Count:   p.Observe.Keys, Sometimes: p.Sometimes, Logger: p.Logger.With("actor", "shard"),
+		Count:   p.Observe.Keys, Sometimes: p.Sometimes, Queues: p.Queues, Logger: p.Logger.With("actor", "shard"),
 	}
 }
 
@@ -81,7 +81,7 @@ func (n *Node) keyProps() func(keyID string) *actor.Props {
 		Monitor:    func(id string, f *messages.Figures) *actor.Props { return monitor.Props(monitors, id, f) },
 		Rule:       func(id string, f *messages.Figures) *actor.Props { return filterrule.Props(rules, id, f) },
 		Connection: n.connectionOf,
-		Count:      p.Observe.Keys, Sometimes: p.Sometimes, Logger: p.Logger.With("actor", "apikey"),
+		Count:      p.Observe.Keys, Sometimes: p.Sometimes, Queues: p.Queues, Logger: p.Logger.With("actor", "apikey"),
 		Plans: n.cfg.Plans, Scopes: n.cfg.Scopes, MonitorsMost: n.cfg.MonitorsPerKey, RulesMost: n.cfg.RulesPerKey,
 	}
 	return func(keyID string) *actor.Props {

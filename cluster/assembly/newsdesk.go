@@ -5,6 +5,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/birdwire/birdwire/actors"
+	"github.com/birdwire/birdwire/actors/engine/follow"
 	"github.com/birdwire/birdwire/actors/newsdesk"
 	"github.com/birdwire/birdwire/actors/storycluster"
 	"github.com/birdwire/birdwire/cluster/store"
@@ -29,6 +30,7 @@ func (n *Node) newsdeskProps() *actor.Props {
 		Desk: n.cfg.Newsdesk, Lease: n.lease, Router: n.pid(routerID), Journal: n.Journal(), Clock: p.Clock, Worker: p.Work.Read, Props: p.Props,
 		Story: storycluster.Props(p.Props), Replays: replays{n.log, p.Repeats}, Snapshots: p.Store.Snapshots(), State: &newsdesk.State{},
 		Logger: p.Logger.With("actor", "newsdesk"), Observe: p.Observe.Newsdesk,
+		Follow: follow.Config{Queues: p.Queues},
 	})
 	if p.Cluster == nil {
 		return desk

@@ -10,6 +10,7 @@ import (
 
 	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/actors/connection"
+	"github.com/birdwire/birdwire/actors/engine/follow"
 	"github.com/birdwire/birdwire/actors/journal"
 	"github.com/birdwire/birdwire/actors/router"
 	"github.com/birdwire/birdwire/actors/router/index"
@@ -102,7 +103,8 @@ func Start(ports Ports, cfg Config, state *State, active func()) (*Node, error) 
 	}
 	n.connections = connection.Props(connection.Config{
 		Keeper: n.pid(supervisorID), Releases: releasesPID, Router: n.pid(routerID), Semantic: n.pid(semanticID), Owners: n, Clock: ports.Clock, Rand: ports.Rand,
-		Lease: n.lease, Reads: ports.Work.readFor, Props: ports.Props, Replays: replays{n.log, ports.Repeats}, Sometimes: ports.Sometimes, Logger: ports.Logger.With("actor", "connection"),
+		Lease: n.lease, Reads: ports.Work.readFor, Props: ports.Props, Replays: replays{n.log, ports.Repeats}, Sometimes: ports.Sometimes, Queues: ports.Queues, Logger: ports.Logger.With("actor", "connection"),
+		HeldMost: cfg.Waiting.Held, Follow: follow.Config{HeldMost: cfg.Waiting.Held},
 	}).Configure(actor.WithGuardian(stopOnFailure))
 	ports.System.EventStream.Subscribe(n.lost)
 	s := &supervisor{
@@ -171,7 +173,8 @@ func (n *Node) logActors(state *router.State) []spec {
 		// What matches here was put by a shard of this node, whoever owns it by now.
 		Owners:  actors.OwnersFunc(func(keyID string) *actor.PID { return n.shards[actors.ShardOf(keyID)] }),
 		Journal: n.slowed, Logger: p.Logger.With("actor", "router"),
-		Sometimes: p.Sometimes, Observe: p.Observe.Router, Lagging: p.Observe.RouterLag, Handled: n.handled.Store,
+		Sometimes: p.Sometimes, Queues: p.Queues, Observe: p.Observe.Router, Lagging: p.Observe.RouterLag, Handled: n.handled.Store,
+		HeldMost: n.cfg.Waiting.Frames,
 	}
 	semanticCfg := routerCfg
 	semanticCfg.State, semanticCfg.Observe, semanticCfg.Lagging = semantic, p.Observe.Semantic, p.Observe.SemanticLag
@@ -185,7 +188,8 @@ func (n *Node) logActors(state *router.State) []spec {
 			Node: p.Node, Incarnation: p.Incarnation, Log: n.log, State: journalState,
 			Clock: p.Clock, Worker: p.Work.Append, Props: p.Props,
 			Routers: n.routers(),
-			Logger:  p.Logger.With("actor", "journal"), Observe: p.Observe.Journal, Sometimes: p.Sometimes, Fenced: p.Failed,
+			Logger:  p.Logger.With("actor", "journal"), Observe: p.Observe.Journal, Sometimes: p.Sometimes, Queues: p.Queues, Fenced: p.Failed,
+			MaxEvents: n.cfg.Waiting.Offered,
 		})},
 	}
 }

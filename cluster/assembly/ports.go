@@ -9,6 +9,7 @@ import (
 
 	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/actors/apikey"
+	"github.com/birdwire/birdwire/actors/engine/gauge"
 	"github.com/birdwire/birdwire/actors/engine/rule"
 	"github.com/birdwire/birdwire/actors/enricher"
 	"github.com/birdwire/birdwire/actors/journal"
@@ -50,6 +51,7 @@ type Ports struct {
 	Logger    *slog.Logger
 	Observe   Observe
 	Sometimes actors.Sometimes // for simulations; nil: nobody wants to know
+	Queues    gauge.Told       // as Sometimes, of what waits inside actors
 	// Failed is told, perhaps more than once, that the node cannot go on and
 	// why. It must not block.
 	Failed func(error)
@@ -152,5 +154,14 @@ type Config struct {
 	MonitorsPerKey int                    // default 50
 	RulesPerKey    int                    // default 50
 	Query          rule.Limits
+	Waiting        Waiting
 	Newsdesk       newsdesk.Settings // what stories are made by: the same on every node
+}
+
+// Waiting is how much may wait inside actors; zero is what each has by itself. A
+// simulation makes it so little that what happens past it is seen.
+type Waiting struct {
+	Offered int // events, inside the journal
+	Frames  int // inside each router, after a hole
+	Held    int // messages, inside each connection's follower; and deliveries that wait for credit
 }

@@ -166,12 +166,12 @@ func (n *Node) run() {
 		System: n.System, Props: n.Props, Clock: n.Clock, Rand: n.Rand, Store: remembered{n.store, c}, Repeats: replay.NewVoids(),
 		Work:    assembly.Work{Append: work, Records: stuckWorker{work, n, Records}, Read: work, Mend: stuckWorker{mend, n, Mend}, Merge: work, Poll: work, Enrich: work, Lease: work},
 		Formats: formatsOf(n.Version), Feed: n.open, Enrich: c.enrich,
-		Logger: slog.New(slog.DiscardHandler), Sometimes: c.Sometimes, Failed: func(err error) { n.failed = append(n.failed, err) },
+		Logger: slog.New(slog.DiscardHandler), Sometimes: c.Sometimes, Queues: n.hold, Failed: func(err error) { n.failed = append(n.failed, err) },
 		Observe: assembly.Observe{Router: n.hits.observe},
 	}
 	state, err := assembly.Load(c.TB.Context(), ports)
 	if err == nil {
-		n.Actors, err = assembly.Start(ports, assembly.Config{}, state, func() {})
+		n.Actors, err = assembly.Start(ports, assembly.Config{Waiting: waiting}, state, func() {})
 	}
 	if err != nil {
 		c.TB.Fatalf("sim: start %s: %v", n.Name, err)

@@ -18,7 +18,8 @@
 //	            and timers are events of the one loop. Crash ends all of them,
 //	            Freeze keeps them back while time goes on.
 //	            Its mailboxes are bounded and drop as the real ones do (cluster/runtime),
-//	            or hold a few messages only.
+//	            and those of one kind of actor may be full for a while. Queues inside
+//	            actors hold little, and are held against their bounds as they grow.
 //	link        what actors send to another node passes through protobuf by
 //	            link.Remote, the product's, and over Network, which has sessions
 //	            with Up and Down, keeps order in them, and can be cut one way.

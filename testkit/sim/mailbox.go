@@ -4,15 +4,19 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/birdwire/birdwire/cluster/runtime"
+	"github.com/birdwire/birdwire/testkit"
 )
 
-// mailboxes say how much those of one process hold: what a real process's do, or
-// less while they are made small. They are asked at every message.
+// mailboxes say how much those of one process hold: what a real process's do, while
+// those of one kind of actor may be full. They are asked at every message.
 type mailboxes struct {
 	runtime.Bounds
+	full    string // the kind of actor whose mailboxes are; "": none
+	fate    *testkit.Chance
 	dropped *int              // of all
 	passed  map[string]string // by kind of actor: how a real bound was passed
 	hangs   map[string]func(message any) bool
@@ -31,12 +35,28 @@ func (m *mailboxes) Drop(kind string, waits, bytes int, message any) bool {
 	if at := m.hangs[kind]; at != nil && at(message) {
 		return true
 	}
-	if !m.Bounds.Drop(kind, waits, bytes, message) {
+	if !m.Bounds.Drop(kind, waits, bytes, message) && !m.isFull(kind, message) {
 		return false
 	}
 	*m.dropped++
 	return true
 }
+
+// isFull says whether the mailbox is taken for full just when the message comes: it is
+// then dropped where the policy lets it be. Every other one finds room, as where an actor
+// that is behind handles some meanwhile.
+func (m *mailboxes) isFull(kind string, message any) bool {
+	if kind != m.full || !(runtime.Bounds{Most: 1}).Drop(kind, 1, 0, message) {
+		return false
+	}
+	if e, ok := message.(*actor.MessageEnvelope); ok {
+		message = e.Message
+	}
+	return m.fate.Once(fmt.Sprintf("the mailbox of %s is full for %T", kind, message), 2)
+}
+
+// bounded are the kinds of actors whose mailboxes drop something.
+var bounded = []string{"router", "journal", "shard", "apikey", "connection", "monitor", "filterrule", "source"}
 
 // checkMailboxes holds that no mailbox has grown past its bound.
 func (c *Cluster) checkMailboxes() {
@@ -45,22 +65,5 @@ func (c *Cluster) checkMailboxes() {
 			c.Violated("mailboxes are bounded", "%s at %s: %s", kind, n.Name, n.mailboxes.passed[kind])
 		}
 		clear(n.mailboxes.passed)
-	}
-}
-
-// stutter suspends the process for a while, so that much comes for it at once when
-// it goes on. What it returns ends that, and makes its mailboxes large again.
-func (n *Node) stutter(d time.Duration) (heal func()) {
-	process, boxes := n.Host, n.mailboxes
-	n.Freeze()
-	thaw := func() {
-		if n.Host == process && n.frozen {
-			n.Thaw()
-		}
-	}
-	n.cluster.Later(d, thaw)
-	return func() {
-		thaw()
-		boxes.Most = 0
 	}
 }

@@ -35,14 +35,14 @@ const (
 	FullDisk     Fault = "full disk"        // for frames, or for every write
 	Trim         Fault = "trimmed log"      // what every client is past goes
 
-	ClockJump      Fault = "clock jump"      // a node's wall clock is set forwards or back, and is right again later
-	ClockDrift     Fault = "clock drift"     // a node's clocks run up to a tenth too fast or too slow
-	Suspicion      Fault = "false suspicion" // two nodes take their session for dead, and nothing is wrong
-	TwoDrains      Fault = "two drains"      // two nodes leave at once and come back
-	DrainedCrash   Fault = "drained crash"   // a process is killed while it hands over, and is back within a second
-	Upgrade        Fault = "upgrade"         // a node is drained, stopped, and comes back as the next version, or as the one before
-	Panics         Fault = "panics"          // of a node's work some panics, and who asked for it is restarted
-	SmallMailboxes Fault = "small mailboxes" // a node stands for a while, and what comes at once then is more than its mailboxes hold
+	ClockJump     Fault = "clock jump"      // a node's wall clock is set forwards or back, and is right again later
+	ClockDrift    Fault = "clock drift"     // a node's clocks run up to a tenth too fast or too slow
+	Suspicion     Fault = "false suspicion" // two nodes take their session for dead, and nothing is wrong
+	TwoDrains     Fault = "two drains"      // two nodes leave at once and come back
+	DrainedCrash  Fault = "drained crash"   // a process is killed while it hands over, and is back within a second
+	Upgrade       Fault = "upgrade"         // a node is drained, stopped, and comes back as the next version, or as the one before
+	Panics        Fault = "panics"          // of a node's work some panics, and who asked for it is restarted
+	FullMailboxes Fault = "full mailboxes"  // those of one kind of actor at a node drop every other message that they may drop
 )
 
 // Faults are all kinds.
@@ -50,7 +50,7 @@ var Faults = []Fault{
 	Drop, Delay, Duplicate, Crash, Freeze, Cut, CutOneWay, StoreDown, Drain,
 	StoreErrors, Ambiguous, Late, CrashInWrite, Slow, FullDisk, Trim,
 	ClockJump, ClockDrift, Suspicion, TwoDrains, DrainedCrash, Upgrade,
-	SmallMailboxes, Panics,
+	FullMailboxes, Panics,
 }
 
 // orderly are kinds that cost nobody anything: what was lent is given back, and each
@@ -217,9 +217,10 @@ func (s *Swarm) begin(what string, kind Fault, n *Node) {
 	case Panics:
 		n.panics = 1 + int(s.faults.Choose(what+": how many", 4))
 		s.heal = func() { n.panics = 0 }
-	case SmallMailboxes:
-		n.mailboxes.Most = 1 + int(s.faults.Choose(what+": how many messages", 8))
-		s.heal = n.stutter(s.faults.Below(what+": how long it stands", 3*time.Second))
+	case FullMailboxes:
+		boxes := n.mailboxes
+		boxes.full, boxes.fate = bounded[s.faults.Choose(what+": whose", uint64(len(bounded)))], s.net
+		s.heal = func() { boxes.full = "" }
 	case Trim:
 		c.Trim()
 		s.heal, lasts = func() {}, 0

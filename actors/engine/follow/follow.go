@@ -4,6 +4,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/birdwire/birdwire/actors/engine/gauge"
 	"github.com/birdwire/birdwire/messages"
 )
 
@@ -23,6 +24,7 @@ type Config struct {
 	Patience     time.Duration      // with a question, before it is asked again; it doubles up to four times; default 2 s
 	ReadWithin   time.Duration      // in which a reading is answered, default 30 s
 	Sometimes    func(place string) // nil, or told of Places
+	Queues       gauge.Told         // nil, or told of what is held
 	Silence      time.Duration      // without any progress, default 90 s: a key that failed often cools down for 60
 }
 

@@ -1,6 +1,7 @@
 package follow
 
 import (
+	"github.com/birdwire/birdwire/actors/engine/gauge"
 	"github.com/birdwire/birdwire/messages"
 )
 
@@ -154,4 +155,5 @@ func (t *turn) hold(m *messages.Deliveries) {
 	}
 	w.held = append(w.held, m)
 	w.bytes += size
+	t.cfg.Queues.Grown(gauge.Queue{Name: "follower: messages before what is read", Items: len(w.held), Bytes: w.bytes, MostItems: t.cfg.HeldMost, MostBytes: t.cfg.HeldBytes})
 }

@@ -11,13 +11,16 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/birdwire/birdwire/actors/engine/gauge"
 	"github.com/birdwire/birdwire/messages"
 )
 
 // Queue keeps items in the order in which they came. The zero Queue has no
 // room; Most gives it some.
 type Queue[T any] struct {
-	Most int // bytes of all items together; what would pass it is not taken
+	Most   int // bytes of all items together; what would pass it is not taken
+	Name   string
+	Queues gauge.Told // nil, or told of it by its name
 
 	items []sized[T]
 	bytes int
@@ -36,6 +39,7 @@ func (q *Queue[T]) Add(item T, size int) bool {
 	}
 	q.items = append(q.items, sized[T]{item, size})
 	q.bytes += size
+	q.Queues.Grown(gauge.Queue{Name: q.Name, Items: len(q.items), Bytes: q.bytes, MostBytes: q.Most})
 	return true
 }
 
