@@ -64,12 +64,7 @@ func (e *Explored) Exhausted() bool { return e.Ended == "" && len(e.Beyond) == 0
 
 // Unset is one of the scope's options that the runs have none of; "": there is none.
 func (e *Explored) Unset(s Scope) string {
-	for _, name := range slices.Concat(slices.Sorted(maps.Keys(s.Options)), s.Vary) {
-		if !slices.ContainsFunc(e.Options, func(o Drawn) bool { return o.Name == name }) {
-			return name
-		}
-	}
-	return ""
+	return unset(slices.Concat(slices.Sorted(maps.Keys(s.Options)), s.Vary), e.Options)
 }
 
 func (e *Explored) String() string {

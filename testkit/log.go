@@ -55,8 +55,16 @@ func (l *Log) Choices() int { return len(l.choices) }
 
 // Unset is one of the options that the run has none of; "": there is none.
 func (l *Log) Unset(options map[string]int) string {
-	for _, name := range slices.Sorted(maps.Keys(options)) {
-		if !slices.ContainsFunc(l.Options, func(o Drawn) bool { return o.Name == name }) {
+	return unset(slices.Sorted(maps.Keys(options)), l.Options)
+}
+
+// unset is one of the names that is no option's, in quotes where it is empty.
+func unset(names []string, options []Drawn) string {
+	for _, name := range names {
+		switch {
+		case name == "":
+			return `""`
+		case !slices.ContainsFunc(options, func(o Drawn) bool { return o.Name == name }):
 			return name
 		}
 	}
@@ -136,6 +144,9 @@ func LoadLog(name string) (*Log, error) {
 func ReadLog(r io.Reader) (*Log, error) {
 	in := bufio.NewReaderSize(r, headerMost)
 	line, err := in.ReadSlice('\n')
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, bufio.ErrBufferFull) {
+		return nil, err
+	}
 	if err != nil || !strings.HasPrefix(string(line), logMagic+" ") {
 		return nil, errors.New("not a decision log")
 	}
@@ -149,8 +160,17 @@ func ReadLog(r io.Reader) (*Log, error) {
 	if err := json.Unmarshal(line, l); err != nil {
 		return nil, fmt.Errorf("decision log: its header: %w", err)
 	}
+	switch {
+	case l.Build == "":
+		return nil, errors.New("decision log: its header: it does not say which code has made it")
+	case l.Strategy != "" && l.Strategy != DepthFirst && !slices.Contains(Strategies, l.Strategy):
+		return nil, fmt.Errorf("decision log: its header: there is no strategy %q", l.Strategy)
+	}
 	b := &body{in: bufio.NewReader(io.LimitReader(flate.NewReader(in), bodyMost))}
 	b.read(l)
+	if b.err == nil {
+		b.end(in)
+	}
 	if b.err != nil {
 		return nil, fmt.Errorf("decision log: its choices: %w", b.err)
 	}
@@ -179,6 +199,20 @@ func (b *body) number(below uint64) uint64 {
 		return n
 	}
 	return 0
+}
+
+// end holds that nothing comes after the choices, neither in them nor in the file.
+func (b *body) end(file *bufio.Reader) {
+	for _, r := range []*bufio.Reader{b.in, file} {
+		switch _, err := r.ReadByte(); {
+		case err == nil:
+			b.err = errors.New("something comes after the last")
+			return
+		case !errors.Is(err, io.EOF):
+			b.err = err
+			return
+		}
+	}
 }
 
 func (b *body) read(l *Log) {

@@ -1,6 +1,7 @@
 package testkit
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -34,9 +35,9 @@ func ShrinkTo(enough func(o *Outcome) bool, l *Log, within time.Duration, test f
 	o := Play(Plan{Follow: l, Log: true}, test)
 	switch {
 	case o.Misfit != "":
-		return nil, fmt.Errorf("shrink: the log does not fit: %s", o.Misfit)
+		return nil, fmt.Errorf("the log does not fit: %s", o.Misfit)
 	case !o.Failed():
-		return nil, fmt.Errorf("shrink: the run does not fail")
+		return nil, errors.New("the run does not fail")
 	}
 	s := &shrinker{test: test, enough: enough, until: time.Now().Add(within), Shrunk: Shrunk{Log: o.Log, Outcome: o}}
 	s.Finished = s.run()

@@ -177,6 +177,9 @@ still. With --until it ends after that step and prints the last messages.`,
 	loosely := flags.Bool("loosely", false, "where the log does not fit, follow what is left of it, and be plain elsewhere")
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if *until < 0 || *last < 0 {
+			return usagef("--until %d --last %d: want no number below 0", *until, *last)
+		}
 		l, err := sim.LoadLog(args[0])
 		if err != nil {
 			return err

@@ -29,6 +29,9 @@ to a violation marked. A link that ends in #step=N opens it at that step.`,
 	last := flags.Int("last", 20_000, "how many steps to show, the newest")
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if *last < 1 {
+			return usagef("--last %d: want one at least", *last)
+		}
 		l, err := sim.LoadLog(args[0])
 		if err != nil {
 			return err

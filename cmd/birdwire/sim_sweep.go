@@ -104,6 +104,9 @@ and show.`,
 		if err := p.value(r, func() error { return p.sweep(r) }); err != nil {
 			return err
 		}
+		if err := cmd.Context().Err(); err != nil {
+			return fmt.Errorf("interrupted after %d seeds: %w", r.Seeds, err)
+		}
 		if n := len(r.Failed); n > 0 {
 			return fmt.Errorf("%d of %d seeds failed", n, r.Seeds)
 		}
@@ -130,6 +133,9 @@ func (p printer) sweep(r sweepResult) error {
 	}
 	return err
 }
+
+// procsMost is more than any machine has cores to play seeds on.
+const procsMost = 1024
 
 // sweep feeds seeds to processes, each of which plays one after the other.
 type sweep struct {
@@ -159,8 +165,11 @@ func (s *sweep) parse(seeds string) error {
 	if errors.Join(errs[:]...) != nil || s.last < s.first || s.first == 0 {
 		return usagef("--seeds %s: want the first and the last, as 1-1000", seeds)
 	}
-	if s.procs < 1 {
-		return usagef("--procs %d: want one at least", s.procs)
+	if s.procs < 1 || s.procs > procsMost {
+		return usagef("--procs %d: want 1 to %d", s.procs, procsMost)
+	}
+	if s.within < 0 {
+		return usagef("--for %v: want no time below 0", s.within)
 	}
 	return nil
 }
@@ -183,7 +192,7 @@ func (s *sweep) run(ctx context.Context) (sweepResult, error) {
 		all.Go(func() { failed[i] = s.process(ctx) })
 	}
 	all.Wait()
-	if err := errors.Join(append(failed, ctx.Err())...); err != nil {
+	if err := errors.Join(failed...); err != nil {
 		return sweepResult{}, err
 	}
 	r := s.result
@@ -232,6 +241,9 @@ func (s *sweep) process(ctx context.Context) error {
 	seed, more := s.take()
 	for more {
 		w, err := s.startAll(ctx, self)
+		if ctx.Err() != nil {
+			return nil
+		}
 		if err != nil {
 			return err
 		}
@@ -246,8 +258,8 @@ func (s *sweep) process(ctx context.Context) error {
 			s.done(sweepSeed{Seed: seed, Invariant: fmt.Sprintf("the process goes on (%v)", errors.Join(ended, err))})
 			seed, more = s.take()
 		}
-		if ctx.Err() != nil {
-			return ctx.Err()
+		if ctx.Err() != nil { // what was found by then is told
+			return nil
 		}
 	}
 	return nil
@@ -316,7 +328,16 @@ func (s *sweep) start(ctx context.Context, self string, cores int) (*worker, err
 	return &worker{cmd, in, bufio.NewReader(out)}, nil
 }
 
+// seedMost is how long a seed takes at most: its process hangs else, and is ended.
+const seedMost = 15 * time.Minute
+
 func (w *worker) play(seed uint64) (r sweepSeed, err error) {
+	hangs := time.AfterFunc(seedMost, func() { _ = w.cmd.Process.Kill() }) // Wait says whether it was there
+	defer func() {
+		if !hangs.Stop() {
+			err = errors.Join(fmt.Errorf("not done after %v", seedMost), err)
+		}
+	}()
 	if _, err = fmt.Fprintln(w.in, seed); err != nil {
 		return r, err
 	}
@@ -380,5 +401,16 @@ func playSeed(p sim.Plan, logs string) (r sweepSeed, err error) {
 	if o, err = sim.Play(p); err != nil {
 		return r, err
 	}
-	return r, o.Log.Save(filepath.Join(logs, fmt.Sprintf("%d.log", o.Seed)))
+	return r, o.Log.Save(logName(logs, o.Log))
+}
+
+// logName is that of a seed's log in the folder. Another run of the same seed, by another
+// scenario or strategy, keeps its own.
+func logName(folder string, l *sim.Log) string {
+	name := filepath.Join(folder, fmt.Sprintf("%d.log", l.Seed))
+	old, err := sim.LoadLog(name)
+	if err != nil || old.Scenario == l.Scenario && old.Strategy == l.Strategy {
+		return name
+	}
+	return filepath.Join(folder, strings.TrimSuffix(fmt.Sprintf("%d-%s-%s", l.Seed, l.Scenario, l.Strategy), "-")+".log")
 }
