@@ -2,6 +2,7 @@ package nats
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"net"
 	"path/filepath"
@@ -19,6 +20,7 @@ import (
 type trio struct {
 	dir    string
 	seeds  []string
+	tls    func() *tls.Config // of one member; nil: none
 	stores [3]*Store
 }
 
@@ -40,10 +42,14 @@ func freePorts(t *testing.T, n int) []string {
 func (c *trio) config(t *testing.T, i int) Config { return quiet(t, c.member(i)) }
 
 func (c *trio) member(i int) Config {
-	return Config{
+	cfg := Config{
 		Dir: filepath.Join(c.dir, fmt.Sprint(i)), DuplicateWindow: testWindow,
 		Cluster: &Cluster{Node: fmt.Sprintf("n%d", i), Name: "test", Listen: c.seeds[i], Seeds: c.seeds, Secret: []byte("of the test")},
 	}
+	if c.tls != nil {
+		cfg.Cluster.TLS = c.tls()
+	}
+	return cfg
 }
 
 // openTrio starts three members at once.
