@@ -98,7 +98,8 @@ const (
 	CreditLow
 	CreditOK
 	// Ended: the process is gone for good. It was down before this, and a new
-	// connect to where it listened was refused.
+	// connect to where it listened was refused. Whoever waits for it may wait in
+	// vain: a link that is not sure says nothing.
 	Ended
 )
 

@@ -26,7 +26,7 @@ func (v clusterView) LookCluster(ctx context.Context) admin.ClusterState {
 	n := v.n
 	seen := known{
 		self: n.cfg.Name, standings: n.actors.Standings(), gossip: n.cluster.gossip.Snapshot().Nodes, links: n.cluster.link.Status(),
-		version: Version(),
+		version: Version(), certificate: n.cluster.security.trouble(),
 	}
 	if s, ok := n.store.(interface {
 		Status(context.Context) store.Status
@@ -48,6 +48,7 @@ type known struct {
 	gossip        []gossip.Node
 	links         []grpc.Status
 	store         store.Status
+	certificate   string // what is wrong with this node's; "": nothing
 }
 
 func (k known) state() admin.ClusterState {
@@ -144,6 +145,9 @@ func (k known) problems() (all []string) {
 	}
 	if len(versions) > 1 {
 		say("nodes run different versions: %s. Finish the upgrade; until then what only the newer knows is not used", strings.Join(sorted(versions), ", "))
+	}
+	if k.certificate != "" {
+		say("node %s, which was asked: %s", k.self, k.certificate)
 	}
 	return append(all, k.store.Trouble...)
 }

@@ -35,6 +35,7 @@ func TestWhatIsWrongWithACluster(t *testing.T) {
 		{"one way", known{standings: []assembly.Standing{well[0], standing("b", core, "a"), standing("c", apart, "a", "b")}}, []string{"node c is apart: b does not reach it."}},
 		{"nobody serves", known{standings: []assembly.Standing{standing("a", apart), standing("b", down), standing("c", down)}}, []string{"node a is apart", "node b is down", "node c is down", "no node may serve"}},
 		{"an upgrade", known{standings: well, gossip: []gossip.Node{seen("a", "v2"), seen("b", "v1"), seen("c", "v1")}}, []string{"different versions: v1, v2"}},
+		{"a certificate", known{self: "a", standings: well, certificate: "the certificate in x ends on y"}, []string{"node a, which was asked: the certificate in x ends on y"}},
 		{"the store", known{standings: well, store: store.Status{Trouble: []string{"the store takes no writes"}}}, []string{"the store takes no writes"}},
 	} {
 		got := c.k.state().Problems

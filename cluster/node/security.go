@@ -48,6 +48,14 @@ func (s *security) routes() *tls.Config {
 	return s.certificates.Routes()
 }
 
+// trouble is what is wrong with the certificate, or soon will be.
+func (s *security) trouble() string {
+	if s.certificates == nil {
+		return ""
+	}
+	return s.certificates.Status().Trouble
+}
+
 func (s *security) close() {
 	if s.certificates != nil {
 		s.certificates.Close()
