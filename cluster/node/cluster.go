@@ -25,7 +25,7 @@ type Cluster struct {
 	Gossip, Link, Routes string
 	// Advertise is the host or IP by which the others reach this node. Default: the
 	// host of each address above, and where that is every address of the machine,
-	// the one that the way to the first of Join begins at.
+	// the one that the way to one of Join begins at.
 	Advertise string
 	// Join are gossip addresses, host:port, of some nodes, this one's among them
 	// or not. They may be started in any order.
@@ -154,15 +154,53 @@ func advertised(ctx context.Context, c Cluster, address string) (string, error) 
 	if ip, err := netip.ParseAddr(host); host != "" && (err != nil || !ip.IsUnspecified()) {
 		return host, nil
 	}
+	own, here := wayTo(ctx, c.Join)
+	if own == "" && !here {
+		own = anyAddress()
+	}
+	switch {
+	case own != "":
+		return own, nil
+	case here:
+		return "127.0.0.1", nil
+	}
+	return "", fmt.Errorf("advertise: %q is every address of this machine, which has none that others could reach: say by which address they do", address)
+}
+
+// wayTo is the address that the way to one of the seeds begins at; nothing is sent,
+// the system only chooses a way. A machine's own name often leads to its loopback,
+// so that says nothing, unless all seeds are here. A seed whose name is not known
+// yet is no reason to end: it may be the name of a node that has not started.
+func wayTo(ctx context.Context, seeds []string) (own string, here bool) {
+	here = true
 	var dialer net.Dialer
-	for _, seed := range c.Join { // nothing is sent: the system only chooses a way
-		if way, err := dialer.DialContext(ctx, "udp", seed); err == nil {
-			defer way.Close()
-			own, _, err := net.SplitHostPort(way.LocalAddr().String())
-			return own, err
+	for _, seed := range seeds {
+		way, err := dialer.DialContext(ctx, "udp", seed)
+		if err != nil {
+			here = false
+			continue
+		}
+		ip := way.LocalAddr().(*net.UDPAddr).IP
+		way.Close() //nolint:errcheck // nothing was written
+		if !ip.IsLoopback() {
+			return ip.String(), false
 		}
 	}
-	return "", fmt.Errorf("advertise: %q is every address of this machine, and no way leads to any of %v yet: say by which address the others reach this node", address, c.Join)
+	return "", here
+}
+
+// anyAddress is one of this machine's that others may reach; "": it has none.
+func anyAddress() string {
+	all, err := net.InterfaceAddrs()
+	if err != nil {
+		return ""
+	}
+	for _, a := range all {
+		if n, ok := a.(*net.IPNet); ok && n.IP.IsGlobalUnicast() && n.IP.To4() != nil {
+			return n.IP.String()
+		}
+	}
+	return ""
 }
 
 // address is the host's IP.

@@ -45,6 +45,33 @@ func TestWhoAStoreBeginsWith(t *testing.T) {
 	}
 }
 
+// By which address the others reach a node that listens on all of its machine's.
+func TestWhatANodeAdvertises(t *testing.T) {
+	for _, c := range []struct {
+		what    string
+		cluster Cluster
+		address string
+		want    string // "": one of this machine's that is not loopback, where it has one
+	}{
+		{"as told", Cluster{Advertise: "node-1.example", Join: []string{"127.0.0.1:1"}}, ":7946", "node-1.example"},
+		{"one address", Cluster{Join: []string{"127.0.0.1:1"}}, "10.0.0.7:7946", "10.0.0.7"},
+		{"a name", Cluster{Join: []string{"127.0.0.1:1"}}, "node-1.example:7946", "node-1.example"},
+		{"all seeds are here", Cluster{Join: []string{"127.0.0.1:1", "127.0.0.2:1"}}, ":7946", "127.0.0.1"},
+		{"one seed's name is not known yet", Cluster{Join: []string{"127.0.0.1:1", "no-such-node.invalid:1"}}, "0.0.0.0:7946", ""},
+	} {
+		got, err := advertised(t.Context(), c.cluster, c.address)
+		if c.want == "" {
+			if own := anyAddress(); got != own || (err != nil) != (own == "") {
+				t.Errorf("%s: %q, %v; want %q", c.what, got, err, own)
+			}
+			continue
+		}
+		if got != c.want || err != nil {
+			t.Errorf("%s: %q, %v; want %q", c.what, got, err, c.want)
+		}
+	}
+}
+
 // Nodes do not talk without certificates unless somebody has said so.
 func TestWhatAClusterNeeds(t *testing.T) {
 	good := Config{Name: "a", Dir: t.TempDir(), Cluster: &Cluster{
