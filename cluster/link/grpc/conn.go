@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"sync"
 	"sync/atomic"
 	"syscall"
 )
@@ -22,7 +23,16 @@ const (
 // alike, and only one that the peer's side ended may mean that its process has.
 type conn struct {
 	net.Conn
-	how atomic.Int32 // ending: the first that was seen
+	how     atomic.Int32 // ending: the first that was seen
+	waiting *atomic.Int32
+	once    sync.Once
+}
+
+// admit has it not count any more among those that are nobody's yet.
+func (c *conn) admit() {
+	if c.waiting != nil {
+		c.once.Do(func() { c.waiting.Add(-1) })
+	}
 }
 
 func (c *conn) end(how ending) { c.how.CompareAndSwap(int32(open), int32(how)) }
@@ -55,6 +65,7 @@ func (c *conn) note(err error) {
 
 func (c *conn) Close() error {
 	c.end(byUs)
+	c.admit()
 	return c.Conn.Close()
 }
 
@@ -67,13 +78,27 @@ type address struct {
 	conn *conn
 }
 
-// listener makes connections of ours.
-type listener struct{ net.Listener }
+// waitingMost is how many connections there may be that are no session yet: whoever
+// reaches the port can make one, and each costs buffers until helloTime is over.
+const waitingMost = 128
 
-func (l listener) Accept() (net.Conn, error) {
-	c, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
+// listener makes connections of ours. One past the bound is closed at once; a node
+// whose own is among them comes again.
+type listener struct {
+	net.Listener
+	waiting atomic.Int32
+}
+
+func (l *listener) Accept() (net.Conn, error) {
+	for {
+		c, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		if l.waiting.Add(1) <= waitingMost {
+			return &conn{Conn: c, waiting: &l.waiting}, nil
+		}
+		l.waiting.Add(-1)
+		_ = c.Close() // nothing was said
 	}
-	return &conn{Conn: c}, nil
 }

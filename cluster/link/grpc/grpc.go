@@ -160,7 +160,7 @@ func (l *Link) Handle(h link.Handler) {
 	l.wg.Add(1)
 	go func() { // ends with Close
 		defer l.wg.Done()
-		if err := l.server.Serve(listener{l.cfg.Listener}); err != nil && l.ctx.Err() == nil {
+		if err := l.server.Serve(&listener{Listener: l.cfg.Listener}); err != nil && !l.quiet.Load() {
 			l.cfg.Failed(fmt.Errorf("the link's listener %s: %w", l.cfg.Listener.Addr(), err))
 		}
 	}()
@@ -241,7 +241,6 @@ func (l *Link) Close() error {
 		peers = append(peers, p)
 	}
 	l.mu.Unlock()
-	l.cancel()
 	err := l.cfg.Listener.Close() // first: who finds its session ended is to find that nobody listens
 	if errors.Is(err, net.ErrClosed) {
 		err = nil
@@ -249,6 +248,7 @@ func (l *Link) Close() error {
 	for _, p := range peers {
 		p.close()
 	}
+	l.cancel() // attempts, and what has come of one since
 	l.server.Stop()
 	l.wg.Wait()
 	return err

@@ -91,6 +91,7 @@ func (l *Link) serve(stream rpc.ServerStream) error {
 	}
 	patience.Stop()
 	if p.establish(a, s) {
+		at.conn.admit()
 		s.run(first)
 	}
 	return nil

@@ -3,6 +3,7 @@ package grpc_test
 import (
 	"context"
 	"crypto/tls"
+	"io"
 	"log/slog"
 	"net"
 	"path/filepath"
@@ -217,6 +218,29 @@ func TestASessionWithCertificates(t *testing.T) {
 	if got := a.Status()[0]; !got.Up || got.Incarnation != 1 || got.Version != 3 || !got.Dialed || got.Trouble != "" {
 		t.Errorf("%+v", got)
 	}
+}
+
+// Whoever reaches the port can make connections, so many and no more; those that say
+// nothing are closed, and nodes have their sessions then.
+func TestConnectionsThatSayNothing(t *testing.T) {
+	heard := &told{}
+	a := join(t, heard, func(*grpc.Config) {})
+	closed := make(chan bool, 300)
+	for range cap(closed) {
+		c, err := net.Dial("tcp", a.address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() { // ends with the connection
+			defer c.Close()
+			_, _ = io.Copy(io.Discard, c) // what the server says first; its end is an EOF or a reset
+			closed <- true
+		}()
+	}
+	b := join(t, heard, as("b", 1))
+	b.Peers([]grpc.Address{{Node: "a", Address: a.address}})
+	until(t, "a node has a session", func() bool { return heard.count(link.Up) == 2 })
+	until(t, "all that said nothing are closed", func() bool { return len(closed) == cap(closed) })
 }
 
 // told counts events.
