@@ -49,8 +49,9 @@ func (n *Node) View() membership.View {
 
 func (n *Node) place(view membership.View) *placed {
 	p := &placed{self: n.peer(), table: placement.Shards(view, actors.Shards), apart: map[link.Peer]actors.Instant{}}
-	before := n.placed.Load()
+	before, addresses := n.placed.Load(), map[string]string{}
 	for _, m := range view.Members() {
+		addresses[m.Name] = peerOf(m).Address()
 		if m.State != membership.Apart {
 			continue
 		}
@@ -62,9 +63,16 @@ func (n *Node) place(view membership.View) *placed {
 		}
 	}
 	for number := range p.owners {
-		p.owners[number] = n.shards[number] // which says that it is not the owner, where nobody is
-		if m, ok := p.table.Owner(number); ok && peerOf(m) != p.self {
-			p.owners[number] = actor.NewPID(peerOf(m).Address(), fmt.Sprint(shardPrefix, number))
+		p.owners[number] = n.shards[number] // where nobody is the owner, it says so, or is not there
+		m, ok := p.table.Owner(number)
+		if !ok || peerOf(m) == p.self {
+			continue
+		}
+		address := addresses[m.Name]
+		if before != nil && before.owners[number].GetAddress() == address { // most stay where they are
+			p.owners[number] = before.owners[number]
+		} else {
+			p.owners[number] = actor.NewPID(address, n.shards[number].GetId())
 		}
 	}
 	for _, m := range view.Members() {
@@ -254,7 +262,7 @@ func (n *Node) clusterActors() []spec {
 			}
 		}, stopOnFailure)},
 		{name: "ownership", group: groupQuestions, care: vital, props: p.Props("ownership", func() actor.Actor {
-			return &ownership{clock: p.Clock, shards: n.shards[:], owns: n.owns, timers: actors.NewTimers(p.Clock)}
+			return &ownership{clock: p.Clock, parent: n.pid(supervisorID), shards: n.shards[:], begun: n.begun[:], owns: n.owns, timers: actors.NewTimers(p.Clock)}
 		}, stopOnFailure)},
 		{name: "releases", group: groupQuestions, care: vital, props: p.Props("releases", func() actor.Actor {
 			return &releases{owners: n, rare: p.Sometimes, timers: actors.NewTimers(p.Clock), open: map[string]*messages.Release{}}

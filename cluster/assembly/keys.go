@@ -50,8 +50,9 @@ func (n *Node) shardConfig(stored map[int][]messages.KeptRecord) shard.Config {
 	supervisor := n.pid(supervisorID)
 	// One slot a shard, each used by that shard alone.
 	var preloaded [actors.Shards][]messages.KeptRecord
+	var awaited [actors.Shards]bool
 	for number, records := range stored {
-		preloaded[number] = slices.Clip(records)
+		preloaded[number], awaited[number] = slices.Clip(records), true
 	}
 	return shard.Config{
 		Node: p.Node, Incarnation: p.Incarnation, Records: n.stored,
@@ -65,8 +66,12 @@ func (n *Node) shardConfig(stored map[int][]messages.KeptRecord) shard.Config {
 			return records, records != nil
 		},
 		Dormant: func(number int) bool { return p.Cluster == nil && preloaded[number] == nil },
-		Active:  func(number int) { p.System.Root.Send(supervisor, &ready{number}) },
-		Count:   p.Observe.Keys, Sometimes: p.Sometimes, Queues: p.Queues, Logger: p.Logger.With("actor", "shard"),
+		Active: func(number int) {
+			if awaited[number] {
+				p.System.Root.Send(supervisor, &ready{number})
+			}
+		},
+		Count: p.Observe.Keys, Sometimes: p.Sometimes, Queues: p.Queues, Logger: p.Logger.With("actor", "shard"),
 	}
 }
 

@@ -47,6 +47,7 @@ type Node struct {
 	address     string // in its actors' PIDs
 	shards      [actors.Shards]*actor.PID
 	stored      *store.Gated
+	begun       [actors.Shards]atomic.Bool // shards whose actor was asked for, of a node that is not alone: see ownership
 	connections *actor.Props
 	stopping    atomic.Bool
 	placed      atomic.Pointer[placed]              // nil: the node is alone
@@ -121,15 +122,20 @@ func Start(ports Ports, cfg Config, state *State, active func()) (*Node, error) 
 		spec{name: "upstreams", group: groupUpstreams, care: lasting, props: n.upstreamsProps()},
 		spec{name: "newsdesk", group: groupUpstreams, care: lasting, props: n.newsdeskProps()})
 	s.specs = append(s.specs, n.enrichActors()...)
-	cfgShard := n.shardConfig(state.stored)
-	for number := range n.shards {
-		if _, queries := state.stored[number]; queries {
-			s.awaited[number] = true
-		}
-		s.specs = append(s.specs, spec{
-			name: fmt.Sprint("shard/", number), group: groupShards, care: lasting, props: shard.Props(cfgShard, number),
+	shards := n.shardConfig(state.stored)
+	s.shard = func(number int) spec {
+		return spec{
+			name: fmt.Sprint("shard/", number), group: groupShards, care: lasting, props: shard.Props(shards, number),
 			farewell: &messages.Deactivate{Shard: uint32(number)},
-		})
+		}
+	}
+	for number := range state.stored {
+		s.awaited[number] = true
+	}
+	for number := range n.shards {
+		if ports.Cluster == nil { // else the ownership says which
+			s.specs = append(s.specs, s.shard(number))
+		}
 	}
 	props := ports.Props("node", func() actor.Actor { return s }, nil).Configure(actor.WithGuardian(stopOnFailure))
 	if _, err := ports.System.Root.SpawnNamed(props, supervisorID); err != nil {

@@ -1,6 +1,7 @@
 package assembly
 
 import (
+	"sync/atomic"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -16,13 +17,20 @@ import (
 // It follows every view, in order, also where the next one is there already: one
 // in which the node is apart has every shard given up.
 //
+// A shard gets an actor when it is first placed here, and keeps it: of a thousand, a
+// node of five has two hundred, and one that has never been here owns nothing that it
+// would have to give up. What is sent to it by whoever knows an older view is a dead
+// letter, which tells its sender as much as NotOwner does.
+//
 // A restart tells all of them, which changes nothing where it has happened.
 type ownership struct {
 	clock  actors.Clock
+	parent *actor.PID // of the shards
 	shards []*actor.PID
+	begun  []atomic.Bool         // by shard: the parent was told to start it; shared by all instances
 	owns   func(number int) bool // by the newest view
 	timers actors.Timers
-	told   []bool // by shard, that it belongs here; nil: they know by themselves, at their start
+	told   []bool // by shard, that it belongs here; nil: nothing was told
 
 	giving  map[int]bool // shards that have not said that they own nothing
 	round   uint64       // of giving up
@@ -69,27 +77,35 @@ func (o *ownership) place(ctx actor.Context, p *placed) {
 	if first {
 		o.told = make([]bool, len(o.shards))
 	}
+	var start []int
 	for number, pid := range o.shards {
 		owns := p.owns(number)
-		if !first && owns == o.told[number] {
-			continue
-		}
-		o.told[number] = owns
-		if owns {
+		switch begun := o.begun[number].Load(); {
+		case !begun && owns: // it asks by itself whether it belongs here
+			o.begun[number].Store(true)
+			start = append(start, number)
+		case !begun, !first && owns == o.told[number]:
+		case owns:
 			ctx.Send(pid, &messages.Activate{Shard: uint32(number)})
-		} else {
+		default:
 			ctx.Send(pid, &messages.Deactivate{Shard: uint32(number)})
 		}
+		o.told[number] = owns
+	}
+	if len(start) > 0 {
+		ctx.Send(o.parent, &begin{start})
 	}
 }
 
-// giveUp asks every shard, and those that have not answered once more when it is
+// giveUp asks every shard that has an actor, and those that have not answered once more when it is
 // asked once more.
 func (o *ownership) giveUp(ctx actor.Context, m *giveUp) {
 	if o.askedBy = ctx.Sender(); o.round != m.round {
-		o.round, o.giving = m.round, make(map[int]bool, len(o.shards))
+		o.round, o.giving = m.round, map[int]bool{}
 		for number := range o.shards {
-			o.giving[number] = true
+			if o.begun[number].Load() {
+				o.giving[number] = true
+			}
 		}
 	}
 	for number, pid := range o.shards {

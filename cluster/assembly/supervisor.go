@@ -75,6 +75,7 @@ type supervisor struct {
 	log    *slog.Logger
 	failed func(error)
 	specs  []spec
+	shard  func(number int) spec
 	active func()      // called once awaited is empty; nil after it
 	serves func() bool // whether the node may have clients, asked every servesEvery; nil: always
 
@@ -109,6 +110,8 @@ type (
 	ready     struct{ number int }
 	startTime struct{ id string }
 	groupLate struct{ group group }
+	// begin starts shards that have no actor.
+	begin struct{ shards []int }
 	// servesTime is when to ask whether the node may have clients.
 	servesTime struct{}
 )
@@ -121,12 +124,15 @@ func (s *supervisor) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *actor.Started:
 		for _, spec := range s.specs {
-			s.start(ctx, &child{
-				spec: spec, budget: actors.Budget{Most: restartsMost, Within: restartsWithin},
-				pause: actors.Pause{First: pauseFirst, Most: pauseMost},
-			})
+			s.first(ctx, spec)
 		}
 		s.askServes(ctx)
+	case *begin:
+		for _, number := range m.shards {
+			if s.stopping == nil {
+				s.first(ctx, s.shard(number))
+			}
+		}
 	case *ready:
 		s.ready(m.number)
 	case *connection.Opened:
@@ -156,6 +162,14 @@ func (s *supervisor) Receive(ctx actor.Context) {
 	case *actor.Stopped:
 		s.over()
 	}
+}
+
+// first starts an actor for the first time.
+func (s *supervisor) first(ctx actor.Context, of spec) {
+	s.start(ctx, &child{
+		spec: of, budget: actors.Budget{Most: restartsMost, Within: restartsWithin},
+		pause: actors.Pause{First: pauseFirst, Most: pauseMost},
+	})
 }
 
 func (s *supervisor) start(ctx actor.Context, c *child) {

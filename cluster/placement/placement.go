@@ -2,6 +2,7 @@ package placement
 
 import (
 	"cmp"
+	"math/bits"
 	"slices"
 
 	"github.com/birdwire/birdwire/cluster/membership"
@@ -101,10 +102,7 @@ func deal(owners []int16, shards []int, members []membership.Member, nodes []int
 			pairs = append(pairs, pair{mix(seed + uint64(shard)*golden), shard, node})
 		}
 	}
-	slices.SortFunc(pairs, func(a, b pair) int {
-		return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.shard, b.shard), cmp.Compare(a.node, b.node))
-	})
-	for _, p := range pairs {
+	for _, p := range byScore(pairs) {
 		if owners[p.shard] < 0 && loads[p.node] < most {
 			owners[p.shard] = int16(p.node)
 			loads[p.node]++
@@ -116,6 +114,42 @@ func deal(owners []int16, shards []int, members []membership.Member, nodes []int
 		}
 	}
 	return left
+}
+
+// byScore sorts pairs, the highest score first. Scores are hashes: dealt into as many
+// drawers as there are pairs by their first bits, there is about one in each, so that
+// what is left to compare is next to nothing.
+func byScore(pairs []pair) []pair {
+	width := bits.Len(uint(len(pairs)))
+	drawer := func(p pair) int { return int(^p.score >> (64 - width)) }
+	ends := make([]int, 1<<width)
+	for _, p := range pairs {
+		ends[drawer(p)]++
+	}
+	sum := 0
+	for i, n := range ends {
+		ends[i] = sum
+		sum += n
+	}
+	sorted := make([]pair, len(pairs))
+	for _, p := range pairs {
+		sorted[ends[drawer(p)]] = p
+		ends[drawer(p)]++
+	}
+	for i := 1; i < len(sorted); i++ {
+		for j := i; j > 0 && sorted[j].before(sorted[j-1]); j-- {
+			sorted[j], sorted[j-1] = sorted[j-1], sorted[j]
+		}
+	}
+	return sorted
+}
+
+// before: pairs of one score, which are next to none, are in order of shard and node.
+func (p pair) before(o pair) bool {
+	if p.score != o.score {
+		return p.score > o.score
+	}
+	return p.shard < o.shard || p.shard == o.shard && p.node < o.node
 }
 
 // Singleton is the member that owns what there is one of in the cluster, by its
