@@ -63,7 +63,10 @@ func (o *Outcome) Failed() bool { return len(o.Violations) > 0 }
 
 // alone makes actor systems cheap, as importing the kit does for tests. It is done
 // late in other programs, since it breaks actor systems that there are already.
-var alone = sync.OnceFunc(func() { cmap.SHARD_COUNT = 1 })
+var alone = sync.OnceFunc(func() {
+	cmap.SHARD_COUNT = 1
+	collectLess()
+})
 
 // Play runs test once, in this process and outside go test. It ends with the first
 // violation. There must be no other actor system in a program that plays.

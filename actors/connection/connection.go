@@ -34,6 +34,7 @@ type connection struct {
 	*meter   // nil: the connection is not charged for
 
 	last       actors.Instant   // when a frame was last handed on
+	proved     actors.Instant   // when a proof was last asked for because it was time
 	invalid    []actors.Instant // newest invalid messages, at most cfg.InvalidMax
 	embeddings bool             // in the frames of what is handed on now
 	ended      bool
@@ -204,9 +205,12 @@ func (c *connection) ping(ctx actor.Context) {
 		return
 	}
 	c.begun.Socket.Ping()
-	c.step(ctx, follow.Prove{}) // finds a last message that was lost
+	if !c.begun.Cursors { // else cursorDue asks, as soon
+		c.prove(ctx)
+	}
 }
 
+// cursorDue tells an idle client where it is.
 func (c *connection) cursorDue(ctx actor.Context) {
 	idle := c.cfg.Clock.Elapsed() - c.last
 	if idle < c.cfg.IdleCursor {
@@ -214,7 +218,33 @@ func (c *connection) cursorDue(ctx actor.Context) {
 		return
 	}
 	c.stopCursor = c.after(ctx, c.cfg.IdleCursor, &cursorTime{})
-	c.step(ctx, follow.Prove{})
+	if !c.prove(ctx) {
+		c.reached(follow.Reached{Position: c.follower.Place().Position})
+	}
+}
+
+// prove asks the owner how far it is, which moves the place, and finds a last message
+// that was lost; false: that is not worth a question yet. Each takes six messages, and
+// most connections of most nodes are idle.
+func (c *connection) prove(ctx actor.Context) (asked bool) {
+	if now := c.cfg.Clock.Elapsed(); !c.near() || now-c.proved >= c.cfg.ProveMost {
+		c.proved = now
+		c.step(ctx, follow.Prove{})
+		return true
+	}
+	return false
+}
+
+// nearFrames are read in no time by whoever goes on from there.
+const nearFrames = 64
+
+// near says whether the place is proved, and near the log's end.
+func (c *connection) near() bool {
+	if !c.following() || !c.follower.Live() || c.cfg.Head == nil {
+		return false
+	}
+	at := c.follower.Place()
+	return at == follow.End(at.Position) && c.cfg.Head() <= at.Position.Sequence()+nearFrames
 }
 
 // probed asks the client for a sign of life. While a question is open it is not

@@ -157,6 +157,7 @@ type rig struct {
 	pid         *actor.PID
 
 	join, number uint64 // what the owner that the test plays numbers by
+	head         uint64 // of the log
 }
 
 func config(k *testkit.Kit, router, key *testkit.Probe, log connection.Replays) connection.Config {
@@ -170,13 +171,14 @@ func config(k *testkit.Kit, router, key *testkit.Probe, log connection.Replays) 
 func run(t *testing.T, begin connection.Begin, test func(r *rig), before ...func(h *history)) {
 	t.Helper()
 	testkit.Run(t, func(k *testkit.Kit) {
-		r := &rig{Kit: k, socket: &socket{k: k, heard: k.Clock.Elapsed()}, history: &history{kit: k, last: 1 << 30}, router: k.Probe(), lane: k.Probe(), key: k.Probe()}
+		r := &rig{Kit: k, socket: &socket{k: k, heard: k.Clock.Elapsed()}, history: &history{kit: k, last: 1 << 30}, router: k.Probe(), lane: k.Probe(), key: k.Probe(), head: 1 << 40}
 		for _, change := range before {
 			change(r.history)
 		}
 		begin.ID, begin.KeyID, begin.Socket = "c1", "key-1", r.socket
 		cfg := config(k, r.router, r.key, r.history)
 		cfg.Semantic = r.lane.PID()
+		cfg.Head = func() uint64 { return r.head }
 		r.pid = k.SpawnProps("connection", connection.Props(cfg))
 		k.Tell(r.pid, &begin)
 		r.socket.pid = r.pid
@@ -685,22 +687,63 @@ func TestIdleCursorKeepsAPlaceNearTheHead(t *testing.T) {
 	run(t, cfg, func(r *rig) {
 		r.joined(r.router, 100)
 		r.deliver("101.0")
-		prove := func(at messages.Position) {
-			ask := testkit.FishFor(r.router, func(*messages.AskThrough) bool { return true })
-			r.router.Reply(&messages.Through{Position: uint64(at), Join: ask.GetJoin(), Number: r.number})
-			r.Settle()
-		}
 		r.want(t, "connected", "cursor 100", "101.0")
-		r.Advance(29 * time.Second) // a ping's proof came and went
+		r.Advance(29 * time.Second)
 		r.socket.heard = r.Clock.Elapsed()
-		prove(500)
 		r.want(t)
 		r.Advance(time.Second)
-		prove(900)
+		r.prove(900)
 		r.want(t, "cursor 900")
 		r.deliver("850.0", "901.0")
 		r.want(t, "901.0")
 	})
+}
+
+// While the log hardly moves, a proof would tell next to nothing: a client hears where
+// it is all the same, and the owner is asked now and then, in case that something was
+// lost.
+func TestOfALogThatHardlyMovesAnOwnerIsAskedSeldom(t *testing.T) {
+	run(t, connection.Begin{API: messages.Api_API_KITE, Cursors: true}, func(r *rig) {
+		r.joined(r.router, at(10))
+		r.deliver("45056.0") // at(11)
+		r.want(t, "connected", fmt.Sprint("cursor ", at(10)), "45056.0")
+		idle := func(d time.Duration) {
+			r.Advance(d)
+			r.socket.heard = r.Clock.Elapsed()
+		}
+		r.head = 12
+		idle(30 * time.Second)
+		r.prove(at(11)) // where it is was not proved before
+		here := fmt.Sprint("cursor ", at(11))
+		r.want(t, here)
+		for range 3 {
+			r.head += 10
+			idle(30 * time.Second)
+			r.want(t, here)
+		}
+		for _, m := range r.router.Messages() {
+			if _, asked := m.(*messages.AskThrough); asked {
+				t.Error("the owner was asked")
+			}
+		}
+		idle(30 * time.Second)
+		r.prove(at(41))
+		r.want(t, fmt.Sprint("cursor ", at(41)))
+		r.head = 200
+		idle(30 * time.Second)
+		r.prove(at(199))
+		r.want(t, fmt.Sprint("cursor ", at(199)))
+	})
+}
+
+// at is the first position of the frame with the sequence.
+func at(sequence uint64) messages.Position { return messages.Position(sequence << messages.FrameBits) }
+
+// prove has the owner answer how far it is, which it was asked.
+func (r *rig) prove(at messages.Position) {
+	ask := testkit.FishFor[*messages.AskThrough](r.router)
+	r.router.Reply(&messages.Through{Position: uint64(at), Join: ask.GetJoin(), Number: r.number})
+	r.Settle()
 }
 
 func TestAFailureReleasesEverything(t *testing.T) {

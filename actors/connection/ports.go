@@ -62,9 +62,13 @@ type Config struct {
 	Logger    *slog.Logger
 	Sometimes actors.Sometimes // nil: nobody wants to know
 	Queues    gauge.Told       // told of what waits inside; nil: nobody wants to know
+	// Head is the first sequence of the log that this node's router has not handled,
+	// from any goroutine. nil: it is not known how far the log is.
+	Head func() uint64
 
 	PingEvery      time.Duration // default 30 s
 	IdleCursor     time.Duration // default 30 s
+	ProveMost      time.Duration // without a proof, of a log that hardly moves; default 2 min
 	FirstSubscribe time.Duration // kite's wait on resume, default 1 s
 	ReplayTimeout  time.Duration // default 20 s
 	InvalidMax     int           // newsrank: invalid messages a minute, default 20
@@ -83,6 +87,7 @@ func (c Config) withDefaults() Config {
 	}
 	set(&c.PingEvery, 30*time.Second)
 	set(&c.IdleCursor, 30*time.Second)
+	set(&c.ProveMost, 2*time.Minute)
 	set(&c.FirstSubscribe, time.Second)
 	set(&c.ReplayTimeout, 20*time.Second)
 	if c.Lease == nil {

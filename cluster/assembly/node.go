@@ -106,6 +106,7 @@ func Start(ports Ports, cfg Config, state *State, active func()) (*Node, error) 
 		Keeper: n.pid(supervisorID), Releases: releasesPID, Router: n.pid(routerID), Semantic: n.pid(semanticID), Owners: n, Clock: ports.Clock, Rand: ports.Rand,
 		Lease: n.lease, Reads: ports.Work.readFor, Props: ports.Props, Replays: replays{n.log, ports.Repeats}, Sometimes: ports.Sometimes, Queues: ports.Queues, Logger: ports.Logger.With("actor", "connection"),
 		HeldMost: cfg.Waiting.Held, Follow: follow.Config{HeldMost: cfg.Waiting.Held},
+		Head: n.handled.Load,
 	}).Configure(actor.WithGuardian(stopOnFailure))
 	ports.System.EventStream.Subscribe(n.lost)
 	s := &supervisor{

@@ -62,7 +62,8 @@ only sometimes are counted: a place that no seed has reached was not tested, and
 fails the sweep as a violation does. The exit code is 1 if anything failed.
 
 With --twice each seed is played in two processes, of which one uses one core and
-the other two, and must do the same in both, to the last message.
+the other two, and must do the same in both, to the last message. With --also FILE
+it is played by another build of this program too, as one that was built with -race.
 
 With --logs the decisions of the seeds that failed are kept, for replay, shrink
 and show.`,
@@ -70,7 +71,7 @@ and show.`,
 			birdwire sim sweep --seeds 1-1000 --logs failed
 			birdwire sim sweep --seeds 1-1000000 --for 8h --json
 			birdwire sim sweep --seeds 1-200 --scenario rules --anywhere
-			birdwire sim sweep --seeds 1-1000 --twice`),
+			birdwire sim sweep --seeds 1-1000 --twice --also ./birdwire-race`),
 		Args: words(),
 	}
 	s := sweep{cli: c}
@@ -83,6 +84,7 @@ and show.`,
 	flags.DurationVar(&s.within, "for", 0, "begin no other seed after this long; 0: run them all")
 	flags.StringVar(&s.logs, "logs", "", "folder for the logs of seeds that failed")
 	flags.BoolVar(&s.twice, "twice", false, "play each seed in two processes, and hold that it is the same run")
+	flags.StringVar(&s.also, "also", "", "with --twice: another build of this program, which is to play the same run")
 	anywhere := flags.Bool("anywhere", false, "do not fail for places that were not reached")
 	asJSON := jsonFlag(cmd)
 	cmd.PreRunE = need("seeds")
@@ -95,6 +97,9 @@ and show.`,
 		}
 		if err := sim.CheckStrategy(s.strategy); err != nil {
 			return usageError{err}
+		}
+		if s.also != "" && !s.twice {
+			return usagef("--also %s: it is for --twice", s.also)
 		}
 		r, err := s.run(cmd.Context())
 		if err != nil {
@@ -147,6 +152,7 @@ type sweep struct {
 	within      time.Duration
 	logs        string
 	twice       bool
+	also        string // another build; "": none
 
 	mu     sync.Mutex // protects next and result
 	next   uint64
@@ -265,12 +271,23 @@ func (s *sweep) process(ctx context.Context) error {
 	return nil
 }
 
-// workers are one process, or two that play the same.
+// workers are one process, or several that play the same.
 type workers []*worker
 
 func (s *sweep) startAll(ctx context.Context, self string) (all workers, err error) {
-	for cores := 1; cores == 1 || cores == 2 && s.twice; cores++ {
-		w, err := s.start(ctx, self, cores)
+	type process struct {
+		program string
+		cores   int
+	}
+	processes := []process{{self, 1}}
+	if s.twice {
+		processes = append(processes, process{self, 2})
+	}
+	if s.also != "" {
+		processes = append(processes, process{s.also, 2})
+	}
+	for _, p := range processes {
+		w, err := s.start(ctx, p.program, p.cores)
 		if err != nil {
 			return nil, errors.Join(err, all.stop())
 		}
@@ -309,8 +326,8 @@ type worker struct {
 	out *bufio.Reader
 }
 
-func (s *sweep) start(ctx context.Context, self string, cores int) (*worker, error) {
-	cmd := exec.CommandContext(ctx, self, "sim", "worker", "--scenario", s.scenario, "--strategy", s.strategy, "--logs", s.logs,
+func (s *sweep) start(ctx context.Context, program string, cores int) (*worker, error) {
+	cmd := exec.CommandContext(ctx, program, "sim", "worker", "--scenario", s.scenario, "--strategy", s.strategy, "--logs", s.logs,
 		fmt.Sprintf("--hash=%v", s.twice))
 	cmd.Env = append(os.Environ(), fmt.Sprint("GOMAXPROCS=", cores))
 	cmd.Stderr = s.cli.stderr

@@ -99,8 +99,12 @@
 //	birdwire sim sweep --seeds $(date +%y%m%d)00001-$(date +%y%m%d)99999 --for 8h --logs failed
 //	birdwire sim sweep --seeds $(date +%y%m%d)00001-$(date +%y%m%d)99999 --for 2h --strategy priority --anywhere --logs failed-priority
 //
-// That a seed is one run is checked by playing each twice, in a process with one
-// core and in one with two, and comparing hashes of all messages:
+// That a seed is one run is checked by playing each in a process with one core, in one
+// with two, and in one of a build with the race detector, and comparing hashes of all
+// messages:
 //
-//	birdwire sim sweep --seeds 1-1000 --twice
+//	go build -race -o birdwire-race ./cmd/birdwire
+//	birdwire sim sweep --seeds 1-1000 --twice --also ./birdwire-race
+//
+// BENCH.md says how fast that is.
 package sim
