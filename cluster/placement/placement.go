@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math/bits"
 	"slices"
+	"sync/atomic"
 
 	"github.com/birdwire/birdwire/cluster/membership"
 )
@@ -69,18 +70,38 @@ func (t *Table) Owner(shard int) (membership.Member, bool) {
 	return t.view.Members()[t.owners[shard]], true
 }
 
+// dealt are the homes of a number of shards among nodes of these names.
+type dealt struct {
+	names  []string
+	owners []int16
+}
+
+// lastDealt is what homes has found last: views change far more often by who is well
+// than by who there is, and the nodes of a simulation all ask for the same.
+var lastDealt atomic.Pointer[dealt]
+
 // homes deals the shards out to all members, up or not.
 func homes(members []membership.Member, shards int) []int16 {
-	owners := make([]int16, shards)
+	d := lastDealt.Load()
+	if d == nil || len(d.owners) != shards || !slices.EqualFunc(members, d.names, func(m membership.Member, name string) bool { return m.Name == name }) {
+		d = deals(members, shards)
+		lastDealt.Store(d)
+	}
+	return slices.Clone(d.owners)
+}
+
+func deals(members []membership.Member, shards int) *dealt {
+	d := &dealt{owners: make([]int16, shards)}
 	every, nodes := make([]int, shards), make([]int, len(members))
 	for s := range every {
-		every[s], owners[s] = s, -1
+		every[s], d.owners[s] = s, -1
 	}
-	for i := range nodes {
+	for i, m := range members {
 		nodes[i] = i
+		d.names = append(d.names, m.Name)
 	}
-	deal(owners, every, members, nodes, make([]int, len(members)), most(shards, len(members)))
-	return owners
+	deal(d.owners, every, members, nodes, make([]int, len(members)), most(shards, len(members)))
+	return d
 }
 
 // most is how many shards one of n nodes may have.
