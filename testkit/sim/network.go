@@ -135,7 +135,8 @@ func (n *Network) together(a, b *endpoint) bool {
 }
 
 // refuse tells a that b's process has ended, where it finds that out by
-// connecting; while it does not come there it tries again.
+// connecting; while it does not come there it tries again. The real link says so
+// less often: not where the session had ended by silence.
 func (n *Network) refuse(a, b *endpoint) {
 	switch {
 	case a.ended || !b.ended || a.handler == nil || n.endpoints[b.self.Node] != b:
