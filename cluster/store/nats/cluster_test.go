@@ -52,6 +52,16 @@ func (c *trio) member(i int) Config {
 	return cfg
 }
 
+// here are the members that run in this process, the first ones.
+func (c *trio) here() []*Store {
+	for n, s := range c.stores {
+		if s == nil {
+			return c.stores[:n]
+		}
+	}
+	return c.stores[:]
+}
+
 // openTrio starts three members at once.
 func openTrio(t *testing.T) *trio {
 	t.Helper()
@@ -138,6 +148,19 @@ func TestWhoseRoutesAreTaken(t *testing.T) {
 		}
 		if got := (admits{began}).Check(c.from); got != c.want {
 			t.Errorf("with %q in the file: %t, want %t", c.file, got, c.want)
+		}
+	}
+}
+
+// until waits for what must come.
+func until(t *testing.T, ctx context.Context, what string, is func() bool) {
+	t.Helper()
+	for !is() {
+		wait := time.NewTimer(50 * time.Millisecond)
+		select {
+		case <-wait.C:
+		case <-ctx.Done():
+			t.Fatalf("never: %s", what)
 		}
 	}
 }

@@ -243,15 +243,41 @@ func TestNoMajority(t *testing.T) {
 	}
 }
 
-// until waits for what must come.
-func until(t *testing.T, ctx context.Context, what string, is func() bool) {
-	t.Helper()
-	for !is() {
-		wait := time.NewTimer(50 * time.Millisecond)
-		select {
-		case <-wait.C:
-		case <-ctx.Done():
-			t.Fatalf("never: %s", what)
+// TestLeaderIsKilled: the member that leads the log and the records is killed while
+// the two others write, read and watch.
+func TestLeaderIsKilled(t *testing.T) {
+	c := &trio{dir: memoryDir(t), seeds: freePorts(t, 3)}
+	k := &killed{t: t, c: c, acked: map[string]uint64{}, more: make(chan struct{}, 1)}
+	k.start(2)
+	t.Cleanup(func() {
+		if k.procs[2].ProcessState == nil {
+			k.kill(2)
 		}
+	})
+	c.open(t, 0, 1)
+	l := newLoad(t)
+	var readers sync.WaitGroup
+	l.readers(c, &readers)
+	l.start(c)
+	for range 2 {
+		for _, stream := range []string{journalStream, controlStream} {
+			until(t, l.ctx, "the third leads "+stream, func() bool {
+				info, err := c.stores[0].sess.info(l.ctx, stream)
+				if err == nil && info.Cluster.Leader == "n2" {
+					return true
+				}
+				stepDown(t, l.ctx, c.stores[0], stream)
+				return false
+			})
+		}
+		l.goesOn()
+		k.kill(2)
+		l.goesOn()
+		k.start(2)
+		k.goesOn(20, 2)
 	}
+	k.kill(2)
+	k.read.Wait()
+	l.check(c, &readers)
+	k.check(0, c.stores[0])
 }

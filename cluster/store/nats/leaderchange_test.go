@@ -148,10 +148,31 @@ func (l *load) watch(s *Store, node int) {
 
 // start loads every node.
 func (l *load) start(c *trio) {
-	for i, s := range c.stores {
+	for i, s := range c.here() {
 		l.work.Go(func() { l.append(s, fmt.Sprint("n", i), 1) })
 		l.work.Go(func() { l.count(s, fmt.Sprint("count.", i)) })
 	}
+}
+
+// readers has every node read the log and watch the records.
+func (l *load) readers(c *trio, readers *sync.WaitGroup) {
+	last := fmt.Sprint("end/1/", len(c.here()))
+	for i, s := range c.here() {
+		readers.Go(func() { l.follow(s, i, func(name string) bool { return name == last }) })
+		readers.Go(func() { l.watch(s, i) })
+	}
+}
+
+// goesOn waits until a hundred more frames were acknowledged.
+func (l *load) goesOn() {
+	l.t.Helper()
+	acked := func() int {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return len(l.acked)
+	}
+	before := acked()
+	until(l.t, l.ctx, "a hundred more frames are acknowledged", func() bool { return acked() > before+100 })
 }
 
 // check ends the load: every reader must have read the same, all that was
@@ -160,7 +181,7 @@ func (l *load) check(c *trio, readers *sync.WaitGroup) {
 	l.t.Helper()
 	l.stop.Store(true)
 	l.work.Wait()
-	for i, s := range c.stores { // one more of each, which the readers wait for
+	for i, s := range c.here() { // one more of each, which the readers wait for
 		if _, err := s.Journal().Append(l.ctx, storetest.Frame("end", 1, uint64(i)+1, 1)); err != nil {
 			l.t.Fatal(err)
 		}
@@ -169,7 +190,7 @@ func (l *load) check(c *trio, readers *sync.WaitGroup) {
 		}
 	}
 	readers.Wait()
-	for i := range c.stores {
+	for i := range c.here() {
 		if !slices.Equal(l.read[i], l.read[0]) {
 			l.t.Errorf("node %d read %d frames, and not the same as node 0, which read %d", i, len(l.read[i]), len(l.read[0]))
 		}
@@ -210,27 +231,12 @@ func TestLeaderStepsDown(t *testing.T) {
 	c := openTrio(t)
 	l := newLoad(t)
 	var readers sync.WaitGroup
-	for i, s := range c.stores {
-		readers.Go(func() { l.follow(s, i, func(name string) bool { return name == "end/1/3" }) })
-		readers.Go(func() { l.watch(s, i) })
-	}
+	l.readers(c, &readers)
 	l.start(c)
 	for n := range 4 {
 		for _, stream := range []string{journalStream, controlStream} {
-			l.mu.Lock()
-			before := len(l.acked)
-			l.mu.Unlock()
 			stepDown(t, l.ctx, c.stores[n%3], stream)
-			for l.ctx.Err() == nil { // it goes on
-				l.mu.Lock()
-				now := len(l.acked)
-				l.mu.Unlock()
-				if now > before+100 {
-					break
-				}
-				wait := time.NewTimer(time.Millisecond)
-				<-wait.C
-			}
+			l.goesOn()
 		}
 	}
 	l.check(c, &readers)
