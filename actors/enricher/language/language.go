@@ -4,6 +4,7 @@
 package language
 
 import (
+	"strings"
 	"unicode"
 
 	"github.com/RadhiFadlillah/whatlanggo"
@@ -33,6 +34,9 @@ func Of(s string) string {
 	if letters < aloneLeast {
 		return ""
 	}
+	if plainlyEnglish(s) {
+		return "en"
+	}
 	info := whatlanggo.Detect(s)
 	least := lettersLeast
 	switch info.Script {
@@ -53,4 +57,28 @@ func Of(s string) string {
 		return ""
 	}
 	return info.Lang.Iso6391()
+}
+
+// englishOnly are words that no other language's texts are full of.
+var englishOnly = func() map[string]bool {
+	set := map[string]bool{}
+	for _, w := range strings.Fields("the of and to that with for has have from by it this are were been their which would said") {
+		set[w] = true
+	}
+	return set
+}()
+
+// plainlyEnglish says whether a fifth of the words, and five different ones of
+// them, are englishOnly. To compare a text with fifty languages is half of what
+// an article costs, and most articles need none of that.
+func plainlyEnglish(s string) bool {
+	words, english := 0, 0
+	seen := map[string]bool{}
+	for w := range strings.FieldsSeq(s) {
+		if words++; englishOnly[w] {
+			english++
+			seen[w] = true
+		}
+	}
+	return len(seen) >= 5 && english*5 >= words
 }

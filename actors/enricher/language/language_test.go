@@ -3,6 +3,8 @@ package language
 import (
 	"strings"
 	"testing"
+
+	"github.com/RadhiFadlillah/whatlanggo"
 )
 
 func TestOf(t *testing.T) {
@@ -26,6 +28,32 @@ func TestOf(t *testing.T) {
 		if got := Of(text); got != want {
 			t.Errorf("%q: %q, want %q", text, got, want)
 		}
+	}
+}
+
+// What is plainly English is so for the library, too; what quotes English, or is a
+// list of its words in another language's text, is left to it.
+func TestPlainlyEnglish(t *testing.T) {
+	english := "The head of the bank said that rates are to be cut, and that it would say more about this by the end of the year."
+	for text, want := range map[string]bool{
+		english:                         true,
+		"Rates cut: what the bank said": false,
+		"Der Chef der Bank sagte, dass die Zinsen sinken: \"the end of the year\", and that to him by now it was enough, das sagte er am Montag vor Journalisten in Berlin und dann noch einmal in Wien": false,
+		"De voorzitter van de bank zei dat de rente dit jaar daalt en dat het in de zomer meer wordt":                                                                                                    false,
+	} {
+		if got := plainlyEnglish(text); got != want {
+			t.Errorf("%q: %v", text, got)
+		}
+	}
+	if info := whatlanggo.Detect(english); info.Lang.Iso6391() != "en" {
+		t.Errorf("the library takes it for %s", info.Lang.Iso6391())
+	}
+}
+
+func BenchmarkOf(b *testing.B) {
+	s := strings.Repeat("Officials of the Federal Reserve agreed that interest rates are likely to be cut in March, minutes of their meeting show. ", 15)
+	for b.Loop() {
+		Of(s)
 	}
 }
 
