@@ -152,9 +152,6 @@ func TestALateEnrichmentIsSetRight(t *testing.T) {
 				n.makeKey("business")
 				kite := n.connect(messages.Api_API_KITE)
 				l := delayed(n)
-				for i := range 12 { // of one or two articles nobody can tell what they have in common
-					n.other(i)
-				}
 				n.about("b", "two")
 				n.about("c", "three")
 				n.Advance(2 * time.Second)

@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -131,19 +130,17 @@ func BenchmarkNewsdesk(b *testing.B) {
 			l := &wireLog{at: time.Now().UnixMilli() - int64(filled)*5, end: filled, last: filled}
 			guard := actor.WithGuardian(actor.NewOneForOneStrategy(0, 0, func(any) actor.Directive { return actor.StopDirective }))
 			log := system.Root.Spawn(system.Props("journal", func() actor.Actor { return l }, nil).Configure(guard))
-			var how atomic.Pointer[newsdesk.Observation]
-			how.Store(&newsdesk.Observation{})
-			var most atomic.Int64
+			told := make(chan newsdesk.Observation, 64) // several a minute
 			system.Root.Spawn(newsdesk.Props(newsdesk.Config{
 				Desk:  newsdesk.Settings{Similarity: similarity.Config{Live: live}},
 				Lease: actors.AlwaysLive{}, Router: log, Journal: log, Clock: system.Clock(), Worker: pool, Props: system.Props,
 				Story: storycluster.Props(system.Props), Replays: l, Snapshots: l, Logger: quiet, SnapshotEvery: 1 << 30,
-				Observe: func(o newsdesk.Observation) { how.Store(&o); most.Store(max(most.Load(), int64(o.Behind))) },
+				Observe: func(o newsdesk.Observation) { told <- o },
 			}).Configure(guard))
-			for !how.Load().Live || how.Load().Unsaid > 0 {
-				time.Sleep(time.Second)
+			how := <-told
+			for !how.Live || how.Unsaid > 0 {
+				how = <-told
 			}
-			most.Store(0)
 			used, began := cpuUsed(b), time.Now()
 			n := 0
 			for b.Loop() {
@@ -157,14 +154,16 @@ func BenchmarkNewsdesk(b *testing.B) {
 				}
 			}
 			sent := time.Since(began)
-			for how.Load().Position < uint64(messages.At(filled+12_000, 0)) || !how.Load().Live {
-				time.Sleep(100 * time.Millisecond)
+			most := time.Duration(0)
+			for how.Position < uint64(messages.At(filled+12_000, 0)) || !how.Live {
+				how = <-told
+				most = max(most, how.Behind)
 			}
 			b.ReportMetric(float64((cpuUsed(b)-used).Microseconds())/float64(n), "cpu-µs/article")
 			b.ReportMetric(float64(n)/sent.Seconds(), "articles/s")
-			b.ReportMetric(time.Duration(most.Load()).Seconds(), "behind-s")
-			b.ReportMetric(float64(how.Load().Awake), "awake")
-			b.ReportMetric(float64(how.Load().Stories), "stories")
+			b.ReportMetric(most.Seconds(), "behind-s")
+			b.ReportMetric(float64(how.Awake), "awake")
+			b.ReportMetric(float64(how.Stories), "stories")
 		})
 	}
 }
