@@ -38,8 +38,8 @@ type measure struct {
 type row struct {
 	Name   string
 	Commit string
-	Seeds  int             // that were tried, where none has failed
 	Found  map[string]said // by strategy; Seed 0: it was not
+	Tried  map[string]int  // seeds, by strategy, where none has failed
 }
 
 // silentMost is after how long without a word a player is taken for one that never
@@ -106,7 +106,7 @@ func (m *measure) complete(name string) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	r, ok := m.done[name]
-	return ok && (r.Seeds >= m.seeds || !slices.ContainsFunc(m.strategies, func(s string) bool { return r.Found[s].Seed == 0 }))
+	return ok && !slices.ContainsFunc(m.strategies, func(s string) bool { return r.Found[s].Seed == 0 && r.Tried[s] < m.seeds })
 }
 
 // commit is that of the tree, as the table names it.
@@ -131,7 +131,7 @@ func (m *measure) one(ctx context.Context, mutant mutant, commit string) error {
 	r, ok := m.done[mutant.name]
 	m.mu.Unlock()
 	if !ok {
-		r = row{Name: mutant.name, Commit: commit, Found: map[string]said{}}
+		r = row{Name: mutant.name, Commit: commit, Found: map[string]said{}, Tried: map[string]int{}}
 	}
 	smaller := m.shrink
 	for _, strategy := range m.strategies {
@@ -140,13 +140,14 @@ func (m *measure) one(ctx context.Context, mutant mutant, commit string) error {
 		}
 	}
 	for _, strategy := range m.strategies {
-		if r.Found[strategy].Seed > 0 {
+		if r.Found[strategy].Seed > 0 || r.Tried[strategy] >= m.seeds {
 			continue
 		}
-		found, err := m.first(ctx, binary, strategy, mutant.name, r.Seeds+1, smaller)
+		found, err := m.first(ctx, binary, strategy, mutant.name, r.Tried[strategy]+1, smaller)
 		if err != nil {
 			return err
 		}
+		r.Tried[strategy] = m.seeds
 		if r.Found[strategy] = found; found.Shrunk != nil {
 			smaller = 0 // one failure of each is made smaller
 		}
@@ -154,7 +155,6 @@ func (m *measure) one(ctx context.Context, mutant mutant, commit string) error {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	r.Seeds = max(r.Seeds, m.seeds)
 	m.done[mutant.name] = r
 	return addRow(m.rows, r)
 }

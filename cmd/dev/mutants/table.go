@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"os/exec"
 	"runtime"
@@ -74,6 +75,7 @@ func (m *measure) write(all []mutant) error {
 		}
 	}
 	m.missing(&b, all)
+	m.unmeasured(&b, all)
 	if m.table == "" {
 		_, err := os.Stdout.WriteString(b.String())
 		return err
@@ -86,8 +88,12 @@ func (m *measure) row(b *strings.Builder, mutant mutant, r row) {
 	by, left := map[string]bool{}, ""
 	for _, strategy := range m.strategies {
 		s := r.Found[strategy]
-		if s.Seed == 0 {
-			seeds = append(seeds, fmt.Sprintf("not in %d", r.Seeds))
+		switch {
+		case r.Tried[strategy] == 0:
+			seeds = append(seeds, "not tried")
+			continue
+		case s.Seed == 0:
+			seeds = append(seeds, fmt.Sprintf("not in %d", r.Tried[strategy]))
 			continue
 		}
 		seeds = append(seeds, fmt.Sprint(s.Seed))
@@ -134,36 +140,56 @@ Commit %s; %s, %s, %d processes at a time.
 |---|---|---|---|
 `, smallFaults, smallDeliveries, m.shrink, m.seeds, strings.Join(sorted(commits), ", "), machine(), runtime.Version(), m.procs)
 	for _, strategy := range m.strategies {
-		m.sum(b, strategy, func(r row) int { return r.Found[strategy].Seed })
+		m.sum(b, strategy, func(r row) (seed, tried int) { return r.Found[strategy].Seed, r.Tried[strategy] })
 	}
-	m.sum(b, "the sooner of them", func(r row) (least int) {
-		for _, s := range r.Found {
+	m.sum(b, "the sooner of them", func(r row) (least, tried int) {
+		for strategy, s := range r.Found {
+			tried = max(tried, r.Tried[strategy])
 			if s.Seed > 0 && (least == 0 || s.Seed < least) {
 				least = s.Seed
 			}
 		}
-		return least
+		return least, tried
 	})
 	fmt.Fprintf(b, "\nOf %d failures that were made smaller %d got small in time (%.0f %%).\n\n", shrunk, small, share(small, shrunk))
 }
 
 // sum is one line of the summary: of those that were not found the seed is past all.
-func (m *measure) sum(b *strings.Builder, name string, seed func(r row) int) {
+func (m *measure) sum(b *strings.Builder, name string, seed func(r row) (seed, tried int)) {
 	var seeds []int
 	found := 0
 	for _, r := range m.done {
-		if s := seed(r); s > 0 {
+		switch s, tried := seed(r); {
+		case tried == 0:
+		case s > 0:
 			seeds = append(seeds, s)
 			found++
-		} else {
-			seeds = append(seeds, r.Seeds+1)
+		default:
+			seeds = append(seeds, math.MaxInt)
 		}
 	}
 	if len(seeds) == 0 {
 		return
 	}
 	slices.Sort(seeds)
-	fmt.Fprintf(b, "| %s | %d of %d | %d | %.0f %% |\n", name, found, len(seeds), seeds[len(seeds)/2], share(found, len(seeds)))
+	median := "not found"
+	if s := seeds[len(seeds)/2]; s < math.MaxInt {
+		median = fmt.Sprint(s)
+	}
+	fmt.Fprintf(b, "| %s | %d of %d | %s | %.0f %% |\n", name, found, len(seeds), median, share(found, len(seeds)))
+}
+
+// unmeasured names those that have no row.
+func (m *measure) unmeasured(b *strings.Builder, all []mutant) {
+	var names []string
+	for _, mutant := range all {
+		if _, ok := m.done[mutant.name]; !ok {
+			names = append(names, "`"+mutant.name+"`")
+		}
+	}
+	if len(names) > 0 {
+		fmt.Fprintf(b, "\nNot measured: %s.\n", strings.Join(names, ", "))
+	}
 }
 
 // missing names those that nothing has found, each with the reason that its file gives.
