@@ -78,7 +78,7 @@ const overhead = 160
 // Holding turn.
 func (j *journal) append(ctx context.Context, name store.Name, data []byte) (uint64, error) {
 	unread := uint64(0) // where the node's last frame is, if it cannot be read
-	var silent error    // why the last try was not answered
+	var silent error    // why a try was not answered: what conflicts after it may be that one
 	for range appendTries {
 		last, err := j.tail(ctx, name.Node)
 		if err != nil {
@@ -114,7 +114,10 @@ func (j *journal) append(ctx context.Context, name store.Name, data []byte) (uin
 			}
 			return 0, err
 		}
-		unread, silent = conflict.last, nil
+		if silent != nil && !j.pause(ctx) {
+			return 0, silent
+		}
+		unread = conflict.last
 	}
 	if silent != nil {
 		return 0, silent
@@ -129,6 +132,11 @@ func (j *journal) again(ctx context.Context, err error) bool {
 	if !j.store.cfg.shared() || !errors.Is(err, messages.ErrAmbiguous) && !errors.Is(err, errUnsent) {
 		return false
 	}
+	return j.pause(ctx)
+}
+
+// pause is a moment; false where it is not worth it any more.
+func (j *journal) pause(ctx context.Context) bool {
 	wait := time.NewTimer(askAgain / 10)
 	defer wait.Stop()
 	select {
