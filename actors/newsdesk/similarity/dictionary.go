@@ -48,9 +48,9 @@ func (d *dictionary) common(e *entry) bool {
 const manyStories = 500
 
 // few is in how many live stories a term may be: a tenth of some, and of ten
-// thousands a twenty-fifth. What an article costs grows with it, and a word that
-// eight hundred stories share tells none of them.
-func few(live int) int { return max(live/25, min(live/10, 250)) }
+// thousands a twenty-fifth, and a thousand at most. What an article costs grows
+// with it, and a word that eight hundred stories share tells none of them.
+func few(live int) int { return min(max(live/25, min(live/10, 250)), 1000) }
 
 // idf counts as if some stories had been there before, in which words are as
 // frequent as in the language: of the first hundred nobody could tell which words
