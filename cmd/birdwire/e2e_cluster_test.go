@@ -34,7 +34,7 @@ func members(t testing.TB, n int) []*member {
 		m := &member{name: string(rune('a' + i))}
 		m.dir = filepath.Join(dir, m.name)
 		own := filepath.Join(dir, "certs-"+m.name)
-		if _, err := certs.Node(dir, own, m.name, []string{"127.0.0.1"}, 24*time.Hour); err != nil {
+		if _, err := certs.Node(dir, own, m.name, []string{"127.0.0.1"}, 365*24*time.Hour); err != nil {
 			t.Fatal(err)
 		}
 		m.flags = []string{
