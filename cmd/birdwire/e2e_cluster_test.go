@@ -127,7 +127,7 @@ func TestThreeNodesAreOne(t *testing.T) {
 			t.Fatalf("after a node was killed a client got %s, want 4 5", got)
 		}
 	}
-	resumed := c.dial(t, twitterPath+k.Key+"&resume="+cursor)
+	resumed := c.dialAgain(t, twitterPath+k.Key+"&resume="+cursor)
 	resumed.read("connected", nil)
 	if got := ids(resumed.until("5")); got != "3 4 5" {
 		t.Fatalf("the killed node's client got %s at another, want 3 4 5", got)
@@ -166,6 +166,22 @@ func (s *server) pushAgain(t *testing.T, key, post string) {
 		}
 		if time.Now().After(late) {
 			t.Fatalf("push: %+v, %v", done, err)
+		}
+		<-time.After(50 * time.Millisecond)
+	}
+}
+
+// dialAgain connects as a client does: a node may answer 503 while another one takes
+// over the key.
+func (s *server) dialAgain(t *testing.T, path string) *socket {
+	t.Helper()
+	for late := time.Now().Add(patience); ; {
+		c, refused := s.handshake(t, path)
+		if c != nil {
+			return c
+		}
+		if refused.want(t, 503); time.Now().After(late) {
+			t.Fatalf("still %s after %v", refused.body, patience)
 		}
 		<-time.After(50 * time.Millisecond)
 	}
