@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -25,10 +26,14 @@ import (
 )
 
 // wireLog is a log of made-up articles, and the router and the journal of one
-// reader: what is before end is read, what comes after it is sent.
+// reader: through end they are made when they are read, after it they are kept.
 type wireLog struct {
-	at     int64 // of the first article, Unix ms
-	end    uint64
+	at  int64 // of the first article, Unix ms
+	end uint64
+
+	mu   sync.Mutex // protects kept
+	kept []*messages.Event
+
 	last   uint64 // sequence
 	number uint64
 	join   uint64
@@ -64,11 +69,19 @@ func (l *wireLog) article(n uint64) *messages.Event {
 }
 
 func (l *wireLog) Replay(_ context.Context, r follow.Request) (follow.Result, error) {
-	from, to := r.After.Position.Sequence()+1, min(r.Through.Sequence(), l.end)
-	to = min(to, from+uint64(r.Frames)-1)
+	from := r.After.Position.Sequence() + 1
+	to := min(r.Through.Sequence(), from+uint64(r.Frames)-1)
 	var result follow.Result
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	for n := from; n <= to; n++ {
-		result.Deliveries = append(result.Deliveries, &messages.Delivery{Position: uint64(messages.At(n, 0)), Event: l.article(n)})
+		d := &messages.Delivery{Position: uint64(messages.At(n, 0))}
+		if n <= l.end {
+			d.Event = l.article(n)
+		} else {
+			d.Event = l.kept[n-l.end-1]
+		}
+		result.Deliveries = append(result.Deliveries, d)
 	}
 	result.Through = messages.EndOf(to)
 	return result, nil
@@ -94,6 +107,9 @@ func (l *wireLog) Receive(ctx actor.Context) {
 			ctx.Respond(&messages.Appended{Id: m.GetId()})
 		}
 		for _, e := range m.GetEvents() {
+			l.mu.Lock()
+			l.kept = append(l.kept, e)
+			l.mu.Unlock()
 			l.last++
 			d := &messages.Deliveries{
 				Number: uint64(messages.EndOf(l.last)), Previous: l.number, Join: l.join,
