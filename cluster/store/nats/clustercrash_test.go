@@ -32,7 +32,7 @@ func runMember(about string) error {
 	cfg := c.member(index)
 	cfg.Logger = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
 	cfg.FreeSpace = childConfig(dir).FreeSpace
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
 	s, err := Open(ctx, cfg)
 	if err != nil {
@@ -266,7 +266,7 @@ func TestLeaderIsKilled(t *testing.T) {
 				if err == nil && info.Cluster.Leader == "n2" {
 					return true
 				}
-				stepDown(t, l.ctx, c.stores[0], stream)
+				stepDown(t, l.ctx, c.stores[0], stream, "n2")
 				return false
 			})
 		}

@@ -32,7 +32,7 @@ type load struct {
 }
 
 func newLoad(t *testing.T) *load {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	t.Cleanup(cancel)
 	return &load{t: t, ctx: ctx, acked: map[string]uint64{}, values: map[string]int64{}, places: [3]map[string]int64{{}, {}, {}}}
 }
@@ -212,19 +212,28 @@ func (l *load) check(c *trio, readers *sync.WaitGroup) {
 	l.t.Logf("%d frames acknowledged", len(l.acked))
 }
 
-// stepDown has the leader of a stream give that up, and waits until there is one.
-func stepDown(t *testing.T, ctx context.Context, s *Store, stream string) {
+// stepDown has the leader of a stream give that up, to whoever is named where one
+// is, and waits until there is one.
+func stepDown(t *testing.T, ctx context.Context, s *Store, stream, to string) {
 	t.Helper()
-	l, err := s.sess.link(lookups)
-	if err != nil {
-		t.Fatal(err)
+	var how []byte
+	if to != "" {
+		how = fmt.Appendf(nil, `{"placement":{"preferred":%q}}`, to)
 	}
-	if _, err := l.conn.RequestWithContext(ctx, "$JS.API.STREAM.LEADER.STEPDOWN."+stream, nil); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := s.sess.info(ctx, stream); err != nil {
-		t.Fatal(err)
-	}
+	until(t, ctx, "the leader of "+stream+" steps down", func() bool {
+		l, err := s.sess.link(lookups)
+		if err != nil {
+			return false
+		}
+		once, cancel := context.WithTimeout(ctx, 2*time.Second) // where there is no leader nobody answers
+		defer cancel()
+		_, err = l.conn.RequestWithContext(once, "$JS.API.STREAM.LEADER.STEPDOWN."+stream, how)
+		return err == nil
+	})
+	until(t, ctx, stream+" has a leader", func() bool {
+		_, err := s.sess.info(ctx, stream)
+		return err == nil
+	})
 }
 
 func TestLeaderStepsDown(t *testing.T) {
@@ -235,7 +244,7 @@ func TestLeaderStepsDown(t *testing.T) {
 	l.start(c)
 	for n := range 4 {
 		for _, stream := range []string{journalStream, controlStream} {
-			stepDown(t, l.ctx, c.stores[n%3], stream)
+			stepDown(t, l.ctx, c.stores[n%3], stream, "")
 			l.goesOn()
 		}
 	}
