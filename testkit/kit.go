@@ -130,7 +130,7 @@ func (k *Kit) Schedule(by Chooser) {
 func (k *Kit) Settle() {
 	if failed := k.settle(); failed != "" {
 		k.TB.Helper() // looks at the stack, a tenth of a test's time where it is asked for every time
-		k.TB.Fatalf("%s", failed)
+		k.TB.Fatalf("testkit: not settled %s", failed)
 	}
 }
 
@@ -141,7 +141,7 @@ func (k *Kit) settle() (failed string) {
 		k.TB.SkipNow()
 	}
 	if busy != "" {
-		return fmt.Sprintf("testkit: not settled after %d events: actors keep sending to each other, the last was %s%s", settleMax, busy, k.hint())
+		return fmt.Sprintf("after %d events: actors keep sending to each other, the last was %s%s", settleMax, busy, k.hint())
 	}
 	return ""
 }
@@ -154,7 +154,7 @@ func (k *Kit) Advance(d time.Duration) {
 	for {
 		if failed := k.settle(); failed != "" {
 			k.TB.Helper() // as in Settle
-			k.TB.Fatalf("%s", failed)
+			k.TB.Fatalf("testkit: not settled %s", failed)
 		}
 		if !k.schedule.fireNext(target) {
 			break

@@ -51,7 +51,7 @@
 // was handed each event that matches, once, as a plain matcher reads it off the disk.
 // Then all clients leave, and no connection, place or grant may be left of them.
 // Each thing that must hold has a name, by which Cluster.Violated reports it.
-// BENCH.md says how many seeds it takes until a deliberate bug is found by it.
+// MUTANTS.md says how many seeds it takes until a deliberate bug is found by it.
 //
 // # From a seed to what it means
 //

@@ -2,7 +2,7 @@
 // other into the product, counts the seeds until the simulation finds it, and makes
 // what it has found smaller.
 //
-//	go run ./cmd/dev/mutants -o testkit/sim/BENCH.md       # all of them
+//	go run ./cmd/dev/mutants -o testkit/sim/MUTANTS.md       # all of them
 //	go run ./cmd/dev/mutants -run 'slots' -seeds 50        # some, with fewer seeds
 //
 // The bugs are in testkit/sim/testdata/mutants, each a text that is replaced. They

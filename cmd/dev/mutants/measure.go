@@ -43,8 +43,8 @@ type row struct {
 }
 
 // silentMost is after how long without a word a player is taken for one that never
-// ends: one seed takes a second.
-const silentMost = 2 * time.Minute
+// ends: one seed takes a second, or many where other programs have the cores.
+const silentMost = 10 * time.Minute
 
 // endless is what a mutant violates that makes a run, or the process, end never or
 // in the middle.

@@ -131,10 +131,12 @@ befell nodes, clients, messages and calls of the store; deliveries are choices o
 network, and of what comes before what, that are not the plain ones.
 
 `+"```"+`
-go run ./cmd/dev/mutants -seeds %d -o testkit/sim/BENCH.md
+go run ./cmd/dev/mutants -seeds %d -o testkit/sim/MUTANTS.md
 `+"```"+`
 
-Commit %s; %s, %s, %d processes at a time.
+Commit %s; %s, %s, %d processes at a time. Where a cell says
+how many seeds were tried, these are all: a table may be made in several calls (-rows),
+and what was not found in few seeds is not known to need many.
 
 | | found | median | share |
 |---|---|---|---|
@@ -206,7 +208,11 @@ func (m *measure) missing(b *strings.Builder, all []mutant) {
 		}
 		why := mutant.missed
 		if why == "" {
-			why = "not known"
+			tried := 0
+			for _, n := range r.Tried {
+				tried = max(tried, n)
+			}
+			why = fmt.Sprintf("the reason is not known; %d seeds were tried", tried)
 		}
 		fmt.Fprintf(b, "- `%s`: %s\n", mutant.name, why)
 	}
