@@ -73,7 +73,7 @@ func openTrio(t *testing.T) *trio {
 // open starts those members, all at once, and waits for them.
 func (c *trio) open(t *testing.T, which ...int) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	var wait sync.WaitGroup
 	for _, i := range which {

@@ -119,7 +119,7 @@ func (k *killed) goesOn(frames int, which ...int) {
 	k.mu.Lock()
 	until := k.count
 	k.mu.Unlock()
-	patience := time.NewTimer(time.Minute)
+	patience := time.NewTimer(5 * time.Minute)
 	defer patience.Stop()
 	for {
 		k.mu.Lock()
@@ -134,7 +134,7 @@ func (k *killed) goesOn(frames int, which ...int) {
 		select {
 		case <-k.more:
 		case <-patience.C:
-			k.t.Fatalf("after a minute %v frames were acknowledged, and %v before", k.count, until)
+			k.t.Fatalf("after five minutes %v frames were acknowledged, and %v before", k.count, until)
 		}
 	}
 }
