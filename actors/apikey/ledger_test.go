@@ -501,6 +501,43 @@ func TestAKeyThatEndsSettles(t *testing.T) {
 	}
 }
 
+// What one connection returns to a key that ends is not lent to another that waits
+// for a reservation.
+func TestAKeyThatEndsLendsNothing(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		r := newRig(t, k).create()
+		first, waits, last := r.spender("c1"), r.spender("c2"), r.spender("c3")
+		all := []*spender{first, waits, last}
+		for _, s := range all {
+			r.askCredit(s, 64)
+		}
+		k.Advance(10 * time.Millisecond)
+		for _, s := range all {
+			s.hear()
+		}
+		want := 5 + waits.left()
+		first.spend(5)
+		waits.spend(waits.left())
+		r.spender("c4") // has not asked yet, and what is reserved waits for it
+		r.askCredit(waits, 8)
+		k.Advance(time.Millisecond)
+		ends := r.key
+		k.Tell(ends, &messages.EndKey{})
+		for range 3 {
+			for _, s := range all {
+				s.hear()
+			}
+			k.Advance(time.Second)
+		}
+		if _, there := k.System.ProcessRegistry.GetLocal(ends.GetId()); there {
+			t.Fatal("it still runs")
+		}
+		if got := r.ledger.charged(); got != want || waits.left() != 0 {
+			t.Errorf("charged %d, want %d, and who waited has %d", got, want, waits.left())
+		}
+	})
+}
+
 func TestUnlimitedPlansAreNotMetered(t *testing.T) {
 	testkit.Run(t, func(k *testkit.Kit) {
 		r := newRig(t, k, plan(0)).create()

@@ -88,8 +88,14 @@ func (l *ledger) forget(ctx actor.Context, connection string) {
 	}
 }
 
-// serve answers who can be answered and does what is due.
+// serve answers who can be answered and does what is due. While all is called back
+// nothing is lent: what one returns and another is granted then would be charged
+// to the next owner's month as used. Who waits asks that owner.
 func (l *ledger) serve(ctx actor.Context) {
+	if l.calling {
+		l.tick(ctx)
+		return
+	}
 	for _, a := range l.purse.Answers() {
 		l.answer(ctx, a)
 	}
