@@ -89,8 +89,8 @@ func (l *ledger) forget(ctx actor.Context, connection string) {
 }
 
 // serve answers who can be answered and does what is due. While all is called back
-// nothing is lent: what one returns and another is granted then would be charged
-// to the next owner's month as used. Who waits asks that owner.
+// nothing is lent: who is granted something after its call is not called again, and
+// it would stay charged. Who waits asks the next owner.
 func (l *ledger) serve(ctx actor.Context) {
 	if l.calling {
 		l.tick(ctx)
