@@ -3,9 +3,11 @@ package main_test
 import (
 	"fmt"
 	"net"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -46,26 +48,30 @@ func members(t testing.TB, n int) []*member {
 	return all
 }
 
-// freePorts are addresses of this machine that nobody listened on a moment ago, by
-// TCP or UDP. Members tell each other theirs before they listen, so that they
-// cannot be picked by the system.
+// freePorts are addresses of this machine that nobody listens on, by TCP or UDP.
+// Members tell each other theirs before they listen, so that they cannot be picked
+// by the system; they are below those that it gives to connections, and none is
+// given twice.
 func freePorts(t testing.TB, n int) (all []string) {
 	t.Helper()
 	for len(all) < n {
-		tcp, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer tcp.Close() //nolint:errcheck // it took no connection
-		udp, err := net.ListenPacket("udp", tcp.Addr().String())
+		address := fmt.Sprint("127.0.0.1:", 12000+(os.Getpid()*64+int(nextPort.Add(1)))%18000)
+		tcp, err := net.Listen("tcp", address)
 		if err != nil {
 			continue
 		}
-		defer udp.Close() //nolint:errcheck // it took nothing
-		all = append(all, tcp.Addr().String())
+		udp, err := net.ListenPacket("udp", address)
+		_ = tcp.Close() // it took no connection
+		if err != nil {
+			continue
+		}
+		_ = udp.Close() // it took nothing
+		all = append(all, address)
 	}
 	return all
 }
+
+var nextPort atomic.Int32
 
 // begin starts the member, which may not be ready yet.
 func (m *member) begin(t testing.TB) *server {

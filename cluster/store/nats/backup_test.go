@@ -81,6 +81,7 @@ func backedUp(t *testing.T, ctx context.Context) (path, epoch string, revisions 
 }
 
 func TestBackupMovesToCluster(t *testing.T) {
+	t.Parallel()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	path, epoch, revisions := backedUp(t, ctx)
@@ -194,6 +195,7 @@ func TestFolderOfAnotherModeIsRefused(t *testing.T) {
 }
 
 func TestAuditNamesTheCopy(t *testing.T) {
+	t.Parallel()
 	c := openTrio(t)
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()

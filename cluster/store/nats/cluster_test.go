@@ -5,9 +5,11 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,20 +26,27 @@ type trio struct {
 	stores [3]*Store
 }
 
-// freePorts are addresses on loopback that nobody listens on.
+// freePorts are addresses on loopback that nobody listens on. They are below those
+// that systems give to connections, and none is given twice: several tests run at
+// once, and members are closed and opened again.
 func freePorts(t *testing.T, n int) []string {
 	t.Helper()
 	var all []string
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+	for len(all) < n {
+		address := fmt.Sprint("127.0.0.1:", 12000+(os.Getpid()*64+int(nextPort.Add(1)))%18000)
+		l, err := net.Listen("tcp", address)
 		if err != nil {
+			continue
+		}
+		if err := l.Close(); err != nil {
 			t.Fatal(err)
 		}
-		defer l.Close()
-		all = append(all, l.Addr().String())
+		all = append(all, address)
 	}
 	return all
 }
+
+var nextPort atomic.Int32
 
 func (c *trio) config(t *testing.T, i int) Config { return quiet(t, c.member(i)) }
 
@@ -94,6 +103,7 @@ func (c *trio) open(t *testing.T, which ...int) {
 }
 
 func TestThreeAreOne(t *testing.T) {
+	t.Parallel()
 	c := openTrio(t)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()

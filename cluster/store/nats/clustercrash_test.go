@@ -143,6 +143,7 @@ func (k *killed) goesOn(frames int, which ...int) {
 // once, each under load and started again. Nothing that was acknowledged is lost,
 // and nothing is there twice.
 func TestMembersAreKilled(t *testing.T) {
+	t.Parallel()
 	k := &killed{t: t, c: &trio{dir: memoryDir(t), seeds: freePorts(t, 3)}, acked: map[string]uint64{}, more: make(chan struct{}, 1)}
 	t.Cleanup(func() {
 		for _, p := range k.procs {
@@ -209,6 +210,7 @@ func (k *killed) check(node int, s *Store) {
 // TestNoMajority: a member that is left alone says so within seconds, fails writes
 // within their deadlines, and goes on when another is back.
 func TestNoMajority(t *testing.T) {
+	t.Parallel()
 	c := openTrio(t)
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
@@ -246,6 +248,7 @@ func TestNoMajority(t *testing.T) {
 // TestLeaderIsKilled: the member that leads the log and the records is killed while
 // the two others write, read and watch.
 func TestLeaderIsKilled(t *testing.T) {
+	t.Parallel()
 	c := &trio{dir: memoryDir(t), seeds: freePorts(t, 3)}
 	k := &killed{t: t, c: c, acked: map[string]uint64{}, more: make(chan struct{}, 1)}
 	k.start(2)

@@ -18,6 +18,7 @@ import (
 // TestOneDiskIsFull: the disk of one member fills to its last byte. The others go
 // on; it says so, and when there is space again it catches up by itself.
 func TestOneDiskIsFull(t *testing.T) {
+	t.Parallel()
 	c := &trio{dir: memoryDir(t), seeds: freePorts(t, 3)}
 	small := filepath.Join(c.dir, "0")
 	if err := os.Mkdir(small, 0o700); err != nil {

@@ -12,6 +12,7 @@ import (
 // A NATS of others is used only where its writes are synced: by its own word, or by
 // an operator's.
 func TestExternalMustSync(t *testing.T) {
+	t.Parallel()
 	o := startOutside(t)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()

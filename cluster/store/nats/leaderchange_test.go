@@ -237,6 +237,7 @@ func stepDown(t *testing.T, ctx context.Context, s *Store, stream, to string) {
 }
 
 func TestLeaderStepsDown(t *testing.T) {
+	t.Parallel()
 	c := openTrio(t)
 	l := newLoad(t)
 	var readers sync.WaitGroup

@@ -77,6 +77,7 @@ func (a *authority) member(t *testing.T) *tls.Config {
 // secret are one; who has another secret, another authority or no certificate
 // gets no route.
 func TestRoutesAreClosed(t *testing.T) {
+	t.Parallel()
 	ca := newAuthority(t)
 	c := &trio{dir: memoryDir(t), seeds: freePorts(t, 3)}
 	c.tls = func() *tls.Config { return ca.member(t) }
