@@ -90,7 +90,7 @@ func (c *Client) admitted(s *socket, m proto.Message, err error) {
 		if err != nil || m.(*messages.Refused).GetRefusal() == messages.Refusal_REFUSAL_OVERLOAD {
 			s.release() // it may have been taken all the same
 		}
-		s.over(fmt.Sprintf("not admitted: %v %v", m, err))
+		s.over(notAdmitted(m, err))
 		return
 	}
 	if c.socket != s {
@@ -109,6 +109,16 @@ func (c *Client) admitted(s *socket, m proto.Message, err error) {
 	h := c.cluster.histories
 	h.add(h.slots, c.keyID, s.asked, place{connection: s.id, limit: planLimit}, nil, true)
 	s.placed = true
+}
+
+// notAdmitted is why, in words of its own: the text of a generated message has other
+// spaces in every build, so that no record would be the same.
+func notAdmitted(m proto.Message, err error) string {
+	if err != nil {
+		return fmt.Sprintf("not admitted: %v", err)
+	}
+	r, _ := m.(*messages.Refused)
+	return fmt.Sprintf("not admitted: %s, retry after %d ms: %s", r.GetRefusal(), r.GetRetryAfterMs(), r.GetDetail())
 }
 
 // left: the connection is over, or its node may not act any more.
