@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"slices"
 	"time"
 
@@ -15,78 +14,6 @@ import (
 	"github.com/birdwire/birdwire/cluster/store/nats"
 	"github.com/birdwire/birdwire/messages"
 )
-
-// Cluster is what a node is told that is one of several.
-type Cluster struct {
-	Name string // of the cluster, default "birdwire": nodes of another are refused
-
-	// Where this node listens for the others, host:port: gossip by UDP and TCP,
-	// the link and the store's routes by TCP. Defaults ":7946", ":7947", ":6222".
-	Gossip, Link, Routes string
-	// Advertise is the host or IP by which the others reach this node. Default: the
-	// host of each address above, and where that is every address of the machine,
-	// the one that the way to one of Join begins at.
-	Advertise string
-	// Join are gossip addresses, host:port, of some nodes, this one's among them
-	// or not. They may be started in any order.
-	Join []string
-
-	SecretFile string // see gossip.ReadSecrets; "" only with Insecure
-	CertDir    string // this node's certificate and the cluster's CA; "" only with Insecure
-	Insecure   Insecure
-}
-
-// Insecure is whether nodes may talk without certificates.
-type Insecure string
-
-// What an operator may say.
-const (
-	InsecureNo       Insecure = ""
-	InsecureLoopback Insecure = "loopback" // on this machine alone
-	InsecureNetwork  Insecure = "network"  // on a network that nobody else is on
-)
-
-func (c Cluster) withDefaults() Cluster {
-	for _, d := range []struct {
-		to  *string
-		def string
-	}{{&c.Name, "birdwire"}, {&c.Gossip, ":7946"}, {&c.Link, ":7947"}, {&c.Routes, ":6222"}} {
-		if *d.to == "" {
-			*d.to = d.def
-		}
-	}
-	return c
-}
-
-func (c Cluster) validate() error {
-	if len(c.Join) == 0 {
-		return errors.New("join: the gossip address of one node at least is needed, of this one where it is the first")
-	}
-	if c.Insecure == InsecureNo {
-		if c.SecretFile == "" || c.CertDir == "" {
-			return errors.New("secret_file, cert_dir: a cluster needs a secret and certificates, which 'birdwire cluster init' and 'birdwire cluster certs' make; " +
-				"without, --insecure lets it start on this machine alone, and --insecure=network on a network that nobody else is on")
-		}
-		return nil
-	}
-	if c.CertDir != "" {
-		return errors.New("insecure: it is set, and so is cert_dir: leave one of them out")
-	}
-	if c.Insecure == InsecureLoopback {
-		for _, address := range []string{c.Gossip, c.Link, c.Routes} {
-			if host, _, err := net.SplitHostPort(address); err != nil || !loopback(host) {
-				return fmt.Errorf("insecure: %q is not on loopback, and whoever reaches it is one of the cluster's nodes: "+
-					"give certificates, or say --insecure=network where nobody else is on that network", address)
-			}
-		}
-	}
-	return nil
-}
-
-func loopback(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && ip.IsLoopback()
-}
 
 // clustered is what a node has besides that is one of several.
 //
@@ -140,79 +67,6 @@ func (n *Node) listenCluster(ctx context.Context) (err error) {
 	}
 	c.advertise.routes = net.JoinHostPort(routesHost, port)
 	return nil
-}
-
-// advertised is the host by which the others reach what listens on the address.
-func advertised(ctx context.Context, c Cluster, address string) (string, error) {
-	if c.Advertise != "" {
-		return c.Advertise, nil
-	}
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return "", fmt.Errorf("%q is no host:port", address)
-	}
-	if ip, err := netip.ParseAddr(host); host != "" && (err != nil || !ip.IsUnspecified()) {
-		return host, nil
-	}
-	own, here := wayTo(ctx, c.Join)
-	if own == "" && !here {
-		own = anyAddress()
-	}
-	switch {
-	case own != "":
-		return own, nil
-	case here:
-		return "127.0.0.1", nil
-	}
-	return "", fmt.Errorf("advertise: %q is every address of this machine, which has none that others could reach: say by which address they do", address)
-}
-
-// wayTo is the address that the way to one of the seeds begins at; nothing is sent,
-// the system only chooses a way. A machine's own name often leads to its loopback,
-// so that says nothing, unless all seeds are here. A seed whose name is not known
-// yet is no reason to end: it may be the name of a node that has not started.
-func wayTo(ctx context.Context, seeds []string) (own string, here bool) {
-	here = true
-	var dialer net.Dialer
-	for _, seed := range seeds {
-		way, err := dialer.DialContext(ctx, "udp", seed)
-		if err != nil {
-			here = false
-			continue
-		}
-		ip := way.LocalAddr().(*net.UDPAddr).IP
-		way.Close() //nolint:errcheck // nothing was written
-		if !ip.IsLoopback() {
-			return ip.String(), false
-		}
-	}
-	return "", here
-}
-
-// anyAddress is one of this machine's that others may reach; "": it has none.
-func anyAddress() string {
-	all, err := net.InterfaceAddrs()
-	if err != nil {
-		return ""
-	}
-	for _, a := range all {
-		if n, ok := a.(*net.IPNet); ok && n.IP.IsGlobalUnicast() && n.IP.To4() != nil {
-			return n.IP.String()
-		}
-	}
-	return ""
-}
-
-// address is the host's IP.
-func address(ctx context.Context, host string) (string, error) {
-	if _, err := netip.ParseAddr(host); err == nil {
-		return host, nil
-	}
-	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
-	if err != nil {
-		return "", fmt.Errorf("advertise: %w", err)
-	}
-	return ips[0].Unmap().String(), nil
 }
 
 // meet starts gossip, and waits until the store can be opened: what that is, is
