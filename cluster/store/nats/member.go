@@ -78,7 +78,7 @@ func refuseMember(dir string) error {
 	if err != nil || !found {
 		return err
 	}
-	return fmt.Errorf("%w: %s is the folder of node %q of cluster %q, and a node that stands alone would not find its streams: serve it as that member; or, to stand alone with what the cluster holds, run `birdwire cluster backup FILE` on the cluster and `birdwire cluster restore FILE` on a node with an empty folder",
+	return fmt.Errorf("%w: %s is the folder of node %q of cluster %q, and a node that stands alone would not find its streams: serve it as that member, or give the node that stands alone an empty folder; what a cluster holds can be restored into a cluster only",
 		messages.ErrConflict, dir, have.Node, have.Cluster)
 }
 
