@@ -225,11 +225,23 @@ func unexpectedEnd(err error) error {
 	return err
 }
 
-// askAPI sends one request and returns the answer, or the error that it names.
+// askAPI sends one request and returns the answer, or the error that it names. Where
+// nobody listens it is sent again: the member that takes a restore listens on a
+// subject of its own, of which this one's server may hear a moment later.
 func askAPI(ctx context.Context, conn *nc.Conn, subject string, question []byte) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, snapshotIdle)
 	defer cancel()
 	m, err := conn.RequestWithContext(ctx, subject, question)
+	for errors.Is(err, nc.ErrNoResponders) {
+		wait := time.NewTimer(askAgain / 10)
+		select {
+		case <-wait.C:
+		case <-ctx.Done():
+			wait.Stop()
+			return nil, err
+		}
+		m, err = conn.RequestWithContext(ctx, subject, question)
+	}
 	if err != nil {
 		return nil, err
 	}
