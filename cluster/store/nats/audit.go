@@ -55,12 +55,8 @@ func (s *Store) auditor() {
 			}
 		}
 		s.audited.Add(1)
-		pause := time.NewTimer(auditPause)
-		select {
-		case <-s.life.Done():
-			pause.Stop()
+		if !pause(s.life, auditPause, nil) {
 			return
-		case <-pause.C:
 		}
 	}
 }
@@ -109,12 +105,7 @@ func (s *Store) newPace() *pace { return &pace{store: s, last: time.Now()} }
 func (p *pace) next(size int64) error {
 	took := time.Since(p.last)
 	if p.read += size; p.read > auditFirst {
-		pause := time.NewTimer(auditShare * took)
-		defer pause.Stop()
-		select {
-		case <-pause.C:
-		case <-p.store.life.Done():
-		}
+		pause(p.store.life, auditShare*took, nil)
 	}
 	p.last = time.Now()
 	return p.store.life.Err()

@@ -166,11 +166,7 @@ func (t *items) forget(ctx context.Context, sess *session, subject string) error
 	if err != nil || !has[subject] {
 		return err
 	}
-	l, err := sess.link(lookups)
-	if err != nil {
-		return err
-	}
-	handle, err := l.stream(ctx, itemsStream)
+	handle, err := sess.handle(ctx, itemsStream)
 	if err != nil {
 		return err
 	}

@@ -102,14 +102,10 @@ func (s *Store) together(ctx context.Context, sess *session, progress func(strin
 			return err
 		}
 		progress(waits)
-		wait := time.NewTimer(joinLook)
-		select {
-		case <-wait.C:
-		case <-ctx.Done():
-			wait.Stop()
-			return fmt.Errorf("%s: %w", waits, ctx.Err())
-		case <-s.life.Done():
-			wait.Stop()
+		if !pause(ctx, joinLook, s.life.Done()) {
+			if ctx.Err() != nil {
+				return fmt.Errorf("%s: %w", waits, ctx.Err())
+			}
 			return errStopped
 		}
 	}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math"
 	"strings"
-	"time"
 
 	nc "github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -114,7 +113,7 @@ func (j *journal) append(ctx context.Context, name store.Name, data []byte) (uin
 			}
 			return 0, err
 		}
-		if silent != nil && !j.pause(ctx) {
+		if silent != nil && !j.moment(ctx) {
 			return 0, silent
 		}
 		unread = conflict.last
@@ -132,20 +131,12 @@ func (j *journal) again(ctx context.Context, err error) bool {
 	if !j.store.cfg.shared() || !errors.Is(err, messages.ErrAmbiguous) && !errors.Is(err, errUnsent) {
 		return false
 	}
-	return j.pause(ctx)
+	return j.moment(ctx)
 }
 
-// pause is a moment; false where it is not worth it any more.
-func (j *journal) pause(ctx context.Context) bool {
-	wait := time.NewTimer(askAgain / 10)
-	defer wait.Stop()
-	select {
-	case <-wait.C:
-		return true
-	case <-ctx.Done():
-	case <-j.store.life.Done():
-	}
-	return false
+// moment waits for one; false where it is not worth it any more.
+func (j *journal) moment(ctx context.Context) bool {
+	return pause(ctx, askAgain/10, j.store.life.Done())
 }
 
 // appendTries is how often an append is tried against a tail that moves.

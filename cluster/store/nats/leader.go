@@ -96,13 +96,7 @@ func (s *session) insist(ctx context.Context, stream string, ask func(context.Co
 			}
 			return fmt.Errorf("%s: %w: %w", shown(stream), why, err)
 		}
-		wait := time.NewTimer(askAgain / 10)
-		select {
-		case <-wait.C:
-		case <-ctx.Done():
-			wait.Stop()
-		case <-s.done:
-			wait.Stop()
+		if !pause(ctx, askAgain/10, s.done) && ctx.Err() == nil {
 			return errStopped
 		}
 	}
@@ -234,7 +228,7 @@ const (
 // fill reads on, and returns once something came. There must be something up to
 // through.
 func (r *reader) fill(ctx context.Context, through uint64, take func(*nc.Msg) error) error {
-	began, pause := time.Now(), replicaLookFirst
+	began, wait := time.Now(), replicaLookFirst
 	for {
 		before := r.next
 		err := r.nearest(ctx, take)
@@ -247,17 +241,13 @@ func (r *reader) fill(ctx context.Context, through uint64, take func(*nc.Msg) er
 		if time.Since(began) > replicaPause {
 			return r.ofLeader(ctx, through, take)
 		}
-		wait := time.NewTimer(pause)
-		select {
-		case <-wait.C:
-			pause *= 2
-		case <-ctx.Done():
-			wait.Stop()
-			return ctx.Err()
-		case <-r.sess.done:
-			wait.Stop()
+		if !pause(ctx, wait, r.sess.done) {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
 			return errStopped
 		}
+		wait *= 2
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"time"
 
 	nc "github.com/nats-io/nats.go"
 )
@@ -42,12 +41,7 @@ func (s *Store) serveMembers() {
 		if conn != nil {
 			conn.Close()
 		}
-		wait := time.NewTimer(joinLook)
-		select {
-		case <-wait.C:
-		case <-s.life.Done():
-			wait.Stop()
-		}
+		pause(s.life, joinLook, nil)
 	}
 }
 

@@ -83,12 +83,8 @@ func (s *Store) restart() bool {
 			s.cfg.Logger.Error("the embedded store cannot be started, will try again", "after", retryAfter, "error", err)
 		}
 		s.become(nil, err)
-		wait := time.NewTimer(retryAfter)
-		select {
-		case <-s.life.Done():
-			wait.Stop()
+		if !pause(s.life, retryAfter, nil) {
 			return false
-		case <-wait.C:
 		}
 	}
 }

@@ -221,11 +221,7 @@ func (s *session) auditCopies(ctx context.Context, conn *nc.Conn, stream string)
 		if round == auditRounds-1 || !passes(findings) {
 			break
 		}
-		wait := time.NewTimer(askAgain)
-		select {
-		case <-wait.C:
-		case <-ctx.Done():
-			wait.Stop()
+		if !pause(ctx, askAgain, nil) {
 			return nil, ctx.Err()
 		}
 	}

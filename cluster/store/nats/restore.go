@@ -232,14 +232,7 @@ func askAPI(ctx context.Context, conn *nc.Conn, subject string, question []byte)
 	ctx, cancel := context.WithTimeout(ctx, snapshotIdle)
 	defer cancel()
 	m, err := conn.RequestWithContext(ctx, subject, question)
-	for errors.Is(err, nc.ErrNoResponders) {
-		wait := time.NewTimer(askAgain / 10)
-		select {
-		case <-wait.C:
-		case <-ctx.Done():
-			wait.Stop()
-			return nil, err
-		}
+	for errors.Is(err, nc.ErrNoResponders) && pause(ctx, askAgain/10, nil) {
 		m, err = conn.RequestWithContext(ctx, subject, question)
 	}
 	if err != nil {
@@ -328,11 +321,7 @@ func (s *session) replicated(ctx context.Context) error {
 			if info.Cluster == nil || !slices.ContainsFunc(info.Cluster.Replicas, func(r *jetstream.PeerInfo) bool { return !r.Current && !r.Offline }) {
 				break
 			}
-			wait := time.NewTimer(joinLook)
-			select {
-			case <-wait.C:
-			case <-ctx.Done():
-				wait.Stop()
+			if !pause(ctx, joinLook, nil) {
 				return ctx.Err()
 			}
 		}

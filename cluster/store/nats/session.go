@@ -192,14 +192,32 @@ func sickness(h *server.HealthStatus, probed bool) (sick error, said bool) {
 	return sick, true
 }
 
+// pause waits for so long; false where ctx ended before that, or done was closed.
+func pause(ctx context.Context, long time.Duration, done <-chan struct{}) bool {
+	wait := time.NewTimer(long)
+	defer wait.Stop()
+	select {
+	case <-wait.C:
+		return true
+	case <-ctx.Done():
+	case <-done:
+	}
+	return false
+}
+
+// handle is the client's handle of a stream, for lookups.
+func (s *session) handle(ctx context.Context, stream string) (jetstream.Stream, error) {
+	l, err := s.link(lookups)
+	if err != nil {
+		return nil, err
+	}
+	return l.stream(ctx, stream)
+}
+
 // info is the state of a stream, its leader's where there are replicas.
 func (s *session) info(ctx context.Context, stream string, opts ...jetstream.StreamInfoOpt) (info *jetstream.StreamInfo, err error) {
 	ask := func(ctx context.Context) error {
-		l, err := s.link(lookups)
-		if err != nil {
-			return err
-		}
-		handle, err := l.stream(ctx, stream)
+		handle, err := s.handle(ctx, stream)
 		if err != nil {
 			return err
 		}
@@ -218,11 +236,7 @@ func (s *session) message(ctx context.Context, stream string, w which) (*jetstre
 	if s.shared {
 		return s.leaders(ctx, stream, w)
 	}
-	l, err := s.link(lookups)
-	if err != nil {
-		return nil, err
-	}
-	handle, err := l.stream(ctx, stream)
+	handle, err := s.handle(ctx, stream)
 	if err != nil {
 		return nil, err
 	}

@@ -138,11 +138,7 @@ func (t *snapshots) sweep(ctx context.Context, id string, heads [snapshotSlots]h
 	if err != nil {
 		return t.store.unread(err)
 	}
-	l, err := sess.link(lookups)
-	if err != nil {
-		return err
-	}
-	handle, err := l.stream(ctx, snapshotStream)
+	handle, err := sess.handle(ctx, snapshotStream)
 	if err != nil {
 		return err
 	}

@@ -61,11 +61,7 @@ func (s *session) streamStatus(ctx context.Context) []store.StatusStream {
 
 // infoOnce is a stream's state by its leader's word, asked for once.
 func (s *session) infoOnce(ctx context.Context, stream string) (*jetstream.StreamInfo, error) {
-	l, err := s.link(lookups)
-	if err != nil {
-		return nil, err
-	}
-	handle, err := l.stream(ctx, stream)
+	handle, err := s.handle(ctx, stream)
 	if err != nil {
 		return nil, err
 	}
