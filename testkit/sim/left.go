@@ -1,9 +1,7 @@
 package sim
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"sync"
@@ -245,22 +243,11 @@ func named(e *messages.Event) string {
 
 // scan takes in what is new in the log.
 func (c *Cluster) scan() {
-	cursor, err := c.Disk.Open(nil).Journal().Read(c.TB.Context(), c.scanned+1)
-	if err != nil {
-		c.TB.Fatal(err)
-	}
-	defer cursor.Close()
-	for {
-		e, err := cursor.Next(c.TB.Context())
-		if errors.Is(err, io.EOF) {
-			return
-		}
-		if err != nil {
-			c.TB.Fatal(err)
-		}
-		c.scanned = e.Sequence
-		for _, event := range e.Frame.GetEvents() {
+	c.TB.Helper()
+	c.frames(c.scanned+1, func(e entry) {
+		c.scanned = e.sequence
+		for _, event := range e.frame.GetEvents() {
 			c.logged[named(event)] = true
 		}
-	}
+	})
 }

@@ -147,7 +147,14 @@ func (c *Cluster) log(do func(p messages.Position, e *messages.Event)) (end mess
 // held are the frames that the log holds.
 func (c *Cluster) held() (all []entry) {
 	c.TB.Helper()
-	cursor, err := c.Disk.Open(nil).Journal().Read(c.TB.Context(), 1)
+	c.frames(1, func(e entry) { all = append(all, e) })
+	return all
+}
+
+// frames tells of those that the log holds, from the sequence on.
+func (c *Cluster) frames(from uint64, see func(entry)) {
+	c.TB.Helper()
+	cursor, err := c.Disk.Open(nil).Journal().Read(c.TB.Context(), from)
 	if err != nil {
 		c.TB.Fatal(err)
 	}
@@ -155,12 +162,12 @@ func (c *Cluster) held() (all []entry) {
 	for {
 		e, err := cursor.Next(c.TB.Context())
 		if errors.Is(err, io.EOF) {
-			return all
+			return
 		}
 		if err != nil {
 			c.TB.Fatal(err)
 		}
-		all = append(all, entry{e.Sequence, e.Frame})
+		see(entry{e.Sequence, e.Frame})
 	}
 }
 
