@@ -26,7 +26,6 @@ type deskReport struct {
 }
 
 func (n *Node) deskTold(o newsdesk.Observation) {
-	n.metrics.told(o)
 	n.desk.last.Store(&deskReport{o, n.clock.Elapsed()})
 }
 

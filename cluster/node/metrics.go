@@ -12,12 +12,10 @@ import (
 
 	"github.com/birdwire/birdwire/actors/enricher"
 	"github.com/birdwire/birdwire/actors/journal"
-	"github.com/birdwire/birdwire/actors/newsdesk"
 	"github.com/birdwire/birdwire/actors/router"
 	"github.com/birdwire/birdwire/actors/source"
 	"github.com/birdwire/birdwire/cluster/openai"
 	"github.com/birdwire/birdwire/cluster/store"
-	"github.com/birdwire/birdwire/messages"
 )
 
 // metrics are the node's own figures, on a registry of its own: two nodes in
@@ -54,7 +52,6 @@ type metrics struct {
 	mended, skipped, matchPanics        prometheus.Counter
 	lag, laneLag                        prometheus.Histogram
 	position, behind, laneBehind        prometheus.Gauge
-	stories                             *prometheus.GaugeVec
 	enrichWaiting                       prometheus.Gauge
 }
 
@@ -120,11 +117,6 @@ func newMetrics() *metrics {
 	m.position = gauge("router_sequence", "The newest frame handled.")
 	m.behind = gauge("router_behind_seconds", "For how long the log has held a frame that is not handled yet.")
 	m.laneBehind = gauge("router_semantic_behind_seconds", "For how long the log has held a frame that is not compared with semantic filters yet.")
-	m.stories = prometheus.NewGaugeVec(prometheus.GaugeOpts{
-		Namespace: "birdwire", Name: "newsdesk",
-		Help: "Of the node that has the newsdesk: stories that may be joined (live), those that are looked at every minute (awake), events that wait to be taken (queued) and to be written (unsaid), the newest frame taken (sequence) and in a snapshot (snapshot), whether it has taken all that the log has (following), and else for how many seconds there has been something to take (behind).",
-	}, []string{"of"})
-	m.registry.MustRegister(m.stories)
 	m.registry.MustRegister(collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
@@ -160,24 +152,6 @@ func (m *metrics) requested(route, method string, status int, took time.Duration
 }
 
 func (m *metrics) keyed(event string) { m.keyEvents.WithLabelValues(event).Inc() }
-
-// told is how the newsdesk is.
-func (m *metrics) told(o newsdesk.Observation) {
-	if !o.Here {
-		m.stories.Reset()
-		return
-	}
-	following := 0.0
-	if o.Live {
-		following = 1
-	}
-	for of, value := range map[string]float64{
-		"following": following, "behind": o.Behind.Seconds(), "live": float64(o.Stories), "awake": float64(o.Awake), "queued": float64(o.Queued), "unsaid": float64(o.Unsaid),
-		"sequence": float64(messages.Position(o.Position).Sequence()), "snapshot": float64(messages.Position(o.SnapshotAt).Sequence()),
-	} {
-		m.stories.WithLabelValues(of).Set(value)
-	}
-}
 
 func (m *metrics) dropped(kind string) interface{ Inc() } { return m.drops.WithLabelValues(kind) }
 

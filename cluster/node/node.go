@@ -82,6 +82,7 @@ func Start(ctx context.Context, cfg Config) (_ *Node, err error) {
 		return nil, err
 	}
 	n := &Node{cfg: cfg, started: time.Now(), log: cfg.Logger, metrics: newMetrics(), failed: make(chan error, 1), drained: make(chan struct{})}
+	n.metrics.registry.MustRegister(&n.desk)
 	defer func() {
 		if err != nil {
 			n.abandon()

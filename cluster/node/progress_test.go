@@ -3,12 +3,15 @@ package node
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/birdwire/birdwire/actors/newsdesk"
 	"github.com/birdwire/birdwire/messages"
@@ -118,5 +121,35 @@ func TestHowTheNewsdeskIs(t *testing.T) {
 		if !strings.Contains(detail, c.want) || (err == nil) != c.ok {
 			t.Errorf("%s: %q, %v; want %q", name, detail, err, c.want)
 		}
+	}
+}
+
+// A node that has the newsdesk shows its figures with their units in their names;
+// another one shows none of them.
+func TestFiguresOfTheNewsdesk(t *testing.T) {
+	figures := func(said newsdesk.Observation) (all []string) {
+		var p deskProgress
+		p.last.Store(&deskReport{said, time.Hour})
+		registry := prometheus.NewPedanticRegistry()
+		registry.MustRegister(&p)
+		families, err := registry.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range families {
+			all = append(all, fmt.Sprint(strings.TrimPrefix(f.GetName(), "birdwire_newsdesk_"), " ", f.GetMetric()[0].GetGauge().GetValue()))
+		}
+		return all
+	}
+	got := strings.Join(figures(newsdesk.Observation{
+		Here: true, Live: true, Behind: 1500 * time.Millisecond, Stories: 3, Awake: 2, Queued: 4, Unsaid: 5,
+		Position: uint64(messages.EndOf(7)), SnapshotAt: uint64(messages.EndOf(6)),
+	}), ", ")
+	const want = "awake_stories 2, behind_seconds 1.5, following 1, live_stories 3, queued_events 4, sequence 7, snapshot_sequence 6, unsaid_events 5"
+	if got != want {
+		t.Errorf("%s\nwant %s", got, want)
+	}
+	if got := figures(newsdesk.Observation{}); got != nil {
+		t.Errorf("without a newsdesk: %v", got)
 	}
 }

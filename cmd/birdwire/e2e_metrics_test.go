@@ -28,7 +28,6 @@ var labelValues = map[string]*regexp.Regexp{
 	"directive": oneOf("restart", "stop", "resume", "escalate"),
 	"event":     regexp.MustCompile(`^[a-z_]{1,40}$`), // as the code of keys and shards counts them
 	"outcome":   oneOf("ok", "failed", "new", "duplicate"),
-	"of":        regexp.MustCompile(`^[a-z]{1,20}$`), // what figure of the newsdesk, as the code has it
 	"le":        regexp.MustCompile(`^(\d+(\.\d+)?|\+Inf)$`),
 	"quantile":  regexp.MustCompile(`^(0|1|0\.\d+)$`),
 	"version":   regexp.MustCompile(`^go1\.\d+(\.\d+)?([a-z0-9.-]*)?$`), // of Go
