@@ -95,10 +95,11 @@ type record struct {
 	low    map[link.Peer]bool
 	events []link.Event
 	got    []link.Envelope
+	later  chan struct{} // closed with the next event
 }
 
 func newRecord(t *testing.T) *record {
-	return &record{t: t, busy: map[string]bool{}, up: map[string]link.Peer{}, was: map[link.Peer]bool{}, low: map[link.Peer]bool{}}
+	return &record{t: t, busy: map[string]bool{}, up: map[string]link.Peer{}, was: map[link.Peer]bool{}, low: map[link.Peer]bool{}, later: make(chan struct{})}
 }
 
 func (r *record) enter(from link.Peer) {
@@ -152,6 +153,15 @@ func (r *record) Happened(e link.Event) {
 		r.low[e.Peer] = e.Kind == link.CreditLow
 	}
 	r.events = append(r.events, e)
+	close(r.later)
+	r.later = make(chan struct{})
+}
+
+// next is closed as soon as something happens that has not happened yet.
+func (r *record) next() <-chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.later
 }
 
 func (r *record) isUp(p link.Peer) bool {

@@ -14,10 +14,41 @@ import (
 	"github.com/birdwire/birdwire/cluster/link"
 )
 
-func send(t *testing.T, p *process, to link.Peer, e link.Envelope) {
+// send has the envelope queued: a link that is full takes it later, and says so.
+func send(t *testing.T, w World, p *process, to link.Peer, e link.Envelope) {
 	t.Helper()
-	if got := p.Send(to, e); got != link.Queued {
-		t.Fatalf("sent to %v: %v", to, got)
+	w.Until("there is room", func() bool {
+		switch got := p.Send(to, e); got {
+		case link.Queued:
+			return true
+		case link.NoCredit:
+		default:
+			t.Fatalf("sent to %v: %v", to, got)
+		}
+		return false
+	})
+}
+
+// sendAll is send for several, in order, from any goroutine: whoever is told of no
+// room waits until the link tells of something. What it tells at the same time makes
+// the wait shorter, never longer.
+func sendAll(t *testing.T, p *process, to link.Peer, all []link.Envelope) {
+	for len(all) > 0 {
+		next := p.next()
+		switch got := p.Send(to, all[0]); got {
+		case link.Queued:
+			all = all[1:]
+		case link.NoCredit:
+			select {
+			case <-next:
+			case <-time.After(time.Minute):
+				t.Errorf("%v has taken nothing for a minute, and %d are left", to, len(all))
+				return
+			}
+		default:
+			t.Errorf("sent to %v: %v", to, got)
+			return
+		}
 	}
 }
 
@@ -35,7 +66,7 @@ func arrives(t *testing.T, w World) {
 		{Kind: "after", Bytes: []byte{0}},
 	}
 	for _, e := range want {
-		w.Until("there is room", func() bool { return a.Send(b.Self(), e) == link.Queued })
+		send(t, w, a, b.Self(), e)
 	}
 	w.Until("all have arrived", func() bool { return len(b.received()) == len(want) })
 	for i, got := range b.received() {
@@ -55,19 +86,23 @@ func inOrder(t *testing.T, w World) {
 	var wg sync.WaitGroup
 	for _, way := range [][2]*process{{a, b}, {b, a}} {
 		for i := range senders {
-			wg.Go(func() {
-				for n := range each {
-					if got := way[0].Send(way[1].Self(), link.Envelope{Sender: strconv.Itoa(i), Bytes: []byte(strconv.Itoa(n))}); got != link.Queued {
-						t.Errorf("%v", got)
-					}
-				}
-			})
-			if w.OneAtATime() {
-				wg.Wait()
+			all := make([]link.Envelope, each)
+			for n := range all {
+				all[n] = link.Envelope{Sender: strconv.Itoa(i), Bytes: []byte(strconv.Itoa(n))}
+			}
+			if !w.OneAtATime() {
+				wg.Go(func() { sendAll(t, way[0], way[1].Self(), all) })
+				continue
+			}
+			for _, e := range all {
+				send(t, w, way[0], way[1].Self(), e)
 			}
 		}
 	}
 	wg.Wait()
+	if t.Failed() {
+		return // what was not sent does not arrive
+	}
 	for _, to := range []*process{a, b} {
 		w.Until("all have arrived", func() bool { return len(to.received()) >= senders*each })
 		next := map[string]int{}
@@ -112,7 +147,7 @@ func nextProcess(t *testing.T, w World) {
 			a.Send(old, link.Envelope{Target: old.Address()})
 			return a.isUp(b.Self()) && b.isUp(a.Self())
 		})
-		send(t, a, b.Self(), link.Envelope{Target: b.Self().Address()})
+		send(t, w, a, b.Self(), link.Envelope{Target: b.Self().Address()})
 		if got := a.Send(old, link.Envelope{Target: old.Address()}); got != link.StaleIncarnation {
 			t.Errorf("sent to the former process: %v", got)
 		}
@@ -137,7 +172,7 @@ func cut(t *testing.T, w World) {
 	w.Pass(2 * time.Second)
 	w.Cut("a", "b", false)
 	together(w, a, b)
-	send(t, a, b.Self(), link.Envelope{Kind: "after"})
+	send(t, w, a, b.Self(), link.Envelope{Kind: "after"})
 	w.Until("what is sent after it arrives", func() bool { got := b.received(); return len(got) == 1 && got[0].Kind == "after" })
 	for _, p := range []*process{a, b} {
 		for _, of := range []*process{a, b} {
@@ -198,7 +233,7 @@ func takesNothing(t *testing.T, w World) {
 	if dropped != refused {
 		t.Errorf("told that %d were not sent; it were %d", dropped, refused)
 	}
-	send(t, a, b.Self(), link.Envelope{Target: "after"})
+	send(t, w, a, b.Self(), link.Envelope{Target: "after"})
 	w.Until("what is sent then arrives", func() bool {
 		got := b.received()
 		return len(got) == queued+1 && got[queued].Target == "after"
@@ -268,7 +303,7 @@ func remote(p Process, up *record) {
 func closed(t *testing.T, w World) {
 	a, b := pair(t, w)
 	for range 100 {
-		send(t, b, a.Self(), link.Envelope{})
+		send(t, w, b, a.Self(), link.Envelope{})
 	}
 	if err := a.Close(); err != nil {
 		t.Fatal(err)
