@@ -469,7 +469,7 @@ func (x *Release) GetConnectionId() string {
 	return ""
 }
 
-// Released: the connection has no slot of its key.
+// Released: the connection has no slot of its key, and the store says so too.
 type Released struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	ConnectionId  string                 `protobuf:"bytes,1,opt,name=connection_id,json=connectionId,proto3" json:"connection_id,omitempty"`
@@ -1620,7 +1620,8 @@ func (x *Deactivated) GetTerm() uint64 {
 	return 0
 }
 
-// FreeSlot goes from a key to its shard: the connection has ended. No answer.
+// FreeSlot goes from a key to its shard: the connection has ended. Answer, to whoever
+// asked the key for it: Released.
 type FreeSlot struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	KeyId         string                 `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`

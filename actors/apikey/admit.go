@@ -81,7 +81,7 @@ func (k *key) slotTaken(ctx actor.Context, m *messages.SlotTaken) {
 	}
 	to := w.To.(*actor.PID)
 	if !k.live() { // revoked in between
-		k.freeSlot(ctx, m.GetConnectionId())
+		k.freeSlot(ctx, m.GetConnectionId(), nil)
 		ctx.Send(to, permit.Refuse(messages.Refusal_REFUSAL_REVOKED, "the key has been revoked"))
 		return
 	}
@@ -131,7 +131,7 @@ func (k *key) watch(ctx actor.Context, slots []*messages.Slot, message any) {
 func (k *key) reap(ctx actor.Context) {
 	for _, slot := range slices.Clone(k.guests.Slots()) {
 		if k.cfg.Connection(slot) == nil {
-			k.release(ctx, slot.GetConnectionId())
+			k.release(ctx, slot.GetConnectionId(), nil)
 		}
 	}
 }
@@ -140,16 +140,17 @@ func (k *key) reap(ctx actor.Context) {
 // connection's end may be lost with it, and its slot must not be.
 type slotsTime struct{ of *key }
 
-// release ends a connection's stay: what it holds unsaid counts as used.
-func (k *key) release(ctx actor.Context, connectionID string) {
+// release ends a connection's stay: what it holds unsaid counts as used. Whoever
+// asks for it, if anybody, is answered by the shard.
+func (k *key) release(ctx actor.Context, connectionID string, asker *actor.PID) {
 	k.guests.Remove(connectionID)
 	k.follow(ctx, k.stream.Leave(&messages.Leave{ConnectionId: connectionID}, nil))
 	k.ledger.forget(ctx, connectionID)
-	k.freeSlot(ctx, connectionID)
+	k.freeSlot(ctx, connectionID, asker)
 }
 
-func (k *key) freeSlot(ctx actor.Context, connectionID string) {
-	ctx.Send(ctx.Parent(), &messages.FreeSlot{KeyId: k.id, ConnectionId: connectionID})
+func (k *key) freeSlot(ctx actor.Context, connectionID string, asker *actor.PID) {
+	ctx.RequestWithCustomSender(ctx.Parent(), &messages.FreeSlot{KeyId: k.id, ConnectionId: connectionID}, asker)
 }
 
 // authorize answers for one REST call.

@@ -208,8 +208,7 @@ func (k *key) serve(ctx actor.Context) {
 	case *messages.SlotRefused:
 		k.slotRefused(ctx, m)
 	case *messages.Release:
-		k.release(ctx, m.GetConnectionId())
-		k.respond(ctx, &messages.Released{ConnectionId: m.GetConnectionId()})
+		k.release(ctx, m.GetConnectionId(), ctx.Sender())
 	case *messages.Authorize:
 		k.authorize(ctx, m)
 	default:

@@ -130,7 +130,7 @@ func (k *key) terminated(ctx actor.Context, m *actor.Terminated) {
 		// until that node's lease says more.
 		connection, watched := k.guests.Gone(m.Who.GetId())
 		if watched && m.Why != actor.TerminatedReason_AddressTerminated {
-			k.release(ctx, connection)
+			k.release(ctx, connection, nil)
 		}
 		return
 	}

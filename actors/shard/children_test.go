@@ -41,6 +41,7 @@ func TestEveryMessageOfAKeyReachesIt(t *testing.T) {
 				t.Errorf("%T came as %+v", m, got)
 			}
 		}
+		testkit.Expect[*messages.Released](client)
 		client.ExpectNoMessage(0)
 	})
 }

@@ -56,10 +56,39 @@ func (s *shard) take(ctx actor.Context, m *messages.TakeSlot) {
 	s.tell(ctx, ctx.Sender(), refused)
 }
 
+// freed is whoever waits for the connection's slot to be gone from the record.
+type freed struct {
+	connection string
+	asker      *actor.PID
+}
+
+// free answers once the record holds the slot no more: whoever is answered asks no
+// more, and a process that ends before that write would leave the slot to a next
+// owner, for whom it is a connection that may come still. Past its bound nobody is
+// answered, and asks again.
 func (s *shard) free(ctx actor.Context, connectionID string) {
 	if e := s.slots.byConnection[connectionID]; e != nil {
 		s.remove(ctx, e)
 	}
+	switch asker := ctx.Sender(); {
+	case asker == nil:
+	case !s.dirty && !s.writing:
+		ctx.Send(asker, &messages.Released{ConnectionId: connectionID})
+	case len(s.freed)+len(s.freeing) < s.cfg.WaitersMost:
+		s.freed = append(s.freed, freed{connectionID, asker})
+	}
+}
+
+// freedDurably tells those who wait for what the last write has made certain.
+func (s *shard) freedDurably(ctx actor.Context) {
+	if !s.dirty {
+		s.freeing = append(s.freeing, s.freed...)
+		s.freed = nil
+	}
+	for _, f := range s.freeing {
+		ctx.Send(f.asker, &messages.Released{ConnectionId: f.connection})
+	}
+	s.freeing = nil
 }
 
 func (s *shard) remove(ctx actor.Context, e *entry) {
@@ -98,6 +127,7 @@ type committed struct {
 func (s *shard) commit(ctx actor.Context) {
 	s.writing, s.dirty = true, false
 	s.batch, s.fresh = s.fresh, nil
+	s.freeing, s.freed = append(s.freeing, s.freed...), nil
 	record := &messages.Shard{Term: s.term, Node: s.cfg.Node, Incarnation: s.cfg.Incarnation, Slots: list(s.slots.all)}
 	records, name, revision := s.cfg.Records, actors.ShardRecord(s.number), s.revision
 	s.work(ctx, func(work context.Context) any {
@@ -158,6 +188,7 @@ func (s *shard) committed(ctx actor.Context, c *committed) {
 			s.durable(ctx, e)
 		}
 		s.batch = nil
+		s.freedDurably(ctx)
 	case c.there.GetTerm() != s.term:
 		s.stepDown(ctx, c.there)
 		return

@@ -125,6 +125,7 @@ func (s *shard) stopServing(ctx actor.Context) {
 		}
 	}
 	s.batch, s.fresh = nil, nil
+	s.freed, s.freeing = nil, nil // they ask the next owner
 	clear(s.cooling)
 }
 

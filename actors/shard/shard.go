@@ -68,6 +68,8 @@ type shard struct {
 	slots    slots
 	fresh    []*entry // taken since the last write began; at most cfg.WaitersMost with batch
 	batch    []*entry // taken, in the write under way
+	freed    []freed  // asked since the last write began; at most cfg.WaitersMost with freeing
+	freeing  []freed  // asked before that, and not certain yet
 	dirty    bool     // slots differ from what was written last
 	writing  bool     // a worker writes the record
 	timed    bool     // a commitTime is on its way
@@ -221,7 +223,6 @@ func (s *shard) serve(ctx actor.Context) {
 	case *messages.Release:
 		if !s.forward(ctx, m.GetKeyId()) {
 			s.free(ctx, m.GetConnectionId())
-			s.answer(ctx, &messages.Released{ConnectionId: m.GetConnectionId()})
 		}
 	case *messages.QueriesPut:
 		if m.GetId() < ownPuts {

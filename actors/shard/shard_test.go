@@ -86,7 +86,7 @@ func (r *rig) key(keyID string) *actor.Props {
 				m(ctx)
 			case *messages.Release: // as the key does
 				ctx.Send(r.seen.PID(), &got{keyID, m, ctx.Sender()})
-				ctx.Send(ctx.Parent(), &messages.FreeSlot{KeyId: keyID, ConnectionId: m.GetConnectionId()})
+				ctx.RequestWithCustomSender(ctx.Parent(), &messages.FreeSlot{KeyId: keyID, ConnectionId: m.GetConnectionId()}, ctx.Sender())
 			case *messages.EndKey:
 				if !r.owing {
 					ctx.Stop(ctx.Self())

@@ -165,18 +165,89 @@ func TestAReleaseDuringTheWriteLeavesNothing(t *testing.T) {
 	})
 }
 
+// Whoever gives a slot back is told so when the record holds it no more, and not
+// before: after that nobody says it again.
+func TestAReleaseIsAnsweredOnceItIsDurable(t *testing.T) {
+	for name, down := range map[string][]memory.RecordFault{
+		"at once":               nil,
+		"three times in doubt":  {{Op: memory.ControlCAS, Err: errDown}, {Op: memory.ControlCAS, Err: errDown}, {Op: memory.ControlCAS, Err: errDown}},
+		"happened, never known": {{Op: memory.ControlCAS, Ambiguous: true}, {Op: memory.ControlGet, Err: errDown}, {Op: memory.ControlGet, Err: errDown}, {Op: memory.ControlGet, Err: errDown}},
+		"disk full":             {{Op: memory.ControlCAS, Err: messages.ErrFull}},
+	} {
+		for _, idle := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, key is there %v", name, !idle), func(t *testing.T) {
+				testkit.Run(t, func(k *testkit.Kit) {
+					r := newRig(t, k)
+					r.cfg.Logger = nil // failures are warnings
+					r.start()
+					r.running(keyID)
+					r.take(keyID, "c1", 1)
+					if idle {
+						r.goIdle(keyID)
+					}
+					asks := k.Probe()
+					k.Worker.Hold()
+					asks.Request(r.pid, &messages.Release{KeyId: keyID, ConnectionId: "c1"})
+					k.Advance(5 * time.Millisecond)
+					asks.Request(r.pid, &messages.Release{KeyId: keyID, ConnectionId: "c1"}) // while it is written
+					asks.ExpectNoMessage(0)
+					for _, f := range down {
+						records(k).Inject(f)
+					}
+					k.Worker.Release()
+					if n := len(asks.Messages()); n != 0 && len(down) > 0 {
+						t.Fatalf("answered %d times, and the write is not certain", n)
+					} else if n != 2 && len(down) == 0 {
+						t.Fatalf("answered %d times", n)
+					}
+					k.Advance(2 * time.Second) // until what was in doubt has been written again
+					if got := len(r.record().GetSlots()); got != 0 {
+						t.Errorf("%d slots are in the record", got)
+					}
+					if n := len(asks.Messages()); n != 2 && len(down) > 0 {
+						t.Errorf("answered %d times", n)
+					}
+					asks.Request(r.pid, &messages.Release{KeyId: keyID, ConnectionId: "c1"})
+					if m := testkit.Expect[*messages.Released](asks); m.GetConnectionId() != "c1" {
+						t.Errorf("answered %v", m)
+					}
+				})
+			})
+		}
+	}
+}
+
+// One that gives its shard up answers nobody what it has not written: the next owner
+// is asked.
+func TestAnOwnerThatLeavesAnswersNoRelease(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		r := newRig(t, k).start()
+		r.running(keyID)
+		r.take(keyID, "c1", 1)
+		asks := k.Probe()
+		k.Worker.Hold()
+		asks.Request(r.pid, &messages.Release{KeyId: keyID, ConnectionId: "c1"})
+		k.Tell(r.pid, &messages.Deactivate{})
+		k.Advance(time.Second)
+		k.Worker.Release()
+		k.Advance(10 * time.Second)
+		asks.ExpectNoMessage(0)
+	})
+}
+
+var errDown = errors.New("down")
+
 // A lost answer is found out by reading back; the slot is neither lost nor twice.
 func TestUncertainWrites(t *testing.T) {
-	down := errors.New("down")
 	for name, c := range map[string]struct {
 		faults []memory.RecordFault
 		want   []string
 	}{
 		"happened":              {[]memory.RecordFault{{Op: memory.ControlCAS, Ambiguous: true}}, []string{"taken c1"}},
 		"did not happen":        {[]memory.RecordFault{{Op: memory.ControlCAS, Err: messages.ErrAmbiguous}}, []string{"taken c1"}},
-		"happened, get fails":   {[]memory.RecordFault{{Op: memory.ControlCAS, Ambiguous: true}, {Op: memory.ControlGet, Err: down}}, []string{"taken c1"}},
-		"three times in doubt":  {[]memory.RecordFault{{Op: memory.ControlCAS, Err: down}, {Op: memory.ControlCAS, Err: down}, {Op: memory.ControlCAS, Err: down}}, []string{"retry c1"}},
-		"happened, never known": {[]memory.RecordFault{{Op: memory.ControlCAS, Ambiguous: true}, {Op: memory.ControlGet, Err: down}, {Op: memory.ControlGet, Err: down}, {Op: memory.ControlGet, Err: down}}, []string{"retry c1"}},
+		"happened, get fails":   {[]memory.RecordFault{{Op: memory.ControlCAS, Ambiguous: true}, {Op: memory.ControlGet, Err: errDown}}, []string{"taken c1"}},
+		"three times in doubt":  {[]memory.RecordFault{{Op: memory.ControlCAS, Err: errDown}, {Op: memory.ControlCAS, Err: errDown}, {Op: memory.ControlCAS, Err: errDown}}, []string{"retry c1"}},
+		"happened, never known": {[]memory.RecordFault{{Op: memory.ControlCAS, Ambiguous: true}, {Op: memory.ControlGet, Err: errDown}, {Op: memory.ControlGet, Err: errDown}, {Op: memory.ControlGet, Err: errDown}}, []string{"retry c1"}},
 		"disk full":             {[]memory.RecordFault{{Op: memory.ControlCAS, Err: messages.ErrFull}}, []string{"retry c1"}},
 	} {
 		t.Run(name, func(t *testing.T) {

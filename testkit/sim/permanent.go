@@ -88,11 +88,13 @@ func withoutTwo(k *testkit.Kit) {
 func (s *Scene) forgetting(core, ill []*Node) {
 	var out []*Node
 	for _, n := range ill {
-		var err error
-		answered := false
-		core[0].Actors.Forget(n.Name, func(e error) { err, answered = e, true })
-		s.Until(5*time.Second, "it is known whether a member is forgotten", func() bool { return answered })
 		gone := !n.Awake() || n.storeDown && len(s.Net.Reaches(n.Name)) == 0
+		err := s.forget(core[0], n)
+		// Of one that has just gone nobody knows it before its lease has run out.
+		for waited := time.Duration(0); gone && errors.Is(err, assembly.ErrAlive) && waited < membership.DeadLapse+5*time.Second; waited += time.Second {
+			s.Advance(time.Second)
+			err = s.forget(core[0], n)
+		}
 		if alive := errors.Is(err, assembly.ErrAlive); alive == gone || err != nil && !alive {
 			s.Violated("who is there is not forgotten, and who is not is", "%s is gone: %v, and to forget it: %v\n%s", n.Name, gone, err, s.Cluster)
 		}
@@ -119,6 +121,18 @@ func (s *Scene) forgetting(core, ill []*Node) {
 			})
 		}
 	}
+}
+
+// forget has the node take a member out. One that may still act is not taken out.
+func (s *Scene) forget(by, member *Node) (err error) {
+	s.TB.Helper()
+	answered := false
+	by.Actors.Forget(member.Name, func(e error) { err, answered = e, true })
+	s.Until(5*time.Second, "it is known whether a member is forgotten", func() bool { return answered })
+	if err == nil && member.up && member.live() {
+		s.Violated("who is there is not forgotten, and who is not is", "%s is forgotten, and its lease is live\n%s", member.Name, s.Cluster)
+	}
+	return err
 }
 
 // core says whether each of the nodes serves and has those in its core and no other,
