@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -131,7 +132,7 @@ func (k known) problems() (all []string) {
 		case s.State == membership.Core:
 			core++
 		case s.State == membership.Down:
-			say("node %s is down: start it with the settings that it had; the others serve what it owned", s.Name)
+			say("node %s is down: start it with the settings that it had; the others serve what it owned. One that does not come back is taken out with 'birdwire cluster forget %s'", s.Name, s.Name)
 		case s.State == membership.Leaving:
 			say("node %s leaves: it gives up what it owns, and ends", s.Name)
 		case s.Unfit != "":
@@ -194,6 +195,43 @@ func (v clusterView) DrainNode(ctx context.Context, name string) error {
 		return fmt.Errorf("drain node %s: answered by a %T", name, m)
 	}
 	return nil
+}
+
+// ForgetNode takes a node out of the lease records, by which what it owned is dealt
+// out again, and out of the store, by which its copies are made elsewhere. Whether the
+// store can do without it is known before anything is changed; where it fails after
+// that, asking again goes on from there.
+func (v clusterView) ForgetNode(ctx context.Context, name string) error {
+	n := v.n
+	refused := func(why string) error { return fmt.Errorf("%s is not taken out: %w: %s", name, messages.ErrConflict, why) }
+	if name == n.cfg.Name {
+		return refused("it is the node that was asked, which is up")
+	}
+	for _, g := range n.cluster.gossip.Snapshot().Nodes {
+		if g.Name == name && g.State == gossip.Seen {
+			return refused("it is up: gossip hears of it; drain it first")
+		}
+	}
+	lease := func(missing error) error {
+		done := make(chan error, 1)
+		n.actors.Forget(name, func(err error) { done <- err })
+		select {
+		case err := <-done:
+			switch {
+			case errors.Is(err, assembly.ErrNoMember):
+				return missing
+			case errors.Is(err, assembly.ErrAlive), errors.Is(err, assembly.ErrNotServing):
+				return refused(err.Error())
+			}
+			return err
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	if !n.kept.Member(name) {
+		return lease(messages.ErrNotFound)
+	}
+	return n.kept.Forget(ctx, name, func() error { return lease(nil) })
 }
 
 // beginDrain is an operator's word that this process is to end.

@@ -24,9 +24,10 @@ What the nodes keep is backed up, restored and compared by way of any of them.`,
 			birdwire cluster certs n1 --host n1.example.com --host 10.0.0.1
 			birdwire cluster status
 			birdwire cluster drain n1
+			birdwire cluster forget n1
 			birdwire cluster backup monday.birdwire
 			birdwire cluster audit`),
-	}, c.clusterInit(), c.clusterCerts(), c.clusterStatus(), c.clusterDrain(), c.clusterBackup(), c.clusterRestore(), c.clusterAudit())
+	}, c.clusterInit(), c.clusterCerts(), c.clusterStatus(), c.clusterDrain(), c.clusterForget(), c.clusterBackup(), c.clusterRestore(), c.clusterAudit())
 }
 
 func (c *cli) clusterInit() *cobra.Command {

@@ -110,6 +110,35 @@ func storeOf(node, leader string, copies map[string]client.ClusterReplica) strin
 	return "has all"
 }
 
+func (c *cli) clusterForget() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "forget NODE",
+		Short: "Take a node that will not come back out of the cluster",
+		Long: `Ask any node that is up to forget NODE, which is down and will not come back: its
+machine is gone, or it was drained for good. Until then the others keep its part for
+it, and count it when they choose a leader. What it owned is dealt out for good, and
+its copies of what is kept are made on nodes that have none. To replace a machine,
+forget the old node and start the new one, in either order.
+
+It is refused while NODE is up, and where a majority of the others, or of the copies
+that it had a part of, is not there. A node that was forgotten may come back under
+its name on an empty folder, not on its old one.
+
+It is for operators: it needs the token that the server keeps in
+<data>/admin.token, or BIRDWIRE_ADMIN_TOKEN.`,
+		Example: example("birdwire cluster forget n2 --admin 10.0.0.1:8001"),
+		Args:    words("NODE"),
+	}
+	return c.operatorCommand(cmd, func(cmd *cobra.Command, args []string, a *client.Admin, p printer) error {
+		if err := a.ForgetNode(cmd.Context(), args[0]); err != nil {
+			return err
+		}
+		return p.value(map[string]any{"node": args[0], "forgotten": true}, func() error {
+			return p.say("%s is no part of the cluster any more; 'birdwire cluster status' says whether another node is wanted", args[0])
+		})
+	})
+}
+
 func (c *cli) clusterDrain() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "drain NODE",

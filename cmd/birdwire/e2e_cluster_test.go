@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -159,6 +160,70 @@ func TestThreeNodesAreOne(t *testing.T) {
 	if got := ids(twitter[a].until("7")); got != "7" {
 		t.Fatalf("after a node has left a client got %s, want 7", got)
 	}
+}
+
+// TestANodeIsForgotten: one that will not come back is taken out, another has its
+// place and copies, and neither who is there, nor one that others need, is taken out.
+func TestANodeIsForgotten(t *testing.T) {
+	t.Parallel()
+	all := members(t, 4)
+	var nodes []*server
+	for _, m := range all[:3] {
+		nodes = append(nodes, m.begin(t))
+	}
+	for _, s := range nodes {
+		s.ready()
+	}
+	a, b, c := nodes[0], nodes[1], nodes[2]
+	wantCluster(t, a, "a core, b core, c core")
+	forget := func(at *server, name string) (code int, notes string) {
+		p := run(t, "", "cluster", "forget", name, "--data", at.dir, "--admin", at.admin)
+		code = p.exit()
+		return code, p.notes.String()
+	}
+	refused := func(at *server, name, want string) {
+		t.Helper()
+		for late := time.Now().Add(patience); ; {
+			code, notes := forget(at, name)
+			if code == 1 && strings.Contains(notes, want) {
+				return
+			}
+			if code != 1 || time.Now().After(late) {
+				t.Fatalf("forget %s: exit code %d, %s; want 1 and %q", name, code, notes, want)
+			}
+		}
+	}
+	refused(a, "c", "it is up")
+	refused(a, "a", "the node that was asked")
+	refused(a, "x", "no node of the cluster has the name")
+
+	pusher := a.pusher(t)
+	a.pushAgain(t, pusher, post("1", "ada", "a post"))
+	c.kill()
+	for late := time.Now().Add(patience); ; { // that it has ended is not known at once
+		code, notes := forget(b, "c")
+		if code == 0 {
+			break
+		}
+		if time.Now().After(late) {
+			t.Fatalf("forget: exit code %d, %s", code, notes)
+		}
+	}
+	refused(b, "c", "no node of the cluster has the name")
+	d := all[3].begin(t)
+	d.ready()
+	wantCluster(t, a, "a core, b core, d core")
+	d.pushAgain(t, pusher, post("2", "ada", "a post"))
+
+	old := run(t, "", append([]string{"serve", "--data", c.dir, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"}, all[2].flags...)...)
+	if code := old.exit(); code != 1 || !strings.Contains(old.notes.String(), "start it on an empty folder") {
+		t.Errorf("with its old folder: exit code %d, %s", code, old.notes)
+	}
+
+	a.faults = regexp.MustCompile("the store takes no writes")
+	b.kill()
+	d.kill()
+	refused(a, "d", "majority")
 }
 
 // pushAgain pushes a post until it is taken: while the store chooses a leader a node

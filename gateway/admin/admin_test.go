@@ -311,6 +311,11 @@ func TestSourcesConnectionsHealth(t *testing.T) {
 	if a := f.do("POST", "/admin/v1/cluster/nodes/n9/drain", ""); a.status != 404 || !strings.Contains(a.body, "n9") {
 		t.Errorf("drain nobody: %d %s", a.status, a.body)
 	}
+	for name, want := range map[string]int{"n1": 409, "n2": 204, "n9": 404} {
+		if a := f.do("POST", "/admin/v1/cluster/nodes/"+name+"/forget", ""); a.status != want || want != 204 && !strings.Contains(a.body, name) {
+			t.Errorf("forget %s: %d %s, want %d", name, a.status, a.body, want)
+		}
+	}
 	if a := f.do("DELETE", "/admin/v1/connections/c1", ""); a.status != 204 || len(f.node.sockets) != 1 {
 		t.Errorf("close: %d", a.status)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/birdwire/birdwire/gateway"
 	"github.com/birdwire/birdwire/messages"
@@ -47,3 +48,26 @@ func (s *server) drainNode(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNoContent)
 	}
 }
+
+// forgetNode answers once the node is out.
+func (s *server) forgetNode(w http.ResponseWriter, r *http.Request) {
+	if s.alone(w) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), forgetTime)
+	defer cancel()
+	name := r.PathValue("id")
+	err := s.cfg.Cluster.ForgetNode(ctx, name)
+	switch {
+	case errors.Is(err, messages.ErrNotFound):
+		gateway.WriteError(w, http.StatusNotFound, "not_found", fmt.Sprintf("no node of the cluster has the name %.64q", name))
+	case err != nil:
+		s.fault(w, r, err)
+	default:
+		s.changed(r, "a node was taken out of the cluster", "peer", name)
+		w.WriteHeader(http.StatusNoContent)
+	}
+}
+
+// forgetTime holds an election of the store, in which it does not answer.
+const forgetTime = 20 * time.Second

@@ -197,6 +197,16 @@ func (n *node) DrainNode(_ context.Context, name string) error {
 	return n.broken
 }
 
+func (n *node) ForgetNode(_ context.Context, name string) error {
+	switch name {
+	case "n1":
+		return fmt.Errorf("forget n1: %w: it is up", messages.ErrConflict)
+	case "n2":
+		return n.broken
+	}
+	return messages.ErrNotFound
+}
+
 func (n *node) Alive(context.Context) error { return nil }
 func (n *node) Ready(context.Context) error { return n.broken }
 

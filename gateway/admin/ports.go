@@ -136,6 +136,10 @@ type Cluster interface {
 	// DrainNode has the node of that name drain and end, and returns once it has
 	// begun. ErrNotFound: it is no node of the cluster, or down.
 	DrainNode(ctx context.Context, name string) error
+	// ForgetNode takes a node that is down for good out of the cluster. ErrNotFound:
+	// there is none of that name; ErrConflict: it is there, or it would not be safe,
+	// and the text says why.
+	ForgetNode(ctx context.Context, name string) error
 }
 
 // Checks look at the node.

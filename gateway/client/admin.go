@@ -320,6 +320,13 @@ func (a *Admin) DrainNode(ctx context.Context, name string) error {
 	return a.caller.call(ctx, http.MethodPost, "/admin/v1/cluster/nodes/"+url.PathEscape(name)+"/drain", nil, nil, nil)
 }
 
+// ForgetNode takes the node of that name, which is down for good, out of the cluster.
+// ErrNotFound: there is none of that name; ErrConflict: it is up, or it would not be
+// safe.
+func (a *Admin) ForgetNode(ctx context.Context, name string) error {
+	return a.caller.call(ctx, http.MethodPost, "/admin/v1/cluster/nodes/"+url.PathEscape(name)+"/forget", nil, nil, nil)
+}
+
 // Health asks how the node is.
 func (a *Admin) Health(ctx context.Context) (*NodeHealth, error) {
 	return query[NodeHealth](ctx, a.caller, "/admin/v1/health", nil)

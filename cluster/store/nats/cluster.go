@@ -137,9 +137,7 @@ func (c *Cluster) options(base server.Options) (server.Options, error) {
 	// does so where only this machine reaches it, for those who know a password
 	// that is made here and never leaves the process.
 	base.DontListen, base.Host, base.Port = false, "127.0.0.1", -1
-	// One of a list of users: where there is a user and a password alone, the server
-	// closes all connections whenever its options are given again, as for a route.
-	base.Users = []*server.User{{Username: "birdwire", Password: rand.Text()}}
+	base.CustomClientAuthentication = &visitors{all: []visitor{{"birdwire", rand.Text(), false}, {"membership", rand.Text(), true}}}
 	base.CustomRouterAuthentication = admits{c}
 	base.Cluster = server.ClusterOpts{
 		Name: c.Name, Host: host, Port: port, Advertise: c.Advertise,

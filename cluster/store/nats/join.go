@@ -51,9 +51,13 @@ func (s *Store) join(ctx context.Context, progress func(string)) (err error) {
 			return fmt.Errorf("open store: %w", err)
 		}
 	}
+	before := s.cfg.Cluster != nil && Joined(s.cfg.Dir)
 	sess, err := s.joinSession()
 	if err == nil {
 		err = s.together(ctx, sess, progress)
+		if err == nil && before {
+			err = sess.takenOut(ctx, s.cfg)
+		}
 		if err != nil {
 			sess.stop()
 		}

@@ -41,6 +41,7 @@ type session struct {
 	shared bool            // others write to the streams too, and there are replicas
 	where  string          // what the connections lead to, in words
 	dial   func(...nc.Option) (*nc.Conn, error)
+	system func(...nc.Option) (*nc.Conn, error) // of a member: as who may change the membership
 	// How long an answer may come no further, and a word on a write is waited for.
 	stall, silence time.Duration
 
@@ -79,14 +80,18 @@ func startSession(cfg Config, more []string, bridge *serverLog) (*session, error
 		return nil, err
 	}
 	s.dial = func(o ...nc.Option) (*nc.Conn, error) {
-		o = append(o, nc.InProcessServer(inProcess{s.server}))
-		for _, u := range options.Users { // one, of a member
-			o = append(o, nc.UserInfo(u.Username, u.Password))
-		}
-		return nc.Connect("", o...)
+		return nc.Connect("", append(o, nc.InProcessServer(inProcess{s.server}))...)
 	}
 	if s.server, err = server.NewServer(&options); err != nil {
 		return nil, fmt.Errorf("embedded server: %w", err)
+	}
+	if known, ok := options.CustomClientAuthentication.(*visitors); ok {
+		known.server = s.server
+		anybody := s.dial
+		as := func(v visitor) func(...nc.Option) (*nc.Conn, error) {
+			return func(o ...nc.Option) (*nc.Conn, error) { return anybody(append(o, nc.UserInfo(v.name, v.password))...) }
+		}
+		s.dial, s.system = as(known.all[0]), as(known.all[1])
 	}
 	s.server.SetLogger(bridge, false, false)
 	s.server.Start()

@@ -27,7 +27,7 @@ func (s *Store) Status(ctx context.Context) store.Status {
 	if sess.server != nil && sess.shared {
 		sess.nodeStatus(&status)
 	}
-	status.Trouble = troubles(status, sess.shared)
+	status.Trouble = troubles(status, sess.shared, s.cfg.replicas())
 	return status
 }
 
@@ -102,7 +102,7 @@ func (s *session) nodeStatus(status *store.Status) {
 const lagMuch = 1000
 
 // troubles says in words what is wrong with what the status shows.
-func troubles(status store.Status, replicated bool) (all []string) {
+func troubles(status store.Status, replicated bool, copies int) (all []string) {
 	if !replicated {
 		return nil
 	}
@@ -115,17 +115,23 @@ func troubles(status store.Status, replicated bool) (all []string) {
 	if len(away) > 0 {
 		all = append(all, fmt.Sprintf("of %d nodes %s cannot be reached: start what is stopped, or look at the network between the nodes' routes addresses", len(status.Nodes), strings.Join(away, ", ")))
 	}
-	var leaderless []string
+	var leaderless, few []string
 	for _, of := range status.Streams {
 		if of.Leader == "" {
 			leaderless = append(leaderless, of.Stream)
 			continue
+		}
+		if len(of.Replicas) < copies {
+			few = append(few, of.Stream)
 		}
 		for _, r := range of.Replicas {
 			if r.Online && !r.Current && r.Lag > lagMuch {
 				all = append(all, fmt.Sprintf("%s's copy of %s is %d operations behind: it catches up by itself; where the figure grows its disk or its network is too slow", r.Node, of.Stream, r.Lag))
 			}
 		}
+	}
+	if len(few) > 0 {
+		all = append(all, fmt.Sprintf("%s has fewer than %d copies, as after a member was taken out: start one more node, and the missing ones are made by themselves", strings.Join(few, ", "), copies))
 	}
 	switch {
 	case len(leaderless) == len(status.Streams):
