@@ -234,7 +234,7 @@ func (l *Link) explain(err error) string {
 	case strings.Contains(text, "remote error: tls:"):
 		return "the other side does not accept this node's certificate; its log says why (" + text + ")"
 	case l.cfg.Certificates == nil && strings.Contains(text, "server preface"):
-		return "it hung up at the first word: has this node no certificates, and the other one has? (" + text + ")"
+		return "it hung up before it said a word: it has ended or been killed or, where this goes on, it has certificates and this node has none (" + text + ")"
 	}
 	return text
 }

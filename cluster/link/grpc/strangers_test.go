@@ -164,7 +164,7 @@ func TestStrangersAreRefused(t *testing.T) {
 			nil, as("a", 1), "has dialed itself", "has dialed itself",
 		},
 		"no certificate": {
-			with(a), nil, "does not speak TLS", "has this node no certificates, and the other one has?",
+			with(a), nil, "does not speak TLS", "it has certificates and this node has none",
 		},
 		"a certificate too many": {
 			nil, with(b), "", "without TLS",
@@ -205,6 +205,40 @@ func TestStrangersAreRefused(t *testing.T) {
 			until(t, "the dialer's status says it", func() bool { return strings.Contains(dialer.Status()[0].Trouble, c.dialerSays) })
 		})
 	}
+}
+
+// A process that is killed in the middle of a handshake is not taken for one whose
+// certificates are wrong: both sides say first that it may have ended.
+func TestOneThatHangsUp(t *testing.T) {
+	const first = "it has ended or been killed"
+	ca, _ := folders(t)
+	dialed := join(t, nobody{t}, func(c *grpc.Config) { c.Certificates = certified(t, ca, "a") })
+	c, err := net.Dial("tcp", dialed.address)
+	if err == nil {
+		err = c.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the dialed says "+first, func() bool { return dialed.has(first) })
+
+	gone, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = gone.Close() }) // it ends the loop below
+	go func() {
+		for {
+			c, err := gone.Accept()
+			if err != nil {
+				return
+			}
+			_ = c.Close() // that is what it is to do
+		}
+	}()
+	dialer := join(t, nobody{t}, as("b", 1))
+	dialer.Peers([]grpc.Address{{Node: "c", Address: gone.Addr().String()}})
+	until(t, "the dialer says "+first, func() bool { return strings.Contains(dialer.Status()[0].Trouble, first) })
 }
 
 // With certificates of one CA there is a session, and it outlives their renewal.
