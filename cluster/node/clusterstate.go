@@ -203,7 +203,9 @@ func (v clusterView) DrainNode(ctx context.Context, name string) error {
 // that, asking again goes on from there.
 func (v clusterView) ForgetNode(ctx context.Context, name string) error {
 	n := v.n
-	refused := func(why string) error { return fmt.Errorf("%s is not taken out: %w: %s", name, messages.ErrConflict, why) }
+	refused := func(why string) error {
+		return fmt.Errorf("%s is not taken out: %w: %s", name, messages.ErrConflict, why)
+	}
 	if name == n.cfg.Name {
 		return refused("it is the node that was asked, which is up")
 	}
