@@ -139,17 +139,18 @@ func (l *ledger) tick(ctx actor.Context) {
 	}
 }
 
+// answer names who lends, so that a connection that ends while the key moves tells it.
 func (l *ledger) answer(ctx actor.Context, a credit.Answer) {
 	to := l.asking[a.Connection]
 	delete(l.asking, a.Connection)
 	switch {
 	case to == nil:
 	case a.Exhausted:
-		ctx.Send(to, &messages.CreditExhausted{
+		ctx.Request(to, &messages.CreditExhausted{
 			Account: l.account(), Granted: a.Granted, Question: a.Question, Used: l.purse.Used(), Limit: l.plan().Credits,
 		})
 	default:
-		ctx.Send(to, &messages.CreditGranted{Account: l.account(), Granted: a.Granted, Question: a.Question})
+		ctx.Request(to, &messages.CreditGranted{Account: l.account(), Granted: a.Granted, Question: a.Question})
 	}
 }
 

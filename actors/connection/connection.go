@@ -314,7 +314,7 @@ func (c *connection) leave(ctx actor.Context) {
 		if c.stopCredit != nil {
 			c.stopCredit()
 		}
-		c.report(ctx, c.credit.Close(), true)
+		c.settle(ctx)
 	}
 	releases := c.cfg.Releases
 	if releases == nil {

@@ -567,6 +567,32 @@ func TestCreditIsRecalled(t *testing.T) {
 	})
 }
 
+// While a key moves its owner is one that has lent nothing: who has is told what was
+// used, and not only what a client's connections return when they are asked to.
+func TestWhoHasLentIsToldOfTheEnd(t *testing.T) {
+	cfg := connection.Begin{API: messages.Api_API_NEWSRANK, Metered: true, Filters: newsrank()}
+	run(t, cfg, func(r *rig) {
+		former := r.Probe() // of another node
+		pid := actor.NewPID("n2@1", former.PID().GetId())
+		r.System.ProcessRegistry.RegisterAddressResolver(func(to *actor.PID) (actor.Process, bool) {
+			return r.System.ProcessRegistry.GetLocal(to.GetId())
+		})
+		r.joined(r.router, 1)
+		r.deliver("2.0")
+		ask := testkit.Expect[*messages.AskCredit](r.key)
+		r.System.Root.RequestWithCustomSender(r.pid, &messages.CreditGranted{Account: 9, Granted: 16, Question: ask.GetQuestion()}, pid)
+		r.System.Root.RequestWithCustomSender(r.pid, &messages.CreditGranted{Account: 8, Granted: 16}, r.key.PID()) // of an instance before
+		r.want(t, "subscribed ", "2.0")
+		r.Tell(r.pid, &messages.SocketClosed{})
+		r.Settle()
+		for _, of := range []*testkit.Probe{former, r.key} {
+			if got := testkit.FishFor[*messages.ReportCredit](of); got.GetAccount() != 9 || got.GetUsed() != 1 || got.GetReturned() != 15 || !got.GetClosed() {
+				t.Errorf("reported %v", got)
+			}
+		}
+	})
+}
+
 func TestASlowConsumerIsEndedAndGivesItsSlotBack(t *testing.T) {
 	run(t, connection.Begin{API: messages.Api_API_KITE}, func(r *rig) {
 		r.joined(r.router, 1)

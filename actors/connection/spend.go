@@ -14,7 +14,8 @@ import (
 type meter struct {
 	credit     credit.Balance
 	prices     *price.List
-	stopCredit func() // the timer of the open question; nil: it does not run
+	lender     *actor.PID // who has spoken of the account that it spends of; nil: nobody, or it is not known
+	stopCredit func()     // the timer of the open question; nil: it does not run
 }
 
 // creditTime comes when the key has not answered for a while.
@@ -86,7 +87,9 @@ func (c *connection) question(ctx actor.Context, s credit.Statement) {
 }
 
 func (c *connection) granted(ctx actor.Context, m *messages.CreditGranted) {
-	c.credit.Granted(m.GetAccount(), m.GetGranted(), m.GetQuestion())
+	if c.credit.Granted(m.GetAccount(), m.GetGranted(), m.GetQuestion()) {
+		c.lender = ctx.Sender()
+	}
 	c.answered()
 	c.drain(ctx)
 }
@@ -117,7 +120,8 @@ func (c *connection) answered() {
 // recalled gives back what others wait for.
 func (c *connection) recalled(ctx actor.Context, m *messages.RecallCredit) {
 	if s, ok := c.credit.Recalled(m.GetAccount()); ok {
-		to := ctx.Sender() // the key that asks, which may be moving: its owner is another one then
+		c.lender = ctx.Sender()
+		to := c.lender // the key that asks, which may be moving: its owner is another one then
 		if to == nil {
 			to = c.owner()
 		}
@@ -126,8 +130,15 @@ func (c *connection) recalled(ctx actor.Context, m *messages.RecallCredit) {
 	c.askCredit(ctx) // for what waits, and for nothing else
 }
 
-func (c *connection) report(ctx actor.Context, s credit.Statement, closed bool) {
-	ctx.Send(c.owner(), c.reportOf(s, closed))
+// settle says at the end what was used. While the key moves its owner may be one that
+// knows nothing of the account yet, or that is not there yet; who has lent is told too,
+// since nobody else would be asked again, and what is not returned is charged.
+func (c *connection) settle(ctx actor.Context) {
+	report, owner := c.reportOf(c.credit.Close(), true), c.owner()
+	if c.lender != nil && c.lender.GetAddress() != owner.GetAddress() {
+		ctx.Send(c.lender, report)
+	}
+	ctx.Send(owner, report)
 }
 
 func (c *connection) reportOf(s credit.Statement, closed bool) *messages.ReportCredit {

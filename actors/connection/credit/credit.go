@@ -59,10 +59,11 @@ func (b *Balance) Spend(cost int64) bool {
 }
 
 // Granted takes a sum that was granted, as the answer to a question or of the
-// key's own accord.
-func (b *Balance) Granted(account uint64, granted int64, question uint64) {
+// key's own accord. False: by a key before the present one, of whose account nothing
+// is spent any more.
+func (b *Balance) Granted(account uint64, granted int64, question uint64) bool {
 	if !b.open(account) {
-		return
+		return false
 	}
 	b.granted = max(b.granted, granted)
 	if b.asked && question == b.question {
@@ -71,6 +72,7 @@ func (b *Balance) Granted(account uint64, granted int64, question uint64) {
 		// until it is half spent.
 		b.want = min(b.want, b.Left())
 	}
+	return true
 }
 
 // Exhausted takes word that nothing more is granted, and says whether it answers
