@@ -93,8 +93,9 @@
 // testdata/logs has the shrunk log of each bug that was found (FOUND.md says which),
 // and of some deliberate ones. A test and .ci/run play them loosely: as far as their
 // questions come again, which they do after most changes of the code; strictly, a
-// log fits only the code that made it. CI sweeps fresh seeds for two minutes and
-// prints them. At night, on a machine that has nothing else to do:
+// log fits only the code that made it. CI sweeps some hundred seeds, and prints them:
+// each commit has its own, which follow from its tree, so that everybody's gate says
+// the same of one. At night, on a machine that has nothing else to do:
 //
 //	birdwire sim sweep --seeds $(date +%y%m%d)00001-$(date +%y%m%d)99999 --for 8h --logs failed
 //	birdwire sim sweep --seeds $(date +%y%m%d)00001-$(date +%y%m%d)99999 --for 2h --strategy priority --anywhere --logs failed-priority
