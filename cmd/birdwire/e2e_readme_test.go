@@ -1,6 +1,8 @@
 package main_test
 
 import (
+	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -124,4 +126,111 @@ func TestConfigurationOfREADME(t *testing.T) {
 	if code := p.exit(); code != 0 {
 		t.Fatalf("exit code %d after SIGTERM, want 0", code)
 	}
+}
+
+// shells are the blocks of a part of README.md that are for a shell.
+func shells(part string) []string {
+	var all []string
+	for i, block := range strings.Split(part, "```") {
+		if text, found := strings.CutPrefix(block, "\n"); found && i%2 == 1 {
+			all = append(all, text)
+		}
+	}
+	return all
+}
+
+// TestThreeTerminalsOfREADME types what README.md says of a cluster on one machine.
+// Only the ports are others.
+func TestThreeTerminalsOfREADME(t *testing.T) {
+	t.Parallel()
+	part := readme(t, "### A cluster")
+	blocks := shells(part)
+	if len(blocks) < 2 || !strings.Contains(blocks[0], "cluster init") || !strings.Contains(blocks[1], "keys create") {
+		t.Fatalf("README.md's blocks are %q", blocks)
+	}
+	dir, bin := t.TempDir(), t.TempDir()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(self, filepath.Join(bin, "birdwire")); err != nil {
+		t.Skipf("no symbolic links here: %v", err)
+	}
+	ports := freeHundred(t)
+	environ := []string{"PATH=" + bin + string(os.PathListSeparator) + os.Getenv("PATH")}
+	shell := func(script string) *process {
+		script = strings.ReplaceAll(script, "127.0.0.1:80", "127.0.0.1:"+ports)
+		return runProgram(t, dir, environ, "/bin/sh", "sh", "-c", script)
+	}
+	first, serve, found := strings.Cut(blocks[0], "n=1 node=a\n")
+	if !found {
+		t.Fatalf("README.md begins the cluster with %s", blocks[0])
+	}
+	if p := shell(first); p.exit() != 0 {
+		t.Fatalf("%s: %s", first, p.notes)
+	}
+	var nodes []*process
+	for i, name := range []string{"a", "b", "c"} {
+		nodes = append(nodes, shell(fmt.Sprintf("n=%d node=%s\nexec %s", i+1, name, strings.TrimSpace(serve))))
+	}
+	for _, p := range nodes {
+		p.out.await(t, readyLine)
+	}
+	_, articles, found := strings.Cut(readme(t, "## The three APIs"), "`articles.ndjson`:")
+	if found {
+		_, articles, found = strings.Cut(articles, "```\n{\"url\"")
+		articles, _, _ = strings.Cut("{\"url\""+articles, "```")
+	}
+	if !found {
+		t.Fatal("README.md shows no articles.ndjson")
+	}
+	if err := os.WriteFile(filepath.Join(dir, "articles.ndjson"), []byte(articles), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var key string
+	var tail *process
+	for line := range strings.Lines(blocks[1]) {
+		line = strings.ReplaceAll(strings.TrimSpace(line), "KEY", key)
+		if begun, background := strings.CutSuffix(line, " &"); background {
+			tail = shell("exec " + begun)
+			tail.notes.await(t, regexp.MustCompile("listening to kite"))
+			continue
+		}
+		p := shell("exec " + line)
+		if code := p.exit(); code != 0 {
+			t.Fatalf("%s: exit code %d, %s%s", line, code, p.out, p.notes)
+		}
+		if m := mintedKey.FindStringSubmatch(p.out.String()); m != nil {
+			key = m[1]
+		}
+	}
+	tail.out.await(t, regexp.MustCompile(`"action":"create"`))
+	nodes[2].kill()
+	nodes[2] = shell("n=3 node=c\nexec " + strings.TrimSpace(serve))
+	nodes[2].out.await(t, readyLine)
+}
+
+// freeHundred is a number of hundreds: of the ports in those that README.md takes,
+// none is in use. Its ports are 80 hundred and 11 to 34 in their place.
+func freeHundred(t *testing.T) string {
+	t.Helper()
+	for hundred := range 100 {
+		hundred = 301 + (os.Getpid()+hundred)%20 // past those of freePorts, and before those that systems give away
+		free := true
+		for _, n := range []int{10, 20, 30} {
+			for port := range 5 {
+				l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d%02d", hundred, n+port))
+				if err != nil {
+					free = false
+					continue
+				}
+				_ = l.Close() // it took no connection
+			}
+		}
+		if free {
+			return fmt.Sprint(hundred)
+		}
+	}
+	t.Fatal("no free ports")
+	return ""
 }

@@ -95,7 +95,7 @@ beats the environment, the environment beats the file.`,
 	root.SetUsageTemplate(strings.Replace(root.UsageTemplate(), "{{if .Runnable}}", "{{if and .Runnable (not .HasAvailableSubCommands)}}", 1))
 	c.group(root,
 		c.serve(), c.keys(), c.monitors(), c.rules(), c.feeds(), c.sources(), c.connections(),
-		c.health(), c.publish(), c.tail(), c.bench(), c.sim(), c.cluster(), c.version(),
+		c.health(), c.publish(), c.tail(), c.bench(), c.sim(), c.cluster(), c.settingsList(), c.version(),
 	)
 	return root
 }

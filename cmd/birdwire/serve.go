@@ -226,6 +226,7 @@ func (s *server) run(ctx context.Context, nodeConfig node.Config, asJSON bool) (
 	for _, name := range s.cfg.strange {
 		s.log.Warn("variable is no setting and is ignored", "name", name)
 	}
+	s.tellSupervisor("STATUS=starting; one of several nodes waits for the others, and the log says for what")
 	n, err := node.Start(ctx, nodeConfig)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -248,6 +249,10 @@ func (s *server) run(ctx context.Context, nodeConfig node.Config, asJSON bool) (
 	if err != nil && ctx.Err() == nil && !errors.Is(err, node.ErrDrained) {
 		return err
 	}
+	if err == nil {
+		s.tellSupervisor("READY=1\nSTATUS=serves at " + n.Listen())
+	}
+	defer s.tellSupervisor("STOPPING=1\nSTATUS=drains")
 	select {
 	case err := <-n.Failed():
 		return err
