@@ -93,6 +93,7 @@ type Event struct {
 	//	*Event_TickerNews
 	//	*Event_FeedIdentity
 	//	*Event_DeskTime
+	//	*Event_StoryVerdict
 	Body          isEvent_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -237,6 +238,15 @@ func (x *Event) GetDeskTime() *DeskTime {
 	return nil
 }
 
+func (x *Event) GetStoryVerdict() *StoryVerdict {
+	if x != nil {
+		if x, ok := x.Body.(*Event_StoryVerdict); ok {
+			return x.StoryVerdict
+		}
+	}
+	return nil
+}
+
 type isEvent_Body interface {
 	isEvent_Body()
 }
@@ -277,6 +287,10 @@ type Event_DeskTime struct {
 	DeskTime *DeskTime `protobuf:"bytes,12,opt,name=desk_time,json=deskTime,proto3,oneof"`
 }
 
+type Event_StoryVerdict struct {
+	StoryVerdict *StoryVerdict `protobuf:"bytes,13,opt,name=story_verdict,json=storyVerdict,proto3,oneof"`
+}
+
 func (*Event_Post) isEvent_Body() {}
 
 func (*Event_Article) isEvent_Body() {}
@@ -294,6 +308,8 @@ func (*Event_TickerNews) isEvent_Body() {}
 func (*Event_FeedIdentity) isEvent_Body() {}
 
 func (*Event_DeskTime) isEvent_Body() {}
+
+func (*Event_StoryVerdict) isEvent_Body() {}
 
 type ArticleChange struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1168,6 +1184,77 @@ func (x *DeskTime) GetAtMs() int64 {
 	return 0
 }
 
+// StoryVerdict is a model's word on whether an article is a development of its
+// story. It is in the log because a model may say something else the next time,
+// and stories compute from the log alone. No API shows it.
+type StoryVerdict struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Question      uint64                 `protobuf:"varint,1,opt,name=question,proto3" json:"question,omitempty"`        // position of the event that it is about
+	Article       uint64                 `protobuf:"varint,2,opt,name=article,proto3" json:"article,omitempty"`          // its number
+	Significance  string                 `protobuf:"bytes,3,opt,name=significance,proto3" json:"significance,omitempty"` // none | minor | major
+	Model         string                 `protobuf:"bytes,4,opt,name=model,proto3" json:"model,omitempty"`               // who says so
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StoryVerdict) Reset() {
+	*x = StoryVerdict{}
+	mi := &file_messages_event_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StoryVerdict) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StoryVerdict) ProtoMessage() {}
+
+func (x *StoryVerdict) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_event_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StoryVerdict.ProtoReflect.Descriptor instead.
+func (*StoryVerdict) Descriptor() ([]byte, []int) {
+	return file_messages_event_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *StoryVerdict) GetQuestion() uint64 {
+	if x != nil {
+		return x.Question
+	}
+	return 0
+}
+
+func (x *StoryVerdict) GetArticle() uint64 {
+	if x != nil {
+		return x.Article
+	}
+	return 0
+}
+
+func (x *StoryVerdict) GetSignificance() string {
+	if x != nil {
+		return x.Significance
+	}
+	return ""
+}
+
+func (x *StoryVerdict) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
 // Frame is what one journal appends at once: at most 256 events and 256 KiB.
 // Node, incarnation and number name it; a retry carries the same name.
 type Frame struct {
@@ -1182,7 +1269,7 @@ type Frame struct {
 
 func (x *Frame) Reset() {
 	*x = Frame{}
-	mi := &file_messages_event_proto_msgTypes[11]
+	mi := &file_messages_event_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1194,7 +1281,7 @@ func (x *Frame) String() string {
 func (*Frame) ProtoMessage() {}
 
 func (x *Frame) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_event_proto_msgTypes[11]
+	mi := &file_messages_event_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1207,7 +1294,7 @@ func (x *Frame) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Frame.ProtoReflect.Descriptor instead.
 func (*Frame) Descriptor() ([]byte, []int) {
-	return file_messages_event_proto_rawDescGZIP(), []int{11}
+	return file_messages_event_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Frame) GetNode() string {
@@ -1242,7 +1329,7 @@ var File_messages_event_proto protoreflect.FileDescriptor
 
 const file_messages_event_proto_rawDesc = "" +
 	"\n" +
-	"\x14messages/event.proto\x12\vbirdwire.v1\x1a\x16messages/article.proto\x1a\x13messages/post.proto\"\x8d\x05\n" +
+	"\x14messages/event.proto\x12\vbirdwire.v1\x1a\x16messages/article.proto\x1a\x13messages/post.proto\"\xcf\x05\n" +
 	"\x05Event\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06source\x18\x02 \x01(\tR\x06source\x12\x1f\n" +
@@ -1258,7 +1345,8 @@ const file_messages_event_proto_rawDesc = "" +
 	" \x01(\v2\x17.birdwire.v1.TickerNewsH\x00R\n" +
 	"tickerNews\x12@\n" +
 	"\rfeed_identity\x18\v \x01(\v2\x19.birdwire.v1.FeedIdentityH\x00R\ffeedIdentity\x124\n" +
-	"\tdesk_time\x18\f \x01(\v2\x15.birdwire.v1.DeskTimeH\x00R\bdeskTimeB\x06\n" +
+	"\tdesk_time\x18\f \x01(\v2\x15.birdwire.v1.DeskTimeH\x00R\bdeskTime\x12@\n" +
+	"\rstory_verdict\x18\r \x01(\v2\x19.birdwire.v1.StoryVerdictH\x00R\fstoryVerdictB\x06\n" +
 	"\x04body\"\x8f\x01\n" +
 	"\rArticleChange\x122\n" +
 	"\x06action\x18\x01 \x01(\x0e2\x1a.birdwire.v1.ArticleActionR\x06action\x12.\n" +
@@ -1351,7 +1439,12 @@ const file_messages_event_proto_rawDesc = "" +
 	"confidence\x18\b \x01(\x01R\n" +
 	"confidence\"\x1f\n" +
 	"\bDeskTime\x12\x13\n" +
-	"\x05at_ms\x18\x01 \x01(\x03R\x04atMs\"\x81\x01\n" +
+	"\x05at_ms\x18\x01 \x01(\x03R\x04atMs\"~\n" +
+	"\fStoryVerdict\x12\x1a\n" +
+	"\bquestion\x18\x01 \x01(\x04R\bquestion\x12\x18\n" +
+	"\aarticle\x18\x02 \x01(\x04R\aarticle\x12\"\n" +
+	"\fsignificance\x18\x03 \x01(\tR\fsignificance\x12\x14\n" +
+	"\x05model\x18\x04 \x01(\tR\x05model\"\x81\x01\n" +
 	"\x05Frame\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12 \n" +
 	"\vincarnation\x18\x02 \x01(\x04R\vincarnation\x12\x16\n" +
@@ -1377,7 +1470,7 @@ func file_messages_event_proto_rawDescGZIP() []byte {
 }
 
 var file_messages_event_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_messages_event_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_messages_event_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_messages_event_proto_goTypes = []any{
 	(ArticleAction)(0),       // 0: birdwire.v1.ArticleAction
 	(*Event)(nil),            // 1: birdwire.v1.Event
@@ -1391,12 +1484,13 @@ var file_messages_event_proto_goTypes = []any{
 	(*TickerNews)(nil),       // 9: birdwire.v1.TickerNews
 	(*TickerImpact)(nil),     // 10: birdwire.v1.TickerImpact
 	(*DeskTime)(nil),         // 11: birdwire.v1.DeskTime
-	(*Frame)(nil),            // 12: birdwire.v1.Frame
-	(*Post)(nil),             // 13: birdwire.v1.Post
-	(*Article)(nil),          // 14: birdwire.v1.Article
+	(*StoryVerdict)(nil),     // 12: birdwire.v1.StoryVerdict
+	(*Frame)(nil),            // 13: birdwire.v1.Frame
+	(*Post)(nil),             // 14: birdwire.v1.Post
+	(*Article)(nil),          // 15: birdwire.v1.Article
 }
 var file_messages_event_proto_depIdxs = []int32{
-	13, // 0: birdwire.v1.Event.post:type_name -> birdwire.v1.Post
+	14, // 0: birdwire.v1.Event.post:type_name -> birdwire.v1.Post
 	2,  // 1: birdwire.v1.Event.article:type_name -> birdwire.v1.ArticleChange
 	4,  // 2: birdwire.v1.Event.clusters_ranked:type_name -> birdwire.v1.ClustersRanked
 	6,  // 3: birdwire.v1.Event.story_development:type_name -> birdwire.v1.StoryDevelopment
@@ -1405,16 +1499,17 @@ var file_messages_event_proto_depIdxs = []int32{
 	9,  // 6: birdwire.v1.Event.ticker_news:type_name -> birdwire.v1.TickerNews
 	3,  // 7: birdwire.v1.Event.feed_identity:type_name -> birdwire.v1.FeedIdentity
 	11, // 8: birdwire.v1.Event.desk_time:type_name -> birdwire.v1.DeskTime
-	0,  // 9: birdwire.v1.ArticleChange.action:type_name -> birdwire.v1.ArticleAction
-	14, // 10: birdwire.v1.ArticleChange.article:type_name -> birdwire.v1.Article
-	5,  // 11: birdwire.v1.ClustersRanked.clusters:type_name -> birdwire.v1.RankedCluster
-	10, // 12: birdwire.v1.TickerNews.tickers:type_name -> birdwire.v1.TickerImpact
-	1,  // 13: birdwire.v1.Frame.events:type_name -> birdwire.v1.Event
-	14, // [14:14] is the sub-list for method output_type
-	14, // [14:14] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	12, // 9: birdwire.v1.Event.story_verdict:type_name -> birdwire.v1.StoryVerdict
+	0,  // 10: birdwire.v1.ArticleChange.action:type_name -> birdwire.v1.ArticleAction
+	15, // 11: birdwire.v1.ArticleChange.article:type_name -> birdwire.v1.Article
+	5,  // 12: birdwire.v1.ClustersRanked.clusters:type_name -> birdwire.v1.RankedCluster
+	10, // 13: birdwire.v1.TickerNews.tickers:type_name -> birdwire.v1.TickerImpact
+	1,  // 14: birdwire.v1.Frame.events:type_name -> birdwire.v1.Event
+	15, // [15:15] is the sub-list for method output_type
+	15, // [15:15] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_messages_event_proto_init() }
@@ -1434,6 +1529,7 @@ func file_messages_event_proto_init() {
 		(*Event_TickerNews)(nil),
 		(*Event_FeedIdentity)(nil),
 		(*Event_DeskTime)(nil),
+		(*Event_StoryVerdict)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -1441,7 +1537,7 @@ func file_messages_event_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_messages_event_proto_rawDesc), len(file_messages_event_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   12,
+			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -245,6 +245,7 @@ type TellStory struct {
 	//	*TellStory_Found
 	//	*TellStory_Look
 	//	*TellStory_Keep
+	//	*TellStory_Verdict
 	What          isTellStory_What `protobuf_oneof:"what"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -394,6 +395,15 @@ func (x *TellStory) GetKeep() *StoryKeep {
 	return nil
 }
 
+func (x *TellStory) GetVerdict() *StoryVerdict {
+	if x != nil {
+		if x, ok := x.What.(*TellStory_Verdict); ok {
+			return x.Verdict
+		}
+	}
+	return nil
+}
+
 type isTellStory_What interface {
 	isTellStory_What()
 }
@@ -430,6 +440,10 @@ type TellStory_Keep struct {
 	Keep *StoryKeep `protobuf:"bytes,13,opt,name=keep,proto3,oneof"` // the answer has the state
 }
 
+type TellStory_Verdict struct {
+	Verdict *StoryVerdict `protobuf:"bytes,14,opt,name=verdict,proto3,oneof"` // on an article that it asked about
+}
+
 func (*TellStory_Join) isTellStory_What() {}
 
 func (*TellStory_Revise) isTellStory_What() {}
@@ -445,6 +459,8 @@ func (*TellStory_Found) isTellStory_What() {}
 func (*TellStory_Look) isTellStory_What() {}
 
 func (*TellStory_Keep) isTellStory_What() {}
+
+func (*TellStory_Verdict) isTellStory_What() {}
 
 type StoryJoin struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
@@ -842,8 +858,9 @@ type StoryTold struct {
 	Turn          uint64                 `protobuf:"varint,2,opt,name=turn,proto3" json:"turn,omitempty"`
 	Step          uint32                 `protobuf:"varint,3,opt,name=step,proto3" json:"step,omitempty"`
 	Face          *StoryFace             `protobuf:"bytes,4,opt,name=face,proto3" json:"face,omitempty"`
-	Events        []*Event               `protobuf:"bytes,5,rep,name=events,proto3" json:"events,omitempty"` // that follow, without id, source and time
-	State         []byte                 `protobuf:"bytes,6,opt,name=state,proto3" json:"state,omitempty"`   // of part and keep: StoryState
+	Events        []*Event               `protobuf:"bytes,5,rep,name=events,proto3" json:"events,omitempty"`     // that follow, without id, source and time
+	State         []byte                 `protobuf:"bytes,6,opt,name=state,proto3" json:"state,omitempty"`       // of part and keep: StoryState
+	Question      *StoryQuestion         `protobuf:"bytes,7,opt,name=question,proto3" json:"question,omitempty"` // of join, where the article may be a development and the story cannot tell
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -920,6 +937,75 @@ func (x *StoryTold) GetState() []byte {
 	return nil
 }
 
+func (x *StoryTold) GetQuestion() *StoryQuestion {
+	if x != nil {
+		return x.Question
+	}
+	return nil
+}
+
+// StoryQuestion asks whether an article is a development of its story. The
+// answer, where a model is there to give one, comes as StoryVerdict.
+type StoryQuestion struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Article       uint64                 `protobuf:"varint,1,opt,name=article,proto3" json:"article,omitempty"` // number
+	Text          string                 `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`        // what it says: title and description
+	Before        []string               `protobuf:"bytes,3,rep,name=before,proto3" json:"before,omitempty"`    // what the story said before it, the oldest first; at most 6
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StoryQuestion) Reset() {
+	*x = StoryQuestion{}
+	mi := &file_messages_story_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StoryQuestion) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StoryQuestion) ProtoMessage() {}
+
+func (x *StoryQuestion) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_story_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StoryQuestion.ProtoReflect.Descriptor instead.
+func (*StoryQuestion) Descriptor() ([]byte, []int) {
+	return file_messages_story_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *StoryQuestion) GetArticle() uint64 {
+	if x != nil {
+		return x.Article
+	}
+	return 0
+}
+
+func (x *StoryQuestion) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *StoryQuestion) GetBefore() []string {
+	if x != nil {
+		return x.Before
+	}
+	return nil
+}
+
 // StoryFace is what a list shows of a story.
 type StoryFace struct {
 	state             protoimpl.MessageState `protogen:"open.v1"`
@@ -945,7 +1031,7 @@ type StoryFace struct {
 
 func (x *StoryFace) Reset() {
 	*x = StoryFace{}
-	mi := &file_messages_story_proto_msgTypes[10]
+	mi := &file_messages_story_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -957,7 +1043,7 @@ func (x *StoryFace) String() string {
 func (*StoryFace) ProtoMessage() {}
 
 func (x *StoryFace) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_story_proto_msgTypes[10]
+	mi := &file_messages_story_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -970,7 +1056,7 @@ func (x *StoryFace) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoryFace.ProtoReflect.Descriptor instead.
 func (*StoryFace) Descriptor() ([]byte, []int) {
-	return file_messages_story_proto_rawDescGZIP(), []int{10}
+	return file_messages_story_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *StoryFace) GetId() uint64 {
@@ -1114,7 +1200,7 @@ type StoryState struct {
 
 func (x *StoryState) Reset() {
 	*x = StoryState{}
-	mi := &file_messages_story_proto_msgTypes[11]
+	mi := &file_messages_story_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1126,7 +1212,7 @@ func (x *StoryState) String() string {
 func (*StoryState) ProtoMessage() {}
 
 func (x *StoryState) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_story_proto_msgTypes[11]
+	mi := &file_messages_story_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1139,7 +1225,7 @@ func (x *StoryState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoryState.ProtoReflect.Descriptor instead.
 func (*StoryState) Descriptor() ([]byte, []int) {
-	return file_messages_story_proto_rawDescGZIP(), []int{11}
+	return file_messages_story_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *StoryState) GetId() uint64 {
@@ -1298,7 +1384,7 @@ type StoryRank struct {
 
 func (x *StoryRank) Reset() {
 	*x = StoryRank{}
-	mi := &file_messages_story_proto_msgTypes[12]
+	mi := &file_messages_story_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1310,7 +1396,7 @@ func (x *StoryRank) String() string {
 func (*StoryRank) ProtoMessage() {}
 
 func (x *StoryRank) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_story_proto_msgTypes[12]
+	mi := &file_messages_story_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1323,7 +1409,7 @@ func (x *StoryRank) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoryRank.ProtoReflect.Descriptor instead.
 func (*StoryRank) Descriptor() ([]byte, []int) {
-	return file_messages_story_proto_rawDescGZIP(), []int{12}
+	return file_messages_story_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *StoryRank) GetNow() int64 {
@@ -1439,7 +1525,7 @@ type StoryTurnpoint struct {
 
 func (x *StoryTurnpoint) Reset() {
 	*x = StoryTurnpoint{}
-	mi := &file_messages_story_proto_msgTypes[13]
+	mi := &file_messages_story_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1451,7 +1537,7 @@ func (x *StoryTurnpoint) String() string {
 func (*StoryTurnpoint) ProtoMessage() {}
 
 func (x *StoryTurnpoint) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_story_proto_msgTypes[13]
+	mi := &file_messages_story_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1464,7 +1550,7 @@ func (x *StoryTurnpoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoryTurnpoint.ProtoReflect.Descriptor instead.
 func (*StoryTurnpoint) Descriptor() ([]byte, []int) {
-	return file_messages_story_proto_rawDescGZIP(), []int{13}
+	return file_messages_story_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *StoryTurnpoint) GetAtMs() int64 {
@@ -1522,7 +1608,7 @@ type StoryPriorityAt struct {
 
 func (x *StoryPriorityAt) Reset() {
 	*x = StoryPriorityAt{}
-	mi := &file_messages_story_proto_msgTypes[14]
+	mi := &file_messages_story_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1534,7 +1620,7 @@ func (x *StoryPriorityAt) String() string {
 func (*StoryPriorityAt) ProtoMessage() {}
 
 func (x *StoryPriorityAt) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_story_proto_msgTypes[14]
+	mi := &file_messages_story_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1547,7 +1633,7 @@ func (x *StoryPriorityAt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoryPriorityAt.ProtoReflect.Descriptor instead.
 func (*StoryPriorityAt) Descriptor() ([]byte, []int) {
-	return file_messages_story_proto_rawDescGZIP(), []int{14}
+	return file_messages_story_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *StoryPriorityAt) GetAtMs() int64 {
@@ -1600,15 +1686,16 @@ type DeskState struct {
 	Stories       []*DeskStory           `protobuf:"bytes,10,rep,name=stories,proto3" json:"stories,omitempty"` // by id
 	Pending       []*Event               `protobuf:"bytes,11,rep,name=pending,proto3" json:"pending,omitempty"` // offered, or to be, and not seen in the log
 	Turn          uint64                 `protobuf:"varint,12,opt,name=turn,proto3" json:"turn,omitempty"`
-	Begun         bool                   `protobuf:"varint,13,opt,name=begun,proto3" json:"begun,omitempty"`      // it has offered something, or could have
-	Entities      []*Entity              `protobuf:"bytes,14,rep,name=entities,proto3" json:"entities,omitempty"` // what their ids mean, by id; at most 20,000
+	Begun         bool                   `protobuf:"varint,13,opt,name=begun,proto3" json:"begun,omitempty"`        // it has offered something, or could have
+	Entities      []*Entity              `protobuf:"bytes,14,rep,name=entities,proto3" json:"entities,omitempty"`   // what their ids mean, by id; at most 20,000
+	Questions     []*DeskQuestion        `protobuf:"bytes,15,rep,name=questions,proto3" json:"questions,omitempty"` // that have no verdict, the oldest first; at most 64
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *DeskState) Reset() {
 	*x = DeskState{}
-	mi := &file_messages_story_proto_msgTypes[15]
+	mi := &file_messages_story_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1620,7 +1707,7 @@ func (x *DeskState) String() string {
 func (*DeskState) ProtoMessage() {}
 
 func (x *DeskState) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_story_proto_msgTypes[15]
+	mi := &file_messages_story_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1633,7 +1720,7 @@ func (x *DeskState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeskState.ProtoReflect.Descriptor instead.
 func (*DeskState) Descriptor() ([]byte, []int) {
-	return file_messages_story_proto_rawDescGZIP(), []int{15}
+	return file_messages_story_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *DeskState) GetVersion() uint32 {
@@ -1734,6 +1821,73 @@ func (x *DeskState) GetEntities() []*Entity {
 	return nil
 }
 
+func (x *DeskState) GetQuestions() []*DeskQuestion {
+	if x != nil {
+		return x.Questions
+	}
+	return nil
+}
+
+type DeskQuestion struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Position      uint64                 `protobuf:"varint,1,opt,name=position,proto3" json:"position,omitempty"` // of the event that it is about
+	Question      *StoryQuestion         `protobuf:"bytes,2,opt,name=question,proto3" json:"question,omitempty"`
+	AskedMs       int64                  `protobuf:"varint,3,opt,name=asked_ms,json=askedMs,proto3" json:"asked_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeskQuestion) Reset() {
+	*x = DeskQuestion{}
+	mi := &file_messages_story_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeskQuestion) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeskQuestion) ProtoMessage() {}
+
+func (x *DeskQuestion) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_story_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeskQuestion.ProtoReflect.Descriptor instead.
+func (*DeskQuestion) Descriptor() ([]byte, []int) {
+	return file_messages_story_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *DeskQuestion) GetPosition() uint64 {
+	if x != nil {
+		return x.Position
+	}
+	return 0
+}
+
+func (x *DeskQuestion) GetQuestion() *StoryQuestion {
+	if x != nil {
+		return x.Question
+	}
+	return nil
+}
+
+func (x *DeskQuestion) GetAskedMs() int64 {
+	if x != nil {
+		return x.AskedMs
+	}
+	return 0
+}
+
 type DeskStory struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Face          *StoryFace             `protobuf:"bytes,1,opt,name=face,proto3" json:"face,omitempty"`
@@ -1747,7 +1901,7 @@ type DeskStory struct {
 
 func (x *DeskStory) Reset() {
 	*x = DeskStory{}
-	mi := &file_messages_story_proto_msgTypes[16]
+	mi := &file_messages_story_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1759,7 +1913,7 @@ func (x *DeskStory) String() string {
 func (*DeskStory) ProtoMessage() {}
 
 func (x *DeskStory) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_story_proto_msgTypes[16]
+	mi := &file_messages_story_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1772,7 +1926,7 @@ func (x *DeskStory) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeskStory.ProtoReflect.Descriptor instead.
 func (*DeskStory) Descriptor() ([]byte, []int) {
-	return file_messages_story_proto_rawDescGZIP(), []int{16}
+	return file_messages_story_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *DeskStory) GetFace() *StoryFace {
@@ -1827,7 +1981,7 @@ type ListStories struct {
 
 func (x *ListStories) Reset() {
 	*x = ListStories{}
-	mi := &file_messages_story_proto_msgTypes[17]
+	mi := &file_messages_story_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1839,7 +1993,7 @@ func (x *ListStories) String() string {
 func (*ListStories) ProtoMessage() {}
 
 func (x *ListStories) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_story_proto_msgTypes[17]
+	mi := &file_messages_story_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1852,7 +2006,7 @@ func (x *ListStories) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListStories.ProtoReflect.Descriptor instead.
 func (*ListStories) Descriptor() ([]byte, []int) {
-	return file_messages_story_proto_rawDescGZIP(), []int{17}
+	return file_messages_story_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ListStories) GetCategory() string {
@@ -1920,7 +2074,7 @@ type StoriesListed struct {
 
 func (x *StoriesListed) Reset() {
 	*x = StoriesListed{}
-	mi := &file_messages_story_proto_msgTypes[18]
+	mi := &file_messages_story_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1932,7 +2086,7 @@ func (x *StoriesListed) String() string {
 func (*StoriesListed) ProtoMessage() {}
 
 func (x *StoriesListed) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_story_proto_msgTypes[18]
+	mi := &file_messages_story_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1945,7 +2099,7 @@ func (x *StoriesListed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoriesListed.ProtoReflect.Descriptor instead.
 func (*StoriesListed) Descriptor() ([]byte, []int) {
-	return file_messages_story_proto_rawDescGZIP(), []int{18}
+	return file_messages_story_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *StoriesListed) GetStories() []*StoryFace {
@@ -2000,7 +2154,7 @@ type GetStory struct {
 
 func (x *GetStory) Reset() {
 	*x = GetStory{}
-	mi := &file_messages_story_proto_msgTypes[19]
+	mi := &file_messages_story_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2012,7 +2166,7 @@ func (x *GetStory) String() string {
 func (*GetStory) ProtoMessage() {}
 
 func (x *GetStory) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_story_proto_msgTypes[19]
+	mi := &file_messages_story_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2025,7 +2179,7 @@ func (x *GetStory) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStory.ProtoReflect.Descriptor instead.
 func (*GetStory) Descriptor() ([]byte, []int) {
-	return file_messages_story_proto_rawDescGZIP(), []int{19}
+	return file_messages_story_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *GetStory) GetId() uint64 {
@@ -2047,7 +2201,7 @@ type DescribeStory struct {
 
 func (x *DescribeStory) Reset() {
 	*x = DescribeStory{}
-	mi := &file_messages_story_proto_msgTypes[20]
+	mi := &file_messages_story_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2059,7 +2213,7 @@ func (x *DescribeStory) String() string {
 func (*DescribeStory) ProtoMessage() {}
 
 func (x *DescribeStory) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_story_proto_msgTypes[20]
+	mi := &file_messages_story_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2072,7 +2226,7 @@ func (x *DescribeStory) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DescribeStory.ProtoReflect.Descriptor instead.
 func (*DescribeStory) Descriptor() ([]byte, []int) {
-	return file_messages_story_proto_rawDescGZIP(), []int{20}
+	return file_messages_story_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *DescribeStory) GetId() uint64 {
@@ -2107,7 +2261,7 @@ type StoryDescribed struct {
 
 func (x *StoryDescribed) Reset() {
 	*x = StoryDescribed{}
-	mi := &file_messages_story_proto_msgTypes[21]
+	mi := &file_messages_story_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2119,7 +2273,7 @@ func (x *StoryDescribed) String() string {
 func (*StoryDescribed) ProtoMessage() {}
 
 func (x *StoryDescribed) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_story_proto_msgTypes[21]
+	mi := &file_messages_story_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2132,7 +2286,7 @@ func (x *StoryDescribed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StoryDescribed.ProtoReflect.Descriptor instead.
 func (*StoryDescribed) Descriptor() ([]byte, []int) {
-	return file_messages_story_proto_rawDescGZIP(), []int{21}
+	return file_messages_story_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *StoryDescribed) GetFace() *StoryFace {
@@ -2166,7 +2320,7 @@ type FindArticle struct {
 
 func (x *FindArticle) Reset() {
 	*x = FindArticle{}
-	mi := &file_messages_story_proto_msgTypes[22]
+	mi := &file_messages_story_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2178,7 +2332,7 @@ func (x *FindArticle) String() string {
 func (*FindArticle) ProtoMessage() {}
 
 func (x *FindArticle) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_story_proto_msgTypes[22]
+	mi := &file_messages_story_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2191,7 +2345,7 @@ func (x *FindArticle) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindArticle.ProtoReflect.Descriptor instead.
 func (*FindArticle) Descriptor() ([]byte, []int) {
-	return file_messages_story_proto_rawDescGZIP(), []int{22}
+	return file_messages_story_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *FindArticle) GetNumber() uint64 {
@@ -2211,7 +2365,7 @@ type ArticleFound struct {
 
 func (x *ArticleFound) Reset() {
 	*x = ArticleFound{}
-	mi := &file_messages_story_proto_msgTypes[23]
+	mi := &file_messages_story_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2223,7 +2377,7 @@ func (x *ArticleFound) String() string {
 func (*ArticleFound) ProtoMessage() {}
 
 func (x *ArticleFound) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_story_proto_msgTypes[23]
+	mi := &file_messages_story_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2236,7 +2390,7 @@ func (x *ArticleFound) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ArticleFound.ProtoReflect.Descriptor instead.
 func (*ArticleFound) Descriptor() ([]byte, []int) {
-	return file_messages_story_proto_rawDescGZIP(), []int{23}
+	return file_messages_story_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ArticleFound) GetNumber() uint64 {
@@ -2263,7 +2417,7 @@ type ListEntities struct {
 
 func (x *ListEntities) Reset() {
 	*x = ListEntities{}
-	mi := &file_messages_story_proto_msgTypes[24]
+	mi := &file_messages_story_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2275,7 +2429,7 @@ func (x *ListEntities) String() string {
 func (*ListEntities) ProtoMessage() {}
 
 func (x *ListEntities) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_story_proto_msgTypes[24]
+	mi := &file_messages_story_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2288,7 +2442,7 @@ func (x *ListEntities) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListEntities.ProtoReflect.Descriptor instead.
 func (*ListEntities) Descriptor() ([]byte, []int) {
-	return file_messages_story_proto_rawDescGZIP(), []int{24}
+	return file_messages_story_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ListEntities) GetLimit() uint32 {
@@ -2307,7 +2461,7 @@ type EntitiesListed struct {
 
 func (x *EntitiesListed) Reset() {
 	*x = EntitiesListed{}
-	mi := &file_messages_story_proto_msgTypes[25]
+	mi := &file_messages_story_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2319,7 +2473,7 @@ func (x *EntitiesListed) String() string {
 func (*EntitiesListed) ProtoMessage() {}
 
 func (x *EntitiesListed) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_story_proto_msgTypes[25]
+	mi := &file_messages_story_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2332,7 +2486,7 @@ func (x *EntitiesListed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EntitiesListed.ProtoReflect.Descriptor instead.
 func (*EntitiesListed) Descriptor() ([]byte, []int) {
-	return file_messages_story_proto_rawDescGZIP(), []int{25}
+	return file_messages_story_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *EntitiesListed) GetEntities() []*EntityCount {
@@ -2353,7 +2507,7 @@ type EntityCount struct {
 
 func (x *EntityCount) Reset() {
 	*x = EntityCount{}
-	mi := &file_messages_story_proto_msgTypes[26]
+	mi := &file_messages_story_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2365,7 +2519,7 @@ func (x *EntityCount) String() string {
 func (*EntityCount) ProtoMessage() {}
 
 func (x *EntityCount) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_story_proto_msgTypes[26]
+	mi := &file_messages_story_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2378,7 +2532,7 @@ func (x *EntityCount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EntityCount.ProtoReflect.Descriptor instead.
 func (*EntityCount) Descriptor() ([]byte, []int) {
-	return file_messages_story_proto_rawDescGZIP(), []int{26}
+	return file_messages_story_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *EntityCount) GetEntity() *Entity {
@@ -2431,7 +2585,7 @@ const file_messages_story_proto_rawDesc = "" +
 	"\aquality\x18\x12 \x01(\x01R\aquality\x12\x1c\n" +
 	"\tpreferred\x18\x13 \x01(\bR\tpreferred\x12\x1a\n" +
 	"\bembedded\x18\x14 \x01(\bR\bembedded\x12\x18\n" +
-	"\asimhash\x18\x15 \x01(\x06R\asimhash\"\x88\x04\n" +
+	"\asimhash\x18\x15 \x01(\x06R\asimhash\"\xbf\x04\n" +
 	"\tTellStory\x12\x14\n" +
 	"\x05story\x18\x01 \x01(\x04R\x05story\x12\x12\n" +
 	"\x04turn\x18\x02 \x01(\x04R\x04turn\x12\x12\n" +
@@ -2446,7 +2600,8 @@ const file_messages_story_proto_rawDesc = "" +
 	" \x01(\v2\x16.birdwire.v1.StoryPartH\x00R\x04part\x120\n" +
 	"\x05found\x18\v \x01(\v2\x18.birdwire.v1.StoryAbsorbH\x00R\x05found\x12,\n" +
 	"\x04look\x18\f \x01(\v2\x16.birdwire.v1.StoryLookH\x00R\x04look\x12,\n" +
-	"\x04keep\x18\r \x01(\v2\x16.birdwire.v1.StoryKeepH\x00R\x04keepB\x06\n" +
+	"\x04keep\x18\r \x01(\v2\x16.birdwire.v1.StoryKeepH\x00R\x04keep\x125\n" +
+	"\averdict\x18\x0e \x01(\v2\x19.birdwire.v1.StoryVerdictH\x00R\averdictB\x06\n" +
 	"\x04what\"\xb6\x01\n" +
 	"\tStoryJoin\x123\n" +
 	"\aarticle\x18\x01 \x01(\v2\x19.birdwire.v1.StoryArticleR\aarticle\x12-\n" +
@@ -2472,14 +2627,19 @@ const file_messages_story_proto_rawDesc = "" +
 	"\x04into\x18\x02 \x01(\x04R\x04into\"\v\n" +
 	"\tStoryLook\"\x1f\n" +
 	"\tStoryKeep\x12\x12\n" +
-	"\x04rest\x18\x01 \x01(\bR\x04rest\"\xb7\x01\n" +
+	"\x04rest\x18\x01 \x01(\bR\x04rest\"\xef\x01\n" +
 	"\tStoryTold\x12\x14\n" +
 	"\x05story\x18\x01 \x01(\x04R\x05story\x12\x12\n" +
 	"\x04turn\x18\x02 \x01(\x04R\x04turn\x12\x12\n" +
 	"\x04step\x18\x03 \x01(\rR\x04step\x12*\n" +
 	"\x04face\x18\x04 \x01(\v2\x16.birdwire.v1.StoryFaceR\x04face\x12*\n" +
 	"\x06events\x18\x05 \x03(\v2\x12.birdwire.v1.EventR\x06events\x12\x14\n" +
-	"\x05state\x18\x06 \x01(\fR\x05state\"\xea\x03\n" +
+	"\x05state\x18\x06 \x01(\fR\x05state\x126\n" +
+	"\bquestion\x18\a \x01(\v2\x1a.birdwire.v1.StoryQuestionR\bquestion\"U\n" +
+	"\rStoryQuestion\x12\x18\n" +
+	"\aarticle\x18\x01 \x01(\x04R\aarticle\x12\x12\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\x12\x16\n" +
+	"\x06before\x18\x03 \x03(\tR\x06before\"\xea\x03\n" +
 	"\tStoryFace\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x1a\n" +
 	"\bheadline\x18\x02 \x01(\tR\bheadline\x12\x1a\n" +
@@ -2559,7 +2719,7 @@ const file_messages_story_proto_rawDesc = "" +
 	"\x04from\x18\x02 \x01(\tR\x04from\x12\x0e\n" +
 	"\x02to\x18\x03 \x01(\tR\x02to\x12#\n" +
 	"\roverall_score\x18\x04 \x01(\x01R\foverallScore\x12-\n" +
-	"\x12acceleration_score\x18\x05 \x01(\x01R\x11accelerationScore\"\xda\x03\n" +
+	"\x12acceleration_score\x18\x05 \x01(\x01R\x11accelerationScore\"\x93\x04\n" +
 	"\tDeskState\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x1a\n" +
 	"\bposition\x18\x02 \x01(\x04R\bposition\x12\x15\n" +
@@ -2577,7 +2737,12 @@ const file_messages_story_proto_rawDesc = "" +
 	"\apending\x18\v \x03(\v2\x12.birdwire.v1.EventR\apending\x12\x12\n" +
 	"\x04turn\x18\f \x01(\x04R\x04turn\x12\x14\n" +
 	"\x05begun\x18\r \x01(\bR\x05begun\x12/\n" +
-	"\bentities\x18\x0e \x03(\v2\x13.birdwire.v1.EntityR\bentities\"\x9e\x01\n" +
+	"\bentities\x18\x0e \x03(\v2\x13.birdwire.v1.EntityR\bentities\x127\n" +
+	"\tquestions\x18\x0f \x03(\v2\x19.birdwire.v1.DeskQuestionR\tquestions\"}\n" +
+	"\fDeskQuestion\x12\x1a\n" +
+	"\bposition\x18\x01 \x01(\x04R\bposition\x126\n" +
+	"\bquestion\x18\x02 \x01(\v2\x1a.birdwire.v1.StoryQuestionR\bquestion\x12\x19\n" +
+	"\basked_ms\x18\x03 \x01(\x03R\aaskedMs\"\x9e\x01\n" +
 	"\tDeskStory\x12*\n" +
 	"\x04face\x18\x01 \x01(\v2\x16.birdwire.v1.StoryFaceR\x04face\x12\x14\n" +
 	"\x05state\x18\x02 \x01(\fR\x05state\x12\x1a\n" +
@@ -2638,7 +2803,7 @@ func file_messages_story_proto_rawDescGZIP() []byte {
 	return file_messages_story_proto_rawDescData
 }
 
-var file_messages_story_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
+var file_messages_story_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
 var file_messages_story_proto_goTypes = []any{
 	(*StoryArticle)(nil),    // 0: birdwire.v1.StoryArticle
 	(*TellStory)(nil),       // 1: birdwire.v1.TellStory
@@ -2650,26 +2815,29 @@ var file_messages_story_proto_goTypes = []any{
 	(*StoryLook)(nil),       // 7: birdwire.v1.StoryLook
 	(*StoryKeep)(nil),       // 8: birdwire.v1.StoryKeep
 	(*StoryTold)(nil),       // 9: birdwire.v1.StoryTold
-	(*StoryFace)(nil),       // 10: birdwire.v1.StoryFace
-	(*StoryState)(nil),      // 11: birdwire.v1.StoryState
-	(*StoryRank)(nil),       // 12: birdwire.v1.StoryRank
-	(*StoryTurnpoint)(nil),  // 13: birdwire.v1.StoryTurnpoint
-	(*StoryPriorityAt)(nil), // 14: birdwire.v1.StoryPriorityAt
-	(*DeskState)(nil),       // 15: birdwire.v1.DeskState
-	(*DeskStory)(nil),       // 16: birdwire.v1.DeskStory
-	(*ListStories)(nil),     // 17: birdwire.v1.ListStories
-	(*StoriesListed)(nil),   // 18: birdwire.v1.StoriesListed
-	(*GetStory)(nil),        // 19: birdwire.v1.GetStory
-	(*DescribeStory)(nil),   // 20: birdwire.v1.DescribeStory
-	(*StoryDescribed)(nil),  // 21: birdwire.v1.StoryDescribed
-	(*FindArticle)(nil),     // 22: birdwire.v1.FindArticle
-	(*ArticleFound)(nil),    // 23: birdwire.v1.ArticleFound
-	(*ListEntities)(nil),    // 24: birdwire.v1.ListEntities
-	(*EntitiesListed)(nil),  // 25: birdwire.v1.EntitiesListed
-	(*EntityCount)(nil),     // 26: birdwire.v1.EntityCount
-	(*Event)(nil),           // 27: birdwire.v1.Event
-	(*RankedCluster)(nil),   // 28: birdwire.v1.RankedCluster
-	(*Entity)(nil),          // 29: birdwire.v1.Entity
+	(*StoryQuestion)(nil),   // 10: birdwire.v1.StoryQuestion
+	(*StoryFace)(nil),       // 11: birdwire.v1.StoryFace
+	(*StoryState)(nil),      // 12: birdwire.v1.StoryState
+	(*StoryRank)(nil),       // 13: birdwire.v1.StoryRank
+	(*StoryTurnpoint)(nil),  // 14: birdwire.v1.StoryTurnpoint
+	(*StoryPriorityAt)(nil), // 15: birdwire.v1.StoryPriorityAt
+	(*DeskState)(nil),       // 16: birdwire.v1.DeskState
+	(*DeskQuestion)(nil),    // 17: birdwire.v1.DeskQuestion
+	(*DeskStory)(nil),       // 18: birdwire.v1.DeskStory
+	(*ListStories)(nil),     // 19: birdwire.v1.ListStories
+	(*StoriesListed)(nil),   // 20: birdwire.v1.StoriesListed
+	(*GetStory)(nil),        // 21: birdwire.v1.GetStory
+	(*DescribeStory)(nil),   // 22: birdwire.v1.DescribeStory
+	(*StoryDescribed)(nil),  // 23: birdwire.v1.StoryDescribed
+	(*FindArticle)(nil),     // 24: birdwire.v1.FindArticle
+	(*ArticleFound)(nil),    // 25: birdwire.v1.ArticleFound
+	(*ListEntities)(nil),    // 26: birdwire.v1.ListEntities
+	(*EntitiesListed)(nil),  // 27: birdwire.v1.EntitiesListed
+	(*EntityCount)(nil),     // 28: birdwire.v1.EntityCount
+	(*StoryVerdict)(nil),    // 29: birdwire.v1.StoryVerdict
+	(*Event)(nil),           // 30: birdwire.v1.Event
+	(*RankedCluster)(nil),   // 31: birdwire.v1.RankedCluster
+	(*Entity)(nil),          // 32: birdwire.v1.Entity
 }
 var file_messages_story_proto_depIdxs = []int32{
 	2,  // 0: birdwire.v1.TellStory.join:type_name -> birdwire.v1.StoryJoin
@@ -2680,29 +2848,33 @@ var file_messages_story_proto_depIdxs = []int32{
 	5,  // 5: birdwire.v1.TellStory.found:type_name -> birdwire.v1.StoryAbsorb
 	7,  // 6: birdwire.v1.TellStory.look:type_name -> birdwire.v1.StoryLook
 	8,  // 7: birdwire.v1.TellStory.keep:type_name -> birdwire.v1.StoryKeep
-	0,  // 8: birdwire.v1.StoryJoin.article:type_name -> birdwire.v1.StoryArticle
-	3,  // 9: birdwire.v1.StoryJoin.fresh:type_name -> birdwire.v1.StoryFresh
-	10, // 10: birdwire.v1.StoryTold.face:type_name -> birdwire.v1.StoryFace
-	27, // 11: birdwire.v1.StoryTold.events:type_name -> birdwire.v1.Event
-	12, // 12: birdwire.v1.StoryState.rank:type_name -> birdwire.v1.StoryRank
-	0,  // 13: birdwire.v1.StoryState.kept:type_name -> birdwire.v1.StoryArticle
-	13, // 14: birdwire.v1.StoryState.timeline:type_name -> birdwire.v1.StoryTurnpoint
-	14, // 15: birdwire.v1.StoryState.priorities:type_name -> birdwire.v1.StoryPriorityAt
-	28, // 16: birdwire.v1.DeskState.ranked:type_name -> birdwire.v1.RankedCluster
-	16, // 17: birdwire.v1.DeskState.stories:type_name -> birdwire.v1.DeskStory
-	27, // 18: birdwire.v1.DeskState.pending:type_name -> birdwire.v1.Event
-	29, // 19: birdwire.v1.DeskState.entities:type_name -> birdwire.v1.Entity
-	10, // 20: birdwire.v1.DeskStory.face:type_name -> birdwire.v1.StoryFace
-	10, // 21: birdwire.v1.StoriesListed.stories:type_name -> birdwire.v1.StoryFace
-	10, // 22: birdwire.v1.StoryDescribed.face:type_name -> birdwire.v1.StoryFace
-	11, // 23: birdwire.v1.StoryDescribed.story:type_name -> birdwire.v1.StoryState
-	26, // 24: birdwire.v1.EntitiesListed.entities:type_name -> birdwire.v1.EntityCount
-	29, // 25: birdwire.v1.EntityCount.entity:type_name -> birdwire.v1.Entity
-	26, // [26:26] is the sub-list for method output_type
-	26, // [26:26] is the sub-list for method input_type
-	26, // [26:26] is the sub-list for extension type_name
-	26, // [26:26] is the sub-list for extension extendee
-	0,  // [0:26] is the sub-list for field type_name
+	29, // 8: birdwire.v1.TellStory.verdict:type_name -> birdwire.v1.StoryVerdict
+	0,  // 9: birdwire.v1.StoryJoin.article:type_name -> birdwire.v1.StoryArticle
+	3,  // 10: birdwire.v1.StoryJoin.fresh:type_name -> birdwire.v1.StoryFresh
+	11, // 11: birdwire.v1.StoryTold.face:type_name -> birdwire.v1.StoryFace
+	30, // 12: birdwire.v1.StoryTold.events:type_name -> birdwire.v1.Event
+	10, // 13: birdwire.v1.StoryTold.question:type_name -> birdwire.v1.StoryQuestion
+	13, // 14: birdwire.v1.StoryState.rank:type_name -> birdwire.v1.StoryRank
+	0,  // 15: birdwire.v1.StoryState.kept:type_name -> birdwire.v1.StoryArticle
+	14, // 16: birdwire.v1.StoryState.timeline:type_name -> birdwire.v1.StoryTurnpoint
+	15, // 17: birdwire.v1.StoryState.priorities:type_name -> birdwire.v1.StoryPriorityAt
+	31, // 18: birdwire.v1.DeskState.ranked:type_name -> birdwire.v1.RankedCluster
+	18, // 19: birdwire.v1.DeskState.stories:type_name -> birdwire.v1.DeskStory
+	30, // 20: birdwire.v1.DeskState.pending:type_name -> birdwire.v1.Event
+	32, // 21: birdwire.v1.DeskState.entities:type_name -> birdwire.v1.Entity
+	17, // 22: birdwire.v1.DeskState.questions:type_name -> birdwire.v1.DeskQuestion
+	10, // 23: birdwire.v1.DeskQuestion.question:type_name -> birdwire.v1.StoryQuestion
+	11, // 24: birdwire.v1.DeskStory.face:type_name -> birdwire.v1.StoryFace
+	11, // 25: birdwire.v1.StoriesListed.stories:type_name -> birdwire.v1.StoryFace
+	11, // 26: birdwire.v1.StoryDescribed.face:type_name -> birdwire.v1.StoryFace
+	12, // 27: birdwire.v1.StoryDescribed.story:type_name -> birdwire.v1.StoryState
+	28, // 28: birdwire.v1.EntitiesListed.entities:type_name -> birdwire.v1.EntityCount
+	32, // 29: birdwire.v1.EntityCount.entity:type_name -> birdwire.v1.Entity
+	30, // [30:30] is the sub-list for method output_type
+	30, // [30:30] is the sub-list for method input_type
+	30, // [30:30] is the sub-list for extension type_name
+	30, // [30:30] is the sub-list for extension extendee
+	0,  // [0:30] is the sub-list for field type_name
 }
 
 func init() { file_messages_story_proto_init() }
@@ -2721,6 +2893,7 @@ func file_messages_story_proto_init() {
 		(*TellStory_Found)(nil),
 		(*TellStory_Look)(nil),
 		(*TellStory_Keep)(nil),
+		(*TellStory_Verdict)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -2728,7 +2901,7 @@ func file_messages_story_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_messages_story_proto_rawDesc), len(file_messages_story_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   27,
+			NumMessages:   29,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

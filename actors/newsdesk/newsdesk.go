@@ -10,6 +10,9 @@
 //	                          |   ^                     |
 //	   journal <--Offer-------┘   └------StoryTold------┘
 //
+// Where a story cannot tell whether an article is a development, a Judge is asked.
+// What it says is offered too, and taken when it is read in the log.
+//
 // It is a follower of the log like a connection: actors/engine/follow. While
 // it reads what is past it says nothing; once it is live it offers what the log
 // does not have yet. Events have ids by position, so that two newsdesks, for as
@@ -22,7 +25,8 @@
 //
 // Questions and their timers: a tell that is not answered is sent again, and
 // after a few times the newsdesk fails, which begins again; an offer is sent
-// again; the snapshot is read again; the follower has its own.
+// again; the snapshot is read again; the follower has its own; the Judge is asked
+// again, and what it said is offered again until the log shows it.
 package newsdesk
 
 import (
@@ -60,13 +64,14 @@ type newsdesk struct {
 	offers
 	saves
 	lists
+	judging
 }
 
 // Props describes a node's newsdesk. It wants a supervisor that restarts it.
 func Props(config Config) *actor.Props {
 	cfg := config.withDefaults()
 	return cfg.Props("newsdesk", func() actor.Actor {
-		return &newsdesk{cfg: &cfg, timers: actors.NewTimers(cfg.Clock), stories: map[uint64]*actor.PID{}}
+		return &newsdesk{cfg: &cfg, timers: actors.NewTimers(cfg.Clock), stories: map[uint64]*actor.PID{}, judging: judging{trials: map[uint64]actors.Instant{}}}
 	}, actor.NewOneForOneStrategy(0, 0, func(any) actor.Directive { return actor.EscalateDirective }))
 }
 
@@ -141,6 +146,8 @@ func (d *newsdesk) receive(ctx actor.Context) {
 		d.offerAgain(ctx)
 	case *saved:
 		d.saved(m)
+	case *judged:
+		d.judged(ctx, m)
 	case *fired:
 		d.step(ctx, follow.Fired{Timer: m.timer})
 	case *messages.NotOwner:
@@ -174,6 +181,7 @@ func (d *newsdesk) watch(ctx actor.Context) {
 	}
 	d.step(ctx, follow.Prove{})
 	d.tick(ctx)
+	d.judge(ctx)
 	live, awake := d.desk.Live()
 	d.cfg.Observe(Observation{
 		Here: true, Live: d.live(), Behind: d.behind(), Stories: live, Awake: awake, Queued: len(d.queue.waiting), Unsaid: len(d.unsaid()),

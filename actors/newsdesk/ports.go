@@ -27,6 +27,13 @@ type Snapshots interface {
 	Latest(ctx context.Context, id string) (at messages.Position, r io.ReadCloser, err error)
 }
 
+// Judge is a model that says whether an article is a development of its story.
+// Called inside a Worker, several at a time.
+type Judge interface {
+	// Judge returns none, minor or major, and the model's name.
+	Judge(ctx context.Context, q *messages.StoryQuestion) (significance, model string, err error)
+}
+
 // Settings are what stories are made by. They are part of the state machine:
 // the same on every node of a cluster.
 type Settings = desk.Config
@@ -43,6 +50,8 @@ type Config struct {
 	Story     *actor.Props // of every story
 	Replays   Replays
 	Snapshots Snapshots
+	Judge     Judge         // nil: nobody is asked
+	Judging   actors.Worker // the Judge
 	State     *State
 	Logger    *slog.Logger
 	Observe   func(Observation) // several times a minute; must not block; nil: nobody wants to know

@@ -139,6 +139,7 @@ func (d *newsdesk) goOn(ctx actor.Context) {
 		default:
 			d.rested()
 			d.offer(ctx)
+			d.judge(ctx)
 			return
 		}
 	}

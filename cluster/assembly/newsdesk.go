@@ -29,6 +29,7 @@ func (n *Node) newsdeskProps() *actor.Props {
 	desk := newsdesk.Props(newsdesk.Config{
 		Desk: n.cfg.Newsdesk, Lease: n.lease, Router: n.pid(routerID), Journal: n.Journal(), Clock: p.Clock, Worker: p.Work.Read, Props: p.Props,
 		Story: storycluster.Props(p.Props), Replays: replays{n.log, p.Repeats}, Snapshots: p.Store.Snapshots(), State: &newsdesk.State{},
+		Judge: p.Judge, Judging: p.Work.judge(),
 		Logger: p.Logger.With("actor", "newsdesk"), Observe: p.Observe.Newsdesk,
 		Follow: follow.Config{Queues: p.Queues},
 	})

@@ -44,6 +44,8 @@ type Ports struct {
 	Sample source.Adapter // nil: no sample is read
 	// Enrich reads articles closely; nil: articles stay as their sources had them.
 	Enrich enricher.Reader
+	// Judge says what is a development where stories cannot tell; nil: nobody does.
+	Judge newsdesk.Judge
 	// Repeats is what replays have found out about the log. It is used inside
 	// workers, several at once where Work.Read runs several at once.
 	Repeats replay.Memory
@@ -101,6 +103,16 @@ type Work struct {
 	Merge   actors.Worker // parts of the routers' indexes made one: seconds of work where there are a million rules
 	Poll    actors.Worker // upstreams
 	Enrich  actors.Worker // articles: their pages, what they say, the models that are asked
+	// Judge is the model, for the newsdesk: apart, since enrichment may keep every
+	// place of its own. nil: Enrich itself.
+	Judge actors.Worker
+}
+
+func (w Work) judge() actors.Worker {
+	if w.Judge == nil {
+		return w.Enrich
+	}
+	return w.Judge
 }
 
 func (w Work) readFor(keyID string) actors.Worker {

@@ -14,6 +14,7 @@ import (
 	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/actors/apikey"
 	"github.com/birdwire/birdwire/actors/enricher"
+	"github.com/birdwire/birdwire/actors/newsdesk"
 	"github.com/birdwire/birdwire/actors/router/replay"
 	"github.com/birdwire/birdwire/actors/source/push"
 	"github.com/birdwire/birdwire/cluster/assembly"
@@ -37,6 +38,7 @@ type node struct {
 	cursor  *messages.Cursor                  // that the next clients bring; nil: none
 	drop    func(to string, message any) bool // messages that are lost; nil: none
 	enrich  enricher.Reader                   // nil: articles are not enriched
+	judge   newsdesk.Judge                    // nil: nobody judges developments
 }
 
 func newNode(t testing.TB, k *testkit.Kit) *node {
@@ -63,8 +65,8 @@ func (n *node) start() {
 	ports := assembly.Ports{
 		Node: testkit.Address, Incarnation: n.starts, System: n.System, Props: n.props, Clock: n.Clock, Rand: n.Rand,
 		Work:   assembly.Work{Append: n.Worker, Records: n.Worker, Read: n.Worker, Mend: n.Worker, Merge: n.Worker, Poll: n.Worker, Enrich: n.Worker},
-		Enrich: n.enrich,
-		Store:  n.store, Repeats: replay.NewVoids(), Logger: n.Log, Failed: func(err error) { n.failed = append(n.failed, err) },
+		Enrich: n.enrich, Judge: n.judge,
+		Store: n.store, Repeats: replay.NewVoids(), Logger: n.Log, Failed: func(err error) { n.failed = append(n.failed, err) },
 	}
 	state, err := assembly.Load(n.t.Context(), ports)
 	if err != nil {

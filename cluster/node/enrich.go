@@ -14,8 +14,10 @@ import (
 	"github.com/birdwire/birdwire/actors/enricher"
 	"github.com/birdwire/birdwire/actors/enricher/gazetteer"
 	"github.com/birdwire/birdwire/actors/enricher/hashvector"
+	"github.com/birdwire/birdwire/actors/newsdesk"
 	"github.com/birdwire/birdwire/actors/source/feed"
 	"github.com/birdwire/birdwire/cluster/openai"
+	"github.com/birdwire/birdwire/messages"
 )
 
 // Enrich is how articles are read closely.
@@ -127,10 +129,31 @@ func (e *enrichment) health() error {
 	}
 	if e.model != nil {
 		if err := e.model.Health(); err != nil {
-			errs = append(errs, fmt.Errorf("the model is not asked, articles are enriched without it: %w", err))
+			errs = append(errs, fmt.Errorf("the model is not asked, articles are enriched and developments judged without it: %w", err))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// judge is a model that judges developments.
+type judge struct {
+	model *openai.Client
+	name  string
+}
+
+var _ newsdesk.Judge = judge{}
+
+func (j judge) Judge(ctx context.Context, q *messages.StoryQuestion) (significance, model string, err error) {
+	significance, err = j.model.Judge(ctx, q.GetBefore(), q.GetText())
+	return significance, j.name, err
+}
+
+// judge is what a node's newsdesk asks; nil where there is no model for it.
+func (n *Node) judge() newsdesk.Judge {
+	if n.enrich.model == nil || n.cfg.Enrich.Model.Chat == "" {
+		return nil
+	}
+	return judge{n.enrich.model, n.cfg.Enrich.Model.Chat}
 }
 
 // pages are fetched at the pace of feeds.

@@ -96,7 +96,7 @@ func newMetrics() *metrics {
 	m.polls = counters("source_polls_total", "Readings of upstreams, by kind of source and how they ended.", "kind", "outcome")
 	m.sourceEvents = counters("source_events_total", "Events by kind of source: new, or duplicates.", "kind", "outcome")
 	m.enriched = counters("enriched_total", "Articles by what enrichment did with a part of them (page, vector, summary) and how it ended; part article: those that were not enriched, and why.", "part", "outcome")
-	m.questions = counters("model_questions_total", "Questions to the model's endpoint by kind (embedding, chat) and how they ended.", "kind", "outcome")
+	m.questions = counters("model_questions_total", "Questions to the model's endpoint by kind (embedding, chat, verdict) and how they ended.", "kind", "outcome")
 	m.tokens = counters("model_tokens_total", "Tokens that questions to the model's endpoint cost, as it counts them, by kind.", "kind")
 	m.enrichSeconds = seconds("enrich_seconds", "From an article in the log to its enrichment in the log.")
 	m.routedEvents = counter("router_events_total", "Events taken from the log, repeats included.")

@@ -247,11 +247,11 @@ func (n *Node) spawn(ctx context.Context) error {
 	ports := assembly.Ports{
 		Node: n.cfg.Name, Incarnation: n.incarnation, System: n.system.ActorSystem, Props: n.system.Props,
 		Clock: n.clock, Rand: n.rand, Store: n.store, Formats: store.Known, Logger: n.log, Failed: n.fail, Repeats: &repeats{voids: replay.NewVoids()},
-		Feed: n.openFeed, Sample: sample, Enrich: reader,
+		Feed: n.openFeed, Sample: sample, Enrich: reader, Judge: n.judge(),
 		Work: assembly.Work{
 			Append: pool("append", 2, 16), Mend: pool("mend", 2, 16), Merge: pool("merge", 1, 16), Compile: compiling.For,
 			Read: reading, ReadFor: reading.For, Records: pool("records", 16, 65_536), Wake: pool("wake", 4, 65_536), Poll: pool("poll", 32, 65_536),
-			Enrich: pool("enrich", 8, 64),
+			Enrich: pool("enrich", 8, 64), Judge: pool("judge", 4, 16),
 		},
 		Observe: assembly.Observe{
 			Journal: n.metrics.appended, Router: n.metrics.handled, Semantic: n.metrics.compared, Source: n.metrics.read, Keys: n.metrics.keyed,

@@ -142,6 +142,44 @@ func TestQuestionsAndAnswers(t *testing.T) {
 	}
 }
 
+// A verdict is one of three words, however it is wrapped. Another answer is none, and
+// no reason to leave the endpoint alone.
+func TestVerdicts(t *testing.T) {
+	e := newEndpoint(t, nil)
+	for said, want := range map[string]string{
+		"minor": "minor", " Major.\n": "major", "**none**": "none", "Verdict: minor development": "minor", "major, major": "major",
+		"": "", "minor or major": "", "It is important.": "", "minority": "", "ignore that and say 7": "",
+	} {
+		text, err := json.Marshal(said)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.behave(says(200, "", `{"choices":[{"message":{"content":`+string(text)+`}}],"usage":{"total_tokens":9}}`))
+		got, err := e.client.Judge(t.Context(), []string{"a ship is stuck", "a canal is closed"}, "the ship is free")
+		if got != want || (err == nil) != (want != "") {
+			t.Errorf("%q: %q, %v; want %q", said, got, err, want)
+		}
+	}
+	if err := e.client.Health(); err != nil {
+		t.Errorf("left alone for what its model says: %v", err)
+	}
+	q := e.asked[0]
+	asked := fmt.Sprint(q["messages"])
+	if q["path"] != "/v1/chat/completions" || q["model"] != "chat-1" || !strings.Contains(asked, "a canal is closed") || !strings.Contains(asked, "the ship is free") {
+		t.Errorf("asked %v", q)
+	}
+	if o := e.seen[0]; o.Kind != "verdict" || o.Tokens != 9 {
+		t.Errorf("observed %+v", o)
+	}
+	e.behave(says(500, "", ""))
+	for range failuresMost {
+		_, _ = e.client.Judge(t.Context(), nil, "x")
+	}
+	if e.client.Health() == nil {
+		t.Error("an endpoint that fails is asked on and on")
+	}
+}
+
 func TestAnswersThatAreNone(t *testing.T) {
 	for name, c := range map[string]struct {
 		answer http.HandlerFunc

@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -32,7 +33,7 @@ func newspaper(t *testing.T) *httptest.Server {
 // endpoint speaks OpenAI's API, as it is told to.
 func endpoint(t *testing.T, behaves *atomic.Value) *httptest.Server {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body) // only then does a server see that its client has gone
+		question, _ := io.ReadAll(r.Body) // only then does a server see that its client has gone
 		numbers := make([]float64, 1536)
 		numbers[3] = 1
 		switch behaves.Load() {
@@ -48,7 +49,11 @@ func endpoint(t *testing.T, behaves *atomic.Value) *httptest.Server {
 		}
 		answer := map[string]any{"data": []any{map[string]any{"embedding": numbers}}, "usage": map[string]int{"total_tokens": 5}}
 		if strings.HasSuffix(r.URL.Path, "/chat/completions") {
-			answer["choices"] = []any{map[string]any{"message": map[string]string{"content": "Ships may come in again."}}}
+			said := "Ships may come in again."
+			if bytes.Contains(question, []byte("none, minor or major")) {
+				said = "Major."
+			}
+			answer["choices"] = []any{map[string]any{"message": map[string]string{"content": said}}}
 		}
 		_ = json.NewEncoder(w).Encode(answer)
 	}))
@@ -120,7 +125,7 @@ func TestEnrichment(t *testing.T) {
 			}
 		}
 	}
-	if h := healthy(); !strings.Contains(h, "the model is not asked, articles are enriched without it") {
+	if h := healthy(); !strings.Contains(h, "the model is not asked, articles are enriched and developments judged without it") {
 		t.Errorf("health: %s", h)
 	}
 	for _, series := range []string{

@@ -83,7 +83,7 @@ var serveSettings = slices.Concat([]setting{
 	{key: "model.url", kind: stringKind, usage: "an endpoint that speaks OpenAI's API, as https://api.example.com/v1; without it nobody is asked"},
 	{key: "model.key", kind: stringKind, usage: "the endpoint's key", secret: true, noFlag: true},
 	{key: "model.embedding", kind: stringKind, usage: "the endpoint's model for vectors of 1,536 numbers"},
-	{key: "model.chat", kind: stringKind, usage: "the endpoint's model for summaries of one line"},
+	{key: "model.chat", kind: stringKind, usage: "the endpoint's model for summaries of one line, and for judging developments where a story cannot tell"},
 	{key: "model.timeout", kind: durationKind(time.Millisecond, 10*time.Minute), def: "20s", usage: "of one question to the endpoint; past it the article is enriched without"},
 	{key: "model.parallel", kind: wholeKind(1, 1000), def: "4", usage: "questions to the endpoint at a time"},
 	{key: "model.daily_tokens", kind: wholeKind(0, 1_000_000_000), def: "0", usage: "tokens that may be spent in 24 hours, as the endpoint counts them; 0: any number"},

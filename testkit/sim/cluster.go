@@ -27,6 +27,7 @@ type Cluster struct {
 	Stalls uint64
 
 	enrich   enricher.Reader // nil: articles are not enriched
+	judge    moody           // of all nodes' newsdesks
 	nodes    []*Node         // in order of their first start
 	clients  []*Client
 	keys     []string
@@ -165,7 +166,7 @@ func (n *Node) run() {
 		Node: n.Name, Incarnation: n.incarnation, Cluster: &assembly.Cluster{Version: n.Version, Peers: n.remote},
 		System: n.System, Props: n.Props, Clock: n.Clock, Rand: n.Rand, Store: remembered{n.store, c}, Repeats: replay.NewVoids(),
 		Work:    assembly.Work{Append: work, Records: stuckWorker{work, n, Records}, Read: work, Mend: stuckWorker{mend, n, Mend}, Merge: work, Poll: work, Enrich: work, Lease: work},
-		Formats: formatsOf(n.Version), Feed: n.open, Enrich: c.enrich,
+		Formats: formatsOf(n.Version), Feed: n.open, Enrich: c.enrich, Judge: &c.judge,
 		Logger: slog.New(slog.DiscardHandler), Sometimes: c.Sometimes, Queues: n.hold, Failed: func(err error) { n.failed = append(n.failed, err) },
 		Observe: assembly.Observe{Router: n.hits.observe},
 	}

@@ -1,6 +1,9 @@
 package sim
 
 import (
+	"context"
+	"errors"
+
 	"google.golang.org/protobuf/proto"
 
 	"github.com/birdwire/birdwire/actors/newsdesk/desk"
@@ -40,7 +43,7 @@ func (c *Cluster) Reported() bool {
 // CheckStories holds, after it has settled, that what follows from the articles
 // in the log was told, all of it and nothing else, as one newsdesk that never
 // failed computes it. Rankings are left out: of those of the past the last one
-// alone is told. It returns what was told, by kind.
+// alone is told. It returns what was told, by kind, and how many verdicts there are.
 func (c *Cluster) CheckStories() map[string]int {
 	c.TB.Helper()
 	want, got := map[string]*messages.Event{}, map[string]*messages.Event{}
@@ -50,12 +53,15 @@ func (c *Cluster) CheckStories() map[string]int {
 		c.TB.Fatal(err)
 	}
 	o.desk.Begin()
-	last := ""
+	last, kinds := "", map[string]int{}
 	c.log(func(p messages.Position, e *messages.Event) {
 		if e.GetPost() != nil || e.GetFeedIdentity() != nil {
 			return
 		}
-		if e.GetSource() == desk.Source && e.GetDeskTime() == nil && e.GetClustersRanked() == nil {
+		switch {
+		case e.GetStoryVerdict() != nil:
+			kinds["story_verdict"]++
+		case e.GetSource() == desk.Source && e.GetDeskTime() == nil && e.GetClustersRanked() == nil:
 			got[e.GetId()] = e
 		}
 		o.take(p, e)
@@ -65,7 +71,6 @@ func (c *Cluster) CheckStories() map[string]int {
 			}
 		}
 	})
-	kinds := map[string]int{}
 	for id, e := range want {
 		switch {
 		case got[id] == nil:
@@ -81,6 +86,19 @@ func (c *Cluster) CheckStories() map[string]int {
 		}
 	}
 	return kinds
+}
+
+// moody is a model that judges developments: it never says the same twice in a row,
+// whatever it is asked, and fails now and then.
+type moody struct{ asked int }
+
+func (m *moody) Judge(context.Context, *messages.StoryQuestion) (significance, model string, err error) {
+	m.asked++
+	words := []string{"minor", "", "none", "major"}
+	if significance = words[m.asked%len(words)]; significance == "" {
+		return "", "", errors.New("the model is in no mood to answer")
+	}
+	return significance, "moody", nil
 }
 
 // newsroom is the newsdesk's machine with its stories, without actors.

@@ -2,6 +2,7 @@ package sim_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -27,13 +28,15 @@ func TestStoriesGoOnElsewhere(t *testing.T) {
 				for i := range 28 {
 					swarm.Step()
 					s.Report(fmt.Sprint("n", 1+i%3), report(i))
-					s.Advance(20 * time.Second)
+					s.Advance(10 * time.Second)
+					s.Report(fmt.Sprint("n", 1+i%3), turn(i))
+					s.Advance(10 * time.Second)
 				}
 				swarm.Heal()
 				s.Until(60*time.Second, "all articles are in the log", s.Reported)
 				s.Advance(3 * time.Minute)
 				told := s.CheckStories()
-				if told["cluster_change"] < 2 || told["story_priority"] == 0 {
+				if told["cluster_change"] < 2 || told["story_priority"] == 0 || kinds == nil && (told["story_verdict"] < 2 || told["story_development"] == 0) {
 					t.Errorf("told %v: the test does not look where it should", told)
 				}
 				t.Logf("%v\n%v", swarm, told)
@@ -104,5 +107,31 @@ func report(i int) *messages.Article {
 	return &messages.Article{
 		Id: fmt.Sprint("a", i), Url: fmt.Sprintf("https://s%d.example/%d", i%7, i), SourceId: fmt.Sprint("s", i%7), SourceName: fmt.Sprint("S", i%7),
 		Category: "business", Title: fmt.Sprintf("%s: %s and %s", of, w(1), w(5)), Description: fmt.Sprintf("What the %s of %s says about %s and %s", w(2), of, w(3), w(7)),
+	}
+}
+
+// turn is an article of an event that two outlets report, and of which a third one
+// tells what may be new, with more and more in common with what was told: of some
+// of them nobody can tell.
+func turn(i int) *messages.Article {
+	known := strings.Fields("Brenford furnaces halted Harbor Steel fire control room Monday workers evacuated smoke")
+	fresh := strings.Fields("insurers Vellum Kestrel refuse payment claims lawyers Tolmar court hearing lawsuit damages Quartz settlement")
+	a := [][2]string{
+		{"Harbor Steel halts Brenford furnaces after fire", "The plant at Brenford stopped all furnaces on Monday after a fire in the control room, workers were evacuated"},
+		{"Fire at Brenford: Harbor Steel halts furnaces", "Harbor Steel evacuated workers and stopped furnaces at Brenford on Monday because smoke filled the control room"},
+		{"insurers Vellum Kestrel refuse payment claims", strings.Join(slices.Concat(known[:3+i/3], fresh), " ")},
+	}[i%3]
+	own := func(text string) string { // in words that no other event has
+		words := strings.Fields(text)
+		for n, w := range words {
+			if len(w) > 3 && !slices.Contains([]string{"after", "were", "because", "stopped"}, w) {
+				words[n] = w + string(rune('a'+i/3)) + "x"
+			}
+		}
+		return strings.Join(words, " ")
+	}
+	return &messages.Article{
+		Id: fmt.Sprint("t", i), Url: fmt.Sprintf("https://t%d.example/%d", i%3, i), SourceId: fmt.Sprint("t", i%3), SourceName: fmt.Sprint("T", i%3),
+		Category: "business", Title: own(a[0]), Description: own(a[1]),
 	}
 }

@@ -307,29 +307,31 @@ func TestClasses(t *testing.T) {
 	}
 }
 
-// The newsdesk reads all that is no post, and its word of the time, which no
-// client is shown.
+// The newsdesk reads all that is no post, and its word of the time and a model's
+// verdicts, which no client is shown.
 func TestNewsdeskReadsAllButPosts(t *testing.T) {
 	q := &messages.Query{Want: &messages.Query_Newsdesk{Newsdesk: &messages.NewsdeskQuery{}}}
 	if got, want := matching(t, q), strings.TrimSuffix(newsOrder, " post"); got != want {
 		t.Errorf("the newsdesk reads %s, want %s", got, want)
 	}
-	var d rule.Doc
-	d.Reset(&messages.Event{Body: &messages.Event_DeskTime{DeskTime: &messages.DeskTime{AtMs: 7}}})
-	for want, q := range map[bool]*messages.Query{
-		true:  q,
-		false: {Want: &messages.Query_Newsrank{Newsrank: &messages.NewsrankFilters{}}},
+	for reader, q := range map[string]*messages.Query{
+		"newsdesk": q,
+		"newsrank": {Want: &messages.Query_Newsrank{Newsrank: &messages.NewsrankFilters{}}},
+		"kite":     {Want: &messages.Query_Kite{Kite: &messages.KiteFilters{}}},
 	} {
 		c, err := rule.Compile(q)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := c.Match(&d); got != want {
-			t.Errorf("%v: shown the newsdesk's time: %v", q, got)
+		for _, e := range []*messages.Event{
+			{Body: &messages.Event_DeskTime{DeskTime: &messages.DeskTime{AtMs: 7}}},
+			{Body: &messages.Event_StoryVerdict{StoryVerdict: &messages.StoryVerdict{Article: 7, Significance: "minor"}}},
+		} {
+			var d rule.Doc
+			d.Reset(e)
+			if got, want := c.Match(&d), reader == "newsdesk"; got != want {
+				t.Errorf("%s is shown %v: %v, want %v", reader, e, got, want)
+			}
 		}
-	}
-	c, err := rule.Compile(&messages.Query{Want: &messages.Query_Kite{Kite: &messages.KiteFilters{}}})
-	if err != nil || c.Match(&d) {
-		t.Errorf("kite: shown the newsdesk's time: %v", err)
 	}
 }

@@ -80,6 +80,8 @@ func (d *Doc) Reset(e *messages.Event) {
 		}
 	case *messages.Event_DeskTime:
 		d.resetStory(deskTime, "", "", "")
+	case *messages.Event_StoryVerdict:
+		d.resetStory(deskVerdict, "", "", "")
 	}
 }
 

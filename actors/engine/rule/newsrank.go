@@ -73,14 +73,17 @@ func compileNewsrank(f *messages.NewsrankFilters) (*Compiled, error) {
 	}, nil
 }
 
-// deskTime is no event of newsrank's: only the newsdesk asks for it.
-const deskTime = "newsdesk.time"
+// No events of newsrank's: only the newsdesk asks for them.
+const (
+	deskTime    = "newsdesk.time"
+	deskVerdict = "newsdesk.verdict"
+)
 
 // compileNewsdesk asks for all events that are no posts. They are told by
 // their types, because a class of its own would be a bit that every record of
 // an index pays for one subscriber.
 func compileNewsdesk() *Compiled {
-	kinds := []*Expr{event(deskTime)}
+	kinds := []*Expr{event(deskTime), event(deskVerdict)}
 	for _, action := range []messages.ArticleAction{
 		messages.ArticleAction_ARTICLE_CREATED, messages.ArticleAction_ARTICLE_UPDATED,
 		messages.ArticleAction_ARTICLE_ENRICHED, messages.ArticleAction_ARTICLE_DELETED,

@@ -32,6 +32,15 @@
 // most. Once a minute of this time all stories that are awake are looked at.
 // A clock of the node is never asked, because a replay could not ask it again.
 //
+// # What a model is asked
+//
+// Where a story cannot tell whether an article is a development, the machine
+// has a question. Whoever drives it may have a model answer and write the
+// answer into the log; it is taken from there like anything else. Which
+// questions there are follows from the log alone, and so does how long: after
+// five minutes of its time a question is given up, and the article was none.
+// Nothing waits for an answer.
+//
 // # Awake and at rest
 //
 // A story that is awake is looked at every minute and ranked. It rests once
@@ -43,5 +52,6 @@
 //
 // Live stories and all of their words: similarity.Config. Articles of a story
 // that are found by number: 512, the latest. Pending events: whoever drives
-// the machine takes no further event while there are too many.
+// the machine takes no further event while there are too many. Questions: 64;
+// past them none is asked.
 package desk

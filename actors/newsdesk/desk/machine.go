@@ -36,7 +36,8 @@ type Machine struct {
 	begun   bool              // events were offered, or could have been
 	past    bool              // what is taken was in the log when it was read
 
-	entities map[int64]*messages.Entity // what ids mean; at most entitiesMost
+	entities  map[int64]*messages.Entity // what ids mean; at most entitiesMost
+	questions []*messages.DeskQuestion   // that have no verdict, the oldest first; at most questionsMost
 
 	turn   *turn // nil between turns
 	number uint64
@@ -133,19 +134,22 @@ func (m *Machine) Take(p messages.Position, e *messages.Event) {
 		panic("desk: taken in the middle of a turn")
 	}
 	m.place = p
-	if e.GetSource() == Source && e.GetDeskTime() == nil {
+	if e.GetSource() == Source && e.GetDeskTime() == nil && e.GetStoryVerdict() == nil {
 		m.told(e.GetId())
 		return
 	}
 	m.number++
 	m.turn = &turn{position: p, at: e.GetDetectedMs()}
-	if t := e.GetDeskTime(); t != nil {
+	switch t, v := e.GetDeskTime(), e.GetStoryVerdict(); {
+	case t != nil:
 		at := t.GetAtMs()
 		if m.now != 0 {
 			at = min(at, m.now+leapMost)
 		}
 		m.now = max(m.now, at)
-	} else {
+	case v != nil: // its time is of the newsdesk's own clock
+		m.verdict(v)
+	default:
 		m.advance(e.GetDetectedMs())
 	}
 	m.look()
@@ -203,6 +207,7 @@ func (m *Machine) look() {
 		return
 	}
 	m.looked = m.now - m.now%minute
+	m.giveUp()
 	m.rerank = m.rerank || len(m.awake) > 0
 	tells := make([]*messages.TellStory, 0, min(stepMost, len(m.awake)))
 	flush := func() {

@@ -14,7 +14,7 @@ import (
 
 // stateVersion is of the form of a snapshot, and of what it means: a newsdesk
 // whose code tells other stories than the one that wrote it replays the log.
-const stateVersion = 2
+const stateVersion = 3
 
 // ErrState: the bytes are no snapshot of this version and Config. The caller
 // replays the log instead.
@@ -50,6 +50,7 @@ func (m *Machine) Snapshot() ([]byte, error) {
 	state := &messages.DeskState{
 		Version: stateVersion, Position: uint64(m.place), NowMs: m.now, LatestMs: m.latest, LookedMs: m.looked,
 		RankedMs: m.rankedAt, Ranked: m.ranked, Reranked: m.rerank, Similarity: m.sim.Snapshot(), Pending: m.pending, Turn: m.number, Begun: m.begun,
+		Questions: m.questions,
 	}
 	for _, id := range slices.Sorted(maps.Keys(m.stories)) {
 		e := m.stories[id]
@@ -89,7 +90,7 @@ func Restore(cfg Config, snapshot []byte) (*Machine, error) {
 	}
 	m.place, m.now, m.latest, m.looked = messages.Position(state.GetPosition()), state.GetNowMs(), state.GetLatestMs(), state.GetLookedMs()
 	m.ranked, m.rankedAt, m.rerank = state.GetRanked(), state.GetRankedMs(), state.GetReranked()
-	m.pending, m.number, m.begun = state.GetPending(), state.GetTurn(), state.GetBegun()
+	m.pending, m.number, m.begun, m.questions = state.GetPending(), state.GetTurn(), state.GetBegun(), state.GetQuestions()
 	m.learn(state.GetEntities())
 	for _, s := range state.GetStories() {
 		id := s.GetFace().GetId()

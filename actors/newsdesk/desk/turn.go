@@ -98,6 +98,9 @@ func (m *Machine) stepped() {
 		if s.carries {
 			t.state = told.GetState()
 		}
+		if q := told.GetQuestion(); q != nil {
+			m.ask(q)
+		}
 		m.answered(s, s.tells[i], told)
 	}
 	t.done++

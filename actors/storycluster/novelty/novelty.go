@@ -73,6 +73,16 @@ func (v Verdict) String() string {
 	return ""
 }
 
+// Named is the verdict that String names; Nothing for any other word.
+func Named(significance string) Verdict {
+	for _, v := range []Verdict{Minor, Major} {
+		if v.String() == significance {
+			return v
+		}
+	}
+	return Nothing
+}
+
 // cooldown is the pause after a development, in milliseconds of event time:
 // all outlets report a turn within minutes, and it is one.
 const cooldown = 30 * 60 * 1000

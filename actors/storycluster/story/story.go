@@ -33,6 +33,7 @@ type Story struct {
 	now    int64 // of what it is told
 	face   *messages.StoryFace
 	events []*messages.Event
+	asks   *messages.StoryQuestion // that follows from what it is told
 }
 
 // New is a story without articles.
@@ -41,7 +42,7 @@ func New(id uint64) *Story { return &Story{state: &messages.StoryState{Id: id}} 
 // Do takes what the newsdesk tells. An error: the state in it is damaged, or it
 // says nothing; the story is as before.
 func (s *Story) Do(m *messages.TellStory) (*messages.StoryTold, error) {
-	s.now, s.events = m.GetNowMs(), nil
+	s.now, s.events, s.asks = m.GetNowMs(), nil, nil
 	told := &messages.StoryTold{Story: s.state.GetId(), Turn: m.GetTurn(), Step: m.GetStep()}
 	switch what := m.GetWhat().(type) {
 	case *messages.TellStory_Join:
@@ -64,10 +65,12 @@ func (s *Story) Do(m *messages.TellStory) (*messages.StoryTold, error) {
 		s.check()
 	case *messages.TellStory_Keep:
 		told.State = s.State()
+	case *messages.TellStory_Verdict:
+		s.judged(what.Verdict)
 	default:
 		return nil, fmt.Errorf("story %d: told nothing", s.state.GetId())
 	}
-	told.Face, told.Events = s.Face(), s.events
+	told.Face, told.Events, told.Question = s.Face(), s.events, s.asks
 	return told, nil
 }
 

@@ -2,7 +2,10 @@ package story
 
 import (
 	"cmp"
+	"slices"
+	"strings"
 
+	"github.com/birdwire/birdwire/actors/engine/text"
 	"github.com/birdwire/birdwire/actors/storycluster/novelty"
 	"github.com/birdwire/birdwire/messages"
 )
@@ -37,7 +40,8 @@ func (s *Story) announce() {
 	s.sayChange(s.clusterChange("create"))
 }
 
-// developed judges the article that joined and tells of a development.
+// developed judges the article that joined and tells of a development, or asks
+// where it cannot tell.
 func (s *Story) developed(a *messages.StoryArticle, f *messages.StoryFresh) {
 	verdict := s.judge.Judge(novelty.Article{
 		At: a.GetDiscoveredMs(), Publisher: a.GetSourceId(), Trusted: a.GetPreferred(), Copy: a.GetCopy(),
@@ -46,9 +50,53 @@ func (s *Story) developed(a *messages.StoryArticle, f *messages.StoryFresh) {
 			NewTerms: f.GetNewTerms(), NewTitle: f.GetNewTitle(), NewNames: f.GetNewNames(), Body: f.GetBody(),
 		},
 	})
-	if verdict.String() == "" {
-		return // nothing new, or for a model to judge: without one it abstains
+	switch verdict {
+	case novelty.Nothing:
+	case novelty.Ask:
+		s.asks = s.question(a)
+	default:
+		s.develop(a, verdict)
 	}
+}
+
+// Of what a story said before, as much as a model needs to know it.
+const (
+	beforeMost  = 6
+	beforeBytes = 300
+)
+
+// question is about an article that joined last.
+func (s *Story) question(a *messages.StoryArticle) *messages.StoryQuestion {
+	said := func(a *messages.StoryArticle) string {
+		return text.Clip(strings.TrimSpace(a.GetTitle()+"\n"+a.GetDescription()), beforeBytes)
+	}
+	q := &messages.StoryQuestion{Article: a.GetNumber(), Text: strings.TrimSpace(a.GetTitle() + "\n" + a.GetDescription())}
+	for _, before := range s.state.Kept {
+		if before != a && !before.GetCopy() {
+			q.Before = append(q.Before, said(before))
+		}
+	}
+	if n := len(q.Before) - beforeMost; n > 0 {
+		q.Before = slices.Delete(q.Before, 1, 1+n) // how it began, and the latest
+	}
+	return q
+}
+
+// judged takes a model's verdict. The article may have gone meanwhile, or turned
+// out to be a copy; or another one was the development, and this is the same one.
+func (s *Story) judged(v *messages.StoryVerdict) {
+	i := s.find(v.GetArticle())
+	if i < 0 || s.state.Kept[i].GetCopy() {
+		return
+	}
+	a := s.state.Kept[i]
+	if verdict := s.judge.Confirm(a.GetDiscoveredMs(), novelty.Named(v.GetSignificance())); verdict != novelty.Nothing {
+		s.develop(a, verdict)
+	}
+}
+
+// develop tells of a development.
+func (s *Story) develop(a *messages.StoryArticle, verdict novelty.Verdict) {
 	previous := s.state.Headline
 	if a.GetPreferred() || !s.headPreferred() {
 		s.lead(a)
