@@ -37,7 +37,7 @@ type ledger struct {
 	purse     *credit.Purse // nil: there is no such key
 	backoff   hold.Backoff
 	asking    map[string]*actor.PID // by connection id
-	ticking   bool                  // a secondTime is on its way
+	ticking   int                   // in how many seconds a secondTime comes; 0: none is on its way
 	gathering bool                  // a gatherTime is on its way
 	gathered  bool                  // it has come, and nothing was reserved since
 	calling   bool                  // all that is held unspent is called back, and then it is settled

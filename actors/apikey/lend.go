@@ -130,12 +130,19 @@ func (l *ledger) next(ctx actor.Context) {
 	}
 }
 
-// tick has the ledger hear of the next second, if somebody is to be asked again
-// then or something to be settled.
+// tick has the ledger hear of time, if somebody is to be asked again then or
+// something to be settled: of the next second, or of several at once while
+// connections only hold what they have. Of no more than until the month turns:
+// what they hold is called back then.
 func (l *ledger) tick(ctx actor.Context) {
-	if !l.ticking && (!l.purse.Clear() || len(l.bequest.former) > 0) {
-		l.ticking = true
-		l.timers.Set(secondTime{}, time.Second, ctx.Self(), &secondTime{l})
+	seconds := l.purse.Due()
+	now := l.cfg.Clock.Now()
+	if len(l.bequest.former) > 0 || seconds > 1 && month(now) != month(now.Add(time.Duration(seconds)*time.Second)) {
+		seconds = 1
+	}
+	if seconds > 0 && (l.ticking == 0 || seconds < l.ticking) {
+		l.ticking = seconds
+		l.timers.Set(secondTime{}, time.Duration(seconds)*time.Second, ctx.Self(), &secondTime{l})
 	}
 }
 
@@ -167,8 +174,9 @@ func (l *ledger) recall(ctx actor.Context, connections []string) {
 }
 
 func (l *ledger) second(ctx actor.Context) {
-	l.ticking = false
-	l.recall(ctx, l.purse.Tick(month(l.cfg.Clock.Now())))
+	seconds := l.ticking
+	l.ticking = 0
+	l.recall(ctx, l.purse.Tick(month(l.cfg.Clock.Now()), seconds))
 	l.recall(ctx, l.bequest.strangers())
 	l.serve(ctx)
 }

@@ -190,19 +190,30 @@ func (l *accounts) recall(but string) (connections []string) {
 	return connections
 }
 
-// tick is one second gone by. It returns those that are asked to return what
+// recalling says whether somebody was asked to return what it holds, and is waited for.
+func (l *accounts) recalling() bool {
+	for _, a := range l.of {
+		if a.recalled > 0 && a.recalled <= recallMost && a.held() > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// tick is so many seconds gone by. It returns those that are asked to return what
 // they hold: once more, where it is wanted, or because they have not spent for
 // long.
-func (l *accounts) tick(wanted bool) (again []string) {
+func (l *accounts) tick(seconds int, wanted bool) (again []string) {
 	for _, id := range l.connections() {
 		a := l.of[id]
-		a.idle++
+		before := a.idle
+		a.idle += seconds
 		switch {
 		case a.recalled > 0 && a.recalled <= recallMost:
 			if a.recalled++; a.recalled <= recallMost && wanted {
 				again = append(again, id)
 			}
-		case a.idle%idleMost == 0 && a.held() > 0:
+		case a.idle/idleMost > before/idleMost && a.held() > 0:
 			again = append(again, id)
 		}
 	}

@@ -271,16 +271,39 @@ func (p *Purse) Read(month string, charged int64, mark uint64) bool {
 	return true
 }
 
-// Tick is one second gone by. It returns the connections that are asked to
+// restSeconds is how many seconds may go by in one Tick while connections hold
+// credits and spend none: nothing but how long they have done so changes.
+const restSeconds = 10
+
+// Due is in how many seconds Tick has something to do, 1 at least; 0: only once
+// somebody asks, reports, or has gone. A key of which each connection once had an
+// event would otherwise be woken every second for as long as they are connected.
+func (p *Purse) Due() int {
+	switch {
+	case p.pending != nil, p.bequest != nil, len(p.waiting) > 0, p.stale(), p.recalling(),
+		p.fresh > 0, p.rate*reserveSeconds > reserveLeast, // the rate falls, and what is reserved with it
+		p.reached > 0 && p.age <= reserveSeconds/2: // see reach
+		return 1
+	case p.held > 0:
+		return restSeconds
+	case p.open != nil: // it is settled
+		return 1
+	}
+	return 0
+}
+
+// Tick is so many seconds gone by, as Due has said. It returns the connections that are asked to
 // return what they hold: once more, or because they have not spent for long. What
 // nobody holds, no crash can lose.
-func (p *Purse) Tick(month string) (again []string) {
+func (p *Purse) Tick(month string, seconds int) (again []string) {
 	p.Turn(month)
-	p.rate += (float64(p.fresh) - p.rate) / rateSeconds
-	p.fresh = 0
-	p.age++
+	for range seconds {
+		p.rate += (float64(p.fresh) - p.rate) / rateSeconds
+		p.fresh = 0
+	}
+	p.age += seconds
 	p.due = true
-	return p.tick(len(p.waiting) > 0 || p.stale())
+	return p.tick(seconds, len(p.waiting) > 0 || p.stale())
 }
 
 // Accounts is how many connections have asked.

@@ -210,7 +210,14 @@ func (w *world) byID(id string) *holder {
 	panic("nobody is " + id)
 }
 
-func (w *world) tick() { w.recall(w.purse.Tick(w.month)) }
+// tick lets as much time pass as Due says that nothing happens in.
+func (w *world) tick() {
+	if seconds := w.purse.Due(); seconds > 0 {
+		w.recall(w.purse.Tick(w.month, seconds))
+		return
+	}
+	w.purse.Turn(w.month) // as it is told when somebody asks
+}
 
 // holder is the connection that c is at present, from the log's end on where it
 // is new.
@@ -405,6 +412,37 @@ func TestTheLogSettlesWhatACrashLeavesOpen(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A connection that was handed something and then nothing for long costs a look every
+// ten seconds while it holds credits, and none once it has returned them.
+func TestAQuietKeyRests(t *testing.T) {
+	w := newWorld(0)
+	w.ask("a", 16)
+	w.step()
+	w.step()
+	w.answer()
+	w.deliver("a", 1)
+	var looks, seconds int
+	for w.purse.Due() > 0 {
+		looks, seconds = looks+1, seconds+w.purse.Due()
+		w.tick()
+		for w.step() {
+		}
+		if looks > 30 {
+			t.Fatal("it never rests")
+		}
+	}
+	if looks > 16 || seconds < 60 || seconds > 80 || len(w.recalled) != 1 {
+		t.Errorf("%d looks in %d seconds, called back %v: want one after a minute, and some ten looks", looks, seconds, w.recalled)
+	}
+	if w.charged() != 1 || w.purse.Used() != 1 {
+		t.Errorf("charged %d, used %d, want 1", w.charged(), w.purse.Used())
+	}
+	w.ask("a", 16)
+	if w.purse.Due() != 1 {
+		t.Errorf("somebody waits, and the next look is in %d seconds", w.purse.Due())
+	}
 }
 
 // The last credit is spent by whoever has an event for it, however many hold some.
