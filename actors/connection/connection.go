@@ -34,12 +34,16 @@ type connection struct {
 	*meter   // nil: the connection is not charged for
 
 	last       actors.Instant   // when a frame was last handed on
-	proved     actors.Instant   // when a proof was last asked for because it was time
+	pingAt     actors.Instant   // when the client is to be pinged
+	placeAt    actors.Instant   // when one that is idle is to be told its place; 0: it knows no cursors
+	idle       bool             // it is since placeAt: nothing was handed on after it
+	tells      bool             // it is to be told, as soon as its place is proved
+	proved     actors.Instant   // when its place was last proved, or a proof asked for because it was time
 	invalid    []actors.Instant // newest invalid messages, at most cfg.InvalidMax
 	embeddings bool             // in the frames of what is handed on now
 	ended      bool
 
-	stopPing, stopCursor, stopWait, stopProbe func() // the timers that run; nil: it does not
+	stopDue, stopWait, stopProbe func() // the timers that run; nil: it does not
 }
 
 // Props describes every connection of a node. Spawn each under a strategy that
@@ -51,11 +55,10 @@ func Props(config Config) *actor.Props {
 }
 
 type (
-	pingTime   struct{}
-	cursorTime struct{}
-	firstOver  struct{}
-	probeOver  struct{ asked actors.Instant }
-	fired      struct{ timer uint64 }
+	dueTime   struct{}
+	firstOver struct{}
+	probeOver struct{ asked actors.Instant }
+	fired     struct{ timer uint64 }
 )
 
 func (c *connection) Receive(ctx actor.Context) {
@@ -118,10 +121,8 @@ func (c *connection) receive(ctx actor.Context) {
 		if c.begun.Socket.Silence() > c.cfg.Clock.Elapsed()-m.asked {
 			c.end(ctx, messages.EndReason_END_DEAD, "no answer to a ping")
 		}
-	case *pingTime:
-		c.ping(ctx)
-	case *cursorTime:
-		c.cursorDue(ctx)
+	case *dueTime:
+		c.due(ctx)
 	case *firstOver:
 		if c.follower.Idle() {
 			c.subscribe(ctx, unasked)
@@ -143,6 +144,9 @@ func (c *connection) receive(ctx actor.Context) {
 
 // through takes a proof, and says so to a key that waits for the answer.
 func (c *connection) through(ctx actor.Context, m *messages.Through) {
+	if c.following() && m.GetJoin() == c.follower.Joined() {
+		c.proved = c.cfg.Clock.Elapsed()
+	}
 	c.step(ctx, m)
 	if ctx.Sender() != nil && !c.ended {
 		ctx.Respond(&messages.ThroughTaken{
@@ -159,11 +163,11 @@ func (c *connection) began(ctx actor.Context) {
 	}
 	// The first ping comes at a random time, so that ten thousand connections
 	// of one storm do not ping in step for ever.
-	first := time.Duration(c.cfg.Rand.Uint64N(uint64(c.cfg.PingEvery))) + 1
-	c.stopPing = c.after(ctx, first, &pingTime{})
+	c.pingAt = c.last + time.Duration(c.cfg.Rand.Uint64N(uint64(c.cfg.PingEvery))) + 1
 	if b.Cursors {
-		c.stopCursor = c.after(ctx, c.cfg.IdleCursor, &cursorTime{})
+		c.placeAt = c.last + c.cfg.IdleCursor
 	}
+	c.awaitDue(ctx)
 	if b.API != messages.Api_API_NEWSRANK {
 		b.Socket.Connected()
 	}
@@ -198,26 +202,54 @@ func (c *connection) subscribe(ctx actor.Context, s *follow.Subscription) {
 	c.step(ctx, follow.Subscribe{Subscription: s})
 }
 
-func (c *connection) ping(ctx actor.Context) {
-	c.stopPing = c.after(ctx, c.cfg.PingEvery, &pingTime{})
-	if c.begun.Socket.Silence() > 2*c.cfg.PingEvery {
+// due pings the client, tells it where it is, or both. An idle client is told where it
+// is at its pings, once it was told after IdleCursor: one timer for both is half of what
+// an idle connection costs.
+func (c *connection) due(ctx actor.Context) {
+	now := c.cfg.Clock.Elapsed()
+	pings := now >= c.pingAt
+	if pings && !c.ping(now) {
 		c.end(ctx, messages.EndReason_END_DEAD, "no pong for two intervals")
 		return
 	}
-	c.begun.Socket.Ping()
-	if !c.begun.Cursors { // else cursorDue asks, as soon
+	if c.begun.Cursors {
+		c.place(ctx, now, pings)
+	} else {
 		c.prove(ctx)
+	}
+	if !c.ended {
+		c.awaitDue(ctx)
 	}
 }
 
-// cursorDue tells an idle client where it is.
-func (c *connection) cursorDue(ctx actor.Context) {
-	idle := c.cfg.Clock.Elapsed() - c.last
-	if idle < c.cfg.IdleCursor {
-		c.stopCursor = c.after(ctx, c.cfg.IdleCursor-idle, &cursorTime{})
+func (c *connection) awaitDue(ctx actor.Context) {
+	at := c.pingAt
+	if c.begun.Cursors {
+		at = min(at, c.placeAt)
+	}
+	c.stopDue = c.after(ctx, at-c.cfg.Clock.Elapsed(), &dueTime{})
+}
+
+// ping is false where the client has been silent for too long.
+func (c *connection) ping(now actors.Instant) bool {
+	c.pingAt = now + c.cfg.PingEvery
+	if c.begun.Socket.Silence() > 2*c.cfg.PingEvery {
+		return false
+	}
+	c.begun.Socket.Ping()
+	return true
+}
+
+// place tells an idle client where it is.
+func (c *connection) place(ctx actor.Context, now actors.Instant, pings bool) {
+	switch {
+	case now < c.placeAt && !(pings && c.idle):
+		return
+	case now-c.last < c.cfg.IdleCursor && !c.idle: // something was handed on since the timer was set
+		c.placeAt = c.last + c.cfg.IdleCursor
 		return
 	}
-	c.stopCursor = c.after(ctx, c.cfg.IdleCursor, &cursorTime{})
+	c.placeAt, c.idle, c.tells = now+c.cfg.IdleCursor, true, true
 	if !c.prove(ctx) {
 		c.reached(follow.Reached{Position: c.follower.Place().Position})
 	}
@@ -297,7 +329,7 @@ func (c *connection) leave(ctx actor.Context) {
 	if c.begun == nil {
 		return
 	}
-	for _, stop := range []func(){c.stopPing, c.stopCursor, c.stopWait, c.stopProbe} {
+	for _, stop := range []func(){c.stopDue, c.stopWait, c.stopProbe} {
 		if stop != nil {
 			stop()
 		}

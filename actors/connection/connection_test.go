@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"pgregory.net/rapid"
 
 	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/actors/connection"
@@ -742,7 +743,7 @@ func TestOfALogThatHardlyMovesAnOwnerIsAskedSeldom(t *testing.T) {
 		r.prove(at(11)) // where it is was not proved before
 		here := fmt.Sprint("cursor ", at(11))
 		r.want(t, here)
-		for range 3 {
+		for range 4 { // it is told with its pings from now on
 			r.head += 10
 			idle(30 * time.Second)
 			r.want(t, here)
@@ -759,6 +760,78 @@ func TestOfALogThatHardlyMovesAnOwnerIsAskedSeldom(t *testing.T) {
 		idle(30 * time.Second)
 		r.prove(at(199))
 		r.want(t, fmt.Sprint("cursor ", at(199)))
+	})
+}
+
+// A word of the owner's that nobody asked for proves the place as well.
+func TestAnOwnerThatSaysHowFarItIsIsNotAsked(t *testing.T) {
+	run(t, connection.Begin{API: messages.Api_API_KITE, Cursors: true}, func(r *rig) {
+		r.joined(r.router, at(10))
+		r.head = 11
+		r.Advance(30 * time.Second)
+		r.prove(at(10))
+		for minute := range 10 {
+			r.Advance(time.Minute)
+			r.socket.heard = r.Clock.Elapsed()
+			if minute%2 == 0 {
+				r.Tell(r.pid, &messages.Through{Position: uint64(at(10)), Join: 1})
+			}
+		}
+		for _, m := range r.router.Messages() {
+			if _, asked := m.(*messages.AskThrough); asked {
+				t.Error("the owner was asked")
+			}
+		}
+	})
+}
+
+// An idle client is told where it is every thirty seconds, whenever it became idle, and
+// pinged as often: mostly both at once. A busy one is not told.
+func TestAnIdleClientIsToldItsPlaceInTime(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		run(t, connection.Begin{API: messages.Api_API_KITE, Cursors: true}, func(r *rig) {
+			r.joined(r.router, at(10))
+			r.head = 11
+			r.socket.said = nil
+			const late = 31 * time.Second
+			head := uint64(20)
+			var idle, unsaid, unpinged time.Duration
+			second := func() {
+				r.Advance(time.Second)
+				r.socket.heard = r.Clock.Elapsed()
+				for _, m := range r.router.Messages() {
+					if ask, ok := m.(*messages.AskThrough); ok {
+						head++
+						r.Tell(r.pid, &messages.Through{Position: uint64(at(head)), Join: ask.GetJoin(), Number: r.number})
+						r.Settle()
+					}
+				}
+				idle, unsaid, unpinged = idle+time.Second, unsaid+time.Second, unpinged+time.Second
+				for _, said := range r.socket.said {
+					switch {
+					case said == "ping":
+						unpinged = 0
+					case idle < 30*time.Second:
+						rt.Fatalf("one that was idle for %v was told %s", idle, said)
+					default:
+						unsaid = 0
+					}
+				}
+				r.socket.said = nil
+				if unsaid > late || unpinged > late {
+					rt.Fatalf("nothing was said for %v, no ping came for %v", unsaid, unpinged)
+				}
+			}
+			for range rapid.IntRange(1, 4).Draw(rt, "events") {
+				for range rapid.IntRange(1, 100).Draw(rt, "seconds") {
+					second()
+				}
+				head++
+				r.deliver(fmt.Sprint(uint64(at(head)), ".0"))
+				r.Settle()
+				idle, unsaid, r.socket.said = 0, 0, nil
+			}
+		})
 	})
 }
 

@@ -179,7 +179,7 @@ func (c *connection) hand(ctx actor.Context, ds []*messages.Delivery) {
 		c.end(ctx, messages.EndReason_END_SLOW, "slow consumer")
 		return
 	}
-	c.last = c.cfg.Clock.Elapsed()
+	c.last, c.idle, c.tells = c.cfg.Clock.Elapsed(), false, false
 }
 
 // reached: the client has everything at or before the position, except for what
@@ -187,9 +187,9 @@ func (c *connection) hand(ctx actor.Context, ds []*messages.Delivery) {
 // for a while, and at once where it begins.
 func (c *connection) reached(o follow.Reached) {
 	now := c.cfg.Clock.Elapsed()
-	if !c.begun.Cursors || !c.outlet.empty() || !o.First && now-c.last < c.cfg.IdleCursor {
+	if !c.begun.Cursors || !c.outlet.empty() || !o.First && !c.tells && now-c.last < c.cfg.IdleCursor {
 		return
 	}
 	c.begun.Socket.Cursor(o.Position)
-	c.last = now
+	c.last, c.tells = now, false
 }

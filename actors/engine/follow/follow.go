@@ -170,6 +170,9 @@ func (f *Follower) Live() bool { return f.state == live || f.state == leaving }
 // taken.
 func (f *Follower) Idle() bool { return f.state == idle && f.way == nil }
 
+// Joined is the newest join that an owner was asked for; 0: none is wanted any more.
+func (f *Follower) Joined() uint64 { return f.join }
+
 // Reading is the number of the reading that is awaited; 0: none.
 func (f *Follower) Reading() uint64 {
 	if f.way == nil || f.way.await != forRead {
