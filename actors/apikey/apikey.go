@@ -80,6 +80,7 @@ type key struct {
 	hitAt   actors.Instant    // when something last matched
 	rejoins int               // how often Rejoin was said
 	proving time.Duration     // after which what was sent is proved again; 0: no timer runs
+	proves  bool              // the next idleTime has all members proved how far it is
 
 	ledger *ledger // of credits
 	record *record // of deliveries

@@ -18,10 +18,13 @@ func (k *key) idle() bool {
 }
 
 // idleDue comes once a minute: it sends children home that nobody needs, gives
-// slots of the dead back, writes when the key was last used, deletes what is left of a revoked key, and
-// says so when nobody needs the key.
+// slots of the dead back, writes when the key was last used, deletes what is left of a revoked key,
+// proves to its connections how far it is, every other time, and says so when nobody needs the key.
 func (k *key) idleDue(ctx actor.Context) {
 	now := k.cfg.Clock.Elapsed()
+	if k.proves = !k.proves; !k.proves {
+		k.follow(ctx, k.stream.ProveAll()) // before each of them asks: see actors/connection, ProveMost
+	}
 	k.timers.Set(idleTime{}, k.cfg.IdleAfter, ctx.Self(), &idleTime{k})
 	k.parts.retire(ctx)
 	k.reap(ctx)

@@ -260,6 +260,7 @@ func (r *rig) running() bool {
 
 // router answers as the real one does, and remembers what it was told.
 type router struct {
+	asked    int // how far it is
 	queries  map[name]*messages.Query
 	position uint64
 	number   uint64
@@ -317,6 +318,7 @@ func (r *router) Receive(ctx actor.Context) {
 		r.drops++
 		clear(r.queries)
 	case *messages.AskThrough:
+		r.asked++
 		ctx.Respond(&messages.Through{KeyId: m.GetKeyId(), Position: r.position, Number: r.number})
 	}
 }

@@ -286,3 +286,41 @@ func TestOrderInEveryOrder(t *testing.T) {
 		}
 	})
 }
+
+// Every two minutes a key tells all its connections how far it is, by one word of the
+// router: so none of them has to ask, and a message that was lost is noticed.
+func TestAQuietKeyTellsAllItsConnectionsHowFarItIs(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		r := newRig(t, k).create()
+		rule := r.rule("A", "a")
+		p1, _ := r.join("c1")
+		p2, _ := r.join("c2")
+		asked := r.router.asked
+		told := func(want uint64) {
+			t.Helper()
+			for _, p := range []*testkit.Probe{p1, p2} {
+				var all []*messages.Through
+				for _, m := range p.Messages() {
+					if through, ok := m.(*messages.Through); ok {
+						all = append(all, through)
+					}
+				}
+				if len(all) == 0 || all[len(all)-1].GetNumber() != want || all[len(all)-1].GetPosition() != uint64(r.router.position) {
+					t.Errorf("told %v, want number %d at %d", all, want, r.router.position)
+				}
+			}
+		}
+		k.Advance(2*time.Minute + time.Second)
+		told(0)
+		if n := r.router.asked - asked; n != 1 {
+			t.Errorf("the router was asked %d times", n)
+		}
+		r.router.number++ // of a match that never came
+		r.match("1", rule.GetK())
+		p1.Messages()
+		p2.Messages()
+		r.router.number++
+		k.Advance(2 * time.Minute)
+		told(3) // the hole, what came, and another hole
+	})
+}

@@ -53,12 +53,13 @@ type Member struct {
 	taken      uint64 // number up to which it has said that it has or will have everything
 }
 
-// question is one of a join, a proof and queries.
+// question is one of a join, a proof, proofs for all members, and queries.
 type question struct {
 	to      any
 	join    *messages.Join
 	at      any // the member's To, of a join
 	through *messages.AskThrough
+	all     bool
 	queries *messages.AskQueries
 }
 
@@ -233,6 +234,11 @@ func (s *Stream) answer(q *question, out []Output) []Output {
 			return out // it has left, or joined again, since it asked
 		}
 		return append(out, Tell{q.to, s.proof(member)})
+	case q.all:
+		for _, member := range s.members {
+			out = append(out, Tell{member.To, s.proof(member)})
+		}
+		return out
 	default:
 		return append(out, TellQueries{q.to, q.queries, s.position})
 	}
@@ -274,6 +280,15 @@ func (s *Stream) AskThrough(m *messages.AskThrough, to any) []Output {
 		return nil
 	}
 	return s.wait(&question{to: to, through: m})
+}
+
+// ProveAll proves to all members how far the key is, with one word of the router for
+// all of them.
+func (s *Stream) ProveAll() []Output {
+	if len(s.members) == 0 || slices.ContainsFunc(s.waiting, func(q *question) bool { return q.all }) {
+		return nil
+	}
+	return s.wait(&question{all: true})
 }
 
 // AskQueries is answered with TellQueries.

@@ -95,6 +95,7 @@ func TestSteps(t *testing.T) {
 		return func(s *stream.Stream) []stream.Output { return s.AskQueries(&messages.AskQueries{Ask: n}, c) }
 	}
 	again := func(s *stream.Stream) []stream.Output { return s.Again() }
+	all := func(s *stream.Stream) []stream.Output { return s.ProveAll() }
 	for name, steps := range map[string][]step{
 		"joins are answered at the head": {
 			{"a joins", joins("a", 1), []string{"ask"}},
@@ -110,6 +111,24 @@ func TestSteps(t *testing.T) {
 			{"an old word", word(3, 1, 103), nil},
 			{"the word", word(3, 2, 110), []string{"answered", "a through #1 at 110 number 2"}},
 			{"its word, twice", word(3, 2, 110), nil},
+		},
+		"all are told how far it is": {
+			{"nobody is there", all, nil},
+			{"a joins", joins("a", 1), []string{"ask"}},
+			{"b joins", joins("b", 4), nil},
+			{"the word", word(3, 7, 100), []string{"answered", "a joined #1 at 100 number 0", "b joined #4 at 100 number 0"}},
+			{"it is time to", all, []string{"ask"}},
+			{"and once more", all, nil},
+			{"a asks too", proof("a", 1), nil},
+			{"the word", word(3, 7, 110), []string{"answered", "a through #1 at 110 number 0", "b through #4 at 110 number 0", "a through #1 at 110 number 0"}},
+			{"it is time to", all, []string{"ask"}},
+			{"a message was lost", word(3, 8, 120), []string{
+				"lost 7 to 8", "answered", "a through #1 at 120 number 1", "b through #4 at 120 number 1", "a through #1 at 120 number 1", "b through #4 at 120 number 1",
+			}},
+			{"it is time to", all, []string{"ask"}},
+			{"a leaves", leave("a", 1), []string{"a left #1 at 120 number 1"}},
+			{"b leaves", leave("b", 4), []string{"b left #4 at 120 number 1"}},
+			{"the word", word(3, 8, 130), []string{"answered"}},
 		},
 		"a lost message is a hole": {
 			{"a joins", joins("a", 1), []string{"ask"}},
