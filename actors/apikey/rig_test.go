@@ -71,7 +71,7 @@ func (r *rig) startShard() {
 	r.shard = r.k.SpawnProps("shard", shard.Props(shard.Config{
 		Node: "n1", Incarnation: 7, Records: records(r.k), Clock: r.k.Clock, Worker: r.k.Worker, Props: r.k.Props,
 		Router: r.cfg.Router, Key: r.props, Logger: r.cfg.Logger,
-	}, actors.ShardOf(keyID)))
+	})(actors.ShardOf(keyID)))
 	r.k.Settle()
 }
 

@@ -171,7 +171,7 @@ func (w *world) startShard() {
 	w.shard = k.SpawnProps("shard", shard.Props(shard.Config{
 		Node: "n1", Incarnation: 7, Records: records(k), Clock: k.Clock, Worker: k.Worker, Props: w.faults.props,
 		Router: w.routers[0], Key: func(id string) *actor.Props { return apikey.Props(keys, id) }, Logger: quiet, RestartsMost: w.restarts,
-	}, actors.ShardOf(worldKey)))
+	})(actors.ShardOf(worldKey)))
 	k.Settle()
 }
 

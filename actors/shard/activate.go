@@ -64,7 +64,7 @@ func (s *shard) load(ctx actor.Context) {
 // that may be asked for it. newest is the highest term that is known, which is the
 // record's, unless that was lost. After an uncertain answer the caller begins again:
 // the term it then takes is higher than either.
-func takeTerm(ctx context.Context, cfg Config, number int, newest uint64, force bool, a *activated) error {
+func takeTerm(ctx context.Context, cfg *Config, number int, newest uint64, force bool, a *activated) error {
 	name := actors.ShardRecord(number)
 	kept, err := cfg.Records.Get(ctx, name)
 	damaged := errors.Is(err, messages.ErrDamaged)
@@ -119,7 +119,7 @@ func termAfterDamage(incarnation uint64) uint64 {
 }
 
 // readQueries reads the active monitors and rules of active keys.
-func readQueries(ctx context.Context, cfg Config, number int, a *activated) error {
+func readQueries(ctx context.Context, cfg *Config, number int, a *activated) error {
 	records, ok := cfg.Preload(number)
 	prefixes := []string{actors.KeysPrefix(number), actors.MonitorsPrefix(number), actors.RulesPrefix(number)}
 	if !ok {
@@ -256,7 +256,7 @@ func (s *shard) activated(ctx actor.Context, a *activated) {
 		return
 	case a.err != nil:
 		wait := s.store.Failed()
-		s.log.Warn("activation failed; it is tried again", "in", wait, "error", a.err)
+		s.log().Warn("activation failed; it is tried again", "in", wait, "error", a.err)
 		s.timers.Set(activateTime{}, wait, ctx.Self(), &activateTime{s})
 		return
 	case a.holder != nil:
@@ -265,7 +265,7 @@ func (s *shard) activated(ctx actor.Context, a *activated) {
 	}
 	for _, name := range a.corrupt {
 		s.cfg.Count("record_corrupt")
-		s.log.Error("a record cannot be read; it is left out until it is repaired or deleted", "record", name)
+		s.log().Error("a record cannot be read; it is left out until it is repaired or deleted", "record", name)
 	}
 	if a.former != nil { // it finds out by itself only when it writes
 		ctx.Send(a.former, &messages.NotOwner{Shard: uint32(s.number), Term: actors.KeyTerm(a.record.GetTerm(), 0)})
@@ -278,7 +278,7 @@ func (s *shard) activated(ctx actor.Context, a *activated) {
 	s.slots.load(a.record)
 	clear(s.known)
 	for _, id := range a.keys {
-		s.known[id] = struct{}{}
+		set(&s.known, id, struct{}{})
 	}
 	if !s.wanted {
 		s.deactivate(ctx)
@@ -287,7 +287,9 @@ func (s *shard) activated(ctx actor.Context, a *activated) {
 	for _, p := range a.queries {
 		s.put(ctx, p)
 	}
-	s.timers.Set(putTime{}, s.cfg.PutAgain, ctx.Self(), &putTime{s})
+	if s.left > 0 {
+		s.timers.Set(putTime{}, s.cfg.PutAgain, ctx.Self(), &putTime{s})
+	}
 	s.begin(ctx)
 }
 
@@ -325,7 +327,7 @@ func (s *shard) queriesPut(ctx actor.Context, m *messages.QueriesPut) {
 	s.left--
 	for _, refused := range m.GetRefused() {
 		s.cfg.Count("query_refused")
-		s.log.Error("the router refused a query; it matches nothing",
+		s.log().Error("the router refused a query; it matches nothing",
 			"key", m.GetKeyId(), "k", refused.GetQuery().GetK(), "error", refused.GetDetail())
 	}
 	s.begin(ctx)

@@ -63,7 +63,7 @@ func (s *shard) guessed(message any, keyID string) bool {
 		_, known := s.known[keyID]
 		return !known
 	case *messages.CreateKey:
-		s.known[keyID] = struct{}{}
+		set(&s.known, keyID, struct{}{})
 	}
 	return false
 }
@@ -110,11 +110,12 @@ func (s *shard) start(ctx actor.Context, keyID string) (detail string) {
 	s.spawned++
 	pid, err := ctx.SpawnNamed(s.cfg.Key(keyID), fmt.Sprintf("%s-%d", keyID, s.spawned))
 	if err != nil {
-		s.log.Error("a key's actor cannot be started", "key", keyID, "error", err)
+		s.log().Error("a key's actor cannot be started", "key", keyID, "error", err)
 		return detailCooling
 	}
 	c := &child{keyID: keyID, pid: pid, budget: actors.Budget{Most: s.cfg.RestartsMost, Within: s.cfg.RestartsWithin}}
-	s.children[keyID], s.byPID[pid.GetId()] = c, c
+	set(&s.children, keyID, c)
+	set(&s.byPID, pid.GetId(), c)
 	return ""
 }
 
@@ -168,7 +169,7 @@ func (s *shard) HandleFailure(system *actor.ActorSystem, supervisor actor.Superv
 	c.asked = 0
 	c.stopped = c.budget.Apply(s.cfg.Clock.Elapsed(), system, supervisor, pid, reason)
 	s.cfg.Count("key_restarted")
-	s.log.Error("a key's actor failed", "key", c.keyID, "restarted", !c.stopped, "reason", reason)
+	s.log().Error("a key's actor failed", "key", c.keyID, "restarted", !c.stopped, "reason", reason)
 }
 
 // terminated is the end of a key that did not ask for it.
@@ -185,12 +186,12 @@ func (s *shard) terminated(ctx actor.Context, m *actor.Terminated) {
 	cool := s.cooling[c.keyID]
 	if cool == nil {
 		cool = &cooling{}
-		s.cooling[c.keyID] = cool
+		set(&s.cooling, c.keyID, cool)
 	}
 	cool.wait = min(max(2*cool.wait, coolFirst), coolMost)
 	cool.until = s.cfg.Clock.Elapsed() + cool.wait
 	s.cfg.Count("key_stopped")
-	s.log.Error("a key's actor is stopped and cools down", "key", c.keyID, "failed_too_often", c.stopped, "for", cool.wait)
+	s.log().Error("a key's actor is stopped and cools down", "key", c.keyID, "failed_too_often", c.stopped, "for", cool.wait)
 	s.timers.Set(coolTime{keyID: c.keyID}, cool.wait, ctx.Self(), &coolTime{s, c.keyID})
 }
 

@@ -228,7 +228,7 @@ func (s *shard) commitFailed(ctx actor.Context, err error) {
 	if s.full = ""; errors.Is(err, messages.ErrFull) {
 		s.full = actors.StoreDetail(err)
 	}
-	s.log.Warn("writing the shard's record failed; it is written again", "in", wait, "error", err)
+	s.log().Warn("writing the shard's record failed; it is written again", "in", wait, "error", err)
 	for _, e := range s.batch {
 		s.refuseSlot(ctx, e, actors.StoreDetail(err))
 		if !e.gone {

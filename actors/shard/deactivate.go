@@ -67,7 +67,7 @@ func (s *shard) inactive(ctx actor.Context) {
 // stepDown: another term in the record decides. Its slots are its own; whatever
 // placed this shard here says what comes next.
 func (s *shard) stepDown(ctx actor.Context, other *messages.Shard) {
-	s.log.Error("another owner has taken the shard; this one stops serving it",
+	s.log().Error("another owner has taken the shard; this one stops serving it",
 		"term", s.term, "other_term", other.GetTerm(), "other_node", other.GetNode())
 	s.cfg.Count("shard_fenced")
 	s.cfg.Sometimes.Reached(actors.OwnerSteppedDown)
@@ -233,7 +233,7 @@ func (s *shard) found(ctx actor.Context, f *found) {
 		return
 	case f.err != nil:
 		wait := s.store.Failed()
-		s.log.Warn("reading the shard's record failed; it is read again", "in", wait, "error", f.err)
+		s.log().Warn("reading the shard's record failed; it is read again", "in", wait, "error", f.err)
 		s.leaveAfter(ctx, wait)
 		return
 	case s.cfg.holds(f.record):
@@ -283,7 +283,7 @@ func (s *shard) released(ctx actor.Context, r *released) {
 	switch {
 	case r.err != nil:
 		wait := s.store.Failed()
-		s.log.Warn("releasing the shard's record failed; it is written again", "in", wait, "error", r.err)
+		s.log().Warn("releasing the shard's record failed; it is written again", "in", wait, "error", r.err)
 		s.leaveAfter(ctx, wait)
 		return
 	case r.there != nil && r.there.GetTerm() == s.term && r.there.GetNode() != "":
@@ -298,7 +298,7 @@ func (s *shard) released(ctx actor.Context, r *released) {
 func (s *shard) gone(ctx actor.Context) {
 	s.timers.Stop()
 	s.store.Succeeded()
-	s.slots.init()
+	s.slots = slots{}
 	s.newest, s.term, s.leave = max(s.newest, s.term), 0, leave{}
 	s.behavior.Become(s.inactive)
 	s.tellAskers(ctx, false, &messages.Deactivated{Shard: uint32(s.number), Term: s.newest})

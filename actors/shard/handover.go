@@ -47,7 +47,7 @@ func (s *shard) handDue(ctx actor.Context) {
 	force := s.cfg.Clock.Elapsed()-t.since >= s.cfg.HandOver
 	if force {
 		s.cfg.Sometimes.Reached(actors.ShardTakenAnyway)
-		s.log.Warn("another process has not given the shard up in time; it is taken", "holder", t.holder.GetAddress())
+		s.log().Warn("another process has not given the shard up in time; it is taken", "holder", t.holder.GetAddress())
 	}
 	s.takeOver(ctx, force)
 }

@@ -45,10 +45,9 @@ import (
 )
 
 type shard struct {
-	cfg      Config
+	cfg      *Config // shared by all shards of a node
 	number   int
 	behavior actor.Behavior
-	log      *slog.Logger
 	woken    *bool // shared by all instances: one that was needed is needed after a restart too
 	store    hold.Backoff
 	timers   actors.Timers
@@ -74,6 +73,8 @@ type shard struct {
 	writing  bool     // a worker writes the record
 	timed    bool     // a commitTime is on its way
 
+	// Maps are nil until something is put into them: most of a thousand shards have
+	// no key in use.
 	known    map[string]struct{} // ids of keys that have a record, or were to be made here: no other has one
 	children map[string]*child   // by key id; at most cfg.KeysMost
 	byPID    map[string]*child   // by actor id
@@ -94,20 +95,33 @@ type asker struct {
 // beyond it asks again.
 const askersMost = 16
 
-// Props describes the shard with the number, 0 to actors.Shards-1.
-func Props(cfg Config, number int) *actor.Props {
-	cfg = cfg.withDefaults()
+// Props describes a node's shards, by number, 0 to actors.Shards-1: they share the Config.
+func Props(config Config) func(number int) *actor.Props {
+	cfg := config.withDefaults()
+	return func(number int) *actor.Props { return props(&cfg, number) }
+}
+
+func props(cfg *Config, number int) *actor.Props {
 	woken := false
 	return cfg.Props("shard", func() actor.Actor {
 		s := &shard{
-			cfg: cfg, number: number, behavior: actor.NewBehavior(), log: cfg.Logger.With("shard", number),
+			cfg: cfg, number: number, behavior: actor.NewBehavior(),
 			woken: &woken, store: hold.Store(), timers: actors.NewTimers(cfg.Clock), held: hold.Queue[actors.Held]{Most: cfg.HeldBytes, Name: "shard: messages while it is activated", Queues: cfg.Queues},
-			known: map[string]struct{}{}, children: map[string]*child{}, byPID: map[string]*child{}, cooling: map[string]*cooling{},
 		}
-		s.slots.init()
 		s.behavior.Become(s.inactive)
 		return s
 	}, nil) // HandleFailure below is the strategy
+}
+
+// log is the shard's, which few have something to say to.
+func (s *shard) log() *slog.Logger { return s.cfg.Logger.With("shard", s.number) }
+
+// set is m[key] = value of a map that may be nil.
+func set[V any](m *map[string]V, key string, value V) {
+	if *m == nil {
+		*m = map[string]V{}
+	}
+	(*m)[key] = value
 }
 
 // Messages to itself name the instance: those of one that failed are dropped.

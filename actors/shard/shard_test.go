@@ -103,7 +103,7 @@ func (r *rig) key(keyID string) *actor.Props {
 // start has the shard active, unless something was told to be in the way.
 func (r *rig) start() *rig {
 	r.t.Helper()
-	r.pid = r.k.SpawnProps("shard", shard.Props(r.cfg, number))
+	r.pid = r.k.SpawnProps("shard", shard.Props(r.cfg)(number))
 	r.k.Settle()
 	return r
 }

@@ -21,13 +21,8 @@ type entry struct {
 // slots are those that should be in the record.
 type slots struct {
 	all          []*entry // no order
-	byConnection map[string]*entry
+	byConnection map[string]*entry // nil: as the shard's
 	byKey        map[string][]*entry
-}
-
-func (s *slots) init() {
-	s.all = nil
-	s.byConnection, s.byKey = map[string]*entry{}, map[string][]*entry{}
 }
 
 // load adds those of a record.
@@ -42,8 +37,8 @@ func (s *slots) load(record *messages.Shard) {
 func (s *slots) add(slot *messages.Slot) *entry {
 	e := &entry{slot: slot, at: len(s.all)}
 	s.all = append(s.all, e)
-	s.byConnection[slot.GetConnectionId()] = e
-	s.byKey[slot.GetKeyId()] = append(s.byKey[slot.GetKeyId()], e)
+	set(&s.byConnection, slot.GetConnectionId(), e)
+	set(&s.byKey, slot.GetKeyId(), append(s.byKey[slot.GetKeyId()], e))
 	return e
 }
 

@@ -62,6 +62,7 @@ func (n *Node) place(view membership.View) *placed {
 			}
 		}
 	}
+	var made []actor.PID // some at a time
 	for number := range p.owners {
 		p.owners[number] = n.shards[number] // where nobody is the owner, it says so, or is not there
 		m, ok := p.table.Owner(number)
@@ -72,7 +73,11 @@ func (n *Node) place(view membership.View) *placed {
 		if before != nil && before.owners[number].GetAddress() == address { // most stay where they are
 			p.owners[number] = before.owners[number]
 		} else {
-			p.owners[number] = actor.NewPID(address, n.shards[number].GetId())
+			if len(made) == 0 {
+				made = make([]actor.PID, 32)
+			}
+			p.owners[number], made = &made[0], made[1:]
+			p.owners[number].Address, p.owners[number].Id = address, n.shards[number].GetId()
 		}
 	}
 	for _, m := range view.Members() {
@@ -119,7 +124,7 @@ func (n *Node) holder(number int, node string, incarnation uint64) *actor.PID {
 	if !n.View().Alive(node, incarnation) {
 		return nil
 	}
-	return actor.NewPID(link.Peer{Node: node, Incarnation: incarnation}.Address(), fmt.Sprint(shardPrefix, number))
+	return actor.NewPID(link.Peer{Node: node, Incarnation: incarnation}.Address(), shardID(number))
 }
 
 // ended says whether the process that holds the slot has, or the slot's connection:

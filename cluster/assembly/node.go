@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"strconv"
+	"strings"
 	"sync/atomic"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -38,6 +40,17 @@ const (
 	pushID           = "push"
 	connectionPrefix = "connection/" // it has no parent: who starts it must have its PID at once
 )
+
+// shardIDs are made once: each node of a cluster names all shards' actors, and each view.
+var shardIDs = func() (ids [actors.Shards]string) {
+	for number := range ids {
+		ids[number] = shardPrefix + strconv.Itoa(number)
+	}
+	return ids
+}()
+
+// shardID is the id of the shard's actor.
+func shardID(number int) string { return shardIDs[number] }
 
 // Node are the actors of one node.
 type Node struct {
@@ -92,8 +105,10 @@ func Start(ports Ports, cfg Config, state *State, active func()) (*Node, error) 
 	if ports.Cluster != nil {
 		n.address = n.peer().Address()
 	}
+	own := make([]actor.PID, len(n.shards)) // at once: a thousand of them
 	for number := range n.shards {
-		n.shards[number] = n.pid(fmt.Sprint(shardPrefix, number))
+		own[number].Address, own[number].Id = n.address, shardID(number)
+		n.shards[number] = &own[number]
 	}
 	var releasesPID *actor.PID
 	if ports.Cluster != nil {
@@ -123,10 +138,10 @@ func Start(ports Ports, cfg Config, state *State, active func()) (*Node, error) 
 		spec{name: "upstreams", group: groupUpstreams, care: lasting, props: n.upstreamsProps()},
 		spec{name: "newsdesk", group: groupUpstreams, care: lasting, props: n.newsdeskProps()})
 	s.specs = append(s.specs, n.enrichActors()...)
-	shards := n.shardConfig(state.stored)
+	shards := shard.Props(n.shardConfig(state.stored))
 	s.shard = func(number int) spec {
 		return spec{
-			name: fmt.Sprint("shard/", number), group: groupShards, care: lasting, props: shard.Props(shards, number),
+			name: strings.TrimPrefix(shardID(number), supervisorID+"/"), group: groupShards, care: lasting, props: shards(number),
 			farewell: &messages.Deactivate{Shard: uint32(number)},
 		}
 	}

@@ -148,7 +148,7 @@ func (s *supervisor) Receive(ctx actor.Context) {
 	case *stop:
 		s.stop(ctx, m)
 	case *messages.Deactivated:
-		if c := s.children[fmt.Sprint(shardPrefix, m.GetShard())]; c != nil && s.stopping != nil {
+		if c := s.children[shardID(int(m.GetShard()))]; c != nil && s.stopping != nil {
 			ctx.Stop(c.pid)
 		}
 	case *groupLate:

@@ -132,7 +132,9 @@ func (c control) List(ctx context.Context, prefixes ...string) ([]messages.KeptR
 	}
 	defer c.disk.mu.Unlock()
 	var values []messages.KeptRecord
-	for _, prefix := range slices.Sorted(slices.Values(prefixes)) {
+	prefixes = slices.Clone(prefixes)
+	slices.Sort(prefixes)
+	for _, prefix := range prefixes {
 		values = append(values, c.disk.list(prefix)...)
 	}
 	return values, nil
