@@ -20,7 +20,7 @@ type entry struct {
 
 // slots are those that should be in the record.
 type slots struct {
-	all          []*entry // no order
+	all          []*entry          // no order
 	byConnection map[string]*entry // nil: as the shard's
 	byKey        map[string][]*entry
 }
