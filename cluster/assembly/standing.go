@@ -45,6 +45,17 @@ func (n *Node) Standings() []Standing {
 	return all
 }
 
+// OwnerNode is the node that owns the key, as far as this one knows; "" where none
+// does, and of one that is alone.
+func (n *Node) OwnerNode(keyID string) string {
+	if p := n.placed.Load(); p != nil {
+		if m, ok := p.table.Owner(actors.ShardOf(keyID)); ok {
+			return m.Name
+		}
+	}
+	return ""
+}
+
 // Drainer is the actor of the node's process that takes messages.DrainNode; nil
 // where the process is not known, or down.
 func (n *Node) Drainer(name string) *actor.PID {

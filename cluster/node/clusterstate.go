@@ -105,7 +105,10 @@ func (k known) linkOf(from assembly.Standing, to string) admin.ClusterLink {
 
 // copies are the store's, each node's with the lag that is most.
 func (k known) copies() admin.ClusterStore {
-	s := admin.ClusterStore{Leader: k.store.Leader, Replicas: []admin.ClusterReplica{}}
+	s := admin.ClusterStore{Leader: k.store.Leader, Replicas: []admin.ClusterReplica{}, Streams: []admin.ClusterStream{}}
+	for _, of := range k.store.Streams {
+		s.Streams = append(s.Streams, admin.ClusterStream{Stream: of.Stream, Leader: of.Leader})
+	}
 	for _, n := range k.store.Nodes {
 		r := admin.ClusterReplica{Node: n.Name, Online: n.Online, Lag: n.Lag}
 		for _, stream := range k.store.Streams {
@@ -180,6 +183,9 @@ func sorted(words map[string]bool) (all []string) {
 	slices.Sort(all)
 	return all
 }
+
+// KeyNode goes by the view, as messages to the key do.
+func (v clusterView) KeyNode(keyID string) string { return v.n.actors.OwnerNode(keyID) }
 
 // DrainNode asks the node's process, which may be this one.
 func (v clusterView) DrainNode(ctx context.Context, name string) error {

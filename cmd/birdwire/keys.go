@@ -130,7 +130,7 @@ func (c *cli) keyCommand(cmd *cobra.Command, ask func(*client.Admin, context.Con
 			return p.sheet("id", k.ID, "name", k.Name, "owner", k.Owner, "plan", k.Plan, "scopes", strings.Join(k.Scopes, " "),
 				"apis", strings.Join(k.APIs, " "), "state", k.State, "created", stamp(k.CreatedAt),
 				"last used", since(k.LastUsedAt, time.Now()), "connections", strconv.Itoa(k.Connections),
-				"credits", fmt.Sprintf("%d of %s in %s", k.Usage.CreditsUsed, limit, k.Usage.Month))
+				"credits", fmt.Sprintf("%d of %s in %s", k.Usage.CreditsUsed, limit, k.Usage.Month), "node", k.Node)
 		})
 	})
 }

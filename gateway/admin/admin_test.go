@@ -45,7 +45,7 @@ func TestLifeOfAKey(t *testing.T) {
 
 	f.node.key(made.ID).LastUsedMs = 1772625660000
 	a = f.do("GET", "/admin/v1/keys/"+made.ID, "")
-	want := fmt.Sprintf(`{"id":%q,"name":"desk","plan":"pro","scopes":["ws:connect","ingest:write"],"state":"active","created_at":"2026-03-04T12:00:00Z","last_used_at":"2026-03-04T12:01:00Z","connections":2,"usage":{"month":"2026-11","credits_used":17,"credits_limit":150000}}`, made.ID)
+	want := fmt.Sprintf(`{"id":%q,"name":"desk","plan":"pro","scopes":["ws:connect","ingest:write"],"state":"active","created_at":"2026-03-04T12:00:00Z","last_used_at":"2026-03-04T12:01:00Z","connections":2,"usage":{"month":"2026-11","credits_used":17,"credits_limit":150000},"node":"n1"}`, made.ID)
 	if a.status != 200 || a.body != want {
 		t.Errorf("show: %d %s", a.status, a.body)
 	}
@@ -298,7 +298,7 @@ func TestSourcesConnectionsHealth(t *testing.T) {
 		"/admin/v1/connections?key_id=key-a": `{"connections":[{"id":"c1","key_id":"key-a","api":"twitter","node":"n1","address":"203.0.113.5","opened_at":"2026-03-04T12:00:00Z","queued_bytes":10,"delivered":5,"position":4096}]}`,
 		"/admin/v1/connections?api=newsrank": `{"connections":[]}`,
 		"/admin/v1/cluster": `{"cluster":"birds","nodes":[{"name":"n1","incarnation":7,"version":"v1","state":"core","core":true,"shards":1024,"links":[{"node":"n2","up":false,"detail":"nothing listens there"}]}],` +
-			`"store":{"leader":"n1","replicas":[{"node":"n1","online":true,"lag":3}]},"problems":["node n2 is down"]}`,
+			`"store":{"leader":"n1","replicas":[{"node":"n1","online":true,"lag":3}],"streams":[{"stream":"journal","leader":"n1"}]},"problems":["node n2 is down"]}`,
 		"/admin/v1/health": `{"status":"ok","node":"n1","version":"v1","started_at":"2026-03-04T12:00:00Z","epoch":"abcdefgh","checks":[{"name":"store","ok":true}]}`,
 	} {
 		if a := f.do("GET", path, ""); a.status != 200 || a.body != want {

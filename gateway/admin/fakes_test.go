@@ -186,7 +186,7 @@ func (n *node) Backtest(_ context.Context, _, _ string, since time.Time, _ func(
 func (n *node) LookCluster(context.Context) ClusterState {
 	return ClusterState{
 		Cluster: "birds", Nodes: []ClusterNode{{Name: "n1", Incarnation: 7, Version: "v1", State: "core", Core: true, Shards: 1024, Links: []ClusterLink{{Node: "n2", Detail: "nothing listens there"}}}},
-		Store: ClusterStore{Leader: "n1", Replicas: []ClusterReplica{{Node: "n1", Online: true, Lag: 3}}}, Problems: []string{"node n2 is down"},
+		Store: ClusterStore{Leader: "n1", Replicas: []ClusterReplica{{Node: "n1", Online: true, Lag: 3}}, Streams: []ClusterStream{{Stream: "journal", Leader: "n1"}}}, Problems: []string{"node n2 is down"},
 	}
 }
 
@@ -206,6 +206,8 @@ func (n *node) ForgetNode(_ context.Context, name string) error {
 	}
 	return messages.ErrNotFound
 }
+
+func (n *node) KeyNode(string) string { return "n1" }
 
 func (n *node) Alive(context.Context) error { return nil }
 func (n *node) Ready(context.Context) error { return n.broken }

@@ -42,8 +42,9 @@ type listed struct {
 // shown is one key with what it uses.
 type shown struct {
 	listed
-	Connections int32 `json:"connections"`
-	Usage       usage `json:"usage"`
+	Connections int32  `json:"connections"`
+	Usage       usage  `json:"usage"`
+	Node        string `json:"node,omitempty"` // of the cluster, that owns it
 }
 
 type usage struct {
@@ -92,11 +93,15 @@ func list(k *messages.Key) listed {
 	}
 }
 
-func show(m *messages.KeyDescribed) shown {
-	return shown{
+func (s *server) show(m *messages.KeyDescribed) shown {
+	k := shown{
 		listed: list(m.GetKey()), Connections: m.GetConnections(),
 		Usage: usage{Month: m.GetMonth(), CreditsUsed: m.GetCreditsUsed(), CreditsLimit: m.GetCreditsLimit()},
 	}
+	if s.cfg.Cluster != nil {
+		k.Node = s.cfg.Cluster.KeyNode(k.ID)
+	}
+	return k
 }
 
 // defaultScopes are a new key's where the field was not sent; an empty list is
@@ -197,7 +202,7 @@ func (s *server) updateKey(w http.ResponseWriter, r *http.Request) {
 	}
 	if m := s.askKey(w, r, id, &messages.UpdateKey{KeyId: id, Key: key, Fields: changed}); m != nil {
 		s.changed(r, "key changed", "key", id, "fields", changed, "plan", m.GetKey().GetPlan())
-		gateway.WriteJSON(w, http.StatusOK, show(m))
+		gateway.WriteJSON(w, http.StatusOK, s.show(m))
 	}
 }
 
@@ -227,7 +232,7 @@ func (s *server) tellKey(w http.ResponseWriter, r *http.Request, change string, 
 		if change != "" {
 			s.changed(r, change, "key", id)
 		}
-		gateway.WriteJSON(w, http.StatusOK, show(m))
+		gateway.WriteJSON(w, http.StatusOK, s.show(m))
 	}
 }
 

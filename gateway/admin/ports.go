@@ -121,6 +121,13 @@ type ClusterLink struct {
 type ClusterStore struct {
 	Leader   string           `json:"leader"` // "": none; nothing can be written
 	Replicas []ClusterReplica `json:"replicas"`
+	Streams  []ClusterStream  `json:"streams"`
+}
+
+// ClusterStream is one part of the store.
+type ClusterStream struct {
+	Stream string `json:"stream"` // journal | control | items | snapshots
+	Leader string `json:"leader"` // "": none; it takes no writes
 }
 
 // ClusterReplica is what one node has of the store.
@@ -140,6 +147,8 @@ type Cluster interface {
 	// there is none of that name; ErrConflict: it is there, or it would not be safe,
 	// and the text says why.
 	ForgetNode(ctx context.Context, name string) error
+	// KeyNode is the node that owns the key, as this one knows; "": none does.
+	KeyNode(keyID string) string
 }
 
 // Checks look at the node.

@@ -72,6 +72,7 @@ type KeyUse struct {
 		CreditsUsed  int64  `json:"credits_used"`
 		CreditsLimit int64  `json:"credits_limit"` // 0: unlimited
 	} `json:"usage"`
+	Node string `json:"node,omitempty"` // that owns it; "": the server stands alone, or no node does now
 }
 
 // CreateKey makes a key.
@@ -299,6 +300,14 @@ type ClusterLink struct {
 type ClusterStore struct {
 	Leader   string           `json:"leader"` // "": none; nothing can be written
 	Replicas []ClusterReplica `json:"replicas"`
+	Streams  []ClusterStream  `json:"streams"`
+}
+
+// ClusterStream is one part of the store. Each has a leader of its own, by which all
+// writes to it go.
+type ClusterStream struct {
+	Stream string `json:"stream"` // journal | control | items | snapshots
+	Leader string `json:"leader"` // "": none; it takes no writes
 }
 
 // ClusterReplica is what one node has of the store.
