@@ -2,7 +2,6 @@ package sim
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -10,6 +9,7 @@ import (
 
 	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/messages"
+	"github.com/birdwire/birdwire/testkit/sim/judge"
 )
 
 // shardRecords is where the names of actors.ShardRecord begin.
@@ -78,15 +78,9 @@ func (c *Cluster) checkDelivered(keyID string, versions []version) {
 			continue
 		}
 		want := c.matched(versions, client.began)
-		if slices.Equal(client.seen, want) {
-			continue
+		if right, err := judge.Delivered(client.seen, want); err != nil {
+			c.ViolatedAt(client.stepOf(right, c.Step()), "every match is delivered, once", "client %s %v; its connections ended %v", client.Name, err, client.Ends)
 		}
-		i := 0
-		for i < len(want) && i < len(client.seen) && client.seen[i] == want[i] {
-			i++
-		}
-		c.ViolatedAt(client.stepOf(i, c.Step()), "every match is delivered, once", "client %s was handed %d of %d; the first %d are right, then it was handed %v, want %v; its connections ended %v",
-			client.Name, len(client.seen), len(want), i, at(client.seen, i), at(want, i), client.Ends)
 	}
 }
 
@@ -96,13 +90,6 @@ func (c *Client) stepOf(i, otherwise int) int {
 		return c.steps[i]
 	}
 	return otherwise
-}
-
-func at(all []seen, i int) any {
-	if i < len(all) {
-		return all[i]
-	}
-	return "nothing"
 }
 
 // Until advances by steps until it holds, at most for d.
@@ -174,10 +161,7 @@ func KeyLimit(keyID string, limit int) Steady {
 				open = append(open, s.id+" at "+s.node.Name)
 			}
 		}
-		if len(open) > limit {
-			return fmt.Errorf("%s has %d connections, its limit is %d: %v", keyID, len(open), limit, open)
-		}
-		return nil
+		return judge.Limit(keyID, open, limit)
 	}
 }
 
@@ -197,8 +181,8 @@ func (c *Cluster) CheckCharged(keyID string, exactly bool) {
 	for _, g := range ledger.GetOpen() {
 		open += g.GetSize()
 	}
-	if ledger.GetCharged() < handed || exactly && ledger.GetCharged() > handed+open {
-		c.Violated("what is delivered is charged", "%d frames were handed to clients of %s; %d are charged, of which %d are in open grants", handed, keyID, ledger.GetCharged(), open)
+	if err := judge.Charged(keyID, handed, ledger.GetCharged(), open, exactly); err != nil {
+		c.Violated("what is delivered is charged", "%v", err)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/birdwire/birdwire/gateway"
 	"github.com/birdwire/birdwire/messages"
 	"github.com/birdwire/birdwire/testkit"
+	"github.com/birdwire/birdwire/testkit/sim/judge"
 )
 
 const (
@@ -53,6 +54,12 @@ type seen struct {
 	k        uint32
 	tag      string // of the rule
 	id       string // of the post
+}
+
+func (s seen) place() judge.Place { return judge.Place{Position: uint64(s.position), K: s.k} }
+
+func placeOf(c *messages.Cursor) judge.Place {
+	return judge.Place{Position: uint64(c.Position), K: c.K}
 }
 
 // Connect is a client with the key that begins at the node.
@@ -257,7 +264,7 @@ func (s *socket) Deliver(ds []*messages.Delivery, _, _ bool) bool {
 	}
 	for _, d := range ds {
 		next := seen{messages.Position(d.GetPosition()), d.GetK(), d.GetOrigin().GetName(), d.GetEvent().GetPost().GetId()}
-		if c.cursor != nil && (next.position < c.cursor.Position || next.position == c.cursor.Position && next.k <= c.cursor.K) {
+		if c.cursor != nil && !next.place().After(placeOf(c.cursor)) {
 			c.cluster.Violated("positions grow", "client %s is handed %v after %v", c.Name, next, *c.cursor)
 		}
 		c.moveTo(next.position, next.k)
