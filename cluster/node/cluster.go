@@ -204,7 +204,7 @@ func (n *Node) connect() (err error) {
 			return 0 // nobody is known yet: only what all versions know is sent
 		},
 	})
-	n.metrics.registry.MustRegister(links{c.link})
+	n.metrics.registry.MustRegister(links{c.link}, routes{n.kept}, placed{n})
 	n.follow()
 	return nil
 }

@@ -112,6 +112,9 @@ func (k known) copies() admin.ClusterStore {
 	for _, n := range k.store.Nodes {
 		r := admin.ClusterReplica{Node: n.Name, Online: n.Online, Lag: n.Lag}
 		for _, stream := range k.store.Streams {
+			if stream.Leader == n.Name {
+				r.Leads = append(r.Leads, stream.Stream)
+			}
 			for _, c := range stream.Replicas {
 				if c.Node == n.Name {
 					r.Lag = max(r.Lag, c.Lag)

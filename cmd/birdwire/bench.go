@@ -24,9 +24,10 @@ quote the ratio, not the figure.`,
 		Example: example(`
 			birdwire bench fanout --subscribers 1000 --rate 20 --duration 10s
 			birdwire bench ingest --clients 4 --batch 1000
+			birdwire bench cluster --kills 6
 			birdwire bench match --rules 1000,100000
 			birdwire bench stories --data articles.jsonl.gz`),
-	}, c.benchFanout(), c.benchIngest(), c.benchMatch(), c.benchStories(), c.benchRaw())
+	}, c.benchFanout(), c.benchIngest(), c.benchCluster(), c.benchMatch(), c.benchStories(), c.benchRaw())
 }
 
 func (c *cli) benchFanout() *cobra.Command {

@@ -135,6 +135,9 @@ type ClusterReplica struct {
 	Node   string `json:"node"`
 	Online bool   `json:"online"`
 	Lag    uint64 `json:"lag"` // operations that it is behind, of the stream where that is most
+	// Leads are the streams (journal, control, items, snapshots) that it takes the
+	// writes of: while one has no leader, nothing of it is written.
+	Leads []string `json:"leads,omitempty"`
 }
 
 // Cluster is the cluster that the node is one of.

@@ -315,6 +315,9 @@ type ClusterReplica struct {
 	Node   string `json:"node"`
 	Online bool   `json:"online"`
 	Lag    uint64 `json:"lag"` // operations that it is behind
+	// Leads are the streams (journal, control, items, snapshots) that it takes the
+	// writes of.
+	Leads []string `json:"leads,omitempty"`
 }
 
 // Cluster asks how the cluster of the node is; a node that stands alone is

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/birdwire/birdwire/cluster/store"
@@ -160,4 +161,32 @@ func (s *session) quorum() error {
 		return nil
 	}
 	return fmt.Errorf("this node reaches %s, which is no majority of %d: writes wait until there is one", strings.Join(here, ", "), size)
+}
+
+// RouteTraffic is what the store has exchanged with another member over the routes that
+// are open to it; it begins again where they do.
+type RouteTraffic struct {
+	Node                                     string
+	Sent, Received, SentBytes, ReceivedBytes int64
+}
+
+// Traffic is that with each member which there are routes to.
+func (s *Store) Traffic() (all []RouteTraffic) {
+	sess, _, _ := s.now()
+	if sess == nil || sess.server == nil || !sess.shared {
+		return nil
+	}
+	routes, err := sess.server.Routez(&server.RoutezOptions{})
+	if err != nil {
+		return nil // it is ending
+	}
+	for _, r := range routes.Routes { // several to each
+		at := slices.IndexFunc(all, func(t RouteTraffic) bool { return t.Node == r.RemoteName })
+		if at < 0 {
+			all, at = append(all, RouteTraffic{Node: r.RemoteName}), len(all)
+		}
+		t := &all[at]
+		t.Sent, t.Received, t.SentBytes, t.ReceivedBytes = t.Sent+r.OutMsgs, t.Received+r.InMsgs, t.SentBytes+r.OutBytes, t.ReceivedBytes+r.InBytes
+	}
+	return all
 }

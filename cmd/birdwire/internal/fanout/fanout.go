@@ -18,11 +18,12 @@ import (
 // Load is what both servers are put under.
 type Load struct {
 	Subscribers int
-	Rate        float64       // bursts a second
+	Rate        float64       // bursts a second; 0: the next as soon as the one before the last is with all
 	Burst       int           // events a burst
 	Duration    time.Duration // of publishing
 	Size        int           // bytes of an event's frame, about
 	Idle        func()        // called when all are connected, before publishing begins; may be nil
+	Done        func()        // called when all that comes has come, before the connections are closed; may be nil
 	Loading     func()        // called as publishing begins, in a goroutine of its own; may be nil
 }
 
@@ -45,7 +46,7 @@ type Figures struct {
 // Latencies are from before the publishing call to a subscriber's read, in
 // nanoseconds.
 type Latencies struct {
-	P50, P90, P99, P999, Max time.Duration
+	P50, P90, P95, P99, P999, Max time.Duration
 }
 
 // PerDelivery is the server's CPU time of one delivery.
@@ -64,7 +65,7 @@ func per(d time.Duration, n int64) time.Duration {
 // Target is a server under test.
 type Target interface {
 	Name() string
-	PID() int
+	PIDs() []int // of its processes, whose time is measured
 	// Connect opens one subscriber's connection, up to where frames come.
 	Connect(ctx context.Context) (Stream, error)
 	// Publish makes events reach every subscriber; each carries Stamp(now) in
@@ -81,7 +82,7 @@ func Run(ctx context.Context, t Target, l Load) (Figures, error) {
 	if err != nil {
 		return Figures{}, err
 	}
-	before := rss(t.PID())
+	before := resident(t)
 	subs, err := subscribe(ctx, t, l.Subscribers)
 	if err != nil {
 		return Figures{}, err
@@ -94,26 +95,34 @@ func Run(ctx context.Context, t Target, l Load) (Figures, error) {
 	}
 	f.StackEach = (stacksAfter - stacks) / int64(l.Subscribers)
 	f.LiveEach = (heapAfter-heap)/int64(l.Subscribers) + f.StackEach
-	f.BytesEach = max(0, (rss(t.PID())-before)/int64(l.Subscribers))
+	f.BytesEach = max(0, (resident(t)-before)/int64(l.Subscribers))
 	if l.Idle != nil {
 		l.Idle()
 	}
-	user, system, known := cpu(t.PID())
+	user, system, known := used(t)
 	began := time.Now()
 	if l.Loading != nil {
 		var loading sync.WaitGroup
 		loading.Go(l.Loading)
 		defer loading.Wait()
 	}
-	if f.Published, err = publish(ctx, t, l); err != nil {
+	if l.Rate == 0 {
+		f.Published, err = publishAsTaken(ctx, t, l, subs)
+	} else {
+		f.Published, err = publish(ctx, t, l)
+	}
+	if err != nil {
 		return Figures{}, err
 	}
 	want := int64(f.Published) * int64(l.Subscribers)
 	subs.await(ctx, want, 10*time.Second)
 	f.Took = time.Since(began)
-	userAfter, systemAfter, _ := cpu(t.PID())
+	userAfter, systemAfter, _ := used(t)
 	f.UserCPU, f.CPUUnknown = userAfter-user, !known
 	f.CPU = f.UserCPU + systemAfter - system
+	if l.Done != nil {
+		l.Done()
+	}
 	f.Delivered = subs.delivered.Load()
 	f.Missing = want - f.Delivered
 	f.Latencies = percentiles(subs.samples())
@@ -142,11 +151,39 @@ func publish(ctx context.Context, t Target, l Load) (published int, err error) {
 	}
 }
 
+// publishAsTaken keeps two bursts under way.
+func publishAsTaken(ctx context.Context, t Target, l Load, subs *subscribers) (published int, err error) {
+	for began := time.Now(); time.Since(began) < l.Duration; {
+		if err := t.Publish(ctx, l.Burst); err != nil {
+			return published, fmt.Errorf("publish event %d: %w", published, err)
+		}
+		subs.await(ctx, int64(published)*int64(l.Subscribers), 10*time.Second)
+		published += l.Burst
+	}
+	return published, nil
+}
+
+// used is what the target's processes have used since they began.
+func used(t Target) (user, system time.Duration, known bool) {
+	for _, pid := range t.PIDs() {
+		u, s, k := cpu(pid)
+		user, system, known = user+u, system+s, k
+	}
+	return user, system, known
+}
+
+func resident(t Target) (bytes int64) {
+	for _, pid := range t.PIDs() {
+		bytes += rss(pid)
+	}
+	return bytes
+}
+
 func percentiles(all []time.Duration) Latencies {
 	if len(all) == 0 {
 		return Latencies{}
 	}
 	slices.Sort(all)
 	at := func(p float64) time.Duration { return all[min(len(all)-1, int(p*float64(len(all))))] }
-	return Latencies{P50: at(.5), P90: at(.9), P99: at(.99), P999: at(.999), Max: all[len(all)-1]}
+	return Latencies{P50: at(.5), P90: at(.9), P95: at(.95), P99: at(.99), P999: at(.999), Max: all[len(all)-1]}
 }

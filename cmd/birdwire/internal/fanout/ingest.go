@@ -29,7 +29,7 @@ type IngestFigures struct {
 
 // Ingest pushes posts of random text, as NDJSON, as fast as they are taken.
 func (p *Product) Ingest(ctx context.Context, l IngestLoad) (IngestFigures, error) {
-	user, system, _ := cpu(p.PID())
+	user, system, _ := used(p)
 	began := time.Now()
 	var (
 		clients sync.WaitGroup
@@ -61,7 +61,7 @@ func (p *Product) Ingest(ctx context.Context, l IngestLoad) (IngestFigures, erro
 	}
 	clients.Wait()
 	f.Took = time.Since(began)
-	userAfter, systemAfter, _ := cpu(p.PID())
+	userAfter, systemAfter, _ := used(p)
 	f.CPU = userAfter - user + systemAfter - system
 	slices.Sort(took)
 	f.Latencies = percentiles(took)

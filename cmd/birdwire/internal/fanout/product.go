@@ -27,6 +27,8 @@ import (
 // for every post there is, and its events posts.
 type Product struct {
 	process       *exec.Cmd
+	out           io.Reader // its stdout
+	errors        io.Writer // takes its stderr; nil: this process's own
 	dir           string
 	listen, admin string
 	token         string
@@ -49,35 +51,18 @@ func StartProduct(ctx context.Context, executable string, twitter bool, subscrib
 	if err != nil {
 		return nil, err
 	}
-	p := &Product{dir: dir, twitter: twitter, size: size, http: &http.Client{Timeout: 30 * time.Second}}
+	p := &Product{dir: dir, twitter: twitter, size: size, http: httpClient()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, p.Stop())
 		}
 	}()
-	p.process = exec.CommandContext(ctx, executable, "serve", "--data", dir, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0",
-		"--limits-kite-connections", fmt.Sprint(subscribers+1), "--drain", "1ms", "--log-level", "error",
-		"--enrich-articles=false") // an article is delivered once, as what it is held against does
-	p.process.Env = append(os.Environ(), "GOMAXPROCS=1")
-	p.process.Stderr = os.Stderr
-	out, err := p.process.StdoutPipe()
-	if err != nil {
+	if err := p.begin(ctx, executable, "--limits-kite-connections", fmt.Sprint(subscribers+1), "--drain", "1ms"); err != nil {
 		return nil, err
 	}
-	if err := p.process.Start(); err != nil {
-		return nil, fmt.Errorf("start the server: %w", err)
-	}
-	line, err := bufio.NewReader(out).ReadString('\n')
-	found := readyLine.FindStringSubmatch(line)
-	if err != nil || found == nil {
-		return nil, fmt.Errorf("start the server: it said %q: %w", line, err)
-	}
-	p.listen, p.admin = found[1], found[2]
-	token, err := os.ReadFile(filepath.Join(dir, "admin.token"))
-	if err != nil {
+	if err := p.ready(); err != nil {
 		return nil, err
 	}
-	p.token = strings.TrimSpace(string(token))
 	keys := 1
 	if twitter {
 		keys = (subscribers + twitterEach - 1) / twitterEach
@@ -90,6 +75,43 @@ func StartProduct(ctx context.Context, executable string, twitter bool, subscrib
 	return p, nil
 }
 
+// begin starts the process, which may not be ready yet.
+func (p *Product) begin(ctx context.Context, executable string, flags ...string) (err error) {
+	p.process = exec.CommandContext(ctx, executable, append([]string{
+		"serve", "--data", p.dir, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--log-level", "error",
+		"--enrich-articles=false", // an article is delivered once, as what it is held against does
+	}, flags...)...)
+	p.process.Args[0] = programName
+	p.process.Env = append(os.Environ(), "GOMAXPROCS=1")
+	p.process.Stderr = p.errors
+	if p.errors == nil {
+		p.process.Stderr = os.Stderr
+	}
+	if p.out, err = p.process.StdoutPipe(); err != nil {
+		return err
+	}
+	if err := p.process.Start(); err != nil {
+		return fmt.Errorf("start the server: %w", err)
+	}
+	return nil
+}
+
+// ready waits for the line that says where the server is.
+func (p *Product) ready() error {
+	line, err := bufio.NewReader(p.out).ReadString('\n')
+	found := readyLine.FindStringSubmatch(line)
+	if err != nil || found == nil {
+		return fmt.Errorf("start the server: it said %q: %w", line, err)
+	}
+	p.listen, p.admin = found[1], found[2]
+	token, err := os.ReadFile(filepath.Join(p.dir, "admin.token"))
+	if err != nil {
+		return err
+	}
+	p.token = strings.TrimSpace(string(token))
+	return nil
+}
+
 func (p *Product) makeKey(ctx context.Context) error {
 	var made struct{ Key string }
 	body := `{"name":"bench","plan":"business","scopes":["ws:connect","rules:write","ingest:write"]}`
@@ -100,9 +122,13 @@ func (p *Product) makeKey(ctx context.Context) error {
 	if !p.twitter {
 		return nil
 	}
-	rule := []byte(`{"tag":"bench","query":"` + strings.TrimSpace(stampMark) + `"}`)
+	return p.makeRule(ctx, made.Key, strings.TrimSpace(stampMark))
+}
+
+func (p *Product) makeRule(ctx context.Context, key, query string) error {
+	rule := []byte(`{"tag":"bench","query":"` + query + `"}`)
 	var created struct{ ID string }
-	if err := p.call(ctx, "http://"+p.listen+"/v1/twitter/stream/filter-rules", "x-api-key", made.Key, rule, &created); err != nil {
+	if err := p.call(ctx, "http://"+p.listen+"/v1/twitter/stream/filter-rules", "x-api-key", key, rule, &created); err != nil {
 		return fmt.Errorf("make a rule: %w", err)
 	}
 	return nil
@@ -143,8 +169,8 @@ func (p *Product) Stop() error {
 // Name is what reports call it.
 func (p *Product) Name() string { return "birdwire" }
 
-// PID is the process whose time is measured.
-func (p *Product) PID() int { return p.process.Process.Pid }
+// PIDs are those of the processes whose time is measured.
+func (p *Product) PIDs() []int { return []int{p.process.Process.Pid} }
 
 // Live has the server collect its garbage, which asking for a heap profile
 // does, and reads what is in use from its metrics. A pool lets go of what it
@@ -209,15 +235,24 @@ func (p *Product) Profile(ctx context.Context, d time.Duration, w io.Writer) err
 
 // Connect opens a subscriber, up to its first frame.
 func (p *Product) Connect(ctx context.Context) (Stream, error) {
+	path := "/api/ws?key=" + p.keys[0]
+	if p.twitter {
+		path = "/v1/twitter/stream?api_key=" + p.keys[int(p.connected.Add(1)-1)/twitterEach]
+	}
+	return p.open(ctx, path)
+}
+
+func (p *Product) open(ctx context.Context, path string) (_ Stream, err error) {
 	var d net.Dialer
 	c, err := d.DialContext(ctx, "tcp", p.listen)
 	if err != nil {
 		return Stream{}, err
 	}
-	path := "/api/ws?key=" + p.keys[0]
-	if p.twitter {
-		path = "/v1/twitter/stream?api_key=" + p.keys[int(p.connected.Add(1)-1)/twitterEach]
-	}
+	defer func() {
+		if err != nil {
+			c.Close()
+		}
+	}()
 	_, err = fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", path, p.listen)
 	if err != nil {
@@ -292,3 +327,8 @@ func (p *Product) text(envelope int) string {
 	stamp := Stamp(time.Now())
 	return stamp + strings.Repeat("x", max(0, p.size-len(stamp)-envelope))
 }
+
+// programName is what a process is called that is started here, whatever its file is.
+const programName = "birdwire"
+
+func httpClient() *http.Client { return &http.Client{Timeout: 30 * time.Second} }

@@ -58,8 +58,8 @@ func (r *Raw) Stop() error {
 // Name is what reports call it.
 func (r *Raw) Name() string { return "raw write(2)" }
 
-// PID is the process whose time is measured.
-func (r *Raw) PID() int { return r.process.Process.Pid }
+// PIDs are those of the processes whose time is measured.
+func (r *Raw) PIDs() []int { return []int{r.process.Process.Pid} }
 
 // Live is not asked: a list of sockets is all there is.
 func (r *Raw) Live(context.Context) (heap, stacks int64, err error) { return 0, 0, nil }
