@@ -328,11 +328,7 @@ func (l *lease) see() {
 			r.Unfit, r.Lapsed = "apart", false
 		}
 	}
-	view, err := placement.View(l.number+1, records)
-	if err != nil {
-		l.log.Error("no view can be made of the cluster's records", "error", err)
-		return
-	}
+	view := placement.View(l.number+1, records)
 	if len(records) == 0 || !hold && slices.Equal(view.Members(), l.node.View().Members()) {
 		return
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/birdwire/birdwire/cluster/link/grpc"
 	"github.com/birdwire/birdwire/cluster/membership"
 	"github.com/birdwire/birdwire/cluster/membership/gossip"
+	"github.com/birdwire/birdwire/cluster/placement"
 	"github.com/birdwire/birdwire/cluster/store"
 	"github.com/birdwire/birdwire/gateway/admin"
 	"github.com/birdwire/birdwire/messages"
@@ -149,6 +150,9 @@ func (k known) problems() (all []string) {
 	}
 	if len(k.standings) > 0 && core == 0 {
 		say("no node may serve clients now: clients get 503 until the nodes reach each other and the store takes writes")
+	}
+	if core == placement.MostNodes && len(k.standings) > core {
+		say("more nodes are up than the %d that may serve: the youngest wait until there is room", placement.MostNodes)
 	}
 	if len(versions) > 1 {
 		say("nodes run different versions: %s. Finish the upgrade; until then what only the newer knows is not used", strings.Join(sorted(versions), ", "))

@@ -2,7 +2,6 @@ package placement
 
 import (
 	"cmp"
-	"errors"
 	"math/bits"
 	"slices"
 	"strings"
@@ -10,11 +9,9 @@ import (
 	"github.com/birdwire/birdwire/cluster/membership"
 )
 
-// MostNodes is how many nodes may be members at once: one word of bits.
+// MostNodes is how many nodes a core is sought among: one word of bits. Where more
+// could be in one it is the oldest, and the others are apart until there is room.
 const MostNodes = 64
-
-// ErrTooMany: more nodes are members than placement can tell apart in time.
-var ErrTooMany = errors.New("more than 64 nodes are members of the cluster")
 
 // Core is the connected core, by name: the largest set of nodes in which
 // everybody reaches everybody both ways. Of several of that size it is the one
@@ -29,11 +26,9 @@ var ErrTooMany = errors.New("more than 64 nodes are members of the cluster")
 // nodes with three cuts or more, which makes at most 1.39^n steps (each removes
 // one node or four), and what cannot beat the best so far is not tried. See the
 // benchmark for the worst graphs of 50 nodes that are known.
-func Core(records []membership.Record) ([]string, error) {
+func Core(records []membership.Record) []string {
 	live := oldestFirst(records)
-	if len(live) > MostNodes {
-		return nil, ErrTooMany
-	}
+	live = live[:min(len(live), MostNodes)]
 	cuts := cutsOf(live)
 	all := uint64(1)<<len(live) - 1
 	size := independent(cuts, all)
@@ -51,15 +46,12 @@ func Core(records []membership.Record) ([]string, error) {
 		}
 	}
 	slices.Sort(core)
-	return core, nil
+	return core
 }
 
 // View is what the records come to.
-func View(number uint64, records []membership.Record) (membership.View, error) {
-	core, err := Core(records)
-	if err != nil {
-		return membership.View{}, err
-	}
+func View(number uint64, records []membership.Record) membership.View {
+	core := Core(records)
 	members := make([]membership.Member, len(records))
 	for i, r := range records {
 		m := membership.Member{Name: r.Name, Incarnation: r.Incarnation, Version: r.Version, State: membership.Apart, Without: r.Without}
@@ -73,7 +65,7 @@ func View(number uint64, records []membership.Record) (membership.View, error) {
 		}
 		members[i] = m
 	}
-	return membership.NewView(number, members...), nil
+	return membership.NewView(number, members...)
 }
 
 // oldestFirst are those that may be in a core.

@@ -1,7 +1,6 @@
 package placement_test
 
 import (
-	"errors"
 	"fmt"
 	"math/bits"
 	"math/rand/v2"
@@ -31,14 +30,6 @@ func cut(all []membership.Record, a, b int) {
 	all[a].Reaches = slices.DeleteFunc(all[a].Reaches, func(name string) bool { return name == all[b].Name })
 }
 
-func core(t interface{ Fatal(...any) }, all []membership.Record) []string {
-	got, err := placement.Core(all)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return got
-}
-
 func TestCore(t *testing.T) {
 	for name, test := range map[string]struct {
 		nodes int
@@ -61,7 +52,7 @@ func TestCore(t *testing.T) {
 			for _, c := range test.cuts {
 				cut(all, c[0], c[1])
 			}
-			if got := core(t, all); !slices.Equal(got, test.want) {
+			if got := placement.Core(all); !slices.Equal(got, test.want) {
 				t.Errorf("core %v, want %v", got, test.want)
 			}
 		})
@@ -111,18 +102,26 @@ func TestCoreIsWhatTryingAllSetsFinds(t *testing.T) {
 			}
 		}
 		shuffled := rapid.Permutation(all).Draw(t, "order")
-		if got, want := core(t, shuffled), byTrying(all); !slices.Equal(got, want) {
+		if got, want := placement.Core(shuffled), byTrying(all); !slices.Equal(got, want) {
 			t.Fatalf("core %v, want %v", got, want)
 		}
 	})
 }
 
 func TestTooManyNodes(t *testing.T) {
-	if got := core(t, nodes(placement.MostNodes)); len(got) != placement.MostNodes {
+	if got := placement.Core(nodes(placement.MostNodes)); len(got) != placement.MostNodes {
 		t.Errorf("%d of %d", len(got), placement.MostNodes)
 	}
-	if _, err := placement.Core(nodes(placement.MostNodes + 1)); !errors.Is(err, placement.ErrTooMany) {
-		t.Errorf("got %v", err)
+	// The youngest are apart, and the next has its place where an old one ends.
+	all := nodes(placement.MostNodes + 2)
+	got := placement.Core(all)
+	if len(got) != placement.MostNodes || slices.Contains(got, all[placement.MostNodes].Name) {
+		t.Errorf("%v", got)
+	}
+	all[0].Lapsed = true
+	got = placement.Core(all)
+	if len(got) != placement.MostNodes || !slices.Contains(got, all[placement.MostNodes].Name) || slices.Contains(got, all[placement.MostNodes+1].Name) {
+		t.Errorf("after the oldest has ended: %v", got)
 	}
 }
 
@@ -157,7 +156,7 @@ func BenchmarkCore(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			all := graph()
 			for b.Loop() {
-				core(b, all)
+				placement.Core(all)
 			}
 		})
 	}

@@ -107,3 +107,32 @@ func measureNodes(b *testing.B, k *testkit.Kit, n int) {
 		time.Duration(c.Clock.Elapsed()-at).Round(10*time.Millisecond), float64(sent.sent)/float64(n), float64(k.Step()-steps)/float64(n), used(b)-cpu, sent.most())
 	b.ReportMetric(second/float64(n), "idle/node-s")
 }
+
+// BenchmarkViewChange is a node of three that ends while there are so many keys, each
+// with a rule and none with a client: what the others' processors do until its keys'
+// rules are theirs, beside the same time in which nothing happens.
+func BenchmarkViewChange(b *testing.B) {
+	for _, keys := range []int{1_000, 10_000, 100_000} {
+		b.Run(fmt.Sprint("keys=", keys), func(b *testing.B) {
+			for b.Loop() {
+				testkit.Run(b, func(k *testkit.Kit) {
+					c := sim.New(k, 3)
+					for i := range keys {
+						key := fmt.Sprintf("key-%010d", i)
+						c.MakeKey(c.Nodes()[i%3], key)
+						c.MakeRule(c.Nodes()[i%3], key, "moon")
+					}
+					c.Advance(2 * time.Minute) // those that were asked are idle again
+					const while = 10 * time.Second
+					before := used(b)
+					c.Advance(while)
+					still := used(b) - before
+					before = used(b)
+					c.Nodes()[2].Crash()
+					c.Advance(while)
+					b.Logf("%d keys: %v of CPU, and %v while nothing happens", keys, used(b)-before-still, still)
+				})
+			}
+		})
+	}
+}

@@ -176,3 +176,40 @@ func BenchmarkClusterCAS(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkClusterLeases is one node's look at the lease records of so many, each of
+// which names all the others as reached: every node does this twice a second. It tells
+// the processor time of a look, of all three members' together.
+func BenchmarkClusterLeases(b *testing.B) {
+	for _, nodes := range []int{3, 10, 50, 200} {
+		b.Run(fmt.Sprintf("records=%d", nodes), func(b *testing.B) {
+			stores := benchNodes(b, 3)
+			ctx := context.Background()
+			for i := range nodes { // 30 bytes, and a name of 7 of every node
+				if _, err := stores[0].Control().CAS(ctx, fmt.Sprintf("leases.n%d", i), make([]byte, 30+9*nodes), 0); err != nil {
+					b.Fatal(err)
+				}
+			}
+			var took []time.Duration
+			cpu := func() time.Duration {
+				c, ok := processTime()
+				if !ok {
+					b.Skip("this system does not say what a process has used")
+				}
+				return c
+			}
+			before := cpu()
+			b.ResetTimer()
+			for range b.N {
+				start := time.Now()
+				all, err := stores[2].Control().List(ctx, "leases.")
+				if err != nil || len(all) != nodes {
+					b.Fatal(len(all), err)
+				}
+				took = append(took, time.Since(start))
+			}
+			b.ReportMetric(float64((cpu()-before).Microseconds())/float64(b.N), "cpu-µs/op")
+			reportLatency(b, took)
+		})
+	}
+}

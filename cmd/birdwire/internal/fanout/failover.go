@@ -58,7 +58,7 @@ type resumer struct {
 	home     int32        // number of the node that it begins at
 	at       atomic.Int32 // of the one that it is connected to
 	stream   atomic.Pointer[Stream]
-	called   atomic.Bool // it is to go home
+	called   atomic.Bool  // it is to go home
 	taken    atomic.Int64 // posts
 	twice    atomic.Int64
 	longest  atomic.Int64 // time on its way of a post that was published since, in ns
