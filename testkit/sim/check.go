@@ -125,8 +125,12 @@ func (c *Cluster) Advance(d time.Duration) {
 		c.checkMailboxes()
 		c.checkApart()
 		for _, n := range c.nodes { // one that may not act has no places any more
-			if !n.up || !n.live() {
+			live := n.up && n.live()
+			if !live {
 				c.leave(n)
+			}
+			if n.lapsed += step; live || !n.Awake() {
+				n.lapsed = 0
 			}
 		}
 		for _, holds := range c.Steady {

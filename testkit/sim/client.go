@@ -262,6 +262,10 @@ func (s *socket) Deliver(ds []*messages.Delivery, _, _ bool) bool {
 		c.cluster.Fault("client "+c.Name, "stalls")()
 		return false
 	}
+	breaks := s.breaks(len(ds))
+	if breaks {
+		ds = ds[:1]
+	}
 	for _, d := range ds {
 		next := seen{messages.Position(d.GetPosition()), d.GetK(), d.GetOrigin().GetName(), d.GetEvent().GetPost().GetId()}
 		if c.cursor != nil && !next.place().After(placeOf(c.cursor)) {
@@ -271,7 +275,23 @@ func (s *socket) Deliver(ds []*messages.Delivery, _, _ bool) bool {
 		c.seen, c.steps = append(c.seen, next), append(c.steps, c.cluster.Step())
 		c.cluster.Note("client "+c.Name, "is handed %s by rule %s at %d, %d", next.id, next.tag, next.position, next.k)
 	}
-	c.retry = 0
+	if c.retry = 0; breaks {
+		s.over("the connection breaks")
+		s.session.Tell(&messages.SocketClosed{})
+	}
+	return true
+}
+
+// breaks says whether the connection breaks while its client is handed so many: what
+// it does not get is charged all the same.
+func (s *socket) breaks(n int) bool {
+	c := s.client
+	most := c.cluster.Breaks
+	if most == 0 || n < 2 || s.session == nil || !c.cluster.Chance(testkit.Faults).Once(fmt.Sprintf("the connection of %s breaks after %d", c.Name, len(c.seen)), most) {
+		return false
+	}
+	c.cluster.costly = true
+	c.cluster.Fault("client "+c.Name, "its connection breaks")()
 	return true
 }
 

@@ -25,6 +25,9 @@ type Cluster struct {
 	Steady []Steady
 	// Stalls: a client takes no more one time in so many, and is a slow consumer; 0: never.
 	Stalls uint64
+	// Breaks: one time in so many a connection breaks while its client is handed several
+	// deliveries at once, after the first; 0: never.
+	Breaks uint64
 
 	enrich   enricher.Reader // nil: articles are not enriched
 	judge    moody           // of all nodes' newsdesks
@@ -81,6 +84,7 @@ type Node struct {
 	failed      []error
 	aparted     bool          // it says that it should have no clients
 	since       time.Duration // since when
+	lapsed      time.Duration // for how long it has run without a live lease
 	hits        hits
 }
 
@@ -143,7 +147,7 @@ func (n *Node) connect() {
 	n.incarnation++
 	peer := link.Peer{Node: n.Name, Incarnation: n.incarnation}
 	n.Host = c.NewHost(peer.Address())
-	n.mailboxes = &mailboxes{dropped: &c.shed, passed: map[string]string{}, hangs: map[string]func(any) bool{}}
+	n.mailboxes = &mailboxes{node: n, dropped: &c.shed, passed: map[string]string{}, hangs: map[string]func(any) bool{}}
 	n.Host.Bounds = n.mailboxes
 	n.Host.Worker.Panicked = n.panicked
 	n.Worker.Tells = true // by storeFault

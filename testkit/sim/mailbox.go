@@ -15,6 +15,7 @@ import (
 // those of one kind of actor may be full. They are asked at every message.
 type mailboxes struct {
 	runtime.Bounds
+	node    *Node
 	full    string // the kind of actor whose mailboxes are; "": none
 	fate    *testkit.Chance
 	dropped *int              // of all
@@ -31,6 +32,9 @@ func (n *Node) Hang(kind string, at func(message any) bool) { n.mailboxes.hangs[
 func (m *mailboxes) Drop(kind string, waits, bytes int, message any) bool {
 	if most, size := (runtime.Bounds{}).Of(kind); waits > 2*most || bytes > 2*size {
 		m.passed[kind] = fmt.Sprintf("%d messages of %d bytes wait, the bound is %d of %d; then came %T", waits, bytes, most, size, message)
+	}
+	if kind == "connection" {
+		m.node.checkHanded(message)
 	}
 	if at := m.hangs[kind]; at != nil && at(message) {
 		return true

@@ -62,10 +62,23 @@ func withoutTwo(k *testkit.Kit) {
 	names := func(name string) bool {
 		return slices.ContainsFunc(core, func(n *Node) bool { return n.Name == name })
 	}
+	// Posts go on: those that are ill may own the key still, and hear of them.
+	posts := 0
+	meanwhile := func(holds func() bool) func() bool {
+		return func() bool {
+			if holds() {
+				return true
+			}
+			if posts++; w.work.Often(fmt.Sprint("post meanwhile ", posts), 4, 5) {
+				s.Push(core[posts%len(core)].Name, postTexts...)
+			}
+			return false
+		}
+	}
 	// The leases of those that are suspended or cut off run out by then, and none
 	// of what they own may be another's before.
-	s.Until(membership.DeadLapse+5*time.Second, "those that reach each other are the core, and serve", func() bool { return s.core(core) })
-	s.Until(membership.DeadLapse+5*time.Second, "one of the core has taken the key", func() bool { return names(s.shard(s.Key).GetNode()) })
+	s.Until(membership.DeadLapse+5*time.Second, "those that reach each other are the core, and serve", meanwhile(func() bool { return s.core(core) }))
+	s.Until(membership.DeadLapse+5*time.Second, "one of the core has taken the key", meanwhile(func() bool { return names(s.shard(s.Key).GetNode()) }))
 	for i := range 10 * k.Option("seconds", 1, 30) {
 		if what := fmt.Sprint("post ", i); w.work.Often(what, 4, 5) {
 			s.Push(core[w.work.Choose(what+": node", uint64(len(core)))].Name, postTexts...)

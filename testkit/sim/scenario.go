@@ -44,6 +44,14 @@ type writer struct {
 	asked int // whether to post: what is asked has the same name in a run with fewer posts
 }
 
+// newWriter posts in the scene, whose clients may hang up, and their connections break,
+// while it does.
+func newWriter(s *Scene, texts []string) *writer {
+	w := &writer{Scene: s, work: s.Chance(testkit.Workload), texts: texts, hangs: s.Option("clients that hang up", 0, 1)}
+	s.Breaks = 30 * uint64(s.Option("connections that break in the middle", 0, 1))
+	return w
+}
+
 // may posts, as far as the seed wants.
 func (w *writer) may() {
 	w.asked++
@@ -59,7 +67,7 @@ func (w *writer) may() {
 
 func swarmed(k *testkit.Kit) {
 	s := NewScene(k, k.Option("nodes", 3, 5), k.Option("clients", 1, 5), "moon", "sun")
-	w := &writer{Scene: s, work: k.Chance(testkit.Workload), texts: postTexts, hangs: k.Option("clients that hang up", 0, 1)}
+	w := newWriter(s, postTexts)
 	s.Busy()
 	swarm := s.Swarm(Faults...)
 	s.Stalls = 200 * uint64(k.Option("clients that stall", 0, 1))
@@ -100,12 +108,27 @@ func (w *writer) live(stage string, o *Owner, n int, step func()) {
 	}
 }
 
-// flow posts at each node: what comes after all faults is delivered too.
+// flow posts at each node: what comes after all faults is delivered too. What goes
+// between nodes for these last posts is lost at times: nothing that comes after it shows
+// that something is missing.
 func (w *writer) flow() {
-	for _, n := range w.nodes {
-		w.Push(n.Name, "moon sun star")
+	w.Breaks = 0
+	lost := [...]string{"", frameKind, deliveriesKind}[w.Option("what is lost of the last posts: nothing, frames, deliveries", 0, 2)]
+	network := w.Chance(testkit.Network)
+	w.Net.Fate = func(from, to link.Peer, e link.Envelope) Fate {
+		what := fmt.Sprintf("lose the last %s from %s to %s", e.Kind, from.Node, to.Node)
+		if e.Kind != lost || !network.Often(what, 3, 4) {
+			return Fate{}
+		}
+		w.Fault("the network", what)()
+		return Fate{Drop: true}
+	}
+	first := w.work.Choose("flow: the first node", uint64(len(w.nodes)))
+	for i := range w.nodes {
+		w.Push(w.nodes[(int(first)+i)%len(w.nodes)].Name, "moon sun star")
 		w.Advance(100 * time.Millisecond)
 	}
+	w.Net.Fate = nil
 }
 
 // settle judges what came of it, and that what holds at last matches.
@@ -127,7 +150,7 @@ func (w *writer) settle(o *Owner) {
 func RulesUnder(kinds ...Fault) func(k *testkit.Kit) {
 	return func(k *testkit.Kit) {
 		s := NewScene(k, k.Option("nodes", 3, 5), k.Option("clients", 1, 3))
-		w := &writer{Scene: s, work: k.Chance(testkit.Workload), texts: ruleTexts, hangs: k.Option("clients that hang up", 0, 1)}
+		w := newWriter(s, ruleTexts)
 		o := s.Own(s.Key, "moon", "sun", "star")
 		if s.Option("monitors", 0, 1) == 1 {
 			o.Watch("ada", "bob", "eva")
@@ -143,7 +166,7 @@ func RulesUnder(kinds ...Fault) func(k *testkit.Kit) {
 
 func keyThatChanges(k *testkit.Kit) {
 	s := NewScene(k, k.Option("nodes", 3, 5), k.Option("clients", 1, 5), "moon", "sun")
-	w := &writer{Scene: s, work: k.Chance(testkit.Workload), texts: postTexts, hangs: k.Option("clients that hang up", 0, 1)}
+	w := newWriter(s, postTexts)
 	o := s.Operate(s.Key)
 	s.Busy()
 	swarm := s.Swarm(Faults...)
@@ -207,7 +230,7 @@ var frameKind = string((&messages.FrameAppended{}).ProtoReflect().Descriptor().F
 
 func ownerThatFails(k *testkit.Kit) {
 	s := NewScene(k, 3, k.Option("clients", 1, 5))
-	w := &writer{Scene: s, work: k.Chance(testkit.Workload), texts: ruleTexts, hangs: k.Option("clients that hang up", 0, 1)}
+	w := newWriter(s, ruleTexts)
 	o := s.Own(s.Key, "moon", "sun", "star")
 	s.Busy()
 	what := ends[k.Option("which of crash, drain, freeze, store down, isolate", 0, len(ends)-1)]
@@ -255,7 +278,7 @@ func limited(k *testkit.Kit) {
 
 func upgraded(k *testkit.Kit) {
 	s := NewScene(k, 3, k.Option("clients", 1, 5), "moon", "sun")
-	w := &writer{Scene: s, work: k.Chance(testkit.Workload), texts: postTexts, hangs: k.Option("clients that hang up", 0, 1)}
+	w := newWriter(s, postTexts)
 	live := func(n int) {
 		for range n {
 			w.may()

@@ -6,11 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -25,6 +25,7 @@ type measure struct {
 	strategies []string
 	procs      int
 	seeds      int
+	sooner     bool // what one strategy has found the others are not tried with
 	shrink     time.Duration
 	rows       string
 	table      string
@@ -39,7 +40,28 @@ type row struct {
 	Name   string
 	Commit string
 	Found  map[string]said // by strategy; Seed 0: it was not
-	Tried  map[string]int  // seeds, by strategy, where none has failed
+	Tried  map[string]int  // seeds, by strategy: up to the one that has failed
+}
+
+// found says whether a strategy has found the mutant.
+func (r row) found() bool {
+	for _, s := range r.Found {
+		if s.Seed > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// rounds are how many seeds each mutant is tried with before any is tried with more.
+func rounds(most int) (all []int) {
+	for _, n := range []int{10, 30, 100, 300, 1000, 3000, 10_000} {
+		if n >= most {
+			break
+		}
+		all = append(all, n)
+	}
+	return append(all, most)
 }
 
 // silentMost is after how long without a word a player is taken for one that never
@@ -68,45 +90,74 @@ func (m *measure) run(ctx context.Context) error {
 			return err
 		}
 	}
-	if m.done, err = readRows(m.rows); err != nil {
+	commit, err := m.commit(ctx)
+	if err != nil {
+		return err
+	}
+	if m.done, err = readRows(m.rows, commit); err != nil {
 		return err
 	}
 	if m.plain, err = m.build(ctx, "plain", nil); err != nil {
 		return err
 	}
-	commit, err := m.commit(ctx)
-	if err != nil {
-		return err
+	var failed []error
+	for _, others := range []bool{false, true} {
+		for _, seeds := range rounds(m.seeds) {
+			failed = append(failed, m.round(ctx, all, commit, seeds, others))
+		}
+		if m.sooner {
+			break
+		}
 	}
+	return errors.Join(append(failed, m.write(all, commit))...)
+}
+
+// round tries each mutant with so many seeds that is to be: one that no strategy has
+// found or, with others, those strategies that have not found what one has.
+func (m *measure) round(ctx context.Context, all []mutant, commit string, seeds int, others bool) error {
 	next := make(chan mutant)
 	failed := make([]error, m.procs)
 	var players sync.WaitGroup
 	for i := range m.procs {
 		players.Go(func() {
 			for mutant := range next {
-				if err := m.one(ctx, mutant, commit); err != nil {
+				if err := m.one(ctx, mutant, commit, seeds, others); err != nil && ctx.Err() == nil {
 					failed[i] = errors.Join(failed[i], fmt.Errorf("%s: %w", mutant.name, err))
 				}
 			}
 		})
 	}
 	for _, mutant := range all {
-		if !m.complete(mutant.name) && m.only.MatchString(mutant.name) && ctx.Err() == nil {
+		if m.only.MatchString(mutant.name) && len(m.due(m.rowOf(mutant.name, commit), seeds, others)) > 0 && ctx.Err() == nil {
 			next <- mutant
 		}
 	}
 	close(next)
 	players.Wait()
-	return errors.Join(append(failed, m.write(all))...)
+	return errors.Join(failed...)
 }
 
-// complete says whether the row needs no more: each way has found the mutant, or has
-// tried as many seeds.
-func (m *measure) complete(name string) bool {
+// due are the strategies that the mutant is to be tried with.
+func (m *measure) due(r row, seeds int, others bool) (due []string) {
+	if r.found() != others {
+		return nil
+	}
+	for _, s := range m.strategies {
+		if r.Found[s].Seed == 0 && r.Tried[s] < seeds {
+			due = append(due, s)
+		}
+	}
+	return due
+}
+
+// rowOf is what is known of the mutant.
+func (m *measure) rowOf(name, commit string) row {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	r, ok := m.done[name]
-	return ok && !slices.ContainsFunc(m.strategies, func(s string) bool { return r.Found[s].Seed == 0 && r.Tried[s] < m.seeds })
+	if r, ok := m.done[name]; ok {
+		return r
+	}
+	return row{Name: name, Commit: commit, Found: map[string]said{}, Tried: map[string]int{}}
 }
 
 // commit is that of the tree, as the table names it.
@@ -120,49 +171,49 @@ func (m *measure) commit(ctx context.Context) (string, error) {
 	return strings.TrimSpace(string(out)), nil
 }
 
-// one makes the row of a mutant, and keeps it.
-func (m *measure) one(ctx context.Context, mutant mutant, commit string) error {
+// one tries a mutant with so many seeds, and keeps its row.
+func (m *measure) one(ctx context.Context, mutant mutant, commit string, seeds int, others bool) error {
 	binary, err := m.build(ctx, mutant.name, &mutant)
 	if err != nil {
 		return err
 	}
-	defer os.Remove(binary)
-	m.mu.Lock()
-	r, ok := m.done[mutant.name]
-	m.mu.Unlock()
-	if !ok {
-		r = row{Name: mutant.name, Commit: commit, Found: map[string]said{}, Tried: map[string]int{}}
-	}
-	smaller := m.shrink
-	for _, strategy := range m.strategies {
-		if r.Found[strategy].Shrunk != nil {
-			smaller = 0
+	r := m.rowOf(mutant.name, commit)
+	for _, strategy := range m.due(r, seeds, others) {
+		smaller := m.shrink
+		if r.found() {
+			smaller = 0 // one failure of each is made smaller
 		}
-	}
-	for _, strategy := range m.strategies {
-		if r.Found[strategy].Seed > 0 || r.Tried[strategy] >= m.seeds {
-			continue
-		}
-		found, err := m.first(ctx, binary, strategy, mutant.name, r.Tried[strategy]+1, smaller)
+		found, err := m.first(ctx, binary, strategy, mutant.name, r.Tried[strategy]+1, seeds, smaller)
 		if err != nil {
 			return err
 		}
-		r.Tried[strategy] = m.seeds
-		if r.Found[strategy] = found; found.Shrunk != nil {
-			smaller = 0 // one failure of each is made smaller
+		r = row{Name: r.Name, Commit: r.Commit, Found: maps.Clone(r.Found), Tried: maps.Clone(r.Tried)}
+		r.Tried[strategy] = seeds
+		if found.Seed > 0 {
+			r.Found[strategy], r.Tried[strategy] = found, found.Seed
 		}
-		fmt.Fprintf(os.Stderr, "%s, %s: %s\n", mutant.name, strategy, found.line(m.seeds))
+		fmt.Fprintf(os.Stderr, "%s, %s: %s\n", mutant.name, strategy, found.line(seeds))
+		if err := m.keep(r); err != nil {
+			return err
+		}
+		if found.Seed > 0 && !others {
+			break
+		}
 	}
+	return nil
+}
+
+func (m *measure) keep(r row) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.done[mutant.name] = r
+	m.done[r.Name] = r
 	return addRow(m.rows, r)
 }
 
-// first is the first seed, of from on, that fails because of the mutant.
-func (m *measure) first(ctx context.Context, binary, strategy, name string, from int, shrink time.Duration) (said, error) {
-	for from <= m.seeds {
-		found, err := m.play(ctx, binary, strategy, name, from, m.seeds, shrink)
+// first is the first seed, from one to another, that fails because of the mutant.
+func (m *measure) first(ctx context.Context, binary, strategy, name string, from, to int, shrink time.Duration) (said, error) {
+	for from <= to {
+		found, err := m.play(ctx, binary, strategy, name, from, to, shrink)
 		if err != nil || found.Seed == 0 {
 			return said{}, err
 		}
@@ -201,7 +252,7 @@ func (m *measure) play(ctx context.Context, binary, strategy, name string, from,
 		if err != nil {
 			break
 		}
-		late.Reset(silentMost + shrink)
+		late.Reset(silentMost + wallMost*shrink)
 		last = said{}
 		if err := json.Unmarshal(line, &last); err != nil {
 			return said{}, errors.Join(err, player.Wait())
@@ -220,8 +271,12 @@ func (m *measure) play(ctx context.Context, binary, strategy, name string, from,
 }
 
 // build compiles the player of the product with the mutant in it; of nil, as it is.
+// What was built stays until the end: later rounds need it again.
 func (m *measure) build(ctx context.Context, name string, mutant *mutant) (binary string, err error) {
 	binary = filepath.Join(m.work, name)
+	if _, err := os.Stat(binary); err == nil {
+		return binary, nil
+	}
 	args := []string{"build", "-ldflags", "-s -w", "-o", binary}
 	if mutant != nil {
 		overlay, err := m.overlay(name, *mutant)
@@ -244,13 +299,18 @@ func (m *measure) overlay(name string, mutant mutant) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	file, overlay := filepath.Join(m.work, name+".go"), filepath.Join(m.work, name+".json")
-	if err := os.WriteFile(file, changed, 0o600); err != nil {
-		return "", err
+	replace := map[string]string{}
+	for path, text := range changed {
+		file := filepath.Join(m.work, fmt.Sprintf("%s-%d.go", name, len(replace)))
+		if err := os.WriteFile(file, text, 0o600); err != nil {
+			return "", err
+		}
+		replace[filepath.Join(m.root, path)] = file
 	}
-	replace, err := json.Marshal(map[string]map[string]string{"Replace": {filepath.Join(m.root, mutant.path): file}})
+	text, err := json.Marshal(map[string]map[string]string{"Replace": replace})
 	if err != nil {
 		return "", err
 	}
-	return overlay, os.WriteFile(overlay, replace, 0o600)
+	overlay := filepath.Join(m.work, name+".json")
+	return overlay, os.WriteFile(overlay, text, 0o600)
 }

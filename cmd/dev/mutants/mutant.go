@@ -10,7 +10,9 @@ import (
 	"strings"
 )
 
-// mutant is one deliberate bug: a text in one file, and what replaces it.
+// mutant is one deliberate bug: a text in one file, and what replaces it. Where the
+// product has two guards against the same thing there are two such texts, or more:
+// without one of them nothing is wrong.
 //
 //	Taking a shard does not raise its term.
 //	invariant: term
@@ -24,9 +26,13 @@ type mutant struct {
 	what   string
 	breaks string // the invariant that it is against
 	missed string // why it is not found; "": it is
-	path   string
-	old    []byte
-	new    []byte
+	edits  []edit
+}
+
+// edit is one text in one file, and what replaces it.
+type edit struct {
+	path     string
+	old, new []byte
 }
 
 func readMutants(folder string) ([]mutant, error) {
@@ -53,27 +59,39 @@ func readMutants(folder string) ([]mutant, error) {
 }
 
 func parse(name, text string) (mutant, error) {
-	head, body, ok := strings.Cut(text, "\n-- ")
-	what, breaks, said := strings.Cut(head, "\ninvariant: ")
+	parts := strings.Split(text, "\n-- ")
+	what, breaks, said := strings.Cut(parts[0], "\ninvariant: ")
 	breaks, missed, _ := strings.Cut(breaks, "\nmissed: ")
-	path, replacement, named := strings.Cut(body, " --\n")
-	old, replaced, split := strings.Cut(replacement, "\n=====\n")
-	if !ok || !said || !named || !split || old == "" {
+	m := mutant{name: name, what: what, breaks: breaks, missed: missed}
+	for _, part := range parts[1:] {
+		path, replacement, named := strings.Cut(part, " --\n")
+		old, replaced, split := strings.Cut(replacement, "\n=====\n")
+		said = said && named && split && old != ""
+		m.edits = append(m.edits, edit{path, []byte(old), []byte(strings.TrimSuffix(replaced, "\n"))})
+	}
+	if !said || len(m.edits) == 0 {
 		return mutant{}, fmt.Errorf("it is not: a sentence, 'invariant: NAME', '-- FILE --', a text, '=====', another one")
 	}
-	return mutant{name: name, what: what, breaks: breaks, missed: missed, path: path, old: []byte(old), new: []byte(strings.TrimSuffix(replaced, "\n"))}, nil
+	return m, nil
 }
 
-// apply is the mutant's file with the bug in it.
-func (m mutant) apply(root string) ([]byte, error) {
-	text, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(m.path)))
-	if err != nil {
-		return nil, err
+// apply is the mutant's files with the bug in them, by path.
+func (m mutant) apply(root string) (map[string][]byte, error) {
+	changed := map[string][]byte{}
+	for _, e := range m.edits {
+		text := changed[e.path]
+		if text == nil {
+			var err error
+			if text, err = os.ReadFile(filepath.Join(root, filepath.FromSlash(e.path))); err != nil {
+				return nil, err
+			}
+		}
+		if n := bytes.Count(text, e.old); n != 1 {
+			return nil, fmt.Errorf("%s has its text %d times: it must be there once", e.path, n)
+		}
+		changed[e.path] = bytes.Replace(text, e.old, e.new, 1)
 	}
-	if n := bytes.Count(text, m.old); n != 1 {
-		return nil, fmt.Errorf("%s has its text %d times: it must be there once", m.path, n)
-	}
-	return bytes.Replace(text, m.old, m.new, 1), nil
+	return changed, nil
 }
 
 func sorted(set map[string]bool) []string { return slices.Sorted(maps.Keys(set)) }

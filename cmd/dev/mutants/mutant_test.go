@@ -21,8 +21,10 @@ func TestEveryMutantStillFits(t *testing.T) {
 			t.Errorf("%s: %v", m.name, err)
 			continue
 		}
-		if _, err := format.Source(changed); err != nil {
-			t.Errorf("%s does not compile: %v", m.name, err)
+		for path, text := range changed {
+			if _, err := format.Source(text); err != nil {
+				t.Errorf("%s does not compile: %s: %v", m.name, path, err)
+			}
 		}
 		by[m.breaks]++
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"syscall"
 	"time"
 
 	"github.com/birdwire/birdwire/testkit/sim"
@@ -31,7 +32,7 @@ type shrunk struct {
 	Deliveries int // choices of the network, and of what comes before what, that are not plain
 	Workload   int // what was asked of the system
 	Steps      int
-	Seconds    float64 // of wall time
+	Seconds    float64 // that a processor has worked
 }
 
 func (s shrunk) small() bool { return s.Faults <= smallFaults && s.Deliveries <= smallDeliveries }
@@ -78,21 +79,34 @@ func (p *player) run(w io.Writer) error {
 	return nil
 }
 
+// wallMost is how many times longer shrinking may take than a processor works for it:
+// others may want the processors too.
+const wallMost = 20
+
+// worked is how long processors have worked for this process.
+func worked() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		panic(err) // of the process itself it cannot fail
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
 // smaller shrinks until the failure is small, or for as long as it may take.
 func (p *player) smaller(plan sim.Plan) (*shrunk, error) {
-	began := time.Now()
+	began := worked()
 	plan.Log = true
 	o, err := sim.Play(plan)
 	if err != nil {
 		return nil, err
 	}
-	enough := func(o *sim.Outcome) bool { return measured(o).small() }
-	s, err := sim.ShrinkTo(enough, o.Log, p.shrink)
+	enough := func(o *sim.Outcome) bool { return measured(o).small() || worked()-began >= p.shrink }
+	s, err := sim.ShrinkTo(enough, o.Log, wallMost*p.shrink)
 	if err != nil {
 		return nil, err
 	}
 	left := measured(s.Outcome)
-	left.Seconds = time.Since(began).Seconds()
+	left.Seconds = (worked() - began).Seconds()
 	if p.log != "" {
 		err = s.Log.Save(p.log)
 	}

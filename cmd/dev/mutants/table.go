@@ -26,8 +26,9 @@ func (s said) line(tried int) string {
 	return text
 }
 
-// readRows reads what addRow has kept, by name; of a name, the newest.
-func readRows(file string) (map[string]row, error) {
+// readRows reads what addRow has kept, by name; of a name, the newest. Rows of other
+// commits are left out: one table is of one.
+func readRows(file, commit string) (map[string]row, error) {
 	all := map[string]row{}
 	text, err := os.ReadFile(file)
 	if file == "" || errors.Is(err, fs.ErrNotExist) {
@@ -41,7 +42,9 @@ func readRows(file string) (map[string]row, error) {
 		if err := json.Unmarshal(line, &r); err != nil {
 			return nil, fmt.Errorf("%s: %w", file, err)
 		}
-		all[r.Name] = r
+		if r.Commit == commit {
+			all[r.Name] = r
+		}
 	}
 	return all, nil
 }
@@ -63,11 +66,11 @@ func addRow(file string, r row) error {
 }
 
 // write makes the table of the rows that there are.
-func (m *measure) write(all []mutant) error {
+func (m *measure) write(all []mutant, commit string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var b strings.Builder
-	m.head(&b)
+	m.head(&b, commit)
 	fmt.Fprintf(&b, "| bug | breaks | %s | found by | left after shrinking |\n|---|---|%s---|---|\n", strings.Join(m.strategies, " | "), strings.Repeat("---|", len(m.strategies)))
 	for _, mutant := range all {
 		if r, ok := m.done[mutant.name]; ok {
@@ -106,11 +109,9 @@ func (m *measure) row(b *strings.Builder, mutant mutant, r row) {
 }
 
 // head is what was measured, and what comes of all rows.
-func (m *measure) head(b *strings.Builder) {
-	commits := map[string]bool{}
+func (m *measure) head(b *strings.Builder, commit string) {
 	var shrunk, small int
 	for _, r := range m.done {
-		commits[r.Commit] = true
 		for _, strategy := range m.strategies {
 			if h := r.Found[strategy].Shrunk; h != nil {
 				shrunk++
@@ -125,30 +126,30 @@ func (m *measure) head(b *strings.Builder) {
 
 Each row is a deliberate bug (testkit/sim/testdata/mutants), the invariant of the
 product that it breaks, the first seed that fails with it and not without it, by each
-way to pick what is next, and what the simulation said. A failure was then made
-smaller until it had at most %d faults and %d deliveries, or for %v. Faults are what
-befell nodes, clients, messages and calls of the store; deliveries are choices of the
-network, and of what comes before what, that are not the plain ones.
+way to pick what is next, and what the simulation said. Seeds are those that a sweep
+plays: one scenario after the other. The first failure was then made smaller until it
+had at most %d faults and %d deliveries, or a processor had worked %v for it. Faults are
+what befell nodes, clients, messages and calls of the store; deliveries are choices of
+the network, and of what comes before what, that are not the plain ones.
 
 `+"```"+`
 go run ./cmd/dev/mutants -seeds %d -o testkit/sim/MUTANTS.md
 `+"```"+`
 
-Commit %s; %s, %s, %d processes at a time. Where a cell says
-how many seeds were tried, these are all: a table may be made in several calls (-rows),
-and what was not found in few seeds is not known to need many.
+All of one commit, %s; %s, %s, %d processes at a time.
+Where a cell says "not in" so many seeds, more were not tried.
 
 | | found | median | share |
 |---|---|---|---|
-`, smallFaults, smallDeliveries, m.shrink, m.seeds, strings.Join(sorted(commits), ", "), machine(), runtime.Version(), m.procs)
+`, smallFaults, smallDeliveries, m.shrink, m.seeds, commit, machine(), runtime.Version(), m.procs)
 	for _, strategy := range m.strategies {
 		m.sum(b, strategy, func(r row) (seed, tried int) { return r.Found[strategy].Seed, r.Tried[strategy] })
 	}
 	m.sum(b, "the sooner of them", func(r row) (least, tried int) {
-		for strategy, s := range r.Found {
+		for _, strategy := range m.strategies {
 			tried = max(tried, r.Tried[strategy])
-			if s.Seed > 0 && (least == 0 || s.Seed < least) {
-				least = s.Seed
+			if s := r.Found[strategy].Seed; s > 0 && (least == 0 || s < least) {
+				least = s
 			}
 		}
 		return least, tried
