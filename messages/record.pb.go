@@ -139,6 +139,7 @@ type Key struct {
 	FormerHash    []byte                 `protobuf:"bytes,12,opt,name=former_hash,json=formerHash,proto3" json:"former_hash,omitempty"`    // of the secret before the last rotation, taken until former_until_ms
 	FormerUntilMs int64                  `protobuf:"varint,13,opt,name=former_until_ms,json=formerUntilMs,proto3" json:"former_until_ms,omitempty"`
 	PastSince     uint64                 `protobuf:"varint,14,opt,name=past_since,json=pastSince,proto3" json:"past_since,omitempty"` // versions of monitors and rules that held at or before it are not kept
+	Changing      *Changing              `protobuf:"bytes,15,opt,name=changing,proto3" json:"changing,omitempty"`                     // the newest change of which no version that was replaced tells
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -271,6 +272,75 @@ func (x *Key) GetPastSince() uint64 {
 	return 0
 }
 
+func (x *Key) GetChanging() *Changing {
+	if x != nil {
+		return x.Changing
+	}
+	return nil
+}
+
+// Changing is what a monitor or rule is about to become. It is written before that is,
+// so that whoever has the key next knows what may be on its way to the store.
+type Changing struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Rule          bool                   `protobuf:"varint,1,opt,name=rule,proto3" json:"rule,omitempty"`
+	Id            string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	Version       uint32                 `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"` // that it has then, at least; a monitor or rule with an older one has not been changed
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Changing) Reset() {
+	*x = Changing{}
+	mi := &file_messages_record_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Changing) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Changing) ProtoMessage() {}
+
+func (x *Changing) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_record_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Changing.ProtoReflect.Descriptor instead.
+func (*Changing) Descriptor() ([]byte, []int) {
+	return file_messages_record_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Changing) GetRule() bool {
+	if x != nil {
+		return x.Rule
+	}
+	return false
+}
+
+func (x *Changing) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Changing) GetVersion() uint32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
 // Shard is owned by one node at a time; its term fences the others.
 type Shard struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -284,7 +354,7 @@ type Shard struct {
 
 func (x *Shard) Reset() {
 	*x = Shard{}
-	mi := &file_messages_record_proto_msgTypes[1]
+	mi := &file_messages_record_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -296,7 +366,7 @@ func (x *Shard) String() string {
 func (*Shard) ProtoMessage() {}
 
 func (x *Shard) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_record_proto_msgTypes[1]
+	mi := &file_messages_record_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -309,7 +379,7 @@ func (x *Shard) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Shard.ProtoReflect.Descriptor instead.
 func (*Shard) Descriptor() ([]byte, []int) {
-	return file_messages_record_proto_rawDescGZIP(), []int{1}
+	return file_messages_record_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Shard) GetTerm() uint64 {
@@ -355,7 +425,7 @@ type Slot struct {
 
 func (x *Slot) Reset() {
 	*x = Slot{}
-	mi := &file_messages_record_proto_msgTypes[2]
+	mi := &file_messages_record_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -367,7 +437,7 @@ func (x *Slot) String() string {
 func (*Slot) ProtoMessage() {}
 
 func (x *Slot) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_record_proto_msgTypes[2]
+	mi := &file_messages_record_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -380,7 +450,7 @@ func (x *Slot) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Slot.ProtoReflect.Descriptor instead.
 func (*Slot) Descriptor() ([]byte, []int) {
-	return file_messages_record_proto_rawDescGZIP(), []int{2}
+	return file_messages_record_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Slot) GetKeyId() string {
@@ -447,7 +517,7 @@ type Monitor struct {
 
 func (x *Monitor) Reset() {
 	*x = Monitor{}
-	mi := &file_messages_record_proto_msgTypes[3]
+	mi := &file_messages_record_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -459,7 +529,7 @@ func (x *Monitor) String() string {
 func (*Monitor) ProtoMessage() {}
 
 func (x *Monitor) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_record_proto_msgTypes[3]
+	mi := &file_messages_record_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -472,7 +542,7 @@ func (x *Monitor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Monitor.ProtoReflect.Descriptor instead.
 func (*Monitor) Descriptor() ([]byte, []int) {
-	return file_messages_record_proto_rawDescGZIP(), []int{3}
+	return file_messages_record_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Monitor) GetId() string {
@@ -588,7 +658,7 @@ type Rule struct {
 
 func (x *Rule) Reset() {
 	*x = Rule{}
-	mi := &file_messages_record_proto_msgTypes[4]
+	mi := &file_messages_record_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -600,7 +670,7 @@ func (x *Rule) String() string {
 func (*Rule) ProtoMessage() {}
 
 func (x *Rule) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_record_proto_msgTypes[4]
+	mi := &file_messages_record_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -613,7 +683,7 @@ func (x *Rule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rule.ProtoReflect.Descriptor instead.
 func (*Rule) Descriptor() ([]byte, []int) {
-	return file_messages_record_proto_rawDescGZIP(), []int{4}
+	return file_messages_record_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Rule) GetId() string {
@@ -729,7 +799,7 @@ type Feed struct {
 
 func (x *Feed) Reset() {
 	*x = Feed{}
-	mi := &file_messages_record_proto_msgTypes[5]
+	mi := &file_messages_record_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -741,7 +811,7 @@ func (x *Feed) String() string {
 func (*Feed) ProtoMessage() {}
 
 func (x *Feed) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_record_proto_msgTypes[5]
+	mi := &file_messages_record_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -754,7 +824,7 @@ func (x *Feed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Feed.ProtoReflect.Descriptor instead.
 func (*Feed) Descriptor() ([]byte, []int) {
-	return file_messages_record_proto_rawDescGZIP(), []int{5}
+	return file_messages_record_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Feed) GetId() string {
@@ -845,7 +915,7 @@ type EnrichMark struct {
 
 func (x *EnrichMark) Reset() {
 	*x = EnrichMark{}
-	mi := &file_messages_record_proto_msgTypes[6]
+	mi := &file_messages_record_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -857,7 +927,7 @@ func (x *EnrichMark) String() string {
 func (*EnrichMark) ProtoMessage() {}
 
 func (x *EnrichMark) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_record_proto_msgTypes[6]
+	mi := &file_messages_record_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -870,7 +940,7 @@ func (x *EnrichMark) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnrichMark.ProtoReflect.Descriptor instead.
 func (*EnrichMark) Descriptor() ([]byte, []int) {
-	return file_messages_record_proto_rawDescGZIP(), []int{6}
+	return file_messages_record_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *EnrichMark) GetEpoch() string {
@@ -898,7 +968,7 @@ type Claim struct {
 
 func (x *Claim) Reset() {
 	*x = Claim{}
-	mi := &file_messages_record_proto_msgTypes[7]
+	mi := &file_messages_record_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -910,7 +980,7 @@ func (x *Claim) String() string {
 func (*Claim) ProtoMessage() {}
 
 func (x *Claim) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_record_proto_msgTypes[7]
+	mi := &file_messages_record_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -923,7 +993,7 @@ func (x *Claim) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Claim.ProtoReflect.Descriptor instead.
 func (*Claim) Descriptor() ([]byte, []int) {
-	return file_messages_record_proto_rawDescGZIP(), []int{7}
+	return file_messages_record_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Claim) GetFeedId() string {
@@ -952,7 +1022,7 @@ type Item struct {
 
 func (x *Item) Reset() {
 	*x = Item{}
-	mi := &file_messages_record_proto_msgTypes[8]
+	mi := &file_messages_record_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -964,7 +1034,7 @@ func (x *Item) String() string {
 func (*Item) ProtoMessage() {}
 
 func (x *Item) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_record_proto_msgTypes[8]
+	mi := &file_messages_record_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -977,7 +1047,7 @@ func (x *Item) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Item.ProtoReflect.Descriptor instead.
 func (*Item) Descriptor() ([]byte, []int) {
-	return file_messages_record_proto_rawDescGZIP(), []int{8}
+	return file_messages_record_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Item) GetIdentity() string {
@@ -1049,7 +1119,7 @@ type Revision struct {
 
 func (x *Revision) Reset() {
 	*x = Revision{}
-	mi := &file_messages_record_proto_msgTypes[9]
+	mi := &file_messages_record_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1061,7 +1131,7 @@ func (x *Revision) String() string {
 func (*Revision) ProtoMessage() {}
 
 func (x *Revision) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_record_proto_msgTypes[9]
+	mi := &file_messages_record_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1074,7 +1144,7 @@ func (x *Revision) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Revision.ProtoReflect.Descriptor instead.
 func (*Revision) Descriptor() ([]byte, []int) {
-	return file_messages_record_proto_rawDescGZIP(), []int{9}
+	return file_messages_record_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Revision) GetNumber() uint32 {
@@ -1119,7 +1189,7 @@ type FieldChange struct {
 
 func (x *FieldChange) Reset() {
 	*x = FieldChange{}
-	mi := &file_messages_record_proto_msgTypes[10]
+	mi := &file_messages_record_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1131,7 +1201,7 @@ func (x *FieldChange) String() string {
 func (*FieldChange) ProtoMessage() {}
 
 func (x *FieldChange) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_record_proto_msgTypes[10]
+	mi := &file_messages_record_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1144,7 +1214,7 @@ func (x *FieldChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FieldChange.ProtoReflect.Descriptor instead.
 func (*FieldChange) Descriptor() ([]byte, []int) {
-	return file_messages_record_proto_rawDescGZIP(), []int{10}
+	return file_messages_record_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *FieldChange) GetField() string {
@@ -1187,7 +1257,7 @@ type Edit struct {
 
 func (x *Edit) Reset() {
 	*x = Edit{}
-	mi := &file_messages_record_proto_msgTypes[11]
+	mi := &file_messages_record_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1199,7 +1269,7 @@ func (x *Edit) String() string {
 func (*Edit) ProtoMessage() {}
 
 func (x *Edit) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_record_proto_msgTypes[11]
+	mi := &file_messages_record_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1212,7 +1282,7 @@ func (x *Edit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Edit.ProtoReflect.Descriptor instead.
 func (*Edit) Descriptor() ([]byte, []int) {
-	return file_messages_record_proto_rawDescGZIP(), []int{11}
+	return file_messages_record_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Edit) GetWord() uint32 {
@@ -1248,7 +1318,7 @@ type Ledger struct {
 
 func (x *Ledger) Reset() {
 	*x = Ledger{}
-	mi := &file_messages_record_proto_msgTypes[12]
+	mi := &file_messages_record_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1260,7 +1330,7 @@ func (x *Ledger) String() string {
 func (*Ledger) ProtoMessage() {}
 
 func (x *Ledger) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_record_proto_msgTypes[12]
+	mi := &file_messages_record_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1273,7 +1343,7 @@ func (x *Ledger) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ledger.ProtoReflect.Descriptor instead.
 func (*Ledger) Descriptor() ([]byte, []int) {
-	return file_messages_record_proto_rawDescGZIP(), []int{12}
+	return file_messages_record_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Ledger) GetCharged() int64 {
@@ -1313,7 +1383,7 @@ type Grant struct {
 
 func (x *Grant) Reset() {
 	*x = Grant{}
-	mi := &file_messages_record_proto_msgTypes[13]
+	mi := &file_messages_record_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1325,7 +1395,7 @@ func (x *Grant) String() string {
 func (*Grant) ProtoMessage() {}
 
 func (x *Grant) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_record_proto_msgTypes[13]
+	mi := &file_messages_record_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1338,7 +1408,7 @@ func (x *Grant) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Grant.ProtoReflect.Descriptor instead.
 func (*Grant) Descriptor() ([]byte, []int) {
-	return file_messages_record_proto_rawDescGZIP(), []int{13}
+	return file_messages_record_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Grant) GetKeyId() string {
@@ -1388,7 +1458,7 @@ type Spender struct {
 
 func (x *Spender) Reset() {
 	*x = Spender{}
-	mi := &file_messages_record_proto_msgTypes[14]
+	mi := &file_messages_record_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1400,7 +1470,7 @@ func (x *Spender) String() string {
 func (*Spender) ProtoMessage() {}
 
 func (x *Spender) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_record_proto_msgTypes[14]
+	mi := &file_messages_record_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1413,7 +1483,7 @@ func (x *Spender) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Spender.ProtoReflect.Descriptor instead.
 func (*Spender) Descriptor() ([]byte, []int) {
-	return file_messages_record_proto_rawDescGZIP(), []int{14}
+	return file_messages_record_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Spender) GetConnectionId() string {
@@ -1441,7 +1511,7 @@ var File_messages_record_proto protoreflect.FileDescriptor
 
 const file_messages_record_proto_rawDesc = "" +
 	"\n" +
-	"\x15messages/record.proto\x12\vbirdwire.v1\x1a\x16messages/article.proto\"\x9f\x03\n" +
+	"\x15messages/record.proto\x12\vbirdwire.v1\x1a\x16messages/article.proto\"\xd2\x03\n" +
 	"\x03Key\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x14\n" +
@@ -1462,7 +1532,12 @@ const file_messages_record_proto_rawDesc = "" +
 	"formerHash\x12&\n" +
 	"\x0fformer_until_ms\x18\r \x01(\x03R\rformerUntilMs\x12\x1d\n" +
 	"\n" +
-	"past_since\x18\x0e \x01(\x04R\tpastSince\"z\n" +
+	"past_since\x18\x0e \x01(\x04R\tpastSince\x121\n" +
+	"\bchanging\x18\x0f \x01(\v2\x15.birdwire.v1.ChangingR\bchanging\"H\n" +
+	"\bChanging\x12\x12\n" +
+	"\x04rule\x18\x01 \x01(\bR\x04rule\x12\x0e\n" +
+	"\x02id\x18\x02 \x01(\tR\x02id\x12\x18\n" +
+	"\aversion\x18\x03 \x01(\rR\aversion\"z\n" +
 	"\x05Shard\x12\x12\n" +
 	"\x04term\x18\x01 \x01(\x04R\x04term\x12\x12\n" +
 	"\x04node\x18\x02 \x01(\tR\x04node\x12 \n" +
@@ -1596,45 +1671,47 @@ func file_messages_record_proto_rawDescGZIP() []byte {
 }
 
 var file_messages_record_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_messages_record_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_messages_record_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_messages_record_proto_goTypes = []any{
 	(Api)(0),            // 0: birdwire.v1.Api
 	(KeyState)(0),       // 1: birdwire.v1.KeyState
 	(*Key)(nil),         // 2: birdwire.v1.Key
-	(*Shard)(nil),       // 3: birdwire.v1.Shard
-	(*Slot)(nil),        // 4: birdwire.v1.Slot
-	(*Monitor)(nil),     // 5: birdwire.v1.Monitor
-	(*Rule)(nil),        // 6: birdwire.v1.Rule
-	(*Feed)(nil),        // 7: birdwire.v1.Feed
-	(*EnrichMark)(nil),  // 8: birdwire.v1.EnrichMark
-	(*Claim)(nil),       // 9: birdwire.v1.Claim
-	(*Item)(nil),        // 10: birdwire.v1.Item
-	(*Revision)(nil),    // 11: birdwire.v1.Revision
-	(*FieldChange)(nil), // 12: birdwire.v1.FieldChange
-	(*Edit)(nil),        // 13: birdwire.v1.Edit
-	(*Ledger)(nil),      // 14: birdwire.v1.Ledger
-	(*Grant)(nil),       // 15: birdwire.v1.Grant
-	(*Spender)(nil),     // 16: birdwire.v1.Spender
-	(*Article)(nil),     // 17: birdwire.v1.Article
+	(*Changing)(nil),    // 3: birdwire.v1.Changing
+	(*Shard)(nil),       // 4: birdwire.v1.Shard
+	(*Slot)(nil),        // 5: birdwire.v1.Slot
+	(*Monitor)(nil),     // 6: birdwire.v1.Monitor
+	(*Rule)(nil),        // 7: birdwire.v1.Rule
+	(*Feed)(nil),        // 8: birdwire.v1.Feed
+	(*EnrichMark)(nil),  // 9: birdwire.v1.EnrichMark
+	(*Claim)(nil),       // 10: birdwire.v1.Claim
+	(*Item)(nil),        // 11: birdwire.v1.Item
+	(*Revision)(nil),    // 12: birdwire.v1.Revision
+	(*FieldChange)(nil), // 13: birdwire.v1.FieldChange
+	(*Edit)(nil),        // 14: birdwire.v1.Edit
+	(*Ledger)(nil),      // 15: birdwire.v1.Ledger
+	(*Grant)(nil),       // 16: birdwire.v1.Grant
+	(*Spender)(nil),     // 17: birdwire.v1.Spender
+	(*Article)(nil),     // 18: birdwire.v1.Article
 }
 var file_messages_record_proto_depIdxs = []int32{
 	0,  // 0: birdwire.v1.Key.apis:type_name -> birdwire.v1.Api
 	1,  // 1: birdwire.v1.Key.state:type_name -> birdwire.v1.KeyState
-	4,  // 2: birdwire.v1.Shard.slots:type_name -> birdwire.v1.Slot
-	0,  // 3: birdwire.v1.Slot.api:type_name -> birdwire.v1.Api
-	17, // 4: birdwire.v1.Item.article:type_name -> birdwire.v1.Article
-	11, // 5: birdwire.v1.Item.past:type_name -> birdwire.v1.Revision
-	17, // 6: birdwire.v1.Item.said:type_name -> birdwire.v1.Article
-	12, // 7: birdwire.v1.Revision.changes:type_name -> birdwire.v1.FieldChange
-	13, // 8: birdwire.v1.FieldChange.edits:type_name -> birdwire.v1.Edit
-	15, // 9: birdwire.v1.Ledger.open:type_name -> birdwire.v1.Grant
-	16, // 10: birdwire.v1.Grant.spenders:type_name -> birdwire.v1.Spender
-	0,  // 11: birdwire.v1.Spender.api:type_name -> birdwire.v1.Api
-	12, // [12:12] is the sub-list for method output_type
-	12, // [12:12] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	3,  // 2: birdwire.v1.Key.changing:type_name -> birdwire.v1.Changing
+	5,  // 3: birdwire.v1.Shard.slots:type_name -> birdwire.v1.Slot
+	0,  // 4: birdwire.v1.Slot.api:type_name -> birdwire.v1.Api
+	18, // 5: birdwire.v1.Item.article:type_name -> birdwire.v1.Article
+	12, // 6: birdwire.v1.Item.past:type_name -> birdwire.v1.Revision
+	18, // 7: birdwire.v1.Item.said:type_name -> birdwire.v1.Article
+	13, // 8: birdwire.v1.Revision.changes:type_name -> birdwire.v1.FieldChange
+	14, // 9: birdwire.v1.FieldChange.edits:type_name -> birdwire.v1.Edit
+	16, // 10: birdwire.v1.Ledger.open:type_name -> birdwire.v1.Grant
+	17, // 11: birdwire.v1.Grant.spenders:type_name -> birdwire.v1.Spender
+	0,  // 12: birdwire.v1.Spender.api:type_name -> birdwire.v1.Api
+	13, // [13:13] is the sub-list for method output_type
+	13, // [13:13] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_messages_record_proto_init() }
@@ -1649,7 +1726,7 @@ func file_messages_record_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_messages_record_proto_rawDesc), len(file_messages_record_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   15,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -296,9 +296,11 @@ func TestACreationIsWholeOrNothing(t *testing.T) {
 func TestACrashInACreation(t *testing.T) {
 	testkit.Run(t, func(k *testkit.Kit) {
 		r := newRig(t, k).create()
-		r.rule("first", "q") // numbers are reserved
+		r.rule("first", "q")
 		k.Worker.Hold()
 		r.client.Request(r.shard, &messages.CreateRule{KeyId: keyID, Rule: &messages.Rule{Tag: "t", Query: "q"}})
+		k.Settle()
+		k.Worker.ReleaseNext() // the number is taken
 		k.Settle()
 		if r.router.query(2) == nil || k.Worker.Held() != 1 {
 			t.Fatalf("router %v, %d jobs", r.router.queries, k.Worker.Held())
@@ -318,6 +320,73 @@ func TestACrashInACreation(t *testing.T) {
 			t.Error("the number was used again")
 		}
 	})
+}
+
+// The process dies, the next one begins, and then the store does what the first had
+// asked it for. What the next one does for that may fail too.
+func TestWhatTheStoreDoesAfterTheNextOwnerHasBegun(t *testing.T) {
+	down := errors.New("down")
+	for name, c := range map[string]struct {
+		change func(id string) any
+		op     memory.Op
+	}{
+		"create": {func(string) any {
+			return &messages.CreateRule{KeyId: keyID, Rule: &messages.Rule{Tag: "new", Query: "q"}}
+		}, memory.ControlCAS},
+		"update": {func(id string) any { return updateRule(id, &messages.Rule{Tag: "new"}, "tag") }, memory.ControlCAS},
+		"delete": {func(id string) any { return &messages.DeleteRule{KeyId: keyID, RuleId: id} }, memory.ControlDelete},
+	} {
+		for why, faults := range map[string][]memory.RecordFault{
+			"nothing fails": nil,
+			"the store is down": {
+				{Op: memory.ControlCAS, Prefix: "rules.", Err: down}, {Op: memory.ControlCAS, Prefix: "rules.", Err: down}, {Op: memory.ControlCAS, Prefix: "rules.", Err: down},
+			},
+			"nothing is known": {
+				{Op: memory.ControlCAS, Prefix: "rules.", Ambiguous: true},
+				{Op: memory.ControlGet, Prefix: "rules.", Err: down},
+				{Op: memory.ControlDelete, Prefix: "rules.", Ambiguous: true},
+			},
+			"the disk is full": {{Op: memory.ControlCAS, Prefix: "rules.", Err: messages.ErrFull}},
+		} {
+			t.Run(name+", "+why, func(t *testing.T) {
+				testkit.Run(t, func(k *testkit.Kit) {
+					r := newRig(t, k, func(c *apikey.Config) { c.Logger = nil }).create()
+					id := r.rule("first", "q").GetId()
+					r.match("1", 1) // the version has decided something
+					var late []func()
+					for range 6 { // it is asked for three times, and again since nothing is known of it
+						records(k).Inject(memory.RecordFault{Op: c.op, Prefix: "rules.", Late: func(happen func()) { late = append(late, happen) }})
+					}
+					r.client.Request(r.shard, c.change(id))
+					k.Settle()
+					k.Stop(r.shard)
+					if len(late) != 6 {
+						t.Fatalf("%d tries are on their way", len(late))
+					}
+					for _, f := range faults {
+						records(k).Inject(f)
+					}
+					r.startShard()
+					ask[*messages.RulesListed](r, &messages.ListRules{KeyId: keyID}) // the key starts with it
+					k.Advance(10 * time.Second)
+					for _, happen := range late {
+						happen()
+					}
+					for range 2 { // as this owner says, and the next one
+						rules := ask[*messages.RulesListed](r, &messages.ListRules{KeyId: keyID}).GetRules()
+						if len(rules) != 1 || rules[0].GetTag() != "first" || !r.has(actors.RuleRecord(keyID, id)) {
+							t.Fatalf("rules %v", rules)
+						}
+						k.Stop(r.shard)
+						r.startShard()
+					}
+					if c := r.storedKey().GetChanging(); c.GetId() != "" && c.GetId() != id {
+						t.Errorf("%v is named still", c)
+					}
+				})
+			})
+		}
+	}
 }
 
 // A change that was refused has not happened where that is certain. Where it is not, it

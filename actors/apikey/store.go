@@ -72,8 +72,11 @@ func owned(ctx context.Context, records actors.Records, keyID string, term uint6
 // earlier self. A disk that is full by then says nothing of the tries before.
 func write(ctx context.Context, records actors.Records, keyID string, w change.Write) (uint64, error) {
 	name := recordName(keyID, w)
-	if w.Damaged {
+	switch {
+	case w.Damaged:
 		return 0, erase(ctx, records, name)
+	case w.Never:
+		return 0, bar(ctx, records, name)
 	}
 	err := messages.ErrAmbiguous
 	for try := range 3 {
@@ -135,6 +138,33 @@ func erase(ctx context.Context, records actors.Records, name string) (err error)
 		}
 	}
 	return fmt.Errorf("delete the damaged record %s: %w: %w", name, messages.ErrAmbiguous, err)
+}
+
+// bar sees to it that no earlier try makes the record: the store makes none where one
+// was made and deleted since. What a crash in between leaves is empty, and is named by
+// the key's record: see read.
+func bar(ctx context.Context, records actors.Records, name string) (err error) {
+	for range 3 {
+		var revision uint64
+		if revision, err = records.CAS(ctx, name, nil, 0); errors.Is(err, messages.ErrConflict) {
+			var there messages.KeptRecord
+			there, err = records.Get(ctx, name)
+			if errors.Is(err, messages.ErrDamaged) || err == nil && len(there.Data) > 0 {
+				return errStale
+			}
+			revision = there.Revision
+		}
+		if err == nil {
+			err = records.Delete(ctx, name, revision)
+		}
+		switch {
+		case err == nil, errors.Is(err, messages.ErrNotFound):
+			return nil
+		case errors.Is(err, messages.ErrFull):
+			return fmt.Errorf("bar the record %s: %w", name, err)
+		}
+	}
+	return fmt.Errorf("bar the record %s: %w: %w", name, messages.ErrAmbiguous, err)
 }
 
 // own finds out whether what is there is what was to be written.
@@ -206,9 +236,9 @@ func (l *loaded) read(ctx context.Context, cfg Config, id string) error {
 			return fmt.Errorf("load key: %w", r.Unread())
 		}
 		if name, ok := strings.CutPrefix(r.Key, monitors); ok {
-			l.define(change.OfMonitor, name, r)
+			l.define(change.OfMonitor, name, r, record.GetChanging())
 		} else if name, ok := strings.CutPrefix(r.Key, rules); ok {
-			l.define(change.OfRule, name, r)
+			l.define(change.OfRule, name, r, record.GetChanging())
 		} else {
 			l.remember(r)
 		}
@@ -250,8 +280,12 @@ func usage(ctx context.Context, cfg Config, id string, now time.Time) (ledger *m
 	return ledger, begun, nil
 }
 
-// define takes a monitor or rule; id is what its record is named by.
-func (l *loaded) define(kind change.Kind, id string, r messages.KeptRecord) {
+// define takes a monitor or rule; id is what its record is named by. An empty one that
+// the key's record names is none: see bar.
+func (l *loaded) define(kind change.Kind, id string, r messages.KeptRecord, named *messages.Changing) {
+	if len(r.Data) == 0 && !r.Damaged && id == named.GetId() {
+		return
+	}
 	d, err := definition.Unmarshal(kind == change.OfRule, r.Data)
 	if r.Damaged || err != nil || d.ID() != id {
 		l.corrupt = append(l.corrupt, r.Key)

@@ -76,6 +76,7 @@ type Node struct {
 	starting    bool // it reads what it begins with
 	slow        bool
 	lags        bool     // its routers read the log slowly
+	late        bool     // most of what it writes happens later
 	waits       []func() // what the stuck pool was asked
 	stuck       Pool     // that does nothing of what it is asked
 	dieAt       int      // so many writes from now it ends, in the middle of one; 0: it does not
@@ -153,7 +154,7 @@ func (n *Node) connect() {
 	n.Worker.Tells = true // by storeFault
 	n.frozen, n.storeDown, n.up = false, false, true
 	n.dying, n.dieAt, n.slow, n.stuck, n.waits = false, 0, false, "", nil
-	n.panics = 0
+	n.panics, n.late = 0, false
 	n.store = c.Disk.Open(n.storeFault)
 	n.remote = link.NewRemote(link.RemoteConfig{
 		System: n.System, Link: c.Net.Join(peer, n.Host), Logger: slog.New(slog.DiscardHandler), Count: func(string) {},

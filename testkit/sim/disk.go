@@ -66,6 +66,9 @@ func (b *badStore) fault(n *Node, call memory.Call) memory.Fault {
 		return memory.Fault{}
 	}
 	what := fmt.Sprintf("%s of %s at %s", call.Op, n.Name, call.Key)
+	if n.late && writes(call.Op) && b.chance.Often("have late "+what, lateOften(call.Key), 8) {
+		return b.later(n.cluster, what)
+	}
 	if b.errors && b.often("fail "+what) {
 		return memory.Fault{Err: errStore}
 	}
@@ -79,6 +82,15 @@ func (b *badStore) fault(n *Node, call memory.Call) memory.Fault {
 		return memory.Fault{Ambiguous: true}
 	}
 	return memory.Fault{Err: fmt.Errorf("%w: %w", errStore, messages.ErrAmbiguous)}
+}
+
+// lateOften is how often of eight times a write of a late node is late: most of those
+// that decide, and few of those that come before them, or none would come to the others.
+func lateOften(key string) uint64 {
+	if strings.HasPrefix(key, "rules.") || strings.HasPrefix(key, "monitors.") {
+		return 7
+	}
+	return 1
 }
 
 func (b *badStore) often(what string) bool { return b.chance.Often(what, b.rate, 1000) }

@@ -236,20 +236,27 @@ func ownerThatFails(k *testkit.Kit) {
 	what := ends[k.Option("which of crash, drain, freeze, store down, isolate", 0, len(ends)-1)]
 	w.live("before", o, k.Option("rounds before", 0, 30), func() {})
 	n := s.Node(s.Node("n1").Owner(s.Key))
+	if rounds := k.Option("rounds in which what it writes is late", 0, 20); rounds > 0 {
+		s.costly, n.late = true, true
+		late := s.Fault(n.Name, "late writes")
+		w.live("when it is late", o, rounds, func() {})
+		late()
+	}
 	if s.Option("the others lag", 0, 1) == 1 {
 		s.Net.Fate = lagging(n.Name)
 		for _, other := range s.nodes {
 			other.lags = other != n
 		}
 	}
-	s.costly = what.Name != "drain"
+	s.costly = s.costly || what.Name != "drain"
 	over, heal := s.Fault(n.Name, what.Name), what.Of(s, n)
 	w.live("meanwhile", o, k.Option("rounds meanwhile", 1, 400), func() {})
 	over()
 	heal()
+	s.bad.heal()
 	s.Net.Fate = nil
 	for _, other := range s.nodes {
-		other.lags = false
+		other.lags, other.late = false, false
 	}
 	w.live("after", o, k.Option("rounds after", 0, 60), func() {})
 	w.settle(o)

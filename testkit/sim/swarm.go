@@ -31,6 +31,7 @@ const (
 	Ambiguous    Fault = "ambiguous writes" // writes are answered with nothing certain; half of them have happened
 	Late         Fault = "late writes"      // or happen seconds after that answer, as far as nobody has written since
 	CrashInWrite Fault = "crash in a write" // a process is killed when it writes, before or after that happens
+	LateCrash    Fault = "late last writes" // a node's writes are answered by nothing and happen seconds later; meanwhile it is killed
 	Slow         Fault = "slow"             // a node's work takes up to seconds, and so it lags
 	FullDisk     Fault = "full disk"        // for frames, or for every write
 	Trim         Fault = "trimmed log"      // what every client is past goes
@@ -48,7 +49,7 @@ const (
 // Faults are all kinds.
 var Faults = []Fault{
 	Drop, Delay, Duplicate, Crash, Freeze, Cut, CutOneWay, StoreDown, Drain,
-	StoreErrors, Ambiguous, Late, CrashInWrite, Slow, FullDisk, Trim,
+	StoreErrors, Ambiguous, Late, CrashInWrite, LateCrash, Slow, FullDisk, Trim,
 	ClockJump, ClockDrift, Suspicion, TwoDrains, DrainedCrash, Upgrade,
 	FullMailboxes, Panics,
 }
@@ -204,6 +205,11 @@ func (s *Swarm) begin(what string, kind Fault, n *Node) {
 				c.Start(n.Name)
 			}
 		}
+	case LateCrash:
+		n.late = true
+		crash := n.ofNow(n.Crash)
+		c.Later(s.faults.Below(what+": how soon", 2*time.Second), crash)
+		s.heal, lasts = func() { crash(); c.Start(n.Name) }, 2*time.Second+s.faults.Below(what+": how short", 2*time.Second)
 	case Slow:
 		n.slow = true
 		s.heal = func() { n.slow = false }

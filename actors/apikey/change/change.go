@@ -23,7 +23,10 @@
 //
 // A version that was replaced is written before its replacement, as a record of
 // its own. A crash between the two leaves a record that is void: the version it
-// speaks of is the current one.
+// speaks of is the current one. A change that replaces no version is named in the
+// key's own record before it is written. So whoever has the key next knows which
+// change an owner before may have on its way to the store still, and makes it
+// impossible before it goes by what it has read: see fence.
 //
 // Every question has a number, its answers name it, and an answer to a question
 // that is not open any more is dropped: what it says was asked again, or given up.
@@ -63,10 +66,10 @@ type Machine struct {
 
 	Key      *messages.Key // nil: there is no such key. Never changed, only replaced
 	revision uint64
-	nextK    uint32 // below Key.NextK: reserved and free
 	lastUsed int64  // written with the next write of the key's record
 	lost     []Lost // what cannot be read of the newest reading
-	littered bool   // something of a revoked key could not be deleted
+	loose    []loose
+	littered bool // something of a revoked key could not be deleted
 	// logEnd is where the log ended after the newest reading, and so after the shard's
 	// term was taken: what an owner before has handed out is at or before it, and
 	// this owner's router may be far below. No change takes effect before it.
@@ -115,7 +118,7 @@ func (m *Machine) Start(l *Loaded) []Effect {
 	if m.Key == nil {
 		m.emit(Synced{})
 	} else {
-		m.enqueue(0, m.resync)
+		m.enqueue(0, func() { m.fence(m.resync) })
 	}
 	return m.done()
 }

@@ -43,7 +43,7 @@ func (m *Machine) create(asked definition.Definition, fields []string) {
 			m.end(why)
 			return
 		}
-		m.takeNumber(func(k uint32, err error) {
+		m.takeNumber(asked.IsRule(), id, func(k uint32, err error) {
 			if err != nil {
 				m.emit(Gone{id})
 				m.fail(err)

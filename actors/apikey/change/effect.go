@@ -91,6 +91,7 @@ type Write struct {
 	Data     []byte          // nil: the record is deleted
 	Revision uint64          // of the record as it is; of OfPast any
 	Damaged  bool            // the record cannot be read, and is deleted whatever it holds
+	Never    bool            // there is no such record: no try of before is to make it
 }
 
 // Loaded is what the store has of the key.

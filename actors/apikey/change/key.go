@@ -23,8 +23,7 @@ type StoredDefinition = definitions.Stored
 // take makes what was read the truth.
 func (m *Machine) take(l *Loaded) {
 	m.Key, m.revision = l.Key, l.Revision
-	m.nextK = max(m.Key.GetNextK(), 1)
-	m.lost, m.logEnd = l.Lost, l.End
+	m.lost, m.logEnd, m.loose = l.Lost, l.End, looseOf(l)
 	m.Set.Load(l.Stored, l.Past, m.Key.GetPastSince(), l.End)
 	m.emit(Changed{})
 	m.emit(Decided{})
@@ -52,7 +51,6 @@ func (m *Machine) createKey(c *messages.CreateKey) {
 			m.fail(err)
 			return
 		}
-		m.nextK = key.GetNextK()
 		m.emit(Made{})
 		m.describe()
 	})
@@ -239,30 +237,13 @@ func (m *Machine) updateKey(c *messages.UpdateKey) {
 	}, func() { m.emit(Narrowed{}) })
 }
 
-// numbersAtOnce is how many of a key's numbers one write reserves. Those not
-// used when the actor stops are skipped: a number is never used twice, and a
-// creation rarely costs two writes.
-const numbersAtOnce = 8
-
-// takeNumber goes on with a number that was never used.
-func (m *Machine) takeNumber(then func(k uint32, err error)) {
-	take := func() {
-		k := m.nextK
-		m.nextK++
-		then(k, nil)
-	}
-	if m.nextK < m.Key.GetNextK() {
-		take()
-		return
-	}
-	m.nextK = max(m.Key.GetNextK(), 1)
-	m.writeKey(func(k *messages.Key) { k.NextK = m.nextK + numbersAtOnce }, func(err error) {
-		if err != nil {
-			then(0, err)
-			return
-		}
-		take()
-	})
+// takeNumber goes on with a number that was never used, for the monitor or rule that
+// the key's record names from then on. A number whose creation fails is skipped.
+func (m *Machine) takeNumber(rule bool, id string, then func(k uint32, err error)) {
+	k := max(m.Key.GetNextK(), 1)
+	m.writeKey(func(key *messages.Key) {
+		key.NextK, key.Changing = k+1, &messages.Changing{Rule: rule, Id: id, Version: 1}
+	}, func(err error) { then(k, err) })
 }
 
 func noKey() *messages.Rejected {

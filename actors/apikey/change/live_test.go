@@ -73,6 +73,9 @@ func TestLiveIsWhatAReplayGives(t *testing.T) {
 				t.Fatalf("seed %d: nothing is under way, and %d hits are held", seed, len(w.held))
 			}
 			switch n := w.r.IntN(20); {
+			case w.dead:
+				w.start(w.r.IntN(2) == 0)
+				w.compare(seed, "after a death in a write")
 			case n < 1:
 				w.happen(false)
 			case n < 4:
@@ -88,7 +91,9 @@ func TestLiveIsWhatAReplayGives(t *testing.T) {
 					ticket++
 					w.do(w.m.Do(ticket, w.command()))
 				}
-			case w.r.IntN(6) == 0: // the key dies, and starts
+			case w.r.IntN(6) == 0:
+				w.doomed = w.faults
+			case w.r.IntN(5) == 0: // the key dies, and starts
 				w.start(w.r.IntN(2) == 0)
 				if w.position < w.m.Set.Newest() {
 					behind++
@@ -107,6 +112,94 @@ func TestLiveIsWhatAReplayGives(t *testing.T) {
 	}
 	if behind < 200 {
 		t.Errorf("a router was behind the newest change %d times", behind)
+	}
+}
+
+// TestWhatAnOwnerBeforeHasOnItsWay has a key die of each kind of change, which the
+// store then makes before the next owner reads, while it begins, or after that, or
+// never: who resumes is told what was delivered live, also by a later owner, and none
+// is made that nobody was told of after another owner has gone by the one before.
+func TestWhatAnOwnerBeforeHasOnItsWay(t *testing.T) {
+	rename := func(id string) any {
+		return &messages.UpdateRule{Rule: &messages.Rule{Id: id, Tag: "other"}, Fields: []string{"tag"}}
+	}
+	status := func(to string) func(id string) any {
+		return func(id string) any {
+			return &messages.UpdateRule{Rule: &messages.Rule{Id: id, Status: to}, Fields: []string{"status"}}
+		}
+	}
+	for name, c := range map[string]struct {
+		before []func(id string) any
+		quiet  bool // no event since the last change
+		change func(id string) any
+	}{
+		"create":           {nil, false, func(string) any { return &messages.CreateRule{Rule: &messages.Rule{Tag: "new", Query: "new"}} }},
+		"rename":           {nil, false, rename},
+		"rename twice":     {[]func(string) any{status("paused"), status("active")}, true, rename},
+		"pause":            {nil, false, status("paused")},
+		"pause at once":    {nil, true, status("paused")},
+		"activate":         {[]func(string) any{status("paused")}, false, status("active")},
+		"activate at once": {[]func(string) any{status("paused")}, true, status("active")},
+		"delete":           {nil, false, func(id string) any { return &messages.DeleteRule{RuleId: id} }},
+		"delete at once":   {nil, true, func(id string) any { return &messages.DeleteRule{RuleId: id} }},
+	} {
+		for _, when := range []string{"before", "between", "after", "much later", "never"} {
+			t.Run(name+", and it is made "+when, func(t *testing.T) {
+				w := newWorld(t, 1)
+				w.start(false)
+				w.rest()
+				events := func() {
+					for range 3 {
+						w.event()
+						w.rest()
+					}
+				}
+				w.do(w.m.Do(1, &messages.CreateRule{Rule: &messages.Rule{Tag: "tag", Query: "query"}}))
+				w.rest()
+				id := w.m.Set.All()[0].ID()
+				if !c.quiet {
+					events()
+				}
+				for _, before := range c.before {
+					w.do(w.m.Do(1, before(id)))
+					w.rest()
+					if !c.quiet {
+						events()
+					}
+				}
+				w.doomed = true
+				w.do(w.m.Do(1, c.change(id)))
+				w.rest()
+				if !w.dead || len(w.late) != 1 {
+					t.Fatal("it has not died")
+				}
+				late := w.late
+				if w.late = nil; when == "before" || when == "between" {
+					w.late = late
+				}
+				if when == "before" {
+					w.happen(true)
+				}
+				w.between = true
+				for i := range 3 { // each owner finds what the one before has gone by
+					w.start(false)
+					w.rest()
+					events()
+					if when == "after" && i == 0 || when == "much later" && i == 1 {
+						w.late = late
+						w.happen(true)
+					}
+					events()
+				}
+				if w.m.Key.GetChanging() != nil && w.m.Set.ByID(w.m.Key.GetChanging().GetId()) == nil {
+					t.Errorf("%v is named still: each owner sees to it again", w.m.Key.GetChanging())
+				}
+				w.live.through = w.handled
+				w.lives = append(w.lives, w.live)
+				w.compare(0, "at the end")
+				w.last(0)
+			})
+		}
 	}
 }
 

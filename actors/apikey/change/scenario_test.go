@@ -25,7 +25,7 @@ var update = flag.Bool("update", false, "write what the scenarios give into thei
 // TestScenarios plays testdata/*.txt. A line that begins with "> " is what
 // happens, those after it are what the machine wants done:
 //
-//	> start [none|revoked] [rule ID K VERSION AFTER TAG QUERY STATUS] [past K VERSION AFTER UNTIL TAG QUERY] [end POSITION] ...
+//	> start [none|revoked] [rule ID K VERSION AFTER TAG QUERY STATUS] [past K VERSION AFTER UNTIL TAG QUERY] [changing ID VERSION] [end POSITION] ...
 //	        what the store has, and where the log ends; a key that is active unless said otherwise
 //	> do TICKET COMMAND ...                                                 see player.command
 //	> drafted [rejected FIELD]                                              the child answers
@@ -189,6 +189,9 @@ func (p *player) loaded(words []string, token uint64) *change.Loaded {
 				Origin: &messages.Origin{Name: words[5]}, Want: &messages.Query_Rule{Rule: words[6]},
 			})
 			words = words[6:]
+		case "changing":
+			l.Key.Changing = &messages.Changing{Rule: true, Id: words[1], Version: uint32(p.number(words[2]))}
+			words = words[2:]
 		case "end":
 			l.End = p.number(words[1])
 			words = words[1:]
@@ -337,12 +340,18 @@ func writeText(w change.Write) string {
 		return fmt.Sprintf("forget %d.%d", w.Past.GetK(), w.Past.GetVersion())
 	case w.Kind == change.OfPast:
 		return fmt.Sprintf("past %d.%d (%d,%d]", w.Past.GetK(), w.Past.GetVersion(), w.Past.GetAfter(), w.Past.GetUntil())
+	case w.Never:
+		return fmt.Sprintf("never %s", w.ID)
 	case w.Data == nil:
 		return fmt.Sprintf("delete %s@%d", w.ID, w.Revision)
 	case w.Kind == change.OfKey:
 		k := &messages.Key{}
 		_ = proto.Unmarshal(w.Data, k)
-		return fmt.Sprintf("key@%d %s plan=%s next_k=%d used=%d former=%d", w.Revision, k.GetState(), k.GetPlan(), k.GetNextK(), k.GetLastUsedMs(), k.GetFormerUntilMs())
+		named := ""
+		if c := k.GetChanging(); c != nil {
+			named = fmt.Sprintf(" changing %s to version %d", c.GetId(), c.GetVersion())
+		}
+		return fmt.Sprintf("key@%d %s plan=%s next_k=%d used=%d former=%d", w.Revision, k.GetState(), k.GetPlan(), k.GetNextK(), k.GetLastUsedMs(), k.GetFormerUntilMs()) + named
 	default:
 		d, _ := definition.Unmarshal(w.Kind == change.OfRule, w.Data)
 		return fmt.Sprintf("%s@%d k=%d version=%d after=%d %s %s", w.ID, w.Revision, d.K(), d.Version(), d.After(), d.Status(), d.Origin().GetName())

@@ -1,6 +1,7 @@
 package change
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -66,17 +67,25 @@ func (m *Machine) fail(err error) {
 // the write proves nothing. Once it is there, or another has written the record, no
 // earlier try can happen any more. Those that wait meanwhile are refused.
 func (m *Machine) settle(w Write) {
+	m.sure(w, func(uint64) { m.end(nil) }, func() { m.end(nil) })
+}
+
+// sure asks for a write until it is done, or another has written the record.
+func (m *Machine) sure(w Write, done func(revision uint64), replaced func()) {
 	token := m.ask(0, func(answer any) {
 		s := answer.(Stored)
-		if s.Err == nil || s.Replaced {
-			m.backoff.Succeeded()
-			m.end(nil)
+		if s.Err != nil && !s.Replaced {
+			wait := m.backoff.Failed()
+			m.emit(Report{Text: fmt.Sprintf("it is not known whether a record was written; it is written again in %v", wait), Err: s.Err})
+			m.refuseQueue()
+			m.ask(wait, func(any) { m.sure(w, done, replaced) })
 			return
 		}
-		wait := m.backoff.Failed()
-		m.emit(Report{Text: fmt.Sprintf("it is not known whether a record was written; it is written again in %v", wait), Err: s.Err})
-		m.refuseQueue()
-		m.ask(wait, func(any) { m.settle(w) })
+		if m.backoff.Succeeded(); s.Err != nil {
+			replaced()
+			return
+		}
+		done(s.Revision)
 	})
 	m.emit(Store{token, []Write{w}})
 }
@@ -95,7 +104,7 @@ func (m *Machine) reload() {
 		}
 		m.backoff.Succeeded()
 		m.take(l)
-		m.resync()
+		m.fence(m.resync)
 	})
 	m.emit(Load{token})
 }
@@ -144,8 +153,26 @@ func putFailed(err error) *messages.Rejected {
 	return unavailable(err.Error())
 }
 
-// write makes what the entry becomes durable.
+// write makes what the entry becomes durable. Where no version is written that it
+// replaces, it is named before.
 func (m *Machine) write(e *definitions.Entry, then func(why *messages.Rejected, err error)) {
+	named := &messages.Changing{Rule: e.IsRule() || e.To().IsRule(), Id: cmp.Or(e.ID(), e.To().ID()), Version: max(e.Version()+1, e.To().Version())}
+	if !e.Decides() || e.Replaced() != nil || proto.Equal(named, m.Key.GetChanging()) {
+		m.writeNamed(e, then)
+		return
+	}
+	m.writeKey(func(k *messages.Key) { k.Changing = named }, func(err error) {
+		if err != nil {
+			m.remove(m.Set.Abort(e))
+			m.emit(Decided{})
+			then(nil, err)
+			return
+		}
+		m.writeNamed(e, then)
+	})
+}
+
+func (m *Machine) writeNamed(e *definitions.Entry, then func(why *messages.Rejected, err error)) {
 	writes, err := writesOf(e)
 	if err != nil {
 		m.remove(m.Set.Abort(e))

@@ -54,6 +54,9 @@ type world struct {
 	replies map[uint64]proto.Message
 	faults  bool
 	ends    []change.Kind // kinds of what was written, in order
+	between bool          // what is late happens between a start's reading and what it does then
+	doomed  bool          // it dies of the next write of a rule, which happens some time after that
+	dead    bool
 }
 
 type name struct{ k, version uint32 }
@@ -111,11 +114,15 @@ func (w *world) start(moved bool) {
 		clear(w.until)
 		w.messages = nil
 	}
-	w.happen(true) // whoever takes over sees to it that nothing can any more
+	w.doomed, w.dead = false, false
 	w.m = change.New(w.config())
 	w.inbox, w.held, w.timer, w.synced = nil, nil, 0, false
 	w.handled = w.position
-	w.do(w.m.Start(w.load(0)))
+	l := w.load(0)
+	if w.between {
+		w.happen(true)
+	}
+	w.do(w.m.Start(l))
 }
 
 func (w *world) load(token uint64) *change.Loaded {
@@ -178,6 +185,14 @@ func (w *world) draft(e change.Draft) any {
 // write does what it is asked for, or fails: nothing, all, or some of it, and what is
 // not known to have happened may happen later.
 func (w *world) write(e change.Store) change.Stored {
+	if last := len(e.Writes) - 1; w.doomed && e.Writes[last].Kind == change.OfRule && !e.Writes[last].Never {
+		w.dead = true
+		for _, write := range e.Writes[:last] {
+			w.writeOne(write, w.revisionOf(write))
+		}
+		w.late = append(w.late, lateWrite{e.Writes[last], w.revisionOf(e.Writes[last])})
+		return change.Stored{Token: e.Token} // nobody is there to hear it
+	}
 	done, known, late := len(e.Writes), true, false
 	if w.faults && w.r.IntN(3) == 0 {
 		done = w.r.IntN(len(e.Writes) + 1)

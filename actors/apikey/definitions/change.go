@@ -71,6 +71,9 @@ func (e *Entry) Replaced() *messages.Query {
 	return q
 }
 
+// Decides says whether the change has to do with which events are delivered.
+func (e *Entry) Decides() bool { return e.coming.known }
+
 // To is what the entry becomes, with its version and position; nothing where it
 // is deleted.
 func (e *Entry) To() definition.Definition { return e.coming.to }

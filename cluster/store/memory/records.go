@@ -30,6 +30,7 @@ type RecordFault struct {
 	// Ambiguous does what was asked for all the same, and answers
 	// messages.ErrAmbiguous, whatever Err is.
 	Ambiguous bool
+	Late      func(happen func()) // as Fault.Late
 }
 
 // NewRecords are records of a store that is empty.
@@ -54,7 +55,7 @@ func (r *Records) fault(c Call) Fault {
 			if f.Ambiguous {
 				return Fault{Ambiguous: true}
 			}
-			return Fault{Err: f.Err}
+			return Fault{Err: f.Err, Late: f.Late}
 		}
 	}
 	return Fault{}
