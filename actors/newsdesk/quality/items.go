@@ -15,6 +15,7 @@ import (
 type Item struct {
 	Title     string   `json:"title"`
 	Body      string   `json:"body"`
+	Source    string   `json:"source"`
 	Excerpt   string   `json:"excerpt"`
 	Entities  []string `json:"entities"`
 	Published int64    `json:"published_at"` // Unix milliseconds
@@ -69,7 +70,7 @@ func (i *Item) article(number int) similarity.Article {
 		body = i.Excerpt
 	}
 	return similarity.Article{
-		ID: int64(number), Title: i.Title, Body: body, Entities: i.Entities, Published: i.Published, Discovered: i.Published,
+		ID: int64(number), Title: i.Title, Body: body, Entities: i.Entities, Source: i.Source, Published: i.Published, Discovered: i.Published,
 	}
 }
 

@@ -114,13 +114,19 @@ func (e *entry) used() bool { return len(e.posts[title])+len(e.posts[all]) > 0 }
 // written with a capital wherever it was seen. In headlines with capitals
 // throughout, only the other articles of the stream tell "Sbarro" from
 // "Files".
-func (d *dictionary) weigh(terms []counted) (v vectors) {
+func (d *dictionary) weigh(terms []counted) vectors { return d.weighed(terms, false) }
+
+// weighed is weigh; own: as the terms count where their outlet alone tells a story.
+func (d *dictionary) weighed(terms []counted, own bool) (v vectors) {
 	for _, t := range terms {
 		e := d.terms[t.term]
 		if d.common(e) {
 			continue
 		}
 		idf := d.idf(t.term, e)
+		if own && t.own > 0 {
+			idf *= t.own
+		}
 		add := func(view int, count float64) {
 			if count > 0 {
 				v[view] = append(v[view], component{t.term, float32(count * idf)})

@@ -3,6 +3,8 @@ package similarity
 import (
 	"cmp"
 	"slices"
+
+	"github.com/birdwire/birdwire/actors/engine/text"
 )
 
 // Article is what an Engine sees of an article. Times are Unix milliseconds.
@@ -11,8 +13,9 @@ type Article struct {
 	Title      string // no HTML
 	Body       string // no HTML; may be empty
 	Entities   []string
-	Published  int64 // 0: unknown
-	Discovered int64 // when it came; required
+	Source     string // who reports; "": unknown
+	Published  int64  // 0: unknown
+	Discovered int64  // when it came; required
 }
 
 // oldest is 1995-01-01: what is dated before there was news on the web has no
@@ -59,6 +62,7 @@ type Change struct {
 type Engine struct {
 	cfg   Config
 	words dictionary
+	from  outlets
 	read  reader
 
 	slots  []*story         // live stories; nil: free
@@ -85,6 +89,7 @@ func New(cfg Config) (*Engine, error) {
 	return &Engine{
 		cfg:   cfg,
 		words: dictionary{terms: map[uint64]*entry{}, max: cfg.Dictionary},
+		from:  outlets{},
 		read:  reader{at: map[uint64]int32{}, max: cfg.Terms},
 		live:  map[int64]*story{},
 	}, nil
@@ -118,7 +123,15 @@ func (e *Engine) weigh(a *Article) member {
 	e.words.learn(terms)
 	e.words.live = len(e.live)
 	e.seen++
-	return member{id: a.ID, came: e.seen, at: at, body: a.Body != "", v: e.words.weigh(terms)}
+	m := member{id: a.ID, came: e.seen, at: at, body: a.Body != "", v: e.words.weigh(terms)}
+	if a.Source != "" {
+		m.source = text.Hash(a.Source)
+	}
+	if e.from.see(m.source, e.seen, terms, &e.words) {
+		own := e.words.weighed(terms, true)
+		m.own = &own
+	}
+	return m
 }
 
 func (e *Engine) assign(m member) {
@@ -147,6 +160,11 @@ func (e *Engine) nearest(q *query, w *Weights, gap func(*story) int64, may func(
 		}
 		g := features(&e.sums[slot], q, s, gap(s))
 		z := w.Logit(&g)
+		if z > 0 && q.own != nil && s.source == q.source {
+			own := query{v: *q.own, norm2: q.norm2, body: q.body, bond: q.bond}
+			g = features(dotsOf(&own, s), &own, s, gap(s))
+			z = w.Logit(&g)
+		}
 		if (best == nil || z > logit || z == logit && s.id < best.id) && may(s) {
 			best, f, logit = s, g, z
 		}

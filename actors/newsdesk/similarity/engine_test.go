@@ -11,7 +11,8 @@ import (
 )
 
 // made makes articles of made-up events: each event has names and words of its
-// own, told in sentences that share them with others.
+// own, told in sentences that share them with others. One outlet of nine begins
+// its headlines alike.
 func made(seed uint64, n, events int, every int64) []Article {
 	r := rand.New(rand.NewPCG(seed, 1))
 	out := make([]Article, n)
@@ -34,10 +35,13 @@ func made(seed uint64, n, events int, every int64) []Article {
 			}
 			return b.String()
 		}
-		out[i] = Article{ID: int64(i + 1), Title: sentence(6), Discovered: 1_700_000_000_000 + int64(i)*every}
+		out[i] = Article{ID: int64(i + 1), Title: sentence(6), Source: fmt.Sprint("s", i%9), Discovered: 1_700_000_000_000 + int64(i)*every}
 		out[i].Published = out[i].Discovered - int64(r.IntN(7200_000))
 		if r.IntN(3) > 0 {
 			out[i].Body = sentence(30)
+		}
+		if i%9 == 3 {
+			out[i].Title, out[i].Body = "Orvin briefing tonight: "+out[i].Title, ""
 		}
 	}
 	return out
@@ -98,7 +102,14 @@ func askAll(e *Engine, m member) (best *story, logit float64) {
 			continue
 		}
 		f := features(d, &q, s, s.gap(m.at))
-		if z := e.cfg.join.Logit(&f); best == nil || z > logit || z == logit && s.id < best.id {
+		z := e.cfg.join.Logit(&f)
+		if z > 0 && m.own != nil && m.source == s.source { // one outlet alone
+			plain := q
+			plain.v = *m.own
+			f = features(dotsOf(&plain, s), &plain, s, s.gap(m.at))
+			z = e.cfg.join.Logit(&f)
+		}
+		if best == nil || z > logit || z == logit && s.id < best.id {
 			best, logit = s, z
 		}
 	}

@@ -48,10 +48,13 @@ type query struct {
 	norm2 [indexed]float64
 	body  bool
 	bond  float64 // as story.firm
+
+	source uint64   // of an article: as story.source
+	own    *vectors // of an article: as member.own
 }
 
 func (m *member) query() query {
-	q := query{v: m.v, body: m.body, bond: alone}
+	q := query{v: m.v, body: m.body, bond: alone, source: m.source, own: m.own}
 	for view := range q.norm2 {
 		q.norm2[view] = 1
 	}

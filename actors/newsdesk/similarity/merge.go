@@ -35,7 +35,9 @@ func (e *Engine) join(s *story) {
 	e.gather(&q)
 	best, f, logit := e.nearest(&q, e.cfg.merge,
 		func(o *story) int64 { return o.gapOf(s) },
-		func(o *story) bool { return o != s && !o.over(&s.members[0]) && !s.over(&o.members[0]) })
+		func(o *story) bool {
+			return o != s && (s.source == 0 || o.source != s.source) && !o.over(&s.members[0]) && !s.over(&o.members[0])
+		})
 	if best == nil || logit <= 0 {
 		return
 	}
@@ -45,6 +47,9 @@ func (e *Engine) join(s *story) {
 	}
 	e.end(from)
 	e.shift(into, &from.sum, 1)
+	if into.source != from.source {
+		into.source = 0
+	}
 	into.count += from.count
 	into.bodies += from.bodies
 	into.last = max(into.last, from.last)

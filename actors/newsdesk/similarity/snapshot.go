@@ -13,7 +13,7 @@ import (
 
 // snapshotVersion is the first byte of a snapshot: of the form, and of what
 // the state means. Stories made by other weights are replayed, not restored.
-const snapshotVersion = 3
+const snapshotVersion = 4
 
 // ErrSnapshot is what Restore's errors are: the bytes are no snapshot of this
 // version and Config. The caller replays the log instead.
@@ -38,6 +38,11 @@ func (e *Engine) Snapshot() []byte {
 		w.uint(uint64(x.stories))
 		w.uint(uint64(x.caps))
 		w.uint(uint64(x.lows))
+	}
+	w.uint(uint64(len(e.from)))
+	for _, source := range slices.Sorted(maps.Keys(e.from)) {
+		w.fixed(source)
+		w.outlet(e.from[source])
 	}
 	ids := slices.Sorted(maps.Keys(e.live))
 	w.uint(uint64(len(ids)))
@@ -79,10 +84,28 @@ func (w *writer) vectors(v *vectors) {
 	}
 }
 
+func (w *writer) outlet(x *outlet) {
+	w.int(x.last)
+	w.int(int64(x.told))
+	w.uint(uint64(len(x.words)))
+	for _, u := range x.words {
+		w.fixed(u.term)
+		w.uint(uint64(u.n))
+	}
+	w.uint(uint64(len(x.heads)))
+	for _, h := range x.heads {
+		w.uint(uint64(len(h)))
+		for _, term := range h {
+			w.fixed(term)
+		}
+	}
+}
+
 func (w *writer) story(s *story) {
 	for _, v := range []int64{s.id, int64(s.count), int64(s.bodies), s.last, int64(s.parted)} {
 		w.int(v)
 	}
+	w.fixed(s.source)
 	w.vectors(&s.sum)
 	w.uint(uint64(len(s.members)))
 	for i := range s.members {
@@ -135,7 +158,13 @@ func (e *Engine) restore(r *decoder) {
 		term := r.fixed()
 		*e.words.entry(term) = entry{articles: uint32(r.uint()), stories: uint32(r.uint()), caps: uint32(r.uint()), lows: uint32(r.uint())}
 	}
-	for n := r.length(9); n > 0; n-- {
+	for n := r.length(12); n > 0; n-- {
+		e.from[r.fixed()] = r.outlet()
+	}
+	if len(e.from) > outletsMost {
+		r.fail("too many outlets")
+	}
+	for n := r.length(17); n > 0; n-- {
 		e.restoreStory(r)
 	}
 	for n := r.length(1); n > 0; n-- {
@@ -158,6 +187,7 @@ func (e *Engine) restoreStory(r *decoder) {
 	}
 	s := e.begin(id)
 	s.count, s.bodies, s.last, s.parted = int(r.int()), int(r.int()), r.int(), int(r.int())
+	s.source = r.fixed()
 	sum := r.vectors()
 	n := r.length(7)
 	if s.count < 1 || n < 1 || n > e.cfg.Members {
@@ -219,6 +249,30 @@ func (r *decoder) length(each int) int {
 		return 0
 	}
 	return int(n)
+}
+
+func (r *decoder) outlet() *outlet {
+	x := &outlet{last: r.int(), told: int(r.int())}
+	for n := r.length(9); n > 0; n-- {
+		u := used{r.fixed(), int(r.uint())}
+		if k := len(x.words); k > 0 && x.words[k-1].term >= u.term || k == wordsMost {
+			r.fail("an outlet's words are not sorted, or too many")
+			return x
+		}
+		x.words = append(x.words, u)
+	}
+	for n := r.length(1); n > 0; n-- {
+		var head []uint64
+		for k := r.length(8); k > 0; k-- {
+			head = append(head, r.fixed())
+		}
+		if len(x.heads) == headsMost || len(head) > headTerms || !slices.IsSorted(head) {
+			r.fail("an outlet's headlines are not sorted, or too many")
+			return x
+		}
+		x.heads = append(x.heads, head)
+	}
+	return x
 }
 
 func (r *decoder) vectors() (v vectors) {

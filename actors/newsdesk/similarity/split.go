@@ -52,7 +52,7 @@ func (e *Engine) separate(s *story, gone, kept []member, leave *story) {
 	s.bodies -= leave.bodies
 	other.count, other.bodies, other.last = leave.count, leave.bodies, leave.last
 	s.members, other.members = kept, gone
-	s.parted, other.parted = s.count, other.count
+	s.parted, other.parted, other.source = s.count, other.count, s.source
 	moved := make([]int64, len(gone))
 	for i := range gone {
 		moved[i] = gone[i].id

@@ -14,6 +14,7 @@ type story struct {
 	members []member       // the latest Config.Members, in the order in which they came (member.came)
 	queued  bool           // waits for a look at merging and splitting
 	parted  int            // articles when it was last looked at for a split
+	source  uint64         // the outlet that alone tells it; 0: several do, or it is not known
 }
 
 // member is one article in a story.
@@ -23,6 +24,10 @@ type member struct {
 	at   int64
 	body bool
 	v    vectors
+
+	// Until it is in a story:
+	source uint64   // its outlet; 0: unknown
+	own    *vectors // v without what its outlet repeats; nil: it repeats nothing
 }
 
 // gap is the distance in milliseconds from a time to the nearest article.
@@ -93,9 +98,14 @@ func (e *Engine) unpost(s *story, view int) {
 
 // take gives an article to a story.
 func (e *Engine) take(s *story, m member) {
-	if s.count == 0 {
+	switch {
+	case s.count == 0:
 		e.words.stories++
+		s.source = m.source
+	case s.source != m.source:
+		s.source = 0
 	}
+	m.source, m.own = 0, nil
 	e.words.told(m.v[all], s.sum[all])
 	e.shift(s, &m.v, 1)
 	s.count++
