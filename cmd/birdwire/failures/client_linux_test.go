@@ -26,7 +26,8 @@ type follower struct {
 	keyID string
 	path  string // with the key and what it asks for
 	nodes []*node
-	home  int // index of the node that it begins at
+	home  int  // index of the node that it begins at
+	brief bool // it stays for a second, begins anew, and what it is handed is of no matter
 
 	mu          sync.Mutex // protects what follows
 	at          int        // index of the node that it tries, or is connected to
@@ -54,6 +55,11 @@ type frame struct {
 	id   string    // of the post or article; "" of what the newsdesk says
 	at   time.Time // when it came
 }
+
+// briefly is how long a guest stays, and then it is away as long.
+const briefly = time.Second
+
+var errBrief = errors.New("it is a guest")
 
 const (
 	retryFirst, retryMost = 100 * time.Millisecond, time.Second
@@ -122,6 +128,12 @@ func (f *follower) connect(ctx context.Context) bool {
 		}
 		if c != nil {
 			f.take(c, raw)
+			if f.brief && time.Since(c.opened) > briefly {
+				f.mu.Unlock()
+				_ = conn.Close(websocket.StatusNormalClosure, "") // one that has ended is as gone
+				f.next(c, errBrief)
+				return false
+			}
 		}
 		f.mu.Unlock()
 	}
@@ -164,6 +176,9 @@ func (f *follower) take(c *connection, raw []byte) {
 	case "error":
 		f.wrong = append(f.wrong, string(raw))
 	default:
+		if f.brief {
+			return
+		}
 		id := e.TweetID + e.Item.Title
 		if e.Type == "item.new" {
 			var article struct{ Title string }

@@ -18,6 +18,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/birdwire/birdwire/cluster/certs"
 	"github.com/birdwire/birdwire/gateway/client"
 )
@@ -36,8 +38,9 @@ type cluster struct {
 	lan   *lan
 	nodes []*node
 	// apart is the host that no node is on: feeds are served there.
-	apart *host
-	dir   string
+	apart   *host
+	dir     string
+	mounted string // a disk that one of them has; "": none
 }
 
 // node is one birdwire, which may be started again and again.
@@ -109,6 +112,11 @@ func (c *cluster) end() {
 		}
 		if c.t.Failed() {
 			c.t.Logf("node %s, the end of its log:\n%s", n.name, tail(text))
+		}
+	}
+	if c.mounted != "" {
+		if err := unix.Unmount(c.mounted, unix.MNT_DETACH); err != nil {
+			c.t.Error(err)
 		}
 	}
 }
@@ -234,13 +242,21 @@ func (n *node) run(args ...string) (out string, code int) {
 	return text.String(), cmd.ProcessState.ExitCode()
 }
 
-// eventually asks again until the answer is "", and fails with the last one.
+const noteEvery = 5 * time.Second
+
+// eventually asks again until the answer is "", and fails with the last one. What
+// takes long is noted every few seconds.
 func eventually(t *testing.T, ask func() (missing string)) {
 	t.Helper()
+	note := time.Now().Add(noteEvery)
 	for late := time.Now().Add(patience); ; {
 		missing := ask()
 		if missing == "" {
 			return
+		}
+		if time.Now().After(note) {
+			t.Logf("%s still: %s", time.Now().Format("05.000"), missing)
+			note = time.Now().Add(noteEvery)
 		}
 		if time.Now().After(late) {
 			t.Fatalf("after %v still: %s", patience, missing)

@@ -11,24 +11,11 @@ type scenario struct {
 	nodes int
 	quick bool // it is among those that the one check plays
 	play  func(*scene)
-}
-
-// scenarios are played in this order, those with as many nodes on one cluster.
-var scenarios = []scenario{
-	{"nothing goes wrong", 3, false, func(*scene) {}},
-	{"the owner of a key is killed", 3, true, func(c *scene) {
-		victim := c.nodes[0]
-		for _, n := range c.nodes {
-			if len(c.led(n)) < len(c.led(victim)) {
-				victim = n
-			}
-		}
-		c.breaks(victim)
-		victim.kill()
-		c.flows("while a node is gone")
-		c.mended()
-		victim.begin()
-	}},
+	// own is that it has a cluster of its own; program is what its nodes are then, nil
+	// for this tree's, and prepare is called before they begin.
+	own     bool
+	program func() (string, error)
+	prepare func(*testing.T, *cluster)
 }
 
 // tell has the test hear of what goes wrong from now on.
@@ -45,34 +32,63 @@ func TestFailures(t *testing.T) {
 	if which != "quick" && which != "all" {
 		t.Skip("minutes of real clusters: set FAILURES=quick or FAILURES=all, or run .ci/run failures")
 	}
-	program, err := birdwire()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var s *stage
-	defer func() {
-		if s != nil {
-			s.end()
-		}
-	}()
+	p := &plays{t: t}
+	defer p.end()
 	for _, x := range scenarios {
 		if which == "quick" && !x.quick {
 			continue
 		}
 		t.Run(x.name, func(sub *testing.T) {
-			if s != nil && (len(s.nodes) != x.nodes || s.failed) {
-				s.end()
-				s = nil
-			}
-			if s == nil {
-				s = &stage{cluster: newCluster(sub, x.nodes, program), failed: true}
-				s.start()
-			}
-			s.tell(sub)
+			s := p.stage(sub, x)
 			s.failed = true
 			s.play(sub, x.name, x.play)
 			s.failed = sub.Failed()
 		})
 	}
+	p.end()
 	times.print(os.Stdout)
+}
+
+// plays has the stage that is there now: a second one would slow down both.
+type plays struct {
+	t   *testing.T
+	now *stage
+}
+
+// stage is the one that is there, or a new one where that has other nodes, or a
+// scenario ended badly on it.
+func (p *plays) stage(t *testing.T, x scenario) *stage {
+	t.Helper()
+	if p.now != nil && (len(p.now.nodes) != x.nodes || p.now.failed || p.now.own || x.own) {
+		p.end()
+	}
+	if p.now == nil {
+		if x.program == nil {
+			x.program = birdwire
+		}
+		program, err := x.program()
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.now = &stage{cluster: newCluster(t, x.nodes, program), failed: true, own: x.own}
+		if x.prepare != nil {
+			x.prepare(t, p.now.cluster)
+		}
+		p.now.start()
+	}
+	p.now.tell(t)
+	return p.now
+}
+
+func (p *plays) end() {
+	s := p.now
+	if s == nil {
+		return
+	}
+	p.now = nil
+	s.tell(p.t)
+	defer s.end()
+	if !s.failed {
+		s.settleUp()
+	}
 }

@@ -23,9 +23,11 @@ type stage struct {
 	load      *load
 	keys      []*client.MintedKey // one that each node owns, in their order
 	followers []*follower
+	guests    []*follower // they want to be where there is no room for all, and stay for a moment
 	marks     int
-	charged   map[string]int64 // of each key, what was charged and not handed on
+	allowed   map[string]int64 // of each key, what may be charged and was not handed on
 	leave     func()           // has the clients end; nil: there are none yet
+	own       bool             // it is one scenario's alone
 	failed    bool             // a scenario ended badly: nothing is played on it any more
 }
 
@@ -61,17 +63,23 @@ func (s *stage) start() {
 		follow("kite", news, i)
 		follow("newsrank", news, i)
 	}
+	for i := range 3 { // more than there is room for
+		g := newFollower(fmt.Sprintf("guest %d", i), "kite", news, c.nodes, i)
+		g.brief = true
+		s.guests = append(s.guests, g)
+	}
 	ingest := s.key(c.nodes[0], client.NewKey{Name: "pushers", Plan: "business", Scopes: []string{"ingest:write"}})
 	s.load = newLoad(ingest.Key, c.nodes)
 	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan struct{}, len(s.followers))
-	for _, f := range s.followers {
+	all := append(slices.Clone(s.followers), s.guests...)
+	ended := make(chan struct{}, len(all))
+	for _, f := range all {
 		go func() { f.run(ctx); ended <- struct{}{} }()
 	}
-	s.charged = map[string]int64{}
+	s.allowed = map[string]int64{}
 	s.leave = func() {
 		cancel()
-		for range s.followers {
+		for range all {
 			<-ended
 		}
 	}
@@ -185,7 +193,7 @@ func (s *stage) newsdesk() (keeper *node) {
 	s.t.Helper()
 	eventually(s.t, func() string {
 		for _, n := range s.nodes {
-			if strings.Contains(n.metrics(), `birdwire_newsdesk{`) {
+			if strings.Contains(n.metrics(), "birdwire_newsdesk_following 1") {
 				keeper = n
 				return ""
 			}
@@ -199,7 +207,7 @@ func (s *stage) newsdesk() (keeper *node) {
 func (s *stage) settled() {
 	s.t.Helper()
 	s.whole()
-	for _, f := range s.followers {
+	for _, f := range append(slices.Clone(s.followers), s.guests...) {
 		f.come()
 	}
 	eventually(s.t, func() string {
@@ -230,6 +238,7 @@ type scene struct {
 	broken   time.Time     // the failure; zero: none yet
 	lost     []*node       // the nodes that it is about
 	ledThen  []string      // the streams of the store that they led
+	feed     *feed         // nil: nobody reads one
 	orderly  bool          // no owner of a key ended without a word
 	homes    []*node       // where each follower was then
 	back     time.Time     // when the failure ended; zero: it does not
@@ -336,6 +345,10 @@ func (c *scene) judge() {
 	mark := fmt.Sprint("mark", c.marks)
 	c.load.one(0, client.Posts, []string{mark}, []string{post(mark, "grace")}, new([]string))
 	c.load.one(0, client.Articles, []string{mark}, []string{article(mark)}, new([]string))
+	fed := ""
+	if c.feed != nil {
+		fed = c.feed.stop()
+	}
 	if refused := c.load.refused(); refused != "" {
 		c.t.Fatalf("nobody accepts %s", refused)
 	}
@@ -344,14 +357,20 @@ func (c *scene) judge() {
 			if !f.had(c.before[i], mark) {
 				return "the last event has not come to " + f.how()
 			}
+			if fed != "" && f.api != "twitter" && !f.had(c.before[i], fed) {
+				return "the feed's last item has not come to " + f.how()
+			}
 		}
 		return ""
 	})
 	c.says("all has come")
 	c.judgeDelivered(mark)
 	c.judgeLimit()
-	for _, f := range c.followers {
+	for _, f := range append(slices.Clone(c.followers), c.guests...) {
 		f.hang() // what connections hold is settled with their end
+	}
+	if c.feed != nil {
+		c.endFeed()
 	}
 	c.judgeCharged()
 	c.report()
@@ -416,6 +435,11 @@ func (c *scene) judgeAccepted(f *follower, got []frame) {
 		}
 		byPusher[p] = append(byPusher[p], g.id)
 	}
+	if c.feed != nil && f.api != "twitter" {
+		if err := c.feed.judge(got); err != nil {
+			c.t.Errorf("client %s: %v", f.name, err)
+		}
+	}
 	for p, all := range byPusher {
 		var want []string
 		for _, id := range pushed[p][from[p]:] {
@@ -440,9 +464,13 @@ func (c *scene) judgeLimit() {
 		name string
 	}
 	all := map[string][]stay{}
-	for i, f := range c.followers {
+	for i, f := range append(slices.Clone(c.followers), c.guests...) {
 		f.mu.Lock()
-		for _, conn := range f.connections[c.conns[i]:] {
+		seen := 0
+		if i < len(c.conns) {
+			seen = c.conns[i]
+		}
+		for _, conn := range f.connections[seen:] {
 			all[f.api+" of "+f.keyID] = append(all[f.api+" of "+f.keyID], stay{conn, f.name})
 		}
 		f.mu.Unlock()
@@ -462,41 +490,58 @@ func (c *scene) judgeLimit() {
 	}
 }
 
-// judgeCharged: what clients were handed since there is the cluster is charged. More
-// is charged only for what was on its way when a connection broke, and, where the
-// key's owner may have ended without a word, for what it had lent to connections
-// then: about ten seconds' worth (see README, "What it is not").
+// judgeCharged holds what the key's clients were handed against what was charged,
+// since there is the cluster: never less. More is charged only for what was on its
+// way when a connection broke, and, where the key's owner may have ended without a
+// word, for what it had lent to connections then: about ten seconds' worth (see
+// README, "What it is not"). What a lost connection held may be settled a minute
+// later; where that has not come yet, the end of the stage judges it.
 func (c *scene) judgeCharged() {
 	c.t.Helper()
 	for _, k := range c.keys {
-		handed, allowed := int64(0), c.charged[k.ID]
 		for i, f := range c.followers {
 			if f.keyID != k.ID || f.api == "kite" { // which costs nothing
 				continue
 			}
-			handed += int64(len(f.since(0)))
 			for _, g := range f.since(c.before[i]) {
 				if !c.broken.IsZero() && !c.orderly && g.at.After(c.broken.Add(-lentFor)) {
-					allowed++
+					c.allowed[k.ID]++
 				}
 			}
-			allowed += c.onTheWay(i)
+			c.allowed[k.ID] += c.onTheWay(i)
 		}
-		var charged int64
-		var err error
-		for late := time.Now().Add(patience); ; { // it is settled a moment after the clients have left
-			charged = c.credits(k.ID)
-			err = errors.Join(judge.Charged(k.ID, handed, charged, 0, false), judge.Charged(k.ID, handed, charged, allowed, true))
-			if err == nil || time.Now().After(late) {
-				break
-			}
-			<-time.After(200 * time.Millisecond)
+		handed, charged, err := c.settledCharge(k.ID, 3*time.Second)
+		c.says("%s: %d frames were handed, %d more are charged, %d might be (%v)", k.ID, handed, charged-handed, c.allowed[k.ID], err)
+		if err == nil {
+			c.allowed[k.ID] = charged - handed
 		}
-		if err != nil {
-			c.t.Error(err)
+	}
+}
+
+// settledCharge waits until what is charged to the key is right, at most so long.
+func (s *stage) settledCharge(keyID string, most time.Duration) (handed, charged int64, err error) {
+	for _, f := range s.followers {
+		if f.keyID == keyID && f.api != "kite" {
+			handed += int64(len(f.since(0)))
 		}
-		c.charged[k.ID] = charged - handed
-		c.says("%s: %d frames were handed, %d more are charged, %d might be", k.ID, handed, charged-handed, allowed)
+	}
+	for late := time.Now().Add(most); ; {
+		charged = s.credits(keyID)
+		err = errors.Join(judge.Charged(keyID, handed, charged, 0, false), judge.Charged(keyID, handed, charged, s.allowed[keyID], true))
+		if err == nil || time.Now().After(late) {
+			return handed, charged, err
+		}
+		<-time.After(200 * time.Millisecond)
+	}
+}
+
+// settleUp is the last word on what is charged.
+func (s *stage) settleUp() {
+	s.t.Helper()
+	for _, k := range s.keys {
+		if _, _, err := s.settledCharge(k.ID, patience); err != nil {
+			s.t.Error(err)
+		}
 	}
 }
 
