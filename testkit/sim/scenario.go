@@ -271,10 +271,12 @@ func limited(k *testkit.Kit) {
 	}
 	s.Busy()
 	swarm := s.Swarm(Faults...)
-	for range k.Option("seconds", 1, 30) {
+	work, hangs := k.Chance(testkit.Workload), k.Option("clients that hang up", 0, 1) == 1
+	for i := range 2 * k.Option("seconds", 1, 30) {
 		swarm.Step()
-		s.Advance(500 * time.Millisecond)
-		swarm.Step()
+		if what := fmt.Sprintf("half second %d: a client hangs up", i); hangs && work.Once(what, 2) {
+			s.clients[work.Choose(what+": which", uint64(len(s.clients)))].hangUp()
+		}
 		s.Advance(500 * time.Millisecond)
 	}
 	swarm.Heal()
