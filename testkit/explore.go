@@ -41,6 +41,8 @@ type Scope struct {
 	// Naive tries every order, also those that come to the same: to see that pruning
 	// loses nothing.
 	Naive bool
+	// Stop is asked after each run whether to end; nil: there is no need to.
+	Stop func() bool
 	// Progress is told now and then, on the goroutine that explores; nil: nobody is.
 	Progress func(Explored)
 }
@@ -115,6 +117,8 @@ func Explore(scope Scope, test func(k *Kit)) *Explored {
 			r.Ended = fmt.Sprintf("%d runs are all that it may", scope.Runs)
 		case scope.For > 0 && time.Since(began) >= scope.For:
 			r.Ended = fmt.Sprintf("%v are all that it may", scope.For)
+		case scope.Stop != nil && scope.Stop():
+			r.Ended = "it was told to"
 		}
 		if x.result.Ended != "" || done {
 			return &x.result

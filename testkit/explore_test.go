@@ -271,6 +271,7 @@ func TestWhatABoundCutsOffIsSaid(t *testing.T) {
 		{testkit.Scope{Values: 1}, "exhausted within bounds: 2 orders, 0 pruned; cut off by a bound: values of lose the question of ada 2 times, values of lose the question of bob 2 times"},
 		{testkit.Scope{Steps: 1}, "exhausted within bounds: 4 orders, 0 pruned; cut off by a bound: steps 4 times"},
 		{testkit.Scope{Runs: 3}, "not exhausted, 3 runs are all that it may: 3 orders, 0 pruned"},
+		{testkit.Scope{Stop: func() bool { return true }}, "not exhausted, it was told to: 1 orders, 0 pruned"},
 	} {
 		if got := testkit.Explore(c.scope, test).String(); got != c.want {
 			t.Errorf("%+v: %s, want %s", c.scope, got, c.want)

@@ -72,17 +72,19 @@ Small scenarios:
 		if !*asJSON {
 			scope.Progress = c.exploring()
 		}
-		e, err := within(cmd.Context(), func() (*sim.Explored, error) { return sim.Explore(scope) })
-		if err != nil && cmd.Context().Err() == nil {
-			return usageError{err}
-		}
+		scope.Stop = func() bool { return cmd.Context().Err() != nil }
+		e, err := sim.Explore(scope)
 		if err != nil {
-			return err
+			return usageError{err}
 		}
 		if name := e.Unset(scope); name != "" {
 			return usagef("--set or --vary %s: scenario %s has no such option, it has %v", name, scope.Scenario, e.Options)
 		}
-		return c.explored(printer{c.stdout, *asJSON}, scope, e, *file)
+		err = c.explored(printer{c.stdout, *asJSON}, scope, e, *file)
+		if stopped := cmd.Context().Err(); err == nil && stopped != nil {
+			err = fmt.Errorf("interrupted after %d orders: %w", e.Orders, stopped)
+		}
+		return err
 	}
 	return cmd
 }
