@@ -9,6 +9,7 @@ import (
 
 	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/actors/engine/follow"
+	"github.com/birdwire/birdwire/actors/engine/gauge"
 	"github.com/birdwire/birdwire/messages"
 )
 
@@ -118,7 +119,11 @@ func (d *newsdesk) take(ctx actor.Context, ds []*messages.Delivery) {
 		d.cfg.Logger.Warn("articles come faster than the newsdesk takes them; it reads them from the log", "waiting", len(d.queue.waiting))
 		d.do(ctx, d.follower.Quit())
 		d.follow(ctx)
+		return
 	}
+	d.cfg.Follow.Queues.Grown(gauge.Queue{
+		Name: "newsdesk: events that wait to be taken", Items: len(d.queue.waiting), Bytes: d.queue.bytes, MostItems: d.cfg.QueueMost, MostBytes: d.cfg.QueueBytes,
+	})
 }
 
 // goOn takes what waits, one turn after the other, for as long as nothing else

@@ -8,6 +8,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/birdwire/birdwire/actors"
+	"github.com/birdwire/birdwire/actors/engine/gauge"
 	"github.com/birdwire/birdwire/actors/engine/rule"
 	"github.com/birdwire/birdwire/actors/router/index"
 	"github.com/birdwire/birdwire/messages"
@@ -108,6 +109,7 @@ func (r *router) submit(ctx actor.Context, c *change) {
 		return
 	}
 	r.lines[c.line] = append(line, c)
+	r.cfg.Queues.Grown(gauge.Queue{Name: "router: changes of queries that wait to be compiled", Items: len(line) + 1, MostItems: lineMost + 1})
 	if len(line) == 0 {
 		r.compile(ctx, c)
 	}

@@ -53,6 +53,7 @@ type metrics struct {
 	lag, laneLag                        prometheus.Histogram
 	position, behind, laneBehind        prometheus.Gauge
 	enrichWaiting                       prometheus.Gauge
+	queues                              *queueFigures
 }
 
 func newMetrics() *metrics {
@@ -117,7 +118,8 @@ func newMetrics() *metrics {
 	m.position = gauge("router_sequence", "The newest frame handled.")
 	m.behind = gauge("router_behind_seconds", "For how long the log has held a frame that is not handled yet.")
 	m.laneBehind = gauge("router_semantic_behind_seconds", "For how long the log has held a frame that is not compared with semantic filters yet.")
-	m.registry.MustRegister(collectors.NewGoCollector(),
+	m.queues = newQueueFigures(time.Now)
+	m.registry.MustRegister(m.queues, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

@@ -246,7 +246,7 @@ func (n *Node) spawn(ctx context.Context) error {
 	}
 	ports := assembly.Ports{
 		Node: n.cfg.Name, Incarnation: n.incarnation, System: n.system.ActorSystem, Props: n.system.Props,
-		Clock: n.clock, Rand: n.rand, Store: n.store, Formats: store.Known, Logger: n.log, Failed: n.fail, Repeats: &repeats{voids: replay.NewVoids()},
+		Clock: n.clock, Rand: n.rand, Store: n.store, Formats: store.Known, Logger: n.log, Failed: n.fail, Queues: n.metrics.queues.grown, Repeats: &repeats{voids: replay.NewVoids()},
 		Feed: n.openFeed, Sample: sample, Enrich: reader, Judge: n.judge(),
 		Work: assembly.Work{
 			Append: pool("append", 2, 16), Mend: pool("mend", 2, 16), Merge: pool("merge", 1, 16), Compile: compiling.For,

@@ -94,8 +94,9 @@ func (h *hits) observe(o router.Observation) {
 	}
 }
 
-// leftWithin is how long what is given up may take to go.
-const leftWithin = 5 * time.Second
+// leftWithin is how long what is given up may take to go: who could not ask the store asks
+// it again after 5 s at most, by a clock that may be slow, and then has some to do.
+const leftWithin = 8 * time.Second
 
 // CheckLeft holds that nothing is left of the shards that a node has given up: no
 // actor of a key, no timer, no query in its router. It is for a cluster that is well

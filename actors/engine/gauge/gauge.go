@@ -1,6 +1,7 @@
 // Package gauge is how an actor says how much waits in a queue of its own, which nobody
-// sees from outside. A simulation holds each against its bound at every change; in
-// production nobody listens, which costs one comparison where a queue grows.
+// sees from outside. A simulation holds each against its bound at every change; a node
+// shows the fullest of each kind among its metrics. Where nobody listens it costs one
+// comparison where a queue grows.
 package gauge
 
 // Queue is how much waits in one, and how much may. One item may be larger than all
