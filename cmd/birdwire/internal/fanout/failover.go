@@ -154,6 +154,7 @@ type failing struct {
 	*Fleet
 	clients []*resumer
 	posts   atomic.Int64 // that were accepted
+	second  int64        // as many as are pushed in a second
 	target  atomic.Int32 // number of the node that posts are pushed at
 }
 
@@ -170,7 +171,7 @@ func MeasureFailovers(ctx context.Context, executable, logs string, l FailoverLo
 		return all, err
 	}
 	all.Keys, all.MadeIn = l.Keys, time.Since(began)
-	f := &failing{Fleet: fleet}
+	f := &failing{Fleet: fleet, second: max(1, int64(l.Rate))}
 	life, end := context.WithCancel(ctx)
 	var running sync.WaitGroup
 	defer running.Wait()
@@ -290,7 +291,7 @@ func (f *failing) kill(ctx context.Context, victim *fleetNode) (k Kill, err erro
 		}
 	}
 	f.target.Store(int32((number + 1) % len(f.nodes)))
-	began := time.Now()
+	began, pushed := time.Now(), f.posts.Load()
 	for _, c := range f.clients {
 		c.longest.Store(0)
 		c.since.Store(began.UnixNano())
@@ -310,10 +311,15 @@ func (f *failing) kill(ctx context.Context, victim *fleetNode) (k Kill, err erro
 	if err != nil {
 		return k, err
 	}
-	// A second's posts after the view has changed, and all that was pushed until then,
-	// are with everybody.
-	if err := wait(ctx, time.Second); err != nil {
-		return k, err
+	// A second's posts since, which are not taken while the store chooses a leader,
+	// and all before them are with everybody.
+	for late := time.Now().Add(time.Minute); f.posts.Load() < pushed+f.second; {
+		if time.Now().After(late) {
+			return k, errors.New("a minute after the kill no posts are taken")
+		}
+		if err := wait(ctx, 5*time.Millisecond); err != nil {
+			return k, err
+		}
 	}
 	if err := f.caughtUp(ctx); err != nil {
 		return k, err
