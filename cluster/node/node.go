@@ -367,7 +367,7 @@ func (n *Node) Close(ctx context.Context) error {
 			if why == nil {
 				why = ctx.Err()
 			}
-			err = fmt.Errorf("not all was closed in time: %w; what was acknowledged is kept, and the next start reads the store through", why)
+			err = n.keptBack(fmt.Errorf("not all was closed in time: %w; what was acknowledged is kept, and the next start reads the store through", why))
 		}
 	})
 	return err
@@ -380,11 +380,26 @@ func (n *Node) close(ctx context.Context) error {
 	errs := []error{n.doors.Drain(ctx, n.cfg.Drain), n.endRequests(ctx)}
 	n.serving.Wait()
 	n.doors.Close()
-	errs = append(errs, n.stopActors())
+	errs = append(errs, n.keptBack(n.stopActors()))
 	n.feeds.Close()
 	n.enrich.close()
 	errs = append(errs, n.leave(), n.store.Close())
 	return errors.Join(append(errs, n.forgetCluster())...)
+}
+
+// keptBack takes no error of a node that could not give up what it owns because no
+// majority of the nodes is there: nobody could take it, and somebody does, as after a
+// crash, once one is. An end in order is all that was asked for.
+func (n *Node) keptBack(err error) error {
+	if err == nil || n.cluster == nil {
+		return err
+	}
+	why := n.kept.LostMajority()
+	if why == nil {
+		return err
+	}
+	n.log.Warn("what this node owns could not be handed over; the others take it once a majority of them is there, and nothing that was acknowledged is lost", "why", why, "left", err)
+	return nil
 }
 
 // requestsTime is how long requests under way may take at the end.

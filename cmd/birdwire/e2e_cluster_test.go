@@ -226,6 +226,36 @@ func TestANodeIsForgotten(t *testing.T) {
 	refused(a, "d", "majority")
 }
 
+// TestTheLastNodeEnds: a node without a majority has nobody to hand over to, says so,
+// and ends in order all the same, whether it served before or not.
+func TestTheLastNodeEnds(t *testing.T) {
+	t.Parallel()
+	all := members(t, 3)
+	var nodes []*server
+	for _, m := range all {
+		nodes = append(nodes, m.begin(t))
+	}
+	for _, s := range nodes {
+		s.ready()
+	}
+	last := nodes[2]
+	last.faults = regexp.MustCompile("the store takes no writes")
+	wantCluster(t, last, "a core, b core, c core")
+	k := last.key(t, "pro")
+	client := last.dial(t, twitterPath+k.Key)
+	client.read("connected", nil)
+	nodes[0].kill()
+	nodes[1].kill()
+	last.terminate()
+	if code := last.exit(); code != 0 {
+		t.Errorf("exit code %d, want 0", code)
+	}
+	if said := last.notes.String(); !strings.Contains(said, "could not be handed over") {
+		t.Errorf("it does not say what it could not hand over")
+	}
+	client.closed(1012)
+}
+
 // pushAgain pushes a post until it is taken: while the store chooses a leader a node
 // may refuse it, and its answer may be lost.
 func (s *server) pushAgain(t *testing.T, key, post string) {

@@ -92,8 +92,8 @@ func (s *Store) Healthy(context.Context) error {
 	if s.replaced.Load() {
 		return errReplaced
 	}
-	if lost := s.lostQuorum.Load(); lost != nil && *lost != nil {
-		return *lost
+	if err := s.LostMajority(); err != nil {
+		return err
 	}
 	return s.health.err()
 }
@@ -116,6 +116,15 @@ func (s *Store) watchQuorum() {
 			s.cfg.Logger.Info("the store takes writes again: a majority of the nodes is there")
 		}
 	}
+}
+
+// LostMajority is nil, or says that this member reaches no majority of the others, as
+// far as is known. It never waits.
+func (s *Store) LostMajority() error {
+	if lost := s.lostQuorum.Load(); lost != nil {
+		return *lost
+	}
+	return nil
 }
 
 // regularly does f on a goroutine of its own, again and again until the store closes.
