@@ -563,11 +563,314 @@ func (*FeedsChanged) Descriptor() ([]byte, []int) {
 	return file_messages_cluster_proto_rawDescGZIP(), []int{8}
 }
 
+// ListConnections asks a node for its open connections. Answer: ConnectionsListed.
+type ListConnections struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	KeyId         string                 `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`      // of one key; "": of all
+	Api           Api                    `protobuf:"varint,2,opt,name=api,proto3,enum=birdwire.v1.Api" json:"api,omitempty"` // of one API; API_UNSPECIFIED: of all
+	Most          uint32                 `protobuf:"varint,3,opt,name=most,proto3" json:"most,omitempty"`                    // that are told, the oldest
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListConnections) Reset() {
+	*x = ListConnections{}
+	mi := &file_messages_cluster_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListConnections) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListConnections) ProtoMessage() {}
+
+func (x *ListConnections) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_cluster_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListConnections.ProtoReflect.Descriptor instead.
+func (*ListConnections) Descriptor() ([]byte, []int) {
+	return file_messages_cluster_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *ListConnections) GetKeyId() string {
+	if x != nil {
+		return x.KeyId
+	}
+	return ""
+}
+
+func (x *ListConnections) GetApi() Api {
+	if x != nil {
+		return x.Api
+	}
+	return Api_API_UNSPECIFIED
+}
+
+func (x *ListConnections) GetMost() uint32 {
+	if x != nil {
+		return x.Most
+	}
+	return 0
+}
+
+type ConnectionsListed struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Connections   []*OpenConnection      `protobuf:"bytes,1,rep,name=connections,proto3" json:"connections,omitempty"` // oldest first
+	More          uint64                 `protobuf:"varint,2,opt,name=more,proto3" json:"more,omitempty"`              // that were not told
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConnectionsListed) Reset() {
+	*x = ConnectionsListed{}
+	mi := &file_messages_cluster_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConnectionsListed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConnectionsListed) ProtoMessage() {}
+
+func (x *ConnectionsListed) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_cluster_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConnectionsListed.ProtoReflect.Descriptor instead.
+func (*ConnectionsListed) Descriptor() ([]byte, []int) {
+	return file_messages_cluster_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *ConnectionsListed) GetConnections() []*OpenConnection {
+	if x != nil {
+		return x.Connections
+	}
+	return nil
+}
+
+func (x *ConnectionsListed) GetMore() uint64 {
+	if x != nil {
+		return x.More
+	}
+	return 0
+}
+
+// OpenConnection is one socket as operators see it.
+type OpenConnection struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	KeyId         string                 `protobuf:"bytes,2,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
+	Api           Api                    `protobuf:"varint,3,opt,name=api,proto3,enum=birdwire.v1.Api" json:"api,omitempty"`
+	Address       string                 `protobuf:"bytes,4,opt,name=address,proto3" json:"address,omitempty"` // the client's
+	OpenedMs      int64                  `protobuf:"varint,5,opt,name=opened_ms,json=openedMs,proto3" json:"opened_ms,omitempty"`
+	QueuedBytes   int64                  `protobuf:"varint,6,opt,name=queued_bytes,json=queuedBytes,proto3" json:"queued_bytes,omitempty"` // frames not yet written
+	Delivered     int64                  `protobuf:"varint,7,opt,name=delivered,proto3" json:"delivered,omitempty"`                        // event frames handed to the socket
+	Position      uint64                 `protobuf:"varint,8,opt,name=position,proto3" json:"position,omitempty"`                          // of the log, up to which it was served
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OpenConnection) Reset() {
+	*x = OpenConnection{}
+	mi := &file_messages_cluster_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OpenConnection) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OpenConnection) ProtoMessage() {}
+
+func (x *OpenConnection) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_cluster_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OpenConnection.ProtoReflect.Descriptor instead.
+func (*OpenConnection) Descriptor() ([]byte, []int) {
+	return file_messages_cluster_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *OpenConnection) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *OpenConnection) GetKeyId() string {
+	if x != nil {
+		return x.KeyId
+	}
+	return ""
+}
+
+func (x *OpenConnection) GetApi() Api {
+	if x != nil {
+		return x.Api
+	}
+	return Api_API_UNSPECIFIED
+}
+
+func (x *OpenConnection) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+func (x *OpenConnection) GetOpenedMs() int64 {
+	if x != nil {
+		return x.OpenedMs
+	}
+	return 0
+}
+
+func (x *OpenConnection) GetQueuedBytes() int64 {
+	if x != nil {
+		return x.QueuedBytes
+	}
+	return 0
+}
+
+func (x *OpenConnection) GetDelivered() int64 {
+	if x != nil {
+		return x.Delivered
+	}
+	return 0
+}
+
+func (x *OpenConnection) GetPosition() uint64 {
+	if x != nil {
+		return x.Position
+	}
+	return 0
+}
+
+// CloseConnection ends one, as evicted by an operator. Answer: ConnectionClosed.
+type CloseConnection struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CloseConnection) Reset() {
+	*x = CloseConnection{}
+	mi := &file_messages_cluster_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CloseConnection) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CloseConnection) ProtoMessage() {}
+
+func (x *CloseConnection) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_cluster_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CloseConnection.ProtoReflect.Descriptor instead.
+func (*CloseConnection) Descriptor() ([]byte, []int) {
+	return file_messages_cluster_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *CloseConnection) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+type ConnectionClosed struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Found         bool                   `protobuf:"varint,1,opt,name=found,proto3" json:"found,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConnectionClosed) Reset() {
+	*x = ConnectionClosed{}
+	mi := &file_messages_cluster_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConnectionClosed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConnectionClosed) ProtoMessage() {}
+
+func (x *ConnectionClosed) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_cluster_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConnectionClosed.ProtoReflect.Descriptor instead.
+func (*ConnectionClosed) Descriptor() ([]byte, []int) {
+	return file_messages_cluster_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *ConnectionClosed) GetFound() bool {
+	if x != nil {
+		return x.Found
+	}
+	return false
+}
+
 var File_messages_cluster_proto protoreflect.FileDescriptor
 
 const file_messages_cluster_proto_rawDesc = "" +
 	"\n" +
-	"\x16messages/cluster.proto\x12\vbirdwire.v1\"\xf2\x01\n" +
+	"\x16messages/cluster.proto\x12\vbirdwire.v1\x1a\x15messages/record.proto\"\xf2\x01\n" +
 	"\x05Lease\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12 \n" +
 	"\vincarnation\x18\x02 \x01(\x04R\vincarnation\x12\x18\n" +
@@ -605,7 +908,27 @@ const file_messages_cluster_proto_rawDesc = "" +
 	"\x0eSingletonTaken\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04term\x18\x02 \x01(\x04R\x04term\"\x0e\n" +
-	"\fFeedsChangedB'Z%github.com/birdwire/birdwire/messagesb\x06proto3"
+	"\fFeedsChanged\"`\n" +
+	"\x0fListConnections\x12\x15\n" +
+	"\x06key_id\x18\x01 \x01(\tR\x05keyId\x12\"\n" +
+	"\x03api\x18\x02 \x01(\x0e2\x10.birdwire.v1.ApiR\x03api\x12\x12\n" +
+	"\x04most\x18\x03 \x01(\rR\x04most\"f\n" +
+	"\x11ConnectionsListed\x12=\n" +
+	"\vconnections\x18\x01 \x03(\v2\x1b.birdwire.v1.OpenConnectionR\vconnections\x12\x12\n" +
+	"\x04more\x18\x02 \x01(\x04R\x04more\"\xef\x01\n" +
+	"\x0eOpenConnection\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x15\n" +
+	"\x06key_id\x18\x02 \x01(\tR\x05keyId\x12\"\n" +
+	"\x03api\x18\x03 \x01(\x0e2\x10.birdwire.v1.ApiR\x03api\x12\x18\n" +
+	"\aaddress\x18\x04 \x01(\tR\aaddress\x12\x1b\n" +
+	"\topened_ms\x18\x05 \x01(\x03R\bopenedMs\x12!\n" +
+	"\fqueued_bytes\x18\x06 \x01(\x03R\vqueuedBytes\x12\x1c\n" +
+	"\tdelivered\x18\a \x01(\x03R\tdelivered\x12\x1a\n" +
+	"\bposition\x18\b \x01(\x04R\bposition\"!\n" +
+	"\x0fCloseConnection\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\"(\n" +
+	"\x10ConnectionClosed\x12\x14\n" +
+	"\x05found\x18\x01 \x01(\bR\x05foundB'Z%github.com/birdwire/birdwire/messagesb\x06proto3"
 
 var (
 	file_messages_cluster_proto_rawDescOnce sync.Once
@@ -619,24 +942,33 @@ func file_messages_cluster_proto_rawDescGZIP() []byte {
 	return file_messages_cluster_proto_rawDescData
 }
 
-var file_messages_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_messages_cluster_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_messages_cluster_proto_goTypes = []any{
-	(*Lease)(nil),          // 0: birdwire.v1.Lease
-	(*NodeMeta)(nil),       // 1: birdwire.v1.NodeMeta
-	(*DrainNode)(nil),      // 2: birdwire.v1.DrainNode
-	(*NodeDrains)(nil),     // 3: birdwire.v1.NodeDrains
-	(*Tenure)(nil),         // 4: birdwire.v1.Tenure
-	(*LeaveSingleton)(nil), // 5: birdwire.v1.LeaveSingleton
-	(*SingletonLeft)(nil),  // 6: birdwire.v1.SingletonLeft
-	(*SingletonTaken)(nil), // 7: birdwire.v1.SingletonTaken
-	(*FeedsChanged)(nil),   // 8: birdwire.v1.FeedsChanged
+	(*Lease)(nil),             // 0: birdwire.v1.Lease
+	(*NodeMeta)(nil),          // 1: birdwire.v1.NodeMeta
+	(*DrainNode)(nil),         // 2: birdwire.v1.DrainNode
+	(*NodeDrains)(nil),        // 3: birdwire.v1.NodeDrains
+	(*Tenure)(nil),            // 4: birdwire.v1.Tenure
+	(*LeaveSingleton)(nil),    // 5: birdwire.v1.LeaveSingleton
+	(*SingletonLeft)(nil),     // 6: birdwire.v1.SingletonLeft
+	(*SingletonTaken)(nil),    // 7: birdwire.v1.SingletonTaken
+	(*FeedsChanged)(nil),      // 8: birdwire.v1.FeedsChanged
+	(*ListConnections)(nil),   // 9: birdwire.v1.ListConnections
+	(*ConnectionsListed)(nil), // 10: birdwire.v1.ConnectionsListed
+	(*OpenConnection)(nil),    // 11: birdwire.v1.OpenConnection
+	(*CloseConnection)(nil),   // 12: birdwire.v1.CloseConnection
+	(*ConnectionClosed)(nil),  // 13: birdwire.v1.ConnectionClosed
+	(Api)(0),                  // 14: birdwire.v1.Api
 }
 var file_messages_cluster_proto_depIdxs = []int32{
-	0, // [0:0] is the sub-list for method output_type
-	0, // [0:0] is the sub-list for method input_type
-	0, // [0:0] is the sub-list for extension type_name
-	0, // [0:0] is the sub-list for extension extendee
-	0, // [0:0] is the sub-list for field type_name
+	14, // 0: birdwire.v1.ListConnections.api:type_name -> birdwire.v1.Api
+	11, // 1: birdwire.v1.ConnectionsListed.connections:type_name -> birdwire.v1.OpenConnection
+	14, // 2: birdwire.v1.OpenConnection.api:type_name -> birdwire.v1.Api
+	3,  // [3:3] is the sub-list for method output_type
+	3,  // [3:3] is the sub-list for method input_type
+	3,  // [3:3] is the sub-list for extension type_name
+	3,  // [3:3] is the sub-list for extension extendee
+	0,  // [0:3] is the sub-list for field type_name
 }
 
 func init() { file_messages_cluster_proto_init() }
@@ -644,13 +976,14 @@ func file_messages_cluster_proto_init() {
 	if File_messages_cluster_proto != nil {
 		return
 	}
+	file_messages_record_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_messages_cluster_proto_rawDesc), len(file_messages_cluster_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   9,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

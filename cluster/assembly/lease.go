@@ -133,6 +133,12 @@ func (l *lease) Receive(ctx actor.Context) {
 		l.look(ctx)
 	case *messages.DrainNode:
 		l.drain(ctx)
+	case *messages.ListConnections:
+		if list := l.node.ports.Cluster.Connections; list != nil {
+			ctx.Respond(list(m))
+		}
+	case *messages.CloseConnection:
+		ctx.Respond(&messages.ConnectionClosed{Found: l.node.EndConnection(m.GetId())})
 	case *draining:
 		l.leaving = m.leaving
 		l.look(ctx)

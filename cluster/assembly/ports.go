@@ -80,6 +80,9 @@ type Cluster struct {
 	// Drain is told that the process is to drain and end, as an operator asked
 	// another node. It must not block. nil: it cannot be asked.
 	Drain func()
+	// Connections lists the node's sockets, for operators who have asked another
+	// node. It must not block. nil: it has none.
+	Connections func(*messages.ListConnections) *messages.ConnectionsListed
 }
 
 // Work are the pools for what would block an actor: apart, so that a slow feed

@@ -5,6 +5,7 @@ import (
 
 	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/cluster/membership"
+	"github.com/birdwire/birdwire/messages"
 )
 
 // Standing is what one node of the cluster is, as this one knows.
@@ -56,12 +57,39 @@ func (n *Node) OwnerNode(keyID string) string {
 	return ""
 }
 
-// Drainer is the actor of the node's process that takes messages.DrainNode; nil
-// where the process is not known, or down.
-func (n *Node) Drainer(name string) *actor.PID {
+// Operated is the actor of the node's process that takes what operators ask of it:
+// messages.DrainNode, ListConnections and CloseConnection; nil where the process is not
+// known, or down.
+func (n *Node) Operated(name string) *actor.PID { return n.on(name, leaseID) }
+
+// UpstreamsOf is Upstreams of another node; nil where it is not known, or down.
+func (n *Node) UpstreamsOf(name string) *actor.PID { return n.on(name, upstreamsID) }
+
+func (n *Node) on(name, id string) *actor.PID {
 	m, ok := n.View().Member(name)
 	if !ok || m.State == membership.Down {
 		return nil
 	}
-	return actor.NewPID(peerOf(m).Address(), leaseID)
+	return actor.NewPID(peerOf(m).Address(), id)
+}
+
+// Others are the names of the nodes that are up besides this one.
+func (n *Node) Others() (names []string) {
+	for _, m := range n.View().Members() {
+		if m.Name != n.ports.Node && m.State != membership.Down {
+			names = append(names, m.Name)
+		}
+	}
+	return names
+}
+
+// EndConnection has a connection of this node end, as evicted by an operator; false:
+// there is none of that id.
+func (n *Node) EndConnection(id string) bool {
+	pid := n.Connection(id)
+	if _, ok := n.ports.System.ProcessRegistry.Get(pid); !ok {
+		return false
+	}
+	n.ports.System.Root.Send(pid, &messages.End{Reason: messages.EndReason_END_EVICTED, Detail: "closed by an operator"})
+	return true
 }

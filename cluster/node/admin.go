@@ -66,29 +66,3 @@ func (l keyList) ListKeys(ctx context.Context) ([]*messages.Key, error) {
 func damagedKey(record, why string) *messages.Key {
 	return &messages.Key{Id: record[strings.LastIndexByte(record, '.')+1:], Name: "(its record is damaged: " + why + ")"}
 }
-
-// connections are the sockets of this node.
-type connections struct{ n *Node }
-
-var _ admin.Connections = connections{}
-
-func (c connections) ListConnections(context.Context) ([]admin.Connection, error) {
-	var list []admin.Connection
-	for _, o := range c.n.doors.List() {
-		list = append(list, admin.Connection{
-			ID: o.ID, KeyID: o.KeyID, API: o.API, Node: c.n.cfg.Name, Address: o.Address.String(),
-			OpenedMs: o.Opened.UnixMilli(), QueuedBytes: int64(o.Queued), Delivered: o.Delivered, Position: uint64(o.Position),
-		})
-	}
-	slices.SortStableFunc(list, func(a, b admin.Connection) int { return cmp.Compare(a.OpenedMs, b.OpenedMs) })
-	return list, nil
-}
-
-func (c connections) CloseConnection(_ context.Context, id string) error {
-	pid := c.n.actors.Connection(id)
-	if _, ok := c.n.system.ProcessRegistry.Get(pid); !ok {
-		return fmt.Errorf("connection %s: %w", id, messages.ErrNotFound)
-	}
-	c.n.system.Root.Send(pid, &messages.End{Reason: messages.EndReason_END_EVICTED, Detail: "closed by an operator"})
-	return nil
-}

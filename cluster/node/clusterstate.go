@@ -196,7 +196,7 @@ func (v clusterView) KeyNode(keyID string) string { return v.n.actors.OwnerNode(
 
 // DrainNode asks the node's process, which may be this one.
 func (v clusterView) DrainNode(ctx context.Context, name string) error {
-	pid := v.n.actors.Drainer(name)
+	pid := v.n.actors.Operated(name)
 	if pid == nil {
 		return fmt.Errorf("drain node %s: %w", name, messages.ErrNotFound)
 	}

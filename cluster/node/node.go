@@ -260,7 +260,7 @@ func (n *Node) spawn(ctx context.Context) error {
 		},
 	}
 	if n.cluster != nil {
-		ports.Cluster = &assembly.Cluster{Version: link.Version, Peers: n.cluster.remote, Drain: n.beginDrain}
+		ports.Cluster = &assembly.Cluster{Version: link.Version, Peers: n.cluster.remote, Drain: n.beginDrain, Connections: n.listConnections}
 		ports.Work.Lease = pool("lease", 4, 64)
 	}
 	var state *assembly.State

@@ -9,7 +9,6 @@ import (
 	"github.com/birdwire/birdwire/actors/source/feed"
 	"github.com/birdwire/birdwire/actors/source/push"
 	"github.com/birdwire/birdwire/actors/source/sample"
-	"github.com/birdwire/birdwire/gateway/admin"
 	"github.com/birdwire/birdwire/messages"
 )
 
@@ -36,17 +35,6 @@ func (n *Node) openSample() (source.Adapter, error) {
 		return nil, fmt.Errorf("read the bundled sample: %w", err)
 	}
 	return bundled, nil
-}
-
-// sources are what operators see of this node's sources.
-type sources struct{ n *Node }
-
-var _ admin.Sources = sources{}
-
-// ListSources is every source of this node, by id.
-func (s sources) ListSources(ctx context.Context) ([]*messages.SourceDescribed, error) {
-	listed, err := askUpstreams[*messages.SourcesListed](ctx, s.n, &messages.ListSources{})
-	return listed.GetSources(), err
 }
 
 func (n *Node) ingest() ingest {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"strconv"
 	"time"
 
@@ -25,7 +26,8 @@ func (c *cli) connectionsList() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List the open connections, the oldest first",
-		Long: `List the open connections, the oldest first. QUEUED is what waits for a client
+		Long: `List the open connections of all nodes, the oldest first: at most 10,000 of each
+node. QUEUED is what waits for a client
 that reads slowly; past limits.queue it is closed.`,
 		Example: example(`
 			birdwire connections list
@@ -42,16 +44,16 @@ that reads slowly; past limits.queue it is closed.`,
 		if err != nil {
 			return err
 		}
-		return p.value(map[string]any{"connections": all}, func() error {
+		return p.value(all, func() error {
 			now := time.Now()
 			var rows [][]string
-			for _, o := range all {
+			for _, o := range all.Connections {
 				rows = append(rows, []string{
 					o.ID, o.API, o.KeyID, o.Address, since(&o.OpenedAt, now),
 					strconv.FormatInt(o.Delivered, 10), roughSize(o.QueuedBytes), o.Node,
 				})
 			}
-			return p.table("ID API KEY ADDRESS OPENED DELIVERED QUEUED NODE", rows)
+			return errors.Join(p.table("ID API KEY ADDRESS OPENED DELIVERED QUEUED NODE", rows), p.missing(all.Incomplete))
 		})
 	})
 }

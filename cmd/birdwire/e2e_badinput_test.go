@@ -202,7 +202,7 @@ func TestSlowClient(t *testing.T) {
 	}
 	eventually(t, func() string {
 		connections, err := s.operator.Connections(within(t), k.ID, "")
-		if err != nil || len(connections) != 1 {
+		if err != nil || len(connections.Connections) != 1 {
 			return fmt.Sprintf("open are %+v, %v; want the fast one", connections, err)
 		}
 		return ""

@@ -126,6 +126,34 @@ func TestThreeNodesAreOne(t *testing.T) {
 	c.push(t, client.Articles, pusher, article("news", "a"))
 	kite.until("news")
 
+	// An operator sees all nodes by any of them, and closes what is on another.
+	open, err := a.operator.Connections(within(t), k.ID, "")
+	on := map[string]int{}
+	for _, o := range open.Connections {
+		on[o.Node+" "+o.API]++
+	}
+	if err != nil || len(open.Incomplete) > 0 || fmt.Sprint(on) != "map[a twitter:1 b kite:1 b twitter:1 c twitter:1]" {
+		t.Fatalf("open are %v, %+v, %v", on, open, err)
+	}
+	for _, o := range open.Connections {
+		if o.API == "kite" {
+			command(t, "", "connections", "close", o.ID, "--data", c.dir, "--admin", c.admin)
+		}
+	}
+	kite.closed(1001)
+	sources, err := c.operator.Sources(within(t))
+	at := ""
+	for _, s := range sources.Sources {
+		at += s.Kind + " " + s.Node + ", "
+	}
+	if err != nil || len(sources.Incomplete) > 0 || at != "push a, push b, push c, " {
+		t.Fatalf("sources are %s, %+v, %v", at, sources, err)
+	}
+	refused := run(t, "", "connections", "close", "nobody", "--data", c.dir, "--admin", c.admin)
+	if code := refused.exit(); code != 1 || !strings.Contains(refused.notes.String(), "no open connection") {
+		t.Errorf("to close what is nowhere: exit code %d, %s", code, refused.notes)
+	}
+
 	b.kill()
 	push(a)
 	push(c)

@@ -80,7 +80,7 @@ func (s *server) connected(t *testing.T, k *client.MintedKey, p *process) {
 		default:
 		}
 		open, err := s.operator.Connections(within(t), k.ID, "")
-		if err != nil || len(open) == 0 {
+		if err != nil || len(open.Connections) == 0 {
 			return fmt.Sprintf("the sample has not connected (%v)", err)
 		}
 		return ""

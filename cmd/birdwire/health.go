@@ -86,16 +86,16 @@ func (c *cli) sourcesList() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return p.value(map[string]any{"sources": all}, func() error {
+		return p.value(all, func() error {
 			now := time.Now()
 			var rows [][]string
-			for _, s := range all {
+			for _, s := range all.Sources {
 				rows = append(rows, []string{
-					s.ID, s.Kind, s.Status, strconv.FormatInt(s.Events, 10), strconv.FormatInt(s.Duplicates, 10),
+					s.ID, s.Node, s.Kind, s.Status, strconv.FormatInt(s.Events, 10), strconv.FormatInt(s.Duplicates, 10),
 					since(s.LastSuccessAt, now), s.URL, s.LastError,
 				})
 			}
-			return p.table("ID KIND STATUS EVENTS REPEATS READ URL ERROR", rows)
+			return errors.Join(p.table("ID NODE KIND STATUS EVENTS REPEATS READ URL ERROR", rows), p.missing(all.Incomplete))
 		})
 	})
 }

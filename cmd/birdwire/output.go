@@ -44,6 +44,16 @@ func (p printer) gone(id string) error {
 	})
 }
 
+// missing says below a list what is not in it.
+func (p printer) missing(incomplete []string) error {
+	for _, what := range incomplete {
+		if err := p.say("! %s", what); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // table prints rows under a heading of one-word columns, cut to the terminal's
 // width; into a pipe nothing is cut.
 func (p printer) table(heading string, rows [][]string) error {

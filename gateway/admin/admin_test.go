@@ -293,8 +293,8 @@ func TestSourcesConnectionsHealth(t *testing.T) {
 		{ID: "c2", KeyID: "key-b", API: messages.Api_API_KITE},
 	}
 	for path, want := range map[string]string{
-		"/admin/v1/sources": `{"sources":[{"id":"feed-1","kind":"feed","url":"https://u:xxxxx@example.com/f","status":"ok","last_error":"","last_error_at":null,"last_success_at":"2026-03-04T12:00:00Z","next_poll_at":null,"failures":0,"events":9,"duplicates":1},` +
-			`{"id":"push-n1","kind":"push","url":"","status":"starting","last_error":"","last_error_at":null,"last_success_at":null,"next_poll_at":null,"failures":0,"events":0,"duplicates":0}]}`,
+		"/admin/v1/sources": `{"sources":[{"id":"feed-1","node":"n1","kind":"feed","url":"https://u:xxxxx@example.com/f","status":"ok","last_error":"","last_error_at":null,"last_success_at":"2026-03-04T12:00:00Z","next_poll_at":null,"failures":0,"events":9,"duplicates":1},` +
+			`{"id":"push-n1","node":"n2","kind":"push","url":"","status":"starting","last_error":"","last_error_at":null,"last_success_at":null,"next_poll_at":null,"failures":0,"events":0,"duplicates":0}],"incomplete":["node n3 did not answer"]}`,
 		"/admin/v1/connections?key_id=key-a": `{"connections":[{"id":"c1","key_id":"key-a","api":"twitter","node":"n1","address":"203.0.113.5","opened_at":"2026-03-04T12:00:00Z","queued_bytes":10,"delivered":5,"position":4096}]}`,
 		"/admin/v1/connections?api=newsrank": `{"connections":[]}`,
 		"/admin/v1/cluster": `{"cluster":"birds","nodes":[{"name":"n1","incarnation":7,"version":"v1","state":"core","core":true,"shards":1024,"links":[{"node":"n2","up":false,"detail":"nothing listens there"}]}],` +

@@ -156,14 +156,21 @@ func (n *node) DeleteFeed(_ context.Context, id string) error {
 	return err
 }
 
-func (n *node) ListSources(context.Context) ([]*messages.SourceDescribed, error) {
-	return []*messages.SourceDescribed{
-		{Id: "feed-1", Kind: "feed", Status: "ok", Url: "https://u:secret@example.com/f", Events: 9, Duplicates: 1, LastSuccessMs: 1772625600000},
-		{Id: "push-n1", Kind: "push"},
-	}, n.broken
+func (n *node) ListSources(context.Context) ([]Source, []string, error) {
+	return []Source{
+		{"n1", &messages.SourceDescribed{Id: "feed-1", Kind: "feed", Status: "ok", Url: "https://u:secret@example.com/f", Events: 9, Duplicates: 1, LastSuccessMs: 1772625600000}},
+		{"n2", &messages.SourceDescribed{Id: "push-n1", Kind: "push"}},
+	}, []string{"node n3 did not answer"}, n.broken
 }
 
-func (n *node) ListConnections(context.Context) ([]Connection, error) { return n.sockets, n.broken }
+func (n *node) ListConnections(_ context.Context, keyID string, api messages.Api) (list []Connection, incomplete []string, err error) {
+	for _, c := range n.sockets {
+		if (keyID == "" || c.KeyID == keyID) && (api == messages.Api_API_UNSPECIFIED || c.API == api) {
+			list = append(list, c)
+		}
+	}
+	return list, nil, n.broken
+}
 
 func (n *node) CloseConnection(_ context.Context, id string) error {
 	for i := range n.sockets {

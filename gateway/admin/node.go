@@ -13,6 +13,7 @@ import (
 
 type source struct {
 	ID   string `json:"id"`
+	Node string `json:"node"`
 	Kind string `json:"kind"` // feed | push | sample
 	URL  string `json:"url"`
 	health
@@ -21,16 +22,19 @@ type source struct {
 func (s *server) listSources(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), s.cfg.Timeout)
 	defer cancel()
-	sources, err := s.cfg.Sources.ListSources(ctx)
+	sources, incomplete, err := s.cfg.Sources.ListSources(ctx)
 	if err != nil {
 		s.fault(w, r, err)
 		return
 	}
 	out := make([]source, 0, len(sources))
 	for _, m := range sources {
-		out = append(out, source{ID: m.GetId(), Kind: m.GetKind(), URL: shownURL(m.GetUrl()), health: healthOf(m)})
+		out = append(out, source{ID: m.GetId(), Node: m.Node, Kind: m.GetKind(), URL: shownURL(m.GetUrl()), health: healthOf(m.SourceDescribed)})
 	}
-	gateway.WriteJSON(w, http.StatusOK, map[string][]source{"sources": out})
+	gateway.WriteJSON(w, http.StatusOK, struct {
+		Sources    []source `json:"sources"`
+		Incomplete []string `json:"incomplete,omitempty"` // what is missing, in words
+	}{out, incomplete})
 }
 
 type connection struct {
@@ -55,25 +59,26 @@ func (s *server) listConnections(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), s.cfg.Timeout)
 	defer cancel()
-	all, err := s.cfg.Connections.ListConnections(ctx)
+	all, incomplete, err := s.cfg.Connections.ListConnections(ctx, q.Get("key_id"), apiNames[api])
 	if err != nil {
 		s.fault(w, r, err)
 		return
 	}
 	out := make([]connection, 0, len(all))
 	for _, c := range all {
-		if (q.Get("key_id") == "" || q.Get("key_id") == c.KeyID) && (api == "" || apiNames[api] == c.API) {
-			out = append(out, connection{
-				ID: c.ID, KeyID: c.KeyID, API: apiName(c.API), Node: c.Node, Address: c.Address,
-				OpenedAt: stamp(c.OpenedMs), QueuedBytes: c.QueuedBytes, Delivered: c.Delivered, Position: c.Position,
-			})
-		}
+		out = append(out, connection{
+			ID: c.ID, KeyID: c.KeyID, API: apiName(c.API), Node: c.Node, Address: c.Address,
+			OpenedAt: stamp(c.OpenedMs), QueuedBytes: c.QueuedBytes, Delivered: c.Delivered, Position: c.Position,
+		})
 	}
 	if len(out) == 0 && s.isNoKey(ctx, q.Get("key_id")) {
 		noKey(w)
 		return
 	}
-	gateway.WriteJSON(w, http.StatusOK, map[string][]connection{"connections": out})
+	gateway.WriteJSON(w, http.StatusOK, struct {
+		Connections []connection `json:"connections"`
+		Incomplete  []string     `json:"incomplete,omitempty"` // what is missing, in words
+	}{out, incomplete})
 }
 
 // isNoKey says that id names no key; where that cannot be found out, and for "",

@@ -50,9 +50,17 @@ type Feeds interface {
 	DeleteFeed(ctx context.Context, id string) error
 }
 
+// Source is what brings events to a node, and how it is.
+type Source struct {
+	Node string
+	*messages.SourceDescribed
+}
+
 // Sources are all sources of the cluster, feeds' and others.
 type Sources interface {
-	ListSources(ctx context.Context) ([]*messages.SourceDescribed, error)
+	// ListSources is by id. incomplete says in words what is missing, as of nodes that
+	// did not answer.
+	ListSources(ctx context.Context) (list []Source, incomplete []string, err error)
 }
 
 // Connection is one open socket.
@@ -70,7 +78,9 @@ type Connection struct {
 
 // Connections are all open sockets of the cluster.
 type Connections interface {
-	ListConnections(ctx context.Context) ([]Connection, error) // oldest first
+	// ListConnections is those of a key and an API, of all where they are zero, oldest
+	// first. incomplete says in words what is missing, as of nodes that did not answer.
+	ListConnections(ctx context.Context, keyID string, api messages.Api) (list []Connection, incomplete []string, err error)
 	// CloseConnection ends one, as evicted by an operator. ErrNotFound.
 	CloseConnection(ctx context.Context, id string) error
 }

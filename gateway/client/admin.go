@@ -212,18 +212,21 @@ func (a *Admin) DeleteFeed(ctx context.Context, id string) error {
 // Source is anything that brings events.
 type Source struct {
 	ID   string `json:"id"`
+	Node string `json:"node"`
 	Kind string `json:"kind"` // feed | push | sample
 	URL  string `json:"url"`
 	Health
 }
 
+// SourceList is all sources of the cluster.
+type SourceList struct {
+	Sources    []Source `json:"sources"`
+	Incomplete []string `json:"incomplete,omitempty"` // what is missing, in words: a node did not answer
+}
+
 // Sources are all of them.
-func (a *Admin) Sources(ctx context.Context) ([]Source, error) {
-	out, err := query[struct{ Sources []Source }](ctx, a.caller, "/admin/v1/sources", nil)
-	if err != nil {
-		return nil, err
-	}
-	return out.Sources, nil
+func (a *Admin) Sources(ctx context.Context) (*SourceList, error) {
+	return query[SourceList](ctx, a.caller, "/admin/v1/sources", nil)
 }
 
 // Connection is one open socket.
@@ -239,16 +242,18 @@ type Connection struct {
 	Position    uint64    `json:"position"`
 }
 
+// ConnectionList is the open ones of all nodes, oldest first.
+type ConnectionList struct {
+	Connections []Connection `json:"connections"`
+	Incomplete  []string     `json:"incomplete,omitempty"` // what is missing, in words: a node did not answer, or has too many
+}
+
 // Connections are the open ones, of one key and API where they are not "".
-func (a *Admin) Connections(ctx context.Context, keyID, api string) ([]Connection, error) {
+func (a *Admin) Connections(ctx context.Context, keyID, api string) (*ConnectionList, error) {
 	q := url.Values{}
 	put(q, "key_id", keyID)
 	put(q, "api", api)
-	out, err := query[struct{ Connections []Connection }](ctx, a.caller, "/admin/v1/connections", q)
-	if err != nil {
-		return nil, err
-	}
-	return out.Connections, nil
+	return query[ConnectionList](ctx, a.caller, "/admin/v1/connections", q)
 }
 
 // CloseConnection ends one.

@@ -345,11 +345,11 @@ func TestAdmin(t *testing.T) {
 		t.Errorf("%+v, %v", feeds, err)
 	}
 	d.answer = `{"sources":[{"id":"push-n1","kind":"push","status":"ok","events":5}]}`
-	if sources, err := a.Sources(ctx); err != nil || len(sources) != 1 || sources[0].Events != 5 || sources[0].Kind != "push" {
+	if sources, err := a.Sources(ctx); err != nil || len(sources.Sources) != 1 || sources.Sources[0].Events != 5 || sources.Sources[0].Kind != "push" {
 		t.Errorf("%+v, %v", sources, err)
 	}
-	d.answer = `{"connections":[{"id":"c1","api":"kite","opened_at":"2026-03-04T12:00:00Z"}]}`
-	if open, err := a.Connections(ctx, "key-a", "kite"); err != nil || len(open) != 1 || open[0].API != "kite" || d.asked != "GET /admin/v1/connections?api=kite&key_id=key-a" {
+	d.answer = `{"connections":[{"id":"c1","api":"kite","opened_at":"2026-03-04T12:00:00Z"}],"incomplete":["node n2 did not answer"]}`
+	if open, err := a.Connections(ctx, "key-a", "kite"); err != nil || len(open.Connections) != 1 || open.Connections[0].API != "kite" || len(open.Incomplete) != 1 || d.asked != "GET /admin/v1/connections?api=kite&key_id=key-a" {
 		t.Errorf("%+v, %v, asked %s", open, err, d.asked)
 	}
 }

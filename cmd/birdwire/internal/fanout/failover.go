@@ -227,9 +227,9 @@ func (f *Fleet) makeIdle(ctx context.Context, n int) error {
 			own := Product{listen: at.listen, admin: at.admin, token: at.token, http: at.http}
 			for i := next.take(); i < n && len(failed) == 0; i = next.take() {
 				own.keys = nil
-				err := own.makeKey(ctx)
+				err := again(ctx, func() error { return own.makeKey(ctx) })
 				if err == nil {
-					err = own.makeRule(ctx, own.keys[0], fmt.Sprint("unheard", i))
+					err = again(ctx, func() error { return own.makeRule(ctx, own.keys[0], fmt.Sprint("unheard", i)) })
 				}
 				if err != nil {
 					failed <- fmt.Errorf("key %d: %w", i, err)
@@ -244,6 +244,19 @@ func (f *Fleet) makeIdle(ctx context.Context, n int) error {
 		return err
 	default:
 		return nil
+	}
+}
+
+// again does what may be refused while a busy store chooses a leader: until it is
+// done, for half a minute.
+func again(ctx context.Context, do func() error) (err error) {
+	for late := time.Now().Add(30 * time.Second); ; {
+		if err = do(); err == nil || time.Now().After(late) {
+			return err
+		}
+		if err := wait(ctx, 100*time.Millisecond); err != nil {
+			return err
+		}
 	}
 }
 
