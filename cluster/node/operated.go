@@ -141,6 +141,8 @@ func (s sources) ListSources(ctx context.Context) (list []admin.Source, incomple
 			list = append(list, admin.Source{Node: a.node, SourceDescribed: m})
 		}
 	}
-	slices.SortFunc(list, func(a, b admin.Source) int { return cmp.Or(strings.Compare(a.GetId(), b.GetId()), strings.Compare(a.Node, b.Node)) })
+	slices.SortFunc(list, func(a, b admin.Source) int {
+		return cmp.Or(strings.Compare(a.GetId(), b.GetId()), strings.Compare(a.Node, b.Node))
+	})
 	return list, incomplete, nil
 }
