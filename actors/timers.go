@@ -11,15 +11,18 @@ import (
 // it again replaces it.
 type Timers struct {
 	clock   Clock
-	pending map[any]func() // by name; at most as many as there are names
+	pending map[any]func() // by name; at most as many as there are names. nil: none was set yet
 }
 
 // NewTimers are an instance's, none of them set.
-func NewTimers(clock Clock) Timers { return Timers{clock, map[any]func(){}} }
+func NewTimers(clock Clock) Timers { return Timers{clock: clock} }
 
 // Set has message sent to the actor once d has passed.
 func (t *Timers) Set(name any, d time.Duration, to *actor.PID, message any) {
 	t.Cancel(name)
+	if t.pending == nil {
+		t.pending = map[any]func(){}
+	}
 	t.pending[name] = t.clock.After(d, to, message)
 }
 

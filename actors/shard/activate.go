@@ -128,6 +128,9 @@ func readQueries(ctx context.Context, cfg *Config, number int, a *activated) err
 			return fmt.Errorf("load shard %d: list its records: %w", number, err)
 		}
 	}
+	if len(records) == 0 {
+		return nil
+	}
 	active := map[string]bool{}
 	queries := map[string]*messages.PutQueries{}
 	for _, r := range records {

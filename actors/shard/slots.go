@@ -81,7 +81,12 @@ func (s *slots) of(keyID string) []*messages.Slot {
 }
 
 // keys are those that have a slot, in order.
-func (s *slots) keys() []string { return slices.Sorted(maps.Keys(s.byKey)) }
+func (s *slots) keys() []string {
+	if len(s.byKey) == 0 {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(s.byKey))
+}
 
 func list(entries []*entry) []*messages.Slot {
 	all := make([]*messages.Slot, len(entries))

@@ -54,8 +54,8 @@ type watchdog struct {
 // open is something that has to be done, since when.
 type open struct {
 	number uint64
-	what   string
 	who    string // the actor that is asked, by id; "": none
+	what   string // that it, or the node, does not do
 	at     actors.Instant
 }
 
@@ -158,7 +158,7 @@ func (w *watchdog) judge(ctx actor.Context, now actors.Instant) {
 	}
 	w.well = 0
 	if w.stuck == "" {
-		w.stuck = fmt.Sprintf("%s, for %v", oldest.what, (now - oldest.at).Round(time.Second))
+		w.stuck = fmt.Sprintf("%s%s, for %v", oldest.who, oldest.what, (now - oldest.at).Round(time.Second))
 		w.log.Error("the node makes no progress: it gives up what it owns", "why", w.stuck)
 		ctx.Send(w.node.pid(leaseID), &progressing{stuck: w.stuck})
 	}
@@ -215,7 +215,7 @@ func (w *watchdog) askShards(ctx actor.Context, now actors.Instant) {
 // probe asks an actor for a turn. One that is not there, since it failed too often,
 // does not count: what it failed of might fail anywhere.
 func (w *watchdog) probe(ctx actor.Context, to *actor.PID, now actors.Instant) {
-	ctx.Request(to, &actors.Probe{Number: w.asks(to.GetId()+" takes no turn", to.GetId(), now)})
+	ctx.Request(to, &actors.Probe{Number: w.asks(" takes no turn", to.GetId(), now)})
 }
 
 func (w *watchdog) missing(who *actor.PID) {
@@ -227,7 +227,7 @@ func (w *watchdog) missing(who *actor.PID) {
 func (w *watchdog) asks(what, who string, now actors.Instant) uint64 {
 	w.number++
 	if len(w.open) < openMost {
-		w.open = append(w.open, open{w.number, what, who, now})
+		w.open = append(w.open, open{w.number, who, what, now})
 	}
 	return w.number
 }
@@ -239,6 +239,6 @@ func (w *watchdog) answered(number uint64) {
 	if i < 0 {
 		return
 	}
-	what := w.open[i].what
-	w.open = slices.DeleteFunc(w.open, func(o open) bool { return o.what == what && o.number <= number })
+	end := w.open[i]
+	w.open = slices.DeleteFunc(w.open, func(o open) bool { return o.number <= number && o.who == end.who && o.what == end.what })
 }

@@ -48,8 +48,12 @@ func (f Formats) Gate(c Control, lowest func() uint32) *Gated { return &Gated{c,
 // of are the formats of the record, in order.
 func (f Formats) of(key string) (of []Format) {
 	kind, _, _ := strings.Cut(key, ".")
-	for _, one := range f {
-		if one.Kind == kind {
+	for i, one := range f {
+		switch {
+		case one.Kind != kind:
+		case of == nil: // most kinds have one at most
+			of = f[i : i+1 : i+1]
+		default:
 			of = append(of, one)
 		}
 	}

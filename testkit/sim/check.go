@@ -15,6 +15,12 @@ import (
 // shardRecords is where the names of actors.ShardRecord begin.
 const shardRecords = "shards."
 
+// termOf is a term of the shard with a record of that name.
+type termOf struct {
+	shard string
+	term  uint64
+}
+
 // checkTerm holds that a term of a shard is taken by one process.
 func (c *Cluster) checkTerm(name string, data []byte) {
 	record := &messages.Shard{}
@@ -25,10 +31,10 @@ func (c *Cluster) checkTerm(name string, data []byte) {
 	if err != nil || record.GetNode() == "" {
 		return
 	}
-	term := fmt.Sprintf("%s term %d", name, record.GetTerm())
-	by := fmt.Sprintf("%s@%d", record.GetNode(), record.GetIncarnation())
+	term := termOf{name, record.GetTerm()}
+	by := c.histories.process(record.GetNode(), record.GetIncarnation())
 	if before, taken := c.terms[term]; taken && before != by {
-		c.Violated("a term is one process's", "%s was taken by %s and by %s", term, before, by)
+		c.Violated("a term is one process's", "%s term %d was taken by %s and by %s", name, record.GetTerm(), before, by)
 	}
 	c.terms[term] = by
 	c.moves.taken(c, name, by)

@@ -36,7 +36,7 @@ type Cluster struct {
 	keys     []string
 	feeds    []*Feed
 	secrets  map[string][]byte   // by key, hashed: what clients use
-	terms    map[string]string   // who has taken a term of a shard: see checkTerm
+	terms    map[termOf]string   // who has taken a term of a shard: see checkTerm
 	taken    <-chan store.Change // changes of shards' records that were not looked at
 	moves    *moves
 	offered  []*publisher // all that there were
@@ -96,7 +96,7 @@ func New(k *testkit.Kit, n int) *Cluster { return NewEnriching(k, n, nil) }
 func NewEnriching(k *testkit.Kit, n int, reader enricher.Reader) *Cluster {
 	c := &Cluster{
 		enrich: reader,
-		Kit:    k, Net: NewNetwork(k), histories: newHistories(), terms: map[string]string{}, moves: newMoves(),
+		Kit:    k, Net: NewNetwork(k), histories: newHistories(), terms: map[termOf]string{}, moves: newMoves(),
 		bad: badStore{chance: k.Chance(testkit.Faults)}, past: map[string][]*messages.Query{}, secrets: map[string][]byte{},
 		logged: map[string]bool{},
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/anishathalye/porcupine"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/birdwire/birdwire/cluster/link"
 	"github.com/birdwire/birdwire/cluster/store"
 	"github.com/birdwire/birdwire/messages"
 )
@@ -27,10 +28,21 @@ type histories struct {
 	terms map[string][]porcupine.Operation
 	slots map[string][]porcupine.Operation
 	money map[string][]porcupine.Operation
+
+	names map[link.Peer]string // of processes; each is named a thousand times
 }
 
 func newHistories() *histories {
-	return &histories{terms: map[string][]porcupine.Operation{}, slots: map[string][]porcupine.Operation{}, money: map[string][]porcupine.Operation{}}
+	return &histories{terms: map[string][]porcupine.Operation{}, slots: map[string][]porcupine.Operation{}, money: map[string][]porcupine.Operation{}, names: map[link.Peer]string{}}
+}
+
+// process names a process.
+func (h *histories) process(node string, incarnation uint64) string {
+	peer := link.Peer{Node: node, Incarnation: incarnation}
+	if h.names[peer] == "" {
+		h.names[peer] = peer.Address()
+	}
+	return h.names[peer]
 }
 
 func (h *histories) tick() int64 {
@@ -261,7 +273,7 @@ func (c rememberedControl) CAS(ctx context.Context, key string, data []byte, rev
 	call := c.h.tick()
 	written, err := c.Control.CAS(ctx, key, data, revision)
 	if !errors.Is(err, messages.ErrConflict) {
-		c.h.add(c.h.terms, key, call, term{shard.GetTerm(), fmt.Sprintf("%s@%d", shard.GetNode(), shard.GetIncarnation())}, err == nil, err == nil)
+		c.h.add(c.h.terms, key, call, term{shard.GetTerm(), c.h.process(shard.GetNode(), shard.GetIncarnation())}, err == nil, err == nil)
 	}
 	return written, err
 }

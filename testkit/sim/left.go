@@ -68,11 +68,11 @@ func (c *Cluster) Placed() bool {
 	if err != nil {
 		c.TB.Fatal(err)
 	}
-	taken := map[string]string{}
+	taken := make(map[string]string, len(kept))
 	for _, r := range kept {
 		record := &messages.Shard{}
 		c.read(r.Data, record)
-		taken[r.Key] = link.Peer{Node: record.GetNode(), Incarnation: record.GetIncarnation()}.Address()
+		taken[r.Key] = c.histories.process(record.GetNode(), record.GetIncarnation())
 	}
 	for number, owner := range owners {
 		if taken[actors.ShardRecord(number)] != owner {
