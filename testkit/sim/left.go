@@ -271,9 +271,9 @@ func (n *Node) checkHanded(message any) {
 		return
 	}
 	c := n.cluster
-	by := fmt.Sprintf("%s@%d", n.Name, n.incarnation)
+	by := c.histories.process(n.Name, n.incarnation)
 	for _, id := range c.keys {
-		if c.terms[fmt.Sprintf("%s term %d", actors.ShardRecord(actors.ShardOf(id)), actors.ShardTerm(d.GetTerm()))] == by {
+		if c.terms[termOf{actors.ShardRecord(actors.ShardOf(id)), actors.ShardTerm(d.GetTerm())}] == by {
 			c.Violated("who has no live lease hands nothing on", "%s has none", by)
 		}
 	}
