@@ -1378,6 +1378,8 @@ type StoryRank struct {
 	Burst         int64                  `protobuf:"varint,12,opt,name=burst,proto3" json:"burst,omitempty"`
 	Calm          int64                  `protobuf:"varint,13,opt,name=calm,proto3" json:"calm,omitempty"`
 	Checked       int64                  `protobuf:"varint,14,opt,name=checked,proto3" json:"checked,omitempty"`
+	Printed       []string               `protobuf:"bytes,15,rep,name=printed,proto3" json:"printed,omitempty"`
+	PrintedAt     []int64                `protobuf:"varint,16,rep,packed,name=printed_at,json=printedAt,proto3" json:"printed_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1508,6 +1510,20 @@ func (x *StoryRank) GetChecked() int64 {
 		return x.Checked
 	}
 	return 0
+}
+
+func (x *StoryRank) GetPrinted() []string {
+	if x != nil {
+		return x.Printed
+	}
+	return nil
+}
+
+func (x *StoryRank) GetPrintedAt() []int64 {
+	if x != nil {
+		return x.PrintedAt
+	}
+	return nil
 }
 
 // StoryTurnpoint is one development of a story.
@@ -2690,7 +2706,7 @@ const file_messages_story_proto_rawDesc = "" +
 	"\x0fembedding_model\x18\x11 \x01(\tR\x0eembeddingModel\x12\x1d\n" +
 	"\n" +
 	"changed_ms\x18\x12 \x01(\x03R\tchangedMs\x12\"\n" +
-	"\fdevelopments\x18\x13 \x01(\x03R\fdevelopments\"\xc0\x02\n" +
+	"\fdevelopments\x18\x13 \x01(\x03R\fdevelopments\"\xf9\x02\n" +
 	"\tStoryRank\x12\x10\n" +
 	"\x03now\x18\x01 \x01(\x03R\x03now\x12\x14\n" +
 	"\x05first\x18\x02 \x01(\x03R\x05first\x12\x12\n" +
@@ -2706,7 +2722,10 @@ const file_messages_story_proto_rawDesc = "" +
 	"\x05since\x18\v \x01(\x03R\x05since\x12\x14\n" +
 	"\x05burst\x18\f \x01(\x03R\x05burst\x12\x12\n" +
 	"\x04calm\x18\r \x01(\x03R\x04calm\x12\x18\n" +
-	"\achecked\x18\x0e \x01(\x03R\achecked\"\xc2\x01\n" +
+	"\achecked\x18\x0e \x01(\x03R\achecked\x12\x18\n" +
+	"\aprinted\x18\x0f \x03(\tR\aprinted\x12\x1d\n" +
+	"\n" +
+	"printed_at\x18\x10 \x03(\x03R\tprintedAt\"\xc2\x01\n" +
 	"\x0eStoryTurnpoint\x12\x13\n" +
 	"\x05at_ms\x18\x01 \x01(\x03R\x04atMs\x12\x18\n" +
 	"\aarticle\x18\x02 \x01(\x04R\aarticle\x12\x14\n" +

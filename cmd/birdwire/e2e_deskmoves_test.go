@@ -95,14 +95,14 @@ func TestStoriesGoOnElsewhere(t *testing.T) {
 	same(t, "the killed node's client, which came back", follow(left[1], e.Cursor), seen, frames)
 
 	titles := map[uint64]string{}
-	for path := "/v1/news/stories?limit=100"; path != ""; {
+	for path := "/v1/news/stories?limit=20"; path != ""; {
 		var page struct {
 			Stories []struct {
 				ID           uint64
 				Title        string
 				ArticleCount int `json:"article_count"`
 			}
-			Next string
+			Next string `json:"next_cursor"`
 		}
 		a := left[0].call(t, http.MethodGet, path, k, "")
 		if err := json.Unmarshal([]byte(a.want(t, http.StatusOK).body), &page); err != nil {
@@ -116,7 +116,7 @@ func TestStoriesGoOnElsewhere(t *testing.T) {
 		}
 		path = ""
 		if page.Next != "" {
-			path = "/v1/news/stories?limit=100&cursor=" + page.Next
+			path = "/v1/news/stories?limit=20&cursor=" + page.Next
 		}
 	}
 	if len(titles) != stories {

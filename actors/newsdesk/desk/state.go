@@ -14,7 +14,7 @@ import (
 
 // stateVersion is of the form of a snapshot, and of what it means: a newsdesk
 // whose code tells other stories than the one that wrote it replays the log.
-const stateVersion = 3
+const stateVersion = 4
 
 // ErrState: the bytes are no snapshot of this version and Config. The caller
 // replays the log instead.

@@ -125,10 +125,13 @@ func TestSumsAgreeWithTheFormula(t *testing.T) {
 		s.Add(a)
 	}
 	mass, fast, slow, seen := 0.0, 0.0, 0.0, map[string]bool{}
-	for _, a := range all {
+	for i, a := range all {
 		w, dt := a.Quality, hours(now-a.Published)
 		if a.Copy {
 			w *= 0.2
+			if slices.ContainsFunc(all[:i], func(b Article) bool { return b.Publisher == a.Publisher && a.Discovered-b.Published < day }) {
+				w = 0 // its publisher counts already
+			}
 		}
 		mass += w * math.Pow(2, -dt/12)
 		fast += w * math.Exp(-dt/1) / 1
@@ -156,6 +159,25 @@ func TestOneOutletNeverBreaks(t *testing.T) {
 			if c, ok := s.Check(now); ok {
 				t.Fatalf("seed %d: %+v", seed, c)
 			}
+		}
+	}
+}
+
+// Near-copies of one outlet, however many, are worth no more than its first article,
+// whether that was its own or another's.
+func TestCopiesOfOneOutletAddNothing(t *testing.T) {
+	for _, first := range []bool{false, true} {
+		var one, many Story
+		a := Article{Published: epoch, Discovered: epoch, Publisher: "herald", Quality: 0.6, Copy: first}
+		one.Add(a)
+		many.Add(a)
+		for i := range 100 {
+			at := epoch + int64(i)*minute
+			many.Add(Article{Published: at, Discovered: at, Publisher: "herald", Quality: 0.6, Copy: true})
+		}
+		one.Advance(many.Now)
+		if got, want := many.Scores(), one.Scores(); got.Overall != want.Overall || got.Acceleration != want.Acceleration || got.Publishers != want.Publishers {
+			t.Errorf("a hundred copies: %+v, want %+v", got, want)
 		}
 	}
 }

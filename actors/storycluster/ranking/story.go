@@ -3,6 +3,7 @@ package ranking
 import (
 	"math"
 	"slices"
+	"strings"
 )
 
 // Times are Unix milliseconds of event time.
@@ -18,7 +19,7 @@ type Article struct {
 	Discovered int64 // when it came
 	Publisher  string
 	Quality    float64 // of the source; held to 0.3 to 1
-	Copy       bool    // a near-duplicate, or syndicated: counts a fifth
+	Copy       bool    // a near-duplicate, or syndicated: counts a fifth, and nothing where its publisher has had the story within a day
 }
 
 // bounds of what one article and one story may be.
@@ -39,7 +40,8 @@ type Story struct {
 	Fast, Slow float64 // Σ w·e^(−Δt/τ)/τ per hour, τ 1 h and 6 h, not yet divided by 1 − e^(−age/τ)
 	Quality    float64 // of the best source
 
-	Seen []Publisher // of the last 24 h, by name; at most 256, the latest
+	Seen    []Publisher // of the last 24 h, by name; at most 256, the latest
+	Printed []Publisher // of copies, likewise
 
 	Priority Priority
 	Since    int64 // when it took that priority; 0: it never changed
@@ -78,7 +80,10 @@ func (s *Story) Add(a Article) {
 	}
 	quality = min(quality, 1)
 	w := quality
-	if a.Copy {
+	switch {
+	case a.Copy && (has(s.Seen, a.Publisher) || has(s.Printed, a.Publisher)):
+		w = 0 // publishers count, and not addresses
+	case a.Copy:
 		w *= copyShare
 	}
 	late := hours(s.Now - at)
@@ -86,41 +91,44 @@ func (s *Story) Add(a Article) {
 	s.Fast += w * math.Exp(-late/fastTau) / fastTau
 	s.Slow += w * math.Exp(-late/slowTau) / slowTau
 	s.Quality = max(s.Quality, quality)
-	if !a.Copy && s.Now-at < day { // who prints another's text is no second witness
-		s.report(a.Publisher, at)
+	switch {
+	case s.Now-at >= day:
+	case a.Copy: // who prints another's text is no second witness
+		report(&s.Printed, a.Publisher, at)
+	default:
+		report(&s.Seen, a.Publisher, at)
 	}
 }
 
 // report remembers the publisher; of too many the one that is silent longest
 // goes.
-func (s *Story) report(name string, at int64) {
-	i, found := slices.BinarySearchFunc(s.Seen, name, func(p Publisher, name string) int {
-		switch {
-		case p.Name < name:
-			return -1
-		case p.Name > name:
-			return 1
-		}
-		return 0
-	})
+func report(list *[]Publisher, name string, at int64) {
+	i, found := slices.BinarySearchFunc(*list, name, byName)
 	if found {
-		s.Seen[i].At = max(s.Seen[i].At, at)
+		(*list)[i].At = max((*list)[i].At, at)
 		return
 	}
-	if len(s.Seen) == publishers {
+	if len(*list) == publishers {
 		oldest := 0
-		for k := range s.Seen {
-			if s.Seen[k].At < s.Seen[oldest].At {
+		for k := range *list {
+			if (*list)[k].At < (*list)[oldest].At {
 				oldest = k
 			}
 		}
-		s.Seen = slices.Delete(s.Seen, oldest, oldest+1)
+		*list = slices.Delete(*list, oldest, oldest+1)
 		if oldest < i {
 			i--
 		}
 	}
-	s.Seen = slices.Insert(s.Seen, i, Publisher{name, at})
+	*list = slices.Insert(*list, i, Publisher{name, at})
 }
+
+func has(list []Publisher, name string) bool {
+	_, found := slices.BinarySearchFunc(list, name, byName)
+	return found
+}
+
+func byName(p Publisher, name string) int { return strings.Compare(p.Name, name) }
 
 // Advance decays the sums to now. An earlier time changes nothing.
 func (s *Story) Advance(now int64) {
@@ -132,7 +140,8 @@ func (s *Story) Advance(now int64) {
 	s.Fast *= math.Exp(-passed / fastTau)
 	s.Slow *= math.Exp(-passed / slowTau)
 	s.Now = now
-	s.Seen = slices.DeleteFunc(s.Seen, func(p Publisher) bool { return now-p.At >= day })
+	old := func(p Publisher) bool { return now-p.At >= day }
+	s.Seen, s.Printed = slices.DeleteFunc(s.Seen, old), slices.DeleteFunc(s.Printed, old)
 }
 
 // Absorb adds all that o counted, of a story that merged into this one.
@@ -141,7 +150,7 @@ func (s *Story) Absorb(o *Story) {
 		return
 	}
 	other := *o
-	other.Seen = slices.Clone(o.Seen)
+	other.Seen, other.Printed = slices.Clone(o.Seen), slices.Clone(o.Printed)
 	now := max(s.Now, o.Now)
 	s.Advance(now)
 	other.Advance(now)
@@ -154,7 +163,10 @@ func (s *Story) Absorb(o *Story) {
 	s.Slow += other.Slow
 	s.Quality = max(s.Quality, other.Quality)
 	for _, p := range other.Seen {
-		s.report(p.Name, p.At)
+		report(&s.Seen, p.Name, p.At)
+	}
+	for _, p := range other.Printed {
+		report(&s.Printed, p.Name, p.At)
 	}
 }
 

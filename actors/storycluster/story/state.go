@@ -33,6 +33,9 @@ func (s *Story) Whole() *messages.StoryState {
 	for _, p := range r.Seen {
 		m.Rank.Seen, m.Rank.SeenAt = append(m.Rank.Seen, p.Name), append(m.Rank.SeenAt, p.At)
 	}
+	for _, p := range r.Printed {
+		m.Rank.Printed, m.Rank.PrintedAt = append(m.Rank.Printed, p.Name), append(m.Rank.PrintedAt, p.At)
+	}
 	m.Judged, m.JudgedPublishers, m.DevelopedMs = s.judge.Articles, s.judge.Publishers, s.judge.Last
 	// Most of a short text's vector is 0.
 	m.CentroidAt, m.Centroid = nil, nil
@@ -54,7 +57,7 @@ func Restore(state []byte) (*Story, error) {
 		return nil, fmt.Errorf("story: restore: %w", err)
 	}
 	r := m.GetRank()
-	if m.GetId() == 0 || r.GetPriority() > uint32(ranking.Breaking) || len(r.GetSeen()) != len(r.GetSeenAt()) ||
+	if m.GetId() == 0 || r.GetPriority() > uint32(ranking.Breaking) || len(r.GetSeen()) != len(r.GetSeenAt()) || len(r.GetPrinted()) != len(r.GetPrintedAt()) ||
 		len(m.GetCentroid()) != len(m.GetCentroidAt()) {
 		return nil, fmt.Errorf("story %d: restore: no state of a story", m.GetId())
 	}
@@ -68,6 +71,9 @@ func Restore(state []byte) (*Story, error) {
 	}
 	for i, name := range r.GetSeen() {
 		s.rank.Seen = append(s.rank.Seen, ranking.Publisher{Name: name, At: r.GetSeenAt()[i]})
+	}
+	for i, name := range r.GetPrinted() {
+		s.rank.Printed = append(s.rank.Printed, ranking.Publisher{Name: name, At: r.GetPrintedAt()[i]})
 	}
 	for i, at := range m.GetCentroidAt() {
 		if at >= dimensions || math.IsNaN(float64(m.GetCentroid()[i])) {
