@@ -41,8 +41,8 @@ type Socket interface {
 
 // Session is told what comes from a client: ClientSubscribed,
 // ClientUnsubscribed, ClientPinged, ClientInvalid, Heard (at most once a
-// second), SocketDrained (when asked for), and last, exactly once,
-// SocketClosed.
+// second), SocketDrained (when asked for), End (when the node drains: it ends its
+// socket with that), and last, exactly once, SocketClosed.
 type Session interface {
 	Tell(message proto.Message) // never blocks
 }

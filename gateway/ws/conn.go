@@ -185,6 +185,19 @@ func (c *Conn) End(reason messages.EndReason, detail string) {
 	}
 }
 
+// part has the session end the connection for the drain; where there is none yet,
+// it ends at once.
+func (c *Conn) part() {
+	c.mu.Lock()
+	session := c.session
+	c.mu.Unlock()
+	if session == nil {
+		c.End(messages.EndReason_END_DRAIN, "")
+		return
+	}
+	session.Tell(&messages.End{Reason: messages.EndReason_END_DRAIN})
+}
+
 // control queues a frame of ours. A client that does not even read those is
 // slow.
 func (c *Conn) control(frame []byte) {

@@ -550,6 +550,44 @@ func TestDrain(t *testing.T) {
 	}
 }
 
+// What a session hands on before it hears of the drain comes to its client: it ends
+// the connection itself, between two deliveries.
+func TestDrainEndsBetweenTwoDeliveries(t *testing.T) {
+	h := newHouse(t)
+	c, s := h.open(t, paths[tw])
+	s.deaf.Store(true)
+	done := make(chan error, 1)
+	go func() { done <- h.Drain(context.Background(), 10*time.Millisecond) }() // ends when the client has answered
+	end, ok := s.next(t).(*messages.End)
+	if !ok || end.GetReason() != messages.EndReason_END_DRAIN {
+		t.Fatalf("the session was told %v, want that the node drains", end)
+	}
+	s.Socket.Deliver(tweets(1, 1, 2), false, false)
+	s.Socket.End(end.GetReason(), end.GetDetail())
+	if _, payload, err := c.read(); err != nil || !strings.HasPrefix(string(payload), `{"type":"new_tweet"`) {
+		t.Fatalf("%s, %v; want what was handed on", payload, err)
+	}
+	c.expectClose(1012)
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	s.end(t)
+}
+
+// A session that does not hear is no reason to wait.
+func TestDrainEndsForASessionThatDoesNot(t *testing.T) {
+	h := newHouse(t)
+	c, s := h.open(t, paths[kite])
+	s.deaf.Store(true)
+	done := make(chan error, 1)
+	go func() { done <- h.Drain(context.Background(), 0) }() // ends when the client has answered
+	c.expectClose(1012)
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	s.end(t)
+}
+
 func TestDrainCutsOffThoseThatDoNotAnswer(t *testing.T) {
 	h := newHouse(t, func(c *ws.Config) { c.CloseTimeout = time.Hour })
 	_, s := h.open(t, paths[kite])

@@ -17,6 +17,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -106,6 +107,7 @@ type session struct {
 	gateway.Start
 	told   chan proto.Message
 	closed chan string
+	deaf   atomic.Bool // it does not hear End
 }
 
 func (s *session) Tell(m proto.Message) {
@@ -114,6 +116,10 @@ func (s *session) Tell(m proto.Message) {
 		return
 	}
 	if _, ok := m.(*messages.Heard); ok {
+		return
+	}
+	if e, ok := m.(*messages.End); ok && !s.deaf.Load() {
+		s.Socket.End(e.GetReason(), e.GetDetail())
 		return
 	}
 	s.told <- m

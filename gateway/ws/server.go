@@ -244,6 +244,10 @@ func (s *Server) forget(c *Conn) {
 // spread evenly over the period so that the clients do not come back all at
 // once. It returns when all are gone, or, with ctx's error, when ctx ends:
 // those that are left are cut off then.
+//
+// A session ends its connection itself, between two deliveries: what it hands on
+// while its socket closes is dropped, and would have been paid for. One that does
+// not within a second is not waited for.
 func (s *Server) Drain(ctx context.Context, period time.Duration) error {
 	s.mu.Lock()
 	s.draining = true
@@ -262,7 +266,7 @@ func (s *Server) Drain(ctx context.Context, period time.Duration) error {
 	done := 0
 	for i := 1; i <= steps && done < len(all); i++ {
 		for upTo := len(all) * i / steps; done < upTo; done++ {
-			all[done].End(messages.EndReason_END_DRAIN, "")
+			all[done].part()
 		}
 		if done == len(all) {
 			break
@@ -274,12 +278,21 @@ func (s *Server) Drain(ctx context.Context, period time.Duration) error {
 		}
 	}
 	for ; done < len(all); done++ {
-		all[done].End(messages.EndReason_END_DRAIN, "")
+		all[done].part()
 	}
-	select {
-	case <-empty:
-		return nil
-	case <-ctx.Done():
+	late := time.NewTimer(partWithin)
+	defer late.Stop()
+	for over := false; !over; {
+		select {
+		case <-empty:
+			return nil
+		case <-late.C:
+			for _, c := range all {
+				c.End(messages.EndReason_END_DRAIN, "") // of one that has ended it changes nothing
+			}
+		case <-ctx.Done():
+			over = true
+		}
 	}
 	s.mu.Lock()
 	all = s.listedLocked()
@@ -290,6 +303,9 @@ func (s *Server) Drain(ctx context.Context, period time.Duration) error {
 	<-empty
 	return fmt.Errorf("drain connections: %w", ctx.Err())
 }
+
+// partWithin is how long sessions have to end their connections.
+const partWithin = time.Second
 
 // listedLocked copies the list. s.mu is held.
 func (s *Server) listedLocked() []*Conn {

@@ -59,8 +59,6 @@ type frame struct {
 // briefly is how long a guest stays, and then it is away as long.
 const briefly = time.Second
 
-var errBrief = errors.New("it is a guest")
-
 const (
 	retryFirst, retryMost = 100 * time.Millisecond, time.Second
 	// silent is how long a connection may show no sign of life: nodes ping every 30 s.
@@ -114,12 +112,16 @@ func (f *follower) connect(ctx context.Context) bool {
 	conn.SetReadLimit(1 << 20)
 	alive = time.AfterFunc(silent, func() { _ = conn.CloseNow() })
 	defer alive.Stop()
+	if f.brief {
+		leave := time.AfterFunc(briefly, func() { _ = conn.Close(websocket.StatusNormalClosure, "") })
+		defer leave.Stop()
+	}
 	var c *connection
 	for {
 		_, raw, err := conn.Read(ctx)
 		if err != nil {
 			f.next(c, err)
-			return c != nil
+			return c != nil && !f.brief
 		}
 		alive.Reset(silent)
 		f.mu.Lock()
@@ -128,12 +130,6 @@ func (f *follower) connect(ctx context.Context) bool {
 		}
 		if c != nil {
 			f.take(c, raw)
-			if f.brief && time.Since(c.opened) > briefly {
-				f.mu.Unlock()
-				_ = conn.Close(websocket.StatusNormalClosure, "") // one that has ended is as gone
-				f.next(c, errBrief)
-				return false
-			}
 		}
 		f.mu.Unlock()
 	}

@@ -126,7 +126,6 @@ func (c *scene) lasts(d time.Duration) {
 // drained: an operator has the nodes drain, and they are started again.
 func (c *scene) drained(nodes ...*node) {
 	c.t.Helper()
-	c.orderly = true
 	c.breaks(nodes...)
 	for _, n := range nodes {
 		if text, code := c.nodes[0].run("cluster", "drain", n.name); code != 0 {
@@ -147,7 +146,6 @@ func (c *scene) drained(nodes ...*node) {
 // everything is well.
 func (c *scene) restarted(nodes ...*node) {
 	c.t.Helper()
-	c.orderly = true
 	for _, n := range nodes {
 		c.breaks(n)
 		n.signal(syscall.SIGTERM)
@@ -170,11 +168,9 @@ func (c *scene) skewed(offsets ...string) {
 	}
 	set(offsets...)
 	c.flows("with clocks that differ")
-	c.orderly, c.ledThen = false, nil
 	c.killed(c.nodes[1])
 	c.whole()
 	set("0", "0", "0")
-	c.orderly = false // a node was killed in between
 }
 
 // upgraded: each node in turn becomes this tree's program, and then again what it

@@ -25,6 +25,7 @@ type stage struct {
 	followers []*follower
 	guests    []*follower // they want to be where there is no room for all, and stay for a moment
 	marks     int
+	over      map[string]int64 // of each key, what was charged and not handed on
 	allowed   map[string]int64 // of each key, what may be charged and was not handed on
 	leave     func()           // has the clients end; nil: there are none yet
 	own       bool             // it is one scenario's alone
@@ -66,6 +67,7 @@ func (s *stage) start() {
 	for i := range 3 { // more than there is room for
 		g := newFollower(fmt.Sprintf("guest %d", i), "kite", news, c.nodes, i)
 		g.brief = true
+		g.hang()
 		s.guests = append(s.guests, g)
 	}
 	ingest := s.key(c.nodes[0], client.NewKey{Name: "pushers", Plan: "business", Scopes: []string{"ingest:write"}})
@@ -76,7 +78,7 @@ func (s *stage) start() {
 	for _, f := range all {
 		go func() { f.run(ctx); ended <- struct{}{} }()
 	}
-	s.allowed = map[string]int64{}
+	s.allowed, s.over = map[string]int64{}, map[string]int64{}
 	s.leave = func() {
 		cancel()
 		for range all {
@@ -207,7 +209,7 @@ func (s *stage) newsdesk() (keeper *node) {
 func (s *stage) settled() {
 	s.t.Helper()
 	s.whole()
-	for _, f := range append(slices.Clone(s.followers), s.guests...) {
+	for _, f := range s.followers {
 		f.come()
 	}
 	eventually(s.t, func() string {
@@ -223,6 +225,9 @@ func (s *stage) settled() {
 		}
 		return ""
 	})
+	for _, g := range s.guests {
+		g.come()
+	}
 }
 
 // scene is one scenario that is played on a stage.
@@ -239,10 +244,10 @@ type scene struct {
 	lost     []*node       // the nodes that it is about
 	ledThen  []string      // the streams of the store that they led
 	feed     *feed         // nil: nobody reads one
-	orderly  bool          // no owner of a key ended without a word
 	homes    []*node       // where each follower was then
 	back     time.Time     // when the failure ended; zero: it does not
 	wholeIn  time.Duration // from then until nothing was wrong
+	overIn   int64         // credits that were charged and not handed on
 }
 
 // play has the scenario on the stage under load, and judges what came of it.
@@ -299,9 +304,11 @@ func (c *scene) breaks(lost ...*node) {
 	for _, f := range c.followers {
 		c.homes = append(c.homes, f.where())
 	}
+	c.ledThen = nil
 	for _, n := range lost {
-		c.ledThen = append(c.ledThen, c.led(n)...)
-		c.says("it is about node %s, which leads %v", n.name, c.ledThen)
+		led := c.led(n)
+		c.ledThen = append(c.ledThen, led...)
+		c.says("it is about node %s, which leads %v", n.name, led)
 	}
 	c.lost, c.broken = lost, time.Now()
 }
@@ -492,9 +499,9 @@ func (c *scene) judgeLimit() {
 
 // judgeCharged holds what the key's clients were handed against what was charged,
 // since there is the cluster: never less. More is charged only for what was on its
-// way when a connection broke, and, where the key's owner may have ended without a
-// word, for what it had lent to connections then: about ten seconds' worth (see
-// README, "What it is not"). What a lost connection held may be settled a minute
+// way when a connection broke, and, where a key's owner ended without a word or a
+// connection did not answer the one that gave the key up for a second, for what it
+// had lent then: about ten seconds' worth (see README, "What it is not"). What a lost connection held may be settled a minute
 // later; where that has not come yet, the end of the stage judges it.
 func (c *scene) judgeCharged() {
 	c.t.Helper()
@@ -504,17 +511,19 @@ func (c *scene) judgeCharged() {
 				continue
 			}
 			for _, g := range f.since(c.before[i]) {
-				if !c.broken.IsZero() && !c.orderly && g.at.After(c.broken.Add(-lentFor)) {
+				if !c.broken.IsZero() && g.at.After(c.broken.Add(-lentFor)) {
 					c.allowed[k.ID]++
 				}
 			}
 			c.allowed[k.ID] += c.onTheWay(i)
 		}
+		was := c.over[k.ID]
 		handed, charged, err := c.settledCharge(k.ID, 3*time.Second)
 		c.says("%s: %d frames were handed, %d more are charged, %d might be (%v)", k.ID, handed, charged-handed, c.allowed[k.ID], err)
-		if err == nil {
+		if c.over[k.ID] = charged - handed; err == nil {
 			c.allowed[k.ID] = charged - handed
 		}
+		c.overIn += c.over[k.ID] - was
 	}
 }
 
@@ -574,7 +583,7 @@ func (c *scene) report() {
 	if c.broken.IsZero() {
 		return
 	}
-	r := row{scenario: c.name, nodes: len(c.nodes), led: strings.Join(c.ledThen, " "), whole: c.wholeIn}
+	r := row{scenario: c.name, nodes: len(c.nodes), led: strings.Join(c.ledThen, " "), whole: c.wholeIn, over: c.overIn}
 	for i, f := range c.followers {
 		took, to := c.firstAfter(i, c.broken), &r.others
 		switch {

@@ -17,6 +17,7 @@ type row struct {
 	// the other nodes those that get posts and those that get news, and on those that
 	// were lost all.
 	others, news, theirs time.Duration
+	over                 int64         // credits that were charged for nothing that came
 	whole                time.Duration // from its end until nothing was wrong; 0: it has no end
 }
 
@@ -43,10 +44,10 @@ func (t *table) print(to io.Writer) {
 	}
 	w := tabwriter.NewWriter(to, 0, 0, 1, ' ', 0)
 	defer w.Flush() //nolint:errcheck // it is for people
-	fmt.Fprintln(w, "\n| scenario\t| nodes\t| led\t| others: posts\t| others: news\t| its own clients\t| whole after its end\t|")
-	fmt.Fprintln(w, "|---\t|---\t|---\t|---\t|---\t|---\t|---\t|")
+	fmt.Fprintln(w, "\n| scenario\t| nodes\t| led\t| others: posts\t| others: news\t| its own clients\t| whole after its end\t| credits over\t|")
+	fmt.Fprintln(w, "|---\t|---\t|---\t|---\t|---\t|---\t|---\t|---\t|")
 	for _, r := range t.rows {
-		fmt.Fprintf(w, "| %s\t| %d\t| %s\t| %s\t| %s\t| %s\t| %s\t|\n", r.scenario, r.nodes, r.led, seconds(r.others), seconds(r.news), seconds(r.theirs), seconds(r.whole))
+		fmt.Fprintf(w, "| %s\t| %d\t| %s\t| %s\t| %s\t| %s\t| %s\t| %d\t|\n", r.scenario, r.nodes, r.led, seconds(r.others), seconds(r.news), seconds(r.theirs), seconds(r.whole), r.over)
 	}
 }
 
