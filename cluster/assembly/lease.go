@@ -312,6 +312,7 @@ func (l *lease) looked(ctx actor.Context, m *looked) {
 	}
 	if m.err == nil && l.ledger.Read(m.reading) {
 		l.readAt = m.reading.Began
+		l.node.readAt.Store(int64(m.reading.Ended))
 		for _, p := range l.peers.Ended() {
 			l.ledger.Ended(p.Node, p.Incarnation)
 		}

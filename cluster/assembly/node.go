@@ -69,6 +69,7 @@ type Node struct {
 	unserving   atomic.Pointer[string]              // why own is not held
 	records     atomic.Pointer[[]membership.Record] // of all nodes, as they were read last; never changed
 	turns       [actors.Shards]atomic.Bool          // by shard: it was to handle something since the watchdog asked it last
+	readAt      atomic.Int64                        // when the lease's newest reading of them ended, an actors.Instant; 0: none has
 	handled     atomic.Uint64                       // the first sequence of the log that the router has not handled
 }
 

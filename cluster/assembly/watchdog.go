@@ -27,8 +27,10 @@ import (
 //
 // The newsdesk is judged by itself: see deskWatch.
 //
-// A store that answers with an error is not judged here: without it the lease runs
-// out.
+// A store that answers with an error, or not at all, is not judged here: without it the
+// lease runs out. While the lease reads nothing, as where the records' stream chooses a
+// leader, what waits for the store fills the pool, and the pool has its time from when
+// the lease reads again.
 //
 // After a gap in its own turns the whole process was suspended, which is the lease's
 // to judge: what is under way has its time from then on.
@@ -65,9 +67,14 @@ const (
 	hangAfter  = 2 * stuckAfter // what hangs for longer is given up
 	probesEach = 128            // shards that are asked in a turn, at most
 	wellAfter  = 2              // turns
+	// unreadAfter is how long no reading of the leases may have ended before the store
+	// is taken for one that does not answer: four looks.
+	unreadAfter = 4 * lookEvery
 	// openMost is reached where most of what is asked hangs: then the oldest says so.
 	openMost = 4 * probesEach
 )
+
+const poolHangs = "the pool of workers that shards need hangs"
 
 type (
 	watchTime struct{ of *watchdog }
@@ -132,6 +139,13 @@ func (w *watchdog) turn(ctx actor.Context) {
 		w.desk.suspended(now)
 	}
 	w.turned = now
+	if now-actors.Instant(w.node.readAt.Load()) > unreadAfter {
+		for i := range w.open {
+			if w.open[i].what == poolHangs {
+				w.open[i].at = now
+			}
+		}
+	}
 	if w.mark.at != 0 && w.handled.Load() > w.mark.number {
 		w.mark.at = 0
 		w.desk.follow(w.mark.number, now)
@@ -174,7 +188,7 @@ func (w *watchdog) ask(ctx actor.Context, now actors.Instant) {
 			return &endRead{w, number, last, err}
 		})
 	}
-	number := w.asks("the pool of workers that shards need hangs", "", now)
+	number := w.asks(poolHangs, "", now)
 	records, name := w.node.stored, actors.LeaseRecord(w.node.ports.Node)
 	w.pool.Do(ctx.Self(), hangAfter, func(c context.Context) any {
 		_, _ = records.Get(c, name) // a store that fails is the lease's to judge

@@ -207,3 +207,30 @@ func TestANodeThatMakesNoProgress(t *testing.T) {
 		})
 	}
 }
+
+// A pool that is full of what waits for a store that does not answer does not hang: it
+// has its time from when the store answers again, and nothing is given up.
+func TestAPoolThatWaitsForTheStore(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		s := newScene(k)
+		n3 := s.Node("n3")
+		serves := func(while time.Duration) {
+			t.Helper()
+			for range int(while / (500 * time.Millisecond)) {
+				s.Advance(500 * time.Millisecond)
+				if err := n3.Actors.Serving(); err != nil {
+					t.Fatalf("n3 says %v", err)
+				}
+			}
+		}
+		serves(5 * time.Second)
+		n3.LoseStore()
+		n3.Stick(sim.Records)
+		serves(8 * time.Second) // less than a lease
+		n3.FindStore()
+		serves(8 * time.Second) // what has waited is done
+		n3.Stick("")
+		serves(30 * time.Second)
+		s.Check(10 * time.Second)
+	})
+}
