@@ -50,9 +50,8 @@ const (
 type Config struct {
 	Cluster      string // its name: others with another are refused
 	Self         link.Peer
-	Version      uint32 // of what nodes say to each other
-	Oldest       uint32 // that this program still understands
-	Capabilities []string
+	Version      uint32       // of what nodes say to each other
+	Oldest       uint32       // that this program still understands
 	Listener     net.Listener // where others reach it; Close closes it
 	Address      string       // host:port that others are told; default: the listener's
 	Certificates Certificates // nil: without TLS
@@ -257,7 +256,7 @@ func (l *Link) Close() error {
 func (l *Link) hello() *messages.LinkHello {
 	return &messages.LinkHello{
 		Cluster: l.cfg.Cluster, Node: l.cfg.Self.Node, Incarnation: l.cfg.Self.Incarnation, Version: l.cfg.Version, Oldest: l.cfg.Oldest,
-		Capabilities: l.cfg.Capabilities, Address: l.cfg.Address,
+		Address: l.cfg.Address,
 	}
 }
 

@@ -38,13 +38,12 @@ type Status struct {
 	Trouble       string // why it is not up, in words for an operator
 
 	// Of the session, while it is up.
-	Incarnation  uint64
-	Since        time.Duration // how long it has lasted
-	Dialed       bool          // by this side
-	Version      uint32
-	Capabilities []string
-	QueueBytes   int           // that wait
-	RoundTrip    time.Duration // of the newest ping; 0: none has come back
+	Incarnation uint64
+	Since       time.Duration // how long it has lasted
+	Dialed      bool          // by this side
+	Version     uint32
+	QueueBytes  int           // that wait
+	RoundTrip   time.Duration // of the newest ping; 0: none has come back
 
 	Sessions                 uint64 // that there were: one more than reconnects
 	Sent, Received           uint64 // envelopes
@@ -72,7 +71,7 @@ func (p *peer) status() Status {
 	if n := p.session.Load(); n != nil {
 		s.Up, s.Trouble = true, ""
 		s.Incarnation, s.Since, s.Dialed = n.with.Incarnation, p.l.now()-n.began, n.dialed
-		s.Version, s.Capabilities = n.hello.GetVersion(), n.hello.GetCapabilities()
+		s.Version = n.hello.GetVersion()
 		s.QueueBytes, s.RoundTrip = n.queue.size(), time.Duration(n.trip.Load())
 	}
 	c := &p.counts
