@@ -80,9 +80,10 @@ func (d *desk) Receive(ctx actor.Context) {
 	if !ok {
 		return
 	}
-	pid := ctx.Spawn(d.props("question", func() actor.Actor { return &question{ask: a, clock: d.clock} }, stopOnFailure))
+	to := a.receiver()
+	pid := ctx.Spawn(d.props("question", func() actor.Actor { return &question{ask: a, clock: d.clock, asked: to} }, stopOnFailure))
 	// Sent from here, where questions are in the order in which they were asked.
-	ctx.RequestWithCustomSender(a.receiver(), a.command, pid)
+	ctx.RequestWithCustomSender(to, a.command, pid)
 }
 
 func (a *ask) receiver() *actor.PID {
@@ -92,19 +93,36 @@ func (a *ask) receiver() *actor.PID {
 	return a.to
 }
 
-// question waits for one answer.
+// question waits for one answer. What an owner took with it into its end is never
+// answered: a command that may be done twice is asked again where the key has another
+// owner by then, and its client does not wait for the time of the question to end.
 type question struct {
 	*ask
 	clock  actors.Clock
+	asked  *actor.PID
 	cancel func() // nil once answered
 
-	cancelAgain func()
+	cancelAgain, cancelLook func()
 }
 
 type (
 	tooLate struct{}
 	again   struct{}
+	look    struct{}
 )
+
+// ownerEvery is how often the owner of a key that does not answer is looked up.
+const ownerEvery = 500 * time.Millisecond
+
+// twice says whether the command may be done twice: it changes nothing, or names the
+// connection that it is about.
+func (a *ask) twice() bool {
+	switch a.command.(type) {
+	case *messages.Admit, *messages.Authorize, *messages.DescribeKey:
+		return a.owner != nil
+	}
+	return false
+}
 
 // askAgain is how long an owner that is not there has to come back.
 const askAgain = 200 * time.Millisecond
@@ -112,11 +130,19 @@ const askAgain = 200 * time.Millisecond
 func (q *question) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *actor.Started:
-		q.cancel, q.cancelAgain = q.clock.After(q.within, ctx.Self(), tooLate{}), func() {}
+		q.cancel, q.cancelAgain, q.cancelLook = q.clock.After(q.within, ctx.Self(), tooLate{}), func() {}, func() {}
+		q.lookLater(ctx)
 	case tooLate:
 		q.end(ctx, nil, ErrNoAnswer)
 	case again:
-		ctx.Request(q.receiver(), q.command)
+		q.asked = q.receiver()
+		ctx.Request(q.asked, q.command)
+	case look:
+		if to := q.receiver(); to.GetAddress() != q.asked.GetAddress() || to.GetId() != q.asked.GetId() {
+			q.asked = to
+			ctx.Request(to, q.command)
+		}
+		q.lookLater(ctx)
 	case *actor.DeadLetterResponse: // nobody had it, so it may be asked again
 		if q.owner == nil {
 			q.end(ctx, nil, ErrNoAnswer)
@@ -141,6 +167,12 @@ func (q *question) askAgain(ctx actor.Context) {
 	q.cancelAgain = q.clock.After(askAgain, ctx.Self(), again{})
 }
 
+func (q *question) lookLater(ctx actor.Context) {
+	if q.twice() {
+		q.cancelLook = q.clock.After(ownerEvery, ctx.Self(), look{})
+	}
+}
+
 func (q *question) end(ctx actor.Context, m proto.Message, err error) {
 	q.tell(m, err)
 	ctx.Stop(ctx.Self())
@@ -152,6 +184,7 @@ func (q *question) tell(m proto.Message, err error) {
 	}
 	q.cancel()
 	q.cancelAgain()
+	q.cancelLook()
 	q.cancel = nil
 	q.answer(m, err)
 }

@@ -61,3 +61,52 @@ func TestACommandIsAskedAgainWhileItsKeyMoves(t *testing.T) {
 		}
 	})
 }
+
+// An owner that ends with a command in its mailbox answers nothing. What may be done
+// twice is asked of the next owner; what may not is not.
+func TestACommandIsAskedAgainWhereItsOwnerHasEnded(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		n := &Node{address: testkit.Address, ports: Ports{Node: testkit.Address, System: k.System, Clock: k.Clock, Props: k.Props}}
+		before, after := k.Probe(), k.Probe()
+		own := func(pid *actor.PID) {
+			for i := range n.shards {
+				n.shards[i] = pid
+			}
+		}
+		desk, err := k.System.Root.SpawnNamed(n.deskProps(), deskID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer k.Stop(desk)
+		answers := 0
+		ask := func(command proto.Message) {
+			own(before.PID())
+			n.AskKey("key-1", command, 10*time.Second, func(_ proto.Message, err error) {
+				if answers++; err != nil {
+					t.Errorf("%T: %v", command, err)
+				}
+			})
+		}
+		ask(&messages.Admit{ConnectionId: "c1"})
+		testkit.Expect[*messages.Admit](before)
+		before.ExpectNoMessage(2 * ownerEvery) // it is the owner still
+		own(after.PID())
+		k.Advance(ownerEvery)
+		testkit.Expect[*messages.Admit](after)
+		after.ExpectNoMessage(2 * ownerEvery) // it is asked once
+		after.Reply(&messages.Admitted{})
+		k.Settle()
+		if answers != 1 {
+			t.Fatalf("%d answers, want one", answers)
+		}
+		ask(&messages.CreateRule{KeyId: "key-1"})
+		testkit.Expect[*messages.CreateRule](before)
+		own(after.PID())
+		after.ExpectNoMessage(4 * ownerEvery)
+		before.Reply(&messages.RuleShown{})
+		k.Settle()
+		if answers != 2 {
+			t.Fatalf("%d answers, want two", answers)
+		}
+	})
+}
