@@ -97,7 +97,11 @@ func newCluster(t *testing.T, n int, program string) *cluster {
 // end ends all that still run, and shows the end of their logs where the test has
 // failed. No log holds a key, or the word of a program that broke.
 func (c *cluster) end() {
-	defer os.RemoveAll(c.dir) //nolint:errcheck // what is left is in the system's folder for that
+	if os.Getenv("FAILURES_KEEP") == "" {
+		defer os.RemoveAll(c.dir) //nolint:errcheck // what is left is in the system's folder for that
+	} else {
+		c.t.Logf("logs and data are kept in %s", c.dir)
+	}
 	defer c.lan.close()
 	for _, n := range c.nodes {
 		n.signal(syscall.SIGCONT)

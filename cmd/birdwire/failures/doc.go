@@ -6,6 +6,9 @@
 //	FAILURES=all go test -v -timeout 1h ./cmd/birdwire/failures
 //	FAILURES=all go test -v -run 'TestFailures/A_node_is_stopped' ./cmd/birdwire/failures
 //
+// FAILURES_KEEP=1 keeps the nodes' folders and logs; FAILURES_FROM is the commit that
+// an upgrade begins at, by default the one before this.
+//
 // Hosts are network namespaces that this process carries packets between (see lan).
 // A scenario breaks something, has it heal, and ends with the same questions,
 // whatever it was about (see scene.judge): every event that was accepted came to
