@@ -55,18 +55,25 @@ type shrinker struct {
 func (s *shrinker) run() bool {
 	for s.left() {
 		before := s.Smaller
-		s.try(s.without(Schedule, 0, s.Log.Deviations(Schedule)))
-		s.cut(Faults)
-		s.groups(Network)
-		s.cut(Network)
-		s.sooner(Network)
-		s.groups(Workload)
-		s.options()
-		s.cut(Workload)
-		s.options()
-		for _, of := range [...]Stream{Faults, Network, Workload} {
-			s.lower(of)
+		for _, smaller := range [...]func(){
+			func() { s.cut(Faults) },
+			func() { s.groups(Network) },
+			func() { s.cut(Network) },
+			func() { s.sooner(Network) },
+			func() { s.groups(Workload) },
+			s.options,
+			func() { s.cut(Workload) },
+			s.options,
+			func() { s.lower(Faults) },
+			func() { s.lower(Network) },
+			func() { s.lower(Workload) },
+		} {
+			// The order of events is most of a run's choices, and what is left of the
+			// rest may fail in the plain one where all of it did not.
+			s.try(s.without(Schedule, 0, s.Log.Deviations(Schedule)))
+			smaller()
 		}
+		s.try(s.without(Schedule, 0, s.Log.Deviations(Schedule)))
 		s.cut(Schedule)
 		if s.Smaller == before {
 			return s.left()

@@ -41,6 +41,7 @@ func main() {
 	flag.BoolVar(&m.sooner, "sooner", false, "have done with what one strategy has found: the others are not tried with it")
 	flag.DurationVar(&m.shrink, "shrink", time.Minute, "how long a processor works to make a failure smaller, at most; 0: not at all")
 	flag.StringVar(&m.rows, "rows", "", "file that keeps rows: what is in it is not measured again")
+	flag.StringVar(&m.of, "of", "", "only make the table, of the rows of this commit")
 	flag.StringVar(&m.table, "o", "", "file for the table; default: the output")
 	flag.StringVar(&m.logs, "logs", "", "folder for the shrunk logs")
 	var p player

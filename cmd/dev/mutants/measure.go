@@ -28,6 +28,7 @@ type measure struct {
 	sooner     bool // what one strategy has found the others are not tried with
 	shrink     time.Duration
 	rows       string
+	of         string // a commit whose rows become the table, and nothing is measured
 	table      string
 	logs       string
 
@@ -90,12 +91,17 @@ func (m *measure) run(ctx context.Context) error {
 			return err
 		}
 	}
-	commit, err := m.commit(ctx)
-	if err != nil {
-		return err
+	commit := m.of
+	if commit == "" {
+		if commit, err = m.commit(ctx); err != nil {
+			return err
+		}
 	}
 	if m.done, err = readRows(m.rows, commit); err != nil {
 		return err
+	}
+	if m.of != "" {
+		return m.write(all, commit)
 	}
 	if m.plain, err = m.build(ctx, "plain", nil); err != nil {
 		return err
