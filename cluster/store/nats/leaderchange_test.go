@@ -29,12 +29,18 @@ type load struct {
 	read   [3][]string         // by node, in order
 	places [3]map[string]int64 // by node: the newest value that its watcher was told of a record
 	values map[string]int64    // of records, the newest that was acknowledged
+	// When frames were acknowledged, and the longest from there to their reading and
+	// from a record's acknowledgement to a watcher's being told of it or a newer one:
+	// a reader whose consumer is stalled makes another within a second.
+	at       map[string]time.Time
+	valuesAt map[string]time.Time
+	late     struct{ reader, watcher time.Duration }
 }
 
 func newLoad(t *testing.T) *load {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	t.Cleanup(cancel)
-	return &load{t: t, ctx: ctx, acked: map[string]uint64{}, values: map[string]int64{}, places: [3]map[string]int64{{}, {}, {}}}
+	return &load{t: t, ctx: ctx, acked: map[string]uint64{}, at: map[string]time.Time{}, valuesAt: map[string]time.Time{}, values: map[string]int64{}, places: [3]map[string]int64{{}, {}, {}}}
 }
 
 // append writes frames of one incarnation until it is told to stop.
@@ -47,7 +53,7 @@ func (l *load) append(s *Store, node string, incarnation uint64) {
 			cancel()
 			if err == nil {
 				l.mu.Lock()
-				l.acked[store.FrameName(f)] = sequence
+				l.acked[store.FrameName(f)], l.at[store.FrameName(f)] = sequence, time.Now()
 				l.mu.Unlock()
 				break
 			}
@@ -71,7 +77,7 @@ func (l *load) count(s *Store, key string) {
 			_, _ = fmt.Sscan(string(v.Data), &n) // none is 0
 			if _, err = s.Control().CAS(ctx, key, fmt.Append(nil, n+1), v.Revision); err == nil {
 				l.mu.Lock()
-				l.values[key] = n + 1
+				l.values[key], l.valuesAt[key] = n+1, time.Now()
 				l.mu.Unlock()
 			}
 		}
@@ -105,6 +111,9 @@ func (l *load) follow(s *Store, node int, until func(name string) bool) {
 			name := store.FrameName(e.Frame)
 			l.mu.Lock()
 			l.read[node] = append(l.read[node], name)
+			if at, ok := l.at[name]; ok { // else it is read before its writer knows
+				l.late.reader = max(l.late.reader, time.Since(at))
+			}
 			l.mu.Unlock()
 			if until(name) {
 				return
@@ -132,6 +141,9 @@ func (l *load) watch(s *Store, node int) {
 			l.mu.Lock()
 			if was := l.places[node][c.Key]; n < was {
 				l.t.Errorf("node %d was told of %s: %d after %d", node, c.Key, n, was)
+			}
+			if at, ok := l.valuesAt[c.Key]; ok && n == l.values[c.Key] {
+				l.late.watcher = max(l.late.watcher, time.Since(at))
 			}
 			l.places[node][c.Key] = n
 			done := l.stop.Load()
@@ -209,7 +221,7 @@ func (l *load) check(c *trio, readers *sync.WaitGroup) {
 			l.t.Errorf("frame %s was acknowledged at %d and is at %d", name, sequence, at)
 		}
 	}
-	l.t.Logf("%d frames acknowledged", len(l.acked))
+	l.t.Logf("%d frames acknowledged; read %v later at most, and watchers told %v later", len(l.acked), l.late.reader, l.late.watcher)
 }
 
 // stepDown has the leader of a stream give that up, to whoever is named where one
