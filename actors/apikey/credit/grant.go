@@ -88,8 +88,8 @@ func (p *Purse) reserve() *Operation {
 }
 
 // reach is how much is to be there for those that wait and will. The rate is
-// known when it has lasted for some seconds: a grant that was gone before half of
-// its time is followed by one of twice its size.
+// known when it has lasted for some seconds: a grant that was spent before half of
+// its time is followed by one of twice what was spent of it.
 func (p *Purse) reach() int64 {
 	n := max(int64(math.Ceil(reserveSeconds*p.rate)), reserveLeast)
 	if p.available() == 0 && p.age < reserveSeconds/2 {
@@ -122,7 +122,9 @@ func (p *Purse) settle() *Operation {
 		p.due = false
 		return nil
 	}
-	return &Operation{ID: p.name(), Settle: []Settlement{p.closeOpen(p.used)}}
+	s := p.closeOpen(p.used)
+	p.reached = min(p.reached, s.Used) // the rest is given back and was not needed: see reach
+	return &Operation{ID: p.name(), Settle: []Settlement{s}}
 }
 
 func (p *Purse) closeOpen(used int64) Settlement {

@@ -584,6 +584,30 @@ func TestACrashCostsSecondsOfTheRate(t *testing.T) {
 	}
 }
 
+// A client that hangs up and comes again several times a second gives back what it did
+// not spend: what is reserved for it is as little the hundredth time, and a crash costs
+// that and not the month.
+func TestAClientThatComesAndGoes(t *testing.T) {
+	p := credit.New("1", 600_000, "2026-01", &messages.Ledger{})
+	for i := range 100 {
+		id := fmt.Sprint("c", i)
+		p.Ask(credit.Ask{Connection: id, Want: 16, Question: 1})
+		o := p.Next()
+		if o.Reserve > 64 {
+			t.Fatalf("%d are reserved for connection %d", o.Reserve, i)
+		}
+		p.Reserved(o, &messages.Grant{Id: o.ID, Month: o.Month, Size: o.Reserve, Spenders: o.Spenders})
+		if len(p.Answers()) != 1 {
+			t.Fatal("no answer")
+		}
+		p.Report(id, credit.State{Used: 7, Returned: 9}, true)
+		if o = p.Next(); o == nil || len(o.Settle) != 1 || o.Settle[0].Used != 7 {
+			t.Fatalf("not settled: %+v", o)
+		}
+		p.Settled(o)
+	}
+}
+
 // What instances before have left open is given back except for what may have been
 // spent of it.
 func TestBequest(t *testing.T) {
