@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/actors/enricher"
 	"github.com/birdwire/birdwire/actors/router/replay"
 	"github.com/birdwire/birdwire/cluster/assembly"
@@ -96,7 +97,7 @@ func New(k *testkit.Kit, n int) *Cluster { return NewEnriching(k, n, nil) }
 func NewEnriching(k *testkit.Kit, n int, reader enricher.Reader) *Cluster {
 	c := &Cluster{
 		enrich: reader,
-		Kit:    k, Net: NewNetwork(k), histories: newHistories(), terms: map[termOf]string{}, moves: newMoves(),
+		Kit:    k, Net: NewNetwork(k), histories: newHistories(), terms: make(map[termOf]string, actors.Shards), moves: newMoves(),
 		bad: badStore{chance: k.Chance(testkit.Faults)}, past: map[string][]*messages.Query{}, secrets: map[string][]byte{},
 		logged: map[string]bool{},
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/anishathalye/porcupine"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/cluster/link"
 	"github.com/birdwire/birdwire/cluster/store"
 	"github.com/birdwire/birdwire/messages"
@@ -33,7 +34,7 @@ type histories struct {
 }
 
 func newHistories() *histories {
-	return &histories{terms: map[string][]porcupine.Operation{}, slots: map[string][]porcupine.Operation{}, money: map[string][]porcupine.Operation{}, names: map[link.Peer]string{}}
+	return &histories{terms: make(map[string][]porcupine.Operation, actors.Shards), slots: map[string][]porcupine.Operation{}, money: map[string][]porcupine.Operation{}, names: map[link.Peer]string{}}
 }
 
 // process names a process.
