@@ -68,7 +68,7 @@ type Config struct {
 
 	PingEvery      time.Duration // default 30 s
 	IdleCursor     time.Duration // default 30 s
-	ProveMost      time.Duration // without a proof, of a log that hardly moves; default 2 min
+	ProveMost      time.Duration // without a proof, of a log that hardly moves; default 2 min: see DECISIONS.md
 	FirstSubscribe time.Duration // kite's wait on resume, default 1 s
 	ReplayTimeout  time.Duration // default 20 s
 	InvalidMax     int           // newsrank: invalid messages a minute, default 20
