@@ -27,7 +27,9 @@ type moves struct {
 // take it from each other about once a second.
 const movesMost = 9
 
-func newMoves() *moves { return &moves{holders: make(map[string]string, actors.Shards), still: make(map[string]int, actors.Shards)} }
+func newMoves() *moves {
+	return &moves{holders: make(map[string]string, actors.Shards), still: make(map[string]int, actors.Shards)}
+}
 
 // look begins again where a view has changed, or who goes by one.
 func (m *moves) look(c *Cluster) {
