@@ -4,7 +4,9 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/birdwire/birdwire/actors"
+	"github.com/birdwire/birdwire/actors/upstreams"
 	"github.com/birdwire/birdwire/cluster/membership"
+	"github.com/birdwire/birdwire/cluster/placement"
 	"github.com/birdwire/birdwire/messages"
 )
 
@@ -71,6 +73,16 @@ func (n *Node) on(name, id string) *actor.PID {
 		return nil
 	}
 	return actor.NewPID(peerOf(m).Address(), id)
+}
+
+// SourceNode is the node that has the source of that id, of which there is one in the
+// cluster; "" where nobody may have it now.
+func (n *Node) SourceNode(id string) string {
+	if n.placed.Load() == nil {
+		return n.ports.Node
+	}
+	m, _ := placement.Singleton(n.View(), upstreams.SingletonName(id))
+	return m.Name
 }
 
 // Others are the names of the nodes that are up besides this one.

@@ -124,6 +124,9 @@ type sources struct{ n *Node }
 
 var _ admin.Sources = sources{}
 
+// pushKind is what each node has one of.
+const pushKind = "push"
+
 // ListSources is every source, by id.
 func (s sources) ListSources(ctx context.Context) (list []admin.Source, incomplete []string, err error) {
 	own, err := askUpstreams[*messages.SourcesListed](ctx, s.n, &messages.ListSources{})
@@ -131,14 +134,22 @@ func (s sources) ListSources(ctx context.Context) (list []admin.Source, incomple
 		return nil, nil, err
 	}
 	answers, incomplete := s.n.askOthers(ctx, s.n.actors.UpstreamsOf, &messages.ListSources{})
-	for _, a := range append(answers, asked{s.n.cfg.Name, own}) {
+	seen := map[string]bool{} // by id, of which there is one in the cluster: every node answers with its owner's word
+	for _, a := range append([]asked{{s.n.cfg.Name, own}}, answers...) {
 		listed, ok := a.answer.(*messages.SourcesListed)
 		if !ok {
 			incomplete = append(incomplete, fmt.Sprintf("node %s could not say: what it has is left out", a.node))
 			continue
 		}
 		for _, m := range listed.GetSources() {
-			list = append(list, admin.Source{Node: a.node, SourceDescribed: m})
+			node := a.node
+			if m.GetKind() != pushKind {
+				if seen[m.GetId()] {
+					continue
+				}
+				seen[m.GetId()], node = true, s.n.actors.SourceNode(m.GetId())
+			}
+			list = append(list, admin.Source{Node: node, SourceDescribed: m})
 		}
 	}
 	slices.SortFunc(list, func(a, b admin.Source) int {

@@ -2,11 +2,15 @@ package main_test
 
 import (
 	"fmt"
+	"maps"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -88,6 +92,7 @@ func TestThreeNodesAreOne(t *testing.T) {
 	all := members(t, 3)
 	var nodes []*server
 	for _, m := range all {
+		m.flags = append(m.flags, "--allow-private-feeds")
 		nodes = append(nodes, m.begin(t))
 	}
 	for _, s := range nodes {
@@ -95,6 +100,15 @@ func TestThreeNodesAreOne(t *testing.T) {
 	}
 	a, b, c := nodes[0], nodes[1], nodes[2]
 	wantCluster(t, b, "a core, b core, c core")
+	feed := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, `<rss version="2.0"><channel><title>x</title></channel></rss>`)
+	}))
+	t.Cleanup(feed.Close)
+	name := "news"
+	made, err := a.operator.CreateFeed(within(t), client.FeedChange{URL: &feed.URL, Name: &name, Category: &name})
+	if err != nil {
+		t.Fatal(err)
+	}
 	pusher, k := a.pusher(t), b.key(t, "pro")
 	makeRule(t, c.owner(t, k), "all", "post")
 
@@ -141,13 +155,28 @@ func TestThreeNodesAreOne(t *testing.T) {
 		}
 	}
 	kite.closed(1001)
-	sources, err := c.operator.Sources(within(t))
-	at := ""
-	for _, s := range sources.Sources {
-		at += s.Kind + " " + s.Node + ", "
+	readers := map[string]bool{} // of the feed
+	for _, s := range nodes {
+		eventually(t, func() string {
+			sources, err := s.operator.Sources(within(t))
+			at := ""
+			for _, of := range sources.Sources {
+				if of.Kind == "feed" {
+					at += of.Kind + " " + of.Status + ", "
+					readers[of.Node] = readers[of.Node] || of.Status == "ok"
+				} else {
+					at += of.Kind + " " + of.Node + ", "
+				}
+			}
+			shown, showErr := s.operator.Feed(within(t), made.ID)
+			if err != nil || showErr != nil || len(sources.Incomplete) > 0 || at != "feed ok, push a, push b, push c, " || shown.Status != "ok" {
+				return fmt.Sprintf("sources are %s, %+v, %v; the feed is %+v, %v", at, sources, err, shown, showErr)
+			}
+			return ""
+		})
 	}
-	if err != nil || len(sources.Incomplete) > 0 || at != "push a, push b, push c, " {
-		t.Fatalf("sources are %s, %+v, %v", at, sources, err)
+	if n := len(slices.DeleteFunc(slices.Collect(maps.Keys(readers)), func(n string) bool { return !readers[n] })); n != 1 {
+		t.Errorf("%d nodes read the feed: %v", n, readers)
 	}
 	refused := run(t, "", "connections", "close", "nobody", "--data", c.dir, "--admin", c.admin)
 	if code := refused.exit(); code != 1 || !strings.Contains(refused.notes.String(), "no open connection") {
