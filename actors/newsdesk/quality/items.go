@@ -15,11 +15,31 @@ import (
 type Item struct {
 	Title     string   `json:"title"`
 	Body      string   `json:"body"`
-	Source    string   `json:"source"`
+	Source    outlet   `json:"source"`
 	Excerpt   string   `json:"excerpt"`
 	Entities  []string `json:"entities"`
 	Published int64    `json:"published_at"` // Unix milliseconds
 	Cluster   *string  `json:"cluster"`      // nil: in no story that the data knows
+}
+
+// outlet is who reports: a text, or an object with an id or a name. Files say it in
+// many ways; one that says it in another is none, and nothing is wrong with it.
+type outlet string
+
+// UnmarshalJSON is json.Unmarshaler's.
+func (o *outlet) UnmarshalJSON(data []byte) error {
+	var name any
+	if err := json.Unmarshal(data, &name); err != nil {
+		return err
+	}
+	if fields, ok := name.(map[string]any); ok {
+		if name = fields["id"]; name == nil {
+			name = fields["name"]
+		}
+	}
+	text, _ := name.(string)
+	*o = outlet(text)
+	return nil
 }
 
 // maxLine is the longest line that is read, in bytes.
@@ -70,7 +90,7 @@ func (i *Item) article(number int) similarity.Article {
 		body = i.Excerpt
 	}
 	return similarity.Article{
-		ID: int64(number), Title: i.Title, Body: body, Entities: i.Entities, Source: i.Source, Published: i.Published, Discovered: i.Published,
+		ID: int64(number), Title: i.Title, Body: body, Entities: i.Entities, Source: string(i.Source), Published: i.Published, Discovered: i.Published,
 	}
 }
 

@@ -57,6 +57,19 @@ func TestReadSortsByTime(t *testing.T) {
 
 // Measure follows merges and splits: what it scores is where articles are in
 // the end.
+// Files say who reports in many ways, or not at all.
+func TestReadTakesAnySource(t *testing.T) {
+	for source, want := range map[string]string{
+		`"source":"BBC",`: "BBC", `"source":{"id":"bbc","name":"BBC"},`: "bbc", `"source":{"name":"BBC"},`: "BBC",
+		``: "", `"source":null,`: "", `"source":7,`: "", `"source":["BBC"],`: "", `"source":{"id":7},`: "",
+	} {
+		items, err := Read(strings.NewReader(`{` + source + `"title":"x","published_at":1}`))
+		if err != nil || len(items) != 1 || string(items[0].Source) != want || items[0].article(1).Source != want {
+			t.Errorf("%s: %+v, %v; want %q", source, items, err, want)
+		}
+	}
+}
+
 func TestMeasureFollowsChanges(t *testing.T) {
 	f := Stories{}
 	y := tally{of: map[int64]int64{}, in: map[int64][]int64{}, figures: &f}
