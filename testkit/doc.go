@@ -97,7 +97,7 @@
 // Importing it sets concurrent-map's SHARD_COUNT to 1 for a whole test binary: an
 // actor system then starts in a fraction of a millisecond instead of 10 to 16. In
 // other programs Play does that: they must have no actor system of their own by then.
-// Both have garbage collected less often, unless GOGC is set.
+// Both have garbage collected less often, and not below 80 MiB, unless GOGC is set.
 //
 // BENCH.md says what a message costs.
 package testkit
