@@ -36,10 +36,19 @@ func (e *Engine) join(s *story) {
 	best, f, logit := e.nearest(&q, e.cfg.merge,
 		func(o *story) int64 { return o.gapOf(s) },
 		func(o *story) bool {
-			return o != s && (s.source == 0 || o.source != s.source) && !o.over(&s.members[0]) && !s.over(&o.members[0])
+			return o != s && !o.over(&s.members[0]) && !s.over(&o.members[0])
 		})
 	if best == nil || logit <= 0 {
 		return
+	}
+	if s.source != 0 && best.source == s.source {
+		if own := e.from.without(s.source, &q, &e.words); own != nil {
+			q.v = *own
+			f = features(dotsOf(&q, best), &q, best, best.gapOf(s))
+			if logit = e.cfg.merge.Logit(&f); logit <= 0 {
+				return
+			}
+		}
 	}
 	into, from := best, s
 	if s.count > best.count || s.count == best.count && s.id < best.id {

@@ -2,6 +2,7 @@ package similarity
 
 import (
 	"maps"
+	"math"
 	"slices"
 )
 
@@ -34,6 +35,7 @@ const (
 	wordsMost   = 1024
 	toldMost    = 512 // past it, or past wordsMost, all counts are halved
 	usedFree    = 2   // headlines may share a word before it counts less
+	usedShare   = 8   // and so does one of so many: who tells many things tells some of them often
 )
 
 // see counts the headline and sets how much less each of its terms says where the
@@ -54,7 +56,7 @@ func (o outlets) see(source uint64, came int64, terms []counted, d *dictionary) 
 		return false
 	}
 	for i := range terms {
-		if over := x.over(&terms[i], d); over > 0 {
+		if over := x.over(terms[i].term, d); over > 0 {
 			terms[i].own, less = 1/(1+over), true
 		}
 	}
@@ -96,13 +98,46 @@ func repeats(a, b []uint64) bool {
 
 // over is in how many more headlines the term was than it would be if the outlet
 // used it as others do.
-func (x *outlet) over(t *counted, d *dictionary) float64 {
-	i, found := x.find(t.term)
+func (x *outlet) over(term uint64, d *dictionary) float64 {
+	i, found := x.find(term)
 	if !found || x.words[i].n <= usedFree {
 		return 0
 	}
-	share := float64(d.terms[t.term].stories) / (float64(d.stories) + before)
+	share := 1 / float64(usedShare)
+	if e := d.terms[term]; e != nil {
+		share += float64(e.stories) / (float64(d.stories) + before)
+	}
 	return max(0, float64(x.words[i].n-usedFree)-float64(share*float64(x.told)))
+}
+
+// without is what q says without the words that the outlet repeats, as long as
+// before; nil where it repeats none of them.
+func (o outlets) without(source uint64, q *query, d *dictionary) *vectors {
+	x, less := o[source], false
+	if x == nil {
+		return nil
+	}
+	var own vectors
+	for view, v := range q.v {
+		own[view] = slices.Clone(v)
+		length := v.norm2()
+		for i := range own[view] {
+			c := &own[view][i]
+			if over := x.over(c.term, d); over > 0 {
+				c.weight, less = float32(float64(c.weight)/(1+over)), true
+			}
+		}
+		if now := own[view].norm2(); now > 0 {
+			longer := math.Sqrt(length / now)
+			for i := range own[view] {
+				own[view][i].weight = float32(float64(own[view][i].weight) * longer)
+			}
+		}
+	}
+	if !less {
+		return nil
+	}
+	return &own
 }
 
 func (x *outlet) find(term uint64) (int, bool) {

@@ -67,6 +67,16 @@ func TestAnOutletsPatternIsNoStory(t *testing.T) {
 			t.Errorf("%s: of 40 articles %d are one story, of %d; want 10 at most", pattern, most, stories)
 		}
 	}
+	half := stream("Morning briefing: X, X and X", 400) // of what the outlet says; the rest is news
+	for i := range half {
+		if i%20 == 13 {
+			half[i].Title = half[i-1].Title
+			half[i-1].Source = "outlet"
+		}
+	}
+	if most, stories := largest(t, half, func(a *Article) bool { return strings.HasPrefix(a.Title, "Morning") }); most > 10 {
+		t.Errorf("of 20 briefings among other news %d are one story, of %d", most, stories)
+	}
 	for _, copied := range []string{"Harbor Steel halts output at Brenford plant, update #", "Storm Orvin: update #"} {
 		if most, stories := largest(t, stream(copied, 400), of); most != 40 {
 			t.Errorf("%s: of 40 copies %d are one story, of %d", copied, most, stories)
@@ -80,6 +90,31 @@ func TestAnOutletsPatternIsNoStory(t *testing.T) {
 	}
 	if most, stories := largest(t, told, func(a *Article) bool { return strings.HasPrefix(a.Source, "outlet") }); most != 40 {
 		t.Errorf("of 40 articles of five outlets %d are one story, of %d", most, stories)
+	}
+}
+
+// Who hands on what many say, under one name, tells many things often: that is no
+// pattern. Everything from one source makes nearly the stories that it makes without.
+func TestAnAggregatorHasNoPattern(t *testing.T) {
+	count := func(source string) (stories int) {
+		e := engine(t, Config{})
+		for i, a := range made(3, 900, 150, 5*minute) {
+			if a.Source = source; i%9 == 3 {
+				continue // those have a pattern
+			}
+			for _, c := range e.Add(a) {
+				switch c.Kind {
+				case Created, Split:
+					stories++
+				case Merged:
+					stories--
+				}
+			}
+		}
+		return stories
+	}
+	if without, one := count(""), count("wire"); one < without-without/20 || one > without+without/20 {
+		t.Errorf("%d stories of one source, %d where none is named", one, without)
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 
 // snapshotVersion is the first byte of a snapshot: of the form, and of what
 // the state means. Stories made by other weights are replayed, not restored.
-const snapshotVersion = 4
+const snapshotVersion = 5
 
 // ErrSnapshot is what Restore's errors are: the bytes are no snapshot of this
 // version and Config. The caller replays the log instead.
