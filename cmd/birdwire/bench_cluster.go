@@ -116,8 +116,8 @@ func (all clusterFigures) print(w io.Writer, l fanout.Load) error {
 	if f == nil {
 		return nil
 	}
-	fmt.Fprintf(w, "\n%d kills under %g posts a second, %d clients, %d keys besides (made in %v): %d posts, %d deliveries twice\n\n",
-		len(f.Kills), l.Rate, f.Clients, f.Keys, f.MadeIn.Round(time.Second), f.Posts, f.Twice)
+	fmt.Fprintf(w, "\n%d kills under %g posts a second, %d clients, %d keys besides (made in %v): %d posts, %d deliveries missing, %d twice\n\n",
+		len(f.Kills), l.Rate, f.Clients, f.Keys, f.MadeIn.Round(time.Second), f.Posts, f.Missing, f.Twice)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "it led\tkills\tdealt out p50\tp95\tmax\tstayed p50\tp95\tmax\tmoved p50\tp95\tmax\t")
 	for _, s := range f.Summary {

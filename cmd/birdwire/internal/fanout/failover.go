@@ -190,25 +190,32 @@ func MeasureFailovers(ctx context.Context, executable, logs string, l FailoverLo
 		}
 	}
 	all.Clients = len(f.clients)
-	failed := make(chan error, 1)
-	running.Go(func() { failed <- f.push(life, l.Rate) })
+	pushing, enough := context.WithCancel(life)
+	defer enough()
+	pushed := make(chan struct{})
+	running.Go(func() {
+		defer close(pushed)
+		f.push(life, pushing, l.Rate)
+	})
 	for i := range l.Kills {
 		k, err := f.kill(ctx, f.nodes[i%len(f.nodes)])
-		select {
-		case pushed := <-failed:
-			err = errors.Join(err, pushed)
-		default:
-		}
 		if err != nil {
 			return all, fmt.Errorf("kill %d: %w", i+1, err)
 		}
 		all.Kills = append(all.Kills, k)
 		progress(k)
 	}
+	enough()
+	<-pushed
+	// What is still missing after its minute is counted.
+	if err := f.caughtUp(ctx); err != nil && ctx.Err() != nil {
+		return all, err
+	}
 	end()
 	running.Wait()
 	all.Posts = int(f.posts.Load())
 	for _, c := range f.clients {
+		all.Missing += max(0, all.Posts-int(c.taken.Load()))
 		all.Twice += int(c.twice.Load())
 	}
 	all.summarize()
@@ -260,14 +267,12 @@ func again(ctx context.Context, do func() error) (err error) {
 	}
 }
 
-// push pushes posts one after the other until ctx ends, each until it is taken.
-func (f *failing) push(ctx context.Context, rate float64) error {
+// push pushes posts one after the other until pushing ends, each until it is taken or
+// ctx ends: one of which nothing is known would hide one that is missing.
+func (f *failing) push(ctx, pushing context.Context, rate float64) {
 	every := time.Duration(float64(time.Second) / rate)
 	began := time.Now()
-	for i := 0; ctx.Err() == nil; i++ {
-		if wait(ctx, time.Until(began.Add(time.Duration(i)*every))) != nil {
-			return nil
-		}
+	for i := 0; wait(pushing, time.Until(began.Add(time.Duration(i)*every))) == nil; i++ {
 		for ctx.Err() == nil {
 			once, cancel := context.WithTimeout(ctx, 5*time.Second)
 			err := f.nodes[f.target.Load()].pushPosts(once, f.keys[0], i, 1)
@@ -279,7 +284,6 @@ func (f *failing) push(ctx context.Context, rate float64) error {
 			_ = wait(ctx, 20*time.Millisecond) // then ctx has ended, which is looked at
 		}
 	}
-	return nil
 }
 
 // kill has one node die and come back.
