@@ -1,6 +1,7 @@
 package shard
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -68,7 +69,7 @@ func (s *shard) inactive(ctx actor.Context) {
 // placed this shard here says what comes next.
 func (s *shard) stepDown(ctx actor.Context, other *messages.Shard) {
 	s.log().Error("another owner has taken the shard; this one stops serving it",
-		"term", s.term, "other_term", other.GetTerm(), "other_node", other.GetNode())
+		"term", s.term, "other_term", other.GetTerm(), "other_node", cmp.Or(other.GetNode(), "unknown"))
 	s.cfg.Count("shard_fenced")
 	s.cfg.Sometimes.Reached(actors.OwnerSteppedDown)
 	s.wanted = false
