@@ -27,6 +27,7 @@ const (
 	CreditCalledBack  = "a key that moves calls back what is held unspent"
 	CreditAgain       = "an operation on credits failed and is done again"
 	KeyHearsOfAnother = "a key hears of another owner by its own write"
+	ChangeBarred      = "a change that an owner before was making is kept from being made late"
 )
 
 // Places are those that some hundred seeds of the simulation come to: all but
@@ -35,7 +36,7 @@ const (
 var Places = []string{
 	GapRead, LastFrameFound, EventRepeated, AppendUncertain, SourcesSlowed, NotOwnerAnswered, ShardHandedOver,
 	ShardTakenAgain, LeaseLapsed, KeyFull, DeadSlotsFreed, ReleaseSaidAgain, SlowConsumer,
-	GrantInherited, CreditCalledBack, CreditAgain,
+	GrantInherited, CreditCalledBack, CreditAgain, ChangeBarred,
 }
 
 // Reached says that the place is.

@@ -124,6 +124,9 @@ func (k *key) reply(ctx actor.Context, ticket uint64, answer any) {
 func (k *key) report(r change.Report) {
 	if r.Count != "" {
 		k.cfg.Count(r.Count)
+		if r.Count == change.Fenced {
+			k.cfg.Sometimes.Reached(actors.ChangeBarred)
+		}
 	}
 	if r.Text != "" {
 		k.log.Warn(r.Text, "error", r.Err)

@@ -98,7 +98,7 @@ func NewEnriching(k *testkit.Kit, n int, reader enricher.Reader) *Cluster {
 	c := &Cluster{
 		enrich: reader,
 		Kit:    k, Net: NewNetwork(k), histories: newHistories(), terms: make(map[termOf]string, actors.Shards), moves: newMoves(),
-		bad: badStore{chance: k.Chance(testkit.Faults)}, past: map[string][]*messages.Query{}, secrets: map[string][]byte{},
+		bad: badStore{chance: k.Chance(testkit.Faults), due: map[string]time.Duration{}}, past: map[string][]*messages.Query{}, secrets: map[string][]byte{},
 		logged: map[string]bool{},
 	}
 	c.Disk = memory.NewDisk(memory.Config{Now: k.Clock.Now, WatchBuffer: 4096})

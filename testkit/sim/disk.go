@@ -28,16 +28,23 @@ type badStore struct {
 	ambiguous bool   // of writes it is not known whether they happened; half of them did
 	late      bool   // or they happen after that was answered, where their condition still holds
 
-	pending []func() // what is late and has not happened, in the order in which it was asked for; nil where it has
+	due     map[string]time.Duration // by record: when the newest that is late happens
+	pending []func()                 // what is late and has not happened, in the order in which it was asked for; nil where it has
 }
 
 // lateMost is how late a write may happen: a store whose leader is elected has dropped
 // it, or written it, by then.
 const lateMost = 8 * time.Second
 
-// later has a write of the call happen some time after its answer.
-func (b *badStore) later(c *Cluster, what string) memory.Fault {
-	after := b.chance.Below("how late "+what, lateMost)
+// later has a write of the call happen some time after its answer. What is asked for
+// again while the first of it is on its way comes after that: a store does it in order.
+func (b *badStore) later(c *Cluster, what, record string) memory.Fault {
+	now := c.Clock.Elapsed()
+	after := b.due[record] - now
+	if after <= 0 {
+		after = b.chance.Below("how late "+what, lateMost)
+		b.due[record] = now + after
+	}
 	return memory.Fault{Late: func(happen func()) {
 		i := len(b.pending)
 		b.pending = append(b.pending, happen)
@@ -55,6 +62,7 @@ func (b *badStore) happen(i int) {
 // heal ends all of it. What is late happens now.
 func (b *badStore) heal() {
 	b.errors, b.ambiguous, b.late = false, false, false
+	clear(b.due)
 	for i := range b.pending {
 		b.happen(i)
 	}
@@ -62,18 +70,18 @@ func (b *badStore) heal() {
 
 // fault is what befalls the call of the node.
 func (b *badStore) fault(n *Node, call memory.Call) memory.Fault {
-	if !b.errors && !b.late && !b.ambiguous { // of most calls nobody asks what they are
+	if !b.errors && !b.late && !b.ambiguous && !n.late { // of most calls nobody asks what they are
 		return memory.Fault{}
 	}
 	what := fmt.Sprintf("%s of %s at %s", call.Op, n.Name, call.Key)
 	if n.late && writes(call.Op) && b.chance.Often("have late "+what, lateOften(call.Key), 8) {
-		return b.later(n.cluster, what)
+		return b.later(n.cluster, what, call.Key)
 	}
 	if b.errors && b.often("fail "+what) {
 		return memory.Fault{Err: errStore}
 	}
 	if b.late && writes(call.Op) && b.often("have late "+what) {
-		return b.later(n.cluster, what)
+		return b.later(n.cluster, what, call.Key)
 	}
 	if !b.ambiguous || !writes(call.Op) || !b.often("leave open "+what) {
 		return memory.Fault{}

@@ -18,6 +18,9 @@ import (
 // was replaced and still holds, or what the key's record names. In a key whose last
 // change was seen through there are none, and nothing is written.
 
+// Fenced counts what is written so.
+const Fenced = "write_fenced"
+
 // loose is a record that an owner before may have a write of on its way.
 type loose struct {
 	write Write           // of what is there, or that nothing is to be
@@ -77,7 +80,7 @@ func (m *Machine) fenceNext(left []loose, then func()) {
 	if e := m.Set.ByID(w.ID); e != nil {
 		w.Revision = e.Revision // it may be there twice
 	}
-	m.emit(Report{Count: "write_fenced"})
+	m.emit(Report{Count: Fenced})
 	m.sure(w, func(revision uint64) {
 		if e := m.Set.ByID(w.ID); e != nil {
 			e.Revision = revision
