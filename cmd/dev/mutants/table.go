@@ -155,6 +155,15 @@ Where a cell says "not in" so many seeds, more were not tried.
 		return least, tried
 	})
 	fmt.Fprintf(b, "\nOf %d failures that were made smaller %d got small in time (%.0f %%).\n\n", shrunk, small, share(small, shrunk))
+	fewer := 0
+	for _, r := range m.done {
+		if !r.found() && slices.ContainsFunc(m.strategies, func(s string) bool { return r.Tried[s] < m.seeds }) {
+			fewer++
+		}
+	}
+	if fewer > 0 {
+		fmt.Fprintf(b, "The measurement was ended early: of those that were not found %d were tried with fewer seeds than %d,\nso that the shares are what is proven at least, and no more.\n\n", fewer, m.seeds)
+	}
 }
 
 // sum is one line of the summary: of those that were not found the seed is past all.
