@@ -228,9 +228,10 @@ func (s *session) auditCopies(ctx context.Context, conn *nc.Conn, stream string)
 	return findings, nil
 }
 
-// passes says whether a second look may find less.
+// passes says whether a second look may find less: what is damaged stays so, and what
+// a copy lacks beside that may be on its way.
 func passes(findings []store.Finding) bool {
-	return !slices.ContainsFunc(findings, func(f store.Finding) bool { return f.File != "" })
+	return slices.ContainsFunc(findings, func(f store.Finding) bool { return f.File == "" })
 }
 
 func (s *session) compareCopies(ctx context.Context, conn *nc.Conn, stream string) (findings []store.Finding, err error) {
@@ -251,6 +252,11 @@ func (s *session) compareCopies(ctx context.Context, conn *nc.Conn, stream strin
 	}
 	slices.Sort(nodes)
 	of := copyRequest{Stream: stream, First: info.State.FirstSeq, Through: info.State.LastSeq}
+	// A majority has what was acknowledged last, not every node, and it may be on its
+	// way into their files: while events come, well copies would be named.
+	if !pause(ctx, askAgain, nil) {
+		return nil, ctx.Err()
+	}
 	reports := make([]copyReport, len(nodes))
 	var wait sync.WaitGroup
 	for i, node := range nodes {

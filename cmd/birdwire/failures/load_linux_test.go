@@ -33,6 +33,12 @@ const (
 	answered = 5 * time.Second
 )
 
+// framesASecond is what a client of a key is handed: a frame for its rule, and for
+// posts of ada one more for its monitor.
+func (l *load) framesASecond() int {
+	return len(l.nodes) * int(time.Second/every) * (2*perPush - 1)
+}
+
 func newLoad(key string, nodes []*node) *load {
 	return &load{key: key, nodes: nodes, pushed: map[string]time.Time{}, posts: make([][]string, len(nodes)), news: make([][]string, len(nodes))}
 }

@@ -510,10 +510,8 @@ func (c *scene) judgeCharged() {
 			if f.keyID != k.ID || f.api == "kite" { // which costs nothing
 				continue
 			}
-			for _, g := range f.since(c.before[i]) {
-				if !c.broken.IsZero() && g.at.After(c.broken.Add(-lentFor)) {
-					c.allowed[k.ID]++
-				}
+			if !c.broken.IsZero() {
+				c.allowed[k.ID] += lentFor * int64(c.load.framesASecond())
 			}
 			c.allowed[k.ID] += c.onTheWay(i)
 		}
@@ -554,8 +552,9 @@ func (s *stage) settleUp() {
 	}
 }
 
-// lentFor is how far ahead credits are lent.
-const lentFor = 10 * time.Second
+// lentFor is for how many seconds at most credits are lent ahead, at a rate that may
+// be twice the load's where a client catches up.
+const lentFor = 2 * 10
 
 // onTheWay is what may have been on its way to the follower when connections of it
 // broke in this scene: what was pushed until then, and came on a later one.
