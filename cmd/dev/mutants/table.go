@@ -155,11 +155,15 @@ Where a cell says "not in" so many seeds, more were not tried.
 		return least, tried
 	})
 	fmt.Fprintf(b, "\nOf %d failures that were made smaller %d got small in time (%.0f %%).\n\n", shrunk, small, share(small, shrunk))
-	fewer := 0
+	fewer, alone := 0, false
 	for _, r := range m.done {
+		alone = alone || r.found() && slices.ContainsFunc(m.strategies, func(s string) bool { return r.Tried[s] == 0 })
 		if !r.found() && slices.ContainsFunc(m.strategies, func(s string) bool { return r.Tried[s] < m.seeds }) {
 			fewer++
 		}
+	}
+	if alone {
+		fmt.Fprint(b, "With what one way had found the others were not tried, all or most of the time: of their own shares\nonly the first says something.\n\n")
 	}
 	if fewer > 0 {
 		fmt.Fprintf(b, "The measurement was ended early: of those that were not found %d were tried with fewer seeds than %d,\nso that the shares are what is proven at least, and no more.\n\n", fewer, m.seeds)
