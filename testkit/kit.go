@@ -37,6 +37,8 @@ func collectLess() {
 
 // ballast counts as live for the garbage collector, and is never touched, so that it
 // takes no memory.
+//
+//lint:ignore U1000 what it is for is to be there
 var ballast []byte
 
 // Kit is one actor system and the ports its actors are given; NewHost adds others
