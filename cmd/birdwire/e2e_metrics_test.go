@@ -29,6 +29,7 @@ var labelValues = map[string]*regexp.Regexp{
 	"event":     regexp.MustCompile(`^[a-z_]{1,40}$`), // as the code of keys and shards counts them
 	"outcome":   oneOf("ok", "failed", "new", "duplicate"),
 	"le":        regexp.MustCompile(`^(\d+(\.\d+)?|\+Inf)$`),
+	"queue":     regexp.MustCompile(`^[a-z]{1,20}: [a-z ,]{1,60}$`), // as the code of actors names them
 	"quantile":  regexp.MustCompile(`^(0|1|0\.\d+)$`),
 	"version":   regexp.MustCompile(`^go1\.\d+(\.\d+)?([a-z0-9.-]*)?$`), // of Go
 }
