@@ -52,8 +52,14 @@ func (e Entry) lost() (messages.Lost, bool) {
 	return l, e.Frame == nil && e.Loss != messages.NotLost
 }
 
-// Run does one request. memory may be nil: then what repeats before the
-// router's own memory is found out for this request alone.
+// ErrBehind: what answers does not have all that is to be read, and has it soon. A
+// replica's leader that was suspended or cut off names as the log's end what it had
+// then, until it hears of the next leader.
+var ErrBehind = errors.New("the log that answers is behind")
+
+// Run does one request. What it is to read through was announced by who has it from
+// the log, so that a log that ends before it is no answer. memory may be nil: then
+// what repeats before the router's own memory is found out for this request alone.
 func Run(ctx context.Context, log Log, memory Memory, r follow.Request) (follow.Result, error) {
 	queries, err := newQueries(r.Queries, true)
 	if err != nil {
@@ -88,9 +94,12 @@ func Run(ctx context.Context, log Log, memory Memory, r follow.Request) (follow.
 		return follow.Result{}, fmt.Errorf("replay: read from %d: %w", start, err)
 	}
 	defer frames.Close()
-	result, bytes := follow.Result{Through: from}, 0
+	result, bytes, end := follow.Result{Through: from}, 0, start-1
 	for range max(r.Frames, 1) {
 		entry, err := frames.Next(ctx)
+		if errors.Is(err, io.EOF) && end < r.Through.Sequence() {
+			return follow.Result{}, fmt.Errorf("replay: %w: it ends at frame %d, and frame %d was announced", ErrBehind, end, r.Through.Sequence())
+		}
 		if errors.Is(err, io.EOF) {
 			result.Through = max(result.Through, r.Through)
 			return result, nil
@@ -98,6 +107,7 @@ func Run(ctx context.Context, log Log, memory Memory, r follow.Request) (follow.
 		if err != nil {
 			return follow.Result{}, fmt.Errorf("replay: %w", err)
 		}
+		end = entry.Sequence
 		if lost, ok := entry.lost(); ok && lost.From <= r.Through {
 			lost.From, lost.To = max(lost.From, from+1), min(lost.To, r.Through)
 			result.Lost = addLost(result.Lost, lost)
@@ -210,8 +220,11 @@ func fill(ctx context.Context, log Log, w *repeat.Window, from, before uint64) (
 		return 0, fmt.Errorf("replay: read window from %d: %w", from, err)
 	}
 	defer frames.Close()
-	for {
+	for end := from - 1; ; {
 		entry, err := frames.Next(ctx)
+		if errors.Is(err, io.EOF) && end+1 < before {
+			return 0, fmt.Errorf("replay: read window: %w: it ends at frame %d, and frame %d was announced", ErrBehind, end, before-1)
+		}
 		if errors.Is(err, io.EOF) || err == nil && entry.Sequence >= before {
 			return events, nil
 		}
@@ -222,5 +235,6 @@ func fill(ctx context.Context, log Log, w *repeat.Window, from, before uint64) (
 			w.Add(e.GetId())
 			events++
 		}
+		end = entry.Sequence
 	}
 }

@@ -191,6 +191,34 @@ func TestTrimmed(t *testing.T) {
 	}
 }
 
+// A leader that was suspended or cut off answers with the log that it had: a reading
+// that took its end for the log's would skip what came after it.
+func TestALogThatEndsTooEarlyIsNoAnswer(t *testing.T) {
+	log := &plainLog{first: 10, frames: []*messages.Frame{{Events: []*messages.Event{post("a", "moon")}}, {Events: []*messages.Event{post("b", "sun")}}}}
+	for _, c := range []struct {
+		after, through messages.Position
+		behind         bool
+	}{
+		{messages.EndOf(9), messages.EndOf(11), false},
+		{messages.EndOf(9), messages.At(12, 0), true},
+		{messages.EndOf(11), messages.EndOf(11), false},
+		{messages.EndOf(11), messages.EndOf(12), true},
+		{messages.EndOf(12), messages.EndOf(14), true},
+		{messages.EndOf(12), messages.EndOf(12), false},
+	} {
+		_, err := replay.Run(context.Background(), log, nil, follow.Request{Queries: rules("moon"), After: follow.End(c.after), VoidsSince: c.after, Through: c.through, Frames: 9, Found: 9})
+		if errors.Is(err, replay.ErrBehind) != c.behind || !c.behind && err != nil {
+			t.Errorf("after %d through %d: %v, want one that is behind: %t", c.after.Sequence(), c.through.Sequence(), err, c.behind)
+		}
+	}
+	if _, err := replay.WindowBefore(context.Background(), log, 13, 10); !errors.Is(err, replay.ErrBehind) {
+		t.Errorf("the window before frame 13: %v", err)
+	}
+	if _, err := replay.WindowBefore(context.Background(), log, 12, 10); err != nil {
+		t.Errorf("the window before frame 12: %v", err)
+	}
+}
+
 func TestRankedListsAreFilteredEntryByEntry(t *testing.T) {
 	event := &messages.Event{Id: "r", Body: &messages.Event_ClustersRanked{ClustersRanked: &messages.ClustersRanked{
 		Clusters: []*messages.RankedCluster{{Id: 1, Category: "business"}, {Id: 2, Category: "health"}, {Id: 3, Category: "business"}},
