@@ -119,12 +119,19 @@ func (n *Node) owns(number int) bool {
 	return p == nil || p.owns(number)
 }
 
-// holder is the shard's actor in another process that is alive.
+// holder is the shard's actor in another process that may serve it.
 func (n *Node) holder(number int, node string, incarnation uint64) *actor.PID {
-	if !n.View().Alive(node, incarnation) {
+	return n.held(node, incarnation, shardID(number))
+}
+
+// held is the actor of that id in the process that a record names; nil: that one is
+// known to have ended. One that is later than the view knows has taken what it holds
+// a moment ago, serves it, and is asked as any other.
+func (n *Node) held(node string, incarnation uint64, id string) *actor.PID {
+	if n.View().Ended(node, incarnation) {
 		return nil
 	}
-	return actor.NewPID(link.Peer{Node: node, Incarnation: incarnation}.Address(), shardID(number))
+	return actor.NewPID(link.Peer{Node: node, Incarnation: incarnation}.Address(), id)
 }
 
 // ended says whether the process that holds the slot has, or the slot's connection:

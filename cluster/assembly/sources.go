@@ -10,7 +10,6 @@ import (
 	"github.com/birdwire/birdwire/actors/singleton"
 	"github.com/birdwire/birdwire/actors/source"
 	"github.com/birdwire/birdwire/actors/upstreams"
-	"github.com/birdwire/birdwire/cluster/link"
 	"github.com/birdwire/birdwire/cluster/membership"
 	"github.com/birdwire/birdwire/cluster/placement"
 	"github.com/birdwire/birdwire/messages"
@@ -108,12 +107,7 @@ func (n *Node) singleton(name, id string, child func(actors.Records) *actor.Prop
 			}
 			return actor.NewPID(peerOf(m).Address(), id)
 		},
-		Holder: func(node string, incarnation uint64) *actor.PID {
-			if !n.View().Alive(node, incarnation) {
-				return nil
-			}
-			return actor.NewPID(link.Peer{Node: node, Incarnation: incarnation}.Address(), id)
-		},
+		Holder: func(node string, incarnation uint64) *actor.PID { return n.held(node, incarnation, id) },
 		Child:  func(_ uint64, records actors.Records) *actor.Props { return child(records) },
 		Absent: absent,
 	})

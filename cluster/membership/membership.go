@@ -107,12 +107,6 @@ func (v View) Lowest() (version uint32) {
 	return version
 }
 
-// Alive says whether the process is there, as far as the view knows.
-func (v View) Alive(name string, incarnation uint64) bool {
-	m, ok := v.Member(name)
-	return ok && m.State != Down && m.Incarnation == incarnation
-}
-
 // Ended says whether the process is known to have ended: it is down, or a later
 // one has its name, or nobody has. Of one that is later than the view knows
 // nothing is said.
