@@ -2,6 +2,7 @@ package failures_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -36,11 +37,17 @@ func makeRoom() (err error) {
 	return err
 }
 
+// errNoHistory: this tree has no commit before its own.
+var errNoHistory = errors.New("the commit before this one is not here, as in a shallow clone: 'git fetch --deepen 1', or name one in FAILURES_FROM")
+
 // before is the program of another commit: FAILURES_FROM, or the one before this.
 var before = sync.OnceValues(func() (string, error) {
 	commit := os.Getenv("FAILURES_FROM")
 	if commit == "" {
 		commit = "HEAD~1"
+		if exec.Command("git", "cat-file", "-e", commit+"^{commit}").Run() != nil {
+			return "", errNoHistory
+		}
 	}
 	if err := makeRoom(); err != nil {
 		return "", err
