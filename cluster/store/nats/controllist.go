@@ -69,17 +69,12 @@ func (c *control) list(ctx context.Context, prefixes []string) ([]messages.KeptR
 }
 
 // scan reads all that is under the prefixes, up to the last that the leader has
-// now, from the nearest replica.
+// now, from the nearest replica. A record that is written over while more than one
+// answer is read moves behind that last one, and would be missing: so what was
+// written meanwhile is read, too, until it came in one answer or was nothing.
 func (c *control) scan(ctx context.Context, sess *session, prefixes []string, found map[string]messages.KeptRecord) error {
 	filter := controlSubject + covering(prefixes) + ">"
-	last, err := sess.leaders(ctx, controlStream, lastOf(filter))
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return nil
-	}
-	if err != nil {
-		return c.store.unread(err)
-	}
-	return sess.scan(ctx, controlStream, filter, 1, last.Sequence, func(m *nc.Msg) error {
+	take := func(m *nc.Msg) error {
 		entry, err := readEntry(m)
 		if err != nil || !store.Under(prefixes, entry.key) {
 			return err
@@ -91,7 +86,23 @@ func (c *control) scan(ctx context.Context, sess *session, prefixes []string, fo
 			found[v.Key] = v
 		}
 		return nil
-	})
+	}
+	for from := uint64(1); ; {
+		last, err := sess.leaders(ctx, controlStream, lastOf(filter))
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			return nil
+		}
+		if err != nil {
+			return c.store.unread(err)
+		}
+		if last.Sequence < from {
+			return nil
+		}
+		if once, err := sess.scan(ctx, controlStream, filter, from, last.Sequence, take); once || err != nil {
+			return err
+		}
+		from = last.Sequence + 1
+	}
 }
 
 // gather reads what the server pushes; whole says whether it was all.

@@ -19,7 +19,8 @@ import (
 //
 //	one message             the leader's word
 //	the log                 the nearest replica; its end and its gaps: the leader's word
-//	many records            the leader names the last of them; read until that was seen
+//	many records            the leader names the last of them; read until that was seen,
+//	                        and on until what was written meanwhile was, too
 //
 // A replica applies what its leader does in the same order, so that one who has
 // the message at a place has all that came before.
@@ -197,15 +198,27 @@ func (s *session) leadersMany(ctx context.Context, stream string, subjects []str
 
 // scan gives each message of the stream under the filter, which may have
 // wildcards, from one sequence on until the message through was seen, or one
-// after it.
-func (s *session) scan(ctx context.Context, stream, filter string, from, through uint64, take func(*nc.Msg) error) error {
+// after it. once: all of it came in one answer of a replica, which is of one
+// moment; else a subject that was written over meanwhile may have gone from
+// before what was read next to after through, and so was not seen at all.
+func (s *session) scan(ctx context.Context, stream, filter string, from, through uint64, take func(*nc.Msg) error) (once bool, err error) {
 	r := reader{sess: s, duty: lookups, stream: stream, filter: filter, next: from}
-	for r.next <= through {
+	fills, led := 0, false
+	for ; r.next <= through; fills++ {
 		if err := r.fill(ctx, through, take); err != nil {
-			return err
+			return false, err
 		}
+		for range leaderRun {
+			if !r.led || r.next > through {
+				break
+			}
+			if err := r.ofLeader(ctx, through, take); err != nil {
+				return false, err
+			}
+		}
+		led, r.led = led || r.led, false
 	}
-	return nil
+	return fills == 1 && !led, nil
 }
 
 // reader reads a stream in order: from the nearest replica, and where that comes
@@ -216,6 +229,7 @@ type reader struct {
 	stream string
 	filter string
 	next   uint64 // all before it was given to take
+	led    bool   // some of it was the leader's word, one message at a time
 }
 
 // replicaPause is how long a replica is waited for that has not what its leader
@@ -223,6 +237,9 @@ type reader struct {
 const (
 	replicaPause     = 500 * time.Millisecond
 	replicaLookFirst = time.Millisecond
+	// leaderRun is how many messages the leader is asked for before the replica is
+	// waited for again: one that is silent would cost a second a message.
+	leaderRun = 64
 )
 
 // fill reads on, and returns once something came. There must be something up to
@@ -282,9 +299,10 @@ func (r *reader) nearest(ctx context.Context, take func(*nc.Msg) error) error {
 
 // ofLeader reads the next one message of the leader; none up to through is fine.
 func (r *reader) ofLeader(ctx context.Context, through uint64, take func(*nc.Msg) error) error {
+	r.led = true
 	m, err := r.sess.leaders(ctx, r.stream, nextOf(r.filter, r.next))
 	if errors.Is(err, jetstream.ErrMsgNotFound) || err == nil && m.Sequence > through {
-		r.next = through + 1 // deleted since
+		r.next = through + 1 // deleted since, or written over
 		return nil
 	}
 	if err != nil {

@@ -268,7 +268,7 @@ func (s *session) content(ctx context.Context, stream string) (Content, error) {
 	c := Content{Stream: stream, First: info.State.FirstSeq, Last: info.State.LastSeq}
 	sum := sha256.New()
 	if info.State.Msgs > 0 {
-		err = s.scan(ctx, stream, ">", max(c.First, 1), c.Last, func(m *nc.Msg) error {
+		_, err = s.scan(ctx, stream, ">", max(c.First, 1), c.Last, func(m *nc.Msg) error {
 			c.Messages++
 			return sumMessage(sum, m)
 		})
