@@ -19,11 +19,16 @@ type resume struct {
 	asked  uint64                       // numbers the question; an answer to another is dropped
 	early  []*messages.ClientSubscribed // nil in it: an unsubscribe; at most earlyMost
 	cancel func()                       // of the timer for the next try
+	since  actors.Instant               // when the cursor was first found to be beyond the log's end; 0: it was not
 }
 
 const (
 	earlyMost   = 16
 	resumeRetry = 500 * time.Millisecond
+	// beyondMost is how long a log may end before a cursor of its own history until
+	// that is believed: a leader of it that was suspended or cut off names the end that
+	// it knew, for ten seconds at the most.
+	beyondMost = 12 * time.Second
 )
 
 type (
@@ -92,6 +97,16 @@ func (c *connection) heard(ctx actor.Context, m *held) {
 		return
 	}
 	cursor, early := *c.begun.Cursor, c.resume.early
+	if beyond(cursor, m.Held) {
+		now := c.cfg.Clock.Elapsed()
+		if c.resume.since == 0 {
+			c.resume.since = now
+		}
+		if now-c.resume.since < beyondMost {
+			c.resume.cancel = c.after(ctx, resumeRetry, &resumeTime{})
+			return
+		}
+	}
 	c.resume = nil
 	notice := refusal(cursor, m.Held)
 	from := follow.Place{}
@@ -110,6 +125,11 @@ func (c *connection) heard(ctx actor.Context, m *held) {
 	}
 }
 
+// beyond: the log does not hold what its own cursor names.
+func beyond(cursor messages.Cursor, held Held) bool {
+	return cursor.Epoch == held.Epoch && cursor.Position.Sequence() > held.Last
+}
+
 // refusal says why a cursor cannot be served from, "" where it can. A position
 // beyond the end would silence the connection until the log had passed it. One
 // from before what is held is the replay's to find: retention goes on.
@@ -118,7 +138,7 @@ func refusal(cursor messages.Cursor, held Held) string {
 	switch {
 	case cursor.Epoch != held.Epoch:
 		why = "is of another history"
-	case cursor.Position.Sequence() > held.Last:
+	case beyond(cursor, held):
 		why = "lies beyond the end of the log"
 	default:
 		return ""

@@ -21,12 +21,34 @@ func TestACursorThatMeansNothingHere(t *testing.T) {
 	} {
 		cfg := connection.Begin{API: messages.Api_API_KITE, Cursors: true, Cursor: &c.cursor}
 		run(t, cfg, func(r *rig) {
+			r.Advance(13 * time.Second) // until the log's end is believed
 			r.joined(r.router, messages.At(9, 0))
 			r.want(t, "connected", "error: cursor "+c.why+"; the first position still held is 12288; live events follow", "cursor 36864")
 		}, func(h *history) {
 			h.first, h.last, h.unheld = messages.At(3, 0), 9, 3
 		})
 	}
+}
+
+// A leader of the log that was cut off names the end that it knew, for a while: who
+// comes with a cursor from after that goes on from it once the log is asked of another.
+func TestACursorFromAfterWhatAFormerLeaderKnows(t *testing.T) {
+	cfg := connection.Begin{API: messages.Api_API_KITE, Cursors: true, Cursor: &messages.Cursor{Epoch: "e", Position: messages.At(8, 0)}}
+	var log *history
+	run(t, cfg, func(r *rig) {
+		r.Advance(5 * time.Second)
+		if got := r.router.Messages(); len(got) > 0 {
+			t.Errorf("before the log was known to hold it: %v", got)
+		}
+		log.last = 9
+		r.Advance(2 * time.Second) // it is asked again, and kite's client may say first what it wants
+		testkit.FishFor[*messages.AskVoids](r.router)
+		r.want(t, "connected")
+		r.Stop(r.pid)
+		if left := r.Clock.Pending(); len(left) > 0 {
+			t.Errorf("timers are left: %v", left)
+		}
+	}, func(h *history) { log, h.last = h, 7 })
 }
 
 // What a client sends while its cursor is looked at is answered in its order

@@ -16,7 +16,7 @@ import (
 
 // patience is how long a test waits for what must come. It is long because a
 // machine may be busy; a test that passes never uses it up.
-const patience = 40 * time.Second
+const patience = 90 * time.Second
 
 // server is a running "birdwire serve".
 type server struct {
