@@ -249,6 +249,11 @@ func (v clusterView) ForgetNode(ctx context.Context, name string) error {
 	return n.kept.Forget(ctx, name, func() error { return lease(nil) })
 }
 
+// StepDown is asked of the store, whichever node leads the stream.
+func (v clusterView) StepDown(ctx context.Context, stream, to string) (string, error) {
+	return v.n.kept.StepDown(ctx, stream, to)
+}
+
 // beginDrain is an operator's word that this process is to end.
 func (n *Node) beginDrain() { n.drain.Do(func() { close(n.drained) }) }
 

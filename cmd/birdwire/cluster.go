@@ -25,9 +25,10 @@ What the nodes keep is backed up, restored and compared by way of any of them.`,
 			birdwire cluster status
 			birdwire cluster drain n1
 			birdwire cluster forget n1
+			birdwire cluster step-down journal
 			birdwire cluster backup monday.birdwire
 			birdwire cluster audit`),
-	}, c.clusterInit(), c.clusterCerts(), c.clusterStatus(), c.clusterDrain(), c.clusterForget(), c.clusterBackup(), c.clusterRestore(), c.clusterAudit())
+	}, c.clusterInit(), c.clusterCerts(), c.clusterStatus(), c.clusterDrain(), c.clusterForget(), c.clusterStepDown(), c.clusterBackup(), c.clusterRestore(), c.clusterAudit())
 }
 
 func (c *cli) clusterInit() *cobra.Command {

@@ -207,6 +207,14 @@ func TestThreeNodesAreOne(t *testing.T) {
 	}
 
 	wantCluster(t, c, "a core, b core, c core")
+	for _, to := range []string{"b", "c", "a"} {
+		if said := command(t, "", "cluster", "step-down", "journal", "--node", to, "--data", a.dir, "--admin", a.admin); said != "journal is led by "+to+"\n" {
+			t.Fatalf("cluster step-down journal --node %s says %q", to, said)
+		}
+	}
+	if p := run(t, "", "cluster", "step-down", "birds", "--data", a.dir, "--admin", a.admin); p.exit() != 1 || !strings.Contains(p.notes.String(), "no stream of the store has the name") {
+		t.Fatalf("cluster step-down birds: %s", p.notes.String())
+	}
 	command(t, "", "cluster", "drain", "c", "--data", a.dir, "--admin", a.admin)
 	if code := c.exit(); code != 0 {
 		t.Fatalf("the drained node has ended with exit code %d, want 0", code)

@@ -59,7 +59,7 @@ func TestTheUnitLetsItDrain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	printed := command(t, "", "serve", "--config", distPath(t, "birdwire.yaml"), "--print-config")
+	printed := command(t, ".", "serve", "--config", filepath.Join("dist", "birdwire.yaml"), "--print-config")
 	m := regexp.MustCompile(`(?m)^drain: (\S+)`).FindStringSubmatch(printed)
 	if m == nil {
 		t.Fatalf("no drain period in\n%s", printed)
@@ -79,15 +79,6 @@ func TestTheUnitLetsItDrain(t *testing.T) {
 			t.Errorf("--print-config of dist/birdwire.yaml does not say %q:\n%s", want, printed)
 		}
 	}
-}
-
-func distPath(t *testing.T, name string) string {
-	t.Helper()
-	path, err := filepath.Abs(filepath.Join("dist", name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return path
 }
 
 // TestTheSupervisorIsTold: systemd hears that the process serves, and that it ends.

@@ -316,6 +316,19 @@ func TestSourcesConnectionsHealth(t *testing.T) {
 			t.Errorf("forget %s: %d %s, want %d", name, a.status, a.body, want)
 		}
 	}
+	for path, want := range map[string]string{
+		"journal/step-down":         `{"stream":"journal","leader":"n2"}`,
+		"journal/step-down?node=n3": `{"stream":"journal","leader":"n3"}`,
+	} {
+		if a := f.do("POST", "/admin/v1/cluster/streams/"+path, ""); a.status != 200 || a.body != want {
+			t.Errorf("%s: %d %s", path, a.status, a.body)
+		}
+	}
+	for path, want := range map[string]int{"journal/step-down?node=n9": 409, "birds/step-down": 404, "journal/step-down?to=n2": 422} {
+		if a := f.do("POST", "/admin/v1/cluster/streams/"+path, ""); a.status != want {
+			t.Errorf("%s: %d %s, want %d", path, a.status, a.body, want)
+		}
+	}
 	if a := f.do("DELETE", "/admin/v1/connections/c1", ""); a.status != 204 || len(f.node.sockets) != 1 {
 		t.Errorf("close: %d", a.status)
 	}

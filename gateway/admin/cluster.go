@@ -54,7 +54,7 @@ func (s *server) forgetNode(w http.ResponseWriter, r *http.Request) {
 	if s.alone(w) {
 		return
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), forgetTime)
+	ctx, cancel := context.WithTimeout(r.Context(), electionTime)
 	defer cancel()
 	name := r.PathValue("id")
 	err := s.cfg.Cluster.ForgetNode(ctx, name)
@@ -69,5 +69,25 @@ func (s *server) forgetNode(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// forgetTime holds an election of the store, in which it does not answer.
-const forgetTime = 20 * time.Second
+// stepDown answers once another leads the stream.
+func (s *server) stepDown(w http.ResponseWriter, r *http.Request) {
+	if s.alone(w) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), electionTime)
+	defer cancel()
+	stream := r.PathValue("stream")
+	leader, err := s.cfg.Cluster.StepDown(ctx, stream, r.URL.Query().Get("node"))
+	switch {
+	case errors.Is(err, messages.ErrNotFound):
+		gateway.WriteError(w, http.StatusNotFound, "not_found", fmt.Sprintf("no stream of the store has the name %.64q: they are in GET /admin/v1/cluster", stream))
+	case err != nil:
+		s.fault(w, r, err)
+	default:
+		s.changed(r, "the leader of a stream was stepped down", "stream", stream, "leader", leader)
+		gateway.WriteJSON(w, http.StatusOK, ClusterStream{Stream: stream, Leader: leader})
+	}
+}
+
+// electionTime holds an election of the store, in which it does not answer.
+const electionTime = 20 * time.Second

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -212,6 +213,16 @@ func (n *node) ForgetNode(_ context.Context, name string) error {
 		return n.broken
 	}
 	return messages.ErrNotFound
+}
+
+func (n *node) StepDown(_ context.Context, stream, to string) (string, error) {
+	switch {
+	case stream != "journal":
+		return "", messages.ErrNotFound
+	case to == "n9":
+		return "", fmt.Errorf("step down journal: %w: n9 has no copy", messages.ErrConflict)
+	}
+	return cmp.Or(to, "n2"), n.broken
 }
 
 func (n *node) KeyNode(string) string { return "n1" }

@@ -160,6 +160,11 @@ type Cluster interface {
 	// there is none of that name; ErrConflict: it is there, or it would not be safe,
 	// and the text says why.
 	ForgetNode(ctx context.Context, name string) error
+	// StepDown has the leader of a stream of the store give that up, to the node that
+	// is named, or to any where node is "", and returns who leads it then.
+	// ErrNotFound: there is no such stream; ErrConflict: nobody else can lead it, and
+	// the text says why.
+	StepDown(ctx context.Context, stream, node string) (leader string, err error)
 	// KeyNode is the node that owns the key, as this one knows; "": none does.
 	KeyNode(keyID string) string
 }

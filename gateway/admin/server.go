@@ -143,6 +143,7 @@ func (s *server) register(mux gateway.Routes) {
 	mux.HandleFunc("GET /admin/v1/cluster", takes(s.lookCluster))
 	mux.HandleFunc("POST /admin/v1/cluster/nodes/{id}/drain", takes(s.drainNode))
 	mux.HandleFunc("POST /admin/v1/cluster/nodes/{id}/forget", takes(s.forgetNode))
+	mux.HandleFunc("POST /admin/v1/cluster/streams/{stream}/step-down", takes(s.stepDown, "node"))
 
 	mux.HandleFunc("GET /admin/v1/store/backup", takes(s.backup))
 	mux.HandleFunc("POST /admin/v1/store/restore", takes(s.restore, "replace"))

@@ -344,6 +344,19 @@ func (a *Admin) ForgetNode(ctx context.Context, name string) error {
 	return a.caller.call(ctx, http.MethodPost, "/admin/v1/cluster/nodes/"+url.PathEscape(name)+"/forget", nil, nil, nil)
 }
 
+// StepDown has the leader of a stream of the store (journal, control, items,
+// snapshots) give that up, to the node that is named, or to any where node is "". It
+// returns once another leads the stream. ErrConflict: nobody else can.
+func (a *Admin) StepDown(ctx context.Context, stream, node string) (*ClusterStream, error) {
+	q := url.Values{}
+	put(q, "node", node)
+	path := "/admin/v1/cluster/streams/" + url.PathEscape(stream) + "/step-down"
+	if len(q) > 0 {
+		path += "?" + q.Encode()
+	}
+	return one[ClusterStream](ctx, a.caller, http.MethodPost, path, nil)
+}
+
 // Health asks how the node is.
 func (a *Admin) Health(ctx context.Context) (*NodeHealth, error) {
 	return query[NodeHealth](ctx, a.caller, "/admin/v1/health", nil)

@@ -225,27 +225,17 @@ func (l *load) check(c *trio, readers *sync.WaitGroup) {
 }
 
 // stepDown has the leader of a stream give that up, to whoever is named where one
-// is, and waits until there is one.
-func stepDown(t *testing.T, ctx context.Context, s *Store, stream, to string) {
+// is, as soon as there is one who can follow.
+func stepDown(t *testing.T, ctx context.Context, s *Store, stream, to string) (leader string) {
 	t.Helper()
-	var how []byte
-	if to != "" {
-		how = fmt.Appendf(nil, `{"placement":{"preferred":%q}}`, to)
-	}
-	until(t, ctx, "the leader of "+stream+" steps down", func() bool {
-		l, err := s.sess.link(lookups)
-		if err != nil {
-			return false
+	until(t, ctx, "the leader of "+stream+" steps down", func() (done bool) {
+		var err error
+		if leader, err = s.StepDown(ctx, shown(stream), to); err != nil && !errors.Is(err, messages.ErrConflict) {
+			t.Fatal(err)
 		}
-		once, cancel := context.WithTimeout(ctx, 2*time.Second) // where there is no leader nobody answers
-		defer cancel()
-		_, err = l.conn.RequestWithContext(once, "$JS.API.STREAM.LEADER.STEPDOWN."+stream, how)
 		return err == nil
 	})
-	until(t, ctx, stream+" has a leader", func() bool {
-		_, err := s.sess.info(ctx, stream)
-		return err == nil
-	})
+	return leader
 }
 
 func TestLeaderStepsDown(t *testing.T) {

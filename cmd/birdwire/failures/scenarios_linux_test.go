@@ -1,6 +1,7 @@
 package failures_test
 
 import (
+	"strings"
 	"syscall"
 	"time"
 )
@@ -55,6 +56,7 @@ var scenarios = []scenario{
 		c.lasts(30 * time.Second)
 	}},
 	{name: "the nodes are restarted one after the other", nodes: 3, quick: true, play: func(c *scene) { c.restarted(c.nodes...) }},
+	{name: "the log's leader is stepped down", nodes: 3, quick: true, play: func(c *scene) { c.steppedDown("control", "journal") }},
 	{name: "a copy of the log has a flipped bit", nodes: 3, quick: true, play: func(c *scene) { c.flipped(c.least()) }},
 
 	{name: "clocks differ by five minutes", nodes: 3, own: true, program: skewed, play: func(c *scene) { c.skewed("0", "300", "-300") }},
@@ -83,10 +85,18 @@ func (c *scene) least() *node {
 // killed: the others serve everybody, and the nodes come back.
 func (c *scene) killed(nodes ...*node) {
 	c.t.Helper()
+	c.gone(nodes, func() {
+		for _, n := range nodes {
+			n.kill()
+		}
+	})
+}
+
+// gone: the nodes end as end has them, and are started again.
+func (c *scene) gone(nodes []*node, end func()) {
+	c.t.Helper()
 	c.breaks(nodes...)
-	for _, n := range nodes {
-		n.kill()
-	}
+	end()
 	c.without(nodes)
 	for _, n := range nodes {
 		n.begin()
@@ -126,18 +136,36 @@ func (c *scene) lasts(d time.Duration) {
 // drained: an operator has the nodes drain, and they are started again.
 func (c *scene) drained(nodes ...*node) {
 	c.t.Helper()
-	c.breaks(nodes...)
-	for _, n := range nodes {
-		if text, code := c.nodes[0].run("cluster", "drain", n.name); code != 0 {
-			c.t.Errorf("cluster drain %s: exit code %d: %s", n.name, code, text)
+	c.gone(nodes, func() {
+		for _, n := range nodes {
+			c.asks("drain", n.name)
 		}
+		for _, n := range nodes {
+			n.exited()
+		}
+	})
+}
+
+// asks is an operator's command about the cluster, at some node.
+func (c *scene) asks(args ...string) {
+	c.t.Helper()
+	if text, code := c.nodes[0].run(append([]string{"cluster"}, args...)...); code != 0 {
+		c.t.Errorf("cluster %s: exit code %d: %s", strings.Join(args, " "), code, text)
 	}
-	for _, n := range nodes {
-		n.exited()
-	}
-	c.without(nodes)
-	for _, n := range nodes {
-		n.begin()
+}
+
+// steppedDown: an operator has another node lead the stream, one stream after the
+// other, while all clients read.
+func (c *scene) steppedDown(streams ...string) {
+	c.t.Helper()
+	for _, stream := range streams {
+		was := c.leads(stream)
+		c.breaks()
+		c.asks("step-down", stream)
+		if now := c.leads(stream); now == was {
+			c.t.Errorf("%s is led by node %s still", stream, was.name)
+		}
+		c.flows("after the leader of " + stream + " was stepped down")
 	}
 	c.mended()
 }
