@@ -333,6 +333,7 @@ func (x *CreditExhausted) GetLimit() int64 {
 type RecallCredit struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Account       uint64                 `protobuf:"varint,1,opt,name=account,proto3" json:"account,omitempty"`
+	Granted       int64                  `protobuf:"varint,2,opt,name=granted,proto3" json:"granted,omitempty"` // in sum, by this account: the connection may not have heard of all of it
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -370,6 +371,13 @@ func (*RecallCredit) Descriptor() ([]byte, []int) {
 func (x *RecallCredit) GetAccount() uint64 {
 	if x != nil {
 		return x.Account
+	}
+	return 0
+}
+
+func (x *RecallCredit) GetGranted() int64 {
+	if x != nil {
+		return x.Granted
 	}
 	return 0
 }
@@ -907,9 +915,10 @@ const file_messages_connection_proto_rawDesc = "" +
 	"\agranted\x18\x02 \x01(\x03R\agranted\x12\x1a\n" +
 	"\bquestion\x18\x03 \x01(\x04R\bquestion\x12\x12\n" +
 	"\x04used\x18\x04 \x01(\x03R\x04used\x12\x14\n" +
-	"\x05limit\x18\x05 \x01(\x03R\x05limit\"(\n" +
+	"\x05limit\x18\x05 \x01(\x03R\x05limit\"B\n" +
 	"\fRecallCredit\x12\x18\n" +
-	"\aaccount\x18\x01 \x01(\x04R\aaccount\"\xc2\x01\n" +
+	"\aaccount\x18\x01 \x01(\x04R\aaccount\x12\x18\n" +
+	"\agranted\x18\x02 \x01(\x03R\agranted\"\xc2\x01\n" +
 	"\fReportCredit\x12\x15\n" +
 	"\x06key_id\x18\x01 \x01(\tR\x05keyId\x12#\n" +
 	"\rconnection_id\x18\x02 \x01(\tR\fconnectionId\x12\x18\n" +

@@ -79,7 +79,7 @@ func (s *spender) hear() {
 				s.over = true
 			}
 		case *messages.RecallCredit:
-			if st, ok := s.balance.Recalled(m.GetAccount()); ok {
+			if st, ok := s.balance.Recalled(m.GetAccount(), m.GetGranted()); ok {
 				s.r.report(s, st, false)
 			}
 		}
@@ -499,6 +499,26 @@ func TestAKeyThatEndsSettles(t *testing.T) {
 			})
 		}
 	}
+}
+
+// A connection that has not heard of what it was granted returns that, too: the key says
+// how much it was.
+func TestAKeyThatEndsIsReturnedWhatNobodyHeardOf(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		r := newRig(t, k).create()
+		s := r.spender("c1")
+		r.askCredit(s, 64)
+		k.Advance(10 * time.Millisecond)
+		s.deaf = true
+		s.hear()
+		s.deaf = false
+		k.Tell(r.key, &messages.EndKey{})
+		s.hear()
+		k.Advance(time.Second)
+		if got := r.ledger.charged(); got != 0 {
+			t.Errorf("charged %d, and nothing was spent", got)
+		}
+	})
 }
 
 // What one connection returns to a key that ends is not lent to another that waits

@@ -167,10 +167,19 @@ func (l *ledger) recall(ctx actor.Context, connections []string) {
 	for _, id := range connections {
 		if slot := l.guests.Of(id); slot != nil {
 			if pid := l.cfg.Connection(slot); pid != nil {
-				ctx.Request(pid, &messages.RecallCredit{Account: l.account()})
+				ctx.Request(pid, &messages.RecallCredit{Account: l.account(), Granted: l.granted(id)})
 			}
 		}
 	}
+}
+
+// granted is what the connection was granted in sum: it returns what it has not heard of,
+// too.
+func (l *ledger) granted(connection string) int64 {
+	if l.purse == nil {
+		return 0
+	}
+	return l.purse.Granted(connection)
 }
 
 func (l *ledger) second(ctx actor.Context) {

@@ -119,7 +119,7 @@ func (c *connection) answered() {
 
 // recalled gives back what others wait for.
 func (c *connection) recalled(ctx actor.Context, m *messages.RecallCredit) {
-	if s, ok := c.credit.Recalled(m.GetAccount()); ok {
+	if s, ok := c.credit.Recalled(m.GetAccount(), m.GetGranted()); ok {
 		c.lender = ctx.Sender()
 		to := c.lender // the key that asks, which may be moving: its owner is another one then
 		if to == nil {

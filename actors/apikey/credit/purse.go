@@ -114,6 +114,14 @@ func (p *Purse) Forget(connection string) {
 	}
 }
 
+// Granted is what the connection was granted, in sum; 0 where it has no account.
+func (p *Purse) Granted(connection string) int64 {
+	if a := p.of[connection]; a != nil {
+		return a.granted
+	}
+	return 0
+}
+
 // Holders are the connections that hold something unspent, by id.
 func (p *Purse) Holders() []string { return p.holders() }
 

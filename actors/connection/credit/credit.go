@@ -92,12 +92,14 @@ func (b *Balance) open(account uint64) bool {
 	return account == b.account
 }
 
-// Recalled gives back what is not spent. False: the key that asks is one before
-// the present one, and nobody waits for the answer.
-func (b *Balance) Recalled(account uint64) (Statement, bool) {
+// Recalled gives back what is not spent of a sum that was granted, of which it may not
+// have heard. False: the key that asks is one before the present one, and nobody waits
+// for the answer.
+func (b *Balance) Recalled(account uint64, granted int64) (Statement, bool) {
 	if !b.open(account) {
 		return Statement{}, false
 	}
+	b.granted = max(b.granted, granted)
 	b.returned, b.want = b.granted-b.used, -1
 	return b.state(), true
 }
