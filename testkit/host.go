@@ -22,6 +22,9 @@ type Host struct {
 	// Bounds say how much its mailboxes hold; nil: there is no bound. It is set before
 	// actors are started, and is asked with the kit's lock held.
 	Bounds Bounds
+	// Posted is told of each message that one of its actors is told, once it is in the
+	// mailbox, or dropped, in its sender's step; nil: nobody is.
+	Posted func(kind string, message any)
 	// Log discards what is below a warning and shows the rest with the test.
 	Log *slog.Logger
 

@@ -199,6 +199,13 @@ type mailbox struct {
 var _ actor.Mailbox = (*mailbox)(nil)
 
 func (m *mailbox) PostUserMessage(message any) {
+	m.post(message)
+	if posted := m.host.Posted; posted != nil {
+		posted(m.kind, message)
+	}
+}
+
+func (m *mailbox) post(message any) {
 	m.schedule.mu.Lock()
 	defer m.schedule.mu.Unlock()
 	m.schedule.reaches(m, false)

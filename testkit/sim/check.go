@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/birdwire/birdwire/actors"
+	"github.com/birdwire/birdwire/cluster/store"
 	"github.com/birdwire/birdwire/messages"
 	"github.com/birdwire/birdwire/testkit/sim/judge"
 )
@@ -193,6 +194,24 @@ func (c *Cluster) CheckCharged(keyID string, exactly bool) {
 	}
 	if err := judge.Charged(keyID, handed, ledger.GetCharged(), open, exactly); err != nil {
 		c.Violated("what is delivered is charged", "%v", err)
+	}
+}
+
+// reservedMost is how much a key may reserve of which nothing was handed on yet: what
+// waits for credit at five connections, and the least of some reservations.
+const reservedMost = 4096
+
+// checkReserved holds that what a key reserves is in proportion to what its clients were
+// handed: what is reserved and not spent is charged if its process ends.
+func (c *Cluster) checkReserved(r store.Reservation) {
+	handed := int64(0)
+	for _, client := range c.clients {
+		if client.keyID == r.KeyID {
+			handed += int64(len(client.seen))
+		}
+	}
+	if r.N > reservedMost+8*handed {
+		c.Violated("what is reserved is in proportion to what is spent", "%s reserves %d, and %d were handed on in all", r.KeyID, r.N, handed)
 	}
 }
 

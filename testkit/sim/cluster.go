@@ -88,6 +88,8 @@ type Node struct {
 	since       time.Duration // since when
 	lapsed      time.Duration // for how long it has run without a live lease
 	hits        hits
+	moments     []*moment
+	gave        map[string]uint64 // shards that its process has given up, by record: where the log ended then
 }
 
 // New is a cluster of n nodes, n1 and so on, that serve.
@@ -151,6 +153,8 @@ func (n *Node) connect() {
 	n.Host = c.NewHost(peer.Address())
 	n.mailboxes = &mailboxes{node: n, dropped: &c.shed, passed: map[string]string{}, hangs: map[string]func(any) bool{}}
 	n.Host.Bounds = n.mailboxes
+	n.Host.Posted = n.posted
+	n.moments, n.gave = nil, map[string]uint64{}
 	n.Host.Worker.Panicked = n.panicked
 	n.Worker.Tells = true // by storeFault
 	n.frozen, n.storeDown, n.up = false, false, true
@@ -170,11 +174,11 @@ func (n *Node) run() {
 	n.starting = true
 	ports := assembly.Ports{
 		Node: n.Name, Incarnation: n.incarnation, Cluster: &assembly.Cluster{Version: n.Version, Peers: n.remote},
-		System: n.System, Props: n.Props, Clock: n.Clock, Rand: n.Rand, Store: remembered{n.store, c}, Repeats: replay.NewVoids(),
+		System: n.System, Props: n.Props, Clock: n.Clock, Rand: n.Rand, Store: remembered{n.store, n}, Repeats: replay.NewVoids(),
 		Work:    assembly.Work{Append: work, Records: stuckWorker{work, n, Records}, Read: work, Mend: stuckWorker{mend, n, Mend}, Merge: work, Poll: work, Enrich: work, Lease: work},
 		Formats: formatsOf(n.Version), Feed: n.open, Enrich: c.enrich, Judge: &c.judge,
 		Logger: slog.New(slog.DiscardHandler), Sometimes: c.Sometimes, Queues: n.hold, Failed: func(err error) { n.failed = append(n.failed, err) },
-		Observe: assembly.Observe{Router: n.hits.observe},
+		Observe: assembly.Observe{Router: n.observe},
 	}
 	state, err := assembly.Load(c.TB.Context(), ports)
 	if err == nil {
@@ -307,6 +311,15 @@ func (n *Node) LoseStore() { n.storeDown = true }
 
 // FindStore ends what LoseStore has begun.
 func (n *Node) FindStore() { n.storeDown = false }
+
+// ownerOf is the node whose process owns the key, as the record says, or the first.
+func (c *Cluster) ownerOf(keyID string) *Node {
+	c.TB.Helper()
+	if name := c.shard(keyID).GetNode(); name != "" {
+		return c.Node(name)
+	}
+	return c.nodes[0]
+}
 
 // Awake says whether the node has a process that is not suspended.
 func (n *Node) Awake() bool { return n.up && !n.frozen }

@@ -240,21 +240,21 @@ func (a balance) reserve(r store.Reservation) (next balance, size int64, ok bool
 // remembered is a store whose calls are in the histories.
 type remembered struct {
 	store.Store
-	of *Cluster
+	by *Node
 }
 
 func (r remembered) Control() store.Control {
-	return rememberedControl{r.Store.Control(), r.of.histories, r.of}
+	return rememberedControl{r.Store.Control(), r.by.cluster.histories, r.by}
 }
 
 func (r remembered) Counters() store.Counters {
-	return rememberedCounters{r.Store.Counters(), r.of.histories}
+	return rememberedCounters{r.Store.Counters(), r.by.cluster.histories, r.by.cluster}
 }
 
 type rememberedControl struct {
 	store.Control
 	h  *histories
-	of *Cluster
+	by *Node
 }
 
 func (c rememberedControl) CAS(ctx context.Context, key string, data []byte, revision uint64) (uint64, error) {
@@ -264,13 +264,16 @@ func (c rememberedControl) CAS(ctx context.Context, key string, data []byte, rev
 		return c.Control.CAS(ctx, key, data, revision)
 	}
 	if shard.GetNode() == "" {
-		open := c.of.owed(key)
+		of := c.by.cluster
+		open := of.owed(key)
 		written, err := c.Control.CAS(ctx, key, data, revision)
 		if err == nil {
-			c.of.checkReleased(open)
+			of.checkReleased(open)
+			c.by.gave[key] = of.end().Sequence()
 		}
 		return written, err
 	}
+	delete(c.by.gave, key)
 	call := c.h.tick()
 	written, err := c.Control.CAS(ctx, key, data, revision)
 	if !errors.Is(err, messages.ErrConflict) {
@@ -281,10 +284,12 @@ func (c rememberedControl) CAS(ctx context.Context, key string, data []byte, rev
 
 type rememberedCounters struct {
 	store.Counters
-	h *histories
+	h  *histories
+	of *Cluster
 }
 
 func (c rememberedCounters) Reserve(ctx context.Context, r store.Reservation) (*messages.Grant, error) {
+	c.of.checkReserved(r)
 	call := c.h.tick()
 	g, err := c.Counters.Reserve(ctx, r)
 	if !errors.Is(err, messages.ErrExhausted) && !errors.Is(err, messages.ErrNotFound) {

@@ -88,10 +88,23 @@ type hits struct {
 	n        int
 }
 
-func (h *hits) observe(o router.Observation) {
-	if o.Sequence >= h.sequence {
-		h.sequence, h.n = o.Sequence, o.Hits
+// observe is told of each frame that the node's router has handled. Where the process
+// has given up the shards of all keys before the frame was written, the router has no
+// query that a post could hit. Who follows articles asks the router itself.
+func (n *Node) observe(o router.Observation) {
+	if o.Sequence < n.hits.sequence {
+		return
 	}
+	n.hits = hits{o.Sequence, o.Hits}
+	if o.Hits == 0 || len(n.cluster.keys) == 0 || len(n.cluster.reported) > 0 {
+		return
+	}
+	for _, id := range n.cluster.keys {
+		if at, gave := n.gave[actors.ShardRecord(actors.ShardOf(id))]; !gave || o.Sequence <= at {
+			return
+		}
+	}
+	n.cluster.Violated("nothing is left of a shard that was given up", "the router of %s has found %d hits in frame %d for keys that its process has given up: %v", n.Name, o.Hits, o.Sequence, n.gave)
 }
 
 // leftWithin is how long what is given up may take to go: who could not ask the store asks

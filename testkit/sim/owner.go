@@ -30,6 +30,7 @@ type Owner struct {
 	Made, Again int
 	Odd         []string
 
+	churns  bool // it makes new ones and deletes them, more than it changes one
 	cluster *Cluster
 	work    *testkit.Chance
 	change  string // the name of the last change
@@ -116,7 +117,7 @@ func (o *Owner) next() proto.Message {
 			ids = append(ids, d.ID())
 		}
 	}
-	isNew := len(ids) == 0 || len(ids) < ownerMost && o.pick("whether it is a new one", 2) == 1
+	isNew := len(ids) == 0 || len(ids) < ownerMost && (o.pick("whether it is a new one", 2) == 1 || o.churns)
 	id := ""
 	if !isNew {
 		id = ids[o.pick("which", len(ids))]
@@ -136,7 +137,7 @@ func (o *Owner) nextRule(isNew bool, id string) proto.Message {
 		r.Id = id
 		return &messages.UpdateRule{KeyId: o.KeyID, Rule: r, Fields: []string{field}}
 	}
-	switch o.pick("kind", 6) {
+	switch o.kind() {
 	case 0:
 		return &messages.DeleteRule{KeyId: o.KeyID, RuleId: id}
 	case 1:
@@ -164,7 +165,7 @@ func (o *Owner) nextMonitor(isNew bool, id string) proto.Message {
 		m.Id = id
 		return &messages.UpdateMonitor{KeyId: o.KeyID, Monitor: m, Fields: []string{field}}
 	}
-	switch o.pick("kind", 6) {
+	switch o.kind() {
 	case 0:
 		return &messages.DeleteMonitor{KeyId: o.KeyID, MonitorId: id}
 	case 1:
@@ -176,6 +177,15 @@ func (o *Owner) nextMonitor(isNew bool, id string) proto.Message {
 	default:
 		return set(&messages.Monitor{Status: definition.Active}, "status")
 	}
+}
+
+// kind is what is changed of one that there is; 0: it is deleted.
+func (o *Owner) kind() int {
+	kind := o.pick("kind", 6)
+	if o.churns && kind > 2 {
+		return 0
+	}
+	return kind
 }
 
 // tag is that of a rule that was deleted, or one that nobody has had.

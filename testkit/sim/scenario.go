@@ -92,7 +92,7 @@ func (w *writer) live(stage string, o *Owner, n int, step func()) {
 		step()
 		for j := range 3 {
 			if what := fmt.Sprintf("%s %d: change %d", stage, i, j); w.work.Once(what, 3) {
-				o.Change(what)
+				w.ownerOf(w.Key).sometimesAmid(moving, w.work, what, func() { o.Change(what) })
 			}
 			w.may()
 		}
@@ -106,6 +106,7 @@ func (w *writer) live(stage string, o *Owner, n int, step func()) {
 		}
 		w.Advance(wait)
 	}
+	w.calm()
 }
 
 // flow posts at each node: what comes after all faults is delivered too. What goes
@@ -152,6 +153,7 @@ func RulesUnder(kinds ...Fault) func(k *testkit.Kit) {
 		s := NewScene(k, k.Option("nodes", 3, 5), k.Option("clients", 1, 3))
 		w := newWriter(s, ruleTexts)
 		o := s.Own(s.Key, "moon", "sun", "star")
+		o.churns = s.Option("the owner makes and deletes more than it changes", 0, 1) == 1
 		if s.Option("monitors", 0, 1) == 1 {
 			o.Watch("ada", "bob", "eva")
 			s.write = []account{{"ada", "7"}, {"bob", "8"}, {"zoe", "9"}, {"eva", "7"}} // ada takes another name, and back
@@ -225,6 +227,9 @@ func lagging(node string) func(from, to link.Peer, e link.Envelope) Fate {
 	}
 }
 
+// grantedKind is that of the envelopes in which a key lends to a connection.
+var grantedKind = string((&messages.CreditGranted{}).ProtoReflect().Descriptor().FullName())
+
 // frameKind is that of the envelopes in which frames go to other nodes.
 var frameKind = string((&messages.FrameAppended{}).ProtoReflect().Descriptor().FullName())
 
@@ -232,6 +237,7 @@ func ownerThatFails(k *testkit.Kit) {
 	s := NewScene(k, 3, k.Option("clients", 1, 5))
 	w := newWriter(s, ruleTexts)
 	o := s.Own(s.Key, "moon", "sun", "star")
+	o.churns = s.Option("the owner makes and deletes more than it changes", 0, 1) == 1
 	s.Busy()
 	what := ends[k.Option("which of crash, drain, freeze, store down, isolate", 0, len(ends)-1)]
 	w.live("before", o, k.Option("rounds before", 0, 30), func() {})
@@ -249,7 +255,8 @@ func ownerThatFails(k *testkit.Kit) {
 		}
 	}
 	s.costly = s.costly || what.Name != "drain"
-	over, heal := s.Fault(n.Name, what.Name), what.Of(s, n)
+	over, heal := s.Fault(n.Name, what.Name), func() {}
+	n.sometimesAmid(eventful, s.Chance(testkit.Faults), what.Name, func() { heal = what.Of(s, n) })
 	w.live("meanwhile", o, k.Option("rounds meanwhile", 1, 400), func() {})
 	over()
 	heal()
@@ -297,9 +304,14 @@ func upgraded(k *testkit.Kit) {
 	s.Busy()
 	posts := k.Option("posts before each end", 20, 60) // a second at least: what a node owns is handed over by then
 	twice := k.Option("per mille of messages that come twice", 0, 100)
+	lost := k.Option("per mille of grants that are lost", 0, 200)
 	network := k.Chance(testkit.Network)
 	s.Net.Fate = func(from, to link.Peer, e link.Envelope) Fate {
 		what := fmt.Sprintf("%s from %s to %s", e.Kind, from.Node, to.Node)
+		if lost > 0 && e.Kind == grantedKind && network.Often("lose "+what, uint64(lost), 1000) {
+			s.Fault("the network", "lose "+what)()
+			return Fate{Drop: true} // it costs nothing: who has not heard of it asks again
+		}
 		if twice == 0 || !network.Often("duplicate "+what, uint64(twice), 1000) {
 			return Fate{}
 		}

@@ -152,12 +152,10 @@ func (s *Swarm) begin(what string, kind Fault, n *Node) {
 		if s.faults.Once(what+": short", 3) {
 			lasts = s.faults.Below(what+": how short", time.Second) // back before its views are
 		}
-		n.Crash()
-		s.heal = func() { c.Start(n.Name) }
+		s.amid(what, n, n.Crash, func() { c.Start(n.Name) })
 	case Freeze:
 		lasts *= 3
-		n.Freeze()
-		s.heal = n.Thaw
+		s.amid(what, n, n.Freeze, n.Thaw)
 	case Cut:
 		c.Net.Cut(n.Name, other.Name)
 		c.Net.Cut(other.Name, n.Name)
@@ -167,11 +165,9 @@ func (s *Swarm) begin(what string, kind Fault, n *Node) {
 		s.heal = func() { c.Net.Mend(n.Name, other.Name) }
 	case StoreDown:
 		lasts *= 3
-		n.storeDown = true
-		s.heal = func() { n.storeDown = false }
+		s.amid(what, n, n.LoseStore, n.FindStore)
 	case Drain:
-		n.Drain()
-		s.heal = n.Stay
+		s.amid(what, n, n.Drain, n.Stay)
 	case ClockJump, ClockDrift:
 		s.clock(what, kind, n)
 	case Suspicion:
@@ -232,6 +228,17 @@ func (s *Swarm) begin(what string, kind Fault, n *Node) {
 		s.heal, lasts = func() {}, 0
 	}
 	s.until = c.Clock.Elapsed() + lasts
+}
+
+// amid has it begin at rest or amid messages, and end if it has begun.
+func (s *Swarm) amid(what string, n *Node, begin, end func()) {
+	begun := false
+	n.sometimesAmid(eventful, s.faults, what, func() { begun = true; begin() })
+	s.heal = func() {
+		if s.c.calm(); begun {
+			end()
+		}
+	}
 }
 
 // drainFor is how long a node that is drained has until it is stopped.
