@@ -30,13 +30,13 @@ type amidst struct {
 // eventful are those in which a node's work goes on, and at which it may fall ill. Few of
 // all messages are, and so most of what begins amid any of them begins between two that
 // nobody waits for.
-var eventful = []amidst{
-	{"shard", "Matched"}, {"apikey", "Matched"}, {"router", "FrameAppended"}, {"apikey", "QueriesPut"}, {"shard", "TakeSlot"},
-}
+var eventful = []amidst{{"shard", "Matched"}, {"apikey", "Matched"}, {"router", "FrameAppended"}}
 
 // moving are those, too, in which it takes or gives up what it owns, and at which an owner
 // may change something. So many come at once of those that many shards are told.
-var moving = slices.Concat(eventful, []amidst{{"shard", "Activate"}, {"shard", "Deactivate"}, {"apikey", "EndKey"}})
+var moving = slices.Concat(eventful, []amidst{
+	{"shard", "Activate"}, {"shard", "Deactivate"}, {"apikey", "EndKey"}, {"apikey", "QueriesPut"}, {"shard", "TakeSlot"},
+})
 
 // amid has f done once the node's actors have been told so many more of the messages, as
 // one step of the loop among those that are due then. Its process ends, and nothing

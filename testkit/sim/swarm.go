@@ -135,7 +135,11 @@ func (s *Swarm) Step() {
 	if len(of) == 0 {
 		return
 	}
-	s.begin(what, of[s.faults.Choose(what+": kind", uint64(len(of)))], s.c.nodes[s.faults.Choose(what+": node", uint64(len(s.c.nodes)))])
+	kind, n := of[s.faults.Choose(what+": kind", uint64(len(of)))], s.c.nodes[s.faults.Choose(what+": node", uint64(len(s.c.nodes)))]
+	if len(s.c.keys) > 0 && s.faults.Once(what+": who owns the key", 3) {
+		n = s.c.ownerOf(s.c.keys[0])
+	}
+	s.begin(what, kind, n)
 }
 
 func (s *Swarm) begin(what string, kind Fault, n *Node) {
