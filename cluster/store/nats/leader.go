@@ -40,8 +40,16 @@ func lastOf(subject string) which { return which{Last: subject} }
 func nextOf(subject string, from uint64) which { return which{Next: subject, From: max(from, 1)} }
 
 // askAgain is how long a question that changes nothing is waited for before it is
-// asked again: a leader that died, or was made to step down, answers none.
-const askAgain = time.Second
+// asked again: a leader that died, or was made to step down, answers none. It is
+// waited for less at first (askFirst), and longer each time, so that who reads goes
+// on within a second after a leader's change, and one that is slow is asked little.
+const (
+	askFirst = 200 * time.Millisecond
+	askAgain = time.Second
+)
+
+// longer is how long the same question is waited for the next time.
+func longer(wait time.Duration) time.Duration { return min(2*wait, askAgain) }
 
 // ackSilence is how long a write's word is waited for before it counts as
 // ambiguous: one that its leader had in hand when it stepped down is answered by
@@ -63,7 +71,7 @@ func (s *session) leaders(ctx context.Context, stream string, w which) (*jetstre
 		if err != nil {
 			return err
 		}
-		a, err := l.request(ctx, &nc.Msg{Subject: messageGet + stream, Data: question})
+		a, err := l.question(ctx, &nc.Msg{Subject: messageGet + stream, Data: question})
 		if err != nil {
 			return err
 		}
@@ -83,8 +91,8 @@ func (s *session) leaders(ctx context.Context, stream string, w which) (*jetstre
 func (s *session) insist(ctx context.Context, stream string, ask func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, opTimeout)
 	defer cancel()
-	for {
-		once, done := context.WithTimeout(ctx, askAgain)
+	for wait := askFirst; ; wait = longer(wait) {
+		once, done := context.WithTimeout(ctx, wait)
 		err := ask(once)
 		done()
 		if err == nil || !passing(err) {
@@ -168,7 +176,7 @@ func (s *session) leadersMany(ctx context.Context, stream string, subjects []str
 	}
 	for i, subject := range subjects {
 		question := strconv.AppendQuote([]byte(`{"last_by_subj":`), subject)
-		asked[i], err = l.request(ctx, &nc.Msg{Subject: messageGet + stream, Data: append(question, '}')})
+		asked[i], err = l.question(ctx, &nc.Msg{Subject: messageGet + stream, Data: append(question, '}')})
 		if err != nil {
 			return nil, err
 		}

@@ -30,11 +30,11 @@ type load struct {
 	places [3]map[string]int64 // by node: the newest value that its watcher was told of a record
 	values map[string]int64    // of records, the newest that was acknowledged
 	// When frames were acknowledged, and the longest from there to their reading and
-	// from a record's acknowledgement to a watcher's being told of it or a newer one:
-	// a reader whose consumer is stalled makes another within a second.
+	// from a record's acknowledgement to a watcher's being told of it or a newer one.
 	at       map[string]time.Time
 	valuesAt map[string]time.Time
-	late     struct{ reader, watcher time.Duration }
+	// elected is the longest from an order to step down until another leads.
+	late struct{ reader, watcher, elected time.Duration }
 }
 
 func newLoad(t *testing.T) *load {
@@ -221,7 +221,7 @@ func (l *load) check(c *trio, readers *sync.WaitGroup) {
 			l.t.Errorf("frame %s was acknowledged at %d and is at %d", name, sequence, at)
 		}
 	}
-	l.t.Logf("%d frames acknowledged; read %v later at most, and watchers told %v later", len(l.acked), l.late.reader, l.late.watcher)
+	l.t.Logf("%d frames acknowledged; read %v later at most, and watchers told %v later; leaders were chosen within %v", len(l.acked), l.late.reader, l.late.watcher, l.late.elected)
 }
 
 // stepDown has the leader of a stream give that up, to whoever is named where one
@@ -247,9 +247,32 @@ func TestLeaderStepsDown(t *testing.T) {
 	l.start(c)
 	for n := range 4 {
 		for _, stream := range []string{journalStream, controlStream} {
+			began := time.Now()
 			stepDown(t, l.ctx, c.stores[n%3], stream, "")
+			l.late.elected = max(l.late.elected, time.Since(began))
 			l.goesOn()
 		}
 	}
 	l.check(c, &readers)
+}
+
+// TestASilentLeaderIsAskedAgain: one that steps down answers no question that it had.
+// It is asked again often enough that who reads goes on within a second.
+func TestASilentLeaderIsAskedAgain(t *testing.T) {
+	t.Parallel()
+	s := open(t, Config{})
+	var most time.Duration // until the third question, whatever this machine adds to it
+	asked := 0
+	err := s.sess.insist(t.Context(), journalStream, func(ctx context.Context) error {
+		if asked++; asked == 3 {
+			return nil
+		}
+		deadline, _ := ctx.Deadline()
+		most += time.Until(deadline) + askAgain/10
+		<-ctx.Done()
+		return ctx.Err()
+	})
+	if err != nil || asked != 3 || most > time.Second {
+		t.Errorf("asked %d times, the last time after %v: %v; want 3 within a second", asked, most, err)
+	}
 }

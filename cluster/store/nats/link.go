@@ -65,6 +65,7 @@ type answer struct {
 	token  string
 	weight int64
 	single bool // one message is all
+	asks   bool // it is of a question that changes nothing
 
 	// messages and end belong to the connection until done is closed.
 	messages []*nc.Msg
@@ -200,6 +201,16 @@ func (l *link) request(ctx context.Context, m *nc.Msg) (*answer, error) {
 	return l.send(m, ackWeight, true)
 }
 
+// question is a request that changes nothing. Nothing is kept of one that nobody
+// waits for any more: a leader that steps down never answers those it had.
+func (l *link) question(ctx context.Context, m *nc.Msg) (*answer, error) {
+	a, err := l.request(ctx, m)
+	if err == nil {
+		a.asks = true
+	}
+	return a, err
+}
+
 // room waits until the weight has room.
 func (l *link) room(ctx context.Context, weight int64) error {
 	if !l.flow.TryAcquire(weight) {
@@ -277,11 +288,15 @@ func (l *link) take(m *nc.Msg) {
 }
 
 // leave says that nobody waits any more. What is still to come keeps its
-// weight until it has come.
+// weight until it has come, or the answer to a question gives it back.
 func (a *answer) leave() {
 	a.link.mu.Lock()
 	defer a.link.mu.Unlock()
 	a.left = true
+	if a.asks && a.link.asked[a.token] == a {
+		delete(a.link.asked, a.token)
+		a.link.flow.Release(a.weight)
+	}
 }
 
 // wait waits for the answer's end. Where ctx ends first it may be waited for

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	nc "github.com/nats-io/nats.go"
+
 	"github.com/birdwire/birdwire/cluster/store/storetest"
 	"github.com/birdwire/birdwire/messages"
 )
@@ -229,6 +231,34 @@ func TestAnswersThatWereGivenUp(t *testing.T) {
 	}
 	if a, err := l.tryAsk(directGet+journalStream, nil, 1); a != nil || err != nil {
 		t.Errorf("ask ahead without room: %v, %v; want nothing", a, err)
+	}
+}
+
+// Questions that are never answered, as those that a leader had when it stepped down,
+// take nothing from later ones.
+func TestQuestionsThatNobodyAnswers(t *testing.T) {
+	t.Parallel()
+	s := open(t, Config{})
+	l, err := s.sess.link(lookups)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.conn.Subscribe("silent", func(*nc.Msg) {}); err != nil {
+		t.Fatal(err)
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 2 * inFlightMost / ackWeight {
+		a, err := l.question(t.Context(), &nc.Msg{Subject: "silent"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := a.word(gone, s.sess.done); !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+	}
+	if !l.flow.TryAcquire(inFlightMost) || len(l.asked) > 0 {
+		t.Errorf("%d questions are remembered that nobody waits for", len(l.asked))
 	}
 }
 

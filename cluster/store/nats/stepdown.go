@@ -42,8 +42,8 @@ func (s *Store) StepDown(ctx context.Context, stream, to string) (leader string,
 func (s *session) stepDown(ctx context.Context, stream, to string) (string, error) {
 	was, trouble := "", errLeaderless
 	var asked time.Time
-	for {
-		now, err := s.leadership(ctx, stream)
+	for wait := askFirst; ; wait = longer(wait) {
+		now, err := s.leadership(ctx, stream, wait)
 		if err == nil && (now.Leader == to || to == "" && was != "" && now.Leader != was) {
 			return now.Leader, nil
 		}
@@ -66,8 +66,8 @@ func (s *session) stepDown(ctx context.Context, stream, to string) (string, erro
 }
 
 // leadership is who leads the stream and who else has a copy, by the leader's word.
-func (s *session) leadership(ctx context.Context, stream string) (*jetstream.ClusterInfo, error) {
-	once, cancel := context.WithTimeout(ctx, askAgain)
+func (s *session) leadership(ctx context.Context, stream string, wait time.Duration) (*jetstream.ClusterInfo, error) {
+	once, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	info, err := s.infoOnce(once, stream)
 	switch {
