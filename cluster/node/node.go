@@ -170,6 +170,7 @@ func (n *Node) open(ctx context.Context) error {
 			cfg.Cluster = n.cluster.store(n.cfg.Name, seeds)
 		}
 		n.wait("the cluster's store is not there yet: more than half of its nodes have to be up, and agree")
+		cfg.Waits = func(what string) { n.wait("the cluster's store is not there yet: " + what) }
 	}
 	s, err := nats.Open(ctx, cfg)
 	if err != nil {

@@ -120,7 +120,8 @@ empty folder, restore, and start the nodes again.
 All nodes stop writing first, and none is ready until it was started again. What
 is there afterwards is held against what the check of the backup had found, message
 by message. A cluster that has events already is refused, unless --replace says
-that they may go.
+that they may go. Where it ends half way, run it again, on a node that ran before: a
+node that is started meanwhile waits for that, and /readyz says so.
 
 A node that stands alone is restored by a copy of its folder, made while it is
 stopped.`,

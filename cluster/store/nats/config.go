@@ -27,8 +27,9 @@ type Config struct {
 	// writes are refused with messages.ErrFull. Default max(512 MiB, 2 %).
 	ReserveBytes func(total uint64) uint64
 
-	Now    func() time.Time // default time.Now
-	Logger *slog.Logger     // default slog.Default()
+	Waits  func(what string) // is told, again and again, what a member that is opened waits for; nil: nobody is
+	Now    func() time.Time  // default time.Now
+	Logger *slog.Logger      // default slog.Default()
 }
 
 // shared says whether others write to the streams too.

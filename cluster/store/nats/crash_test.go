@@ -37,6 +37,8 @@ func TestMain(m *testing.M) {
 		err = runFull(dir)
 	case "member":
 		err = runMember(dir)
+	case "restorer":
+		err = runRestorer(dir)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "child:", err)

@@ -99,7 +99,7 @@ func (s *Store) Healthy(context.Context) error {
 }
 
 // errReplaced: what is stored is another store's.
-var errReplaced = errors.New("the store was replaced by a restore: start this node again")
+var errReplaced = errors.New("the store was replaced by a restore: start this node again once that has ended")
 
 // watchQuorum keeps what the own server knows of the others. That no majority is
 // there is known long before a write has waited for it in vain.

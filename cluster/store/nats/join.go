@@ -18,6 +18,7 @@ import (
 //	the folder          refused where it is not this member's
 //	the server          with its routes; none of its own streams is read first
 //	the others          until a majority has chosen a leader for what the cluster knows
+//	a restore           until one that has begun has ended
 //	the streams         made by whoever is first, once there are three nodes; else
 //	                    until each has a leader
 //
@@ -100,8 +101,14 @@ func (s *Store) joinSession() (*session, error) {
 
 // together waits until the session can be used.
 func (s *Store) together(ctx context.Context, sess *session, progress func(string)) error {
+	if s.cfg.Waits != nil {
+		told := progress
+		progress = func(what string) { told(what); s.cfg.Waits(what) }
+	}
+	r := restoreWait{store: s, sess: sess}
+	defer r.end()
 	for {
-		waits, err := s.ready(ctx, sess)
+		waits, err := s.ready(ctx, sess, &r)
 		if err != nil || waits == "" {
 			return err
 		}
@@ -116,7 +123,7 @@ func (s *Store) together(ctx context.Context, sess *session, progress func(strin
 }
 
 // ready says what is still waited for; "": nothing.
-func (s *Store) ready(ctx context.Context, sess *session) (waits string, err error) {
+func (s *Store) ready(ctx context.Context, sess *session, r *restoreWait) (waits string, err error) {
 	if sess.server != nil {
 		if waits := sess.alone(s.cfg.Cluster); waits != "" {
 			return waits, nil
@@ -124,7 +131,13 @@ func (s *Store) ready(ctx context.Context, sess *session) (waits string, err err
 	}
 	once, cancel := context.WithTimeout(ctx, 2*askAgain)
 	defer cancel()
-	err = sess.ensureStreams(once, s.cfg)
+	waits, err = r.look(once)
+	if waits != "" {
+		return waits, nil
+	}
+	if err == nil {
+		err = sess.ensureStreams(once, s.cfg)
+	}
 	if err == nil {
 		_, _, err = sess.bounds(once)
 	}

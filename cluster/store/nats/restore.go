@@ -89,33 +89,46 @@ func (s *Store) restore(ctx context.Context, r io.Reader, replace bool, progress
 	if !sess.shared {
 		return nil, errors.New("a node that stands alone is restored by starting it on a copy of the folder; this is for clusters, and for a NATS of others")
 	}
-	_, last, err := sess.bounds(ctx)
-	if err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) { // gone: a restore before this one failed half way
+	half, err := sess.restoring(ctx) // by one that failed: what is there now is part of a backup, or what that was to replace
+	if err != nil {
 		return nil, err
 	}
-	if last > 0 && !replace {
+	_, last, err := sess.bounds(ctx)
+	if err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) { // gone: as half is left
+		return nil, err
+	}
+	if last > 0 && !replace && half == "" {
 		return nil, fmt.Errorf("%w: the log has frames up to %d, which a restore would delete: restore into a cluster that is empty, or say that they may go", messages.ErrConflict, last)
 	}
+	if err := s.beginRestore(ctx, sess); err != nil {
+		return nil, err
+	}
 	if err := s.freeze(ctx, sess); err != nil {
+		if half == "" { // nothing was changed
+			err = errors.Join(err, sess.endRestore(ctx))
+		}
 		return nil, err
 	}
 	checked, err := sess.restore(ctx, r, s.cfg.replicas(), progress)
 	if err != nil {
-		return nil, fmt.Errorf("%w. The store is not whole now: restore again", err)
+		return nil, fmt.Errorf("%w. The store is not whole now, and a node that is started waits: restore again", err)
 	}
 	found, err := sess.contents(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if checked == nil {
-		return found, errors.New("the backup was never checked, so that nothing says what must be in it: run `birdwire cluster backup` to its end")
+		return found, errors.Join(sess.endRestore(ctx), errors.New("the backup was never checked, so that nothing says what must be in it: run `birdwire cluster backup` to its end"))
 	}
 	for i, want := range checked {
 		if i >= len(found) || found[i] != want {
 			return found, fmt.Errorf("%w: %s is not as it was backed up: %+v, want %+v", messages.ErrDamaged, shown(want.Stream), found, checked)
 		}
 	}
-	return found, sess.replicated(ctx)
+	if err := sess.replicated(ctx); err != nil {
+		return found, err
+	}
+	return found, sess.endRestore(ctx)
 }
 
 // restore makes the streams of a backup, in the place of those that are there,
