@@ -36,7 +36,7 @@ var (
 		"Error trying to connect to route", "Error flushing", "Waiting for routing to be established", "not established contact with a meta leader",
 		"TLS certificate chain and hostname of solicited routes will not be verified", // they are, by the configuration itself
 		"Plaintext passwords detected", "Metalayer blocking snapshot", "Catchup for stream", "Stale Connection", "Slow Consumer Detected: WriteDeadline",
-		"catchup aborted, no leader", // a copy that catches up when its leader goes: it begins again
+		"catchup aborted, no leader",                                            // a copy that catches up when its leader goes: it begins again
 		"TLS route handshake error: EOF", "TLS route handshake error: read tcp", // what it does not accept, TLS says otherwise
 	}
 	// damage is what its warnings say where it meets some while it runs.
