@@ -127,7 +127,9 @@ func (k *key) watch(ctx actor.Context, slots []*messages.Slot, message any) {
 }
 
 // reap gives the slots back whose processes have ended: nobody else says that they
-// are free. The shard counts them as free already, where they are in the way.
+// are free. The shard counts them as free already, where they are in the way. What they
+// held of credit counts as used from then on, so that it is looked for with the ledger's
+// ticks and not by the minute alone.
 func (k *key) reap(ctx actor.Context) {
 	for _, slot := range slices.Clone(k.guests.Slots()) {
 		if k.cfg.Connection(slot) == nil {

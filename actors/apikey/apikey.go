@@ -147,7 +147,10 @@ func (k *key) running(ctx actor.Context) {
 		}
 	case *messages.Retired:
 		k.parts.retired(ctx, m)
-	case *secondTime, *gatherTime, *credited, *creditAgain, *monthRead, *bounded, *bequestTime, *endTime:
+	case *secondTime: // there is one within ten seconds while any connection holds credit
+		k.reap(ctx)
+		k.ledger.receive(ctx)
+	case *gatherTime, *credited, *creditAgain, *monthRead, *bounded, *bequestTime, *endTime:
 		k.ledger.receive(ctx)
 	case *messages.MonitorDrafted, *messages.RuleDrafted, *messages.QueriesPut:
 		k.do(ctx, k.changes.Answer(m))

@@ -11,6 +11,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/asynkron/protoactor-go/actor"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/birdwire/birdwire/actors"
@@ -458,6 +459,47 @@ func TestSettledWhenAllHaveGone(t *testing.T) {
 		}
 		if got := ask[*messages.KeyDescribed](r, &messages.DescribeKey{KeyId: keyID}); got.GetCreditsUsed() != 5 {
 			t.Errorf("described %v", got)
+		}
+	})
+}
+
+// What a connection held unsaid counts as used soon after its process has ended, of
+// which nobody tells the key; what others hold stays theirs, and the key lends on.
+func TestWhatTheDeadHeldIsSettledSoon(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		dead := ""
+		r := newRig(t, k)
+		connection := r.cfg.Connection
+		r.cfg.Connection = func(s *messages.Slot) *actor.PID {
+			if s.GetConnectionId() == dead {
+				return nil
+			}
+			return connection(s)
+		}
+		r.create()
+		lost, stays := r.spender("c1"), r.spender("c2")
+		for _, s := range []*spender{lost, stays} {
+			r.askCredit(s, 64)
+		}
+		k.Advance(10 * time.Millisecond)
+		for _, s := range []*spender{lost, stays} {
+			s.hear()
+			s.spend(5)
+		}
+		held := lost.left() + 5
+		dead = "c1"
+		k.Advance(11 * time.Second)
+		stays.hear()
+		used := func() int64 {
+			return ask[*messages.KeyDescribed](r, &messages.DescribeKey{KeyId: keyID}).GetCreditsUsed()
+		}
+		if got, said := used(), held+5; got != held && got != said { // whether the other has said what it has spent
+			t.Errorf("%d credits are used, want the %d that the lost one held", got, held)
+		}
+		r.endSpender(stays)
+		k.Advance(11 * time.Second)
+		if got := r.ledger.charged(); got != held+5 {
+			t.Errorf("charged %d, want %d", got, held+5)
 		}
 	})
 }
