@@ -54,6 +54,9 @@ func (c *Chance) Once(label string, n uint64) bool { return c.Often(label, 1, n)
 
 // Often is true times out of n.
 func (c *Chance) Often(label string, times, n uint64) bool {
+	if n == 0 {
+		panic(fmt.Sprintf("testkit: a chance of %d in nothing: %v %q", times, c.stream, label))
+	}
 	return c.by.choose(c.stream, label, 2, func(r *rand.Rand) uint64 {
 		if r.Uint64N(n) < times {
 			return 1
@@ -64,7 +67,7 @@ func (c *Chance) Often(label string, times, n uint64) bool {
 
 // Below is a duration of whole milliseconds, less than d.
 func (c *Chance) Below(label string, d time.Duration) time.Duration {
-	return time.Duration(c.Choose(label, max(1, uint64(d/time.Millisecond)))) * time.Millisecond
+	return time.Duration(c.Choose(label, uint64(max(1, d/time.Millisecond)))) * time.Millisecond
 }
 
 // Drawn is one value that the size or kind of a run has.

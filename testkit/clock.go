@@ -86,8 +86,8 @@ func (c *Clock) Step(d time.Duration) {
 }
 
 // After is sent by the Advance that reaches it; of the same instant, in the
-// order in which they were asked for. A d of zero or less is due at once, at
-// the next Advance (of any length, zero too).
+// order in which they were asked for. A d of zero or less is due at once, in the
+// Advance that runs or the next one (of any length, zero too).
 func (c *Clock) After(d time.Duration, to *actor.PID, message any) (cancel func()) {
 	if s := c.host.kit.schedule; s.explored != nil { // of two for one actor at one instant the first fires first
 		s.touch(fmt.Sprintf("timers of %v at %v", to, s.time.elapsed()+c.onLine(d)), true)
@@ -119,7 +119,7 @@ func (c *Clock) Pending() []string {
 	left := c.left()
 	list := make([]string, len(left))
 	for i, t := range left {
-		list[i] = fmt.Sprintf("%T to %s in %v", t.message, t.to.GetId(), t.at-c.line.elapsed())
+		list[i] = fmt.Sprintf("%v in %v", t.timer, t.at-c.line.elapsed())
 	}
 	return list
 }
@@ -163,6 +163,7 @@ func (s *schedule) fireNext(target time.Duration) bool {
 		others = append(others, l.timers.pop().timer)
 	}
 	l.mu.Unlock()
+	s.fired = first.timer
 	s.fire(first.timer)
 	for _, t := range others {
 		s.fire(t)

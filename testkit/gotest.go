@@ -1,7 +1,9 @@
 package testkit
 
 import (
+	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -26,7 +28,7 @@ func keepLog(tb testing.TB, l *Log, folder string) {
 	tb.Helper()
 	name, err := filepath.Abs(filepath.Join(folder, fmt.Sprintf("%s-%d.log", strings.ReplaceAll(l.Scenario, "/", "-"), l.Seed)))
 	if err == nil {
-		err = l.Save(name)
+		err = errors.Join(os.MkdirAll(filepath.Dir(name), 0o755), l.Save(name))
 	}
 	if err != nil {
 		tb.Errorf("testkit: keep what the run decided: %v", err)

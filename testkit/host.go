@@ -17,7 +17,10 @@ type Host struct {
 	Rand   *Rand
 	Worker *Worker
 	// Props is the factory that actors spawn their children with. kind names the
-	// actor in what a failed test says.
+	// actor in what a failed test says. children is how it supervises its children; nil:
+	// as the library does, up to ten restarts in ten seconds. The library's strategies
+	// that count restarts within a time count them by the host's clock; the one with a
+	// backoff waits by the machine's, which no Advance moves.
 	Props func(kind string, produce actor.Producer, children actor.SupervisorStrategy) *actor.Props
 	// Bounds say how much its mailboxes hold; nil: there is no bound. It is set before
 	// actors are started, and is asked with the kit's lock held.
@@ -31,7 +34,8 @@ type Host struct {
 	kit     *Kit
 	address string
 	spawned []*actor.PID
-	spawns  string // their ids' count, as a footprint has it
+	spawns  string                   // their ids' count, as a footprint has it
+	roots   actor.SupervisorStrategy // of actors without a parent
 
 	// The schedule's mu protects these.
 	ended  bool    // its process is gone
@@ -71,6 +75,7 @@ func (k *Kit) newHost(address string, chance *Rand) *Host {
 	h.Clock = &Clock{line: k.schedule.time, host: h, wall: Start.Add(-century)}
 	h.Worker = &Worker{host: h, schedule: k.schedule}
 	h.Props = h.props
+	h.roots = h.byClock(actor.DefaultSupervisorStrategy())
 	draws := "chance of " + address
 	chance.drawn = func() { k.schedule.touch(draws, true) } // of two who draw, the first has the first
 	h.System.EventStream.Subscribe(func(event any) {
@@ -103,14 +108,15 @@ func (h *Host) props(kind string, produce actor.Producer, children actor.Supervi
 		h.kit.schedule.touch(h.spawns, true) // ids are counted
 		return &mailbox{kind: kind, host: h, schedule: h.kit.schedule}
 	})}
-	if children != nil {
-		options = append(options, actor.WithSupervisor(children))
+	if children == nil {
+		children = actor.DefaultSupervisorStrategy()
 	}
+	options = append(options, actor.WithSupervisor(h.byClock(children)))
 	return actor.PropsFromProducer(produce, options...)
 }
 
 // Spawn starts an actor with no parent. Its failures restart it, up to ten
-// times in ten seconds; to choose another strategy, spawn it from a Probe made
+// times in ten seconds of virtual time; to choose another strategy, spawn it from a Probe made
 // by Supervisor. It has not had its Started before the next Settle or Expect.
 func (h *Host) Spawn(kind string, produce actor.Producer) *actor.PID {
 	return h.SpawnProps(kind, h.Props(kind, produce, nil))

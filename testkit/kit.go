@@ -81,8 +81,8 @@ func Run(tb testing.TB, test func(k *Kit)) {
 // among all that are due. What an actor sends to one other still arrives in
 // order, as in a real system; everything else may overtake.
 //
-// With TESTKIT_LOGS, a folder, what failed is written there as a Log; with
-// TESTKIT_LOG, such a file, its run is followed instead of n seeds.
+// With TESTKIT_LOGS, a folder, which is made where there is none, what failed is
+// written there as a Log; with TESTKIT_LOG, such a file, its run is followed instead of n seeds.
 func RunSeeds(t *testing.T, n int, test func(t *testing.T, k *Kit)) {
 	t.Helper()
 	if name := os.Getenv("TESTKIT_LOG"); name != "" {
@@ -95,6 +95,9 @@ func RunSeeds(t *testing.T, n int, test func(t *testing.T, k *Kit)) {
 		}
 		t.Run(fmt.Sprintf("seed=%d", l.Seed), func(t *testing.T) { followed(t, l, func(k *Kit) { test(t, k) }) })
 		return
+	}
+	if n < 1 {
+		t.Fatalf("testkit: %d seeds test nothing: want one at least", n)
 	}
 	for seed := uint64(1); seed <= uint64(n); seed++ {
 		scenario := t.Name()
@@ -157,8 +160,19 @@ func (k *Kit) settle() (failed string) {
 // of time, and settles after each.
 func (k *Kit) Advance(d time.Duration) {
 	time := k.schedule.time
+	if d < 0 {
+		k.TB.Helper()
+		k.TB.Fatalf("testkit: Advance(%v): time does not go back", d)
+	}
 	target := time.elapsed() + d
-	for {
+	for fired, at := 0, target; ; fired++ {
+		if now := time.elapsed(); now != at {
+			fired, at = 0, now
+		}
+		if fired == settleMax {
+			k.TB.Helper()
+			k.TB.Fatalf("testkit: time does not get on: %d timers have fired at one instant, the last was %s", fired, k.schedule.fired)
+		}
 		if failed := k.settle(); failed != "" {
 			k.TB.Helper() // as in Settle
 			k.TB.Fatalf("testkit: not settled %s", failed)
@@ -234,7 +248,7 @@ func (k *Kit) stop() {
 		k.hosts[i].stop()
 	}
 	for _, reason := range k.schedule.takePanics() {
-		k.TB.Errorf("testkit: an actor panicked: %v (if the test meant it to, take it with Kit.Panics)", reason)
+		k.TB.Errorf("testkit: panicked: %v\n(if the test meant it to, take it with Kit.Panics)", reason)
 	}
 }
 

@@ -97,7 +97,7 @@ func TestMessagesAfterAFailureAreKept(t *testing.T) {
 }
 
 func TestUnexpectedPanicFailsTheTest(t *testing.T) {
-	wantFailure(t, "an actor panicked: boom on string: now", func(k *testkit.Kit) {
+	wantFailure(t, "panicked: boom on string: now", func(k *testkit.Kit) {
 		k.Tell(k.Spawn("boom", boom()), "now")
 		k.Settle()
 	})
@@ -246,7 +246,7 @@ func TestAFailureShowsTheLastMessages(t *testing.T) {
 		k.Tell(pid, strings.Repeat("long", 1000))
 		testkit.Expect[int](p)
 	})
-	for _, want := range []string{"want a int, but the system is at rest", "sleeper has set a receive timeout", "3s  sleeper", `sleeper$2  "wait"`, "longlong"} {
+	for _, want := range []string{"want int, but the system is at rest", "sleeper has set a receive timeout", "3s  sleeper", `sleeper$2  "wait"`, "longlong"} {
 		if !strings.Contains(told, want) {
 			t.Errorf("%q is not in:\n%s", want, told)
 		}

@@ -118,13 +118,35 @@ func (l *Log) body() []byte {
 	return b
 }
 
-// Save writes the file of that name.
+// Save writes the file of that name, all of it or nothing: what was there before is
+// there still where it fails.
 func (l *Log) Save(name string) error {
 	var b bytes.Buffer
 	if _, err := l.WriteTo(&b); err != nil {
 		return err
 	}
-	return os.WriteFile(name, b.Bytes(), 0o644)
+	return writeFile(name, b.Bytes())
+}
+
+// writeFile writes a file whole or not at all. What is no ordinary file, as /dev/stdout,
+// is written to as it is.
+func writeFile(name string, content []byte) error {
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
+		return os.WriteFile(name, content, 0o644)
+	}
+	part := name + ".part"
+	f, err := os.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(part, name)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(part))
+	}
+	return nil
 }
 
 // LoadLog reads the file of that name.
@@ -153,7 +175,9 @@ func ReadLog(r io.Reader) (*Log, error) {
 	if version := strings.TrimSpace(strings.TrimPrefix(string(line), logMagic)); version != fmt.Sprint(logVersion) {
 		return nil, fmt.Errorf("a decision log of version %s; this kit follows version %d", version, logVersion)
 	}
-	if line, err = in.ReadSlice('\n'); err != nil {
+	if line, err = in.ReadSlice('\n'); errors.Is(err, io.EOF) {
+		return nil, errors.New("decision log: the file ends within its header")
+	} else if err != nil {
 		return nil, fmt.Errorf("decision log: its header: %w", err)
 	}
 	l := &Log{}
@@ -170,6 +194,9 @@ func ReadLog(r io.Reader) (*Log, error) {
 	b.read(l)
 	if b.err == nil {
 		b.end(in)
+	}
+	if errors.Is(b.err, io.ErrUnexpectedEOF) {
+		return nil, errors.New("decision log: the file ends within its choices")
 	}
 	if b.err != nil {
 		return nil, fmt.Errorf("decision log: its choices: %w", b.err)

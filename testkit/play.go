@@ -2,6 +2,7 @@ package testkit
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -52,7 +53,7 @@ type Outcome struct {
 	Faults     int            // that have begun: see Kit.Fault
 	Said       string         // all that a test would have said, where it failed
 	Misfit     string         // at which step the log does not fit, and why; "": it does
-	Refused    string         // an option that was set to what it cannot be, which ends the run; "": there is none
+	Refused    string         // what the plan asks for and cannot be (a strategy, an option's value), which ends the run; "": nothing
 	Ended      bool           // at Plan.Until
 	Log        *Log
 	History    *History
@@ -134,9 +135,12 @@ func (r *player) begin() {
 	}
 }
 
-// refused is an option out of its range. An edited log has the nearest that is in
+// refused is a strategy that there is none of, or an option out of its range. An edited log has the nearest that is in
 // it: the code that it was made by may have had another range.
 func (r *player) refused() string {
+	if s := r.plan.Strategy; s != "" && s != DepthFirst && !slices.Contains(Strategies, s) {
+		return fmt.Sprintf("strategy %q: want one of %s", s, strings.Join(Strategies, ", "))
+	}
 	if r.plan.loosely != nil {
 		return ""
 	}
@@ -177,7 +181,8 @@ func (r *player) outcome() *Outcome {
 	return o
 }
 
-// Violated says that an invariant does not hold, which fails the run.
+// Violated says that an invariant does not hold, which fails the run. A test shows
+// the first time of each invariant, and goes on; Play ends.
 func (k *Kit) Violated(invariant, format string, args ...any) {
 	k.TB.Helper()
 	k.ViolatedAt(k.Step(), invariant, format, args...)
@@ -187,19 +192,27 @@ func (k *Kit) Violated(invariant, format string, args ...any) {
 func (k *Kit) ViolatedAt(step int, invariant, format string, args ...any) {
 	k.TB.Helper()
 	text := fmt.Sprintf(format, args...)
-	k.violates(Violation{Invariant: invariant, Step: step, Text: text})
-	if t, ok := k.TB.(*transcript); ok {
+	again := k.violates(Violation{Invariant: invariant, Step: step, Text: text})
+	t, played := k.TB.(*transcript)
+	switch {
+	case played:
 		t.say(true, invariant+": "+text)
-	} else {
+	case !again: // a test goes on, and asks again at every step
 		k.TB.Errorf("%s: %s", invariant, text)
 	}
 }
 
-func (k *Kit) violates(v Violation) {
+// violates keeps what it is told, in a test that goes on the first of each invariant;
+// again: it was violated before.
+func (k *Kit) violates(v Violation) (again bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	v.At = k.schedule.time.elapsed() - century
-	k.violations = append(k.violations, v)
+	again = slices.ContainsFunc(k.violations, func(o Violation) bool { return o.Invariant == v.Invariant })
+	if _, played := k.TB.(*transcript); played || !again {
+		k.violations = append(k.violations, v)
+	}
+	return again
 }
 
 // Sometimes says that the run has come to a place that few runs come to. What is

@@ -110,7 +110,7 @@ func (p *Probe) ExpectNoMessage(d time.Duration) {
 	p.kit.TB.Helper()
 	p.kit.Advance(d)
 	if len(p.inbox) > 0 {
-		p.kit.TB.Fatalf("testkit: want no message within %v, got %s", d, p.listing())
+		p.kit.TB.Fatalf("testkit: want no message within %v, got%s", d, p.listing())
 	}
 }
 
@@ -151,7 +151,7 @@ func FishFor[T any](p *Probe, where ...func(T) bool) T {
 			return m
 		}
 	}
-	p.kit.TB.Fatalf("testkit: want a %s among %s", typeName[T](), before)
+	p.kit.TB.Fatalf("testkit: want %s among%s", typeName[T](), before)
 	panic("unreachable: Fatalf does not return")
 }
 
@@ -167,12 +167,12 @@ func all[T any](m T, where []func(T) bool) bool {
 func expect[T any](p *Probe) T {
 	p.kit.TB.Helper()
 	if len(p.inbox) == 0 {
-		p.kit.TB.Fatalf("testkit: want a %s, but the system is at rest and sent nothing%s", typeName[T](), p.kit.hint())
+		p.kit.TB.Fatalf("testkit: want %s, but the system is at rest and sent nothing%s", typeName[T](), p.kit.hint())
 	}
 	listing := p.listing()
 	m, ok := p.take().message.(T)
 	if !ok {
-		p.kit.TB.Fatalf("testkit: want a %s next, got %s", typeName[T](), listing)
+		p.kit.TB.Fatalf("testkit: want %s next, got%s", typeName[T](), listing)
 	}
 	return m
 }
@@ -188,7 +188,7 @@ func (p *Probe) take() received {
 func (p *Probe) listing() string {
 	const shown = 10
 	if len(p.inbox) == 0 {
-		return "nothing"
+		return " nothing"
 	}
 	var b strings.Builder
 	for i, r := range p.inbox {
@@ -196,7 +196,7 @@ func (p *Probe) listing() string {
 			fmt.Fprintf(&b, "\n\t… and %d more", len(p.inbox)-shown)
 			break
 		}
-		fmt.Fprintf(&b, "\n\t%T %+v", r.message, r.message)
+		fmt.Fprintf(&b, "\n\t%s", render(r.message))
 	}
 	return b.String()
 }

@@ -32,20 +32,20 @@ func TestProbeExpectations(t *testing.T) {
 }
 
 func TestProbeFailuresNameWhatCame(t *testing.T) {
-	wantFailure(t, "want a int, but the system is at rest", func(k *testkit.Kit) {
+	wantFailure(t, "want int, but the system is at rest", func(k *testkit.Kit) {
 		testkit.Expect[int](k.Probe())
 	})
-	wantFailure(t, "want a int next, got \n\tstring a", func(k *testkit.Kit) {
+	wantFailure(t, "want int next, got\n\t\"a\"", func(k *testkit.Kit) {
 		p := k.Probe()
 		p.Request(k.Spawn("echo", echo()), "a")
 		testkit.Expect[int](p)
 	})
-	wantFailure(t, "want no message within 1s, got \n\tstring a", func(k *testkit.Kit) {
+	wantFailure(t, "want no message within 1s, got\n\t\"a\"", func(k *testkit.Kit) {
 		p := k.Probe()
 		p.Request(k.Spawn("echo", echo()), "a")
 		p.ExpectNoMessage(time.Second)
 	})
-	wantFailure(t, "want a int among \n\tstring a", func(k *testkit.Kit) {
+	wantFailure(t, "want int among\n\t\"a\"", func(k *testkit.Kit) {
 		p := k.Probe()
 		p.Request(k.Spawn("echo", echo()), "a")
 		testkit.FishFor[int](p)

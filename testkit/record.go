@@ -60,6 +60,9 @@ const recordMost = 64 << 20
 // first step in which the second run differs from the first, with both messages.
 // test makes all that it uses, each time; it must pass.
 //
+// It fails too where actors are there at a run's end that the kit does not run, or
+// that wait by the machine's clock.
+//
 // What it finds would make every seed of a simulation worthless: iteration over a
 // map that sends, goroutines, select, wall time, chance that is not the seed's,
 // and whatever one run leaves behind for the next.
@@ -79,6 +82,9 @@ func repeats(tb testing.TB, seed uint64, test func(k *Kit)) bool {
 		c.first = k.Record()
 		c.first.line = c.remember
 		test(k)
+		if beside := k.beside(); beside != "" {
+			tb.Errorf("testkit: no seed decides when this happens:%s", beside)
+		}
 	})
 	if tb.Failed() {
 		return false
@@ -134,9 +140,16 @@ func (c *comparison) tell(n int, first, second string) {
 	c.tb.Helper()
 	c.differs = true
 	first, second = differing(first, second)
-	c.tb.Errorf("testkit: seed %d is not the same run twice: after %d equal steps,\n\tthe first run:  %s\n\tthe second run: %s\n"+
+	c.tb.Errorf("testkit: seed %d is not the same run twice: after %s,\n\tthe first run:  %s\n\tthe second run: %s\n"+
 		"look for iteration over a map that sends, goroutines, select, wall time, chance that is not the kit's, and what one run leaves for the next",
-		c.seed, n, first, second)
+		c.seed, equalSteps(n), first, second)
+}
+
+func equalSteps(n int) string {
+	if n == 1 {
+		return "1 equal step"
+	}
+	return fmt.Sprintf("%d equal steps", n)
 }
 
 // differing cuts two long lines to the place where they differ.

@@ -4,8 +4,9 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
-	"runtime/debug"
+	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -60,7 +61,9 @@ type schedule struct {
 	trace     trace           // of the draining goroutine
 	record    *Record         // of the draining goroutine; nil: none was asked for
 	wall      map[string]bool // kinds of actors that have set the library's own timer
+	backoff   bool            // an actor waits for its restart by the library's own timer
 	decisions *decisions
+	fired     *timer       // the last
 	ends      func() bool  // whether the run ends before its next step; nil: it does not
 	history   *History     // nil: none was asked for
 	explored  *exploration // nil: the run is none of Explore
@@ -158,7 +161,30 @@ func (s *schedule) wallTimers() []string { return slices.Sorted(maps.Keys(s.wall
 func (s *schedule) panicked(reason any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.panics = append(s.panics, fmt.Sprintf("%v\n%s", reason, debug.Stack()))
+	s.panics = append(s.panics, fmt.Sprintf("%v%s", reason, stack()))
+}
+
+// stack is what has panicked and who called it, up to the kit, and the same in every
+// run: no addresses, and not which goroutine it was.
+func stack() string {
+	var callers [64]uintptr
+	frames := runtime.CallersFrames(callers[:runtime.Callers(1, callers[:])])
+	var b strings.Builder
+	for panicked := false; ; {
+		f, more := frames.Next()
+		switch {
+		case f.Function == "runtime.gopanic":
+			panicked = true
+			b.Reset() // one in a deferred call comes of an earlier one
+		case strings.HasSuffix(f.Function, "testkit.(*mailbox).step"), strings.HasSuffix(f.Function, "testkit.(*job).run"):
+			more = false
+		case panicked && !strings.HasPrefix(f.Function, "runtime."):
+			fmt.Fprintf(&b, "\n\t%s\n\t\t%s:%d", f.Function, f.File, f.Line)
+		}
+		if !more {
+			return b.String()
+		}
+	}
 }
 
 func (s *schedule) takePanics() []any {
@@ -286,7 +312,7 @@ func (m *mailbox) step() (more bool) {
 	defer func() {
 		if reason := recover(); reason != nil {
 			m.schedule.panicked(fmt.Sprintf("%s on %T: %v", m.kind, message, reason))
-			m.invoker.EscalateFailure(reason, message)
+			m.fail(reason, message)
 		}
 		more = m.stillDue()
 	}()
@@ -308,6 +334,25 @@ func (m *mailbox) step() (more bool) {
 		}
 	}
 	return false
+}
+
+// rooted is what an actor's context is that has no parent.
+type rooted interface {
+	actor.Supervisor
+	identified
+	Parent() *actor.PID
+}
+
+// fail has the actor's parent decide what becomes of it. The library restarts one
+// without a parent ten times in ten seconds of wall time; here they are of its host.
+func (m *mailbox) fail(reason, message any) {
+	root, ok := m.invoker.(rooted)
+	if !ok || root.Parent() != nil {
+		m.invoker.EscalateFailure(reason, message)
+		return
+	}
+	m.PostSystemMessage(&actor.SuspendMailbox{})
+	m.host.roots.HandleFailure(m.host.System, root, root.Self(), nil, reason, message)
 }
 
 // touches is what a step of it always touches. Of what it handles before all else, and

@@ -13,8 +13,12 @@ import (
 // FirstFailure runs test under the seeds 1 to n until one fails, and returns that
 // seed with what a test would have said; 0 and "" when none fails. It is for tools
 // that look for a seed, and for tests that a simulation finds what is planted. The
-// kit's TB has what reports; it has no directory, environment or subtests.
+// kit's TB has what reports; it has no directory, environment or subtests, and does
+// not skip.
 func FirstFailure(n int, test func(k *Kit)) (seed uint64, said string) {
+	if n < 1 {
+		panic(fmt.Sprintf("testkit: %d seeds test nothing: want one at least", n))
+	}
 	for seed = 1; seed <= uint64(n); seed++ {
 		if said = failure(seed, test); said != "" {
 			return seed, said
@@ -52,7 +56,7 @@ func onItsOwn(tb *transcript, f func()) {
 
 // transcript is a test that nobody runs: it keeps what it is told.
 type transcript struct {
-	testing.TB // nil: what is not below panics
+	testing.TB // nil: what is not below must not be called
 
 	mu     sync.Mutex // protects failed and said: workers may report too
 	failed bool
@@ -107,6 +111,22 @@ func (t *transcript) FailNow() {
 
 // SkipNow ends the run where it is.
 func (t *transcript) SkipNow() { runtime.Goexit() }
+
+// What a run outside go test has none of. A run that could be skipped would be one
+// that judges nothing and says so to nobody.
+
+func (t *transcript) ArtifactDir() string         { panic(hasNo("artifacts")) }
+func (t *transcript) Attr(string, string)         { panic(hasNo("attributes")) }
+func (t *transcript) Chdir(string)                { panic(hasNo("directory")) }
+func (t *transcript) Setenv(string, string)       { panic(hasNo("environment")) }
+func (t *transcript) Skip(args ...any)            { panic(hasNo("Skip: " + fmt.Sprint(args...))) }
+func (t *transcript) Skipf(text string, a ...any) { panic(hasNo("Skip: " + fmt.Sprintf(text, a...))) }
+func (t *transcript) Skipped() bool               { return false }
+func (t *transcript) TempDir() string             { panic(hasNo("directory")) }
+
+func hasNo(what string) string {
+	return "testkit: a run outside go test (Play, FirstFailure, Shrink, Explore) has no " + what
+}
 
 // Context is never done: a run has no wall time.
 func (t *transcript) Context() context.Context { return context.Background() }

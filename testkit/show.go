@@ -3,6 +3,7 @@ package testkit
 import (
 	_ "embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"html"
 	"io"
@@ -70,8 +71,8 @@ type shownMark struct {
 
 // WriteTo writes the page.
 func (p Page) WriteTo(w io.Writer) (int64, error) {
-	if p.Outcome.History == nil {
-		return 0, fmt.Errorf("show: the run was played without its history")
+	if p.Outcome == nil || p.Outcome.History == nil {
+		return 0, errors.New("show: the run was played without its history")
 	}
 	data, err := json.Marshal(p.shown()) // which escapes <, > and &
 	if err != nil {

@@ -81,8 +81,8 @@ function layout() {
 	for (let i = a; i < b; i++) if (!has.has(E[i][LANE]) && matches(i)) has.add(E[i][LANE]);
 	for (const m of D.marks) {
 		if (m.lane < 0) continue;
-		const p = pos(indexOfStep(m.step));
-		if ((!S.quiet || p >= S.from && p <= S.to) && (!S.client || D.lanes[m.lane].name === 'client ' + S.client)) has.add(m.lane);
+		const p = pos(indexOfStep(m.step)), q = !m.fault ? p : m.until ? pos(indexOfStep(m.until)) : Infinity;
+		if ((!S.quiet || q >= S.from && p <= S.to) && (!S.client || D.lanes[m.lane].name === 'client ' + S.client)) has.add(m.lane);
 	}
 	if (S.chosen >= 0) has.add(E[S.chosen][LANE]);
 	const rank = l => (l.kind === 'world' ? '0' : '1') + l.group + (l.kind === 'network' ? '\x01' : '\x00') + l.name;
@@ -177,7 +177,7 @@ function bands(g, w, h, C) {
 		let top = Infinity, bottom = -Infinity;
 		S.rows.forEach((r, k) => {
 			const of = r.head !== undefined ? nodeOf(r.head) : nodeOf(D.lanes[r.lane].group);
-			if (of === m.group) { top = Math.min(top, Y(k) - rowHigh / 2); bottom = Math.max(bottom, Y(k) + rowHigh / 2); }
+			if (m.lane >= 0 ? r.lane === m.lane : of === m.group) { top = Math.min(top, Y(k) - rowHigh / 2); bottom = Math.max(bottom, Y(k) + rowHigh / 2); }
 		});
 		if (top > bottom) continue;
 		const x = Math.max(left, a);

@@ -1,6 +1,7 @@
 package testkit
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -15,6 +16,13 @@ type timer struct {
 	run     func() // instead of a message
 	cause   int    // the step that set it
 	index   int    // in the heap; -1 once fired or cancelled
+}
+
+func (t *timer) String() string {
+	if t.run != nil {
+		return "a function of Kit.Later"
+	}
+	return fmt.Sprintf("%T to %s", t.message, t.to.GetId())
 }
 
 // timers is a heap by time, then by age: the first is the next. Its entries hold

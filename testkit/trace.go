@@ -2,6 +2,7 @@ package testkit
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -62,25 +63,53 @@ func (k *Kit) tell() {
 		&k.schedule.trace, k.hint())
 }
 
-// hint names actors that wait for a clock which the kit does not move.
+// hint names what the kit does not run: a test that expects something of it waits in
+// vain, or for as long as the machine takes.
 func (k *Kit) hint() string {
+	beside := k.beside()
+	if beside == "" {
+		return ""
+	}
+	return "\ntestkit: the kit does not run, and Advance does not move:" + beside
+}
+
+// beside are actors of another's mailbox, and those that wait by the machine's clock.
+func (k *Kit) beside() string {
 	var b strings.Builder
 	for _, kind := range k.schedule.wallTimers() {
 		fmt.Fprintf(&b, "\n\t%s has set a receive timeout, which the library runs by wall time: give the actor a clock, and let it use After", kind)
 	}
+	if k.schedule.backoff {
+		b.WriteString("\n\tthe library's strategy with a backoff, which restarts by wall time: give the supervisor a clock")
+	}
 	for _, h := range k.hosts {
+		var each []string
 		for _, part := range h.System.ProcessRegistry.LocalPIDs.LocalPIDs {
-			for id := range part.Items() {
-				if strings.HasPrefix(id, "future") {
-					fmt.Fprintf(&b, "\n\t%s is a future that waits by wall time: send a request and receive its answer as a message", id)
+			for id, process := range part.Items() {
+				switch {
+				case strings.HasPrefix(id, "future"):
+					each = append(each, id+" is a future that waits by wall time: send a request and receive its answer as a message")
+				case foreign(process):
+					each = append(each, id+" is an actor with a mailbox of its own, which runs on goroutines: make its props by the Props of its Host")
 				}
 			}
 		}
+		slices.Sort(each)
+		for _, text := range each {
+			b.WriteString("\n\t" + text)
+		}
 	}
-	if b.Len() == 0 {
-		return ""
+	return b.String()
+}
+
+// foreign says whether an actor's mailbox is not the kit's.
+func foreign(process any) bool {
+	p, ok := process.(*actor.ActorProcess)
+	if !ok {
+		return false
 	}
-	return "\ntestkit: Advance moves no timer of the library's own:" + b.String()
+	box := reflect.ValueOf(p).Elem().FieldByName("mailbox")
+	return box.IsValid() && box.Kind() == reflect.Interface && !box.IsNil() && box.Elem().Type() != reflect.TypeFor[*mailbox]()
 }
 
 // timed is what an actor's context tells of the library's own timer.
