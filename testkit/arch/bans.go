@@ -3,6 +3,7 @@ package arch
 import (
 	"fmt"
 	"go/types"
+	"reflect"
 	"slices"
 
 	"golang.org/x/tools/go/analysis"
@@ -43,16 +44,28 @@ func excepts(packagePath, rule string) bool {
 	return false
 }
 
-// facts are by the function's whole name: each package is checked with what the
+// facts are by the kind and the object's whole name: each package is checked with what the
 // compiler exports of the others, so that objects are not the same ones.
-type facts map[string]bool
+type facts map[string]analysis.Fact
+
+func (f facts) export(o types.Object, fact analysis.Fact) { f[kindOf(fact)+wholeName(o)] = fact }
+
+func (f facts) read(o types.Object, into analysis.Fact) bool {
+	fact, ok := f[kindOf(into)+wholeName(o)]
+	if ok {
+		reflect.ValueOf(into).Elem().Set(reflect.ValueOf(fact).Elem())
+	}
+	return ok
+}
+
+func kindOf(fact analysis.Fact) string { return reflect.TypeOf(fact).String() + " " }
 
 func (t *typedPackage) simvet(known facts) ([]simvet.Finding, error) {
 	pass := &analysis.Pass{
 		Analyzer: simvet.Analyzer, Fset: t.fset, Files: t.files, Pkg: t.types, TypesInfo: t.info, TypesSizes: types.SizesFor("gc", "amd64"),
 		Report:           func(analysis.Diagnostic) {},
-		ExportObjectFact: func(o types.Object, _ analysis.Fact) { known[wholeName(o)] = true },
-		ImportObjectFact: func(o types.Object, _ analysis.Fact) bool { return known[wholeName(o)] },
+		ExportObjectFact: known.export,
+		ImportObjectFact: known.read,
 	}
 	result, err := simvet.Analyzer.Run(pass)
 	if err != nil {

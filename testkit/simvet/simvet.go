@@ -1,11 +1,13 @@
 package simvet
 
 import (
+	"cmp"
 	"fmt"
 	"go/ast"
 	"go/token"
 	"go/types"
 	"reflect"
+	"slices"
 	"strings"
 
 	"golang.org/x/tools/go/analysis"
@@ -18,13 +20,13 @@ var Analyzer = newAnalyzer()
 func newAnalyzer() *analysis.Analyzer {
 	a := &analysis.Analyzer{
 		Name: "simvet",
-		Doc:  "simvet finds what a simulation from a seed cannot play again\n\nIt reports goroutines, wall time, randomness without a seed, locks, futures, and\nmessages sent in the order of a map, in actors of protoactor-go and what they call.",
+		Doc:  "simvet finds what a simulation from a seed cannot play again\n\nIt reports goroutines, wall time, randomness without a seed, locks, futures,\nselect of several channels, and messages sent in the order of a map, in actors of protoactor-go and what they call.",
 		URL:  "https://pkg.go.dev/github.com/birdwire/birdwire/testkit/simvet",
 
-		FactTypes:  []analysis.Fact{new(Sends)},
+		FactTypes:  []analysis.Fact{new(Sends), new(Visits)},
 		ResultType: reflect.TypeFor[[]Finding](),
 	}
-	except := a.Flags.String("except", "", "rules that are left out, by comma: goroutine, time, random, supervise, lock, blocking, stash, maporder")
+	except := a.Flags.String("except", "", "rules that are left out, by comma: "+ids())
 	a.Run = func(pass *analysis.Pass) (any, error) {
 		out := map[string]bool{}
 		for id := range strings.SplitSeq(*except, ",") {
@@ -45,8 +47,8 @@ type Finding struct {
 	Rule Rule
 }
 
-// Sends is the fact that a function, or a method of an interface, puts a message
-// into a mailbox.
+// Sends is the fact that a function, a method of an interface, or what a variable
+// holds, puts a message into a mailbox.
 type Sends struct{}
 
 // AFact is analysis.Fact.
@@ -58,7 +60,7 @@ func run(pass *analysis.Pass, except map[string]bool) []Finding {
 	if path == library || strings.HasPrefix(path, library+"/") {
 		return nil // of the library only what rules.go names sends
 	}
-	c := &check{pass: pass, except: except}
+	c := &check{pass: pass, except: except, holds: map[*types.Var]bool{}}
 	for _, f := range pass.Files {
 		if !strings.HasSuffix(pass.Fset.Position(f.FileStart).Filename, "_test.go") {
 			c.files = append(c.files, f)
@@ -66,9 +68,16 @@ func run(pass *analysis.Pass, except map[string]bool) []Finding {
 	}
 	c.marked()
 	c.senders()
+	c.visitors()
 	for _, f := range c.files {
 		ast.Inspect(f, c.visit)
+		for _, d := range f.Decls {
+			if decl, ok := d.(*ast.FuncDecl); ok && decl.Body != nil {
+				c.gathered(decl.Body)
+			}
+		}
 	}
+	slices.SortFunc(c.found, func(a, b Finding) int { return cmp.Compare(a.Pos, b.Pos) })
 	return c.found
 }
 
@@ -76,6 +85,7 @@ type check struct {
 	pass   *analysis.Pass
 	except map[string]bool
 	files  []*ast.File
+	holds  map[*types.Var]bool // variables and fields that something which sends was put into
 	found  []Finding
 }
 
@@ -95,10 +105,26 @@ func (c *check) visit(n ast.Node) bool {
 		c.name(n)
 	case *ast.CallExpr:
 		c.strategy(n)
+		c.mapVisit(n)
+	case *ast.SelectStmt:
+		c.choice(n)
 	case *ast.RangeStmt:
 		c.mapRange(n)
 	}
 	return true
+}
+
+// choice allows a select of one channel, with a default or without.
+func (c *check) choice(s *ast.SelectStmt) {
+	channels := 0
+	for _, clause := range s.Body.List {
+		if clause.(*ast.CommClause).Comm != nil {
+			channels++
+		}
+	}
+	if channels > 1 {
+		c.breach(s.Pos(), Select, fmt.Sprintf("selects of %d channels", channels))
+	}
 }
 
 // name looks at what an identifier means, so that neither a renamed import nor a
@@ -139,6 +165,9 @@ func (c *check) function(pos token.Pos, fn *types.Func, qualified string) {
 			rule, ok = methods[receiver+"."+fn.Name()]
 		}
 		if ok {
+			if !token.IsExported(receiver) { // parts of which the library's contexts are made
+				receiver = "Context"
+			}
 			c.breach(pos, rule, "calls "+receiver+"."+fn.Name())
 		}
 	case qualified == "sync.Go":
@@ -158,8 +187,11 @@ func (c *check) strategy(call *ast.CallExpr) {
 	}
 }
 
-func (c *check) callee(call *ast.CallExpr) *types.Func {
-	fun := ast.Unparen(call.Fun)
+func (c *check) callee(call *ast.CallExpr) *types.Func { return c.named(call.Fun) }
+
+// named is the function that an expression names; nil of others.
+func (c *check) named(x ast.Expr) *types.Func {
+	fun := ast.Unparen(x)
 	switch f := fun.(type) { // what a generic function is called with
 	case *ast.IndexExpr:
 		fun = f.X

@@ -22,7 +22,7 @@ func TestGoVet(t *testing.T) {
 	}
 	module := filepath.Join(folder, "shop")
 	wanted := lay(t, module)
-	if len(wanted) != 5 {
+	if len(wanted) != 18 {
 		t.Fatalf("the module has %d lines that break a rule", len(wanted))
 	}
 	for _, c := range []struct {
@@ -37,6 +37,12 @@ func TestGoVet(t *testing.T) {
 		if got := reported(t, vet(module, tool, c.flags...)); !slices.Equal(got, c.want) {
 			t.Errorf("go vet %v reports\n%q, want\n%q", c.flags, got, c.want)
 		}
+	}
+	itself := exec.Command(tool, "-simvet.except=goroutine", "./...")
+	itself.Dir, itself.Env = module, append(os.Environ(), "GOFLAGS=-mod=mod", "GOWORK=off")
+	out, err := itself.CombinedOutput()
+	if got := reported(t, string(out)); err == nil || !slices.Equal(got, slices.DeleteFunc(slices.Clone(wanted), func(w string) bool { return strings.HasSuffix(w, " goroutine") })) {
+		t.Errorf("given packages it ends with %v and reports\n%q", err, got)
 	}
 	if out := vet(module, tool, "-simvet.except=clocks"); !strings.Contains(out, `there is no rule "clocks"`) {
 		t.Errorf("a rule that does not exist is answered with\n%s", out)
@@ -78,7 +84,7 @@ func vet(module, tool string, flags ...string) string {
 // texts are what a rule is known by in what go vet prints.
 var texts = map[string]string{
 	"no goroutines in actors": "goroutine", "no wall time in actors": "time", "no waiting for answers in actors": "blocking",
-	"no sending in map order": "maporder",
+	"no sending in map order": "maporder", "no select of several channels": "select",
 }
 
 var place = regexp.MustCompile(`^(\S+?):(\d+):\d+: (.*)$`)
