@@ -6,5 +6,9 @@
 // was acknowledged survives any one node, an ErrAmbiguous one may or may not
 // have happened and is asked again under the same name.
 //
+// What is read is no older than what was acknowledged to anybody before it was asked
+// for. A store that cannot say so, as it was suspended or is cut off, answers an error.
+// Watches are told later.
+//
 // The package never decides what an event means, and knows no actor.
 package store

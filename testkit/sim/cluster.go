@@ -76,13 +76,14 @@ type Node struct {
 	mailboxes   *mailboxes
 	starting    bool // it reads what it begins with
 	slow        bool
-	lags        bool     // its routers read the log slowly
-	late        bool     // most of what it writes happens later
-	waits       []func() // what the stuck pool was asked
-	stuck       Pool     // that does nothing of what it is asked
-	dieAt       int      // so many writes from now it ends, in the middle of one; 0: it does not
-	dying       bool     // it has come to that
-	panics      int      // so many pieces of its work will
+	lags        bool          // its routers read the log slowly
+	late        bool          // most of what it writes happens later
+	unsure      time.Duration // until when its store answers no reading: see doubt
+	waits       []func()      // what the stuck pool was asked
+	stuck       Pool          // that does nothing of what it is asked
+	dieAt       int           // so many writes from now it ends, in the middle of one; 0: it does not
+	dying       bool          // it has come to that
+	panics      int           // so many pieces of its work will
 	failed      []error
 	aparted     bool          // it says that it should have no clients
 	since       time.Duration // since when
@@ -159,7 +160,7 @@ func (n *Node) connect() {
 	n.Worker.Tells = true // by storeFault
 	n.frozen, n.storeDown, n.up = false, false, true
 	n.dying, n.dieAt, n.slow, n.stuck, n.waits = false, 0, false, "", nil
-	n.panics, n.late = 0, false
+	n.panics, n.late, n.unsure = 0, false, 0
 	n.store = c.Disk.Open(n.storeFault)
 	n.remote = link.NewRemote(link.RemoteConfig{
 		System: n.System, Link: c.Net.Join(peer, n.Host), Logger: slog.New(slog.DiscardHandler), Count: func(string) {},
@@ -251,6 +252,7 @@ func (n *Node) Freeze() {
 // Thaw has the process go on.
 func (n *Node) Thaw() {
 	n.frozen = false
+	n.doubt()
 	n.cluster.Net.Stall(n.Name, false)
 	n.Host.Thaw()
 }
@@ -339,6 +341,7 @@ func (c *Cluster) Isolate(name string) {
 // Rejoin ends what Isolate has begun.
 func (c *Cluster) Rejoin(name string) {
 	c.Node(name).storeDown = false
+	c.Node(name).doubt()
 	for _, o := range c.nodes {
 		c.Net.Mend(name, o.Name)
 		c.Net.Mend(o.Name, name)

@@ -107,12 +107,24 @@ func writes(op memory.Op) bool {
 	return op == memory.JournalAppend || op == memory.ControlCAS || op == memory.ControlDelete || op == memory.ItemsCAS
 }
 
+// doubtMost is for how long at most a store does not know whether its own server still
+// leads what it led before it was suspended or cut off.
+const doubtMost = 4 * time.Second
+
+// doubt begins that: what is read would be as old as that, so nothing is, and writes
+// go through.
+func (n *Node) doubt() {
+	n.unsure = n.cluster.Clock.Elapsed() + n.cluster.bad.chance.Below(fmt.Sprintf("for how long %s does not know what its store leads", n.Name), doubtMost)
+}
+
 // storeFault is what befalls a call of the node's store.
 func (n *Node) storeFault(call memory.Call) memory.Fault {
 	n.cluster.tells(call)
 	switch c := n.cluster; {
 	case n.storeDown || n.dying:
 		return memory.Fault{Err: fmt.Errorf("%s: the store cannot be reached", n.Name)}
+	case n.unsure > c.Clock.Elapsed() && !writes(call.Op):
+		return memory.Fault{Err: fmt.Errorf("%s: the store does not know whether it leads what is read", n.Name)}
 	case n.starting: // an operator starts it again until it does
 	case n.dieAt > 0 && writes(call.Op):
 		if n.dieAt--; n.dieAt == 0 {

@@ -35,6 +35,8 @@ func TestMain(m *testing.M) {
 		err = writeUntilKilled(dir)
 	case "full":
 		err = runFull(dir)
+	case "looking":
+		err = runLooking(dir)
 	case "member":
 		err = runMember(dir)
 	case "restorer":

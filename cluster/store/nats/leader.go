@@ -92,9 +92,12 @@ func (s *session) insist(ctx context.Context, stream string, ask func(context.Co
 	ctx, cancel := context.WithTimeout(ctx, opTimeout)
 	defer cancel()
 	for wait := askFirst; ; wait = longer(wait) {
-		once, done := context.WithTimeout(ctx, wait)
-		err := ask(once)
-		done()
+		err := s.own.counts(stream)
+		if err == nil {
+			once, done := context.WithTimeout(ctx, wait)
+			err = ask(once)
+			done()
+		}
 		if err == nil || !passing(err) {
 			return err
 		}
@@ -125,7 +128,8 @@ func passing(err error) bool {
 		return api.ErrorCode == codeClusterNotAvailable || api.ErrorCode == codeStreamOffline
 	}
 	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, errSilent) || errors.Is(err, errLost) ||
-		errors.Is(err, nc.ErrTimeout) || errors.Is(err, nc.ErrNoResponders) || errors.Is(err, errUnsent)
+		errors.Is(err, nc.ErrTimeout) || errors.Is(err, nc.ErrNoResponders) || errors.Is(err, errUnsent) ||
+		errors.Is(err, errLeaderless) || errors.Is(err, errSuspended) || errors.Is(err, errUnheard)
 }
 
 // readMessage reads the leader's answer.
@@ -170,6 +174,9 @@ func readMessage(b []byte) (*jetstream.RawStreamMsg, error) {
 func (s *session) leadersMany(ctx context.Context, stream string, subjects []string) ([]*jetstream.RawStreamMsg, error) {
 	found := make([]*jetstream.RawStreamMsg, len(subjects))
 	asked := make([]*answer, len(subjects))
+	if err := s.insist(ctx, stream, func(context.Context) error { return nil }); err != nil {
+		return nil, err
+	}
 	l, err := s.link(lookups)
 	if err != nil {
 		return nil, err

@@ -39,6 +39,7 @@ type session struct {
 	// Of the mode, since the session was started the same.
 	first  *server.Options // that the server was started with
 	shared bool            // others write to the streams too, and there are replicas
+	own    *ownWord        // what the own server is worth as a leader; nil: it is not a member
 	where  string          // what the connections lead to, in words
 	dial   func(...nc.Option) (*nc.Conn, error)
 	system func(...nc.Option) (*nc.Conn, error) // of a member: as who may change the membership
@@ -104,6 +105,9 @@ func startSession(cfg Config, more []string, bridge *serverLog) (*session, error
 	if err != nil {
 		s.stop()
 		return nil, err
+	}
+	if s.shared {
+		s.own = watchOwn(s.server, s.log, s.done)
 	}
 	return s, nil
 }
@@ -227,6 +231,9 @@ func (s *session) info(ctx context.Context, stream string, opts ...jetstream.Str
 			return err
 		}
 		info, err = handle.Info(ctx, opts...)
+		if err == nil && s.shared {
+			err = ofLeader(info.Cluster)
+		}
 		return wrap(stream, err)
 	}
 	if s.shared {
