@@ -119,52 +119,52 @@ func write(ctx context.Context, records actors.Records, keyID string, w change.W
 // erase deletes a record that cannot be read. The store deletes only what it can
 // read, so it is written first, with nothing in it; what a crash in between leaves
 // is no monitor and no rule, and is as lost as it was.
-func erase(ctx context.Context, records actors.Records, name string) (err error) {
-	for range 3 {
-		var revision uint64
-		if revision, err = records.Mend(ctx, name, nil); errors.Is(err, messages.ErrConflict) { // the store can read it, we cannot
-			var kept messages.KeptRecord
-			kept, err = records.Get(ctx, name)
-			revision = kept.Revision
+func erase(ctx context.Context, records actors.Records, name string) error {
+	return emptied(ctx, records, name, "delete the damaged record", func() (uint64, error) {
+		revision, err := records.Mend(ctx, name, nil)
+		if !errors.Is(err, messages.ErrConflict) {
+			return revision, err
 		}
-		if err == nil {
-			err = records.Delete(ctx, name, revision)
-		}
-		switch {
-		case err == nil, errors.Is(err, messages.ErrNotFound):
-			return nil
-		case errors.Is(err, messages.ErrFull):
-			return fmt.Errorf("delete the damaged record %s: %w", name, err)
-		}
-	}
-	return fmt.Errorf("delete the damaged record %s: %w: %w", name, messages.ErrAmbiguous, err)
+		kept, err := records.Get(ctx, name) // the store can read it, we cannot
+		return kept.Revision, err
+	})
 }
 
 // bar sees to it that no earlier try makes the record: the store makes none where one
 // was made and deleted since. What a crash in between leaves is empty, and is named by
 // the key's record: see read.
-func bar(ctx context.Context, records actors.Records, name string) (err error) {
+func bar(ctx context.Context, records actors.Records, name string) error {
+	return emptied(ctx, records, name, "bar the record", func() (uint64, error) {
+		revision, err := records.CAS(ctx, name, nil, 0)
+		if !errors.Is(err, messages.ErrConflict) {
+			return revision, err
+		}
+		there, err := records.Get(ctx, name)
+		if errors.Is(err, messages.ErrDamaged) || err == nil && len(there.Data) > 0 {
+			return 0, errStale
+		}
+		return there.Revision, err
+	})
+}
+
+// emptied deletes the record that empty has written, with nothing in it, three times
+// at most. It is done where the record is not there.
+func emptied(ctx context.Context, records actors.Records, name, what string, empty func() (revision uint64, err error)) (err error) {
 	for range 3 {
 		var revision uint64
-		if revision, err = records.CAS(ctx, name, nil, 0); errors.Is(err, messages.ErrConflict) {
-			var there messages.KeptRecord
-			there, err = records.Get(ctx, name)
-			if errors.Is(err, messages.ErrDamaged) || err == nil && len(there.Data) > 0 {
-				return errStale
-			}
-			revision = there.Revision
-		}
-		if err == nil {
+		if revision, err = empty(); err == nil {
 			err = records.Delete(ctx, name, revision)
 		}
 		switch {
 		case err == nil, errors.Is(err, messages.ErrNotFound):
 			return nil
+		case errors.Is(err, errStale):
+			return err
 		case errors.Is(err, messages.ErrFull):
-			return fmt.Errorf("bar the record %s: %w", name, err)
+			return fmt.Errorf("%s %s: %w", what, name, err)
 		}
 	}
-	return fmt.Errorf("bar the record %s: %w: %w", name, messages.ErrAmbiguous, err)
+	return fmt.Errorf("%s %s: %w: %w", what, name, messages.ErrAmbiguous, err)
 }
 
 // own finds out whether what is there is what was to be written.
