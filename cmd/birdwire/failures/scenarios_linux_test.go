@@ -34,18 +34,18 @@ var scenarios = []scenario{
 		c.mended()
 	}},
 	{name: "a node is stopped for 10 s", nodes: 3, play: func(c *scene) { c.stopped(c.leads("journal"), 10*time.Second) }},
-	{name: "a node is stopped for 20 s", nodes: 3, play: func(c *scene) { c.stopped(c.least(), 20*time.Second) }},
+	{name: "a node is stopped for 20 s", nodes: 3, quick: true, play: func(c *scene) { c.stopped(c.least(), 20*time.Second) }},
 	{name: "a and b are cut", nodes: 3, play: func(c *scene) { c.cut("a", "b", 20*time.Second) }},
 	{name: "a and c are cut", nodes: 3, play: func(c *scene) { c.cut("a", "c", 20*time.Second) }},
 	{name: "b and c are cut for a minute", nodes: 3, play: func(c *scene) { c.cut("b", "c", time.Minute) }},
-	{name: "a node is cut off", nodes: 3, play: func(c *scene) { c.cut("c", "ab", 20*time.Second) }},
+	{name: "a node is cut off", nodes: 3, quick: true, play: func(c *scene) { c.cut("c", "ab", 20*time.Second) }},
 	{name: "nothing goes from b to c", nodes: 3, quick: true, play: func(c *scene) {
 		c.breaks(c.named("c"))
 		c.lan.from("b", "c", weather{cut: true})
 		c.lasts(20 * time.Second)
 	}},
 	{name: "all are cut for 90 s", nodes: 3, play: func(c *scene) { c.cut("abc", "abc", 90*time.Second) }},
-	{name: "30 percent of packets are lost", nodes: 3, play: func(c *scene) {
+	{name: "30 percent of packets are lost", nodes: 3, quick: true, play: func(c *scene) {
 		c.breaks()
 		c.lan.between("abc", "abc", weather{loss: 0.3})
 		c.lasts(30 * time.Second)
