@@ -5,11 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/birdwire/birdwire/cluster/store"
@@ -103,10 +105,35 @@ func TestBackupMovesToCluster(t *testing.T) {
 	for what, b := range map[string][]byte{
 		"cut off": content[:len(content)/2], "flipped": flipped(content), "nothing": nil,
 	} {
-		if err := restore(b, true); err == nil {
-			t.Fatalf("a backup that is damaged (%s) was restored", what)
+		if err := restore(b, true); !errors.Is(err, messages.ErrInvalid) && !errors.Is(err, messages.ErrDamaged) || !strings.HasSuffix(err.Error(), "Nothing was changed") {
+			t.Fatalf("a backup that is damaged (%s): %v, want a refusal", what, err)
 		}
 	}
+	broken := io.MultiReader(bytes.NewReader(content[:len(content)-100]), iotest.ErrReader(errors.New("who sends it is gone")))
+	if _, err := c.stores[1].Restore(ctx, broken, true, func(int64) {}); err == nil {
+		t.Fatal("a backup that did not come to its end was restored")
+	}
+	for i, s := range c.stores {
+		if err := s.Healthy(ctx); err != nil {
+			t.Errorf("node %d after backups that were refused: %v", i, err)
+		}
+		if _, last, err := s.Journal().Bounds(ctx); err != nil || last != 1 {
+			t.Errorf("node %d has frames up to %d after backups that were refused, %v; want 1", i, last, err)
+		}
+	}
+	if _, err := c.stores[0].Journal().Append(ctx, storetest.Frame("b", 1, 2, 1)); err != nil {
+		t.Errorf("after backups that were refused: %v", err)
+	}
+	if left, err := filepath.Glob(filepath.Join(c.stores[1].cfg.Dir, ".restore-*")); err != nil || left != nil {
+		t.Errorf("backups that were refused left %v, %v", left, err)
+	}
+	closeStore(t, c.stores[2])
+	until(t, ctx, "it is known that one is gone", func() bool { return c.stores[1].sess.placeable(3) != nil })
+	if err := restore(content, true); !errors.Is(err, messages.ErrConflict) || !strings.Contains(err.Error(), "start what is stopped") {
+		t.Fatalf("restore where copies cannot be made: %v, want a refusal", err)
+	}
+	c.open(t, 2)
+	until(t, ctx, "all three are there", func() bool { return c.stores[1].sess.placeable(3) == nil })
 	if err := restore(content, true); err != nil {
 		t.Fatal(err)
 	}

@@ -70,9 +70,11 @@ func CheckBackup(ctx context.Context, path string, progress func(done, total int
 
 // Restore puts a backup in the place of all that the store keeps, and holds what
 // is there then against what the check of the backup had found. It is refused
-// where the log has frames, unless replace: what is there is deleted first.
-// Every node that has the store open must be started again afterwards; until then
-// it is not healthy.
+// where the log has frames, unless replace: what is there is deleted first. Before
+// that the whole backup is taken into a file on this node's disk and verified: one
+// that is cut off, damaged or none at all changes nothing, and neither does who
+// sends it and goes away. Every node that has the store open must be started again
+// afterwards; until then it is not healthy.
 func (s *Store) Restore(ctx context.Context, r io.Reader, replace bool, progress func(done int64)) ([]Content, error) {
 	contents, err := s.restore(ctx, r, replace, progress)
 	if err != nil {
@@ -100,6 +102,14 @@ func (s *Store) restore(ctx context.Context, r io.Reader, replace bool, progress
 	if last > 0 && !replace && half == "" {
 		return nil, fmt.Errorf("%w: the log has frames up to %d, which a restore would delete: restore into a cluster that is empty, or say that they may go", messages.ErrConflict, last)
 	}
+	if err := sess.placeable(s.cfg.replicas()); err != nil {
+		return nil, err
+	}
+	file, err := s.take(r)
+	if err != nil {
+		return nil, fmt.Errorf("%w. Nothing was changed", err)
+	}
+	defer file.drop()
 	if err := s.beginRestore(ctx, sess); err != nil {
 		return nil, err
 	}
@@ -109,16 +119,13 @@ func (s *Store) restore(ctx context.Context, r io.Reader, replace bool, progress
 		}
 		return nil, err
 	}
-	checked, err := sess.restore(ctx, r, s.cfg.replicas(), progress)
+	checked, err := sess.restore(ctx, file, s.cfg.replicas(), progress)
 	if err != nil {
 		return nil, fmt.Errorf("%w. The store is not whole now, and a node that is started waits: restore again", err)
 	}
 	found, err := sess.contents(ctx)
 	if err != nil {
 		return nil, err
-	}
-	if checked == nil {
-		return found, errors.Join(sess.endRestore(ctx), errors.New("the backup was never checked, so that nothing says what must be in it: run `birdwire cluster backup` to its end"))
 	}
 	for i, want := range checked {
 		if i >= len(found) || found[i] != want {
@@ -135,7 +142,7 @@ func (s *Store) restore(ctx context.Context, r io.Reader, replace bool, progress
 // and says what a check had found in it; nil where it was not checked.
 func (s *session) restore(ctx context.Context, r io.Reader, replicas int, progress func(done int64)) (checked []Content, err error) {
 	counted := &counter{r: r, say: progress}
-	in := bufio.NewReaderSize(counted, partMost)
+	in := bufio.NewReader(counted)
 	head := make([]byte, len(backupHead))
 	if _, err := io.ReadFull(in, head); err != nil || string(head) != backupHead {
 		return nil, fmt.Errorf("%w: it is no backup of birdwire", messages.ErrInvalid)

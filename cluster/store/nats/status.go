@@ -25,10 +25,12 @@ func (s *Store) Status(ctx context.Context) store.Status {
 		return status
 	}
 	status.Streams = sess.streamStatus(ctx)
+	var outside []string
 	if sess.server != nil && sess.shared {
 		sess.nodeStatus(&status)
+		_, outside = sess.keepers()
 	}
-	status.Trouble = troubles(status, sess.shared, s.cfg.replicas())
+	status.Trouble = troubles(status, sess.shared, s.cfg.replicas(), outside)
 	return status
 }
 
@@ -102,8 +104,9 @@ func (s *session) nodeStatus(status *store.Status) {
 // lagMuch is from how many operations on a replica's lag is worth a word.
 const lagMuch = 1000
 
-// troubles says in words what is wrong with what the status shows.
-func troubles(status store.Status, replicated bool, copies int) (all []string) {
+// troubles says in words what is wrong with what the status shows. outside are
+// nodes that are there and keep no copies yet.
+func troubles(status store.Status, replicated bool, copies int, outside []string) (all []string) {
 	if !replicated {
 		return nil
 	}
@@ -132,7 +135,11 @@ func troubles(status store.Status, replicated bool, copies int) (all []string) {
 		}
 	}
 	if len(few) > 0 {
-		all = append(all, fmt.Sprintf("%s has fewer than %d copies, as after a member was taken out: start one more node, and the missing ones are made by themselves", strings.Join(few, ", "), copies))
+		do := "start one more node, and the missing ones are made by themselves"
+		if len(outside) > 0 {
+			do = "the missing ones are made on " + strings.Join(outside, ", ") + " by themselves, on a name that was forgotten five minutes after that"
+		}
+		all = append(all, fmt.Sprintf("fewer than %d copies, as after a node was taken out, there are of %s: %s", copies, strings.Join(few, ", "), do))
 	}
 	switch {
 	case len(leaderless) == len(status.Streams):
