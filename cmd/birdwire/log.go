@@ -89,20 +89,29 @@ type serverLog struct {
 	*slog.Logger
 	level  slog.LevelVar
 	writer *logWriter
+	folded *folded
 }
 
 func (c *cli) serverLog(cfg *config) *serverLog {
 	l := &serverLog{writer: newLogWriter(c.stderr)}
 	l.level.Set(cfg.level("log.level"))
 	options := &slog.HandlerOptions{Level: &l.level, ReplaceAttr: readable}
-	l.Logger = slog.New(slog.NewTextHandler(l.writer, options))
+	var lines slog.Handler = slog.NewTextHandler(l.writer, options)
 	if cfg.str("log.format") == "json" {
-		l.Logger = slog.New(slog.NewJSONHandler(l.writer, options))
+		lines = slog.NewJSONHandler(l.writer, options)
 	}
+	folding := newFold(lines, time.Now)
+	l.Logger, l.folded = slog.New(folding), folding.kept
 	l.writer.dropped = func(lines int) {
 		l.Warn("lines of the log were dropped: it is not read fast enough", "lines", lines)
 	}
 	return l
+}
+
+// end writes what is still to be written, but no longer than that.
+func (l *serverLog) end(most time.Duration) {
+	l.folded.flush()
+	l.writer.flush(most)
 }
 
 // readable shows a duration as a person would write it, in either format:

@@ -62,7 +62,7 @@ file to begin with.`,
 			return cfg.print(c.stdout)
 		}
 		log := c.serverLog(cfg)
-		defer log.writer.flush(flushTime)
+		defer log.end(flushTime)
 		nodeConfig.Logger = log.Logger
 		running := &server{cli: c, cfg: cfg, log: log}
 		defer running.survive(cmd)()
