@@ -94,12 +94,21 @@ func (n *Node) meet(ctx context.Context) (seeds []string, err error) {
 		return nil, nil // it is there whether the other nodes are or not
 	}
 	member := nats.Joined(n.cfg.storeDir())
-	said := ""
+	said, settled := "", false
 	for {
 		seeds, waiting := storeSeeds(c.gossip.Snapshot(), n.cfg.Name, len(c.cfg.Join), member)
-		if waiting == "" {
+		if waiting == "" && settled {
 			return seeds, nil
 		}
+		if waiting == "" { // what the first of the others knows may not be read to its end
+			settled = true
+			select {
+			case <-time.After(settleTime):
+			case <-ctx.Done():
+			}
+			continue
+		}
+		settled = false
 		n.wait(waiting)
 		if waiting != said {
 			n.log.Info("the cluster's store is not opened yet", "why", waiting)
@@ -113,13 +122,19 @@ func (n *Node) meet(ctx context.Context) (seeds []string, err error) {
 	}
 }
 
+// settleTime is how long what is known must be enough.
+const settleTime = 100 * time.Millisecond
+
 // storeSeeds are the routes of the others, or what has to be waited for. Servers
 // that have no streams yet make the first together, and as many of them as know
 // each other then: that must not happen twice, in two halves. So a new cluster
 // begins with more than half of what it was told to join, and three at least, all
-// of whom see each other. A node that has been a member, or that sees one that has
+// of whom see each other; and none takes part under a name that is taken. A node that has been a member, or that sees one that has
 // its store open, waits for nobody.
 func storeSeeds(s *gossip.Snapshot, self string, seeds int, member bool) (routes []string, waiting string) {
+	if s.Rival != "" {
+		return nil, fmt.Sprintf("a process with this node's name, %s, is at %s, or this node was and the others are finding out that it is gone: give one of the two another --node, or end it", self, s.Rival)
+	}
 	formed := member
 	for _, node := range s.Nodes {
 		if node.Name == self || node.State != gossip.Seen || node.Routes == "" {
@@ -136,7 +151,11 @@ func storeSeeds(s *gossip.Snapshot, self string, seeds int, member bool) (routes
 	case formed:
 		return nil, "this node sees none of the others"
 	}
-	return nil, fmt.Sprintf("a new cluster begins with %d nodes, and this one sees %d others", need, len(routes))
+	others := fmt.Sprint(len(routes), " others")
+	if len(routes) == 1 {
+		others = "1 other"
+	}
+	return nil, fmt.Sprintf("a new cluster begins with %d nodes, and this one sees %s", need, others)
 }
 
 // follow tells the link and the store who is where, whenever gossip has something

@@ -45,6 +45,19 @@ func TestWhoAStoreBeginsWith(t *testing.T) {
 	}
 }
 
+// A node whose name is taken opens nothing, whatever else it sees.
+func TestATakenNameWaits(t *testing.T) {
+	s := &gossip.Snapshot{Rival: "10.0.0.9:7946", Nodes: []gossip.Node{
+		{Name: "b", State: gossip.Seen, Meta: gossip.Meta{Routes: "b:6222", Incarnation: 9}},
+		{Name: "c", State: gossip.Seen, Meta: gossip.Meta{Routes: "c:6222", Incarnation: 9}},
+	}}
+	for _, member := range []bool{true, false} {
+		if routes, waiting := storeSeeds(s, "a", 3, member); routes != nil || !strings.Contains(waiting, "this node's name, a, is at 10.0.0.9:7946") {
+			t.Errorf("member %v: %v, %q", member, routes, waiting)
+		}
+	}
+}
+
 // By which address the others reach a node that listens on all of its machine's.
 func TestWhatANodeAdvertises(t *testing.T) {
 	for _, c := range []struct {

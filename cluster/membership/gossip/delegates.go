@@ -1,6 +1,7 @@
 package gossip
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -116,7 +117,8 @@ func (c *conflicts) NotifyConflict(existing, other *memberlist.Node) {
 	g := (*Gossip)(c)
 	g.cfg.Count("conflict")
 	if existing.Name == g.cfg.Name {
-		g.refuse(existing.Name, other.Address(), fmt.Errorf("the others still know this node, or another process with its name, at that address; this one is taken for it once that one does not answer any more"))
+		g.metRival(other.Address())
+		g.refuse(existing.Name, other.Address(), errors.New("a process with this node's name is there, or this node was: give one of the two another --node, or end it; the others take whoever answers"))
 		return
 	}
 	g.refuse(other.Name, other.Address(), fmt.Errorf("that name is at %s; it may move once it does not answer there", existing.Address()))

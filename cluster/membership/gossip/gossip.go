@@ -38,9 +38,12 @@ type Gossip struct {
 	self    Meta
 	known   map[string]Node // by name; at most maxNodes
 	refused refusals
+	rival   rival
 
 	// Only run uses these.
 	targets map[string]*target // by address
+	asking  bool               // the others, whether they still know a rival
+	askDue  time.Time
 	tried   chan attempt
 	secrets secrets
 }
@@ -62,7 +65,7 @@ func Start(cfg Config) (_ *Gossip, err error) {
 	}
 	g := &Gossip{
 		cfg: cfg, log: cfg.Logger, signal: make(chan struct{}, 1), self: cfg.Meta, known: map[string]Node{},
-		refused: refusals{}, targets: map[string]*target{}, tried: make(chan attempt, maxTargets),
+		refused: refusals{}, targets: map[string]*target{}, tried: make(chan attempt, maxTargets+1),
 	}
 	if cfg.SecretFile != "" {
 		if g.ring, err = g.secrets.open(cfg.SecretFile); err != nil {
@@ -137,8 +140,12 @@ func (g *Gossip) Say(change func(*Meta)) error {
 
 // Leave tells the others that the node is about to end, so that none has to find
 // out. It answers questions until Close. Where all end at once there may be nobody
-// left to tell, which is no error.
+// left to tell, which is no error. A node that the others take another process for
+// says nothing: they would believe it of that one.
 func (g *Gossip) Leave() error {
+	if g.Snapshot().Rival != "" {
+		return nil
+	}
 	if err := g.Say(func(m *Meta) { m.Leaving = true }); err != nil {
 		return err
 	}
@@ -174,6 +181,7 @@ func (g *Gossip) run() {
 			g.reread()
 		}
 		g.seek()
+		g.askOfRival()
 	}
 }
 
@@ -191,15 +199,16 @@ func (g *Gossip) publish() {
 	for _, n := range g.known {
 		nodes = append(nodes, n)
 	}
+	rival := g.rival.where(g.self)
 	g.mu.Unlock()
 	slices.SortFunc(nodes, func(a, b Node) int { return strings.Compare(a.Name, b.Name) })
 	before := g.snapshot.Load()
 	if before == nil {
 		before = &Snapshot{}
-	} else if slices.EqualFunc(before.Nodes, nodes, Node.same) {
+	} else if before.Rival == rival && slices.EqualFunc(before.Nodes, nodes, Node.same) {
 		return
 	}
-	next := &Snapshot{Number: before.Number + 1, Nodes: nodes}
+	next := &Snapshot{Number: before.Number + 1, Nodes: nodes, Rival: rival}
 	g.snapshot.Store(next)
 	g.tell(before, next)
 	g.cfg.Changed(next)

@@ -15,7 +15,8 @@ type refusals map[refusal]*refused
 type refusal struct{ node, address, why string }
 
 type refused struct {
-	times  int // since it was said last
+	times  int    // since it was said last
+	last   string // where it came from, where that is no part of what it is told by
 	toldAt time.Time
 }
 
@@ -27,10 +28,10 @@ const (
 // refuse writes down that a node was refused. address is where it says it is.
 func (g *Gossip) refuse(node, address string, why error) {
 	g.cfg.Count("refused")
-	g.writeRefusal(refusal{node, address, why.Error()})
+	g.writeRefusal(refusal{node, address, why.Error()}, address)
 }
 
-func (g *Gossip) writeRefusal(r refusal) {
+func (g *Gossip) writeRefusal(r refusal, from string) {
 	g.mu.Lock()
 	of := g.refused[r]
 	if of == nil && len(g.refused) < maxRefusals {
@@ -40,6 +41,7 @@ func (g *Gossip) writeRefusal(r refusal) {
 	due := false
 	if of != nil {
 		of.times++
+		of.last = from
 		due = time.Since(of.toldAt) >= refusalEvery
 	}
 	g.mu.Unlock()
@@ -53,6 +55,7 @@ func (g *Gossip) sayRefused() {
 	type said struct {
 		refusal
 		times int
+		last  string
 	}
 	var due []said
 	g.mu.Lock()
@@ -62,14 +65,14 @@ func (g *Gossip) sayRefused() {
 		case of.times == 0:
 			delete(g.refused, r)
 		default:
-			due = append(due, said{r, of.times})
+			due = append(due, said{r, of.times, of.last})
 			of.times, of.toldAt = 0, time.Now()
 		}
 	}
 	g.mu.Unlock()
 	for _, r := range due {
 		if r.node == "" {
-			g.log.Warn("what is no gossip of this cluster arrives, and is dropped", "why", r.why, "from", r.address, "times", r.times)
+			g.log.Warn("what is no gossip of this cluster arrives, and is dropped", "why", r.why, "from", r.last, "times", r.times)
 			continue
 		}
 		g.log.Warn("a node is refused", "peer", r.node, "at", r.address, "why", r.why, "times", r.times)
@@ -81,7 +84,8 @@ type lines Gossip
 
 func (l *lines) Write(line []byte) (int, error) {
 	g := (*Gossip)(l)
-	if bytes.HasPrefix(line, []byte("[ERR]")) && bytes.Contains(line, []byte(" from=")) {
+	// That a merge failed is told where it was refused.
+	if bytes.HasPrefix(line, []byte("[ERR]")) && bytes.Contains(line, []byte(" from=")) && !bytes.Contains(line, []byte("push/pull merge")) {
 		g.garbage(string(line))
 	}
 	if g.log.Enabled(g.ctx, slog.LevelDebug) {
@@ -90,8 +94,8 @@ func (l *lines) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// garbage is what came to the port and could not be read. Of where it came from
-// nothing is kept: a sender can claim any address, and each would be one more to
+// garbage is what came to the port and could not be read. Only the last address
+// that it came from is kept: a sender can claim any, and each would be one more to
 // tell of.
 func (g *Gossip) garbage(line string) {
 	g.cfg.Count("garbage")
@@ -99,5 +103,7 @@ func (g *Gossip) garbage(line string) {
 	if lower := strings.ToLower(line); strings.Contains(lower, "crypt") {
 		why = "it is not encrypted with the cluster's secret: a node with another --secret-file, or nobody's"
 	}
-	g.writeRefusal(refusal{why: why})
+	_, from, _ := strings.Cut(line, " from=")
+	from, _, _ = strings.Cut(strings.TrimSpace(from), " ")
+	g.writeRefusal(refusal{why: why}, from)
 }

@@ -2,7 +2,9 @@ package gossip
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 	"slices"
@@ -29,6 +31,8 @@ type attempt struct {
 	address string
 	at      []string
 	err     error
+	began   time.Time
+	ofRival bool // the question was whether the others know a rival
 }
 
 const (
@@ -93,7 +97,7 @@ func (g *Gossip) try(address string) attempt {
 	if err == nil {
 		_, err = g.list.Join(at)
 	}
-	return attempt{address, at, err}
+	return attempt{address: address, at: at, err: err}
 }
 
 // resolve is the address as one or several ip:port. memberlist would do it too,
@@ -116,6 +120,10 @@ func resolve(ctx context.Context, address string) ([]string, error) {
 }
 
 func (g *Gossip) attempted(a attempt) {
+	if a.ofRival {
+		g.askedOfRival(a)
+		return
+	}
 	t := g.targets[a.address]
 	t.busy = false
 	if len(a.at) > 0 {
@@ -138,12 +146,19 @@ func because(err error) string {
 	why := err.Error()
 	switch lower := strings.ToLower(why); {
 	case strings.Contains(lower, "crypt"):
-		return "it has another secret: compare the --secret-file of the two"
-	case strings.Contains(lower, "refused"):
+		return "it has another secret, or is no node's gossip: compare the --secret-file of the two, and --join with its --gossip"
+	case strings.Contains(lower, "connection refused"):
 		return "nothing listens there"
+	case errors.Is(err, io.EOF), strings.HasSuffix(strings.TrimSpace(why), "EOF"):
+		return "what listens there hangs up: it is no node's gossip, or takes no more connections"
 	}
 	for _, noise := range []string{"1 error occurred:", "\n", "\t", "* "} {
 		why = strings.ReplaceAll(why, noise, "")
 	}
-	return why
+	if _, rest, found := strings.Cut(why, "failed to join "); found {
+		if _, reason, found := strings.Cut(rest, ": "); found {
+			return strings.TrimSpace(reason) // the address is said beside it
+		}
+	}
+	return strings.TrimSpace(why)
 }

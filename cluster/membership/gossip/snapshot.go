@@ -34,6 +34,10 @@ type Node struct {
 type Snapshot struct {
 	Number uint64 // grows with every one that this process makes; the first is 1
 	Nodes  []Node // by name; this one is among them
+	// Rival is where others know a process of this node's name, while this one has
+	// no incarnation yet; "": nowhere. It may be this node itself, at the address
+	// that it had before.
+	Rival string
 }
 
 // Node is the one of that name.

@@ -203,6 +203,67 @@ func TestANameReturnsAtANewAddress(t *testing.T) {
 	}
 }
 
+// A second process of a name knows that it is one while it starts, and never
+// disturbs the first: nor where it ends in order, nor where the first ends.
+func TestASecondProcessOfAName(t *testing.T) {
+	virtual(t, abc, func(c *cluster) {
+		x, y, z := c.three()
+		second := c.start("c", "10.0.0.9:7946", 0)
+		c.pass(time.Second)
+		if at := second.Snapshot().Rival; at != "10.0.0.3:7946" {
+			c.t.Fatalf("the second knows a rival at %q", at)
+		}
+		c.pass(10 * time.Minute)
+		if at := second.Snapshot().Rival; at != "10.0.0.3:7946" {
+			c.t.Errorf("after ten minutes the second knows a rival at %q", at)
+		}
+		if x.Snapshot().Rival != "" || z.Snapshot().Rival != "" {
+			c.t.Error("nodes that have an incarnation know rivals")
+		}
+		if n := second.log.count("a node is refused", "10.0.0.3:7946", "another --node"); n != 1 {
+			c.t.Errorf("the second says it %d times, want once:\n%s", n, second.log)
+		}
+		third := c.start("c", "10.0.0.10:7946", 0)
+		c.pass(time.Second)
+		before := x.Snapshot().Number
+		if err := third.Leave(); err != nil {
+			c.t.Fatal(err)
+		}
+		c.pass(10 * time.Second)
+		if after := x.Snapshot().Number; after != before {
+			c.t.Errorf("the end of a process that was refused is %d snapshots to another node", after-before)
+		}
+		third.end(c.t)
+
+		z.end(c.t)
+		for range 50 {
+			c.pass(100 * time.Millisecond)
+			if second.Snapshot().Rival == "" {
+				break
+			}
+		}
+		if second.Snapshot().Rival != "" {
+			c.t.Error("five seconds after the first has ended, the second waits for it")
+		}
+		c.within(10*time.Second, "a1 b1 c0", x, y, second)
+	})
+}
+
+// Three processes of one name, as where one configuration was copied to all hosts.
+func TestAllHaveOneName(t *testing.T) {
+	virtual(t, abc, func(c *cluster) {
+		all := []*process{c.start("a", "10.0.0.1:7946", 0), c.start("a", "10.0.0.2:7946", 0), c.start("a", "10.0.0.3:7946", 0)}
+		for range 12 {
+			c.pass(10 * time.Second)
+			for _, p := range all {
+				if p.Snapshot().Rival == "" {
+					c.t.Errorf("%s knows no rival", p.cfg.Listen)
+				}
+			}
+		}
+	})
+}
+
 // memberlist forgets the dead after half a minute. All nodes are cut from each
 // other for longer, and find each other again.
 func TestALongCut(t *testing.T) {
