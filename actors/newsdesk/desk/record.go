@@ -21,7 +21,7 @@ const (
 // what its source says; after it, with what its page says and names.
 func asSeen(a *messages.Article) similarity.Article {
 	seen := similarity.Article{
-		ID: int64(a.GetNumber()), Title: a.GetTitle(), Body: body(a), Source: publisher(a), Published: a.GetPublishedMs(), Discovered: a.GetDiscoveredMs(),
+		ID: int64(a.GetNumber()), Title: a.GetTitle(), Link: a.GetUrl(), Body: body(a), Source: publisher(a), Published: a.GetPublishedMs(), Discovered: a.GetDiscoveredMs(),
 	}
 	for _, e := range a.GetEntities() {
 		seen.Entities = append(seen.Entities, e.GetName())

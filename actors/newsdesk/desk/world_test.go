@@ -161,6 +161,9 @@ func made(seed uint64, n, events int) []*messages.Event {
 		if r.IntN(4) == 0 { // a turn of the event, in words of its own
 			a.title, a.text = sentence(r, seed, event, 3)+sentence(r, seed+9, event, 5), sentence(r, seed, event, 8)+sentence(r, seed+9, event, 24)
 		}
+		if r.IntN(6) == 0 { // a story of its own, until an article of both kinds has come
+			a.title, a.text = sentence(r, seed+9, event, 7), sentence(r, seed+9, event, 30)
+		}
 		if r.IntN(12) == 0 && len(known) > 0 {
 			a.title, a.text = known[len(known)-1].title, known[len(known)-1].text // a copy
 		}

@@ -15,6 +15,7 @@ import (
 type Item struct {
 	Title     string   `json:"title"`
 	Body      string   `json:"body"`
+	URL       string   `json:"url"`
 	Source    outlet   `json:"source"`
 	Excerpt   string   `json:"excerpt"`
 	Entities  []string `json:"entities"`
@@ -90,7 +91,7 @@ func (i *Item) article(number int) similarity.Article {
 		body = i.Excerpt
 	}
 	return similarity.Article{
-		ID: int64(number), Title: i.Title, Body: body, Entities: i.Entities, Source: string(i.Source), Published: i.Published, Discovered: i.Published,
+		ID: int64(number), Title: i.Title, Link: i.URL, Body: body, Entities: i.Entities, Source: string(i.Source), Published: i.Published, Discovered: i.Published,
 	}
 }
 

@@ -89,7 +89,7 @@ func (d *dictionary) learn(terms []counted) {
 		e := d.entry(t.term)
 		e.articles++
 		e.caps += t.capped
-		e.lows += t.title + t.body - t.capped
+		e.lows += t.title + t.body - t.capped - t.address
 	}
 	d.articles++
 }
@@ -114,10 +114,16 @@ func (e *entry) used() bool { return len(e.posts[title])+len(e.posts[all]) > 0 }
 // written with a capital wherever it was seen. In headlines with capitals
 // throughout, only the other articles of the stream tell "Sbarro" from
 // "Files".
-func (d *dictionary) weigh(terms []counted) vectors { return d.weighed(terms, false) }
+//
+// The scale of a view is what the article's likeness to stories is multiplied by;
+// see unheardOf.
+func (d *dictionary) weigh(terms []counted) (vectors, [indexed]float64) {
+	return d.weighed(terms, false)
+}
 
 // weighed is weigh; own: as the terms count where their outlet alone tells a story.
-func (d *dictionary) weighed(terms []counted, own bool) (v vectors) {
+func (d *dictionary) weighed(terms []counted, own bool) (v vectors, scale [indexed]float64) {
+	var length, unheard [indexed]float64 // squared
 	for _, t := range terms {
 		e := d.terms[t.term]
 		if d.common(e) {
@@ -129,7 +135,14 @@ func (d *dictionary) weighed(terms []counted, own bool) (v vectors) {
 		}
 		add := func(view int, count float64) {
 			if count > 0 {
-				v[view] = append(v[view], component{t.term, float32(count * idf)})
+				weight := float64(count * idf)
+				v[view] = append(v[view], component{t.term, float32(weight)})
+				if view < indexed {
+					length[view] += float64(weight * weight)
+					if e.stories == 0 {
+						unheard[view] += float64(weight * weight)
+					}
+				}
 			}
 		}
 		add(title, frequency(t.title))
@@ -144,8 +157,20 @@ func (d *dictionary) weighed(terms []counted, own bool) (v vectors) {
 	for view := range v {
 		v[view].unit()
 	}
-	return v
+	for view := range scale {
+		scale[view] = 1
+		if length[view] > 0 {
+			scale[view] = 1 / math.Sqrt(1-float64((1-float64(unheardOf*unheardOf))*unheard[view]/length[view]))
+		}
+	}
+	return v, scale
 }
+
+// unheardOf is what a term that no story has had weighs in the length of an
+// article that is compared with stories: a name that nobody else has told yet
+// may begin a story, but in what many tell each in his own words most such terms
+// are only somebody's words, and their IDF is the highest of all.
+const unheardOf = 0.5
 
 // frequency is the sublinear weight of a term that is there n times.
 func frequency(n uint32) float64 {

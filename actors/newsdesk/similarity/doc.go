@@ -9,11 +9,12 @@
 //	     -> candidates, each a row of features -> logistic decision
 //	     -> joins the best story, or begins one
 //
-// An article is three sparse unit vectors: its title, everything that it says
-// (title and body), and its entities. A story keeps the sum of its articles'
+// An article is three sparse unit vectors: its title (with what its address says
+// in words), everything that it says (title and body), and its entities. A story keeps the sum of its articles'
 // vectors, so that a dot product with the sum, divided by the number of
 // articles, is the mean similarity to all of them: one number that a story of
-// three and a story of three hundred share. No feature is the story's size:
+// three and a story of three hundred share. Headlines of a large story count words
+// by the root of their share instead (query.alike). No feature is the story's size:
 // what is popular would grow by being popular.
 //
 // After every article a bounded number of stories that changed are compared

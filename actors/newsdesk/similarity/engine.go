@@ -13,6 +13,7 @@ type Article struct {
 	Title      string // no HTML
 	Body       string // no HTML; may be empty
 	Entities   []string
+	Link       string // its address: what it says in words counts as the title's; may be empty
 	Source     string // who reports; "": unknown
 	Published  int64  // 0: unknown
 	Discovered int64  // when it came; required
@@ -75,8 +76,8 @@ type Engine struct {
 	made   int64            // stories that splits made
 	seen   int64            // articles
 
-	sums    [][indexed]float64 // of the query in progress, by slot
-	touched []int32            // slots whose sums are not 0
+	sums    []dots  // of the query in progress, by slot
+	touched []int32 // slots whose sums are not 0
 	changes []Change
 }
 
@@ -123,12 +124,13 @@ func (e *Engine) weigh(a *Article) member {
 	e.words.learn(terms)
 	e.words.live = len(e.live)
 	e.seen++
-	m := member{id: a.ID, came: e.seen, at: at, body: a.Body != "", v: e.words.weigh(terms)}
+	m := member{id: a.ID, came: e.seen, at: at, body: a.Body != ""}
+	m.v, m.scale = e.words.weigh(terms)
 	if a.Source != "" {
 		m.source = text.Hash(a.Source)
 	}
 	if e.from.see(m.source, e.seen, terms, &e.words) {
-		own := e.words.weighed(terms, true)
+		own, _ := e.words.weighed(terms, true)
 		m.own = &own
 	}
 	return m
@@ -141,6 +143,7 @@ func (e *Engine) assign(m member) {
 	change := Change{Kind: Created, Article: m.id, Scores: f, Logit: logit}
 	if best != nil && logit > 0 {
 		change.Kind, change.Fresh = Joined, fresh(&m, best)
+		best.meet(&f)
 	} else {
 		best = e.begin(m.id)
 	}
@@ -161,7 +164,8 @@ func (e *Engine) nearest(q *query, w *Weights, gap func(*story) int64, may func(
 		g := features(&e.sums[slot], q, s, gap(s))
 		z := w.Logit(&g)
 		if z > 0 && q.own != nil && s.source == q.source {
-			own := query{v: *q.own, norm2: q.norm2, body: q.body, bond: q.bond}
+			own := *q
+			own.v = *q.own
 			g = features(dotsOf(&own, s), &own, s, gap(s))
 			z = w.Logit(&g)
 		}
@@ -175,8 +179,8 @@ func (e *Engine) nearest(q *query, w *Weights, gap func(*story) int64, may func(
 // related says whether the cosine of titles or of all terms is at least a
 // twentieth. Nearly all stories that share a word share no more than that; none
 // of them would be joined, and weighing them all is what would cost.
-func related(dots *[indexed]float64, q *query, s *story) bool {
-	for view, dot := range dots {
+func related(dots *dots, q *query, s *story) bool {
+	for view, dot := range dots.mean {
 		if float64(dot*dot) >= float64(0.0025*float64(q.norm2[view]*s.norm2[view])) && dot > 0 {
 			return true
 		}
@@ -187,21 +191,26 @@ func related(dots *[indexed]float64, q *query, s *story) bool {
 // gather adds up the products of q with every live story that shares a term.
 func (e *Engine) gather(q *query) {
 	for _, slot := range e.touched {
-		e.sums[slot] = [indexed]float64{}
+		e.sums[slot] = dots{}
 	}
 	e.touched = e.touched[:0]
 	for view := range indexed {
+		spread := q.spread(view)
 		for _, c := range q.v[view] {
+			steep := steep(c.weight)
 			entry := e.words.terms[c.term]
 			if entry == nil {
 				continue // forgotten since
 			}
 			for _, p := range entry.posts[view] {
 				sums := &e.sums[p.slot]
-				if *sums == ([indexed]float64{}) {
+				if *sums == (dots{}) {
 					e.touched = append(e.touched, p.slot)
 				}
-				sums[view] += float64(float64(c.weight) * float64(p.weight))
+				sums.mean[view] += float64(float64(c.weight) * float64(p.weight))
+				if spread {
+					sums.root[view] += float64(steep * root(p.weight))
+				}
 			}
 		}
 	}
@@ -223,7 +232,7 @@ func (e *Engine) begin(id int64) *story {
 	} else {
 		s.slot = int32(len(e.slots))
 		e.slots = append(e.slots, s)
-		e.sums = append(e.sums, [indexed]float64{})
+		e.sums = append(e.sums, dots{})
 	}
 	e.live[id] = s
 	return s

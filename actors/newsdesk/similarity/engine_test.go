@@ -105,7 +105,7 @@ func askAll(e *Engine, m member) (best *story, logit float64) {
 		z := e.cfg.join.Logit(&f)
 		if z > 0 && m.own != nil && m.source == s.source { // one outlet alone
 			plain := q
-			plain.v = *m.own
+			plain.v, plain.own = *m.own, nil
 			f = features(dotsOf(&plain, s), &plain, s, s.gap(m.at))
 			z = e.cfg.join.Logit(&f)
 		}

@@ -9,11 +9,11 @@ const (
 	fBody      // both have a body: 1
 	fGap       // days to the nearest article, at most 4
 	fGapLog    // logarithm of the same, finer where it is short
-	fMeanTitle // mean cosine with the story's titles
-	fMeanAll   // mean cosine with all terms of its articles
+	fMeanTitle // likeness to the story's titles (query.alike): of two stories, the mean cosine
+	fMeanAll   // the same of all terms
 	fLogTitle  // logarithm of fMeanTitle: the first words shared say more than the next
 	fLogAll
-	fBondTitle // logarithm of the mean cosine of the story's titles with each other
+	fBondTitle // logarithm of how alike the story's titles were when they joined (story.usually)
 	fBondAll
 	fTitle // cosine with the sum of the story's titles
 	fAll
@@ -49,12 +49,15 @@ type query struct {
 	body  bool
 	bond  float64 // as story.firm
 
-	source uint64   // of an article: as story.source
-	own    *vectors // of an article: as member.own
+	// Of an article only:
+	article bool
+	source  uint64           // as story.source
+	own     *vectors         // as member.own
+	scale   [indexed]float64 // what its likeness is multiplied by
 }
 
 func (m *member) query() query {
-	q := query{v: m.v, body: m.body, bond: alone, source: m.source, own: m.own}
+	q := query{v: m.v, body: m.body, bond: alone, article: true, source: m.source, own: m.own, scale: m.scale}
 	for view := range q.norm2 {
 		q.norm2[view] = 1
 	}
@@ -80,7 +83,7 @@ func (s *story) query() query {
 
 // features compares by the dot products of q with s's sums, which the index, or
 // a plain walk, has added up.
-func features(dots *[indexed]float64, q *query, s *story, gap int64) (f Features) {
+func features(dots *dots, q *query, s *story, gap int64) (f Features) {
 	n := float64(s.count)
 	days := float64(gap) / float64(day)
 	f[fOne] = 1
@@ -88,13 +91,54 @@ func features(dots *[indexed]float64, q *query, s *story, gap int64) (f Features
 		f[fBody] = 1
 	}
 	f[fGap], f[fGapLog] = min(days, 4), logarithm(1+4*days)
-	f[fMeanTitle], f[fMeanAll] = dots[title]/n, dots[all]/n
+	f[fMeanTitle], f[fMeanAll] = q.alike(title, dots, n), q.alike(all, dots, n)
 	f[fLogTitle], f[fLogAll] = logarithm(f[fMeanTitle]+offset), logarithm(f[fMeanAll]+offset)
-	f[fBondTitle], f[fBondAll] = logarithm(s.bond(title)+offset), logarithm(s.bond(all)+offset)
-	f[fTitle] = cosine(dots[title], q.norm2[title], s.norm2[title])
-	f[fAll] = cosine(dots[all], q.norm2[all], s.norm2[all])
-	f[fUnlike] = max(0, likeEnough-f[fMeanAll]/math.Sqrt(float64(q.bond*s.firm())))
+	f[fBondTitle], f[fBondAll] = logarithm(s.usually(title)+offset), logarithm(s.usually(all)+offset)
+	f[fTitle] = cosine(dots.mean[title], q.norm2[title], s.norm2[title])
+	f[fAll] = cosine(dots.mean[all], q.norm2[all], s.norm2[all])
+	f[fUnlike] = max(0, likeEnough-dots.mean[all]/n/math.Sqrt(float64(q.bond*s.firm())))
 	return f
+}
+
+// dots are the products of a query with a story's sums, by view: of the weights,
+// and of their powers (steep and root).
+type dots struct{ mean, root [indexed]float64 }
+
+// spread says whether a view of a query counts words by the root of their share.
+func (q *query) spread(view int) bool { return q.article && (view == title || !q.body) }
+
+// alike is how alike the query is to a story of n articles: the mean cosine with
+// them, and, of headlines, the more of the root instead the larger the story is.
+//
+// In the mean cosine a word counts by the share of the story's articles that have
+// it. Where two hundred tell a story there are a hundred words for it, each in
+// few of the headlines: a word in a twentieth of them is still the story's word,
+// and by its root it counts for more than a fifth. Bodies say most of it all, and
+// share rare words by chance. Of two articles the root is nothing, so that what is
+// learnt from small stories holds.
+func (q *query) alike(view int, d *dots, n float64) float64 {
+	x := d.mean[view] / n
+	if !q.article {
+		return x
+	}
+	if n > spreadFrom && q.spread(view) {
+		part := math.Sqrt(spreadFrom / n)
+		x = float64(x*part) + float64(d.root[view]/math.Sqrt(n)*(1-part))
+	}
+	return float64(x * q.scale[view])
+}
+
+const spreadFrom = 2.0
+
+// usually is how alike an article of the story was when it joined: what
+// paraphrases share is little, and an article that shares as little belongs to
+// them. A mean takes no side: a story of two and one of two hundred may have the
+// same.
+func (s *story) usually(view int) float64 {
+	if s.meetings == 0 {
+		return alone
+	}
+	return s.met[view] / float64(s.meetings)
 }
 
 const (
@@ -105,9 +149,7 @@ const (
 	likeEnough = 0.4
 )
 
-// bond is the mean cosine of s's articles with each other: what paraphrases
-// share is little, and an article that shares as little belongs to them. A
-// mean takes no side: a story of two and one of two hundred may have the same.
+// bond is the mean cosine of s's articles with each other.
 func (s *story) bond(view int) float64 {
 	if s.count < 2 {
 		return alone

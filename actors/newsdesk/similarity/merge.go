@@ -61,6 +61,10 @@ func (e *Engine) join(s *story) {
 	}
 	into.count += from.count
 	into.bodies += from.bodies
+	for view := range into.met {
+		into.met[view] += from.met[view]
+	}
+	into.meetings += from.meetings
 	into.last = max(into.last, from.last)
 	into.members = append(into.members, from.members...)
 	slices.SortFunc(into.members, func(a, b member) int { return cmp.Compare(a.came, b.came) })

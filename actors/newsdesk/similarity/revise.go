@@ -5,7 +5,8 @@ import "slices"
 // Revise replaces what the story knows of one of its articles by what the
 // article says now. It stays in its story, because clients were told so;
 // whether the story now resembles another is looked at like any change. An
-// article that the story keeps no vectors of any more changes nothing.
+// article that the story keeps no vectors of any more changes nothing. How alike
+// it was when it joined stays in the story's bond.
 func (e *Engine) Revise(story int64, a Article) {
 	s, i := e.member(story, a.ID)
 	if s == nil {
@@ -15,7 +16,8 @@ func (e *Engine) Revise(story int64, a Article) {
 	terms := e.read.read(&a)
 	e.words.learn(terms)
 	e.words.live = len(e.live)
-	m := member{id: a.ID, came: old.came, at: old.at, body: a.Body != "", v: e.words.weigh(terms)}
+	m := member{id: a.ID, came: old.came, at: old.at, body: a.Body != ""}
+	m.v, _ = e.words.weigh(terms)
 	e.shift(s, &old.v, -1)
 	e.words.told(m.v[all], s.sum[all])
 	e.shift(s, &m.v, 1)

@@ -13,7 +13,7 @@ import (
 
 // snapshotVersion is the first byte of a snapshot: of the form, and of what
 // the state means. Stories made by other weights are replayed, not restored.
-const snapshotVersion = 5
+const snapshotVersion = 6
 
 // ErrSnapshot is what Restore's errors are: the bytes are no snapshot of this
 // version and Config. The caller replays the log instead.
@@ -106,6 +106,10 @@ func (w *writer) story(s *story) {
 		w.int(v)
 	}
 	w.fixed(s.source)
+	w.int(int64(s.meetings))
+	for _, x := range s.met {
+		w.fixed(math.Float64bits(x))
+	}
 	w.vectors(&s.sum)
 	w.uint(uint64(len(s.members)))
 	for i := range s.members {
@@ -188,6 +192,13 @@ func (e *Engine) restoreStory(r *decoder) {
 	s := e.begin(id)
 	s.count, s.bodies, s.last, s.parted = int(r.int()), int(r.int()), r.int(), int(r.int())
 	s.source = r.fixed()
+	s.meetings = int(r.int())
+	for view := range s.met {
+		s.met[view] = math.Float64frombits(r.fixed())
+		if x := s.met[view]; !(x >= 0 && x <= math.MaxFloat64) || s.meetings < 0 {
+			r.fail("how alike a story's articles are is no number")
+		}
+	}
 	sum := r.vectors()
 	n := r.length(7)
 	if s.count < 1 || n < 1 || n > e.cfg.Members {

@@ -69,6 +69,31 @@ func (v sparse) dot(o sparse) float64 {
 	return sum
 }
 
+// steepDot is the sum of steep(v)·root(o), in the order of terms.
+func (v sparse) steepDot(o sparse) float64 {
+	sum := 0.0
+	for i, j := 0, 0; i < len(v) && j < len(o); {
+		switch a, b := v[i].term, o[j].term; {
+		case a < b:
+			i++
+		case a > b:
+			j++
+		default:
+			sum += float64(steep(v[i].weight) * root(o[j].weight))
+			i++
+			j++
+		}
+	}
+	return sum
+}
+
+// root is a weight's square root, and steep its power of one and a half: the
+// product of both is of the size of a product of two weights. What is below 0 by
+// rounding is 0.
+func root(w float32) float64 { return math.Sqrt(max(0, float64(w))) }
+
+func steep(w float32) float64 { return float64(max(0, float64(w)) * root(w)) }
+
 // plus is v + factor·o as a new vector, without what is as good as 0: a sum
 // from which all was taken away again leaves rounding behind.
 func (v sparse) plus(o sparse, factor float32) sparse {

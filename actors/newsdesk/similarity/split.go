@@ -52,6 +52,7 @@ func (e *Engine) separate(s *story, gone, kept []member, leave *story) {
 	s.bodies -= leave.bodies
 	other.count, other.bodies, other.last = leave.count, leave.bodies, leave.last
 	s.members, other.members = kept, gone
+	other.met, other.meetings = s.met, s.meetings
 	s.parted, other.parted, other.source = s.count, other.count, s.source
 	moved := make([]int64, len(gone))
 	for i := range gone {
@@ -76,8 +77,15 @@ func (s *story) gather(m *member) {
 }
 
 // dotsOf is what Engine.gather adds up, by walking both.
-func dotsOf(q *query, s *story) *[indexed]float64 {
-	return &[indexed]float64{title: q.v[title].dot(s.sum[title]), all: q.v[all].dot(s.sum[all])}
+func dotsOf(q *query, s *story) *dots {
+	var d dots
+	for view := range indexed {
+		d.mean[view] = q.v[view].dot(s.sum[view])
+		if q.spread(view) {
+			d.root[view] = q.v[view].steepDot(s.sum[view])
+		}
+	}
+	return &d
 }
 
 // halves parts articles into two groups: those nearer to one article and those

@@ -4,17 +4,21 @@ import "math"
 
 // story is one live story. Its sums are in the index too, under its slot.
 type story struct {
-	id      int64
-	slot    int32
-	count   int // articles
-	bodies  int // of them with a body
-	sum     vectors
-	norm2   [views]float64 // of sum
-	last    int64          // event time of the latest article
-	members []member       // the latest Config.Members, in the order in which they came (member.came)
-	queued  bool           // waits for a look at merging and splitting
-	parted  int            // articles when it was last looked at for a split
-	source  uint64         // the outlet that alone tells it; 0: several do, or it is not known
+	id     int64
+	slot   int32
+	count  int // articles
+	bodies int // of them with a body
+	sum    vectors
+	norm2  [views]float64 // of sum
+	// met is the sum of how alike (query.alike) its articles were as they joined
+	// it, and meetings how many have.
+	met      [indexed]float64
+	meetings int
+	last     int64    // event time of the latest article
+	members  []member // the latest Config.Members, in the order in which they came (member.came)
+	queued   bool     // waits for a look at merging and splitting
+	parted   int      // articles when it was last looked at for a split
+	source   uint64   // the outlet that alone tells it; 0: several do, or it is not known
 }
 
 // member is one article in a story.
@@ -26,8 +30,9 @@ type member struct {
 	v    vectors
 
 	// Until it is in a story:
-	source uint64   // its outlet; 0: unknown
-	own    *vectors // v without what its outlet repeats; nil: it repeats nothing
+	source uint64           // its outlet; 0: unknown
+	scale  [indexed]float64 // as query.scale
+	own    *vectors         // v without what its outlet repeats; nil: it repeats nothing
 }
 
 // gap is the distance in milliseconds from a time to the nearest article.
@@ -105,7 +110,7 @@ func (e *Engine) take(s *story, m member) {
 	case s.source != m.source:
 		s.source = 0
 	}
-	m.source, m.own = 0, nil
+	m.source, m.scale, m.own = 0, [indexed]float64{}, nil
 	e.words.told(m.v[all], s.sum[all])
 	e.shift(s, &m.v, 1)
 	s.count++
@@ -115,6 +120,13 @@ func (e *Engine) take(s *story, m member) {
 	s.last = max(s.last, m.at)
 	s.members = append(s.members, m)
 	s.trim(e.cfg.Members)
+}
+
+// meet takes down how alike an article is that joins.
+func (s *story) meet(f *Features) {
+	s.met[title] += f[fMeanTitle]
+	s.met[all] += f[fMeanAll]
+	s.meetings++
 }
 
 // trim forgets the vectors of all but the latest n.

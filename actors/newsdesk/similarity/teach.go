@@ -28,6 +28,7 @@ func Teach(cfg Config, articles []Article, gold []string, join, merge func(Pair)
 	for i := range articles {
 		m := e.weigh(&articles[i])
 		t.pairs(m.query(), gold[i], nil, func(s *story) int64 { return s.gap(m.at) }, join)
+		t.meet(gold[i], &m)
 		t.take(gold[i], m)
 	}
 	return t.parts(cfg, articles, gold, merge)
@@ -39,6 +40,15 @@ type teacher struct {
 	whole map[string]*story // by the true story's name
 	gold  map[*story]string
 	seen  int
+}
+
+// meet has the article's true story take down how alike it is.
+func (t *teacher) meet(gold string, m *member) {
+	if s := t.whole[gold]; s != nil && t.live[s.id] == s {
+		q := m.query()
+		f := features(dotsOf(&q, s), &q, s, 0)
+		s.meet(&f)
+	}
 }
 
 // take gives the article to its true story; one that went cold begins again.

@@ -15,12 +15,14 @@ import (
 const (
 	titleBytes = 2 << 10
 	bodyBytes  = 16 << 10
+	linkBytes  = 2 << 10
 )
 
 // counted is one term of an article before it has a weight.
 type counted struct {
 	term                uint64
 	title, body, capped uint32
+	address             uint32  // of title: those of the address, in which nothing has a capital
 	number              bool    // it begins with a digit
 	own                 float64 // what it counts for where its outlet alone tells a story; 0: as much as anywhere
 }
@@ -35,11 +37,20 @@ type reader struct {
 }
 
 // read replaces r.terms by the article's, sorted; at most r.max of them, those
-// that come first in title, entities and body.
+// that come first in title, address, entities and body.
 func (r *reader) read(a *Article) []counted {
 	clear(r.at)
 	r.terms = r.terms[:0]
 	r.each(text.Clip(a.Title, titleBytes), func(t uint64, first rune) { r.count(t, true, first) })
+	r.each(slug(text.Clip(a.Link, linkBytes)), func(t uint64, _ rune) {
+		if _, told := r.at[t]; told {
+			return
+		}
+		r.count(t, true, 'a')
+		if i, ok := r.at[t]; ok {
+			r.terms[i].address++
+		}
+	})
 	for _, name := range a.Entities {
 		text.Tokenize(text.Clip(name, 256), &r.buffer)
 		for _, t := range r.buffer.Tokens {

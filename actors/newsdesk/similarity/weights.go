@@ -4,33 +4,33 @@
 package similarity
 
 var joinWeights = Weights{
-	4.921,  // one
-	-0.156, // body
-	-1.993, // gap
-	-0.290, // gap_log
-	2.133,  // mean_title
-	-1.176, // mean_all
-	0.535,  // log_title
-	2.547,  // log_all
-	-0.302, // bond_title
-	-1.267, // bond_all
+	4.673,  // one
+	0.045,  // body
+	-1.992, // gap
+	-0.279, // gap_log
+	2.283,  // mean_title
+	-1.014, // mean_all
+	0.446,  // log_title
+	2.689,  // log_all
+	-0.270, // bond_title
+	-1.234, // bond_all
 	0.000,  // title
 	0.000,  // all
 	0.000,  // unlike
 }
 
 var mergeWeights = Weights{
-	-2.709,  // one
-	-0.602,  // body
-	-4.160,  // gap
-	1.408,   // gap_log
-	2.726,   // mean_title
-	5.107,   // mean_all
+	-2.823,  // one
+	-0.612,  // body
+	-4.280,  // gap
+	1.547,   // gap_log
+	2.793,   // mean_title
+	5.186,   // mean_all
 	0.000,   // log_title
 	0.000,   // log_all
 	0.000,   // bond_title
 	0.000,   // bond_all
-	3.234,   // title
-	4.657,   // all
+	3.199,   // title
+	4.731,   // all
 	-10.000, // unlike
 }
