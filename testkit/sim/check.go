@@ -204,6 +204,9 @@ const reservedMost = 4096
 // checkReserved holds that what a key reserves is in proportion to what its clients were
 // handed: what is reserved and not spent is charged if its process ends.
 func (c *Cluster) checkReserved(r store.Reservation) {
+	if r.N <= reservedMost {
+		return
+	}
 	handed := int64(0)
 	for _, client := range c.clients {
 		if client.keyID == r.KeyID {

@@ -34,6 +34,8 @@
 //	owners      Owner changes a key's rules and monitors at any node, one after the
 //	            other, and asks again where no answer comes. Operator does so with
 //	            the key itself, and may revoke it.
+//	moments     what befalls a node, or is asked of it, begins at rest or amid messages
+//	            of one kind: as one step of the loop, while others wait to be handled.
 //
 // Not simulated yet: clocks with skew and drift, gateways before the question to
 // the key.
@@ -44,7 +46,9 @@
 // connections; each term of a shard is taken by one process, and shards stand still
 // while views do; what a publisher is told to be in the log is there; a node that is
 // apart has no clients, and hands nothing on without a live lease; a shard is not
-// released before its keys have settled.
+// released before its keys have settled, nor while its router has a query of them; a
+// place that is said to be free is; what a key reserves is in proportion to what it has
+// handed on.
 //
 // After the last fault: all nodes agree on each shard's owner, which is who took it,
 // and clients connect; nothing is left of shards that were given up; every client
