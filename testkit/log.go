@@ -130,11 +130,16 @@ func (l *Log) Save(name string) error {
 
 // writeFile writes a file whole or not at all. What is no ordinary file, as /dev/stdout,
 // is written to as it is.
-func writeFile(name string, content []byte) error {
-	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
+func writeFile(name string, content []byte) (err error) {
+	if info, gone := os.Stat(name); gone == nil && !info.Mode().IsRegular() {
 		return os.WriteFile(name, content, 0o644)
 	}
 	part := name + ".part"
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("write %s: %w", name, err)
+		}
+	}()
 	f, err := os.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
 	if err != nil {
 		return err

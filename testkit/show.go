@@ -1,6 +1,7 @@
 package testkit
 
 import (
+	"bytes"
 	_ "embed"
 	"encoding/json"
 	"errors"
@@ -81,6 +82,15 @@ func (p Page) WriteTo(w io.Writer) (int64, error) {
 	out := strings.NewReplacer("{{title}}", html.EscapeString(p.Title), "{{data}}", string(data), "{{script}}", script+panelScript).Replace(page)
 	n, err := io.WriteString(w, out)
 	return int64(n), err
+}
+
+// Save writes the page to the file of that name, all of it or nothing.
+func (p Page) Save(name string) error {
+	var b bytes.Buffer
+	if _, err := p.WriteTo(&b); err != nil {
+		return err
+	}
+	return writeFile(name, b.Bytes())
 }
 
 func (p Page) shown() *shown {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -38,7 +39,11 @@ Scenarios, of which a seed draws one after the other unless --scenario names one
 
 // played plays a run, or ends with ctx: a run that is cut off has nothing to close.
 func played(ctx context.Context, p sim.Plan) (*sim.Outcome, error) {
-	return within(ctx, func() (*sim.Outcome, error) { return sim.Play(p) })
+	o, err := within(ctx, func() (*sim.Outcome, error) { return sim.Play(p) })
+	if o == nil && ctx.Err() != nil {
+		return nil, errInterrupted
+	}
+	return o, err
 }
 
 // simResult is what a run comes to, as JSON.
@@ -51,6 +56,7 @@ type simResult struct {
 	Trace      string         `json:"trace"`
 	Violations []simViolation `json:"violations"`
 	Sometimes  map[string]int `json:"sometimes"`
+	Last       []string       `json:"last,omitempty"` // of a replay that ends at a step: the last messages
 }
 
 type simViolation struct {
@@ -92,34 +98,34 @@ The exit code is 1 if anything was violated.`,
 	seed := flags.Uint64("seed", 0, "what the run is drawn from (required)")
 	scenario := flags.String("scenario", "", "one of those of 'birdwire sim --help'; default: the seed's")
 	strategy := flags.String("strategy", "random", "how what is next is picked: random, priority")
-	set := flags.StringToInt("set", nil, "options that the seed does not draw, as name=value")
+	var set options
+	flags.Var(&set, "set", "options that the seed does not draw, by comma; may be repeated")
 	file := flags.String("log", "", "file to write the run's decisions to")
 	asJSON := jsonFlag(cmd)
 	cmd.PreRunE = need("seed")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		o, err := played(cmd.Context(), sim.Plan{Scenario: *scenario, Seed: *seed, Options: *set, Strategy: *strategy, Hash: true, Log: true})
-		if err != nil && cmd.Context().Err() == nil {
+		o, err := played(cmd.Context(), sim.Plan{Scenario: *scenario, Seed: *seed, Options: set, Strategy: *strategy, Hash: true, Log: true})
+		switch {
+		case errors.Is(err, errInterrupted):
+			return err
+		case err != nil:
 			return usageError{err}
 		}
-		if err != nil {
-			return err
-		}
-		if *file != "" {
-			if err := o.Log.Save(*file); err != nil {
-				return err
-			}
-		}
-		if name := o.Log.Unset(*set); name != "" {
+		if name := o.Log.Unset(set); name != "" {
 			return usagef("--set %s: scenario %s has no such option, it has %v", name, o.Log.Scenario, o.Options)
 		}
-		return c.showRun(printer{c.stdout, *asJSON}, o, o.Log.Scenario)
+		if *file != "" {
+			err = o.Log.Save(*file)
+		}
+		return errors.Join(c.showRun(printer{c.stdout, *asJSON}, o, o.Log.Scenario, nil), err)
 	}
 	return cmd
 }
 
 // showRun prints what came of a run, and fails where it did.
-func (c *cli) showRun(p printer, o *sim.Outcome, scenario string) error {
+func (c *cli) showRun(p printer, o *sim.Outcome, scenario string, last []string) error {
 	r := resultOf(scenario, o)
+	r.Last = last
 	if err := p.value(r, func() error { return p.run(r, o) }); err != nil {
 		return err
 	}
@@ -130,13 +136,18 @@ func (c *cli) showRun(p printer, o *sim.Outcome, scenario string) error {
 }
 
 func (p printer) run(r simResult, o *sim.Outcome) error {
+	for _, message := range r.Last {
+		if err := p.say("%s", message); err != nil {
+			return err
+		}
+	}
 	if o.Failed() {
 		if err := p.say("%s\n", o.Said); err != nil {
 			return err
 		}
 	}
-	err := p.say("seed %d, scenario %s with %s:\n%d steps, %v simulated, trace %s",
-		r.Seed, r.Scenario, shownOptions(r.Options), r.Steps, o.Elapsed.Round(time.Millisecond), r.Trace)
+	err := p.say("seed %d, scenario %s%s:\n%d steps, %v simulated, trace %s",
+		r.Seed, r.Scenario, shownDrawn(o.Options), r.Steps, o.Elapsed.Round(time.Millisecond), r.Trace)
 	if err == nil && len(r.Sometimes) > 0 {
 		err = p.say("reached: %s", shownOptions(r.Sometimes))
 	}
@@ -164,7 +175,8 @@ func (c *cli) simReplay() *cobra.Command {
 		Long: `Follow a log's decisions one by one. Where the code is another one than it was
 and decides something else, this says at which step and what; with --loosely it
 goes on with what is left of the log, which says whether the failure is there
-still. With --until it ends after that step and prints the last messages.`,
+still. With --until it ends after that step and prints the last messages; a run that
+ends before that step says so.`,
 		Example: example(`
 			birdwire sim replay 7.log
 			birdwire sim replay 7.log --until 1200
@@ -173,12 +185,17 @@ still. With --until it ends after that step and prints the last messages.`,
 	}
 	flags := cmd.Flags()
 	until := flags.Int("until", 0, "the last step to follow")
-	last := flags.Int("last", 20, "how many messages before it to print")
+	last := flags.Int("last", 20, "with --until: how many messages before it to print")
 	loosely := flags.Bool("loosely", false, "where the log does not fit, follow what is left of it, and be plain elsewhere")
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if *until < 0 || *last < 0 {
-			return usagef("--until %d --last %d: want no number below 0", *until, *last)
+		switch to := flags.Changed("until"); {
+		case to && *until < 1:
+			return usagef("--until %d: want a step, from 1", *until)
+		case !to && flags.Changed("last"):
+			return usagef("--last %d: it is for --until", *last)
+		case *last < 0:
+			return usagef("--last %d: want no number below 0", *last)
 		}
 		l, err := sim.LoadLog(args[0])
 		if err != nil {
@@ -189,17 +206,26 @@ still. With --until it ends after that step and prints the last messages.`,
 		case err != nil:
 			return err
 		case o.Misfit != "":
-			return fmt.Errorf("%s, made by %s, does not fit this code: %s", args[0], l.Build, o.Misfit)
-		case *until > 0 && !*asJSON:
+			return misfit(args[0], l, o)
+		}
+		var messages []string
+		if *until > 0 {
 			for _, s := range o.History.Last(*last) {
-				if _, err := fmt.Fprintln(c.stdout, s); err != nil {
-					return err
-				}
+				messages = append(messages, s.String())
 			}
 		}
-		return c.showRun(printer{c.stdout, *asJSON}, o, l.Scenario)
+		err = c.showRun(printer{c.stdout, *asJSON}, o, l.Scenario, messages)
+		if *until > o.Steps {
+			err = errors.Join(err, fmt.Errorf("the run ends after step %d, before step %d", o.Steps, *until))
+		}
+		return err
 	}
 	return cmd
+}
+
+// misfit is a log that other code has made.
+func misfit(name string, l *sim.Log, o *sim.Outcome) error {
+	return fmt.Errorf("%s, made by %s, does not fit this code: %s; 'birdwire sim replay --loosely' follows what is left of it", name, l.Build, o.Misfit)
 }
 
 // simDifference is the first step in which two runs differ.
@@ -231,7 +257,7 @@ both messages. The exit code is 1 if they differ.`,
 				return err
 			}
 			if runs[i].Misfit != "" {
-				return fmt.Errorf("%s, made by %s, does not fit this code: %s", name, l.Build, runs[i].Misfit)
+				return misfit(name, l, runs[i])
 			}
 		}
 		var d simDifference

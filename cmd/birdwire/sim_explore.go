@@ -48,7 +48,7 @@ Small scenarios:
 	flags := cmd.Flags()
 	flags.SortFlags = false
 	flags.StringVar(&scope.Scenario, "scenario", sim.Small[0].Name, "one of the small ones")
-	flags.StringToIntVar(&scope.Options, "set", nil, "options that have another value than their least, as name=value")
+	flags.Var((*options)(&scope.Options), "set", "options that have another value than their least, by comma; may be repeated")
 	flags.StringArrayVar(&scope.Vary, "vary", nil, "an option of which every value is tried; may be repeated")
 	flags.IntVar(&scope.Reversals, "reversals", 2, "how often one run may depart from the plain order; 0: any number")
 	bounds := map[sim.Stream]*int{
@@ -82,7 +82,7 @@ Small scenarios:
 		}
 		err = c.explored(printer{c.stdout, *asJSON}, scope, e, *file)
 		if stopped := cmd.Context().Err(); err == nil && stopped != nil {
-			err = fmt.Errorf("interrupted after %d orders: %w", e.Orders, stopped)
+			err = fmt.Errorf("%w after %d orders", errInterrupted, e.Orders)
 		}
 		return err
 	}

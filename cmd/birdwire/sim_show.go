@@ -1,9 +1,7 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -36,23 +34,21 @@ to a violation marked. A link that ends in #step=N opens it at that step.`,
 		if err != nil {
 			return err
 		}
+		if *file == "" {
+			*file = strings.TrimSuffix(args[0], ".log") + ".html"
+		}
+		if err := writable(*file, args[0]); err != nil {
+			return err
+		}
 		o, err := played(cmd.Context(), sim.Plan{Follow: l, History: true})
 		if err != nil {
 			return err
 		}
 		if o.Misfit != "" {
-			return fmt.Errorf("%s, made by %s, does not fit this code: %s", args[0], l.Build, o.Misfit)
-		}
-		if *file == "" {
-			*file = strings.TrimSuffix(args[0], ".log") + ".html"
-		}
-		out, err := os.Create(*file)
-		if err != nil {
-			return err
+			return misfit(args[0], l, o)
 		}
 		page := sim.Page{Title: fmt.Sprintf("%s, seed %d", l.Scenario, l.Seed), Outcome: o, Most: *last}
-		_, err = page.WriteTo(out)
-		if err = errors.Join(err, out.Close()); err != nil {
+		if err := page.Save(*file); err != nil {
 			return err
 		}
 		shown := min(o.Steps, *last)

@@ -13,6 +13,7 @@ import (
 // shrinkResult is what is left of a failure, as JSON.
 type shrinkResult struct {
 	File      string         `json:"file"`
+	Scenario  string         `json:"scenario"`
 	Invariant string         `json:"invariant"`
 	Before    simSize        `json:"before"`
 	After     simSize        `json:"after"`
@@ -20,6 +21,8 @@ type shrinkResult struct {
 	Decisions []string       `json:"decisions"`
 	Runs      int            `json:"runs"`
 	Finished  bool           `json:"finished"`
+
+	interrupted bool
 }
 
 // simSize is how much happens in a run: choices that are not the plain one.
@@ -58,36 +61,50 @@ it did not have to: what is left is what the failure takes.`,
 	most := flags.Duration("for", time.Minute, "how long to try")
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		l, err := sim.LoadLog(args[0])
-		if err != nil {
-			return err
+		if *most <= 0 {
+			return usagef("--for %v: want some time", *most)
 		}
-		s, err := within(cmd.Context(), func() (*sim.Shrunk, error) { return sim.Shrink(l, *most) })
+		l, err := sim.LoadLog(args[0])
 		if err != nil {
 			return err
 		}
 		if *file == "" {
 			*file = strings.TrimSuffix(args[0], ".log") + ".small.log"
 		}
+		if err := writable(*file, args[0]); err != nil {
+			return err
+		}
+		// Who ends it has what was found by then: it ends after the run that is tried.
+		s, err := sim.ShrinkTo(func(*sim.Outcome) bool { return cmd.Context().Err() != nil }, l, *most)
+		if err != nil {
+			return err
+		}
 		if err := s.Log.Save(*file); err != nil {
 			return err
 		}
 		r := shrinkResult{
-			File: *file, Invariant: s.Log.Violated, Before: sizeOf(l), After: sizeOf(s.Log), Options: map[string]int{},
-			Decisions: s.Log.Told(), Runs: s.Runs, Finished: s.Finished,
+			File: *file, Scenario: s.Log.Scenario, Invariant: s.Log.Violated, Before: sizeOf(l), After: sizeOf(s.Log), Options: map[string]int{},
+			Decisions: s.Log.Told(), Runs: s.Runs, Finished: s.Finished, interrupted: cmd.Context().Err() != nil,
 		}
 		for _, d := range s.Log.Options {
 			r.Options[d.Name] = d.Value
 		}
 		p := printer{c.stdout, *asJSON}
-		return p.value(r, func() error { return p.shrunk(r) })
+		err = p.value(r, func() error { return p.shrunk(r, s.Log.Options) })
+		if err == nil && r.interrupted {
+			err = fmt.Errorf("%w after %d runs; what is written fails too, and may be smaller still", errInterrupted, r.Runs)
+		}
+		return err
 	}
 	return cmd
 }
 
-func (p printer) shrunk(r shrinkResult) error {
+func (p printer) shrunk(r shrinkResult, options []sim.Drawn) error {
 	why := "nothing more can be cut"
-	if !r.Finished {
+	switch {
+	case r.interrupted:
+		why = "it was interrupted"
+	case !r.Finished:
 		why = "the time was over; --for gives it more"
 	}
 	for _, d := range r.Decisions {
@@ -95,6 +112,6 @@ func (p printer) shrunk(r shrinkResult) error {
 			return err
 		}
 	}
-	return p.say("%s\nviolates: %s\nbefore: %v\nafter:  %v\nwritten to %s after %d runs: %s",
-		shownOptions(r.Options), r.Invariant, r.Before, r.After, r.File, r.Runs, why)
+	return p.say("scenario %s%s\nviolates: %s\nbefore: %v\nafter:  %v\nwritten to %s after %d runs: %s",
+		r.Scenario, shownDrawn(options), r.Invariant, r.Before, r.After, r.File, r.Runs, why)
 }

@@ -39,6 +39,7 @@ type sweepFailure struct {
 	Invariant string `json:"invariant"`
 	Scenario  string `json:"scenario,omitempty"`
 	Step      int    `json:"step,omitempty"`
+	Log       string `json:"log,omitempty"`
 }
 
 // sweepSeed is what a worker says of one seed.
@@ -46,10 +47,12 @@ type sweepSeed struct {
 	Seed      uint64
 	Scenario  string
 	Steps     int
-	Seconds   float64
+	Simulated time.Duration
 	Reached   []string
 	Invariant string // the first that was violated; "": none
 	Step      int
+	Log       string // the file of its decisions; "": none was kept
+	Unkept    string // why not, where it should have been
 	Trace     uint64 // of a sweep that plays each twice
 }
 
@@ -110,7 +113,10 @@ and show.`,
 			return err
 		}
 		if err := cmd.Context().Err(); err != nil {
-			return fmt.Errorf("interrupted after %d seeds: %w", r.Seeds, err)
+			return fmt.Errorf("%w after %d seeds", errInterrupted, r.Seeds)
+		}
+		if r.Seeds == 0 {
+			return errors.New("the time was over before a seed was run: nothing was tested")
 		}
 		if n := len(r.Failed); n > 0 {
 			return fmt.Errorf("%d of %d seeds failed", n, r.Seeds)
@@ -133,10 +139,18 @@ func (p printer) sweep(r sweepResult) error {
 	}
 	for _, f := range r.Failed {
 		if err == nil {
-			err = p.say("seed %d (%s): %s", f.Seed, f.Scenario, f.Invariant)
+			err = p.say("seed %d (%s): %s%s", f.Seed, f.Scenario, f.Invariant, inFile(f.Log))
 		}
 	}
 	return err
+}
+
+// inFile says where a run's decisions are.
+func inFile(name string) string {
+	if name == "" {
+		return ""
+	}
+	return ", in " + name
 }
 
 // procsMost is more than any machine has cores to play seeds on.
@@ -158,6 +172,8 @@ type sweep struct {
 	next   uint64
 	until  time.Time // zero: never
 	result sweepResult
+	// simulated is the sum of the seeds' times: that of seconds depends on their order.
+	simulated time.Duration
 }
 
 func (s *sweep) parse(seeds string) error {
@@ -228,12 +244,16 @@ func (s *sweep) done(r sweepSeed) {
 	s.result.Seeds++
 	s.result.Last = max(s.result.Last, r.Seed)
 	s.result.Steps += r.Steps
-	s.result.Seconds += r.Seconds
+	s.simulated += r.Simulated
+	s.result.Seconds = s.simulated.Seconds()
 	for _, place := range r.Reached {
 		s.result.Sometimes[place]++
 	}
 	if r.Invariant != "" {
-		s.result.Failed = append(s.result.Failed, sweepFailure{r.Seed, r.Invariant, r.Scenario, r.Step})
+		s.result.Failed = append(s.result.Failed, sweepFailure{r.Seed, r.Invariant, r.Scenario, r.Step, r.Log})
+	}
+	if r.Unkept != "" {
+		fmt.Fprintf(s.cli.stderr, "the decisions of seed %d are not kept: %s\n", r.Seed, r.Unkept)
 	}
 }
 
@@ -403,7 +423,7 @@ func playSeed(p sim.Plan, logs string) (r sweepSeed, err error) {
 	if err != nil {
 		return r, err
 	}
-	r = sweepSeed{Seed: o.Seed, Scenario: o.Scenario, Steps: o.Steps, Seconds: o.Elapsed.Seconds(), Trace: o.Trace}
+	r = sweepSeed{Seed: o.Seed, Scenario: o.Scenario, Steps: o.Steps, Simulated: o.Elapsed, Trace: o.Trace}
 	for place := range o.Reached {
 		r.Reached = append(r.Reached, place)
 	}
@@ -418,7 +438,13 @@ func playSeed(p sim.Plan, logs string) (r sweepSeed, err error) {
 	if o, err = sim.Play(p); err != nil {
 		return r, err
 	}
-	return r, o.Log.Save(logName(logs, o.Log))
+	name := logName(logs, o.Log)
+	if err := o.Log.Save(name); err != nil {
+		r.Unkept = err.Error() // which takes nothing from what was found
+	} else {
+		r.Log = name
+	}
+	return r, nil
 }
 
 // logName is that of a seed's log in the folder. Another run of the same seed, by another

@@ -16,6 +16,7 @@ type (
 	Plan    = testkit.Plan
 	Outcome = testkit.Outcome
 	Log     = testkit.Log
+	Drawn   = testkit.Drawn
 	Page    = testkit.Page
 	Shrunk  = testkit.Shrunk
 	Stream  = testkit.Stream
