@@ -278,6 +278,7 @@ func (s *shard) activated(ctx actor.Context, a *activated) {
 		s.cfg.Sometimes.Reached(actors.ShardTakenAgain)
 	}
 	s.term, s.revision = a.record.GetTerm(), a.revision
+	s.says("a term is taken")
 	s.slots.load(a.record)
 	clear(s.known)
 	for _, id := range a.keys {

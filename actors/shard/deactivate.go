@@ -300,6 +300,9 @@ func (s *shard) gone(ctx actor.Context) {
 	s.timers.Stop()
 	s.store.Succeeded()
 	s.slots = slots{}
+	if s.term != 0 {
+		s.says("a term is given up")
+	}
 	s.newest, s.term, s.leave = max(s.newest, s.term), 0, leave{}
 	s.behavior.Become(s.inactive)
 	s.tellAskers(ctx, false, &messages.Deactivated{Shard: uint32(s.number), Term: s.newest})

@@ -116,6 +116,11 @@ func props(cfg *Config, number int) *actor.Props {
 // log is the shard's, which few have something to say to.
 func (s *shard) log() *slog.Logger { return s.cfg.Logger.With("shard", s.number) }
 
+// says is for who judges by the logs of all processes that a term was one process's.
+func (s *shard) says(what string) {
+	s.cfg.Logger.Debug(what, "shard", s.number, "term", s.term, "node", s.cfg.Node, "incarnation", s.cfg.Incarnation)
+}
+
 // set is m[key] = value of a map that may be nil.
 func set[V any](m *map[string]V, key string, value V) {
 	if *m == nil {

@@ -34,6 +34,7 @@ func (n *Node) peer() link.Peer {
 // setView has the node go by the view.
 func (n *Node) setView(view membership.View) {
 	p := n.place(view)
+	n.ports.Logger.Debug("the node goes by another view", "view", view.Number(), "node", n.ports.Node, "incarnation", n.ports.Incarnation, "members", view)
 	n.ports.System.Root.Send(n.pid(ownershipID), &placedAgain{p})
 	n.ports.System.Root.Send(n.pid(newsdeskID), &actors.Placed{})
 	n.ports.System.Root.Send(n.pid(upstreamsID), &actors.Placed{})

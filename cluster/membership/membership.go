@@ -11,6 +11,8 @@ package membership
 
 import (
 	"cmp"
+	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 )
@@ -86,6 +88,21 @@ func (v View) Number() uint64 { return v.number }
 
 // Members are all of them, by name. The slice must not be changed.
 func (v View) Members() []Member { return v.members }
+
+// String is its members, such as "a@3 core, b@1 down".
+func (v View) String() string {
+	var b strings.Builder
+	for i, m := range v.members {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		fmt.Fprintf(&b, "%s@%d %v", m.Name, m.Incarnation, m.State)
+	}
+	return b.String()
+}
+
+// LogValue is String, made only where it is written.
+func (v View) LogValue() slog.Value { return slog.StringValue(v.String()) }
 
 // Member is the one of that name.
 func (v View) Member(name string) (Member, bool) {

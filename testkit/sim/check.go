@@ -34,8 +34,8 @@ func (c *Cluster) checkTerm(name string, data []byte) {
 	}
 	term := termOf{name, record.GetTerm()}
 	by := c.histories.process(record.GetNode(), record.GetIncarnation())
-	if before, taken := c.terms[term]; taken && before != by {
-		c.Violated("a term is one process's", "%s term %d was taken by %s and by %s", name, record.GetTerm(), before, by)
+	if err := judge.Term(name, record.GetTerm(), c.terms[term], by); err != nil {
+		c.Violated("a term is one process's", "%v", err)
 	}
 	c.terms[term] = by
 	c.moves.taken(c, name, by)

@@ -49,6 +49,7 @@ type node struct {
 	*host
 	dir, log string
 	program  string
+	began    int64 // where the log of the process that was begun last begins
 	args     []string
 	environ  []string
 	cancel   context.CancelFunc // of the process that was begun last
@@ -88,6 +89,7 @@ func newCluster(t *testing.T, n int, program string) *cluster {
 			"--gossip", h.ip + ":7946", "--link", h.ip + ":7947", "--routes", h.ip + ":6222", "--join", strings.Join(seeds, ","),
 			"--secret-file", filepath.Join(dir, certs.SecretFile), "--cert-dir", own,
 			"--drain", "1s", "--enrich-articles=false", "--allow-private-feeds",
+			"--log-level", "debug", // terms and views are judged by it
 		}
 		c.nodes = append(c.nodes, n)
 	}
@@ -128,7 +130,13 @@ func (c *cluster) end() {
 // faulty is what no log holds.
 var faulty = regexp.MustCompile(`(?m)^(panic:|fatal error:|WARNING: DATA RACE).*$|bw_[a-z2-7]{10}_[0-9A-Za-z]+|api_key=`)
 
-func tail(text []byte) []byte { return text[max(0, len(text)-6000):] }
+// tail is the end of what an operator reads of it.
+func tail(text []byte) []byte {
+	text = debugging.ReplaceAll(text[max(0, len(text)-1<<20):], nil)
+	return text[max(0, len(text)-6000):]
+}
+
+var debugging = regexp.MustCompile(`(?m)^.* level=DEBUG .*\n`)
 
 // begin starts the node's process; it may not be ready yet.
 func (n *node) begin() {
@@ -138,6 +146,9 @@ func (n *node) begin() {
 		n.t.Fatal(err)
 	}
 	defer log.Close() //nolint:errcheck // the process has its own
+	if n.began, err = log.Seek(0, io.SeekEnd); err != nil {
+		n.t.Fatal(err)
+	}
 	n.cancel()
 	var ctx context.Context
 	ctx, n.cancel = context.WithCancel(context.Background())

@@ -14,6 +14,7 @@
 // whatever it was about (see scene.judge): every event that was accepted came to
 // every client, once and in one order; no key had more connections than its plan
 // allows; what was delivered was charged; all nodes see one cluster, with nothing
-// wrong. How long it took until clients were served again is measured and printed,
+// wrong; by their own logs a term of a shard was one process's, a shard has one owner
+// at the end, and all go by the same view. How long it took until clients were served again is measured and printed,
 // and judged by nobody: a machine may be slow.
 package failures

@@ -74,7 +74,7 @@ func (p *plays) stage(t *testing.T, x scenario) *stage {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p.now = &stage{cluster: newCluster(t, x.nodes, program), failed: true, own: x.own}
+		p.now = &stage{cluster: newCluster(t, x.nodes, program), failed: true, own: x.own, said: newSaid()}
 		if x.prepare != nil {
 			x.prepare(t, p.now.cluster)
 		}

@@ -29,7 +29,8 @@ type stage struct {
 	allowed   map[string]int64 // of each key, what may be charged and was not handed on
 	leave     func()           // has the clients end; nil: there are none yet
 	own       bool             // it is one scenario's alone
-	failed    bool             // a scenario ended badly: nothing is played on it any more
+	said      *said
+	failed    bool // a scenario ended badly: nothing is played on it any more
 }
 
 // start starts the nodes. Of the keys that they own the first has as many clients
@@ -380,6 +381,7 @@ func (c *scene) judge() {
 		c.endFeed()
 	}
 	c.judgeCharged()
+	c.judgeSaid()
 	c.report()
 }
 

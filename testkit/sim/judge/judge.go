@@ -3,7 +3,11 @@
 // that break real processes judge what their clients wrote down.
 package judge
 
-import "fmt"
+import (
+	"fmt"
+	"maps"
+	"slices"
+)
 
 // Place is where a delivery is: no other of the same client has it.
 type Place struct {
@@ -40,6 +44,47 @@ func at[T any](all []T, i int) any {
 func Limit(keyID string, open []string, limit int) error {
 	if len(open) > limit {
 		return fmt.Errorf("%s has %d connections, its limit is %d: %v", keyID, len(open), limit, open)
+	}
+	return nil
+}
+
+// Term holds that a term is one process's; before is who has taken it already, "" for
+// nobody.
+func Term(of string, term uint64, before, by string) error {
+	if before != "" && before != by {
+		return fmt.Errorf("%s term %d was taken by %s and by %s", of, term, before, by)
+	}
+	return nil
+}
+
+// Owner holds that, once nothing moves any more, no two processes serve the same;
+// owners are those that have taken a term of it and have neither ended nor given it up.
+func Owner(of string, owners []string) error {
+	if len(owners) > 1 {
+		return fmt.Errorf("%s is served by %v", of, owners)
+	}
+	return nil
+}
+
+// Growing holds that the views which one process goes by are numbered upwards.
+func Growing(process string, before, number uint64) error {
+	if number <= before {
+		return fmt.Errorf("%s goes by view %d after %d", process, number, before)
+	}
+	return nil
+}
+
+// Agree holds that, once nothing moves any more, all processes go by the same view;
+// views are what each sees.
+func Agree(views map[string]string) error {
+	first, of := "", ""
+	for _, process := range slices.Sorted(maps.Keys(views)) {
+		switch {
+		case of == "":
+			first, of = views[process], process
+		case views[process] != first:
+			return fmt.Errorf("%s sees %q, and %s sees %q", of, first, process, views[process])
+		}
 	}
 	return nil
 }

@@ -49,3 +49,27 @@ func TestLimitAndCharge(t *testing.T) {
 		}
 	}
 }
+
+func TestTermsAndViews(t *testing.T) {
+	for what, c := range map[string]struct {
+		err  error
+		well bool
+	}{
+		"nobody has taken it":      {judge.Term("shard 7", 3, "", "a@1"), true},
+		"taken by the same":        {judge.Term("shard 7", 3, "a@1", "a@1"), true},
+		"taken by another":         {judge.Term("shard 7", 3, "a@1", "a@2"), false},
+		"nobody serves it":         {judge.Owner("shard 7", nil), true},
+		"one serves it":            {judge.Owner("shard 7", []string{"a@1"}), true},
+		"two serve it":             {judge.Owner("shard 7", []string{"a@1", "b@1"}), false},
+		"the first view":           {judge.Growing("a@1", 0, 1), true},
+		"a later view":             {judge.Growing("a@1", 3, 5), true},
+		"the same number":          {judge.Growing("a@1", 3, 3), false},
+		"all see the same":         {judge.Agree(map[string]string{"a@1": "x", "b@1": "x", "c@1": "x"}), true},
+		"the last sees another":    {judge.Agree(map[string]string{"a@1": "x", "b@1": "x", "c@1": "y"}), false},
+		"one that has no word yet": {judge.Agree(map[string]string{"a@1": "", "b@1": "x"}), false},
+	} {
+		if (c.err == nil) != c.well {
+			t.Errorf("%s: %v", what, c.err)
+		}
+	}
+}
