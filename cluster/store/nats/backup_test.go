@@ -144,6 +144,9 @@ func TestBackupMovesToCluster(t *testing.T) {
 		if _, err := s.Control().CAS(ctx, "keys.new", nil, 0); err == nil {
 			t.Fatalf("node %d writes into what was restored", i)
 		}
+		if found := s.Damage(); len(found) > 0 {
+			t.Errorf("node %d reports %+v after a restore", i, found)
+		}
 		closeStore(t, s)
 	}
 	c.open(t, 0, 1, 2)

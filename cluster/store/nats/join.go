@@ -53,6 +53,9 @@ func (s *Store) join(ctx context.Context, progress func(string)) (err error) {
 		}
 	}
 	before := s.cfg.Cluster != nil && Joined(s.cfg.Dir)
+	if s.cfg.Cluster != nil {
+		s.copies.look(s.cfg.Dir)
+	}
 	sess, err := s.joinSession()
 	if err == nil {
 		err = s.together(ctx, sess, progress)
@@ -78,6 +81,9 @@ func (s *Store) join(ctx context.Context, progress func(string)) (err error) {
 	s.background.Go(s.changes.run)
 	s.background.Go(s.serveMembers)
 	s.regularly(s.watchQuorum)
+	if s.cfg.Cluster != nil {
+		s.regularly(s.watchCopies)
+	}
 	return nil
 }
 

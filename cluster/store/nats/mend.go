@@ -50,12 +50,7 @@ func (s *Store) mend() {
 
 // bridge hears what the server says, for one session.
 func (s *Store) bridge() *serverLog {
-	return &serverLog{log: s.cfg.Logger, trouble: s.suspected, hint: s.auditSoon, orphan: func(text string) {
-		s.report(store.Damage{
-			Stream: "store", Lost: "this node's copy of a stream that the cluster does not know (" + text + ")",
-			Advice: "touch no other node's folder and restart none: what they hold may be the last copy. Take a `birdwire cluster backup` now, then run `birdwire cluster audit`",
-		})
-	}}
+	return &serverLog{log: s.cfg.Logger, trouble: s.suspected, hint: s.auditSoon, orphan: s.orphaned}
 }
 
 // drop takes the session away from its users, and stops it.

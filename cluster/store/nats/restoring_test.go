@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/birdwire/birdwire/cluster/store/storetest"
 )
 
 // runRestorer is a member that restores a backup and comes half way.
@@ -34,7 +36,13 @@ func runRestorer(about string) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.Restore(ctx, bytes.NewReader(content), false, func(done int64) {
+	for last := uint64(0); last == 0; { // the test has something written once the others are there
+		if _, last, err = s.Journal().Bounds(ctx); err != nil {
+			return err
+		}
+		pause(ctx, joinLook, nil)
+	}
+	_, err = s.Restore(ctx, bytes.NewReader(content), true, func(done int64) {
 		if done >= int64(len(content))/2 {
 			fmt.Println("half")
 			<-ctx.Done()
@@ -57,6 +65,9 @@ func TestAHalfRestore(t *testing.T) {
 	c := &trio{dir: memoryDir(t), seeds: freePorts(t, 3)}
 	killed, said := child(t, "restorer", fmt.Sprintf("%s %s %s", c.dir, strings.Join(c.seeds, ","), path))
 	c.open(t, 0, 1)
+	if _, err := c.stores[0].Journal().Append(ctx, storetest.Frame("b", 1, 1, 1)); err != nil {
+		t.Fatal(err)
+	}
 	if !said.Scan() || said.Text() != "half" {
 		t.Fatalf("the restore did not come half way: %q, %v", said.Text(), said.Err())
 	}

@@ -33,6 +33,7 @@ type Store struct {
 
 	// Of a member of a cluster.
 	changes    *changes
+	copies     ownCopies             // watchCopies' alone, once the store is open
 	replaced   atomic.Bool           // the streams are others than were opened
 	lostQuorum atomic.Pointer[error] // why no majority is there; nil, or of nil: one is
 	routesMu   sync.Mutex            // protects routes
