@@ -102,6 +102,43 @@ func TestMailboxesOfAHostAreBounded(t *testing.T) {
 	})
 }
 
+// Who is told of each message may suspend the host in its sender's step: the message is
+// in the mailbox, and is handled once the host thaws.
+func TestAHostFreezesAsAMessageIsPosted(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		h, got := k.NewHost("a"), ""
+		pid := h.Spawn("teller", func() actor.Actor {
+			return actor.ReceiveFunc(func(ctx actor.Context) {
+				if word, ok := ctx.Message().(string); ok {
+					got += word
+				}
+			})
+		})
+		k.Settle()
+		h.Posted = func(kind string, message any) {
+			if kind != "teller" {
+				t.Errorf("%v is posted to %q", message, kind)
+			}
+			if message == "b" {
+				h.Freeze()
+			}
+		}
+		h.Tell(pid, "a")
+		k.Settle()
+		h.Tell(pid, "b")
+		h.Tell(pid, "c")
+		k.Advance(time.Hour)
+		if got != "a" {
+			t.Errorf("handled %q while it is suspended", got)
+		}
+		h.Thaw()
+		k.Settle()
+		if got != "abc" {
+			t.Errorf("handled %q", got)
+		}
+	})
+}
+
 // A host that is frozen does nothing until it thaws; then everything that came
 // for it happens, late.
 func TestAHostFreezes(t *testing.T) {
