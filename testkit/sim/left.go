@@ -29,9 +29,10 @@ var keysOfShards = sync.OnceValue(func() (ids [actors.Shards]string) {
 })
 
 // connectedWithin is how long all clients may take to be connected once each shard has
-// an owner: a place of which an owner that failed was told that it is free, and had not
-// written it, is free after 30 s, and a client tries again every five.
-const connectedWithin = 40 * time.Second
+// an owner. A client tries again every five seconds; that a place is free, which an owner
+// that failed was told and had not written, is said again before the next owner looks for
+// it by itself, which takes 30 s.
+const connectedWithin = 30 * time.Second
 
 // Healed waits until the cluster is well: all nodes see one view, each shard has
 // one owner, and all clients are connected. What heals is late here, and not in

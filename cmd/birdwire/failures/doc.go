@@ -4,7 +4,7 @@
 //
 //	FAILURES=quick go test -v ./cmd/birdwire/failures      what the one check runs
 //	FAILURES=all go test -v -timeout 1h ./cmd/birdwire/failures
-//	FAILURES=all go test -v -run 'TestFailures/A_node_is_stopped' ./cmd/birdwire/failures
+//	FAILURES=all go test -v -run 'TestFailures/a_node_is_stopped' ./cmd/birdwire/failures
 //
 // FAILURES_KEEP=1 keeps the nodes' folders and logs; FAILURES_FROM is the commit that
 // an upgrade begins at, by default the one before this.
