@@ -38,7 +38,7 @@ var scenarios = []scenario{
 	{name: "a and b are cut", nodes: 3, play: func(c *scene) { c.cut("a", "b", 20*time.Second) }},
 	{name: "a and c are cut", nodes: 3, play: func(c *scene) { c.cut("a", "c", 20*time.Second) }},
 	{name: "b and c are cut for a minute", nodes: 3, play: func(c *scene) { c.cut("b", "c", time.Minute) }},
-	{name: "a node is cut off", nodes: 3, quick: true, play: func(c *scene) { c.cut("c", "ab", 20*time.Second) }},
+	{name: "a node is cut off", nodes: 3, quick: true, play: func(c *scene) { c.cut(c.leads("journal").name, "abc", 20*time.Second) }},
 	{name: "nothing goes from b to c", nodes: 3, quick: true, play: func(c *scene) {
 		c.breaks(c.named("c"))
 		c.lan.from("b", "c", weather{cut: true})
