@@ -31,6 +31,20 @@ var (
 	ErrNewer = errors.New("written by a newer program than this one")
 )
 
+// Refuse is an error of that kind that reads as its own words alone: for an operator,
+// to whom the kind says nothing.
+func Refuse(kind error, format string, args ...any) error {
+	return &refusal{kind, fmt.Sprintf(format, args...)}
+}
+
+type refusal struct {
+	kind error
+	text string
+}
+
+func (r *refusal) Error() string { return r.text }
+func (r *refusal) Unwrap() error { return r.kind }
+
 // TrimmedError answers a read of the log from before what it still holds.
 type TrimmedError struct {
 	First uint64 // sequence of the first frame that it holds

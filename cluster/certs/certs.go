@@ -57,6 +57,8 @@ type Source struct {
 	stop chan struct{}
 	done chan struct{}
 
+	serves bool // a first certificate was taken; constant once Open is over
+
 	mu      sync.Mutex // protects what follows
 	now     *bundle
 	looked  time.Time
@@ -80,6 +82,7 @@ func Open(cfg Config) (*Source, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.serves = true
 	s.now, s.looked = b, time.Now()
 	s.mu.Lock()
 	s.warn()
@@ -152,7 +155,11 @@ func (s *Source) expires(b *bundle) string {
 }
 
 func (s *Source) renew() string {
-	return fmt.Sprintf("make a new one with 'birdwire cluster certs %s' and put its files into %s; no restart is needed", s.cfg.Node, s.cfg.Dir)
+	do := fmt.Sprintf("make a new one with 'birdwire cluster certs %s' and put its files into %s", s.cfg.Node, s.cfg.Dir)
+	if s.serves {
+		do += "; no restart is needed"
+	}
+	return do
 }
 
 func day(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 MST") }
@@ -229,7 +236,11 @@ func (s *Source) read() (*bundle, error) {
 		return nil, fmt.Errorf("%s: %w; %s", cert, err, s.renew())
 	}
 	if !slices.Contains(b.certificate.Leaf.DNSNames, s.cfg.Node) {
-		return nil, fmt.Errorf("%s names %s, and this node is %s; %s", cert, strings.Join(b.certificate.Leaf.DNSNames, ", "), s.cfg.Node, s.renew())
+		names := strings.Join(b.certificate.Leaf.DNSNames, ", ")
+		if names == "" {
+			names = "no node"
+		}
+		return nil, fmt.Errorf("%s names %s, and this node is %s; %s", cert, names, s.cfg.Node, s.renew())
 	}
 	return b, nil
 }

@@ -229,7 +229,7 @@ func TestACertificateIsRenewed(t *testing.T) {
 // certificate can have are refused.
 func TestMaking(t *testing.T) {
 	dir := cluster(t)
-	says(t, "a second init", Init(dir, "test"), "is there already")
+	says(t, "a second init", Init(dir, "test"), "is there already: a second secret")
 	for name, mode := range map[string]os.FileMode{SecretFile: 0o600, CAKeyFile: 0o600, CAFile: 0o644} {
 		if info, err := os.Stat(filepath.Join(dir, name)); err != nil || info.Mode() != mode {
 			t.Errorf("%s: %v, %v", name, info.Mode(), err)

@@ -38,8 +38,11 @@ func Init(dir, cluster string) error {
 		return err
 	}
 	for _, name := range []string{SecretFile, CAFile, CAKeyFile} {
-		if _, err := os.Lstat(filepath.Join(dir, name)); !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("%s is there already (%v): a second secret or CA would cut off the nodes that have the first; name another folder, or take it away", filepath.Join(dir, name), err)
+		switch _, err := os.Lstat(filepath.Join(dir, name)); {
+		case err == nil:
+			return fmt.Errorf("%s is there already: a second secret or CA would cut off the nodes that have the first; name another folder, or take it away", filepath.Join(dir, name))
+		case !errors.Is(err, fs.ErrNotExist):
+			return err
 		}
 	}
 	secret := make([]byte, secretSize)

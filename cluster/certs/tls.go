@@ -125,7 +125,7 @@ func expired(invalid x509.CertificateInvalidError, leaf *x509.Certificate) error
 	case c.IsCA:
 		return fmt.Errorf("the CA of %s ended on %s: make a new one with 'birdwire cluster init', and all certificates", whose(leaf), day(c.NotAfter))
 	}
-	return fmt.Errorf("the certificate of %s ended on %s: make a new one with 'birdwire cluster certs'", whose(leaf), day(c.NotAfter))
+	return fmt.Errorf("the certificate of %s ended on %s: 'birdwire cluster certs' makes a new one", whose(leaf), day(c.NotAfter))
 }
 
 func whose(c *x509.Certificate) string {

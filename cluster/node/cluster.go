@@ -66,7 +66,15 @@ func (n *Node) listenCluster(ctx context.Context) (err error) {
 		return fmt.Errorf("routes: %q has no port that the others can be told", c.cfg.Routes)
 	}
 	c.advertise.routes = net.JoinHostPort(routesHost, port)
-	return nil
+	if n.cfg.NATS != nil {
+		return nil // there are no routes
+	}
+	// The embedded server would go on without, and nobody would find it.
+	probe, err := listen(c.cfg.Routes)
+	if err != nil {
+		return fmt.Errorf("listen on %s for the routes of the other nodes' stores: %w", c.cfg.Routes, err)
+	}
+	return probe.Close()
 }
 
 // meet starts gossip, and waits until the store can be opened: what that is, is
@@ -77,7 +85,7 @@ func (n *Node) meet(ctx context.Context) (seeds []string, err error) {
 		Name: n.cfg.Name, Listen: c.cfg.Gossip, Host: c.advertise.gossip, Join: c.cfg.Join, SecretFile: c.cfg.SecretFile,
 		Meta: gossip.Meta{
 			Cluster: c.cfg.Name, Wire: link.Version, WireLeast: link.Oldest, Link: c.advertise.link, Routes: c.advertise.routes,
-			Version: short(Version()), Roles: []string{"serve", "store"},
+			Version: short(Version()), Roles: []string{"serve", "store"}, Capabilities: []string{c.security.capability()},
 		},
 		Logger: n.log.With("part", "gossip"), Count: n.metrics.gossiped,
 		Changed: func(*gossip.Snapshot) {

@@ -217,7 +217,7 @@ func (v clusterView) DrainNode(ctx context.Context, name string) error {
 func (v clusterView) ForgetNode(ctx context.Context, name string) error {
 	n := v.n
 	refused := func(why string) error {
-		return fmt.Errorf("%s is not taken out: %w: %s", name, messages.ErrConflict, why)
+		return messages.Refuse(messages.ErrConflict, "%s is not taken out: %s", name, why)
 	}
 	if name == n.cfg.Name {
 		return refused("it is the node that was asked, which is up")

@@ -103,17 +103,13 @@ func (n *Node) startingPages() http.Handler {
 }
 
 func (n *Node) operators(keys gateway.Keys, queries rest.Queries, proxies gateway.Proxies, refusals *gateway.Digest) (http.Handler, error) {
-	token, err := admin.Token(n.cfg.Dir, n.cfg.AdminToken, rand.Reader)
-	if err != nil {
-		return nil, err
-	}
 	var cluster admin.Cluster
 	if n.cluster != nil {
 		cluster = clusterView{n}
 	}
 	return admin.New(admin.Config{
 		Cluster: cluster,
-		Token:   token, Keys: keys, KeyList: keyList{n.store.Control()}, Feeds: sources{n}, Sources: sources{n},
+		Token:   n.token, Keys: keys, KeyList: keyList{n.store.Control()}, Feeds: sources{n}, Sources: sources{n},
 		Connections: connections{n}, Queries: queries, Checks: checks{n}, Store: wholeStore{n.kept}, Log: n.log.With("part", "admin"),
 		Random: rand.Reader, Gatherer: n.metrics.registry, Proxies: proxies, Refusals: refusals,
 		Plans: slices.Sorted(maps.Keys(plansOf(n.cfg))),
@@ -180,6 +176,9 @@ func (c checks) Look(ctx context.Context) admin.State {
 	add("disk", "", n.store.Room())
 	if n.cluster != nil {
 		add("copies", "", troubled(n.kept.Status(ctx)))
+		if c := n.cluster.security.certificates; c != nil {
+			add("certificate", fmt.Sprintf("valid until %s", c.Status().Ends.UTC().Format(time.DateOnly)), n.cluster.security.sound())
+		}
 	}
 	for _, d := range n.store.Damage() {
 		add("damage", "", errors.New(d.String()))

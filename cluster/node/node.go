@@ -8,6 +8,7 @@ package node
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -30,6 +31,7 @@ import (
 	"github.com/birdwire/birdwire/cluster/store"
 	"github.com/birdwire/birdwire/cluster/store/nats"
 	"github.com/birdwire/birdwire/gateway"
+	"github.com/birdwire/birdwire/gateway/admin"
 	"github.com/birdwire/birdwire/gateway/ws"
 	"github.com/birdwire/birdwire/messages"
 )
@@ -63,6 +65,7 @@ type Node struct {
 	publicServed, adminServed     served
 	publicListener, adminListener net.Listener
 	certificate                   *gateway.Certificate // of the public listener; nil: none
+	token                         string               // the operators'
 	serving                       sync.WaitGroup
 
 	ready   atomic.Bool
@@ -132,6 +135,10 @@ func (n *Node) listen(ctx context.Context) (err error) {
 	}
 	if n.adminListener, err = listen(n.cfg.Admin); err != nil {
 		return fmt.Errorf("listen on %s for operators: %w", n.cfg.Admin, err)
+	}
+	// One of several can be asked what it waits for before it has opened anything.
+	if n.token, err = admin.Token(n.cfg.Dir, n.cfg.AdminToken, rand.Reader); err != nil {
+		return err
 	}
 	if n.cfg.Cluster == nil {
 		return nil

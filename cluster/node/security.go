@@ -2,6 +2,7 @@ package node
 
 import (
 	"crypto/tls"
+	"errors"
 	"log/slog"
 
 	"github.com/birdwire/birdwire/cluster/certs"
@@ -54,6 +55,23 @@ func (s *security) trouble() string {
 		return ""
 	}
 	return s.certificates.Status().Trouble
+}
+
+// sound is trouble as an error.
+func (s *security) sound() error {
+	if text := s.trouble(); text != "" {
+		return errors.New(text)
+	}
+	return nil
+}
+
+// capability says how the node shows who it is, so that two that cannot connect for
+// that say so, and not that nobody answers.
+func (s *security) capability() string {
+	if s.certificates == nil {
+		return gossip.Insecure
+	}
+	return gossip.Certificates
 }
 
 func (s *security) close() {

@@ -160,6 +160,11 @@ func words(names ...string) cobra.PositionalArgs {
 		case len(args) > len(names):
 			return usagef("unexpected %q", args[len(names)])
 		}
+		for i, arg := range args {
+			if arg == "" { // as a variable that is not set gives it
+				return usagef("%s is empty", names[i])
+			}
+		}
 		return nil
 	}
 }

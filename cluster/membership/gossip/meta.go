@@ -28,6 +28,13 @@ type Meta struct {
 	Leaving         bool
 }
 
+// Capabilities that gossip itself looks at: how the link and the routes of the node
+// know others. One that says neither is of a version that did not.
+const (
+	Certificates = "certificates"
+	Insecure     = "insecure"
+)
+
 // The bounds of what a node says. Together they may pass maxMeta, which is the
 // bound that counts.
 const (
@@ -139,6 +146,10 @@ func (m Meta) accepts(other Meta) error {
 		return fmt.Errorf("it is too old: it speaks version %d, and this node none before %d; upgrade it", other.Wire, m.WireLeast)
 	case m.Wire < other.WireLeast:
 		return fmt.Errorf("it is too new: it speaks no version before %d, and this node none after %d; upgrade this one", other.WireLeast, m.Wire)
+	case slices.Contains(m.Capabilities, Certificates) && slices.Contains(other.Capabilities, Insecure):
+		return errors.New("it has no certificates, and this node has: start all nodes with --cert-dir, or all without")
+	case slices.Contains(m.Capabilities, Insecure) && slices.Contains(other.Capabilities, Certificates):
+		return errors.New("it has certificates, and this node has none: start all nodes with --cert-dir, or all without")
 	}
 	return nil
 }

@@ -365,10 +365,12 @@ func TestStrangers(t *testing.T) {
 	}{
 		"another cluster": {func(c *Config) { c.Meta.Cluster = "fish" }, `of cluster \"fish\"`, `of cluster \"birds\"`},
 		"too new":         {func(c *Config) { c.Meta.Wire, c.Meta.WireLeast = 3, 2 }, "too new", "too old"},
+		"no certificates": {func(c *Config) { c.Meta.Capabilities = []string{Insecure} }, "it has no certificates", "it has certificates"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			virtual(t, abc, func(cl *cluster) {
-				x, y := cl.start("a", "10.0.0.1:7946", 1), cl.start("b", "10.0.0.2:7946", 1)
+				with := func(c *Config) { c.Meta.Capabilities = []string{Certificates} }
+				x, y := cl.start("a", "10.0.0.1:7946", 1, with), cl.start("b", "10.0.0.2:7946", 1, with)
 				cl.within(10*time.Second, "a1 b1", x, y)
 				z := cl.start("z", "10.0.0.3:7946", 1, c.change)
 				cl.pass(10 * time.Minute)

@@ -134,10 +134,10 @@ func (c *Cluster) options(base server.Options) (server.Options, error) {
 	}
 	base.ServerName = c.Node
 	// A cluster's server must listen for clients: without it the start hangs. It
-	// does so where only this machine reaches it, for those who know a password
+	// does so where only this machine reaches it, for those who know a token
 	// that is made here and never leaves the process.
 	base.DontListen, base.Host, base.Port = false, "127.0.0.1", -1
-	base.CustomClientAuthentication = &visitors{all: []visitor{{"birdwire", rand.Text(), false}, {"membership", rand.Text(), true}}}
+	base.CustomClientAuthentication = &visitors{all: []visitor{{token: rand.Text()}, {token: rand.Text(), system: true}}}
 	base.CustomRouterAuthentication = admits{c}
 	base.Cluster = server.ClusterOpts{
 		Name: c.Name, Host: host, Port: port, Advertise: c.Advertise,

@@ -174,3 +174,29 @@ func until(t *testing.T, ctx context.Context, what string, is func() bool) {
 		}
 	}
 }
+
+// A node that joins at an address that was not known costs the others no connection
+// of their own: what is under way on one is lost with it.
+func TestAnotherRouteKeepsConnections(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	c := openTrio(t)
+	s := c.stores[0]
+	if _, err := s.Journal().Append(ctx, storetest.Frame("a", 1, 1, 1)); err != nil {
+		t.Fatal(err)
+	}
+	writing, err := s.sess.link(writes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.AddRoute(freePorts(t, 1)[0]); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Journal().Append(ctx, storetest.Frame("a", 1, 2, 1)); err != nil {
+		t.Fatal(err)
+	}
+	if writing.lost() {
+		t.Error("the connection for writes was closed")
+	}
+}

@@ -20,13 +20,14 @@ import (
 // store itself, and who changes the membership, which the server lets its system
 // account alone do.
 type visitor struct {
-	name, password string
-	system         bool
+	token  string
+	system bool
 }
 
 // visitors takes those and nobody else. It is asked rather than given the server as a
 // list, because a list with accounts in it has every reload of the options, as for a
-// route, begin all accounts again.
+// route, begin all accounts again. They show a token, for the same reason: such a
+// reload closes the connections of all whose name is on no list.
 type visitors struct {
 	all    []visitor
 	server *server.Server // set before it is started
@@ -35,14 +36,14 @@ type visitors struct {
 func (v *visitors) Check(client server.ClientAuthentication) bool {
 	said := client.GetOpts()
 	for _, known := range v.all {
-		if subtle.ConstantTimeCompare([]byte(said.Username+"\x00"+said.Password), []byte(known.name+"\x00"+known.password)) != 1 {
+		if subtle.ConstantTimeCompare([]byte(said.Token), []byte(known.token)) != 1 {
 			continue
 		}
 		account := v.server.GlobalAccount()
 		if known.system {
 			account = v.server.SystemAccount()
 		}
-		client.RegisterUser(&server.User{Username: known.name, Account: account})
+		client.RegisterUser(&server.User{Account: account})
 		return true
 	}
 	return false
@@ -90,14 +91,14 @@ func (s *Store) Member(node string) bool {
 // removable is what the server calls the member, where it can be taken out.
 func (s *session) removable(ctx context.Context, node string) (peer string, err error) {
 	if node == s.server.Name() {
-		return "", fmt.Errorf("%w: it is this node", messages.ErrConflict)
+		return "", messages.Refuse(messages.ErrConflict, "it is this node")
 	}
 	js, err := s.server.Jsz(nil)
 	if err != nil {
 		return "", err
 	}
 	if js.Meta == nil || js.Meta.Leader == "" {
-		return "", fmt.Errorf("%w: no majority of the nodes is there", messages.ErrConflict)
+		return "", messages.Refuse(messages.ErrConflict, "no majority of the nodes is there")
 	}
 	// Names of those that were never there since this process began are not known to
 	// it, what is made of their names is.
@@ -109,10 +110,10 @@ func (s *session) removable(ctx context.Context, node string) (peer string, err 
 	}
 	here := s.connected()
 	if slices.Contains(here, node) {
-		return "", fmt.Errorf("%w: its store is there", messages.ErrConflict)
+		return "", messages.Refuse(messages.ErrConflict, "its store is there")
 	}
 	if rest := js.Meta.Size - 1; len(here) < rest/2+1 {
-		return "", fmt.Errorf("%w: of the %d others %s are there, which is no majority", messages.ErrConflict, rest, strings.Join(here, ", "))
+		return "", messages.Refuse(messages.ErrConflict, "of the %d others %s are there, which is no majority", rest, strings.Join(here, ", "))
 	}
 	return peer, s.spared(ctx, node, peer)
 }
@@ -122,7 +123,7 @@ func (s *session) spared(ctx context.Context, node, peer string) error {
 	for _, stream := range allStreams {
 		info, err := s.infoOnce(ctx, stream)
 		if err != nil || info.Cluster == nil || info.Cluster.Leader == "" {
-			return fmt.Errorf("%w: %s has no leader: wait until it has one", messages.ErrConflict, shown(stream))
+			return messages.Refuse(messages.ErrConflict, "%s has no leader: wait until it has one", shown(stream))
 		}
 		whole, has := 1, false // the leader has everything
 		var behind []string
@@ -137,8 +138,7 @@ func (s *session) spared(ctx context.Context, node, peer string) error {
 			}
 		}
 		if copies := len(info.Cluster.Replicas) + 1; has && whole < copies/2+1 {
-			return fmt.Errorf("%w: without it %d of %d copies of %s have everything, and those of %s do not: wait until one has caught up, or start it again",
-				messages.ErrConflict, whole, copies, shown(stream), strings.Join(behind, ", "))
+			return messages.Refuse(messages.ErrConflict, "without it %d of %d copies of %s have everything, and those of %s do not: wait until one has caught up, or start it again", whole, copies, shown(stream), strings.Join(behind, ", "))
 		}
 	}
 	return nil
@@ -212,8 +212,7 @@ func (s *session) takenOut(ctx context.Context, cfg Config) error {
 	if slices.ContainsFunc(answer.Data.Meta.Replicas, func(p *server.PeerInfo) bool { return p.Peer == own }) {
 		return nil
 	}
-	return fmt.Errorf("%w: node %s was taken out of the cluster with `birdwire cluster forget`, and %s is what it had before: start it on an empty folder, and it has copies again within some minutes",
-		messages.ErrConflict, cfg.Cluster.Node, cfg.Dir)
+	return messages.Refuse(messages.ErrConflict, "node %s was taken out of the cluster with `birdwire cluster forget`, and %s is what it had before: start it on an empty folder, and it has copies again within some minutes", cfg.Cluster.Node, cfg.Dir)
 }
 
 // leaderQuestion is answered by whoever leads what the cluster knows.

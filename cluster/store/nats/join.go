@@ -131,6 +131,9 @@ func (s *Store) together(ctx context.Context, sess *session, progress func(strin
 // ready says what is still waited for; "": nothing.
 func (s *Store) ready(ctx context.Context, sess *session, r *restoreWait) (waits string, err error) {
 	if sess.server != nil {
+		if text := sess.fatal(); text != "" { // as where the routes' port is taken
+			return "", errors.New(text)
+		}
 		if waits := sess.alone(s.cfg.Cluster); waits != "" {
 			return waits, nil
 		}

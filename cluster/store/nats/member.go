@@ -44,8 +44,7 @@ func takeMembership(dir string, c *Cluster) error {
 	}
 	if found {
 		if have != (member{c.Name, c.Node}) {
-			return fmt.Errorf("%w: %s is the folder of node %q of cluster %q, and this is node %q of cluster %q: name the folder of this one, or an empty one",
-				messages.ErrConflict, dir, have.Node, have.Cluster, c.Node, c.Name)
+			return messages.Refuse(messages.ErrConflict, "%s is the folder of node %q of cluster %q, and this is node %q of cluster %q: name the folder of this one, or an empty one", dir, have.Node, have.Cluster, c.Node, c.Name)
 		}
 		return nil
 	}
@@ -68,8 +67,7 @@ func refuseKept(dir string) error {
 	if len(entries) == 0 {
 		return nil
 	}
-	return fmt.Errorf("%w: %s holds what a node has kept, and several nodes, or a NATS of others, would not find it there. To move it: stop that node, run `birdwire cluster backup FILE --stopped --data` with its data folder, start the nodes each on an empty folder, and run `birdwire cluster restore FILE` on one of them; clients' cursors stay valid",
-		messages.ErrConflict, dir)
+	return messages.Refuse(messages.ErrConflict, "%s holds what a node has kept, and several nodes, or a NATS of others, would not find it there. To move it: stop that node, run `birdwire cluster backup FILE --stopped --data` with its data folder, start the nodes each on an empty folder, and run `birdwire cluster restore FILE` on one of them; clients' cursors stay valid", dir)
 }
 
 // refuseMember refuses a member's folder to a node that stands alone.
@@ -78,8 +76,7 @@ func refuseMember(dir string) error {
 	if err != nil || !found {
 		return err
 	}
-	return fmt.Errorf("%w: %s is the folder of node %q of cluster %q, and a node that stands alone would not find its streams: serve it as that member, or give the node that stands alone an empty folder; what a cluster holds can be restored into a cluster only",
-		messages.ErrConflict, dir, have.Node, have.Cluster)
+	return messages.Refuse(messages.ErrConflict, "%s is the folder of node %q of cluster %q, and a node that stands alone would not find its streams: serve it as that member, or give the node that stands alone an empty folder; what a cluster holds can be restored into a cluster only", dir, have.Node, have.Cluster)
 }
 
 // Joined says whether the folder is of a member that has had streams: it knows the

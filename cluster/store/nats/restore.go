@@ -100,7 +100,7 @@ func (s *Store) restore(ctx context.Context, r io.Reader, replace bool, progress
 		return nil, err
 	}
 	if last > 0 && !replace && half == "" {
-		return nil, fmt.Errorf("%w: the log has frames up to %d, which a restore would delete: restore into a cluster that is empty, or say that they may go", messages.ErrConflict, last)
+		return nil, messages.Refuse(messages.ErrConflict, "the log has frames up to %d, which a restore would delete: restore into a cluster that is empty, or say that they may go", last)
 	}
 	if err := sess.placeable(s.cfg.replicas()); err != nil {
 		return nil, err
@@ -145,7 +145,7 @@ func (s *session) restore(ctx context.Context, r io.Reader, replicas int, progre
 	in := bufio.NewReader(counted)
 	head := make([]byte, len(backupHead))
 	if _, err := io.ReadFull(in, head); err != nil || string(head) != backupHead {
-		return nil, fmt.Errorf("%w: it is no backup of birdwire", messages.ErrInvalid)
+		return nil, messages.Refuse(messages.ErrInvalid, "it is no backup of birdwire")
 	}
 	conn, err := s.dial(nc.Name("restore"), nc.NoReconnect())
 	if err != nil {

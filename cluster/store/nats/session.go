@@ -29,6 +29,7 @@ const maxPayload = store.MaxFrameBytes + 64<<10
 type session struct {
 	server *server.Server // nil: another process's is used
 	log    *slog.Logger
+	fatal  func() string                          // why the server cannot go on; "": it can
 	epoch  string                                 // the journal's
 	made   struct{ journal, records, items bool } // by this session, because there were none
 
@@ -90,10 +91,11 @@ func startSession(cfg Config, more []string, bridge *serverLog) (*session, error
 		known.server = s.server
 		anybody := s.dial
 		as := func(v visitor) func(...nc.Option) (*nc.Conn, error) {
-			return func(o ...nc.Option) (*nc.Conn, error) { return anybody(append(o, nc.UserInfo(v.name, v.password))...) }
+			return func(o ...nc.Option) (*nc.Conn, error) { return anybody(append(o, nc.Token(v.token))...) }
 		}
 		s.dial, s.system = as(known.all[0]), as(known.all[1])
 	}
+	s.fatal = bridge.fatalText
 	s.server.SetLogger(bridge, false, false)
 	s.server.Start()
 	if text := bridge.fatalText(); text != "" {

@@ -74,7 +74,7 @@ func (s *session) leadership(ctx context.Context, stream string, wait time.Durat
 	case err != nil:
 		return nil, err
 	case info.Cluster == nil || len(info.Cluster.Replicas) == 0:
-		return nil, fmt.Errorf("%w: there is one copy of it, so that nobody else can lead it", messages.ErrConflict)
+		return nil, messages.Refuse(messages.ErrConflict, "there is one copy of it, so that nobody else can lead it")
 	case info.Cluster.Leader == "":
 		return nil, errLeaderless
 	}
@@ -90,13 +90,13 @@ func follows(now *jetstream.ClusterInfo, to string) error {
 		case whole && (to == "" || r.Name == to):
 			return nil
 		case !whole && r.Name == to:
-			return fmt.Errorf("%w: the copy of %s is not there, or has not everything: wait until it has caught up", messages.ErrConflict, to)
+			return messages.Refuse(messages.ErrConflict, "the copy of %s is not there, or has not everything: wait until it has caught up", to)
 		case !whole:
-			behind = fmt.Errorf("%w: no other copy is there and has everything: wait until one has caught up", messages.ErrConflict)
+			behind = messages.Refuse(messages.ErrConflict, "no other copy is there and has everything: wait until one has caught up")
 		}
 	}
 	if to != "" {
-		return fmt.Errorf("%w: node %.64q has no copy of it", messages.ErrConflict, to)
+		return messages.Refuse(messages.ErrConflict, "node %.64q has no copy of it", to)
 	}
 	return behind
 }

@@ -75,7 +75,7 @@ func wholeBackup(in io.Reader) error {
 		return err
 	}
 	if string(head) != backupHead {
-		return fmt.Errorf("%w: it is no backup of birdwire", messages.ErrInvalid)
+		return messages.Refuse(messages.ErrInvalid, "it is no backup of birdwire")
 	}
 	streams := map[string]bool{}
 	within, whole, checked := "", false, false
@@ -86,7 +86,7 @@ func wholeBackup(in io.Reader) error {
 		case errors.Is(err, io.EOF) && whole && checked:
 			return nil
 		case errors.Is(err, io.EOF) && whole:
-			return fmt.Errorf("%w: it was never checked, so that nothing says what must be in it: run `birdwire cluster backup` to its end", messages.ErrInvalid)
+			return messages.Refuse(messages.ErrInvalid, "it was never checked, so that nothing says what must be in it: run `birdwire cluster backup` to its end")
 		case errors.Is(err, io.EOF):
 			return fmt.Errorf("%w: the backup has no end: it was cut off", messages.ErrDamaged)
 		case err != nil:
@@ -137,7 +137,7 @@ func (s *session) placeable(copies int) error {
 	if len(outside) > 0 {
 		what = returns(outside)
 	}
-	return fmt.Errorf("%w: %d copies are wanted of everything, and only %s can keep one now: %s", messages.ErrConflict, copies, strings.Join(keep, ", "), what)
+	return messages.Refuse(messages.ErrConflict, "%d copies are wanted of everything, and only %s can keep one now: %s", copies, strings.Join(keep, ", "), what)
 }
 
 // keepers are the members that are here and may keep copies, and those that are
