@@ -114,7 +114,7 @@ func TestWhoIsTaken(t *testing.T) {
 		{"the dialed is of another CA", stranger.Server(), a.Client("b"), "bad certificate", "the certificate of b is of another CA (birdwire cluster test)"},
 		{"the dialer is of another CA", b.Server(), raw(t, node(t, other, "a", year)), "the certificate of a is of another CA", "bad certificate"},
 		{"the dialer's has expired", b.Server(), raw(t, node(t, ca, "a", -time.Minute)), "the certificate of a ended on", "bad certificate"},
-		{"the dialed's has expired", raw(t, node(t, ca, "b", -time.Minute)), a.Client("b"), "bad certificate", "make a new one with 'birdwire cluster certs'"},
+		{"the dialed's has expired", raw(t, node(t, ca, "b", -time.Minute)), a.Client("b"), "bad certificate", "'birdwire cluster certs' makes a new one"},
 		{"the dialer has none", b.Server(), &tls.Config{InsecureSkipVerify: true}, "client didn't provide a certificate", "certificate required"},
 		{"a route, by host", b.Routes(), withName(a.Routes(), "127.0.0.1"), "", ""},
 		{"a route, by a host that is not named", a.Routes(), withName(b.Routes(), "localhost"), "bad certificate", "'birdwire cluster certs NODE --host localhost'"},
