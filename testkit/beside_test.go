@@ -76,7 +76,7 @@ func TestPanicsAreToldTheSameEachTime(t *testing.T) {
 		k.Tell(k.Spawn("mortal", mortal(&starts)), "of this")
 	}
 	first, second := failures(t, died), failures(t, died)
-	if first != second || !strings.Contains(first, "panicked: mortal on string: of this\n") || !strings.Contains(first, "supervise_test.go:") ||
+	if first != second || !strings.Contains(first, "nothing panics: mortal on string: of this\n") || !strings.Contains(first, "supervise_test.go:") ||
 		strings.Contains(first, "goroutine") || strings.Contains(first, "0x") || strings.Contains(first, "mailbox") {
 		t.Errorf("said\n%s\nand\n%s", first, second)
 	}
@@ -103,14 +103,21 @@ func TestWhatIsAskedInVainIsRefused(t *testing.T) {
 		t.Error("a page of nothing is written")
 	}
 	for want, f := range map[string]func(){
-		"0 seeds test nothing":     func() { testkit.FirstFailure(0, nothing) },
-		"-3 seeds test nothing":    func() { testkit.FirstFailure(-3, nothing) },
-		"a chance of 1 in nothing": func() { testkit.Play(testkit.Plan{}, func(k *testkit.Kit) { k.Chance(testkit.Faults).Once("x", 0) }) },
-		"has no directory":         func() { testkit.Play(testkit.Plan{}, func(k *testkit.Kit) { k.TB.TempDir() }) },
-		"has no Skip: not today":   func() { testkit.Play(testkit.Plan{}, func(k *testkit.Kit) { k.TB.Skip("not today") }) },
+		"0 seeds test nothing":  func() { testkit.FirstFailure(0, nothing) },
+		"-3 seeds test nothing": func() { testkit.FirstFailure(-3, nothing) },
 	} {
 		if got := panicOf(f); !strings.Contains(got, want) {
 			t.Errorf("panicked with %q, want %q", got, want)
+		}
+	}
+	for want, test := range map[string]func(k *testkit.Kit){
+		"a chance of 1 in nothing":  func(k *testkit.Kit) { k.Chance(testkit.Faults).Once("x", 0) },
+		`option "n" is from 5 to 1`: func(k *testkit.Kit) { k.Option("n", 5, 1) },
+		"has no directory":          func(k *testkit.Kit) { k.TB.TempDir() },
+		"has no Skip: not today":    func(k *testkit.Kit) { k.TB.Skip("not today") },
+	} {
+		if o := testkit.Play(testkit.Plan{}, test); !o.Failed() || o.Violations[0].Invariant != "nothing panics" || !strings.Contains(o.Said, want) {
+			t.Errorf("said %q, want %q", o.Said, want)
 		}
 	}
 	testkit.Play(testkit.Plan{}, func(k *testkit.Kit) {
@@ -175,5 +182,29 @@ func TestALogIsWrittenWholeOrNotAtAll(t *testing.T) {
 	}
 	if err := o.Log.Save(filepath.Join(folder, "none", "b.log")); err == nil || strings.Count(err.Error(), "\n") != 0 {
 		t.Errorf("into a folder that is not there: %v", err)
+	}
+}
+
+// What the test does in its own name may panic too, deep in a run: it has a log then,
+// which is shrunk as any other.
+func TestAPanicOfTheTestIsAViolation(t *testing.T) {
+	test := func(k *testkit.Kit) {
+		p := k.Probe()
+		for i := range 1 + k.Chance(testkit.Workload).Choose("messages", 50) {
+			p.Send(p.PID(), i)
+		}
+		k.Later(time.Second, func() {
+			var none map[string]int
+			none["x"] = len(p.Messages())
+		})
+		k.Advance(time.Minute)
+	}
+	o := testkit.Play(testkit.Plan{Seed: 3, Log: true}, test)
+	if !o.Failed() || !strings.Contains(o.Said, "assignment to entry in nil map") || !strings.Contains(o.Said, "beside_test.go:") {
+		t.Fatalf("said %q", o.Said)
+	}
+	s, err := testkit.Shrink(o.Log, time.Minute, test)
+	if err != nil || s.Log.Deviations(testkit.Workload) != 0 {
+		t.Errorf("%v: %v", err, s)
 	}
 }

@@ -84,5 +84,8 @@ func (d Drawn) String() string { return fmt.Sprintf("%s=%d", d.Name, d.Value) }
 // run has set it, which ends the run where that is out of the range. Least is the
 // plain one.
 func (k *Kit) Option(name string, least, most int) int {
+	if most < least {
+		panic(fmt.Sprintf("testkit: option %q is from %d to %d", name, least, most))
+	}
 	return k.schedule.decisions.option(name, least, most)
 }

@@ -17,7 +17,9 @@
 //		})
 //	}
 //
-// The example of Run is this one, to be run.
+// The example of Run is this one, to be run. It takes go get
+// github.com/birdwire/birdwire and imports github.com/birdwire/birdwire/testkit,
+// github.com/asynkron/protoactor-go/actor, testing and time.
 //
 // # Second step: a simulation
 //
@@ -57,6 +59,25 @@
 // Explore in a go test, Scope has the bounds, Kit.Plainly what is not to be varied, and
 // examples/bank/orders_test.go has a transfer to begin with. What it finds is a log as
 // any other.
+//
+// # What your actors take from outside
+//
+// The kit runs what it hands out, and nothing else. An actor that is to be simulated
+// takes these from whoever starts it, as interfaces of its own:
+//
+//   - the Props by which it starts its children ([Host].Props in a test): a child whose
+//     props are made by the library runs on goroutines, in no order that a seed decides;
+//   - a clock that sends messages later, instead of time, SetReceiveTimeout, and the
+//     library's strategy with a backoff; restarts within a time are counted by the host's
+//     clock where its Props are used;
+//   - a worker for what blocks, instead of a goroutine or a future: RequestFuture waits
+//     for as long as it says, on the test's own goroutine, and gets no answer;
+//   - chance, and what carries messages to other hosts: a PID is for actors of its own
+//     host. What another host's send to it by the library goes past your network, or
+//     nowhere.
+//
+// CheckDeterminism and a test that fails name actors that the kit does not run and those
+// that wait by the machine's clock; package simvet finds the rest in the code.
 //
 // # How it works
 //

@@ -6,6 +6,7 @@ import (
 	"os"
 	"reflect"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -247,8 +248,8 @@ func (k *Kit) stop() {
 	for i := len(k.hosts) - 1; i >= 0; i-- {
 		k.hosts[i].stop()
 	}
-	for _, reason := range k.schedule.takePanics() {
-		k.TB.Errorf("testkit: panicked: %v\n(if the test meant it to, take it with Kit.Panics)", reason)
+	if all := k.schedule.takePanics(); len(all) > 0 {
+		k.Violated("nothing panics", "%v\n(where the test means it to, it takes it with Kit.Panics)", strings.Trim(fmt.Sprintln(all...), "\n"))
 	}
 }
 

@@ -97,7 +97,7 @@ func TestMessagesAfterAFailureAreKept(t *testing.T) {
 }
 
 func TestUnexpectedPanicFailsTheTest(t *testing.T) {
-	wantFailure(t, "panicked: boom on string: now", func(k *testkit.Kit) {
+	wantFailure(t, "nothing panics: boom on string: now", func(k *testkit.Kit) {
 		k.Tell(k.Spawn("boom", boom()), "now")
 		k.Settle()
 	})

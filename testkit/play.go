@@ -73,7 +73,8 @@ var alone = sync.OnceFunc(func() {
 // violation. There must be no other actor system in a program that plays.
 //
 // test reports what does not hold by Kit.Violated. What it says to Kit.TB as a
-// failure is a violation too, of an invariant that is named by its format.
+// failure is a violation too, of an invariant that is named by its format. So is a
+// panic, of the test as of an actor: "nothing panics".
 func Play(p Plan, test func(k *Kit)) *Outcome {
 	alone()
 	if p.Follow != nil {
@@ -90,12 +91,22 @@ func Play(p Plan, test func(k *Kit)) *Outcome {
 	r := &player{plan: p, kit: k, tb: tb}
 	r.begin()
 	onItsOwn(tb, func() {
+		defer r.panics()
 		defer k.output.close()
 		defer k.tell()
 		test(k)
 		k.stop()
 	})
 	return r.outcome()
+}
+
+// panics has a panic of the test, or of what it does in its own name, be a violation:
+// the run has a log as any that fails, and a sweep goes on.
+func (r *player) panics() {
+	if reason := recover(); reason != nil {
+		r.tb.say(true, fmt.Sprintf("nothing panics: the test: %v%s", reason, stack()))
+		r.kit.violates(Violation{Invariant: "nothing panics", Step: r.kit.Step(), Text: fmt.Sprintf("the test: %v%s", reason, stack())})
+	}
 }
 
 // player is a run that is being played.

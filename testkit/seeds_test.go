@@ -38,7 +38,7 @@ func TestFirstFailure(t *testing.T) {
 
 // A panic of the test itself is the caller's; one of an actor is a failure.
 func TestFirstFailureOfAPanic(t *testing.T) {
-	if _, said := testkit.FirstFailure(1, func(k *testkit.Kit) { k.Tell(k.Spawn("boom", boom()), "now") }); !strings.Contains(said, "testkit: panicked: boom") {
+	if _, said := testkit.FirstFailure(1, func(k *testkit.Kit) { k.Tell(k.Spawn("boom", boom()), "now") }); !strings.Contains(said, "nothing panics: boom") {
 		t.Errorf("said %q", said)
 	}
 	defer func() {
