@@ -159,8 +159,17 @@ func TestRunSeedsFails(t *testing.T) {
 			t.Errorf("%s: %v, said %q, want %q", what, err, out, want)
 		}
 	}
-	if _, err := testkit.LoadLog(filepath.Join(folder, "TestRunSeedsFails-1.log")); err != nil {
+	log, page := filepath.Join(folder, "TestRunSeedsFails-1.log"), filepath.Join(folder, "1.html")
+	if _, err := testkit.LoadLog(log); err != nil {
 		t.Error(err)
+	}
+	cmd := exec.Command(self, "-test.run=^TestRunSeedsFails$")
+	cmd.Env = append(os.Environ(), "TESTKIT_TEST=one", "TESTKIT_LOG="+log, "TESTKIT_PAGE="+page)
+	if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), "the page is "+page) {
+		t.Errorf("followed with a page: %v, said %q", err, out)
+	}
+	if text, err := os.ReadFile(page); err != nil || !strings.Contains(string(text), "<title>TestRunSeedsFails, seed 1</title>") || !strings.Contains(string(text), `"balance"`) {
+		t.Errorf("the page: %v", err)
 	}
 }
 
@@ -194,17 +203,29 @@ func TestAPanicOfTheTestIsAViolation(t *testing.T) {
 			p.Send(p.PID(), i)
 		}
 		k.Later(time.Second, func() {
-			var none map[string]int
-			none["x"] = len(p.Messages())
+			t.Log([]any{}[len(p.Messages())])
 		})
 		k.Advance(time.Minute)
 	}
 	o := testkit.Play(testkit.Plan{Seed: 3, Log: true}, test)
-	if !o.Failed() || !strings.Contains(o.Said, "assignment to entry in nil map") || !strings.Contains(o.Said, "beside_test.go:") {
+	if !o.Failed() || !strings.Contains(o.Said, "index out of range") || !strings.Contains(o.Said, "beside_test.go:") {
 		t.Fatalf("said %q", o.Said)
 	}
 	s, err := testkit.Shrink(o.Log, time.Minute, test)
 	if err != nil || s.Log.Deviations(testkit.Workload) != 0 {
 		t.Errorf("%v: %v", err, s)
+	}
+}
+
+func TestExhaustFailsForAnOptionThatThereIsNot(t *testing.T) {
+	for name, scope := range map[string]testkit.Scope{
+		"vary":    {Vary: []string{"nodez"}},
+		"options": {Options: map[string]int{"nodez": 3}},
+	} {
+		tb := &failing{TB: t}
+		testkit.Exhaust(tb, scope, func(k *testkit.Kit) { k.Option("nodes", 1, 3) })
+		if said := strings.Join(tb.failures, "\n"); !strings.Contains(said, "the runs have no option nodez, they have [nodes=1]") {
+			t.Errorf("%s: said %q", name, said)
+		}
 	}
 }

@@ -93,8 +93,8 @@
 // its decisions, a Log: a file that can be followed again, step by step, until the
 // code is another (then it says at which step and why), and made smaller, by
 // Shrink, until little is left but the failure. Page shows a run. In
-// go test, TESTKIT_LOGS=folder keeps the logs of what failed, and TESTKIT_LOG=file
-// follows one.
+// go test, TESTKIT_LOGS=folder keeps the logs of what failed, TESTKIT_LOG=file
+// follows one, and TESTKIT_PAGE=file has it as a page, too.
 //
 // A test of several nodes has several hosts, NewHost, on the one loop: see Host,
 // Lane, and Chooser for who says what happens next.
@@ -105,8 +105,8 @@
 // share is kept by Once.
 //
 // A panic in an actor or a job that the test did not ask for with Panics fails
-// it. A test that fails shows the last messages, and names actors that wait by a
-// clock which the kit does not move.
+// it. A test that fails shows the last messages, and names actors that the kit does
+// not run, and those that wait by a clock which it does not move.
 //
 // The kit knows no actor of anybody's: it imports nothing of the module that it
 // lives in.

@@ -172,6 +172,8 @@ func Exhaust(tb testing.TB, scope Scope, test func(k *Kit)) *Explored {
 		}
 	case e.Ended != "":
 		tb.Errorf("testkit: %v", e)
+	case e.Unset(scope) != "":
+		tb.Errorf("testkit: the runs have no option %s, they have %v", e.Unset(scope), e.Options)
 	}
 	return e
 }

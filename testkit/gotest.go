@@ -34,7 +34,25 @@ func keepLog(tb testing.TB, l *Log, folder string) {
 		tb.Errorf("testkit: keep what the run decided: %v", err)
 		return
 	}
-	tb.Logf("testkit: what the run decided is in %[1]s; to play it again: TESTKIT_LOG=%[1]s go test -run '^%[2]s$'", name, l.Scenario)
+	tb.Logf("testkit: what the run decided is in %[1]s; to play it again: TESTKIT_LOG=%[1]s go test -run '^%[2]s$'; with TESTKIT_PAGE=%[3]s it is written as a page to look at",
+		name, l.Scenario, strings.TrimSuffix(name, ".log")+".html")
+}
+
+// savePage writes the run as a page, whether or not it has failed.
+func (k *Kit) savePage(l *Log, name string) {
+	k.TB.Helper()
+	o := &Outcome{
+		Scenario: l.Scenario, Seed: l.Seed, Options: k.schedule.decisions.drawn, Steps: k.Step(), Elapsed: k.schedule.decisions.now(),
+		History: k.schedule.history, Violations: k.violations,
+	}
+	if k.TB.Failed() && !o.Failed() {
+		o.Violations = []Violation{{Invariant: "the test fails", Step: o.Steps, At: o.Elapsed, Text: "what it said is in its output"}}
+	}
+	if err := (Page{Title: fmt.Sprintf("%s, seed %d", l.Scenario, l.Seed), Outcome: o}).Save(name); err != nil {
+		k.TB.Errorf("testkit: %v", err)
+		return
+	}
+	k.TB.Logf("testkit: the page is %s", name)
 }
 
 // followed is run for a log.
@@ -47,6 +65,10 @@ func followed(tb testing.TB, l *Log, test func(k *Kit)) {
 		d.order, k.schedule.together = d.strategy(l.Strategy), l.Strategy == DepthFirst
 		for _, o := range l.Options {
 			d.set[o.Name] = o.Value
+		}
+		if page := os.Getenv("TESTKIT_PAGE"); page != "" {
+			k.schedule.history = &History{}
+			defer k.savePage(l, page)
 		}
 		defer func() {
 			if f.end(); f.misfit != "" {

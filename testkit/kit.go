@@ -83,7 +83,8 @@ func Run(tb testing.TB, test func(k *Kit)) {
 // order, as in a real system; everything else may overtake.
 //
 // With TESTKIT_LOGS, a folder, which is made where there is none, what failed is
-// written there as a Log; with TESTKIT_LOG, such a file, its run is followed instead of n seeds.
+// written there as a Log; with TESTKIT_LOG, such a file, its run is followed instead
+// of n seeds, and with TESTKIT_PAGE, a file to be, it is also written there as a Page.
 func RunSeeds(t *testing.T, n int, test func(t *testing.T, k *Kit)) {
 	t.Helper()
 	if name := os.Getenv("TESTKIT_LOG"); name != "" {

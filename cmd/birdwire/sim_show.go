@@ -24,7 +24,7 @@ to a violation marked. A link that ends in #step=N opens it at that step.`,
 	flags := cmd.Flags()
 	flags.SortFlags = false
 	file := flags.StringP("output", "o", "", "file to write; default: FILE with .html for .log")
-	last := flags.Int("last", 20_000, "how many steps to show, the newest")
+	last := flags.Int("last", 20_000, "how many steps to show: those around the violation, else the newest")
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if *last < 1 {
