@@ -124,7 +124,7 @@ func (e *Engine) weigh(a *Article) member {
 	e.words.learn(terms)
 	e.words.live = len(e.live)
 	e.seen++
-	m := member{id: a.ID, came: e.seen, at: at, body: a.Body != ""}
+	m := member{id: a.ID, came: e.seen, at: at, body: a.Body != "", arrival: &arrival{}}
 	m.v, m.scale = e.words.weigh(terms)
 	if a.Source != "" {
 		m.source = text.Hash(a.Source)

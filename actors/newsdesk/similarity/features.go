@@ -52,7 +52,7 @@ type query struct {
 	// Of an article only:
 	article bool
 	source  uint64           // as story.source
-	own     *vectors         // as member.own
+	own     *vectors         // as arrival.own
 	scale   [indexed]float64 // what its likeness is multiplied by
 }
 

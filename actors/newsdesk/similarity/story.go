@@ -29,7 +29,11 @@ type member struct {
 	body bool
 	v    vectors
 
-	// Until it is in a story:
+	*arrival // nil once it is in a story, of which many are kept
+}
+
+// arrival is what only the search for an article's story needs.
+type arrival struct {
 	source uint64           // its outlet; 0: unknown
 	scale  [indexed]float64 // as query.scale
 	own    *vectors         // v without what its outlet repeats; nil: it repeats nothing
@@ -110,7 +114,7 @@ func (e *Engine) take(s *story, m member) {
 	case s.source != m.source:
 		s.source = 0
 	}
-	m.source, m.scale, m.own = 0, [indexed]float64{}, nil
+	m.arrival = nil
 	e.words.told(m.v[all], s.sum[all])
 	e.shift(s, &m.v, 1)
 	s.count++
