@@ -93,7 +93,7 @@ func (k known) versionOf(name string) string {
 // linkOf is a link by the word of the node that it begins at; of this node's own
 // links more is known.
 func (k known) linkOf(from assembly.Standing, to string) admin.ClusterLink {
-	l := admin.ClusterLink{Node: to, Up: slices.Contains(from.Reaches, to)}
+	l := admin.ClusterLink{Node: to, Up: k.reaches(from, to)}
 	if from.Name == k.self && !l.Up {
 		for _, s := range k.links {
 			if s.Node == to {
@@ -102,6 +102,23 @@ func (k known) linkOf(from assembly.Standing, to string) admin.ClusterLink {
 		}
 	}
 	return l
+}
+
+// reaches goes by the node's own word, which is as old as its lease record: without
+// a majority that is not written any more. So a process that has ended is reached by
+// nobody, and of this node its link says what is so now.
+func (k known) reaches(from assembly.Standing, to string) bool {
+	if slices.ContainsFunc(k.standings, func(s assembly.Standing) bool { return s.Name == to && s.State == membership.Down }) {
+		return false
+	}
+	if from.Name == k.self {
+		for _, s := range k.links {
+			if s.Node == to {
+				return s.Up && slices.Contains(from.Reaches, to)
+			}
+		}
+	}
+	return slices.Contains(from.Reaches, to)
 }
 
 // copies are the store's, each node's with the lag that is most.
@@ -130,20 +147,31 @@ func (k known) copies() admin.ClusterStore {
 // problems are what is wrong and what to do.
 func (k known) problems() (all []string) {
 	say := func(format string, args ...any) { all = append(all, fmt.Sprintf(format, args...)) }
-	core, versions := 0, map[string]bool{}
+	core, up, versions := 0, 0, map[string]bool{}
+	for _, s := range k.standings {
+		if s.State == membership.Core {
+			core++
+		}
+		if s.State != membership.Down {
+			up++
+		}
+	}
 	for _, s := range k.standings {
 		if v := k.versionOf(s.Name); v != "" && s.State != membership.Down {
 			versions[v] = true
 		}
 		switch {
 		case s.State == membership.Core:
-			core++
+		case s.State == membership.Down && up <= len(k.standings)/2:
+			say("node %s is down: start it with the settings that it had; %d of %d nodes are up, and more than half are needed", s.Name, up, len(k.standings))
 		case s.State == membership.Down:
 			say("node %s is down: start it with the settings that it had; the others serve what it owned. One that does not come back is taken out with 'birdwire cluster forget %s'", s.Name, s.Name)
 		case s.State == membership.Leaving:
 			say("node %s leaves: it gives up what it owns, and ends", s.Name)
 		case s.Unfit != "":
 			say("node %s may own nothing now: %s", s.Name, s.Unfit)
+		case up == 1:
+			say("node %s is apart: all others are down, and one node alone does not serve", s.Name)
 		default:
 			say("node %s is apart: %s. See to it that each node reaches the link address of every other", s.Name, k.cut(s))
 		}
@@ -170,7 +198,7 @@ func (k known) cut(s assembly.Standing) string {
 		if other.Name == s.Name || other.State == membership.Down {
 			continue
 		}
-		switch there, back := slices.Contains(s.Reaches, other.Name), slices.Contains(other.Reaches, s.Name); {
+		switch there, back := k.reaches(s, other.Name), k.reaches(other, s.Name); {
 		case !there:
 			cuts = append(cuts, fmt.Sprintf("it does not reach %s", other.Name))
 		case !back:

@@ -33,7 +33,12 @@ func TestWhatIsWrongWithACluster(t *testing.T) {
 		{"one is unfit", known{standings: []assembly.Standing{well[0], well[1], unfit}}, []string{"node c may own nothing now: its disk is full"}},
 		{"one link is cut", known{standings: []assembly.Standing{well[0], standing("b", core, "a"), standing("c", apart, "a")}}, []string{"node c is apart: it does not reach b."}},
 		{"one way", known{standings: []assembly.Standing{well[0], standing("b", core, "a"), standing("c", apart, "a", "b")}}, []string{"node c is apart: b does not reach it."}},
-		{"nobody serves", known{standings: []assembly.Standing{standing("a", apart), standing("b", down), standing("c", down)}}, []string{"node a is apart", "node b is down", "node c is down", "no node may serve"}},
+		{"nobody serves", known{standings: []assembly.Standing{standing("a", apart), standing("b", down), standing("c", down)}}, []string{
+			"node a is apart: all others are down", "node b is down: start it with the settings that it had; 1 of 3", "node c is down", "no node may serve",
+		}},
+		{"an old word", known{self: "a", links: []grpc.Status{{Node: "b"}, {Node: "c", Up: true}}, standings: []assembly.Standing{
+			standing("a", apart, "b", "c"), standing("b", apart, "a", "c"), well[2],
+		}}, []string{"node a is apart: it does not reach b.", "node b is apart: a does not reach it."}},
 		{"an upgrade", known{standings: well, gossip: []gossip.Node{seen("a", "v2"), seen("b", "v1"), seen("c", "v1")}}, []string{"different versions: v1, v2"}},
 		{"a certificate", known{self: "a", standings: well, certificate: "the certificate in x ends on y"}, []string{"node a, which was asked: the certificate in x ends on y"}},
 		{"the store", known{standings: well, store: store.Status{Trouble: []string{"the store takes no writes"}}}, []string{"the store takes no writes"}},
@@ -77,6 +82,10 @@ func TestHowAClusterIsShown(t *testing.T) {
 	}
 	if a := s.Nodes[0]; !a.Core || a.Shards != 1024 || len(a.Links) != 2 || a.Links[0].Up || a.Links[0].Detail != "it takes nothing" {
 		t.Errorf("a: %+v", a)
+	}
+	k.standings[0].Reaches = []string{"b", "c"} // as it was written when it was so
+	if a := k.state().Nodes[0]; a.Links[0].Up || a.Links[1].Up {
+		t.Errorf("a reaches one that its link does not, or one that is down: %+v", a.Links)
 	}
 	if b := s.Nodes[1]; b.Core || len(b.Links) != 2 || !b.Links[0].Up || b.Links[1].Up {
 		t.Errorf("b: %+v", b)

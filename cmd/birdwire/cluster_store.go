@@ -117,7 +117,9 @@ func (c *cli) clusterRestore() *cobra.Command {
 that stood alone becomes several: back it up, stop it, start the nodes each on an
 empty folder, restore, and start the nodes again.
 
-All nodes stop writing first, and none is ready until it was started again. What
+The node that is asked reads and verifies the whole backup first, on its own disk:
+one that is damaged changes nothing. Then all nodes stop writing, and none is ready
+until it was started again. What
 is there afterwards is held against what the check of the backup had found, message
 by message. A cluster that has events already is refused, unless --replace says
 that they may go. Where it ends half way, run it again, on a node that ran before: a
