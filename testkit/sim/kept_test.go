@@ -1,11 +1,34 @@
 package sim_test
 
 import (
+	"fmt"
+	"os"
 	"path/filepath"
+	"regexp"
 	"testing"
 
 	"github.com/birdwire/birdwire/testkit/sim"
 )
+
+// FOUND.md names the kept logs, each with its steps after shrinking.
+func TestFoundSaysHowLongEachLogIs(t *testing.T) {
+	text, err := os.ReadFile("FOUND.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := regexp.MustCompile("log `([a-z-]+)`(?:, ([0-9]+) steps)?").FindAllStringSubmatch(string(text), -1)
+	if len(named) == 0 {
+		t.Fatal("no log is named")
+	}
+	for _, m := range named {
+		l, err := sim.LoadLog(filepath.Join("testdata", "logs", m[1]+".log"))
+		if err != nil {
+			t.Error(err)
+		} else if want := fmt.Sprint(l.Steps); m[2] != want {
+			t.Errorf("of the log %s %q steps are told, want %s", m[1], m[2], want)
+		}
+	}
+}
 
 // What was found once is not there again: each kept log, as far as its questions
 // come again, violates nothing. It did before the fix that FOUND.md names, or with
