@@ -71,7 +71,8 @@ func (c *control) list(ctx context.Context, prefixes []string) ([]messages.KeptR
 // scan reads all that is under the prefixes, up to the last that the leader has
 // now, from the nearest replica. A record that is written over while more than one
 // answer is read moves behind that last one, and would be missing: so what was
-// written meanwhile is read, too, until it came in one answer or was nothing.
+// written meanwhile is read, too, until it was nothing or came in one answer that has
+// all that there was then.
 func (c *control) scan(ctx context.Context, sess *session, prefixes []string, found map[string]messages.KeptRecord) error {
 	filter := controlSubject + covering(prefixes) + ">"
 	take := func(m *nc.Msg) error {

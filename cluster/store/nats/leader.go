@@ -213,9 +213,9 @@ func (s *session) leadersMany(ctx context.Context, stream string, subjects []str
 
 // scan gives each message of the stream under the filter, which may have
 // wildcards, from one sequence on until the message through was seen, or one
-// after it. once: all of it came in one answer of a replica, which is of one
-// moment; else a subject that was written over meanwhile may have gone from
-// before what was read next to after through, and so was not seen at all.
+// after it. once: all of it, and all after it, came in one answer of a replica, which
+// is of one moment; else a subject that was written over meanwhile may have gone from
+// before what was read next to after what was read last, and so was not seen at all.
 func (s *session) scan(ctx context.Context, stream, filter string, from, through uint64, take func(*nc.Msg) error) (once bool, err error) {
 	r := reader{sess: s, duty: lookups, stream: stream, filter: filter, next: from}
 	fills, led := 0, false
@@ -233,7 +233,7 @@ func (s *session) scan(ctx context.Context, stream, filter string, from, through
 		}
 		led, r.led = led || r.led, false
 	}
-	return fills == 1 && !led, nil
+	return fills == 1 && !led && !r.cut, nil
 }
 
 // reader reads a stream in order: from the nearest replica, and where that comes
@@ -245,6 +245,7 @@ type reader struct {
 	filter string
 	next   uint64 // all before it was given to take
 	led    bool   // some of it was the leader's word, one message at a time
+	cut    bool   // the replica's last answer was as long as it may be: there was more
 }
 
 // replicaPause is how long a replica is waited for that has not what its leader
@@ -298,6 +299,9 @@ func (r *reader) nearest(ctx context.Context, take func(*nc.Msg) error) error {
 		a.leave()
 		return err
 	}
+	// Counted down with each message, as they have headers.
+	left, err := strconv.ParseUint(a.end.Header.Get(pendingHeader), 10, 64)
+	r.cut = len(a.messages) > 0 && (err != nil || left > 0)
 	for _, m := range a.messages {
 		sequence, err := sequenceOf(m)
 		if err != nil {

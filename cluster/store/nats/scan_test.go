@@ -89,6 +89,34 @@ func TestAListMissesNoneThatIsWrittenOver(t *testing.T) {
 	t.Logf("%d lists", lists)
 }
 
+// An answer that is as long as it may be says nothing of what comes after it, though it
+// has what was asked for: a record that was written over may be there.
+func TestAScanThatIsCutIsNotOfOneMoment(t *testing.T) {
+	t.Parallel()
+	c := openTrio(t)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	s := c.stores[0]
+	var all []uint64
+	for n := range 10 {
+		revision, err := s.Control().CAS(ctx, fmt.Sprintf("leases.n%d", n), make([]byte, 200<<10), 0) // five to an answer
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, revision)
+	}
+	sess, err := s.session(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, from := range []int{0, 7} {
+		once, err := sess.scan(ctx, controlStream, controlSubject+"leases.>", all[from], all[from], func(*nc.Msg) error { return nil })
+		if err != nil || once != (from == 7) {
+			t.Errorf("from record %d on: once %v, %v", from, once, err)
+		}
+	}
+}
+
 // What is read of the leader, one message at a time, is not of one moment, and says so.
 func TestAScanOfTheLeaderIsNotOfOneMoment(t *testing.T) {
 	t.Parallel()
