@@ -115,10 +115,8 @@ func Play(p Plan) (*Outcome, error) {
 	return o, nil
 }
 
-// Shrink makes a failure smaller: see testkit.Shrink.
-func Shrink(l *Log, within time.Duration) (*Shrunk, error) { return ShrinkTo(nil, l, within) }
-
-// ShrinkTo is Shrink that ends as soon as what is left is small enough.
+// ShrinkTo makes a failure smaller, as testkit.Shrink does, and ends as soon as what is
+// left is small enough.
 func ShrinkTo(enough func(o *Outcome) bool, l *Log, within time.Duration) (*Shrunk, error) {
 	s, err := Of(l.Scenario, l.Seed)
 	if err != nil {
