@@ -97,7 +97,17 @@ func (c *control) scan(ctx context.Context, sess *session, prefixes []string, fo
 			return c.store.unread(err)
 		}
 		if last.Sequence < from {
-			return nil
+			// The replica may have applied what its leader has not: what it has moved is
+			// behind that, too. Where it is silent the leader's word has to do.
+			rest := reader{sess: sess, duty: lookups, stream: controlStream, filter: filter, next: from}
+			if err := rest.nearest(ctx, take); err != nil && !passing(err) {
+				return err
+			}
+			if !rest.cut {
+				return nil
+			}
+			from = rest.next
+			continue
 		}
 		if once, err := sess.scan(ctx, controlStream, filter, from, last.Sequence, take); once || err != nil {
 			return err
