@@ -63,11 +63,18 @@ func TestForget(t *testing.T) {
 	if err := c.stores[0].Forget(ctx, "n2", func() error { return errors.New("not now") }); err == nil || !c.stores[0].Member("n2") {
 		t.Fatalf("forgotten against its word: %v", err)
 	}
+	var refusal error
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log("the last refusal:", refusal)
+		}
+	})
 	until(t, ctx, "the member is forgotten", func() bool {
 		err := c.stores[0].Forget(ctx, "n2", nothing) // that it is gone is not known at once
 		if err != nil && !errors.Is(err, messages.ErrConflict) {
 			t.Fatal(err)
 		}
+		refusal = err
 		return err == nil
 	})
 	if c.stores[0].Member("n2") {
