@@ -34,16 +34,19 @@ type lingering struct {
 	open    map[net.Conn]struct{}
 }
 
-// arriving is a request's body, and whether it was read to its end.
+// arriving is a request's body, whether it was read to its end, and whether reading
+// it has failed: as past a deadline, where net/http cannot read on by itself either.
 type arriving struct {
 	io.ReadCloser
-	over atomic.Bool
+	over, failed atomic.Bool
 }
 
 func (a *arriving) Read(b []byte) (int, error) {
 	n, err := a.ReadCloser.Read(b)
 	if errors.Is(err, io.EOF) {
 		a.over.Store(true)
+	} else if err != nil {
+		a.failed.Store(true)
 	}
 	return n, err
 }
@@ -59,14 +62,14 @@ func bodyOf(r *http.Request) *arriving {
 }
 
 // early: an answer would come before the end of a body that is more than
-// net/http reads by itself, or on a connection that is closed with it. One whose
-// length is not said beforehand, as all of ours but streams have it, is left to
+// net/http reads by itself, or that it cannot read, or on a connection that is closed
+// with it. One whose length is not said beforehand, as all of ours but streams have it, is left to
 // net/http, which has to write its end.
 func (r *recorder) early() bool {
 	if r.body == nil || r.body.over.Load() || r.hijacked || r.Header().Get("Content-Length") == "" {
 		return false
 	}
-	return r.length < 0 || r.length > smallBody || r.Header().Get("Connection") == "close"
+	return r.length < 0 || r.length > smallBody || r.body.failed.Load() || r.Header().Get("Connection") == "close"
 }
 
 // after reads on where the answer was early. It returns when the client has
