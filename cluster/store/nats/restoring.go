@@ -8,6 +8,8 @@ import (
 
 	nc "github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/birdwire/birdwire/messages"
 )
 
 // A restore deletes the streams and makes them again, one after the other. Where it
@@ -42,6 +44,10 @@ func (s *session) restoring(ctx context.Context) (who string, err error) {
 	return stream.CachedInfo().Config.Metadata[restoringKey], nil
 }
 
+// knownWithin is how long the store's leader may take to know of a member that this
+// one is connected to.
+const knownWithin = 15 * time.Second
+
 // beginRestore has every node that is started from now on wait.
 func (s *Store) beginRestore(ctx context.Context, sess *session) error {
 	js, done, err := sess.streams()
@@ -49,12 +55,24 @@ func (s *Store) beginRestore(ctx context.Context, sess *session) error {
 		return err
 	}
 	defer done()
-	_, err = js.CreateStream(ctx, jetstream.StreamConfig{
+	marker := jetstream.StreamConfig{
 		Name: restoringStream, Subjects: []string{"birdwire." + restoringStream}, Storage: jetstream.FileStorage, Replicas: s.cfg.replicas(), MaxMsgs: 1,
 		Metadata: map[string]string{restoringKey: fmt.Sprintf("by %s since %s", s.memberName(), s.cfg.Now().UTC().Format(time.RFC3339))},
-	})
-	if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
-		return nil // of one that did not end
+	}
+	known, cancel := context.WithTimeout(ctx, knownWithin)
+	defer cancel()
+	var api *jetstream.APIError
+	for {
+		_, err = js.CreateStream(ctx, marker)
+		if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
+			return nil // of one that did not end
+		}
+		if !errors.As(err, &api) || api.ErrorCode != codeNoSuitablePeers {
+			break
+		}
+		if !pause(known, askFirst, sess.done) {
+			return messages.Refuse(messages.ErrConflict, "the store's leader knows of fewer than %d members that can keep copies: wait until `birdwire cluster status` shows all of them. Nothing was changed", marker.Replicas)
+		}
 	}
 	return wrap("note that a restore begins", err)
 }
