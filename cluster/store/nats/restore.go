@@ -189,7 +189,7 @@ func (s *session) restoreStream(ctx context.Context, conn *nc.Conn, in io.Reader
 	if err != nil {
 		return err
 	}
-	if err := js.DeleteStream(ctx, stream.Name); err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
+	if err := thrice(ctx, func(once context.Context) error { return js.DeleteStream(once, stream.Name) }); err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
 		return err
 	}
 	var config map[string]any

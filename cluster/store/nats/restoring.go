@@ -34,7 +34,11 @@ func (s *session) restoring(ctx context.Context) (who string, err error) {
 	if err != nil {
 		return "", err
 	}
-	stream, err := js.Stream(ctx, restoringStream)
+	var stream jetstream.Stream
+	err = thrice(ctx, func(once context.Context) (err error) {
+		stream, err = js.Stream(once, restoringStream)
+		return err
+	})
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		return "", nil
 	}
@@ -63,7 +67,10 @@ func (s *Store) beginRestore(ctx context.Context, sess *session) error {
 	defer cancel()
 	var api *jetstream.APIError
 	for {
-		_, err = js.CreateStream(ctx, marker)
+		err = thrice(ctx, func(once context.Context) error {
+			_, err := js.CreateStream(once, marker)
+			return err
+		})
 		if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
 			return nil // of one that did not end
 		}
@@ -84,10 +91,27 @@ func (s *session) endRestore(ctx context.Context) error {
 		return err
 	}
 	defer done()
-	if err := js.DeleteStream(ctx, restoringStream); !errors.Is(err, jetstream.ErrStreamNotFound) {
+	if err := thrice(ctx, func(once context.Context) error { return js.DeleteStream(once, restoringStream) }); !errors.Is(err, jetstream.ErrStreamNotFound) {
 		return wrap("note that a restore has ended", err)
 	}
 	return nil
+}
+
+// onceMost is how long an answer to one question about streams is waited for.
+const onceMost = 5 * time.Second
+
+// thrice asks what may be asked again, with a deadline for each time: what a leader had
+// in hand when it ended is answered by nobody, and the caller may have minutes.
+func thrice(ctx context.Context, ask func(once context.Context) error) (err error) {
+	for range 3 {
+		once, cancel := context.WithTimeout(ctx, onceMost)
+		err = ask(once)
+		cancel()
+		if !errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
+			return err
+		}
+	}
+	return err
 }
 
 // streams changes which streams there are, on a connection of its own.
