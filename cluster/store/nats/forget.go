@@ -121,9 +121,12 @@ func (s *session) removable(ctx context.Context, node string) (peer string, err 
 // spared is nil where no stream would lose by it that the member's copies go.
 func (s *session) spared(ctx context.Context, node, peer string) error {
 	for _, stream := range allStreams {
-		info, err := s.infoOnce(ctx, stream)
-		if err != nil || info.Cluster == nil || info.Cluster.Leader == "" {
-			return messages.Refuse(messages.ErrConflict, "%s has no leader: wait until it has one", shown(stream))
+		info, err := s.info(ctx, stream)
+		if err != nil {
+			return messages.Refuse(messages.ErrConflict, "%s has no leader that answers: wait until it has one (%v)", shown(stream), err)
+		}
+		if info.Cluster == nil {
+			return messages.Refuse(messages.ErrConflict, "%s has no copies", shown(stream))
 		}
 		whole, has := 1, false // the leader has everything
 		var behind []string
