@@ -21,6 +21,15 @@ import (
 	"github.com/birdwire/birdwire/messages"
 )
 
+// openMember is one of three members, in a process of its own.
+func openMember(ctx context.Context, dir, seeds string, index int, level slog.Level) (*Store, error) {
+	c := trio{dir: dir, seeds: strings.Split(seeds, ",")}
+	cfg := c.member(index)
+	cfg.Logger = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+	cfg.FreeSpace = childConfig(dir).FreeSpace
+	return Open(ctx, cfg)
+}
+
 // runMember is a process that is one member: it appends frames of its own until it
 // is killed, and prints each that was acknowledged.
 func runMember(about string) error {
@@ -29,17 +38,13 @@ func runMember(about string) error {
 	if _, err := fmt.Sscan(about, &dir, &index, &seeds); err != nil {
 		return err
 	}
-	c := trio{dir: dir, seeds: strings.Split(seeds, ",")}
-	cfg := c.member(index)
-	cfg.Logger = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
-	cfg.FreeSpace = childConfig(dir).FreeSpace
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
-	s, err := Open(ctx, cfg)
+	s, err := openMember(ctx, dir, seeds, index, slog.LevelError)
 	if err != nil {
 		return err
 	}
-	node := cfg.Cluster.Node
+	node := s.cfg.Cluster.Node
 	var tail store.Name
 	for {
 		if tail, err = s.Journal().Tail(ctx, node); err == nil || ctx.Err() != nil {

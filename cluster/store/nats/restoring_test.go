@@ -22,13 +22,9 @@ func runRestorer(about string) error {
 	if _, err := fmt.Sscan(about, &dir, &seeds, &path); err != nil {
 		return err
 	}
-	c := trio{dir: dir, seeds: strings.Split(seeds, ",")}
-	cfg := c.member(2)
-	cfg.Logger = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
-	cfg.FreeSpace = childConfig(dir).FreeSpace
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
-	s, err := Open(ctx, cfg)
+	s, err := openMember(ctx, dir, seeds, 2, slog.LevelError)
 	if err != nil {
 		return err
 	}

@@ -71,13 +71,9 @@ func runLooking(about string) error {
 	if _, err := fmt.Sscan(about, &dir, &index, &seeds); err != nil {
 		return err
 	}
-	c := trio{dir: dir, seeds: strings.Split(seeds, ",")}
-	cfg := c.member(index)
-	cfg.Logger = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	cfg.FreeSpace = childConfig(dir).FreeSpace
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
-	s, err := Open(ctx, cfg)
+	s, err := openMember(ctx, dir, seeds, index, slog.LevelWarn)
 	if err != nil {
 		return err
 	}
