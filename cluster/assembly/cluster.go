@@ -271,7 +271,7 @@ func (n *Node) clusterActors() []spec {
 		}, stopOnFailure)},
 		{name: "watchdog", group: groupQuestions, care: vital, props: p.Props("watchdog", func() actor.Actor {
 			return &watchdog{
-				node: n, clock: p.Clock, log: p.Logger.With("actor", "watchdog"), store: records, pool: p.Work.Records, handled: &n.handled, timers: actors.NewTimers(p.Clock),
+				node: n, clock: p.Clock, log: p.Logger.With("actor", "watchdog"), store: records, pool: p.Work.Records, handled: &n.handled, worked: &n.worked, timers: actors.NewTimers(p.Clock),
 			}
 		}, stopOnFailure)},
 		{name: "ownership", group: groupQuestions, care: vital, props: p.Props("ownership", func() actor.Actor {

@@ -70,6 +70,7 @@ type Node struct {
 	records     atomic.Pointer[[]membership.Record] // of all nodes, as they were read last; never changed
 	turns       [actors.Shards]atomic.Bool          // by shard: it was to handle something since the watchdog asked it last
 	readAt      atomic.Int64                        // when the lease's newest reading of them ended, an actors.Instant; 0: none has
+	worked      atomic.Uint64                       // pieces of work that the shards' pool has ended
 	handled     atomic.Uint64                       // the first sequence of the log that the router has not handled
 }
 
@@ -105,6 +106,7 @@ func Start(ports Ports, cfg Config, state *State, active func()) (*Node, error) 
 	n.stored = ports.records(n)
 	if ports.Cluster != nil {
 		n.address = n.peer().Address()
+		n.ports.Work.Records = ending{ports.Work.Records, &n.worked}
 	}
 	own := make([]actor.PID, len(n.shards)) // at once: a thousand of them
 	for number := range n.shards {

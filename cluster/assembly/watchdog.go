@@ -18,9 +18,11 @@ import (
 // which gives up everything, and tells it again once all is well.
 //
 // It asks for proofs, and never judges by silence: events may be few. Each second it
-// reads where the log ends, which the router has to reach; has a record read by the
-// pool that shards work with; and has some actors say that they take turns. What is
-// not done within stuckAfter is stuck. Of shards those are asked that have had a
+// reads where the log ends, which the router has to come nearer to; has a record read
+// by the pool that shards work with; and has some actors say that they take turns.
+// What is not done within stuckAfter is stuck. A pool or a router that has much to do
+// is late and not stuck, as long as it does any of it: what it owns would be as late
+// elsewhere, and to take hundreds of shards is most of what makes a pool late. Of shards those are asked that have had a
 // message since they were asked last: one that has had none cannot hang, and an idle
 // node asks none. Where many have, some wait for a few turns, so a shard that hangs is
 // found within 11 s, or 18 s where a node works with all of them.
@@ -28,7 +30,7 @@ import (
 // The newsdesk is judged by itself: see deskWatch.
 //
 // A store that answers with an error, or not at all, is not judged here: without it the
-// lease runs out. While the lease reads nothing, as where the records' stream chooses a
+// lease runs out, and where the log alone has no leader no node is better off. While the lease reads nothing, as where the records' stream chooses a
 // leader, what waits for the store fills the pool, and the pool has its time from when
 // the lease reads again.
 //
@@ -41,9 +43,12 @@ type watchdog struct {
 	store   actors.Worker // reads the log's end: the lease's pool
 	pool    actors.Worker // that is watched
 	handled *atomic.Uint64
+	worked  *atomic.Uint64 // pieces of work that the pool has ended
 	timers  actors.Timers
 
 	turned actors.Instant // when the last turn was
+	come   uint64         // handled, as it was then
+	ended  uint64         // worked, as it was then
 	number uint64         // of the newest question
 	open   []open         // questions without an answer, oldest first; at most openMost
 	mark   open           // the router has to reach it; at 0: nothing is waited for
@@ -65,6 +70,7 @@ const (
 	watchEvery = time.Second
 	stuckAfter = 10 * time.Second
 	hangAfter  = 2 * stuckAfter // what hangs for longer is given up
+	endWithin  = stuckAfter / 2 // the store says where the log ends, or that it cannot
 	probesEach = 128            // shards that are asked in a turn, at most
 	wellAfter  = 2              // turns
 	// unreadAfter is how long no reading of the leases may have ended before the store
@@ -104,9 +110,7 @@ func (w *watchdog) Receive(ctx actor.Context) {
 	case *endRead:
 		if m.of == w {
 			w.answered(m.number)
-			if m.err == nil && w.mark.at == 0 {
-				w.mark = open{number: m.last, what: "the router does not come to the log's end", at: w.clock.Elapsed()}
-			}
+			w.end(m)
 		}
 	case *poolTurned:
 		if m.of == w {
@@ -125,6 +129,19 @@ func (w *watchdog) Receive(ctx actor.Context) {
 	}
 }
 
+// ending counts the pieces of work that a pool ends.
+type ending struct {
+	actors.Worker
+	ended *atomic.Uint64
+}
+
+func (e ending) Do(to *actor.PID, timeout time.Duration, work func(context.Context) any) bool {
+	return e.Worker.Do(to, timeout, func(ctx context.Context) any {
+		defer e.ended.Add(1)
+		return work(ctx)
+	})
+}
+
 func (w *watchdog) later(ctx actor.Context) {
 	w.timers.Set(watchTime{}, watchEvery, ctx.Self(), &watchTime{w})
 }
@@ -139,17 +156,25 @@ func (w *watchdog) turn(ctx actor.Context) {
 		w.desk.suspended(now)
 	}
 	w.turned = now
-	if now-actors.Instant(w.node.readAt.Load()) > unreadAfter {
+	ended := w.worked.Load()
+	if ended != w.ended || now-actors.Instant(w.node.readAt.Load()) > unreadAfter {
+		w.ended = ended
 		for i := range w.open {
 			if w.open[i].what == poolHangs {
 				w.open[i].at = now
 			}
 		}
 	}
-	if w.mark.at != 0 && w.handled.Load() > w.mark.number {
+	come := w.handled.Load()
+	switch {
+	case w.mark.at == 0:
+	case come > w.mark.number:
 		w.mark.at = 0
 		w.desk.follow(w.mark.number, now)
+	case come != w.come:
+		w.mark.at = now
 	}
+	w.come = come
 	w.judge(ctx, now)
 	w.judgeDesk(ctx, now)
 	w.ask(ctx, now)
@@ -180,25 +205,37 @@ func (w *watchdog) judge(ctx actor.Context, now actors.Instant) {
 
 func (w *watchdog) ask(ctx actor.Context, now actors.Instant) {
 	w.askAgain(ctx, now)
-	if w.mark.at == 0 {
-		number := w.asks("the log's end cannot be read", "", now)
-		journal := w.node.ports.Store.Journal()
-		w.store.Do(ctx.Self(), hangAfter, func(c context.Context) any {
-			_, last, err := journal.Bounds(c)
-			return &endRead{w, number, last, err}
-		})
-	}
-	number := w.asks(poolHangs, "", now)
+	end := w.asks("the log's end cannot be read", "", now)
+	journal := w.node.ports.Store.Journal()
+	w.store.Do(ctx.Self(), endWithin, func(c context.Context) any {
+		_, last, err := journal.Bounds(c)
+		return &endRead{w, end, last, err}
+	})
+	turn := w.asks(poolHangs, "", now)
 	records, name := w.node.stored, actors.LeaseRecord(w.node.ports.Node)
 	w.pool.Do(ctx.Self(), hangAfter, func(c context.Context) any {
 		_, _ = records.Get(c, name) // a store that fails is the lease's to judge
-		return &poolTurned{w, number}
+		return &poolTurned{w, turn}
 	})
 	w.askShards(ctx, now)
 	w.probe(ctx, w.node.pid(upstreamsID), now)
 	w.number++
 	w.desk.asks(w.number, now)
 	ctx.Request(w.node.pid(newsdeskID), &actors.Probe{Number: w.number})
+}
+
+// end is an answer of the store. Where it has none, nobody on this node or another
+// comes nearer to the log's end, and both have their time from when it has one.
+func (w *watchdog) end(m *endRead) {
+	switch now := w.clock.Elapsed(); {
+	case m.err != nil:
+		w.desk.since = now
+		if w.mark.at != 0 {
+			w.mark.at = now
+		}
+	case w.mark.at == 0:
+		w.mark = open{number: m.last, what: "the router does not come to the log's end", at: now}
+	}
 }
 
 // askAgain asks those again that have not answered for a turn: a question may be lost,

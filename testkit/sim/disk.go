@@ -123,6 +123,8 @@ func (n *Node) storeFault(call memory.Call) memory.Fault {
 	switch c := n.cluster; {
 	case n.storeDown || n.dying:
 		return memory.Fault{Err: fmt.Errorf("%s: the store cannot be reached", n.Name)}
+	case n.logDown && strings.HasPrefix(string(call.Op), "journal."):
+		return memory.Fault{Err: fmt.Errorf("%s: nobody leads the log", n.Name)}
 	case n.unsure > c.Clock.Elapsed() && !writes(call.Op):
 		return memory.Fault{Err: fmt.Errorf("%s: the store does not know whether it leads what is read", n.Name)}
 	case n.starting: // an operator starts it again until it does
@@ -243,6 +245,15 @@ func (n *Node) Stick(pool Pool) {
 	waits := n.waits
 	n.waits = nil
 	for _, do := range waits {
+		do()
+	}
+}
+
+// Let has the stuck pool do the oldest piece of what waits.
+func (n *Node) Let() {
+	if len(n.waits) > 0 {
+		do := n.waits[0]
+		n.waits = n.waits[1:]
 		do()
 	}
 }

@@ -208,6 +208,62 @@ func TestANodeThatMakesNoProgress(t *testing.T) {
 	}
 }
 
+// A pool that has more to do than it does in time is late, and does not hang: nothing
+// is given up, which somebody would have to take with a pool that is as late.
+func TestAPoolThatIsLate(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		s := newScene(k)
+		n3 := s.Node("n3")
+		s.Advance(5 * time.Second)
+		n3.Stick(sim.Records)
+		for range 12 { // the watchdog alone asks for a piece of work each second
+			s.Advance(5 * time.Second)
+			n3.Let()
+			if err := n3.Actors.Serving(); err != nil {
+				t.Fatalf("n3 says %v", err)
+			}
+		}
+		s.Until(20*time.Second, "n3 says that the pool hangs", func() bool { return n3.Actors.Serving() != nil })
+		n3.Stick("")
+		s.Until(40*time.Second, "n3 serves", func() bool { return n3.Actors.Serving() == nil })
+		s.Check(10 * time.Second)
+	})
+}
+
+// A log without a leader is nobody's want of progress: all nodes keep what they own, and
+// the newsdesk is where it was.
+func TestALogWithoutALeader(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		s := newScene(k)
+		s.Post("n1", 20)
+		s.Advance(5 * time.Second)
+		s.Net.Fate = func(_, _ link.Peer, e link.Envelope) sim.Fate {
+			return sim.Fate{Drop: e.Kind == "birdwire.v1.FrameAppended"}
+		}
+		for _, n := range s.Nodes() {
+			n.Stick(sim.Mend)
+		}
+		s.Post("n1", 40) // the watchdogs know of what the routers have not come to
+		for _, n := range s.Nodes() {
+			n.LoseLog()
+			n.Stick("")
+		}
+		for range 40 {
+			s.Advance(500 * time.Millisecond)
+			for _, n := range s.Nodes() {
+				if err := n.Actors.Serving(); err != nil {
+					t.Fatalf("%s says %v", n.Name, err)
+				}
+			}
+		}
+		for _, n := range s.Nodes() {
+			n.FindLog()
+		}
+		s.Net.Fate = nil
+		s.Check(20 * time.Second)
+	})
+}
+
 // A pool that is full of what waits for a store that does not answer does not hang: it
 // has its time from when the store answers again, and nothing is given up.
 func TestAPoolThatWaitsForTheStore(t *testing.T) {
