@@ -3,6 +3,7 @@ package testkit
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"reflect"
 	"slices"
 	"strconv"
@@ -30,6 +31,7 @@ var (
 	timeType    = reflect.TypeFor[time.Time]()
 	kitType     = reflect.TypeFor[*Kit]()
 	hostType    = reflect.TypeFor[*Host]()
+	loggerType  = reflect.TypeFor[*slog.Logger]()
 )
 
 // opaque are shown by their type alone, as actors and contexts are: they are parts
@@ -44,7 +46,10 @@ var opaque = []reflect.Type{
 // pointers point at and not where it is, and maps in the order of their keys. fmt
 // would show addresses.
 func render(message any) string {
-	r := renderer{}
+	r := renderer{of: reflect.TypeOf(message)}
+	if r.of != nil && r.of.Kind() == reflect.Pointer {
+		r.of = r.of.Elem()
+	}
 	r.value(reflect.ValueOf(message), 0)
 	return r.String()
 }
@@ -53,6 +58,7 @@ func render(message any) string {
 type shape struct {
 	name   string
 	opaque bool
+	part   bool     // of the program, see partOf
 	fields []string // of a struct, each with its colon; "" is not shown
 }
 
@@ -69,6 +75,7 @@ func shapeOf(t reflect.Type) *shape {
 	}
 	if t.Kind() == reflect.Struct {
 		s.opaque = s.opaque || ofWorld(t)
+		s.part = partOf(t)
 		generated := reflect.PointerTo(t).Implements(protoType)
 		for i := range t.NumField() {
 			name := t.Field(i).Name + ":"
@@ -93,7 +100,24 @@ func ofWorld(t reflect.Type) bool {
 	return false
 }
 
-type renderer struct{ strings.Builder }
+// partOf says whether the struct holds functions or a logger, as actors' engines and
+// nodes do. A message that has such a field says something; one that points at such a
+// struct names a part of the program, and would be shown with all its state, which is
+// most of the text of a run and is shown by no message that comes later.
+func partOf(t reflect.Type) bool {
+	for i := range t.NumField() {
+		of := t.Field(i).Type
+		if of.Kind() == reflect.Func || of == loggerType || of.Kind() == reflect.Struct && partOf(of) {
+			return true
+		}
+	}
+	return false
+}
+
+type renderer struct {
+	strings.Builder
+	of reflect.Type // the message's own, without its pointer
+}
 
 func (r *renderer) value(v reflect.Value, depth int) {
 	if !v.IsValid() {
@@ -105,7 +129,7 @@ func (r *renderer) value(v reflect.Value, depth int) {
 		return
 	}
 	s := shapeOf(v.Type())
-	if depth > renderDepth || s.opaque {
+	if depth > renderDepth || s.opaque || s.part && v.Type() != r.of {
 		r.WriteString(s.name)
 		return
 	}

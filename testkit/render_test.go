@@ -3,6 +3,7 @@ package testkit
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -35,6 +36,20 @@ type town struct {
 type resident struct {
 	town *town
 	name string
+}
+
+// engine is a part of an actor, and not an actor.
+type engine struct {
+	config struct{ log *slog.Logger }
+	state  map[string]int
+}
+
+type tick struct{ of *engine }
+
+type asked struct {
+	at   engine
+	done func()
+	what string
 }
 
 type kinds struct {
@@ -70,6 +85,9 @@ func TestRender(t *testing.T) {
 		},
 		{context.Background(), "context.backgroundCtx"},
 		{&again{&clerk{open: map[string]*kinds{"a": {}}}, 7}, "&testkit.again{of:&testkit.clerk number:7}"},
+		{&tick{&engine{state: map[string]int{"ada": 1}}}, "&testkit.tick{of:&testkit.engine}"},
+		{&asked{what: "b"}, `&testkit.asked{at:testkit.engine done:func() what:"b"}`},
+		{asked{what: "b"}, `testkit.asked{at:testkit.engine done:func() what:"b"}`},
 		{&resident{&town{people: map[string]int{"ada": 1}}, "ada"}, `&testkit.resident{town:&testkit.town name:"ada"}`},
 		{
 			&kinds{
