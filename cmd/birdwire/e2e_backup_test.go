@@ -34,17 +34,7 @@ func TestOneNodeBecomesThree(t *testing.T) {
 	}
 
 	all := members(t, 3)
-	var nodes []*server
-	begin := func() {
-		nodes = nil
-		for _, m := range all {
-			nodes = append(nodes, m.begin(t))
-		}
-		for _, s := range nodes {
-			s.ready()
-		}
-	}
-	begin()
+	nodes := together(t, all)
 	out := command(t, "", "cluster", "restore", file, "--data", nodes[1].dir, "--admin", nodes[1].admin)
 	if !strings.Contains(out, "Start every node of the cluster again") {
 		t.Fatalf("restore says %q", out)
@@ -52,7 +42,7 @@ func TestOneNodeBecomesThree(t *testing.T) {
 	for _, s := range nodes {
 		s.kill()
 	}
-	begin()
+	nodes = together(t, all)
 
 	resumed := nodes[2].dial(t, twitterPath+k.Key+"&resume="+cursor)
 	resumed.read("connected", nil)

@@ -81,7 +81,22 @@ var nextPort atomic.Int32
 // begin starts the member, which may not be ready yet.
 func (m *member) begin(t testing.TB) *server {
 	t.Helper()
-	return prepared(t, m.dir, func(*exec.Cmd) {}, m.flags...)
+	s := prepared(t, m.dir, func(*exec.Cmd) {}, m.flags...)
+	s.member = true
+	return s
+}
+
+// together starts all of them, and waits until each says that it is ready: none is
+// before most are there.
+func together(t testing.TB, all []*member) (nodes []*server) {
+	t.Helper()
+	for _, m := range all {
+		nodes = append(nodes, m.begin(t))
+	}
+	for _, s := range nodes {
+		s.ready()
+	}
+	return nodes
 }
 
 // TestThreeNodesAreOne: clients on every node get the same, whichever node it was
@@ -90,14 +105,10 @@ func (m *member) begin(t testing.TB) *server {
 func TestThreeNodesAreOne(t *testing.T) {
 	t.Parallel()
 	all := members(t, 3)
-	var nodes []*server
 	for _, m := range all {
 		m.flags = append(m.flags, "--allow-private-feeds")
-		nodes = append(nodes, m.begin(t))
 	}
-	for _, s := range nodes {
-		s.ready()
-	}
+	nodes := together(t, all)
 	a, b, c := nodes[0], nodes[1], nodes[2]
 	wantCluster(t, b, "a core, b core, c core")
 	feed := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -123,7 +134,7 @@ func TestThreeNodesAreOne(t *testing.T) {
 	n := 0
 	push := func(at *server) string {
 		n++
-		at.pushAgain(t, pusher, post(fmt.Sprint(n), "ada", "a post"))
+		at.push(t, client.Posts, pusher, post(fmt.Sprint(n), "ada", "a post"))
 		return fmt.Sprint(n)
 	}
 	for _, s := range nodes {
@@ -191,7 +202,7 @@ func TestThreeNodesAreOne(t *testing.T) {
 			t.Fatalf("after a node was killed a client got %s, want 4 5", got)
 		}
 	}
-	resumed := c.dialAgain(t, twitterPath+k.Key+"&resume="+cursor)
+	resumed := c.dial(t, twitterPath+k.Key+"&resume="+cursor)
 	resumed.read("connected", nil)
 	if got := ids(resumed.until("5")); got != "3 4 5" {
 		t.Fatalf("the killed node's client got %s at another, want 3 4 5", got)
@@ -232,13 +243,7 @@ func TestThreeNodesAreOne(t *testing.T) {
 func TestANodeIsForgotten(t *testing.T) {
 	t.Parallel()
 	all := members(t, 4)
-	var nodes []*server
-	for _, m := range all[:3] {
-		nodes = append(nodes, m.begin(t))
-	}
-	for _, s := range nodes {
-		s.ready()
-	}
+	nodes := together(t, all[:3])
 	a, b, c := nodes[0], nodes[1], nodes[2]
 	wantCluster(t, a, "a core, b core, c core")
 	forget := func(at *server, name string) (code int, notes string) {
@@ -263,7 +268,7 @@ func TestANodeIsForgotten(t *testing.T) {
 	refused(a, "x", "no node of the cluster has the name")
 
 	pusher := a.pusher(t)
-	a.pushAgain(t, pusher, post("1", "ada", "a post"))
+	a.push(t, client.Posts, pusher, post("1", "ada", "a post"))
 	c.kill()
 	for late := time.Now().Add(patience); ; { // that it has ended is not known at once
 		code, notes := forget(b, "c")
@@ -278,7 +283,7 @@ func TestANodeIsForgotten(t *testing.T) {
 	d := all[3].begin(t)
 	d.ready()
 	wantCluster(t, a, "a core, b core, d core")
-	d.pushAgain(t, pusher, post("2", "ada", "a post"))
+	d.push(t, client.Posts, pusher, post("2", "ada", "a post"))
 
 	old := run(t, "", append([]string{"serve", "--data", c.dir, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"}, all[2].flags...)...)
 	if code := old.exit(); code != 1 || !strings.Contains(old.notes.String(), "start it on an empty folder") {
@@ -296,13 +301,7 @@ func TestANodeIsForgotten(t *testing.T) {
 func TestTheLastNodeEnds(t *testing.T) {
 	t.Parallel()
 	all := members(t, 3)
-	var nodes []*server
-	for _, m := range all {
-		nodes = append(nodes, m.begin(t))
-	}
-	for _, s := range nodes {
-		s.ready()
-	}
+	nodes := together(t, all)
 	last := nodes[2]
 	last.faults = regexp.MustCompile("the store takes no writes")
 	wantCluster(t, last, "a core, b core, c core")
@@ -319,38 +318,6 @@ func TestTheLastNodeEnds(t *testing.T) {
 		t.Errorf("it does not say what it could not hand over")
 	}
 	client.closed(1012)
-}
-
-// pushAgain pushes a post until it is taken: while the store chooses a leader a node
-// may refuse it, and its answer may be lost.
-func (s *server) pushAgain(t *testing.T, key, post string) {
-	t.Helper()
-	for late := time.Now().Add(patience); ; {
-		done, err := s.tryPush(within(t), client.Posts, key, post)
-		if err == nil && done.Accepted+done.Duplicates == 1 {
-			return
-		}
-		if time.Now().After(late) {
-			t.Fatalf("push: %+v, %v", done, err)
-		}
-		<-time.After(50 * time.Millisecond)
-	}
-}
-
-// dialAgain connects as a client does: a node may answer 503 while another one takes
-// over the key.
-func (s *server) dialAgain(t *testing.T, path string) *socket {
-	t.Helper()
-	for late := time.Now().Add(patience); ; {
-		c, refused := s.handshake(t, path)
-		if c != nil {
-			return c
-		}
-		if refused.want(t, 503); time.Now().After(late) {
-			t.Fatalf("still %s after %v", refused.body, patience)
-		}
-		<-time.After(50 * time.Millisecond)
-	}
 }
 
 // wantCluster waits until the node shows the cluster so; and then all shards are

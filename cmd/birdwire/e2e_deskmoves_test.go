@@ -24,17 +24,11 @@ const burst = 120
 // so does the killed node's client, which comes back with its cursor.
 func TestStoriesGoOnElsewhere(t *testing.T) {
 	t.Parallel()
-	var nodes []*server
-	for _, m := range members(t, 3) {
-		nodes = append(nodes, m.begin(t))
-	}
-	for _, s := range nodes {
-		s.ready()
-	}
+	nodes := together(t, members(t, 3))
 	wantCluster(t, nodes[0], "a core, b core, c core")
 	pusher, k := nodes[0].pusher(t), nodes[0].key(t, "pro").Key
 	follow := func(s *server, resume string) *socket {
-		c := s.dialAgain(t, newsrankPath+k+"&resume="+resume)
+		c := s.dial(t, newsrankPath+k+"&resume="+resume)
 		c.send(newsrankSubscribe(`{"topics":["stories"]}`))
 		c.expect(newsrankSubscribed)
 		return c

@@ -14,13 +14,7 @@ import (
 func TestANameThatIsTaken(t *testing.T) {
 	t.Parallel()
 	all := members(t, 3)
-	var nodes []*server
-	for _, m := range all {
-		nodes = append(nodes, m.begin(t))
-	}
-	for _, s := range nodes {
-		s.ready()
-	}
+	nodes := together(t, all)
 	wantCluster(t, nodes[0], "a core, b core, c core")
 
 	ports := freePorts(t, 5)

@@ -23,6 +23,7 @@ type server struct {
 	*process
 	dir           string // its data folder
 	public, admin string // host:port
+	member        bool   // of a cluster: it may answer 503 while a shard has no owner
 	operator      *client.Admin
 	faults        *regexp.Regexp // lines of the log that report a fault and are expected; nil: none is
 }
@@ -110,11 +111,29 @@ func (s *server) stop() {
 // key makes a key of a plan; no scopes are those of a reader and owner.
 func (s *server) key(t testing.TB, plan string, scopes ...string) *client.MintedKey {
 	t.Helper()
-	k, err := s.operator.CreateKey(within(t), client.NewKey{Name: t.Name(), Plan: plan, Scopes: scopes})
-	if err != nil {
-		t.Fatal(err)
-	}
+	var k *client.MintedKey
+	s.again(t, func() (err error) {
+		k, err = s.operator.CreateKey(within(t), client.NewKey{Name: t.Name(), Plan: plan, Scopes: scopes})
+		return err
+	})
 	return k
+}
+
+// again does what must succeed. A member of a cluster is asked again, as its clients
+// do: it refuses while a shard's owner or the store's leader changes, and its answer
+// may be lost.
+func (s *server) again(t testing.TB, do func() error) {
+	t.Helper()
+	for late := time.Now().Add(patience); ; {
+		err := do()
+		if err == nil {
+			return
+		}
+		if !s.member || time.Now().After(late) {
+			t.Fatal(err)
+		}
+		<-time.After(50 * time.Millisecond)
+	}
 }
 
 // pusher makes a key that may push, and returns its text.
