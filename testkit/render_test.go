@@ -40,8 +40,8 @@ type resident struct {
 
 // engine is a part of an actor, and not an actor.
 type engine struct {
-	config struct{ log *slog.Logger }
-	state  map[string]int
+	log   *slog.Logger
+	state map[string]int
 }
 
 type tick struct{ of *engine }
@@ -85,8 +85,8 @@ func TestRender(t *testing.T) {
 		},
 		{context.Background(), "context.backgroundCtx"},
 		{&again{&clerk{open: map[string]*kinds{"a": {}}}, 7}, "&testkit.again{of:&testkit.clerk number:7}"},
-		{&tick{&engine{state: map[string]int{"ada": 1}}}, "&testkit.tick{of:&testkit.engine}"},
-		{&asked{what: "b"}, `&testkit.asked{at:testkit.engine done:func() what:"b"}`},
+		{&tick{&engine{log: slog.Default(), state: map[string]int{"ada": 1}}}, "&testkit.tick{of:&testkit.engine}"},
+		{&asked{at: engine{}, done: func() {}, what: "b"}, `&testkit.asked{at:testkit.engine done:func() what:"b"}`},
 		{asked{what: "b"}, `testkit.asked{at:testkit.engine done:func() what:"b"}`},
 		{&resident{&town{people: map[string]int{"ada": 1}}, "ada"}, `&testkit.resident{town:&testkit.town name:"ada"}`},
 		{
