@@ -117,6 +117,37 @@ func TestWorkerRunsHoldsAndRefuses(t *testing.T) {
 	})
 }
 
+// A job takes no virtual time, so its deadline does not pass while it runs, however
+// slow the machine is; one that waits for something real has wall time.
+func TestADeadlineWhileTheJobRuns(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		p := k.Probe()
+		k.Worker.Do(p.PID(), time.Nanosecond, func(ctx context.Context) any {
+			for began := time.Now(); time.Since(began) < time.Millisecond; { // longer than it has
+			}
+			return errors.Join(ctx.Err(), errors.New("the job's own"))
+		})
+		if got := testkit.Expect[error](p); errors.Is(got, context.DeadlineExceeded) {
+			t.Errorf("a slow job is told: %v", got)
+		}
+		k.Worker.Do(p.PID(), time.Nanosecond, func(ctx context.Context) any {
+			<-ctx.Done()
+			return ctx.Err()
+		})
+		if got := testkit.Expect[error](p); !errors.Is(got, context.DeadlineExceeded) {
+			t.Errorf("a job that waits is told: %v", got)
+		}
+		k.Worker.Do(p.PID(), time.Minute, func(ctx context.Context) any {
+			at, ok := ctx.Deadline()
+			if left := time.Until(at); !ok || left > time.Minute || left < 50*time.Second {
+				return errors.New(left.String())
+			}
+			return ctx.Err()
+		})
+		p.ExpectNoMessage(0)
+	})
+}
+
 func TestTheWallClockIsSetApart(t *testing.T) {
 	testkit.Run(t, func(k *testkit.Kit) {
 		p := k.Probe()

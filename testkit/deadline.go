@@ -6,12 +6,15 @@ import (
 	"time"
 )
 
-// deadline is a job's context. Its time is wall time: it is there for jobs that wait
-// for real sockets, where a hang should end the job and not the test binary. Most jobs
-// wait for nothing, so that it sets a timer only once somebody asks for Done.
+// deadline is a job's context. Whether it has passed is said by virtual time, in which a
+// job takes none: a machine that is slow, or a process that is suspended in the middle of
+// a job, must not make another run of a seed. Who waits for real sockets asks for Done or
+// for the time of it; from then on it is wall time, so that a hang ends the job and not
+// the test binary.
 type deadline struct {
-	context.Context           // values, of which there are none
-	at              time.Time // zero: it has passed
+	context.Context               // values, of which there are none
+	in              time.Duration // after the job's begin; zero or less: it has passed
+	began           time.Time     // wall time
 
 	mu     sync.Mutex // protects the fields below: the goroutines of a job may ask
 	ended  bool       // the job
@@ -19,27 +22,24 @@ type deadline struct {
 	cancel context.CancelFunc
 }
 
-// newDeadline is in so long; zero or less is a deadline that has passed.
 func newDeadline(in time.Duration) *deadline {
-	d := &deadline{Context: context.Background()}
-	if in > 0 {
-		d.at = time.Now().Add(in)
-	}
-	return d
+	return &deadline{Context: context.Background(), in: in, began: time.Now()}
 }
 
-func (d *deadline) Deadline() (time.Time, bool) { return d.at, true }
+func (d *deadline) Deadline() (time.Time, bool) { return d.byWall().Deadline() }
 
-func (d *deadline) Done() <-chan struct{} {
+func (d *deadline) Done() <-chan struct{} { return d.byWall().Done() }
+
+func (d *deadline) byWall() context.Context {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.timed == nil {
-		d.timed, d.cancel = context.WithDeadline(d.Context, d.at)
+		d.timed, d.cancel = context.WithDeadline(d.Context, d.began.Add(d.in))
 	}
 	if d.ended {
 		d.cancel()
 	}
-	return d.timed.Done()
+	return d.timed
 }
 
 func (d *deadline) Err() error {
@@ -48,7 +48,7 @@ func (d *deadline) Err() error {
 	switch {
 	case d.timed != nil:
 		return d.timed.Err()
-	case d.at.IsZero() || !time.Now().Before(d.at):
+	case d.in <= 0:
 		return context.DeadlineExceeded
 	case d.ended:
 		return context.Canceled
