@@ -114,6 +114,25 @@ func (s *session) insist(ctx context.Context, stream string, ask func(context.Co
 	}
 }
 
+// onceMost is how long an answer to one question about streams is waited for.
+const onceMost = 5 * time.Second
+
+// thrice asks what changes which streams there are, and may be said again: what a leader
+// had in hand when it ended is answered by nobody, and the caller may have minutes. It
+// takes any answer, which insist does not: that a stream is there already, or is gone,
+// may be what it did the time before.
+func thrice(ctx context.Context, ask func(once context.Context) error) (err error) {
+	for range 3 {
+		once, cancel := context.WithTimeout(ctx, onceMost)
+		err = ask(once)
+		cancel()
+		if !errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
+			return err
+		}
+	}
+	return err
+}
+
 // Codes of the server's errors that pass by themselves.
 const (
 	codeClusterNotAvailable jetstream.ErrorCode = 10008

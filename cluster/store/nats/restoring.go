@@ -81,6 +81,11 @@ func (s *Store) beginRestore(ctx context.Context, sess *session) error {
 			return messages.Refuse(messages.ErrConflict, "the store's leader knows of fewer than %d members that can keep copies: wait until `birdwire cluster status` shows all of them. Nothing was changed", marker.Replicas)
 		}
 	}
+	if err != nil && !errors.As(err, &api) { // nobody said whether it was made
+		if end := sess.endRestore(ctx); end != nil {
+			err = fmt.Errorf("%w; a node that is started may wait for a restore until one is made: nothing else was changed (%w)", err, end)
+		}
+	}
 	return wrap("note that a restore begins", err)
 }
 
@@ -95,23 +100,6 @@ func (s *session) endRestore(ctx context.Context) error {
 		return wrap("note that a restore has ended", err)
 	}
 	return nil
-}
-
-// onceMost is how long an answer to one question about streams is waited for.
-const onceMost = 5 * time.Second
-
-// thrice asks what may be asked again, with a deadline for each time: what a leader had
-// in hand when it ended is answered by nobody, and the caller may have minutes.
-func thrice(ctx context.Context, ask func(once context.Context) error) (err error) {
-	for range 3 {
-		once, cancel := context.WithTimeout(ctx, onceMost)
-		err = ask(once)
-		cancel()
-		if !errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
-			return err
-		}
-	}
-	return err
 }
 
 // streams changes which streams there are, on a connection of its own.
