@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coder/websocket"
+
 	"github.com/birdwire/birdwire/gateway/client"
 )
 
@@ -19,25 +21,29 @@ import (
 const burst = 120
 
 // TestStoriesGoOnElsewhere: articles come all the while, and the node that has the
-// newsdesk is killed in the middle of telling of them. Another one goes on with it: every story is announced once
-// and in its place, clients of the two nodes that are left get the same bytes, and
-// so does the killed node's client, which comes back with its cursor.
+// newsdesk is killed in the middle of telling of them. Another one goes on with it: every
+// story is announced once and in its place, clients of the two nodes that are left get
+// the same bytes, and so does the killed node's client, which comes back with its cursor.
 func TestStoriesGoOnElsewhere(t *testing.T) {
 	t.Parallel()
 	nodes := together(t, members(t, 3))
 	wantCluster(t, nodes[0], "a core, b core, c core")
 	pusher, k := nodes[0].pusher(t), nodes[0].key(t, "pro").Key
-	follow := func(s *server, resume string) *socket {
-		c := s.dial(t, newsrankPath+k+"&resume="+resume)
-		c.send(newsrankSubscribe(`{"topics":["stories"]}`))
-		c.expect(newsrankSubscribed)
-		return c
+	follow := func(s *server, resume string) *follower {
+		f := &follower{t: t, cursor: resume, dial: func(cursor string) *socket {
+			c := s.dial(t, newsrankPath+k+"&resume="+cursor)
+			c.send(newsrankSubscribe(`{"topics":["stories"]}`))
+			c.expect(newsrankSubscribed)
+			return c
+		}}
+		f.socket = f.dial(resume)
+		return f
 	}
 	had := withDesk(t, nodes)
 	left := slices.DeleteFunc(slices.Clone(nodes), func(s *server) bool { return s == had })
 	one, two, lost := follow(left[0], "new"), follow(left[1], "new"), follow(had, "new")
-	for _, c := range []*socket{one, two, lost} {
-		c.begins()
+	for _, c := range []*follower{one, two, lost} {
+		c.cursor = c.socket.begins()
 	}
 
 	enough, pushed := make(chan struct{}), make(chan int, 1)
@@ -63,7 +69,7 @@ func TestStoriesGoOnElsewhere(t *testing.T) {
 
 	var frames []string
 	var announced []uint64
-	read := func(c *socket, frames []string, creates int) []string {
+	read := func(c *follower, frames []string, creates int) []string {
 		until := time.Now().Add(2 * patience) // frames that do not matter come on and on
 		for n := 0; n < creates; {
 			if time.Now().After(until) {
@@ -94,12 +100,8 @@ func TestStoriesGoOnElsewhere(t *testing.T) {
 	stories := <-pushed + burst
 	frames = read(one, frames, stories-len(announced))
 
-	var e struct{ Cursor string }
-	if err := json.Unmarshal([]byte(seen[len(seen)-1]), &e); err != nil {
-		t.Fatal(err)
-	}
 	same(t, "the other node's client", two, nil, frames)
-	same(t, "the killed node's client, which came back", follow(left[1], e.Cursor), seen, frames)
+	same(t, "the killed node's client, which came back", follow(left[1], lost.cursor), seen, frames)
 
 	titles := map[uint64]string{}
 	for path := "/v1/news/stories?limit=20"; path != ""; {
@@ -139,8 +141,37 @@ func TestStoriesGoOnElsewhere(t *testing.T) {
 	}
 }
 
+// follower is a client that resumes where its node lets it go: one that is too slow to
+// renew its lease does.
+type follower struct {
+	t      *testing.T
+	dial   func(cursor string) *socket
+	socket *socket
+	cursor string // of the last frame that came
+}
+
+func (f *follower) next() string {
+	f.t.Helper()
+	for {
+		_, frame, err := f.socket.conn.Read(within(f.t))
+		if websocket.CloseStatus(err) == websocket.StatusServiceRestart {
+			f.socket = f.dial(f.cursor)
+			continue
+		}
+		var e struct{ Cursor string }
+		if err == nil {
+			err = json.Unmarshal(frame, &e)
+		}
+		if err != nil || e.Cursor == "" {
+			f.t.Fatalf("waiting for a frame: %s %v", frame, err)
+		}
+		f.cursor = e.Cursor
+		return string(frame)
+	}
+}
+
 // same reads as many frames as there are, of which the client has had some.
-func same(t *testing.T, who string, c *socket, had, want []string) {
+func same(t *testing.T, who string, c *follower, had, want []string) {
 	t.Helper()
 	for n, frame := range want {
 		got := ""
