@@ -53,6 +53,7 @@ type watchdog struct {
 	open   []open         // questions without an answer, oldest first; at most openMost
 	mark   open           // the router has to reach it; at 0: nothing is waited for
 	shard  int            // where to look next for one to ask
+	late   bool           // the pool, and the log was told
 	desk   deskWatch
 	stuck  string // what the lease was told last
 	well   int    // turns in a row in which nothing was stuck
@@ -63,7 +64,8 @@ type open struct {
 	number uint64
 	who    string // the actor that is asked, by id; "": none
 	what   string // that it, or the node, does not do
-	at     actors.Instant
+	asked  actors.Instant
+	at     actors.Instant // asked, or when something has been done of it, or could not be
 }
 
 const (
@@ -78,6 +80,9 @@ const (
 	unreadAfter = 4 * lookEvery
 	// openMost is reached where most of what is asked hangs: then the oldest says so.
 	openMost = 4 * probesEach
+	// inPool is how many of the questions the pool may have in its queue: one that is
+	// late gets no more of them.
+	inPool = 16
 )
 
 const poolHangs = "the pool of workers that shards need hangs"
@@ -151,20 +156,12 @@ func (w *watchdog) turn(ctx actor.Context) {
 	if now-w.turned > 2*watchEvery {
 		w.mark.at = 0
 		for i := range w.open {
-			w.open[i].at = now
+			w.open[i].asked, w.open[i].at = now, now
 		}
 		w.desk.suspended(now)
 	}
 	w.turned = now
-	ended := w.worked.Load()
-	if ended != w.ended || now-actors.Instant(w.node.readAt.Load()) > unreadAfter {
-		w.ended = ended
-		for i := range w.open {
-			if w.open[i].what == poolHangs {
-				w.open[i].at = now
-			}
-		}
-	}
+	w.followPool(now)
 	come := w.handled.Load()
 	switch {
 	case w.mark.at == 0:
@@ -181,11 +178,38 @@ func (w *watchdog) turn(ctx actor.Context) {
 	w.later(ctx)
 }
 
+// followPool gives the pool its time anew where it has ended something, and tells an
+// operator of one that is late.
+func (w *watchdog) followPool(now actors.Instant) {
+	ended := w.worked.Load()
+	anew := ended != w.ended || now-actors.Instant(w.node.readAt.Load()) > unreadAfter
+	w.ended = ended
+	var waits time.Duration
+	for i := range w.open {
+		if w.open[i].what != poolHangs {
+			continue
+		}
+		waits = max(waits, now-w.open[i].asked)
+		if anew {
+			w.open[i].at = now
+		}
+	}
+	switch late := waits > stuckAfter; {
+	case late && !w.late:
+		w.log.Warn("the pool of workers that shards need is late: it does what it is asked, and what is asked now waits for longer than this; the store or the machine is too slow for it", "waits", waits)
+	case !late && w.late:
+		w.log.Info("the pool of workers that shards need is in time again")
+	}
+	w.late = waits > stuckAfter
+}
+
 // judge tells the lease what has changed.
 func (w *watchdog) judge(ctx actor.Context, now actors.Instant) {
 	oldest := w.mark
-	if len(w.open) > 0 && (oldest.at == 0 || w.open[0].at < oldest.at) {
-		oldest = w.open[0]
+	for _, o := range w.open {
+		if oldest.at == 0 || o.at < oldest.at {
+			oldest = o
+		}
 	}
 	if stuck := oldest.at != 0 && now-oldest.at > stuckAfter; !stuck {
 		if w.well++; w.well == wellAfter && w.stuck != "" {
@@ -211,17 +235,32 @@ func (w *watchdog) ask(ctx actor.Context, now actors.Instant) {
 		_, last, err := journal.Bounds(c)
 		return &endRead{w, end, last, err}
 	})
-	turn := w.asks(poolHangs, "", now)
-	records, name := w.node.stored, actors.LeaseRecord(w.node.ports.Node)
-	w.pool.Do(ctx.Self(), hangAfter, func(c context.Context) any {
-		_, _ = records.Get(c, name) // a store that fails is the lease's to judge
-		return &poolTurned{w, turn}
-	})
+	w.askPool(ctx, now)
 	w.askShards(ctx, now)
 	w.probe(ctx, w.node.pid(upstreamsID), now)
 	w.number++
 	w.desk.asks(w.number, now)
 	ctx.Request(w.node.pid(newsdeskID), &actors.Probe{Number: w.number})
+}
+
+func (w *watchdog) askPool(ctx actor.Context, now actors.Instant) {
+	asked := 0
+	for _, o := range w.open {
+		if o.what == poolHangs {
+			asked++
+		}
+	}
+	if asked >= inPool {
+		return
+	}
+	number := w.asks(poolHangs, "", now)
+	records, name := w.node.stored, actors.LeaseRecord(w.node.ports.Node)
+	if !w.pool.Do(ctx.Self(), hangAfter, func(c context.Context) any {
+		_, _ = records.Get(c, name) // a store that fails is the lease's to judge
+		return &poolTurned{w, number}
+	}) { // full: those that were asked before say whether it ends anything
+		w.open = slices.DeleteFunc(w.open, func(o open) bool { return o.number == number })
+	}
 }
 
 // end is an answer of the store. Where it has none, nobody on this node or another
@@ -278,7 +317,7 @@ func (w *watchdog) missing(who *actor.PID) {
 func (w *watchdog) asks(what, who string, now actors.Instant) uint64 {
 	w.number++
 	if len(w.open) < openMost {
-		w.open = append(w.open, open{w.number, who, what, now})
+		w.open = append(w.open, open{number: w.number, who: who, what: what, asked: now, at: now})
 	}
 	return w.number
 }

@@ -264,6 +264,38 @@ func TestALogWithoutALeader(t *testing.T) {
 	})
 }
 
+// That its pool is late hides no shard that hangs.
+func TestAShardThatHangsWhileThePoolIsLate(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		s := newScene(k)
+		n3 := s.Node("n3")
+		s.Post("n1", 20)
+		n3.Stick(sim.Records)
+		late := func(posts int) {
+			for range posts / 40 {
+				s.Post("n1", 40) // 2 s
+				n3.Let()
+			}
+		}
+		late(800)
+		if err := n3.Actors.Serving(); err != nil {
+			t.Fatalf("with a pool that is late n3 says %v", err)
+		}
+		n3.Hang("shard", func(m any) bool {
+			_, probe := unwrapped(m).(*actors.Probe)
+			return probe
+		})
+		late(320)
+		if err := n3.Actors.Serving(); !errors.Is(err, assembly.ErrLapsed) || !strings.Contains(err.Error(), "takes no turn") {
+			t.Errorf("n3 says %v", err)
+		}
+		n3.Hang("shard", nil)
+		n3.Stick("")
+		s.Until(40*time.Second, "n3 serves", func() bool { return n3.Actors.Serving() == nil })
+		s.Check(10 * time.Second)
+	})
+}
+
 // A pool that is full of what waits for a store that does not answer does not hang: it
 // has its time from when the store answers again, and nothing is given up.
 func TestAPoolThatWaitsForTheStore(t *testing.T) {
