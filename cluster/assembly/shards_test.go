@@ -2,6 +2,7 @@ package assembly_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -92,4 +93,34 @@ func TestAShardThatIsGivenUpAndTakenAgain(t *testing.T) {
 		posts.want("3 moon")
 		n.stop()
 	})
+}
+
+// Shards that cannot give up what they own, as where the store has no majority, are
+// late: the node says so, and ends all the same. They end in any order with the rest.
+func TestShardsThatAreLate(t *testing.T) {
+	for seed := range uint64(10) {
+		o := testkit.Play(testkit.Plan{Seed: seed, Strategy: "priority"}, func(k *testkit.Kit) {
+			n := newNode(k.TB, k)
+			n.drop = func(_ string, message any) bool {
+				_, lost := message.(*messages.Deactivate)
+				return lost
+			}
+			var ended []error
+			n.actors.Stop(func(err error) { ended = append(ended, err) })
+			k.Advance(9 * time.Second)
+			if len(ended) > 0 {
+				k.TB.Fatalf("the end before it is late: %v", ended)
+			}
+			k.Advance(2 * time.Second)
+			if len(ended) != 1 || ended[0] == nil || !strings.Contains(ended[0].Error(), "1024 actors did not end in time") {
+				k.TB.Errorf("the end: %v", ended)
+			}
+			if left := n.left(); len(left) > 0 {
+				k.TB.Errorf("actors are left: %v", left)
+			}
+		})
+		if o.Failed() {
+			t.Errorf("seed %d: %s", seed, o.Violations[0].Text)
+		}
+	}
 }

@@ -82,9 +82,9 @@ type supervisor struct {
 	awaited  map[int]bool            // what the start waits for, as ready has it
 	children map[string]*child       // by the actor's id
 	open     map[*actor.PID]struct{} // connections: each says itself when it begins and ends
-	left     [groups + 1]int         // of children and connections, by group
+	left     [groups]int             // of children and connections, by group
 	stopping *stop                   // nil while running
-	group    group                   // that is being stopped
+	group    group                   // that is being stopped; groups: all were
 	cancel   func()                  // of the group's timer
 	late     []string                // actors that did not end in time
 	told     bool                    // stopping.done was called
@@ -331,9 +331,10 @@ func (s *supervisor) stopGroup(ctx actor.Context) {
 	s.next(ctx)
 }
 
-// next goes on with the next group once the present one has ended.
+// next goes on with the next group once the present one has ended. What was late may
+// end after all of them.
 func (s *supervisor) next(ctx actor.Context) {
-	if s.stopping == nil || s.left[s.group] > 0 {
+	if s.stopping == nil || s.group == groups || s.left[s.group] > 0 {
 		return
 	}
 	s.cancel()
