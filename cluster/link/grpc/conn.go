@@ -2,11 +2,9 @@ package grpc
 
 import (
 	"errors"
-	"io"
 	"net"
 	"sync"
 	"sync/atomic"
-	"syscall"
 )
 
 // ending is how a connection came to its end.
@@ -54,7 +52,7 @@ func (c *conn) Write(b []byte) (int, error) {
 func (c *conn) note(err error) {
 	switch {
 	case err == nil:
-	case err == io.EOF, errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+	case hungUp(err, ""):
 		c.end(byPeer)
 	case errors.Is(err, net.ErrClosed):
 		c.end(byUs)

@@ -2,13 +2,10 @@ package grpc
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"net"
 	"slices"
 	"strings"
-	"syscall"
 
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
@@ -49,8 +46,8 @@ func (l *Link) explainDialer(err error) string {
 	switch {
 	case strings.Contains(err.Error(), "first record does not look like a TLS handshake"):
 		return "it does not speak TLS: is it a node that was started with --insecure?"
-	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
-		return "it hung up before the handshake was over: it has ended or been killed or, where this goes on, its log says what it does not accept"
+	case hungUp(err, err.Error()):
+		return hungUpEarly
 	}
 	return l.explain(err)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"strings"
 	"sync/atomic"
@@ -233,10 +234,28 @@ func (l *Link) explain(err error) string {
 		return "the other side speaks without TLS, and this node has certificates: start it with --cert-dir"
 	case strings.Contains(text, "remote error: tls:"):
 		return "the other side does not accept this node's certificate; its log says why (" + text + ")"
-	case l.cfg.Certificates == nil && strings.Contains(text, "server preface"):
+	case !hungUp(err, text):
+		return text
+	case l.cfg.Certificates == nil:
 		return "it hung up before it said a word: it has ended or been killed or, where this goes on, it has certificates and this node has none (" + text + ")"
 	}
-	return text
+	return hungUpEarly + " (" + text + ")"
+}
+
+const hungUpEarly = "it hung up before the handshake was over: it has ended or been killed or, where this goes on, its log says what it does not accept"
+
+// hungUp says whether the peer, or its kernel, closed the connection, by whichever of
+// reading and writing was first to find it. gRPC keeps but the text of some errors.
+func hungUp(err error, text string) bool {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) {
+		return true
+	}
+	for _, said := range []string{"server preface", "broken pipe", "connection reset by peer"} {
+		if strings.Contains(text, said) {
+			return true
+		}
+	}
+	return strings.HasSuffix(text, "EOF")
 }
 
 // refused says whether nobody listens at the address: each place that it names

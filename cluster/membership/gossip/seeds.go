@@ -149,7 +149,8 @@ func because(err error) string {
 		return "it has another secret, or is no node's gossip: compare the --secret-file of the two, and --join with its --gossip"
 	case strings.Contains(lower, "connection refused"):
 		return "nothing listens there"
-	case errors.Is(err, io.EOF), strings.HasSuffix(strings.TrimSpace(why), "EOF"):
+	case errors.Is(err, io.EOF), strings.HasSuffix(strings.TrimSpace(why), "EOF"),
+		strings.Contains(lower, "connection reset by peer"), strings.Contains(lower, "broken pipe"): // writing was first to find it
 		return "what listens there hangs up: it is no node's gossip, or takes no more connections"
 	}
 	for _, noise := range []string{"1 error occurred:", "\n", "\t", "* "} {
