@@ -2,6 +2,7 @@ package nats
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -99,7 +100,16 @@ func TestAScanThatIsCutIsNotOfOneMoment(t *testing.T) {
 	s := c.stores[0]
 	var all []uint64
 	for n := range 10 {
-		revision, err := s.Control().CAS(ctx, fmt.Sprintf("leases.n%d", n), make([]byte, 200<<10), 0) // five to an answer
+		name := fmt.Sprintf("leases.n%d", n)
+		revision, err := s.Control().CAS(ctx, name, make([]byte, 200<<10), 0) // five to an answer
+		for errors.Is(err, messages.ErrAmbiguous) {
+			var kept messages.KeptRecord
+			if kept, err = s.Control().Get(ctx, name); errors.Is(err, messages.ErrNotFound) {
+				revision, err = s.Control().CAS(ctx, name, make([]byte, 200<<10), 0)
+			} else {
+				revision = kept.Revision
+			}
+		}
 		if err != nil {
 			t.Fatal(err)
 		}

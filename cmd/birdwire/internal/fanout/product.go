@@ -115,8 +115,17 @@ func (p *Product) ready() error {
 func (p *Product) makeKey(ctx context.Context) error {
 	var made struct{ Key string }
 	body := `{"name":"bench","plan":"business","scopes":["ws:connect","rules:write","ingest:write"]}`
-	if err := p.call(ctx, "http://"+p.admin+"/admin/v1/keys", "Authorization", "Bearer "+p.token, []byte(body), &made); err != nil {
-		return fmt.Errorf("make a key: %w", err)
+	// A cluster that has just started may answer 503 while its shards are taken. That a
+	// key may have been made all the same costs nothing.
+	for late := time.Now().Add(time.Minute); ; {
+		err := p.call(ctx, "http://"+p.admin+"/admin/v1/keys", "Authorization", "Bearer "+p.token, []byte(body), &made)
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, errUnavailable) || time.Now().After(late) || ctx.Err() != nil {
+			return fmt.Errorf("make a key: %w", err)
+		}
+		time.Sleep(250 * time.Millisecond)
 	}
 	p.keys = append(p.keys, made.Key)
 	if !p.twitter {
@@ -150,11 +159,16 @@ func (p *Product) call(ctx context.Context, url, header, value string, body []by
 	if err != nil {
 		return err
 	}
-	if response.StatusCode/100 != 2 {
+	switch {
+	case response.StatusCode == http.StatusServiceUnavailable:
+		return fmt.Errorf("%w: %s", errUnavailable, bytes.TrimSpace(answer))
+	case response.StatusCode/100 != 2:
 		return fmt.Errorf("status %d: %s", response.StatusCode, bytes.TrimSpace(answer))
 	}
 	return json.Unmarshal(answer, into)
 }
+
+var errUnavailable = errors.New("status 503")
 
 // Stop ends the server and removes its folder.
 func (p *Product) Stop() error {
