@@ -191,7 +191,8 @@ func (s *Swarm) begin(what string, kind Fault, n *Node) {
 		n.Drain()
 		c.Later(drainFor, n.ofNow(n.end))
 		s.heal = func() {
-			n.Crash() // where its end takes longer
+			c.costly = c.costly || n.up // its end takes longer, or all is healed before it: a crash
+			n.Crash()
 			n.Version = n.next()
 			c.Start(n.Name)
 		}
