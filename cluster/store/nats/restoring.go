@@ -81,10 +81,10 @@ func (s *Store) beginRestore(ctx context.Context, sess *session) error {
 			return messages.Refuse(messages.ErrConflict, "the store's leader knows of fewer than %d members that can keep copies: wait until `birdwire cluster status` shows all of them. Nothing was changed", marker.Replicas)
 		}
 	}
-	if err != nil && !errors.As(err, &api) { // nobody said whether it was made
-		if end := sess.endRestore(ctx); end != nil {
-			err = fmt.Errorf("%w; a node that is started may wait for a restore until one is made: nothing else was changed (%w)", err, end)
-		}
+	if err != nil && !errors.As(err, &api) {
+		// Nobody said whether it was made. It is not taken away again: it may be that of
+		// a restore before, which did not end, and what is kept is not whole.
+		err = fmt.Errorf("%w; nothing else was changed, and a node that is started may wait until a restore is made: make it again", err)
 	}
 	return wrap("note that a restore begins", err)
 }
