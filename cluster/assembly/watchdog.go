@@ -22,17 +22,19 @@ import (
 // by the pool that shards work with; and has some actors say that they take turns.
 // What is not done within stuckAfter is stuck. A pool or a router that has much to do
 // is late and not stuck, as long as it does any of it: what it owns would be as late
-// elsewhere, and to take hundreds of shards is most of what makes a pool late. Of shards those are asked that have had a
-// message since they were asked last: one that has had none cannot hang, and an idle
-// node asks none. Where many have, some wait for a few turns, so a shard that hangs is
-// found within 11 s, or 18 s where a node works with all of them.
+// elsewhere, and to take hundreds of shards is most of what makes a pool late. Of
+// shards those are asked that have had a message since they were asked last: one that
+// has had none cannot hang, and an idle node asks none. Where many have, some wait for
+// a few turns, so a shard that hangs is found within 11 s, or 18 s where a node works
+// with all of them.
 //
 // The newsdesk is judged by itself: see deskWatch.
 //
 // A store that answers with an error, or not at all, is not judged here: without it the
-// lease runs out, and where the log alone has no leader no node is better off. While the lease reads nothing, as where the records' stream chooses a
-// leader, what waits for the store fills the pool, and the pool has its time from when
-// the lease reads again.
+// lease runs out, and where the log alone has no leader no node is better off. While
+// the lease reads nothing, as where the records' stream chooses a leader, what waits
+// for the store fills the pool, and the pool has its time from when the lease reads
+// again.
 //
 // After a gap in its own turns the whole process was suspended, which is the lease's
 // to judge: what is under way has its time from then on.
@@ -194,13 +196,14 @@ func (w *watchdog) followPool(now actors.Instant) {
 			w.open[i].at = now
 		}
 	}
-	switch late := waits > stuckAfter; {
+	late := waits > stuckAfter
+	switch {
 	case late && !w.late:
 		w.log.Warn("the pool of workers that shards need is late: it does what it is asked, and what is asked now waits for longer than this; the store or the machine is too slow for it", "waits", waits)
 	case !late && w.late:
 		w.log.Info("the pool of workers that shards need is in time again")
 	}
-	w.late = waits > stuckAfter
+	w.late = late
 }
 
 // judge tells the lease what has changed.
