@@ -563,6 +563,31 @@ func TestAKeyThatEndsIsReturnedWhatNobodyHeardOf(t *testing.T) {
 	})
 }
 
+// A connection that ends is heard by every owner that may have lent. One of whose account it
+// has not heard has all of it back; one whose account it has left for another owner's does
+// not know how much of its own was used until then, and counts it all.
+func TestAnEndThatSpeaksOfAnotherAccount(t *testing.T) {
+	for later, want := range map[bool]int64{false: 0, true: 16} {
+		testkit.Run(t, func(k *testkit.Kit) {
+			r := newRig(t, k).create()
+			s := r.spender("c1")
+			r.askCredit(s, 16)
+			k.Advance(10 * time.Millisecond)
+			st := credit.Statement{}
+			if later {
+				s.hear()
+				st.Account = s.balance.Close().Account + 1
+			}
+			r.report(s, st, true)
+			r.disconnect(messages.Api_API_TWITTER, s.id)
+			k.Advance(3 * time.Second)
+			if got := r.ledger.charged(); got != want {
+				t.Errorf("of a later owner's %v: charged %d, want %d", later, got, want)
+			}
+		})
+	}
+}
+
 // What one connection returns to a key that ends is not lent to another that waits
 // for a reservation.
 func TestAKeyThatEndsLendsNothing(t *testing.T) {

@@ -64,7 +64,13 @@ func (l *ledger) report(ctx actor.Context, m *messages.ReportCredit) {
 	if l.purse == nil {
 		return
 	}
-	l.purse.Report(m.GetConnectionId(), l.stateOf(m), m.GetClosed())
+	if m.GetClosed() && m.GetAccount() > l.account() {
+		// It went on to another owner's account, and what it had used of this one
+		// until then it says no more.
+		l.purse.Forget(m.GetConnectionId())
+	} else {
+		l.purse.Report(m.GetConnectionId(), l.stateOf(m), m.GetClosed())
+	}
 	if m.GetClosed() {
 		delete(l.asking, m.GetConnectionId())
 	}

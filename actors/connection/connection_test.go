@@ -155,6 +155,7 @@ type rig struct {
 	history     *history
 	router, key *testkit.Probe
 	lane        *testkit.Probe // the router of semantic filters
+	owner       *actor.PID     // of the key, as the connection knows it: key's
 	pid         *actor.PID
 
 	join, number uint64 // what the owner that the test plays numbers by
@@ -178,6 +179,8 @@ func run(t *testing.T, begin connection.Begin, test func(r *rig), before ...func
 		}
 		begin.ID, begin.KeyID, begin.Socket = "c1", "key-1", r.socket
 		cfg := config(k, r.router, r.key, r.history)
+		r.owner = r.key.PID()
+		cfg.Owners = actors.OwnersFunc(func(string) *actor.PID { return r.owner })
 		cfg.Semantic = r.lane.PID()
 		cfg.Head = func() uint64 { return r.head }
 		r.pid = k.SpawnProps("connection", connection.Props(cfg))
@@ -588,6 +591,30 @@ func TestWhoHasLentIsToldOfTheEnd(t *testing.T) {
 		r.Settle()
 		for _, of := range []*testkit.Probe{former, r.key} {
 			if got := testkit.FishFor[*messages.ReportCredit](of); got.GetAccount() != 9 || got.GetUsed() != 1 || got.GetReturned() != 15 || !got.GetClosed() {
+				t.Errorf("reported %v", got)
+			}
+		}
+	})
+}
+
+// The grant of who was asked last may be lost, and the key have moved on: the connection
+// has not heard of it, and returns it all the same.
+func TestWhoWasAskedIsToldOfTheEnd(t *testing.T) {
+	cfg := connection.Begin{API: messages.Api_API_NEWSRANK, Metered: true, Filters: newsrank()}
+	run(t, cfg, func(r *rig) {
+		former := r.Probe() // of another node
+		r.System.ProcessRegistry.RegisterAddressResolver(func(to *actor.PID) (actor.Process, bool) {
+			return r.System.ProcessRegistry.GetLocal(to.GetId())
+		})
+		r.owner = actor.NewPID("n2@1", former.PID().GetId())
+		r.joined(r.router, 1)
+		r.deliver("2.0")
+		testkit.FishFor[*messages.AskCredit](former)
+		r.owner = r.key.PID()
+		r.Tell(r.pid, &messages.SocketClosed{})
+		r.Settle()
+		for _, of := range []*testkit.Probe{former, r.key} {
+			if got := testkit.FishFor[*messages.ReportCredit](of); got.GetAccount() != 0 || got.GetUsed() != 0 || !got.GetClosed() {
 				t.Errorf("reported %v", got)
 			}
 		}

@@ -2,6 +2,7 @@ package connection
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -15,6 +16,7 @@ type meter struct {
 	credit     credit.Balance
 	prices     *price.List
 	lender     *actor.PID // who has spoken of the account that it spends of; nil: nobody, or it is not known
+	asked      *actor.PID // who was asked last: it may have granted what has not been heard of
 	stopCredit func()     // the timer of the open question; nil: it does not run
 }
 
@@ -79,7 +81,8 @@ func (c *connection) creditAgain(ctx actor.Context) {
 }
 
 func (c *connection) question(ctx actor.Context, s credit.Statement) {
-	ctx.Request(c.owner(), &messages.AskCredit{
+	c.asked = c.owner()
+	ctx.Request(c.asked, &messages.AskCredit{
 		KeyId: c.begun.KeyID, ConnectionId: c.begun.ID, Account: s.Account, Used: s.Used, Returned: s.Returned,
 		Want: s.Want, Question: s.Question, After: uint64(c.spendsAfter()),
 	})
@@ -132,11 +135,16 @@ func (c *connection) recalled(ctx actor.Context, m *messages.RecallCredit) {
 
 // settle says at the end what was used. While the key moves its owner may be one that
 // knows nothing of the account yet, or that is not there yet; who has lent is told too,
-// since nobody else would be asked again, and what is not returned is charged.
+// and who was asked last, whose grant may be lost: nobody else would be asked again, and
+// what is not returned is charged.
 func (c *connection) settle(ctx actor.Context) {
 	report, owner := c.reportOf(c.credit.Close(), true), c.owner()
-	if c.lender != nil && c.lender.GetAddress() != owner.GetAddress() {
-		ctx.Send(c.lender, report)
+	told := []string{owner.GetAddress()}
+	for _, to := range []*actor.PID{c.lender, c.asked} {
+		if to != nil && !slices.Contains(told, to.GetAddress()) {
+			told = append(told, to.GetAddress())
+			ctx.Send(to, report)
+		}
 	}
 	ctx.Send(owner, report)
 }
