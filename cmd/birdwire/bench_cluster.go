@@ -76,6 +76,7 @@ seconds.`,
 				return err
 			}
 			all.Spread = append(all.Spread, s)
+			fmt.Fprintf(c.stderr, "--nodes %d: measured\n", n)
 		}
 		if failover.Kills > 0 {
 			failover.Rate, failover.Size = l.Rate, l.Size

@@ -10,7 +10,7 @@ import (
 func TestBenchCluster(t *testing.T) {
 	t.Parallel()
 	p := run(t, "", "bench", "cluster", "--nodes", "1,3", "--subscribers", "6", "--rate", "20", "--duration", "500ms", "--kills", "1", "--keys", "20", "--json")
-	if code := p.exit(); code != 0 {
+	if code := p.exitWithin(4 * patience); code != 0 { // it starts eight processes, and waits for each
 		t.Fatalf("exit code %d, %s", code, p.notes)
 	}
 	var said struct {

@@ -26,6 +26,7 @@ type member struct {
 	name  string
 	dir   string
 	flags []string
+	begun *[]*server // of its cluster
 }
 
 // members are n of them, that all have the same seeds and secret.
@@ -38,8 +39,9 @@ func members(t testing.TB, n int) []*member {
 	ports := freePorts(t, 3*n)
 	seeds := strings.Join(ports[:n], ",")
 	var all []*member
+	begun := new([]*server)
 	for i := range n {
-		m := &member{name: string(rune('a' + i))}
+		m := &member{name: string(rune('a' + i)), begun: begun}
 		m.dir = filepath.Join(dir, m.name)
 		own := filepath.Join(dir, "certs-"+m.name)
 		if _, err := certs.Node(dir, own, m.name, []string{"127.0.0.1"}, 365*24*time.Hour); err != nil {
@@ -79,11 +81,19 @@ func freePorts(t testing.TB, n int) (all []string) {
 
 var nextPort atomic.Int32
 
-// begin starts the member, which may not be ready yet.
+// begin starts the member, which may not be ready yet. At the test's end all of its
+// cluster are killed at once: those that are killed later would report the end of the
+// others.
 func (m *member) begin(t testing.TB) *server {
 	t.Helper()
 	s := prepared(t, m.dir, func(*exec.Cmd) {}, m.flags...)
 	s.member = true
+	*m.begun = append(*m.begun, s)
+	t.Cleanup(func() {
+		for _, s := range *m.begun {
+			_ = s.cmd.Process.Kill() // one that has ended already is as dead
+		}
+	})
 	return s
 }
 

@@ -97,9 +97,15 @@ func (p *process) kill() {
 // exit waits for the process to end by itself and returns its exit code.
 func (p *process) exit() int {
 	p.t.Helper()
+	return p.exitWithin(patience)
+}
+
+// exitWithin is exit for what takes longer than a test waits otherwise.
+func (p *process) exitWithin(d time.Duration) int {
+	p.t.Helper()
 	select {
 	case <-p.ended:
-	case <-time.After(patience):
+	case <-time.After(d):
 		p.t.Fatalf("%s has not ended", strings.Join(p.cmd.Args, " "))
 	}
 	return p.cmd.ProcessState.ExitCode()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -109,13 +110,42 @@ func (s *Store) watchQuorum() {
 		return
 	}
 	err := sess.quorum()
-	if was := s.lostQuorum.Swap(&err); (was == nil || *was == nil) != (err == nil) {
-		if err != nil {
-			s.cfg.Logger.Error("the store takes no writes", "error", err)
-		} else {
-			s.cfg.Logger.Info("the store takes writes again: a majority of the nodes is there")
-		}
+	s.lostQuorum.Store(&err)
+	if level, say := s.quorumWord.next(err, time.Now()); say && err == nil {
+		s.cfg.Logger.Info("the store takes writes again: a majority of the nodes is there")
+	} else if say {
+		s.cfg.Logger.Log(context.Background(), level, "the store takes no writes", "error", err)
 	}
+}
+
+// electionMost is how long an election may take before it is a fault.
+const electionMost = 10 * time.Second
+
+// quorumWord is what was said of the majority. An election is what follows on the end
+// of a node, and nobody has to do anything; one that goes on, or no majority, is a fault.
+type quorumWord struct {
+	since time.Time  // of the trouble; zero: there is none
+	told  slog.Level // of the newest word in this trouble; LevelInfo: none
+}
+
+// next says at which level to say err, which is what was found now, or that it is over
+// where err is nil; false: that is known.
+func (w *quorumWord) next(err error, now time.Time) (level slog.Level, say bool) {
+	if err == nil {
+		say = w.told > slog.LevelInfo
+		*w = quorumWord{}
+		return slog.LevelInfo, say
+	}
+	if w.since.IsZero() {
+		w.since = now
+	}
+	level = slog.LevelError
+	if errors.Is(err, errElecting) && now.Sub(w.since) < electionMost {
+		level = slog.LevelWarn
+	}
+	say = level > w.told
+	w.told = max(w.told, level)
+	return level, say
 }
 
 // LostMajority is nil, or says that this member reaches no majority of the others, as

@@ -150,6 +150,8 @@ func troubles(status store.Status, replicated bool, copies int, outside []string
 	return all
 }
 
+var errElecting = errors.New("the nodes are choosing a leader, which takes up to ten seconds")
+
 // quorum is why writes do not go through, in words; nil where nothing is known
 // that would explain it. It asks the own server alone.
 func (s *session) quorum() error {
@@ -163,7 +165,7 @@ func (s *session) quorum() error {
 	here, size := s.connected(), max(js.Meta.Size, members)
 	if len(here) >= size/2+1 {
 		if js.Meta.Leader == "" {
-			return errors.New("the nodes are choosing a leader, which takes up to ten seconds")
+			return errElecting
 		}
 		return nil
 	}

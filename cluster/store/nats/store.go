@@ -36,6 +36,7 @@ type Store struct {
 	copies     ownCopies             // watchCopies' alone, once the store is open
 	replaced   atomic.Bool           // the streams are others than were opened
 	lostQuorum atomic.Pointer[error] // why no majority is there; nil, or of nil: one is
+	quorumWord quorumWord            // watchQuorum's
 	routesMu   sync.Mutex            // protects routes
 	routes     []string              // besides the seeds
 

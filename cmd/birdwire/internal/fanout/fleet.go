@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -135,13 +136,11 @@ func (f *Fleet) settle(ctx context.Context) (flags [][]string, err error) {
 }
 
 // freePorts are addresses that nobody listens on, by TCP or UDP, below those that
-// systems give away.
+// systems give away. They are any of those: another fleet beside this one looks too, and
+// what is free is not taken before its node starts.
 func freePorts(n int) (all []string, err error) {
-	for port := 12000 + os.Getpid()%10000; len(all) < n; port++ {
-		if port > 30000 {
-			return nil, errors.New("no free ports")
-		}
-		address := fmt.Sprint("127.0.0.1:", port)
+	for range 10_000 {
+		address := fmt.Sprint("127.0.0.1:", 12_000+rand.IntN(18_000))
 		tcp, err := net.Listen("tcp", address)
 		if err != nil {
 			continue
@@ -152,9 +151,14 @@ func freePorts(n int) (all []string, err error) {
 			continue
 		}
 		udp.Close()
-		all = append(all, address)
+		if slices.Contains(all, address) {
+			continue
+		}
+		if all = append(all, address); len(all) == n {
+			return all, nil
+		}
 	}
-	return all, nil
+	return nil, errors.New("no free ports")
 }
 
 // start begins processes and waits until all of them serve.
