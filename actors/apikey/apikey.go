@@ -186,6 +186,10 @@ func (k *key) running(ctx actor.Context) {
 		if m.of == k {
 			k.proofDue(ctx)
 		}
+	case *unleasedTime:
+		if m.of == k {
+			k.unleased(ctx)
+		}
 	case *messages.ThroughTaken:
 		k.stream.Taken(m)
 	case *messages.AuthorsLearnt:

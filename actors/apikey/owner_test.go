@@ -72,6 +72,26 @@ func TestAKeyWithoutALease(t *testing.T) {
 	})
 }
 
+// What was matched last while there was no lease is missed without waiting for what is
+// matched next.
+func TestTheLastThatIsMatchedWithoutALease(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		lease := &lease{live: true}
+		r := newRig(t, k, func(c *apikey.Config) { c.Lease, c.Logger = lease, nil }).create()
+		a := r.rule("A", "a")
+		p, _ := r.join("c1")
+		lease.live = false
+		r.match("1", a.GetK())
+		k.Advance(5 * time.Second)
+		p.ExpectNoMessage(0)
+		lease.live = true
+		k.Advance(time.Second)
+		if got := testkit.Expect[*messages.Through](p); got.GetNumber() == 0 {
+			t.Errorf("told %v, as if nothing had been matched", got)
+		}
+	})
+}
+
 type lease struct{ live bool }
 
 func (l *lease) Live() bool { return l.live }

@@ -1,6 +1,8 @@
 package apikey
 
 import (
+	"time"
+
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/birdwire/birdwire/actors"
@@ -23,7 +25,8 @@ func (k *key) matched(ctx actor.Context, m *messages.Matched) {
 		ctx.Send(k.cfg.Router, &messages.DropKey{KeyId: k.id, Term: k.stream.Term()})
 		return
 	case !k.cfg.Lease.Live():
-		k.cfg.Count("matched_unleased") // the stream sees that one is missing, once there is a lease again
+		k.cfg.Count("matched_unleased")
+		k.timers.Set(unleasedTime{}, unleasedWait, k.self, &unleasedTime{k})
 		return
 	}
 	hits, out := k.stream.Matched(m)
@@ -42,6 +45,22 @@ func (k *key) matched(ctx actor.Context, m *messages.Matched) {
 	}
 	k.delivered(ctx)
 	k.count(ctx, touched, now)
+}
+
+// unleasedWait is how long what was matched without a lease waits to be looked for: the
+// stream sees that something is missing only with the next word of the router, and on a
+// quiet log that is minutes.
+const unleasedWait = time.Second
+
+type unleasedTime struct{ of *key }
+
+// unleased has the router say how far it is, once there is a lease again.
+func (k *key) unleased(ctx actor.Context) {
+	if !k.cfg.Lease.Live() {
+		k.timers.Set(unleasedTime{}, unleasedWait, k.self, &unleasedTime{k})
+		return
+	}
+	k.follow(ctx, k.stream.ProveAll())
 }
 
 // deliveriesOf also returns the parts that were hit, with the events in hits,
