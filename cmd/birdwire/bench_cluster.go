@@ -35,7 +35,8 @@ dividing the work costs, and not what three machines do.
 
 Then nodes of three are killed under a load, one after the other: how long until
 the others have dealt out what it owned, and the longest that a post was on its
-way, to clients of the other nodes and to those that came from the killed one.
+way, to clients of the other nodes and to those that came from the killed one;
+and, to those of the others, while it comes back and takes its part of the keys.
 Kills of nodes that led a part of the store are told apart: an election takes
 seconds.`,
 		Example: example(`
@@ -120,10 +121,10 @@ func (all clusterFigures) print(w io.Writer, l fanout.Load) error {
 	fmt.Fprintf(w, "\n%d kills under %g posts a second, %d clients, %d keys besides (made in %v): %d posts, %d deliveries missing, %d twice\n\n",
 		len(f.Kills), l.Rate, f.Clients, f.Keys, f.MadeIn.Round(time.Second), f.Posts, f.Missing, f.Twice)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "it led\tkills\tdealt out p50\tp95\tmax\tstayed p50\tp95\tmax\tmoved p50\tp95\tmax\t")
+	fmt.Fprintln(t, "it led\tkills\tdealt out p50\tp95\tmax\tstayed p50\tp95\tmax\tmoved p50\tp95\tmax\tgiven back p50\tp95\tmax\t")
 	for _, s := range f.Summary {
 		fmt.Fprintf(t, "%t\t%d", s.Led, s.Kills)
-		for _, l := range []fanout.Latencies{s.View, s.Stay, s.Moved} {
+		for _, l := range []fanout.Latencies{s.View, s.Stay, s.Moved, s.Given} {
 			fmt.Fprintf(t, "\t%v\t%v\t%v", short(l.P50), short(l.P95), short(l.Max))
 		}
 		fmt.Fprintln(t, "\t")

@@ -30,6 +30,7 @@ type Kill struct {
 	Stay  time.Duration `json:"stayed_ns"`        // the longest that a post was on its way to a client of the others
 	Moved time.Duration `json:"moved_ns"`         // the same of a client of the killed node, which comes back at another
 	Back  time.Duration `json:"started_again_ns"` // from its new start until all three are one again
+	Given time.Duration `json:"given_back_ns"`    // since then, as Stay: it takes its part of the keys, and its clients come home
 }
 
 // Failovers are all of them, and what clients say.
@@ -46,9 +47,9 @@ type Failovers struct {
 
 // Summary is of the kills of one sort.
 type Summary struct {
-	Led               bool `json:"led"`
-	Kills             int  `json:"kills"`
-	View, Stay, Moved Latencies
+	Led                      bool `json:"led"`
+	Kills                    int  `json:"kills"`
+	View, Stay, Moved, Given Latencies
 }
 
 // resumer is a client that comes back at another node with its cursor.
@@ -308,11 +309,7 @@ func (f *failing) kill(ctx context.Context, victim *fleetNode) (k Kill, err erro
 		}
 	}
 	f.target.Store(int32((number + 1) % len(f.nodes)))
-	began, pushed := time.Now(), f.posts.Load()
-	for _, c := range f.clients {
-		c.longest.Store(0)
-		c.since.Store(began.UnixNano())
-	}
+	began, pushed := f.measure(), f.posts.Load()
 	if err := victim.process.Process.Kill(); err != nil {
 		return k, err
 	}
@@ -341,14 +338,8 @@ func (f *failing) kill(ctx context.Context, victim *fleetNode) (k Kill, err erro
 	if err := f.caughtUp(ctx); err != nil {
 		return k, err
 	}
-	longest := func(clients []*resumer) (d time.Duration) {
-		for _, c := range clients {
-			d = max(d, time.Duration(c.longest.Load()))
-		}
-		return d
-	}
 	k.Stay, k.Moved = longest(stay), longest(moved)
-	began = time.Now()
+	began = f.measure()
 	err = f.start(ctx, victim)
 	k.Back = time.Since(began)
 	if err != nil {
@@ -360,7 +351,27 @@ func (f *failing) kill(ctx context.Context, victim *fleetNode) (k Kill, err erro
 	if err := wait(ctx, time.Second); err != nil {
 		return k, err
 	}
-	return k, f.caughtUp(ctx)
+	err = f.caughtUp(ctx)
+	k.Given = longest(stay)
+	return k, err
+}
+
+// measure begins to look anew how long posts are on their way.
+func (f *failing) measure() (began time.Time) {
+	began = time.Now()
+	for _, c := range f.clients {
+		c.longest.Store(0)
+		c.since.Store(began.UnixNano())
+	}
+	return began
+}
+
+// longest is how long a post was on its way to one of the clients since then.
+func longest(clients []*resumer) (d time.Duration) {
+	for _, c := range clients {
+		d = max(d, time.Duration(c.longest.Load()))
+	}
+	return d
 }
 
 // caughtUp waits until every client has had as many posts as were pushed by now.
@@ -382,14 +393,14 @@ func (f *failing) caughtUp(ctx context.Context) error {
 func (all *Failovers) summarize() {
 	for _, led := range []bool{false, true} {
 		s := Summary{Led: led}
-		var view, stay, moved []time.Duration
+		var view, stay, moved, given []time.Duration
 		for _, k := range all.Kills {
 			if k.Led == led {
 				s.Kills++
-				view, stay, moved = append(view, k.View), append(stay, k.Stay), append(moved, k.Moved)
+				view, stay, moved, given = append(view, k.View), append(stay, k.Stay), append(moved, k.Moved), append(given, k.Given)
 			}
 		}
-		s.View, s.Stay, s.Moved = percentiles(view), percentiles(stay), percentiles(moved)
+		s.View, s.Stay, s.Moved, s.Given = percentiles(view), percentiles(stay), percentiles(moved), percentiles(given)
 		if s.Kills > 0 {
 			all.Summary = append(all.Summary, s)
 		}
