@@ -37,23 +37,36 @@ func (s *Store) StepDown(ctx context.Context, stream, to string) (leader string,
 	return leader, nil
 }
 
+// followWithin is how long nobody may be able to lead the stream once its leader was
+// asked: another that is chosen knows of no copy at first that it has everything.
+const followWithin = 5 * time.Second
+
 // stepDown asks again where the leader that it asked is chosen again, or another than
-// was named is.
+// was named is, as long as somebody can lead: a node that ends meanwhile never does, and
+// each question costs the stream its leader for a while.
 func (s *session) stepDown(ctx context.Context, stream, to string) (string, error) {
 	was, trouble := "", errLeaderless
-	var asked time.Time
+	var asked, alone time.Time // alone: since when nobody can lead it
 	for wait := askFirst; ; wait = longer(wait) {
 		now, err := s.leadership(ctx, stream, wait)
 		if err == nil && (now.Leader == to || to == "" && was != "" && now.Leader != was) {
 			return now.Leader, nil
 		}
-		if err == nil && was == "" {
-			was, err = now.Leader, follows(now, to)
-		}
-		if err == nil && time.Since(asked) > askAgain { // before that it may not have happened yet
-			trouble = fmt.Errorf("%s leads it still", now.Leader)
-			if err = s.askStepDown(ctx, stream, to); err == nil {
-				asked = time.Now()
+		if err == nil {
+			switch why := follows(now, to); {
+			case why == nil:
+				alone = time.Time{}
+				if time.Since(asked) > askAgain { // before that it may not have happened yet
+					asked, trouble = time.Now(), fmt.Errorf("%s leads it still", now.Leader)
+					err = s.askStepDown(ctx, stream, to)
+				}
+			case asked.IsZero() || !alone.IsZero() && time.Since(alone) > followWithin:
+				return "", why
+			case alone.IsZero():
+				alone, trouble = time.Now(), why
+			}
+			if was == "" {
+				was = now.Leader
 			}
 		}
 		if err != nil && !passing(err) && !errors.Is(err, errLeaderless) {
