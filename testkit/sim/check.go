@@ -127,6 +127,9 @@ func (c *Cluster) Advance(d time.Duration) {
 	for step := min(d, 500*time.Millisecond); d > 0; d -= step {
 		step = min(step, d)
 		c.Kit.Advance(step)
+		if c.panicky {
+			c.takePanics()
+		}
 		c.checkTerms()
 		c.moves.look(c)
 		c.checkMailboxes()
@@ -251,6 +254,9 @@ func (c *Cluster) String() string {
 	}
 	for _, key := range c.keys {
 		fmt.Fprintf(&b, "%s: shard %v\n", key, c.shard(key))
+	}
+	if shard := c.misplaced(); shard != "" {
+		fmt.Fprintln(&b, shard)
 	}
 	for _, client := range c.clients {
 		fmt.Fprintf(&b, "client %s: at %q, handed %d, ended %q\n", client.Name, client.At(), len(client.seen), client.Ends)

@@ -54,6 +54,7 @@ type Cluster struct {
 
 	takes   time.Duration // each piece of work: see Busy
 	bad     badStore
+	panicky bool                         // work has been given out that panics on purpose
 	shed    int                          // messages that full mailboxes have dropped
 	trimmed []entry                      // of the log, in order
 	past    map[string][]*messages.Query // by key: what Trim has found of versions that were replaced

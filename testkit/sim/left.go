@@ -49,9 +49,11 @@ func (c *Cluster) Healed() {
 // process, and that has taken it: the record says so.
 func (c *Cluster) Placed() bool {
 	c.TB.Helper()
-	if !c.Agree() {
-		return false
-	}
+	return c.Agree() && c.misplaced() == ""
+}
+
+// misplaced says which shard is not where nodes look for it; "" where each is.
+func (c *Cluster) misplaced() string {
 	owners := [actors.Shards]string{}
 	for _, n := range c.nodes {
 		for number, id := range keysOfShards() {
@@ -60,7 +62,7 @@ func (c *Cluster) Placed() bool {
 			}
 			owner := n.Actors.Owner(id).GetAddress()
 			if owners[number] != "" && owners[number] != owner {
-				return false
+				return fmt.Sprintf("shard %d: %s looks for it at %q, and another node at %q", number, n.Name, owner, owners[number])
 			}
 			owners[number] = owner
 		}
@@ -69,18 +71,19 @@ func (c *Cluster) Placed() bool {
 	if err != nil {
 		c.TB.Fatal(err)
 	}
-	taken := make(map[string]string, len(kept))
+	taken := make(map[string]*messages.Shard, len(kept))
 	for _, r := range kept {
 		record := &messages.Shard{}
 		c.read(r.Data, record)
-		taken[r.Key] = c.histories.process(record.GetNode(), record.GetIncarnation())
+		taken[r.Key] = record
 	}
 	for number, owner := range owners {
-		if taken[actors.ShardRecord(number)] != owner {
-			return false
+		record := taken[actors.ShardRecord(number)]
+		if c.histories.process(record.GetNode(), record.GetIncarnation()) != owner {
+			return fmt.Sprintf("shard %d: all nodes look for it at %q, and its record is {%v}", number, owner, record)
 		}
 	}
-	return true
+	return ""
 }
 
 // hits are how many queries the newest frame has hit at a node's router.

@@ -264,7 +264,6 @@ func (s *Swarm) clock(what string, kind Fault, n *Node) {
 
 func (s *Swarm) recover() {
 	s.heal()
-	s.c.takePanics()
 	s.over()
 	s.ill, s.heal, s.over = nil, func() {}, func() {}
 	s.calm = s.c.Clock.Elapsed() + s.faults.Below(fmt.Sprintf("calm from %v", s.c.Clock.Elapsed()-s.began), 5*time.Second)
