@@ -137,6 +137,34 @@ func TestASlotOfNobodyIsGivenBack(t *testing.T) {
 	})
 }
 
+// An admission that comes twice, or late, is for a connection that has ended and was
+// told of no slot: it comes back when the key is revoked, and where nobody is in the way of
+// it within two minutes.
+func TestASlotOfAConnectionThatWasNeverTold(t *testing.T) {
+	for name, revoked := range map[string]bool{"the key is revoked": true, "the key goes on": false} {
+		t.Run(name, func(t *testing.T) {
+			testkit.Run(t, func(k *testkit.Kit) {
+				r := newRig(t, k).create()
+				there := r.connect(messages.Api_API_TWITTER, "c1")
+				ask[*messages.Admitted](r, admitMessage(messages.Api_API_TWITTER, "nobody"))
+				want := 1
+				if revoked {
+					ask[*messages.KeyDescribed](r, &messages.RevokeKey{KeyId: keyID})
+					there.Stop()
+					want = 0
+				}
+				k.Advance(2 * time.Minute)
+				s := &messages.Shard{}
+				r.stored(actors.ShardRecord(actors.ShardOf(keyID)), s)
+				if got := s.GetSlots(); len(got) != want || want == 1 && got[0].GetConnectionId() != "c1" {
+					t.Errorf("slots %v", got)
+				}
+				there.Messages()
+			})
+		})
+	}
+}
+
 // Nobody says that a connection has ended whose process has: its slot comes back,
 // and the key goes once nobody needs it.
 func TestSlotsOfTheDeadAreGivenBack(t *testing.T) {

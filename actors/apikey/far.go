@@ -34,13 +34,20 @@ func (k *key) far(to any) bool {
 	return to.(*actor.PID).GetAddress() != k.self.GetAddress()
 }
 
+// unjoined are the slots of connections that join a key, and have not.
+func (k *key) unjoined() (all []*messages.Slot) {
+	for _, slot := range k.guests.Slots() {
+		if slot.GetApi() == messages.Api_API_TWITTER && k.stream.Member(slot.GetConnectionId()) == nil {
+			all = append(all, slot)
+		}
+	}
+	return all
+}
+
 // rejoin has the connections that the key had before it began again join it.
 func (k *key) rejoin(ctx actor.Context) {
 	waits := false
-	for _, slot := range k.guests.Slots() {
-		if slot.GetApi() != messages.Api_API_TWITTER || k.stream.Member(slot.GetConnectionId()) != nil {
-			continue
-		}
+	for _, slot := range k.unjoined() {
 		if pid := k.cfg.Connection(slot); pid != nil {
 			ctx.Send(pid, &messages.Rejoin{Term: k.stream.Term()})
 			waits = waits || k.far(pid)

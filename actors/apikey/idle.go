@@ -28,6 +28,7 @@ func (k *key) idleDue(ctx actor.Context) {
 	k.timers.Set(idleTime{}, k.cfg.IdleAfter, ctx.Self(), &idleTime{k})
 	k.parts.retire(ctx)
 	k.reap(ctx)
+	k.watch(ctx, k.unjoined(), nil) // one that was admitted when it had ended already says nothing
 	if !k.writtenUsed() && k.changes.Idle() {
 		k.do(ctx, k.changes.Do(0, change.WriteUsed{}))
 	}

@@ -46,9 +46,13 @@ func (k *key) expel(ctx actor.Context) {
 		if m := k.stream.Member(slot.GetConnectionId()); m != nil {
 			pid = m.To.(*actor.PID)
 		}
-		if pid != nil {
-			again = true
-			ctx.Send(pid, end)
+		if pid == nil {
+			continue
+		}
+		again = true
+		ctx.Send(pid, end)
+		if k.guests.Watch(k.cfg.Clock.Elapsed(), slot, pid.GetId()) { // it may have been admitted when it had ended already
+			ctx.Watch(pid)
 		}
 	}
 	if again {
