@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -77,7 +78,9 @@ func takeTerm(ctx context.Context, cfg *Config, number int, newest uint64, force
 		old.Reset()
 	}
 	if old.GetNode() != "" && !cfg.holds(&old) {
-		a.former = cfg.Holder(number, old.GetNode(), old.GetIncarnation())
+		if a.former, err = cfg.Holder(ctx, number, old.GetNode(), old.GetIncarnation()); err != nil {
+			return fmt.Errorf("take shard %d: %w", number, err)
+		}
 		if a.former != nil && !force {
 			a.holder = a.former
 			return nil
@@ -90,10 +93,8 @@ func takeTerm(ctx context.Context, cfg *Config, number int, newest uint64, force
 		cfg.Count("record_corrupt")
 		cfg.Logger.Error("the record of a shard is damaged and is written again: nothing is lost but who was connected", "record", name, "term", record.Term)
 	}
-	for _, slot := range old.GetSlots() {
-		if !cfg.Dead(slot) {
-			record.Slots = append(record.Slots, slot)
-		}
+	if record.Slots, err = living(ctx, cfg, old.GetSlots()); err != nil {
+		return fmt.Errorf("take shard %d: %w", number, err)
 	}
 	data, err := proto.Marshal(record)
 	if err != nil {
@@ -110,6 +111,35 @@ func takeTerm(ctx context.Context, cfg *Config, number int, newest uint64, force
 	a.record = record
 	return nil
 }
+
+// living are those whose process has not ended. It is an error where that is not known
+// yet: one that was taken for dead and is back has taken some of them since, by an owner
+// that knew, and so the shard is not served before this process knows too.
+func living(ctx context.Context, cfg *Config, slots []*messages.Slot) (all []*messages.Slot, err error) {
+	type process struct {
+		node        string
+		incarnation uint64
+	}
+	asked := map[process]bool{}
+	for _, slot := range slots {
+		if p := (process{slot.GetNode(), slot.GetIncarnation()}); cfg.Dead(slot) && !asked[p] {
+			asked[p] = true
+			switch behind, err := cfg.Behind(ctx, p.node, p.incarnation); {
+			case err != nil:
+				return nil, err
+			case behind:
+				return nil, fmt.Errorf("%w: node %s, which was taken for dead, has renewed its lease", errBehind, p.node)
+			}
+		}
+		if !cfg.Dead(slot) {
+			all = append(all, slot)
+		}
+	}
+	return all, nil
+}
+
+// errBehind: others know more of the cluster's nodes than this one, for a moment.
+var errBehind = errors.New("this node is behind")
 
 // termAfterDamage is above every term that a damaged record can have had: a
 // shard is taken far fewer times than this in one run of a node.
@@ -259,7 +289,11 @@ func (s *shard) activated(ctx actor.Context, a *activated) {
 		return
 	case a.err != nil:
 		wait := s.store.Failed()
-		s.log().Warn("activation failed; it is tried again", "in", wait, "error", a.err)
+		level := slog.LevelWarn
+		if errors.Is(a.err, errBehind) {
+			level = slog.LevelDebug
+		}
+		s.log().Log(context.Background(), level, "activation failed; it is tried again", "in", wait, "error", a.err)
 		s.timers.Set(activateTime{}, wait, ctx.Self(), &activateTime{s})
 		return
 	case a.holder != nil:

@@ -37,6 +37,8 @@ func (s *shard) take(ctx actor.Context, m *messages.TakeSlot) {
 	}
 	full := s.slots.count(slot.GetKeyId(), slot.GetApi()) - int(m.GetLimit())
 	switch {
+	case s.cfg.Dead(slot): // it would be freed at any moment, as one that nobody holds
+		refused.Detail, refused.Retry = "the connection's node is not known to be there yet: try again", true
 	case full >= 0 && full >= len(s.slots.which(slot.GetKeyId(), slot.GetApi(), s.cfg.Doubtful)):
 		s.cfg.Sometimes.Reached(actors.KeyFull)
 		refused.Detail = fmt.Sprintf("all %d connections that the key may have are open", m.GetLimit())

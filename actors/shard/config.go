@@ -1,6 +1,7 @@
 package shard
 
 import (
+	"context"
 	"log/slog"
 	"time"
 
@@ -21,7 +22,7 @@ type Config struct {
 	Props       actors.Props
 	Router      *actor.PID                                    // this node's
 	Key         func(keyID string) *actor.Props               // of a key's actor
-	Dead        func(slot *messages.Slot) bool                // its process provably ended; asked inside Workers too. Default: of this node, another incarnation
+	Dead        func(slot *messages.Slot) bool                // its process has ended as far as this one knows; asked inside Workers too. Default: of this node, another incarnation
 	Doubtful    func(slot *messages.Slot) bool                // its process may have ended, which is not proved; asked by the shard alone. Default: never
 	Preload     func(shard int) ([]messages.KeptRecord, bool) // the records of the shard's keys, monitors and rules, if read already; default: they are listed
 	Dormant     func(shard int) bool                          // nothing needs it yet: it takes its term with the first message it gets. Default: never
@@ -30,7 +31,10 @@ type Config struct {
 	// is asked to give it up first. nil: that process has ended, or its lease has
 	// run out, so that it acts no more. Asked inside
 	// Workers. Default: nobody else is there
-	Holder    func(shard int, node string, incarnation uint64) *actor.PID
+	Holder func(ctx context.Context, shard int, node string, incarnation uint64) (*actor.PID, error)
+	// Behind says whether what Dead says of a process may be of before the record was
+	// read in which it has a slot. Asked inside Workers. Default: never
+	Behind    func(ctx context.Context, node string, incarnation uint64) (bool, error)
 	Turned    func(shard int)     // called before every message but a Probe is handled; must not block
 	Left      func(shard int)     // called once inactive, after it was not; must not block
 	Lease     actors.Lease        // default: always live
@@ -88,7 +92,10 @@ func (c Config) withDefaults() Config {
 		c.Owns = func(int) bool { return true }
 	}
 	if c.Holder == nil {
-		c.Holder = func(int, string, uint64) *actor.PID { return nil }
+		c.Holder = func(context.Context, int, string, uint64) (*actor.PID, error) { return nil, nil }
+	}
+	if c.Behind == nil {
+		c.Behind = func(context.Context, string, uint64) (bool, error) { return false, nil }
 	}
 	if c.Turned == nil {
 		c.Turned = func(int) {}

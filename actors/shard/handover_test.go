@@ -1,6 +1,7 @@
 package shard_test
 
 import (
+	"context"
 	"slices"
 	"testing"
 	"time"
@@ -17,11 +18,11 @@ import (
 func heldBy(t *testing.T, k *testkit.Kit, holder *testkit.Probe, alive *bool) *rig {
 	put(t, k, actors.ShardRecord(number), &messages.Shard{Term: 4, Node: "n2", Incarnation: 3, Slots: []*messages.Slot{slot(keyID, "c1")}})
 	r := newRig(t, k, func(c *shard.Config) {
-		c.Holder = func(n int, node string, incarnation uint64) *actor.PID {
+		c.Holder = func(_ context.Context, n int, node string, incarnation uint64) (*actor.PID, error) {
 			if n != number || node != "n2" || incarnation != 3 || !*alive {
-				return nil
+				return nil, nil
 			}
-			return holder.PID()
+			return holder.PID(), nil
 		}
 	})
 	r.cfg.Logger = nil // a holder that is slow is a warning
@@ -96,6 +97,38 @@ func TestAHolderIsNotWaitedForEver(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A process that this one takes for dead may be back, and have slots by an owner that
+// knew: the shard is not served before it is known here too.
+func TestTheSlotsOfOneThatIsBackAreKept(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		put(t, k, actors.ShardRecord(number), &messages.Shard{Term: 4, Slots: []*messages.Slot{slot(keyID, "c1")}})
+		dead, behind, down := true, false, true
+		r := newRig(t, k, func(c *shard.Config) {
+			c.Logger = nil // that the store is down is a warning
+			c.Dead = func(*messages.Slot) bool { return dead }
+			c.Behind = func(context.Context, string, uint64) (bool, error) {
+				if down {
+					return false, errDown
+				}
+				return behind, nil
+			}
+		}).start()
+		if got := r.record(); got.GetTerm() != 4 {
+			t.Fatalf("taken while nothing is known: %v", got)
+		}
+		down, behind = false, true
+		k.Advance(5 * time.Second)
+		if got := r.record(); got.GetTerm() != 4 {
+			t.Fatalf("taken by what was known before: %v", got)
+		}
+		behind, dead = false, false
+		k.Advance(5 * time.Second)
+		if got := r.record(); got.GetNode() != "n1" || !connections(got)["c1"] {
+			t.Errorf("record %v", got)
+		}
+	})
 }
 
 // What is wanted last counts while a holder is asked, too.

@@ -148,6 +148,23 @@ func TestDeadSlotsMakeRoom(t *testing.T) {
 	})
 }
 
+// A slot of a process that is taken for dead would be freed at any moment.
+func TestADeadProcessTakesNoSlot(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		dead := true
+		r := newRig(t, k, func(c *shard.Config) {
+			c.Dead = func(*messages.Slot) bool { return dead }
+		}).start()
+		r.running(keyID)
+		r.answers()
+		r.ask(slot(keyID, "c1"), 1)
+		r.want("retry c1")
+		dead = false
+		r.take(keyID, "c1", 1)
+		r.want("taken c1")
+	})
+}
+
 func TestAReleaseDuringTheWriteLeavesNothing(t *testing.T) {
 	testkit.Run(t, func(k *testkit.Kit) {
 		r := newRig(t, k).start()

@@ -1,6 +1,7 @@
 package singleton
 
 import (
+	"context"
 	"log/slog"
 	"time"
 
@@ -26,7 +27,7 @@ type Config struct {
 	Owns func() bool
 	// Holder is this actor in another process that may still have it; nil: that
 	// process has ended. Asked inside Workers.
-	Holder func(node string, incarnation uint64) *actor.PID
+	Holder func(ctx context.Context, node string, incarnation uint64) (*actor.PID, error)
 	// Owner is this actor where its place is now; nil: nowhere.
 	Owner func() *actor.PID
 	// Child makes the one actor. Records are those of Config, and refuse to be

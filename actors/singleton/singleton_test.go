@@ -1,6 +1,7 @@
 package singleton_test
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"slices"
@@ -52,14 +53,14 @@ func newPair(t *testing.T, k *testkit.Kit) *pair {
 			Name: "feed-1", Node: n.name, Incarnation: 1, Records: p.records, Clock: k.Clock, Worker: k.Worker, Props: k.Props, Lease: n,
 			Logger: slog.New(slog.DiscardHandler), // that a holder is slow is a warning
 			Owns:   func() bool { return n.owns },
-			Holder: func(string, uint64) *actor.PID {
+			Holder: func(context.Context, string, uint64) (*actor.PID, error) {
 				switch {
 				case other.ended:
-					return nil
+					return nil, nil
 				case other.deaf:
-					return actor.NewPID(testkit.Address, "nobody")
+					return actor.NewPID(testkit.Address, "nobody"), nil
 				}
-				return other.pid
+				return other.pid, nil
 			},
 			Owner:  func() *actor.PID { return nil },
 			Child:  n.props,

@@ -63,7 +63,9 @@ func take(ctx context.Context, cfg Config, newest uint64, force bool, a *answere
 		return err
 	}
 	if old.GetNode() != "" && (old.GetNode() != cfg.Node || old.GetIncarnation() != cfg.Incarnation) {
-		a.former = cfg.Holder(old.GetNode(), old.GetIncarnation())
+		if a.former, err = cfg.Holder(ctx, old.GetNode(), old.GetIncarnation()); err != nil {
+			return fmt.Errorf("take %s: %w", name, err)
+		}
 		if a.former != nil && !force {
 			a.holder = a.former
 			return nil

@@ -1,6 +1,8 @@
 package assembly
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -121,18 +123,53 @@ func (n *Node) owns(number int) bool {
 }
 
 // holder is the shard's actor in another process that may serve it.
-func (n *Node) holder(number int, node string, incarnation uint64) *actor.PID {
-	return n.held(node, incarnation, shardID(number))
+func (n *Node) holder(ctx context.Context, number int, node string, incarnation uint64) (*actor.PID, error) {
+	return n.held(ctx, node, incarnation, shardID(number))
 }
 
-// held is the actor of that id in the process that a record names; nil: that one is
-// known to have ended. One that is later than the view knows has taken what it holds
-// a moment ago, serves it, and is asked as any other.
-func (n *Node) held(node string, incarnation uint64, id string) *actor.PID {
+// held is the actor of that id in the process that a record names; nil: that one has
+// ended. One that is later than the view knows has taken what it holds a moment ago,
+// serves it, and is asked as any other; so is one that was taken for dead and is back.
+func (n *Node) held(ctx context.Context, node string, incarnation uint64, id string) (*actor.PID, error) {
 	if n.View().Ended(node, incarnation) {
-		return nil
+		behind, err := n.behind(ctx, node, incarnation)
+		if err != nil {
+			return nil, err
+		}
+		if !behind && n.View().Ended(node, incarnation) {
+			return nil, nil
+		}
 	}
-	return actor.NewPID(link.Peer{Node: node, Incarnation: incarnation}.Address(), id)
+	return actor.NewPID(link.Peer{Node: node, Incarnation: incarnation}.Address(), id), nil
+}
+
+// behind says whether the store has something newer of a process than what the view
+// that is asked next was made of. A view is up to a second old, and older where the
+// store is slow: one that was suspended and taken for dead may be back since, and have
+// taken what a record names that was read just now.
+func (n *Node) behind(ctx context.Context, node string, incarnation uint64) (bool, error) {
+	if n.ports.Cluster == nil || node == n.ports.Node {
+		return false, nil
+	}
+	var known membership.Record
+	if records := n.records.Load(); records != nil {
+		for _, r := range *records {
+			if r.Name == node {
+				known = r
+			}
+		}
+	}
+	if known.Incarnation > incarnation || known.Incarnation == incarnation && known.Ended {
+		return false, nil // it does not come back
+	}
+	kept, err := n.stored.Get(ctx, actors.LeaseRecord(node))
+	switch {
+	case errors.Is(err, messages.ErrNotFound), errors.Is(err, messages.ErrDamaged): // no member, until it writes one
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("read the lease of node %s: %w", node, err)
+	}
+	return kept.Revision != known.Revision, nil
 }
 
 // ended says whether the process that holds the slot has, or the slot's connection:

@@ -57,7 +57,7 @@ func (n *Node) shardConfig(stored map[int][]messages.KeptRecord) shard.Config {
 	return shard.Config{
 		Node: p.Node, Incarnation: p.Incarnation, Records: n.stored,
 		Clock: p.Clock, Worker: p.Work.Records, Props: p.Props, Lease: n.lease, Router: n.pid(routerID), Key: n.keyProps(),
-		Dead: n.ended, Doubtful: n.doubtful, Owns: n.owns, Holder: n.holder, Left: n.left, Turned: n.turned,
+		Dead: n.ended, Doubtful: n.doubtful, Owns: n.owns, Behind: n.behind, Holder: n.holder, Left: n.left, Turned: n.turned,
 		// What was read at the start is good for the first activation only, and
 		// is not kept after it.
 		Preload: func(number int) ([]messages.KeptRecord, bool) {

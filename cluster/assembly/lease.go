@@ -324,7 +324,7 @@ func (l *lease) looked(ctx actor.Context, m *looked) {
 func (l *lease) see() {
 	records := l.ledger.Records()
 	said := slices.Clone(records)
-	l.node.records.Store(&said)
+	defer l.node.records.Store(&said) // after the view: who finds a revision there finds the view that it made, see Node.behind
 	hold := false
 	for i := range records {
 		r := &records[i]

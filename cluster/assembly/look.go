@@ -104,10 +104,10 @@ func readLeases(ctx context.Context, records actors.Records, clock actors.Clock)
 		if kept.Damaged || proto.Unmarshal(kept.Data, l) != nil {
 			continue // its node writes it again; if it does not, it is no member
 		}
-		r.Records = append(r.Records, membership.Stored{Revision: kept.Revision, Record: membership.Record{
+		r.Records = append(r.Records, membership.Record{
 			Name: l.GetNode(), Incarnation: l.GetIncarnation(), Version: l.GetVersion(), Began: l.GetBeganMs(),
-			Reaches: l.GetReaches(), Without: l.GetWithout(), Leaving: l.GetLeaving(), Unfit: l.GetUnfit(),
-		}})
+			Reaches: l.GetReaches(), Without: l.GetWithout(), Leaving: l.GetLeaving(), Unfit: l.GetUnfit(), Revision: kept.Revision,
+		})
 	}
 	return r, nil
 }

@@ -1,6 +1,7 @@
 package assembly
 
 import (
+	"context"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -107,7 +108,9 @@ func (n *Node) singleton(name, id string, child func(actors.Records) *actor.Prop
 			}
 			return actor.NewPID(peerOf(m).Address(), id)
 		},
-		Holder: func(node string, incarnation uint64) *actor.PID { return n.held(node, incarnation, id) },
+		Holder: func(ctx context.Context, node string, incarnation uint64) (*actor.PID, error) {
+			return n.held(ctx, node, incarnation, id)
+		},
 		Child:  func(_ uint64, records actors.Records) *actor.Props { return child(records) },
 		Absent: absent,
 	})

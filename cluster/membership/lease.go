@@ -56,13 +56,7 @@ func (o *Own) GiveUp() { o.held.Store(false) }
 type Reading struct {
 	// Began and Ended are the reader's clock before and after it.
 	Began, Ended time.Duration
-	Records      []Stored // by name
-}
-
-// Stored is a record as it is in the store.
-type Stored struct {
-	Record
-	Revision uint64
+	Records      []Record // by name
 }
 
 // Ledger is what a process has read of all lease records and when, and so which
@@ -80,11 +74,10 @@ type Ledger struct {
 }
 
 type sighting struct {
-	record   Record
-	revision uint64
-	since    time.Duration // the end of the reading that first had the revision
-	lapsed   bool
-	ended    uint64 // the newest incarnation that is known to have ended
+	record Record
+	since  time.Duration // the end of the reading that first had its revision
+	lapsed bool
+	ended  uint64 // the newest incarnation that is known to have ended
 }
 
 // NewLedger is that of the node of that name.
@@ -109,9 +102,9 @@ func (l *Ledger) Read(r Reading) bool {
 		seen := was[s.Name]
 		switch {
 		case seen == nil:
-			seen = &sighting{record: s.Record, revision: s.Revision, since: r.Ended}
-		case s.Revision > seen.revision:
-			seen.record, seen.revision, seen.since, seen.lapsed = s.Record, s.Revision, r.Ended, false
+			seen = &sighting{record: s, since: r.Ended}
+		case s.Revision > seen.record.Revision:
+			seen.record, seen.since, seen.lapsed = s, r.Ended, false
 		case r.Began-seen.since > DeadLapse:
 			seen.lapsed = true
 		}
@@ -132,7 +125,7 @@ func (l *Ledger) Ended(node string, incarnation uint64) {
 // Revision is that of the node's record, as it was read last; 0: it has none.
 func (l *Ledger) Revision(node string) uint64 {
 	if s := l.sightings[node]; s != nil {
-		return s.revision
+		return s.record.Revision
 	}
 	return 0
 }
@@ -143,7 +136,8 @@ func (l *Ledger) Records() []Record {
 	for _, name := range l.order {
 		s := l.sightings[name]
 		r := s.record
-		r.Lapsed = s.lapsed || r.Incarnation <= s.ended
+		r.Ended = r.Incarnation <= s.ended
+		r.Lapsed = s.lapsed || r.Ended
 		all = append(all, r)
 	}
 	return all

@@ -38,12 +38,12 @@ func TestALeaseRunsOutAndIsTakenAgain(t *testing.T) {
 }
 
 // reading is one that takes a tenth of a second, of records by name and revision.
-func reading(began time.Duration, records ...membership.Stored) membership.Reading {
+func reading(began time.Duration, records ...membership.Record) membership.Reading {
 	return membership.Reading{Began: began, Ended: began + time.Second/10, Records: records}
 }
 
-func stored(name string, incarnation, revision uint64) membership.Stored {
-	return membership.Stored{Record: membership.Record{Name: name, Incarnation: incarnation}, Revision: revision}
+func stored(name string, incarnation, revision uint64) membership.Record {
+	return membership.Record{Name: name, Incarnation: incarnation, Revision: revision}
 }
 
 func lapsed(l *membership.Ledger) (names []string) {
@@ -57,7 +57,7 @@ func lapsed(l *membership.Ledger) (names []string) {
 
 func TestWhoHasLapsed(t *testing.T) {
 	const s = time.Second
-	a := func(revision uint64) membership.Stored { return stored("a", 1, revision) }
+	a := func(revision uint64) membership.Record { return stored("a", 1, revision) }
 	for _, c := range []struct {
 		what string
 		do   func(l *membership.Ledger)

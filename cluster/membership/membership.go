@@ -36,6 +36,9 @@ type Record struct {
 	// Lapsed: it was not renewed for longer than a lease lasts, by the clock of
 	// whoever reads it, or its process is known to have ended.
 	Lapsed bool
+	Ended  bool // its process is known to have: it cannot come back, as one that was suspended can
+
+	Revision uint64 // of the record in the store
 }
 
 // State is what a member may do.
