@@ -101,7 +101,7 @@
 //
 // Kit hands out what actors take from their world: Clock (virtual time, moved by
 // Advance; its wall time can be set apart, by Step), Rand (seeded), Worker (runs
-// jobs as events, or holds them) and Props. What else the tests of a package
+// jobs as events, or holds them; a fake that is slow calls Pause in them) and Props. What else the tests of a package
 // share is kept by Once.
 //
 // A panic in an actor or a job that the test did not ask for with Panics fails

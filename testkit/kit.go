@@ -120,6 +120,7 @@ func run(tb testing.TB, seed uint64, test func(k *Kit)) {
 	k := newKit(tb, seed)
 	defer k.output.close()
 	defer k.tell()
+	defer k.schedule.abandon()
 	test(k)
 	k.stop()
 }
@@ -246,6 +247,7 @@ func Once[T any](k *Kit, make func() T) T {
 func (k *Kit) stop() {
 	k.TB.Helper()
 	k.Settle()
+	k.schedule.abandon()
 	for i := len(k.hosts) - 1; i >= 0; i-- {
 		k.hosts[i].stop()
 	}

@@ -94,6 +94,7 @@ func Play(p Plan, test func(k *Kit)) *Outcome {
 		defer r.panics()
 		defer k.output.close()
 		defer k.tell()
+		defer k.schedule.abandon()
 		test(k)
 		k.stop()
 	})

@@ -64,6 +64,7 @@ type schedule struct {
 	backoff   bool            // an actor waits for its restart by the library's own timer
 	decisions *decisions
 	fired     *timer       // the last
+	paused    []*job       // of the draining goroutine, in the order in which they first were
 	ends      func() bool  // whether the run ends before its next step; nil: it does not
 	history   *History     // nil: none was asked for
 	explored  *exploration // nil: the run is none of Explore

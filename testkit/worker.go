@@ -11,14 +11,16 @@ import (
 
 // Worker does what would block an actor. Its jobs are events of the kit: each
 // runs after the message that asked for it, on the test's goroutine, in no
-// virtual time. Hold keeps them back until the test lets them go; one that was
-// kept past its deadline finds it passed.
+// virtual time, unless it Pauses. Hold keeps them back until the test lets them go; one
+// that was kept past its deadline finds it passed.
 type Worker struct {
 	// Panicked makes the answer of a job that panicked. nil: the panic fails the
 	// test, as an actor's does, and nobody is answered.
 	Panicked func(reason any) any
 	// Tells is Lane.Tells for its jobs.
 	Tells bool
+	// Pauses: the jobs that begin from now on may Pause. It costs each some microseconds.
+	Pauses bool
 
 	host     *Host
 	schedule *schedule
@@ -123,6 +125,7 @@ type job struct {
 	work    func(ctx context.Context) any
 	expired bool
 	cause   int // the step that asked for it
+	paused  *paused
 }
 
 // jobOf is how the names of jobs begin.
@@ -138,6 +141,7 @@ func (j *job) process() string { return j.self }
 
 func (j *job) step() (more bool) {
 	if j.worker.host.ended {
+		j.abandon()
 		return false
 	}
 	s := j.worker.schedule
@@ -145,13 +149,10 @@ func (j *job) step() (more bool) {
 	if s.history != nil {
 		s.history.add(Step{N: s.comesOf(), At: s.time.elapsed() - century, Host: hostOf(j), Lane: j.String(), Cause: j.cause})
 	}
-	timeout := j.timeout
-	if j.expired || j.timeout > 0 && j.worker.schedule.time.elapsed() >= j.until {
-		timeout = 0
+	answer, ended := j.goOn()
+	if !ended {
+		return false
 	}
-	ctx := newDeadline(timeout)
-	defer ctx.end()
-	answer := j.run(ctx)
 	j.worker.mu.Lock()
 	j.worker.done++
 	j.worker.mu.Unlock()
@@ -174,11 +175,19 @@ func (j *job) touches() {
 	}
 }
 
-func (j *job) run(ctx context.Context) (answer any) {
+func (j *job) late() bool { return j.timeout > 0 && j.worker.schedule.time.elapsed() >= j.until }
+
+func (j *job) run() (answer any) {
+	timeout := j.timeout
+	if j.expired || j.late() {
+		timeout = 0
+	}
+	ctx := newDeadline(timeout, j)
+	defer ctx.end()
 	defer func() {
 		reason := recover()
 		switch {
-		case reason == nil:
+		case reason == nil, reason == errAbandoned:
 		case j.worker.Panicked != nil:
 			answer = j.worker.Panicked(reason)
 		default:

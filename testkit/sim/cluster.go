@@ -160,6 +160,7 @@ func (n *Node) connect() {
 	n.moments, n.gave = nil, map[string]uint64{}
 	n.Host.Worker.Panicked = n.panicked
 	n.Worker.Tells = true // by storeFault
+	n.Worker.Pauses = c.bad.slow
 	n.frozen, n.storeDown, n.logDown, n.up = false, false, false, true
 	n.dying, n.dieAt, n.slow, n.stuck, n.waits = false, 0, false, "", nil
 	n.panics, n.late, n.unsure = 0, false, 0
@@ -177,7 +178,7 @@ func (n *Node) run() {
 	n.starting = true
 	ports := assembly.Ports{
 		Node: n.Name, Incarnation: n.incarnation, Cluster: &assembly.Cluster{Version: n.Version, Peers: n.remote},
-		System: n.System, Props: n.Props, Clock: n.Clock, Rand: n.Rand, Store: remembered{n.store, n}, Repeats: replay.NewVoids(),
+		System: n.System, Props: n.Props, Clock: n.Clock, Rand: n.Rand, Store: paced{remembered{n.store, n}, n}, Repeats: replay.NewVoids(),
 		Work:    assembly.Work{Append: work, Records: stuckWorker{work, n, Records}, Read: work, Mend: stuckWorker{mend, n, Mend}, Merge: work, Poll: work, Enrich: work, Lease: work},
 		Formats: formatsOf(n.Version), Feed: n.open, Enrich: c.enrich, Judge: &c.judge,
 		Logger: slog.New(slog.DiscardHandler), Sometimes: c.Sometimes, Queues: n.hold, Failed: func(err error) { n.failed = append(n.failed, err) },

@@ -27,6 +27,7 @@ type badStore struct {
 	errors    bool   // calls fail, and nothing has happened
 	ambiguous bool   // of writes it is not known whether they happened; half of them did
 	late      bool   // or they happen after that was answered, where their condition still holds
+	slow      bool   // calls take time
 
 	due     map[string]time.Duration // by record: when the newest that is late happens
 	pending []func()                 // what is late and has not happened, in the order in which it was asked for; nil where it has
@@ -61,7 +62,7 @@ func (b *badStore) happen(i int) {
 
 // heal ends all of it. What is late happens now.
 func (b *badStore) heal() {
-	b.errors, b.ambiguous, b.late = false, false, false
+	b.errors, b.ambiguous, b.late, b.slow = false, false, false, false
 	clear(b.due)
 	for i := range b.pending {
 		b.happen(i)

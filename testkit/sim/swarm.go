@@ -30,6 +30,7 @@ const (
 	StoreErrors  Fault = "store errors"     // calls of the store fail
 	Ambiguous    Fault = "ambiguous writes" // writes are answered with nothing certain; half of them have happened
 	Late         Fault = "late writes"      // or happen seconds after that answer, as far as nobody has written since
+	SlowStore    Fault = "slow store"       // calls take up to two seconds, and others' happen in the middle of a piece of work
 	CrashInWrite Fault = "crash in a write" // a process is killed when it writes, before or after that happens
 	LateCrash    Fault = "late last writes" // a node's writes are answered by nothing and happen seconds later; meanwhile it is killed
 	Slow         Fault = "slow"             // a node's work takes up to seconds, and so it lags
@@ -49,7 +50,7 @@ const (
 // Faults are all kinds.
 var Faults = []Fault{
 	Drop, Delay, Duplicate, Crash, Freeze, Cut, CutOneWay, StoreDown, Drain,
-	StoreErrors, Ambiguous, Late, CrashInWrite, LateCrash, Slow, FullDisk, Trim,
+	StoreErrors, Ambiguous, Late, SlowStore, CrashInWrite, LateCrash, Slow, FullDisk, Trim,
 	ClockJump, ClockDrift, Suspicion, TwoDrains, DrainedCrash, Upgrade,
 	FullMailboxes, Panics,
 }
@@ -87,6 +88,7 @@ func (c *Cluster) Swarm(kinds ...Fault) *Swarm {
 	s.rate = c.Option("per mille of messages", 0, 50)
 	c.Net.Fate = s.fate
 	c.bad.rate, c.bad.errors, c.bad.ambiguous, c.bad.late = 4*uint64(s.rate), s.has(StoreErrors), s.has(Ambiguous), s.has(Late)
+	c.pace(s.has(SlowStore))
 	return s
 }
 
@@ -128,7 +130,7 @@ func (s *Swarm) Step() {
 	}
 	var of []Fault
 	for _, kind := range s.kinds {
-		if !slices.Contains([]Fault{Drop, Delay, Duplicate, StoreErrors, Ambiguous, Late}, kind) {
+		if !slices.Contains([]Fault{Drop, Delay, Duplicate, StoreErrors, Ambiguous, Late, SlowStore}, kind) {
 			of = append(of, kind)
 		}
 	}
@@ -274,6 +276,7 @@ func (s *Swarm) Heal() {
 	s.recover()
 	s.c.Net.Fate = nil
 	s.c.bad.heal()
+	s.c.pace(false)
 	s.calm = math.MaxInt64
 }
 
