@@ -74,7 +74,6 @@ type Node struct {
 	up          bool
 	frozen      bool
 	storeDown   bool
-	logDown     bool
 	mailboxes   *mailboxes
 	starting    bool // it reads what it begins with
 	slow        bool
@@ -161,7 +160,7 @@ func (n *Node) connect() {
 	n.Host.Worker.Panicked = n.panicked
 	n.Worker.Tells = true // by storeFault
 	n.Worker.Pauses = c.bad.slow
-	n.frozen, n.storeDown, n.logDown, n.up = false, false, false, true
+	n.frozen, n.storeDown, n.up = false, false, true
 	n.dying, n.dieAt, n.slow, n.stuck, n.waits = false, 0, false, "", nil
 	n.panics, n.late, n.unsure = 0, false, 0
 	n.store = c.Disk.Open(n.storeFault)
@@ -316,13 +315,6 @@ func (n *Node) LoseStore() { n.storeDown = true }
 
 // FindStore ends what LoseStore has begun.
 func (n *Node) FindStore() { n.storeDown = false }
-
-// LoseLog has the node's store answer that nobody leads the log; records go on, which
-// have a leader of their own.
-func (n *Node) LoseLog() { n.logDown = true }
-
-// FindLog ends what LoseLog has begun.
-func (n *Node) FindLog() { n.logDown = false }
 
 // ownerOf is the node whose process owns the key, as the record says, or the first.
 func (c *Cluster) ownerOf(keyID string) *Node {

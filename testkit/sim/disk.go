@@ -28,6 +28,7 @@ type badStore struct {
 	ambiguous bool   // of writes it is not known whether they happened; half of them did
 	late      bool   // or they happen after that was answered, where their condition still holds
 	slow      bool   // calls take time
+	lost      Led    // has no leader
 
 	due     map[string]time.Duration // by record: when the newest that is late happens
 	pending []func()                 // what is late and has not happened, in the order in which it was asked for; nil where it has
@@ -108,6 +109,42 @@ func writes(op memory.Op) bool {
 	return op == memory.JournalAppend || op == memory.ControlCAS || op == memory.ControlDelete || op == memory.ItemsCAS
 }
 
+// Led is what a store has a leader of its own for.
+type Led string
+
+// What the nodes' stores keep.
+const (
+	TheLog     Led = "journal"
+	TheRecords Led = "control"
+	TheItems   Led = "items"
+)
+
+// LoseLeader has nobody lead one of what the stores keep until FindLeader: no node
+// reads it, and of what is written it is not known whether the next leader has it.
+func (c *Cluster) LoseLeader(of Led) { c.bad.lost = of }
+
+// FindLeader ends what LoseLeader has begun.
+func (c *Cluster) FindLeader() { c.bad.lost = "" }
+
+// isLost says whether what the call is to has lost its leader.
+func (b *badStore) isLost(op memory.Op) bool {
+	of, _, _ := strings.Cut(string(op), ".")
+	return b.lost != "" && Led(of) == b.lost
+}
+
+// leaderless is what befalls a call that finds no leader.
+func (b *badStore) leaderless(n *Node, call memory.Call) memory.Fault {
+	what := fmt.Sprintf("%s of %s at %s", call.Op, n.Name, call.Key)
+	err := fmt.Errorf("%s: nobody leads the %s", n.Name, b.lost)
+	switch {
+	case !writes(call.Op):
+		return memory.Fault{Err: err}
+	case b.chance.Often("have the next leader do "+what, 1, 4):
+		return b.later(n.cluster, what, call.Key)
+	}
+	return memory.Fault{Err: fmt.Errorf("%w: %w", err, messages.ErrAmbiguous)}
+}
+
 // doubtMost is for how long at most a store does not know whether its own server still
 // leads what it led before it was suspended or cut off.
 const doubtMost = 4 * time.Second
@@ -124,8 +161,8 @@ func (n *Node) storeFault(call memory.Call) memory.Fault {
 	switch c := n.cluster; {
 	case n.storeDown || n.dying:
 		return memory.Fault{Err: fmt.Errorf("%s: the store cannot be reached", n.Name)}
-	case n.logDown && strings.HasPrefix(string(call.Op), "journal."):
-		return memory.Fault{Err: fmt.Errorf("%s: nobody leads the log", n.Name)}
+	case c.bad.isLost(call.Op):
+		return c.bad.leaderless(n, call)
 	case n.unsure > c.Clock.Elapsed() && !writes(call.Op):
 		return memory.Fault{Err: fmt.Errorf("%s: the store does not know whether it leads what is read", n.Name)}
 	case n.starting: // an operator starts it again until it does

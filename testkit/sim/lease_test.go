@@ -244,8 +244,8 @@ func TestALogWithoutALeader(t *testing.T) {
 			n.Stick(sim.Mend)
 		}
 		s.Post("n1", 40) // the watchdogs know of what the routers have not come to
+		s.LoseLeader(sim.TheLog)
 		for _, n := range s.Nodes() {
-			n.LoseLog()
 			n.Stick("")
 		}
 		for range 40 {
@@ -256,9 +256,7 @@ func TestALogWithoutALeader(t *testing.T) {
 				}
 			}
 		}
-		for _, n := range s.Nodes() {
-			n.FindLog()
-		}
+		s.FindLeader()
 		s.Net.Fate = nil
 		s.Check(20 * time.Second)
 	})

@@ -30,6 +30,7 @@ const (
 	StoreErrors  Fault = "store errors"     // calls of the store fail
 	Ambiguous    Fault = "ambiguous writes" // writes are answered with nothing certain; half of them have happened
 	Late         Fault = "late writes"      // or happen seconds after that answer, as far as nobody has written since
+	LostLeader   Fault = "lost leader"      // of the log, of the records or of the articles' states: those of no node are read, or certainly written
 	SlowStore    Fault = "slow store"       // calls take up to two seconds, and others' happen in the middle of a piece of work
 	CrashInWrite Fault = "crash in a write" // a process is killed when it writes, before or after that happens
 	LateCrash    Fault = "late last writes" // a node's writes are answered by nothing and happen seconds later; meanwhile it is killed
@@ -50,7 +51,7 @@ const (
 // Faults are all kinds.
 var Faults = []Fault{
 	Drop, Delay, Duplicate, Crash, Freeze, Cut, CutOneWay, StoreDown, Drain,
-	StoreErrors, Ambiguous, Late, SlowStore, CrashInWrite, LateCrash, Slow, FullDisk, Trim,
+	StoreErrors, Ambiguous, Late, LostLeader, SlowStore, CrashInWrite, LateCrash, Slow, FullDisk, Trim,
 	ClockJump, ClockDrift, Suspicion, TwoDrains, DrainedCrash, Upgrade,
 	FullMailboxes, Panics,
 }
@@ -213,6 +214,10 @@ func (s *Swarm) begin(what string, kind Fault, n *Node) {
 		crash := n.ofNow(n.Crash)
 		c.Later(s.faults.Below(what+": how soon", 2*time.Second), crash)
 		s.heal, lasts = func() { crash(); c.Start(n.Name) }, 2*time.Second+s.faults.Below(what+": how short", 2*time.Second)
+	case LostLeader:
+		of := [...]Led{TheLog, TheRecords, TheItems}[s.faults.Choose(what+": whose", 3)]
+		s.heal, lasts = c.FindLeader, min(lasts, lostMost)
+		c.LoseLeader(of)
 	case Slow:
 		n.slow = true
 		s.heal = func() { n.slow = false }
@@ -247,6 +252,9 @@ func (s *Swarm) amid(what string, n *Node, begin, end func()) {
 		}
 	}
 }
+
+// lostMost is how long an election takes at most, where a majority is there.
+const lostMost = 6 * time.Second
 
 // drainFor is how long a node that is drained has until it is stopped.
 const drainFor = 2 * time.Second
