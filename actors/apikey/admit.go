@@ -77,7 +77,12 @@ func (k *key) admit(ctx actor.Context, m *messages.Admit) {
 func (k *key) slotTaken(ctx actor.Context, m *messages.SlotTaken) {
 	w, waits := k.guests.Take(m.GetConnectionId())
 	if !waits {
-		return // released in between, and so given back after it
+		// Released in between, or asked for twice and refused the first time: it is
+		// nobody's, unless the first of two has it.
+		if k.guests.Of(m.GetConnectionId()) == nil {
+			k.freeSlot(ctx, m.GetConnectionId(), nil)
+		}
+		return
 	}
 	to := w.To.(*actor.PID)
 	if !k.live() { // revoked in between

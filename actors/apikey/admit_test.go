@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/birdwire/birdwire/actors"
 	"github.com/birdwire/birdwire/actors/apikey"
@@ -162,6 +163,40 @@ func TestASlotOfAConnectionThatWasNeverTold(t *testing.T) {
 				there.Messages()
 			})
 		})
+	}
+}
+
+// An admission that is asked for twice is answered once: where that was a refusal, a slot
+// that comes after it is given back.
+func TestASlotThatComesAfterARefusal(t *testing.T) {
+	refused := 0
+	testkit.RunSeeds(t, 40, func(t *testing.T, k *testkit.Kit) {
+		r := newRig(t, k).create(func(k *messages.Key) { k.Plan = "starter" })
+		r.connect(messages.Api_API_NEWSRANK, "c1")
+		for _, m := range []proto.Message{
+			admitMessage(messages.Api_API_NEWSRANK, "c2"),
+			&messages.Release{KeyId: keyID, Api: messages.Api_API_NEWSRANK, ConnectionId: "c1"},
+			admitMessage(messages.Api_API_NEWSRANK, "c2"),
+		} {
+			r.client.Request(r.key, m)
+		}
+		k.Advance(time.Second)
+		admitted := false
+		for _, m := range r.client.Messages() {
+			_, yes := m.(*messages.Admitted)
+			admitted = admitted || yes
+		}
+		if !admitted {
+			refused++
+		}
+		s := &messages.Shard{}
+		r.stored(actors.ShardRecord(actors.ShardOf(keyID)), s)
+		if taken := len(s.GetSlots()) == 1; taken != admitted {
+			t.Errorf("admitted: %v, slots %v", admitted, s.GetSlots())
+		}
+	})
+	if refused == 0 {
+		t.Error("no seed has had the refusal first")
 	}
 }
 
