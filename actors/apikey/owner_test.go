@@ -1,6 +1,8 @@
 package apikey_test
 
 import (
+	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -45,6 +47,74 @@ func TestAnOwnerThatWasReplacedWritesNothing(t *testing.T) {
 			t.Error("the key goes on")
 		}
 	})
+}
+
+// interrupted has something happen before each call of a store.
+type interrupted struct {
+	actors.Records
+	before func()
+}
+
+func (i *interrupted) Get(ctx context.Context, key string) (messages.KeptRecord, error) {
+	i.before()
+	return i.Records.Get(ctx, key)
+}
+
+func (i *interrupted) CAS(ctx context.Context, key string, data []byte, revision uint64) (uint64, error) {
+	i.before()
+	return i.Records.CAS(ctx, key, data, revision)
+}
+
+// Another owner takes the key in the middle of a change, before each of its calls: what
+// that one writes stays, and what it has not been told of never comes.
+func TestAnOwnerThatIsReplacedInTheMiddle(t *testing.T) {
+	calls := 0
+	for at := 0; at <= calls; at++ { // at 0 nothing happens, and the calls are counted
+		testkit.Run(t, func(k *testkit.Kit) {
+			store := &interrupted{records(k), func() {}}
+			r := newRig(t, k, func(c *apikey.Config) { c.Logger, c.Records = nil, store }).create()
+			a := r.rule("A", "a")
+			r.rule("B", "b") // names itself in the key's record, and A no more
+			rule, past := actors.RuleRecord(keyID, a.GetId()), actors.PastRecord(keyID, a.GetK(), a.GetVersion())
+			get := func(name string) string {
+				kept, err := records(k).Get(t.Context(), name)
+				if err != nil && !errors.Is(err, messages.ErrNotFound) {
+					t.Fatal(err)
+				}
+				return string(kept.Data)
+			}
+			r.router.position = 200 // the version has decided something, and so is kept
+			was, told := get(rule), ""
+			n := 0
+			store.before = func() {
+				if n++; n != at {
+					return
+				}
+				data, err := proto.Marshal(&messages.Shard{Term: 9, Node: "n2"})
+				if err != nil {
+					t.Fatal(err)
+				}
+				records(k).Put(actors.ShardRecord(actors.ShardOf(keyID)), data)
+				told = get(past)
+				records(k).Put(past, []byte("theirs"))
+			}
+			r.client.Request(r.shard, updateRule(a.GetId(), &messages.Rule{Query: "c"}, "query"))
+			k.Advance(time.Second)
+			if r.client.Messages(); at == 0 {
+				calls = n
+				return
+			}
+			if get(past) != "theirs" {
+				t.Errorf("at call %d: what the next owner has written is written over", at)
+			}
+			if get(rule) != was && told == "" {
+				t.Errorf("at call %d: the rule was changed, and the next owner was not told", at)
+			}
+		})
+	}
+	if calls < 5 {
+		t.Errorf("%d calls: of which versions none is past", calls)
+	}
 }
 
 // Without a live lease nothing is delivered, and nothing is written.

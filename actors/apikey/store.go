@@ -25,28 +25,57 @@ var errStale = errors.New("the record was written by another owner")
 // errLease: this node may not write any more.
 var errLease = errors.New("the node's lease is not live")
 
+// storeRecords asks before each write whether the key is owned still. What decides is
+// written last: where it is on its way when the key gets another owner, that one finds
+// what was written before, which tells of it, and makes it impossible.
 func (k *key) storeRecords(ctx actor.Context, e change.Store) {
-	records, id, lease, term := k.cfg.Records, k.id, k.cfg.Lease, actors.ShardTerm(k.stream.Term())
+	w := writer{k.cfg.Records, k.id, k.cfg.Lease, actors.ShardTerm(k.stream.Term())}
 	k.work(ctx, k.cfg.StoreTimeout, func(work context.Context) any {
 		stored := change.Stored{Token: e.Token}
-		if newer, err := owned(work, records, id, term); err != nil {
-			stored.Err, stored.Nothing = err, true
-			return &answered{k, stored, newer}
-		}
-		for i, w := range e.Writes {
-			if !lease.Live() {
-				stored.Err, stored.Nothing = errLease, true
-				break
+		for i, one := range e.Writes {
+			if stored.Revision, stored.Err = w.write(work, one); stored.Err == nil {
+				continue
 			}
-			if stored.Revision, stored.Err = write(work, records, id, w); stored.Err != nil {
-				last := i == len(e.Writes)-1
-				stored.Nothing = !last || errors.Is(stored.Err, messages.ErrFull)
-				stored.Replaced = last && errors.Is(stored.Err, errStale)
-				break
+			var replaced *replacedError
+			if errors.As(stored.Err, &replaced) {
+				stored.Nothing = true
+				return &answered{k, stored, replaced.term}
 			}
+			last := i == len(e.Writes)-1
+			stored.Nothing = !last || errors.Is(stored.Err, messages.ErrFull)
+			stored.Replaced = last && errors.Is(stored.Err, errStale)
+			break
 		}
 		return &answered{of: k, answer: stored}
 	})
+}
+
+// writer writes records of one key for the owner of a term.
+type writer struct {
+	records actors.Records
+	key     string
+	lease   actors.Lease
+	term    uint64 // of its shard
+}
+
+// replacedError: nothing was written, and nothing may be any more.
+type replacedError struct {
+	err  error
+	term uint64 // another one, which the shard has; 0: that is not known
+}
+
+func (e *replacedError) Error() string { return e.err.Error() }
+func (e *replacedError) Unwrap() error { return e.err }
+
+// may is nil where the owner may write.
+func (w writer) may(ctx context.Context) error {
+	if !w.lease.Live() {
+		return &replacedError{err: errLease}
+	}
+	if newer, err := owned(ctx, w.records, w.key, w.term); err != nil {
+		return &replacedError{err, newer}
+	}
+	return nil
 }
 
 // owned finds out whether the shard's record still names the term that the key
@@ -70,8 +99,14 @@ func owned(ctx context.Context, records actors.Records, keyID string, term uint6
 
 // write asks three times: the same write either happens once, or meets its own
 // earlier self. A disk that is full by then says nothing of the tries before.
-func write(ctx context.Context, records actors.Records, keyID string, w change.Write) (uint64, error) {
-	name := recordName(keyID, w)
+func (o writer) write(ctx context.Context, w change.Write) (uint64, error) {
+	records, name := o.records, recordName(o.key, w)
+	if w.Kind == change.OfPast {
+		return 0, o.replace(ctx, name, w.Data)
+	}
+	if err := o.may(ctx); err != nil {
+		return 0, err
+	}
 	switch {
 	case w.Damaged:
 		return 0, erase(ctx, records, name)
@@ -81,18 +116,6 @@ func write(ctx context.Context, records actors.Records, keyID string, w change.W
 	err := messages.ErrAmbiguous
 	for try := range 3 {
 		revision := w.Revision
-		if w.Kind == change.OfPast {
-			// Written once, or again after a crash before what replaced it was: what
-			// is there counts for nothing.
-			var kept messages.KeptRecord
-			if kept, err = records.Get(ctx, name); err != nil && !errors.Is(err, messages.ErrNotFound) {
-				continue
-			}
-			revision = kept.Revision
-			if errors.Is(err, messages.ErrNotFound) && w.Data == nil {
-				return 0, nil
-			}
-		}
 		var wrote uint64
 		if w.Data == nil {
 			err = records.Delete(ctx, name, revision)
@@ -106,7 +129,6 @@ func write(ctx context.Context, records actors.Records, keyID string, w change.W
 			return 0, fmt.Errorf("write %s: %w", name, err)
 		case errors.Is(err, messages.ErrFull):
 			return 0, fmt.Errorf("write %s: %w: the disk is full, and it may have been written before", name, messages.ErrAmbiguous)
-		case w.Kind == change.OfPast:
 		case errors.Is(err, messages.ErrConflict), errors.Is(err, messages.ErrNotFound):
 			if wrote, err = own(ctx, records, name, w.Data); err == nil || errors.Is(err, errStale) {
 				return wrote, err
@@ -114,6 +136,40 @@ func write(ctx context.Context, records actors.Records, keyID string, w change.W
 		}
 	}
 	return 0, fmt.Errorf("write %s: %w: %w", name, messages.ErrAmbiguous, err)
+}
+
+// replace writes or deletes a version that is past, whatever is there: it is written
+// once, or again after a crash before what replaced it was. Whether the key is owned is
+// asked after what is there was read, so that what the next owner has written since is
+// not written over.
+func (o writer) replace(ctx context.Context, name string, data []byte) error {
+	err := messages.ErrAmbiguous
+	for range 3 {
+		var kept messages.KeptRecord
+		kept, err = o.records.Get(ctx, name)
+		absent := errors.Is(err, messages.ErrNotFound)
+		if err != nil && !absent {
+			continue
+		}
+		if absent && data == nil {
+			return nil
+		}
+		if err := o.may(ctx); err != nil {
+			return err
+		}
+		if data == nil {
+			err = o.records.Delete(ctx, name, kept.Revision)
+		} else {
+			_, err = o.records.CAS(ctx, name, data, kept.Revision)
+		}
+		if err == nil {
+			return nil
+		}
+		if errors.Is(err, messages.ErrFull) {
+			return fmt.Errorf("write %s: %w", name, err)
+		}
+	}
+	return fmt.Errorf("write %s: %w: %w", name, messages.ErrAmbiguous, err)
 }
 
 // erase deletes a record that cannot be read. The store deletes only what it can
