@@ -26,7 +26,7 @@ func (r slowReader) Read(_ context.Context, t enricher.Task) enricher.Outcome {
 // and every one of them whatever happens to nodes, links and the store.
 func TestArticlesAreEnrichedWhateverHappens(t *testing.T) {
 	for what, kinds := range map[string][]sim.Fault{
-		"in peace": nil, "crash": {sim.Crash}, "freeze": {sim.Freeze}, "store down": {sim.StoreDown}, "cut": {sim.Cut}, "drain": {sim.Drain},
+		"in peace": nil, "crash": {sim.Crash}, "freeze": {sim.Freeze}, "store down": {sim.StoreDown}, "slow store": {sim.SlowStore}, "lost leader": {sim.LostLeader}, "cut": {sim.Cut}, "drain": {sim.Drain},
 	} {
 		t.Run(what, func(t *testing.T) {
 			testkit.RunSeeds(t, seeds(t, 1), func(t *testing.T, k *testkit.Kit) {

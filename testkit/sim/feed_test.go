@@ -14,7 +14,7 @@ import (
 // nothing comes twice.
 func TestAFeedIsReadByOneNode(t *testing.T) {
 	for what, kinds := range map[string][]sim.Fault{
-		"in peace": nil, "crash": {sim.Crash}, "freeze": {sim.Freeze}, "store down": {sim.StoreDown}, "cut": {sim.Cut}, "drain": {sim.Drain},
+		"in peace": nil, "crash": {sim.Crash}, "freeze": {sim.Freeze}, "store down": {sim.StoreDown}, "slow store": {sim.SlowStore}, "lost leader": {sim.LostLeader}, "cut": {sim.Cut}, "drain": {sim.Drain},
 	} {
 		t.Run(what, func(t *testing.T) {
 			testkit.RunSeeds(t, seeds(t, 1), func(t *testing.T, k *testkit.Kit) {
