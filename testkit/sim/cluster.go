@@ -75,6 +75,7 @@ type Node struct {
 	frozen      bool
 	storeDown   bool
 	mailboxes   *mailboxes
+	hung        bool // it answers, and makes no progress
 	starting    bool // it reads what it begins with
 	slow        bool
 	lags        bool          // its routers read the log slowly
@@ -160,7 +161,7 @@ func (n *Node) connect() {
 	n.Host.Worker.Panicked = n.panicked
 	n.Worker.Tells = true // by storeFault
 	n.Worker.Pauses = c.bad.slow
-	n.frozen, n.storeDown, n.up = false, false, true
+	n.frozen, n.storeDown, n.hung, n.up = false, false, false, true
 	n.dying, n.dieAt, n.slow, n.stuck, n.waits = false, 0, false, "", nil
 	n.panics, n.late, n.unsure = 0, false, 0
 	n.store = c.Disk.Open(n.storeFault)
