@@ -68,14 +68,16 @@ func withoutTwo(k *testkit.Kit) {
 	names := func(name string) bool {
 		return slices.ContainsFunc(core, func(n *Node) bool { return n.Name == name })
 	}
-	// Posts go on: those that are ill may own the key still, and hear of them.
+	// Posts go on: those that are ill may own the key still, and hear of them. That a node
+	// hangs is found by what it should do.
+	hung := slices.ContainsFunc(ill, func(n *Node) bool { return n.hung })
 	posts := 0
 	meanwhile := func(holds func() bool) func() bool {
 		return func() bool {
 			if holds() {
 				return true
 			}
-			if posts++; w.work.Often(fmt.Sprint("post meanwhile ", posts), 4, 5) {
+			if posts++; w.work.Often(fmt.Sprint("post meanwhile ", posts), 4, 5) || hung {
 				s.Push(core[posts%len(core)].Name, postTexts...)
 			}
 			return false
@@ -85,7 +87,7 @@ func withoutTwo(k *testkit.Kit) {
 	// of what they own may be another's before.
 	s.Until(membership.DeadLapse+5*time.Second, "those that reach each other are the core, and serve", meanwhile(func() bool { return s.core(core) }))
 	within := membership.DeadLapse
-	if slices.ContainsFunc(ill, func(n *Node) bool { return n.hung }) {
+	if hung {
 		within = forcedWithin
 	}
 	s.Until(within+5*time.Second, "one of the core has taken the key", meanwhile(func() bool { return names(s.shard(s.Key).GetNode()) }))
