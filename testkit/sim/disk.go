@@ -319,6 +319,25 @@ type entry struct {
 	frame    *messages.Frame
 }
 
+// uncut is first, or an earlier frame where an event is in one that goes and in one that
+// stays: nobody who reads from there on could know that it comes again.
+func uncut(held []entry, first uint64) uint64 {
+	begins := map[string]uint64{}
+	for _, e := range held {
+		for _, event := range e.frame.GetEvents() {
+			if _, known := begins[named(event)]; !known {
+				begins[named(event)] = e.sequence
+			}
+		}
+	}
+	for i := len(held) - 1; i >= 0 && held[i].sequence >= first; i-- {
+		for _, event := range held[i].frame.GetEvents() {
+			first = min(first, begins[named(event)])
+		}
+	}
+	return first
+}
+
 // Trim removes what nobody needs any more from the log: what every client is past,
 // and nothing that is being offered.
 func (c *Cluster) Trim() {
@@ -336,7 +355,9 @@ func (c *Cluster) Trim() {
 			first = min(first, p.since)
 		}
 	}
-	for _, e := range c.held() {
+	held := c.held()
+	first = uncut(held, first)
+	for _, e := range held {
 		if e.sequence < first {
 			c.trimmed = append(c.trimmed, e)
 		}
