@@ -253,7 +253,14 @@ func TestACreationIsWholeOrNothing(t *testing.T) {
 				records(k).Inject(memory.RecordFault{Op: memory.ControlCAS, Prefix: "rules.", Err: down})
 			}
 		},
+		"the record is made, the answer lost": func(k *testkit.Kit) {
+			records(k).Inject(memory.RecordFault{Op: memory.ControlCAS, Prefix: "rules.", Ambiguous: true})
+			for range 3 {
+				records(k).Inject(memory.RecordFault{Op: memory.ControlGet, Prefix: "rules.", Err: down})
+			}
+		},
 		"the rule is written, the answer lost": func(k *testkit.Kit) {
+			records(k).Inject(memory.RecordFault{Op: memory.ControlCAS, Prefix: "rules."}) // the record is made
 			records(k).Inject(memory.RecordFault{Op: memory.ControlCAS, Prefix: "rules.", Ambiguous: true})
 			for range 2 {
 				records(k).Inject(memory.RecordFault{Op: memory.ControlGet, Prefix: "rules.", Err: down})

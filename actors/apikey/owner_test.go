@@ -117,6 +117,64 @@ func TestAnOwnerThatIsReplacedInTheMiddle(t *testing.T) {
 	}
 }
 
+// The same of a creation: what the next owner has seen to that it is not there is not made.
+func TestAnOwnerThatIsReplacedInTheMiddleOfACreation(t *testing.T) {
+	calls := 0
+	for at := 0; at <= calls; at++ { // at 0 nothing happens, and the calls are counted
+		testkit.Run(t, func(k *testkit.Kit) {
+			store := &interrupted{records(k), func() {}}
+			r := newRig(t, k, func(c *apikey.Config) { c.Logger, c.Records = nil, store }).create()
+			n, id := 0, ""
+			store.before = func() {
+				if n++; n != at {
+					return
+				}
+				data, err := proto.Marshal(&messages.Shard{Term: 9, Node: "n2"})
+				if err != nil {
+					t.Fatal(err)
+				}
+				records(k).Put(actors.ShardRecord(actors.ShardOf(keyID)), data)
+				key := &messages.Key{}
+				r.stored(actors.KeyRecord(keyID), key)
+				if id = key.GetChanging().GetId(); id == "" {
+					return
+				}
+				name := actors.RuleRecord(keyID, id)
+				revision, err := records(k).CAS(t.Context(), name, nil, 0)
+				if errors.Is(err, messages.ErrConflict) {
+					var there messages.KeptRecord
+					there, err = records(k).Get(t.Context(), name)
+					if revision = there.Revision; len(there.Data) > 0 {
+						id = "" // it has it
+						return
+					}
+				}
+				if err == nil {
+					err = records(k).Delete(t.Context(), name, revision)
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			r.client.Request(r.shard, &messages.CreateRule{KeyId: keyID, Rule: &messages.Rule{Tag: "A", Query: "a"}})
+			k.Advance(time.Second)
+			if r.client.Messages(); at == 0 {
+				calls = n
+				return
+			}
+			if id == "" {
+				return
+			}
+			if kept, err := records(k).Get(t.Context(), actors.RuleRecord(keyID, id)); err == nil && len(kept.Data) > 0 {
+				t.Errorf("at call %d: it is made, though the next owner has barred it", at)
+			}
+		})
+	}
+	if calls < 6 {
+		t.Errorf("%d calls", calls)
+	}
+}
+
 // Without a live lease nothing is delivered, and nothing is written.
 func TestAKeyWithoutALease(t *testing.T) {
 	testkit.Run(t, func(k *testkit.Kit) {

@@ -113,9 +113,19 @@ func (o writer) write(ctx context.Context, w change.Write) (uint64, error) {
 	case w.Never:
 		return 0, bar(ctx, records, name)
 	}
+	revision := w.Revision
+	if revision == 0 && w.Data != nil && w.Kind != change.OfKey {
+		placed, done, err := place(ctx, records, name, w.Data)
+		if err != nil || done {
+			return placed, err
+		}
+		if err := o.may(ctx); err != nil {
+			return 0, err
+		}
+		revision = placed
+	}
 	err := messages.ErrAmbiguous
 	for try := range 3 {
-		revision := w.Revision
 		var wrote uint64
 		if w.Data == nil {
 			err = records.Delete(ctx, name, revision)
@@ -136,6 +146,32 @@ func (o writer) write(ctx context.Context, w change.Write) (uint64, error) {
 		}
 	}
 	return 0, fmt.Errorf("write %s: %w: %w", name, messages.ErrAmbiguous, err)
+}
+
+// place makes the record of a monitor or rule with nothing in it, and returns its
+// revision; done: what was to be written is there already. What there is not yet has no
+// revision, and could be made after the next owner has seen to it that it is not: see
+// bar.
+func place(ctx context.Context, records actors.Records, name string, data []byte) (revision uint64, done bool, err error) {
+	for try := range 3 {
+		if revision, err = records.CAS(ctx, name, nil, 0); err == nil {
+			return revision, false, nil
+		}
+		if errors.Is(err, messages.ErrFull) && try == 0 {
+			return 0, false, fmt.Errorf("write %s: %w", name, err)
+		}
+		there, unread := records.Get(ctx, name)
+		switch {
+		case unread != nil:
+		case len(there.Data) == 0:
+			return there.Revision, false, nil
+		case bytes.Equal(there.Data, data):
+			return there.Revision, true, nil
+		default:
+			return 0, false, errStale
+		}
+	}
+	return 0, false, fmt.Errorf("write %s: %w: %w", name, messages.ErrAmbiguous, err)
 }
 
 // replace writes or deletes a version that is past, whatever is there: it is written
@@ -187,8 +223,8 @@ func erase(ctx context.Context, records actors.Records, name string) error {
 }
 
 // bar sees to it that no earlier try makes the record: the store makes none where one
-// was made and deleted since. What a crash in between leaves is empty, and is named by
-// the key's record: see read.
+// was made and deleted since, and whoever has made it with nothing in it finds it gone.
+// What a crash in between leaves is empty, and is none: see define.
 func bar(ctx context.Context, records actors.Records, name string) error {
 	return emptied(ctx, records, name, "bar the record", func() (uint64, error) {
 		revision, err := records.CAS(ctx, name, nil, 0)
@@ -292,9 +328,9 @@ func (l *loaded) read(ctx context.Context, cfg Config, id string) error {
 			return fmt.Errorf("load key: %w", r.Unread())
 		}
 		if name, ok := strings.CutPrefix(r.Key, monitors); ok {
-			l.define(change.OfMonitor, name, r, record.GetChanging())
+			l.define(change.OfMonitor, name, r)
 		} else if name, ok := strings.CutPrefix(r.Key, rules); ok {
-			l.define(change.OfRule, name, r, record.GetChanging())
+			l.define(change.OfRule, name, r)
 		} else {
 			l.remember(r)
 		}
@@ -336,10 +372,11 @@ func usage(ctx context.Context, cfg Config, id string, now time.Time) (ledger *m
 	return ledger, begun, nil
 }
 
-// define takes a monitor or rule; id is what its record is named by. An empty one that
-// the key's record names is none: see bar.
-func (l *loaded) define(kind change.Kind, id string, r messages.KeptRecord, named *messages.Changing) {
-	if len(r.Data) == 0 && !r.Damaged && id == named.GetId() {
+// define takes a monitor or rule; id is what its record is named by. An empty one is
+// none, that was to be made or is to go.
+func (l *loaded) define(kind change.Kind, id string, r messages.KeptRecord) {
+	if len(r.Data) == 0 && !r.Damaged {
+		l.Empty = append(l.Empty, change.Lost{Kind: kind, ID: id})
 		return
 	}
 	d, err := definition.Unmarshal(kind == change.OfRule, r.Data)

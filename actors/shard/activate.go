@@ -206,6 +206,9 @@ func read(r messages.KeptRecord, prefixes []string) (*messages.Key, *messages.Qu
 	if strings.HasPrefix(r.Key, prefixes[2]) {
 		prefix, rule = prefixes[2], true
 	}
+	if len(r.Data) == 0 {
+		return nil, nil, nil // it is being made: see actors/apikey, place
+	}
 	d, err := definition.Unmarshal(rule, r.Data)
 	if err != nil {
 		return nil, nil, err

@@ -64,6 +64,9 @@ func (c *Cluster) versions(keyID string) (all []version, now []definition.Defini
 	c.TB.Helper()
 	for _, prefix := range []string{actors.MonitorRecord(keyID, ""), actors.RuleRecord(keyID, "")} {
 		for _, data := range c.records(prefix) {
+			if len(data) == 0 { // it was to be made, and never was
+				continue
+			}
 			d, err := definition.Unmarshal(prefix == actors.RuleRecord(keyID, ""), data)
 			if err != nil {
 				c.TB.Fatal(err)

@@ -102,6 +102,7 @@ type Loaded struct {
 	Stored   []StoredDefinition
 	Past     []*messages.Query
 	Lost     []Lost
+	Empty    []Lost // records with nothing in them: of what was to be made
 	End      uint64 // the log's last position, read after the records; 0: not known
 	Err      error
 }

@@ -40,6 +40,11 @@ func looseOf(l *Loaded) (all []loose) {
 		}
 	}
 	c := l.Key.GetChanging()
+	for _, e := range l.Empty {
+		if e.Kind != kindOf(c.GetRule()) || e.ID != c.GetId() {
+			all = append(all, loose{write: Write{Kind: e.Kind, ID: e.ID, Never: true}})
+		}
+	}
 	if c == nil || slices.Contains(l.Lost, Lost{kindOf(c.GetRule()), c.GetId()}) {
 		return all
 	}

@@ -3,6 +3,7 @@ package change
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -24,10 +25,13 @@ type StoredDefinition = definitions.Stored
 func (m *Machine) take(l *Loaded) {
 	m.Key, m.revision = l.Key, l.Revision
 	m.lost, m.logEnd, m.loose = l.Lost, l.End, looseOf(l)
+	if m.Key.GetState() != messages.KeyState_KEY_ACTIVE {
+		m.lost = append(slices.Clone(m.lost), l.Empty...) // to be tidied away
+	}
 	m.Set.Load(l.Stored, l.Past, m.Key.GetPastSince(), l.End)
 	m.emit(Changed{})
 	m.emit(Decided{})
-	if m.Key != nil && !m.Live() && (len(l.Stored) > 0 || len(l.Past) > 0 || len(l.Lost) > 0) {
+	if m.Key != nil && !m.Live() && (len(l.Stored) > 0 || len(l.Past) > 0 || len(m.lost) > 0) {
 		m.next(m.purge)
 	}
 }
