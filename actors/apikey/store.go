@@ -68,11 +68,11 @@ func (e *replacedError) Error() string { return e.err.Error() }
 func (e *replacedError) Unwrap() error { return e.err }
 
 // may is nil where the owner may write.
-func (w writer) may(ctx context.Context) error {
-	if !w.lease.Live() {
+func (o writer) may(ctx context.Context) error {
+	if !o.lease.Live() {
 		return &replacedError{err: errLease}
 	}
-	if newer, err := owned(ctx, w.records, w.key, w.term); err != nil {
+	if newer, err := owned(ctx, o.records, o.key, o.term); err != nil {
 		return &replacedError{err, newer}
 	}
 	return nil

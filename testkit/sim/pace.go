@@ -47,16 +47,16 @@ func (n *Node) pace(ctx context.Context, op, key string) {
 	testkit.Pause(ctx, b.chance.Below("how long "+what+" takes", most))
 }
 
-// in has time pass before and after the call.
-func in[T any](n *Node, ctx context.Context, op, key string, call func() (T, error)) (T, error) {
+// slowly has time pass before and after the call.
+func slowly[T any](ctx context.Context, n *Node, op, key string, call func() (T, error)) (T, error) {
 	n.pace(ctx, op, key)
 	defer n.pace(ctx, "the answer to "+op, key)
 	return call()
 }
 
-// without is for calls that answer nothing but an error.
-func without(n *Node, ctx context.Context, op, key string, call func() error) error {
-	_, err := in(n, ctx, op, key, func() (struct{}, error) { return struct{}{}, call() })
+// slowlyDone is slowly for calls that answer nothing but an error.
+func slowlyDone(ctx context.Context, n *Node, op, key string, call func() error) error {
+	_, err := slowly(ctx, n, op, key, func() (struct{}, error) { return struct{}{}, call() })
 	return err
 }
 
@@ -72,11 +72,11 @@ type pacedJournal struct {
 }
 
 func (j pacedJournal) Append(ctx context.Context, frame *messages.Frame) (uint64, error) {
-	return in(j.by, ctx, "append", "the log", func() (uint64, error) { return j.Journal.Append(ctx, frame) })
+	return slowly(ctx, j.by, "append", "the log", func() (uint64, error) { return j.Journal.Append(ctx, frame) })
 }
 
 func (j pacedJournal) Read(ctx context.Context, from uint64) (store.Cursor, error) {
-	c, err := in(j.by, ctx, "read", "the log", func() (store.Cursor, error) { return j.Journal.Read(ctx, from) })
+	c, err := slowly(ctx, j.by, "read", "the log", func() (store.Cursor, error) { return j.Journal.Read(ctx, from) })
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +84,7 @@ func (j pacedJournal) Read(ctx context.Context, from uint64) (store.Cursor, erro
 }
 
 func (j pacedJournal) Bounds(ctx context.Context) (first, last uint64, err error) {
-	_, err = in(j.by, ctx, "bounds", "the log", func() (struct{}, error) {
+	_, err = slowly(ctx, j.by, "bounds", "the log", func() (struct{}, error) {
 		first, last, err = j.Journal.Bounds(ctx)
 		return struct{}{}, err
 	})
@@ -92,7 +92,7 @@ func (j pacedJournal) Bounds(ctx context.Context) (first, last uint64, err error
 }
 
 func (j pacedJournal) Tail(ctx context.Context, node string) (store.Name, error) {
-	return in(j.by, ctx, "tail", "the log", func() (store.Name, error) { return j.Journal.Tail(ctx, node) })
+	return slowly(ctx, j.by, "tail", "the log", func() (store.Name, error) { return j.Journal.Tail(ctx, node) })
 }
 
 type pacedCursor struct {
@@ -101,7 +101,7 @@ type pacedCursor struct {
 }
 
 func (c pacedCursor) Next(ctx context.Context) (store.Entry, error) {
-	return in(c.by, ctx, "next", "the log", func() (store.Entry, error) { return c.Cursor.Next(ctx) })
+	return slowly(ctx, c.by, "next", "the log", func() (store.Entry, error) { return c.Cursor.Next(ctx) })
 }
 
 type pacedControl struct {
@@ -110,23 +110,23 @@ type pacedControl struct {
 }
 
 func (c pacedControl) Get(ctx context.Context, key string) (messages.KeptRecord, error) {
-	return in(c.by, ctx, "get", key, func() (messages.KeptRecord, error) { return c.Control.Get(ctx, key) })
+	return slowly(ctx, c.by, "get", key, func() (messages.KeptRecord, error) { return c.Control.Get(ctx, key) })
 }
 
 func (c pacedControl) CAS(ctx context.Context, key string, data []byte, revision uint64) (uint64, error) {
-	return in(c.by, ctx, "cas", key, func() (uint64, error) { return c.Control.CAS(ctx, key, data, revision) })
+	return slowly(ctx, c.by, "cas", key, func() (uint64, error) { return c.Control.CAS(ctx, key, data, revision) })
 }
 
 func (c pacedControl) Delete(ctx context.Context, key string, revision uint64) error {
-	return without(c.by, ctx, "delete", key, func() error { return c.Control.Delete(ctx, key, revision) })
+	return slowlyDone(ctx, c.by, "delete", key, func() error { return c.Control.Delete(ctx, key, revision) })
 }
 
 func (c pacedControl) Mend(ctx context.Context, key string, data []byte) (uint64, error) {
-	return in(c.by, ctx, "mend", key, func() (uint64, error) { return c.Control.Mend(ctx, key, data) })
+	return slowly(ctx, c.by, "mend", key, func() (uint64, error) { return c.Control.Mend(ctx, key, data) })
 }
 
 func (c pacedControl) List(ctx context.Context, prefixes ...string) ([]messages.KeptRecord, error) {
-	return in(c.by, ctx, "list", fmt.Sprint(prefixes), func() ([]messages.KeptRecord, error) { return c.Control.List(ctx, prefixes...) })
+	return slowly(ctx, c.by, "list", fmt.Sprint(prefixes), func() ([]messages.KeptRecord, error) { return c.Control.List(ctx, prefixes...) })
 }
 
 type pacedCounters struct {
@@ -135,19 +135,19 @@ type pacedCounters struct {
 }
 
 func (c pacedCounters) Reserve(ctx context.Context, r store.Reservation) (*messages.Grant, error) {
-	return in(c.by, ctx, "reserve", r.KeyID, func() (*messages.Grant, error) { return c.Counters.Reserve(ctx, r) })
+	return slowly(ctx, c.by, "reserve", r.KeyID, func() (*messages.Grant, error) { return c.Counters.Reserve(ctx, r) })
 }
 
 func (c pacedCounters) Settle(ctx context.Context, g *messages.Grant, used int64) error {
-	return without(c.by, ctx, "settle", g.GetKeyId(), func() error { return c.Counters.Settle(ctx, g, used) })
+	return slowlyDone(ctx, c.by, "settle", g.GetKeyId(), func() error { return c.Counters.Settle(ctx, g, used) })
 }
 
 func (c pacedCounters) Prune(ctx context.Context, keyID string, keep int) error {
-	return without(c.by, ctx, "prune", keyID, func() error { return c.Counters.Prune(ctx, keyID, keep) })
+	return slowlyDone(ctx, c.by, "prune", keyID, func() error { return c.Counters.Prune(ctx, keyID, keep) })
 }
 
 func (c pacedCounters) Usage(ctx context.Context, keyID, month string) (*messages.Ledger, error) {
-	return in(c.by, ctx, "usage", keyID, func() (*messages.Ledger, error) { return c.Counters.Usage(ctx, keyID, month) })
+	return slowly(ctx, c.by, "usage", keyID, func() (*messages.Ledger, error) { return c.Counters.Usage(ctx, keyID, month) })
 }
 
 type pacedItems struct {
@@ -156,11 +156,11 @@ type pacedItems struct {
 }
 
 func (i pacedItems) Get(ctx context.Context, identities []string) ([]store.ItemState, error) {
-	return in(i.by, ctx, "get", "items", func() ([]store.ItemState, error) { return i.Items.Get(ctx, identities) })
+	return slowly(ctx, i.by, "get", "items", func() ([]store.ItemState, error) { return i.Items.Get(ctx, identities) })
 }
 
 func (i pacedItems) CAS(ctx context.Context, items []*messages.Item, revisions []uint64) ([]error, error) {
-	return in(i.by, ctx, "cas", "items", func() ([]error, error) { return i.Items.CAS(ctx, items, revisions) })
+	return slowly(ctx, i.by, "cas", "items", func() ([]error, error) { return i.Items.CAS(ctx, items, revisions) })
 }
 
 type pacedSnapshots struct {
@@ -169,11 +169,11 @@ type pacedSnapshots struct {
 }
 
 func (s pacedSnapshots) Put(ctx context.Context, id string, at messages.Position, r io.Reader) error {
-	return without(s.by, ctx, "put", "snapshots", func() error { return s.Snapshots.Put(ctx, id, at, r) })
+	return slowlyDone(ctx, s.by, "put", "snapshots", func() error { return s.Snapshots.Put(ctx, id, at, r) })
 }
 
 func (s pacedSnapshots) Latest(ctx context.Context, id string) (at messages.Position, r io.ReadCloser, err error) {
-	err = without(s.by, ctx, "latest", "snapshots", func() error {
+	err = slowlyDone(ctx, s.by, "latest", "snapshots", func() error {
 		at, r, err = s.Snapshots.Latest(ctx, id)
 		return err
 	})
