@@ -150,7 +150,7 @@ func (k *key) running(ctx actor.Context) {
 	case *secondTime: // there is one within ten seconds while any connection holds credit
 		k.reap(ctx)
 		k.ledger.receive(ctx)
-	case *gatherTime, *credited, *creditAgain, *monthRead, *bounded, *bequestTime, *endTime:
+	case *gatherTime, *credited, *creditAgain, *monthRead, *bounded, *bequestTime, *lookTime, *looked, *endTime:
 		k.ledger.receive(ctx)
 	case *messages.MonitorDrafted, *messages.RuleDrafted, *messages.QueriesPut:
 		k.do(ctx, k.changes.Answer(m))

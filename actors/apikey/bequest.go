@@ -40,6 +40,7 @@ type bequest struct {
 	// granted: until each has come to this account nothing is settled.
 	former  map[string]bool
 	through messages.Position // nothing was spent on what comes after; 0: the log's end, once all have come
+	moved   messages.Position // up to where an instance before may have been spent of: where all had come
 	reading bool              // the log is read
 	backoff hold.Backoff
 }
@@ -55,20 +56,33 @@ type (
 		err   error
 	}
 	bequestTime struct{ of *ledger }
+	lookTime    struct{ of *ledger }
+	// looked is a worker's answer: the month's ledger.
+	looked struct {
+		of     *ledger
+		mark   uint64 // of the purse, when it was asked
+		ledger *messages.Ledger
+		err    error
+	}
 )
 
 // inherit begins to settle what instances before have left open. end is the
 // log's, as it was after the slots were known.
 func (l *ledger) inherit(ctx actor.Context, end messages.Position) {
-	if l.purse == nil || len(l.purse.Inherited()) == 0 || l.cfg.Spent == nil {
+	if l.purse == nil || l.cfg.Spent == nil {
 		return
 	}
-	l.cfg.Sometimes.Reached(actors.GrantInherited)
 	for _, slot := range l.guests.Slots() {
 		if price.Metered(slot.GetApi()) {
 			l.bequest.former[slot.GetConnectionId()] = true
 		}
 	}
+	l.bequest.moved = end
+	l.lookLater(ctx)
+	if len(l.purse.Inherited()) == 0 {
+		return
+	}
+	l.cfg.Sometimes.Reached(actors.GrantInherited)
 	if len(l.bequest.former) == 0 {
 		l.bequest.through = end
 	}
@@ -81,8 +95,36 @@ func (l *ledger) inherit(ctx actor.Context, end messages.Position) {
 func (l *ledger) moved(ctx actor.Context, connection string) {
 	if l.bequest.former[connection] {
 		delete(l.bequest.former, connection)
+		l.bequest.moved = max(l.bequest.moved, l.handled())
 		l.bequeath(ctx)
 	}
+}
+
+// lookLater has the ledger read once more, after as long as a store may take to do what
+// an instance before has asked it for and had no answer to: that would stay charged.
+func (l *ledger) lookLater(ctx actor.Context) {
+	if l.plan().Credits > 0 {
+		l.timers.Set(lookTime{}, l.cfg.SlotGrace, ctx.Self(), &lookTime{l})
+	}
+}
+
+func (l *ledger) look(ctx actor.Context) {
+	counters, id, of := l.cfg.Counters, l.id, month(l.cfg.Clock.Now())
+	mark := l.purse.Mark()
+	l.work(ctx, l.cfg.Worker, l.cfg.StoreTimeout, func(work context.Context) any {
+		m := &looked{of: l, mark: mark}
+		m.ledger, m.err = counters.Usage(work, id, of)
+		return m
+	})
+}
+
+func (l *ledger) looked(ctx actor.Context, m *looked) {
+	if m.err != nil || len(l.bequest.former) > 0 || l.bequest.reading || !l.purse.Inherit(m.ledger.GetOpen(), m.mark) {
+		l.lookLater(ctx)
+		return
+	}
+	l.bequest.through = l.bequest.moved
+	l.bequeath(ctx)
 }
 
 // bequeath has the log read once nobody spends of what was left open.

@@ -31,6 +31,7 @@ type ledger struct {
 	account func() uint64 // what connections call it: the key's term
 	plan    func() Plan
 	queries func() []*messages.Query // that what was delivered is found by
+	handled func() messages.Position // what was handed on under this account, or is past
 	known   func() (uint64, bool)    // from which position on they are all; false: of no event
 	work    func(ctx actor.Context, by actors.Worker, timeout time.Duration, work func(context.Context) any)
 
@@ -56,6 +57,7 @@ func newLedger(k *key) *ledger {
 		plan:    k.plan,
 		queries: func() []*messages.Query { return k.changes.Set.Queries(0, 0) },
 		known:   func() (uint64, bool) { return k.changes.Set.Since(), k.live() },
+		handled: func() messages.Position { return messages.Position(k.stream.Position()) },
 		backoff: hold.Store(), asking: map[string]*actor.PID{}, bequest: bequest{former: map[string]bool{}, backoff: hold.Store()},
 	}
 }
@@ -125,6 +127,14 @@ func (l *ledger) receive(ctx actor.Context) {
 	case *endTime:
 		if m.of == l && l.calling {
 			l.settle(ctx)
+		}
+	case *lookTime:
+		if m.of == l {
+			l.look(ctx)
+		}
+	case *looked:
+		if m.of == l {
+			l.looked(ctx, m)
 		}
 	case *bequestTime:
 		if m.of == l {

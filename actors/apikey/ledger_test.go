@@ -394,6 +394,36 @@ func TestAfterAProcessHasEndedTheLogOfThenCounts(t *testing.T) {
 	})
 }
 
+// A store may do late what an instance before has asked it for: that is given back too,
+// but for what was delivered before this one lent anything.
+func TestWhatIsReservedAfterItsInstanceHasEnded(t *testing.T) {
+	testkit.Run(t, func(k *testkit.Kit) {
+		log := &spent{most: 10}
+		r := newRig(t, k, func(cfg *apikey.Config) { cfg.Logger, cfg.Spent, cfg.Log = nil, log, fullLog{} }).create()
+		r.failKey()
+		k.Advance(5 * time.Second)
+		s := r.spender("c1")
+		r.askCredit(s, 64)
+		k.Advance(time.Second)
+		s.hear()
+		mine := r.ledger.charged()
+		_, err := r.ledger.Reserve(t.Context(), apikey.Reservation{
+			KeyID: keyID, Month: "2026-03", N: 64, Op: "dead", Spenders: []*messages.Spender{{ConnectionId: "c1", After: 7}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.ledger.fail = []error{errors.New("down")} // what is asked next
+		k.Advance(2 * time.Minute)
+		if got := r.ledger.charged(); mine != 64 || got != mine+10 {
+			t.Errorf("charged %d for this instance, and %d in all", mine, got)
+		}
+		if log.through != messages.At(100, 0) || len(log.by) != 1 {
+			t.Errorf("asked for what %v spent through %d", log.by, log.through)
+		}
+	})
+}
+
 // Of a key that was revoked, and of a time whose rules are not kept, it is not known
 // what matched: what was open stays charged.
 func TestWhatNobodyKnowsOfStaysCharged(t *testing.T) {

@@ -30,7 +30,7 @@ func (k *key) starting(ctx actor.Context) {
 	case *messages.StopIfIdle, *messages.QueriesPut, *messages.SlotTaken, *messages.SlotRefused, *messages.Retired,
 		*messages.AuthorsLearnt, *messages.MonitorDrafted, *messages.RuleDrafted, *actor.Terminated,
 		*messages.ThroughTaken, *answered, *idleTime, *askAgain, *slotsTime, *logFirst, *expireTime, *expelTime, *rejoinTime, *proofTime, *unleasedTime,
-		*secondTime, *gatherTime, *credited, *creditAgain, *monthRead, *bounded, *bequestTime, *endTime,
+		*secondTime, *gatherTime, *credited, *creditAgain, *monthRead, *bounded, *bequestTime, *lookTime, *looked, *endTime,
 		*remembered, *pageRead, *historyTime:
 		// answers to an instance before, which knew what they meant
 	default:

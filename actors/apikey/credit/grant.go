@@ -3,6 +3,7 @@ package credit
 import (
 	"math"
 	"strconv"
+	"strings"
 
 	"github.com/birdwire/birdwire/messages"
 )
@@ -200,6 +201,26 @@ func (p *Purse) Settled(o *Operation) {
 // spends of them once all connections have come to this purse; how much was
 // spent is for Bequeath.
 func (p *Purse) Inherited() []*messages.Grant { return p.inherited }
+
+// Inherit takes what was reserved by an instance before, and came to the ledger after it
+// was read: open is what is open there, asked at the mark. false: it is to be asked
+// again, for an operation came in between, or what was inherited is not settled yet.
+func (p *Purse) Inherit(open []*messages.Grant, mark uint64) bool {
+	if len(p.inherited) > 0 || p.bequest != nil || p.pending != nil || p.finished != mark {
+		return false
+	}
+	for _, g := range open {
+		if strings.HasPrefix(g.GetId(), p.id+"-") {
+			continue
+		}
+		p.inherited = append(p.inherited, g)
+		if g.GetMonth() == p.month {
+			p.base += g.GetSize()
+			p.charged += g.GetSize()
+		}
+	}
+	return true
+}
 
 // Bequeath settles what was inherited: at most used was spent of all of it
 // together, the oldest first.
