@@ -1,7 +1,9 @@
 package testkit_test
 
 import (
+	"context"
 	"testing"
+	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -44,6 +46,29 @@ func BenchmarkMessages(b *testing.B) {
 				messages += game
 			}
 			b.ReportMetric(float64(messages)/b.Elapsed().Seconds(), "messages/s")
+		})
+	}
+}
+
+// A job is done in one step, or as a coroutine that may pause and does not, or does once.
+func BenchmarkJobs(b *testing.B) {
+	for _, c := range []struct {
+		name   string
+		may    bool
+		pauses time.Duration
+	}{{"one step", false, 0}, {"may pause", true, 0}, {"pauses", true, time.Millisecond}} {
+		b.Run(c.name, func(b *testing.B) {
+			testkit.Run(b, func(k *testkit.Kit) {
+				k.Worker.Pauses = c.may
+				nobody := actor.NewPID(testkit.Address, "nobody")
+				for b.Loop() {
+					k.Worker.Do(nobody, time.Minute, func(ctx context.Context) any {
+						testkit.Pause(ctx, c.pauses)
+						return nil
+					})
+					k.Advance(2 * time.Millisecond)
+				}
+			})
 		})
 	}
 }

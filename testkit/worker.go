@@ -19,7 +19,7 @@ type Worker struct {
 	Panicked func(reason any) any
 	// Tells is Lane.Tells for its jobs.
 	Tells bool
-	// Pauses: the jobs that begin from now on may Pause. It costs each some microseconds.
+	// Pauses: the jobs that begin from now on may Pause. It costs each a microsecond.
 	Pauses bool
 
 	host     *Host
