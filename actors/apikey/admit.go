@@ -125,9 +125,13 @@ func (k *key) watch(ctx actor.Context, slots []*messages.Slot, message any) {
 		if message != nil {
 			ctx.Send(pid, message)
 		}
-		if k.guests.Watch(k.cfg.Clock.Elapsed(), slot, pid.GetId()) {
-			ctx.Watch(pid)
-		}
+		k.watchOne(ctx, slot, pid)
+	}
+}
+
+func (k *key) watchOne(ctx actor.Context, slot *messages.Slot, pid *actor.PID) {
+	if k.guests.Watch(k.cfg.Clock.Elapsed(), slot, pid.GetId()) {
+		ctx.Watch(pid)
 	}
 }
 

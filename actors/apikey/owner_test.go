@@ -20,11 +20,7 @@ func TestAnOwnerThatWasReplacedWritesNothing(t *testing.T) {
 	testkit.Run(t, func(k *testkit.Kit) {
 		r := newRig(t, k, func(c *apikey.Config) { c.Logger = nil }).create()
 		a := r.rule("A", "a")
-		data, err := proto.Marshal(&messages.Shard{Term: 9, Node: "n2"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		records(k).Put(actors.ShardRecord(actors.ShardOf(keyID)), data)
+		replaced(t, k)
 		before := records(k).All()
 		r.client.Messages()
 		r.client.Request(r.shard, updateRule(a.GetId(), &messages.Rule{Query: "b"}, "query"))
@@ -49,10 +45,28 @@ func TestAnOwnerThatWasReplacedWritesNothing(t *testing.T) {
 	})
 }
 
-// interrupted has something happen before each call of a store.
+// replaced has another owner take the key, under term 9.
+func replaced(t *testing.T, k *testkit.Kit) {
+	t.Helper()
+	data, err := proto.Marshal(&messages.Shard{Term: 9, Node: "n2"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	records(k).Put(actors.ShardRecord(actors.ShardOf(keyID)), data)
+}
+
+// interrupted has something happen before one call of a store, counted from where the
+// count was set to 0.
 type interrupted struct {
 	actors.Records
-	before func()
+	calls, at int
+	do        func() // nil: nothing happens yet
+}
+
+func (i *interrupted) before() {
+	if i.calls++; i.calls == i.at && i.do != nil {
+		i.do()
+	}
 }
 
 func (i *interrupted) Get(ctx context.Context, key string) (messages.KeptRecord, error) {
@@ -71,7 +85,7 @@ func TestAnOwnerThatIsReplacedInTheMiddle(t *testing.T) {
 	calls := 0
 	for at := 0; at <= calls; at++ { // at 0 nothing happens, and the calls are counted
 		testkit.Run(t, func(k *testkit.Kit) {
-			store := &interrupted{records(k), func() {}}
+			store := &interrupted{Records: records(k), at: at}
 			r := newRig(t, k, func(c *apikey.Config) { c.Logger, c.Records = nil, store }).create()
 			a := r.rule("A", "a")
 			r.rule("B", "b") // names itself in the key's record, and A no more
@@ -85,23 +99,15 @@ func TestAnOwnerThatIsReplacedInTheMiddle(t *testing.T) {
 			}
 			r.router.position = 200 // the version has decided something, and so is kept
 			was, told := get(rule), ""
-			n := 0
-			store.before = func() {
-				if n++; n != at {
-					return
-				}
-				data, err := proto.Marshal(&messages.Shard{Term: 9, Node: "n2"})
-				if err != nil {
-					t.Fatal(err)
-				}
-				records(k).Put(actors.ShardRecord(actors.ShardOf(keyID)), data)
+			store.calls, store.do = 0, func() {
+				replaced(t, k)
 				told = get(past)
 				records(k).Put(past, []byte("theirs"))
 			}
 			r.client.Request(r.shard, updateRule(a.GetId(), &messages.Rule{Query: "c"}, "query"))
 			k.Advance(time.Second)
 			if r.client.Messages(); at == 0 {
-				calls = n
+				calls = store.calls
 				return
 			}
 			if get(past) != "theirs" {
@@ -122,18 +128,11 @@ func TestAnOwnerThatIsReplacedInTheMiddleOfACreation(t *testing.T) {
 	calls := 0
 	for at := 0; at <= calls; at++ { // at 0 nothing happens, and the calls are counted
 		testkit.Run(t, func(k *testkit.Kit) {
-			store := &interrupted{records(k), func() {}}
+			store := &interrupted{Records: records(k), at: at}
 			r := newRig(t, k, func(c *apikey.Config) { c.Logger, c.Records = nil, store }).create()
-			n, id := 0, ""
-			store.before = func() {
-				if n++; n != at {
-					return
-				}
-				data, err := proto.Marshal(&messages.Shard{Term: 9, Node: "n2"})
-				if err != nil {
-					t.Fatal(err)
-				}
-				records(k).Put(actors.ShardRecord(actors.ShardOf(keyID)), data)
+			id := ""
+			store.calls, store.do = 0, func() {
+				replaced(t, k)
 				key := &messages.Key{}
 				r.stored(actors.KeyRecord(keyID), key)
 				if id = key.GetChanging().GetId(); id == "" {
@@ -159,7 +158,7 @@ func TestAnOwnerThatIsReplacedInTheMiddleOfACreation(t *testing.T) {
 			r.client.Request(r.shard, &messages.CreateRule{KeyId: keyID, Rule: &messages.Rule{Tag: "A", Query: "a"}})
 			k.Advance(time.Second)
 			if r.client.Messages(); at == 0 {
-				calls = n
+				calls = store.calls
 				return
 			}
 			if id == "" {

@@ -51,9 +51,7 @@ func (k *key) expel(ctx actor.Context) {
 		}
 		again = true
 		ctx.Send(pid, end)
-		if k.guests.Watch(k.cfg.Clock.Elapsed(), slot, pid.GetId()) { // it may have been admitted when it had ended already
-			ctx.Watch(pid)
-		}
+		k.watchOne(ctx, slot, pid) // it may have been admitted when it had ended already
 	}
 	if again {
 		k.timers.Set(expelTime{}, k.cfg.AnswerWithin, k.self, &expelTime{k})

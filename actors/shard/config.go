@@ -29,7 +29,7 @@ type Config struct {
 	Owns        func(shard int) bool                          // whether the shard's place is here, asked at every start; default: it is
 	// Holder is the shard's actor in another process that may still serve it; it
 	// is asked to give it up first. nil: that process has ended, or its lease has
-	// run out, so that it acts no more. Asked inside
+	// run out, so that it acts no more. An error: that is not known. Asked inside
 	// Workers. Default: nobody else is there
 	Holder func(ctx context.Context, shard int, node string, incarnation uint64) (*actor.PID, error)
 	// Behind says whether what Dead says of a process may be of before the record was

@@ -30,7 +30,7 @@ const (
 	StoreErrors  Fault = "store errors"     // calls of the store fail
 	Ambiguous    Fault = "ambiguous writes" // writes are answered with nothing certain; half of them have happened
 	Late         Fault = "late writes"      // or happen seconds after that answer, as far as nobody has written since
-	LostLeader   Fault = "lost leader"      // of the log, of the records or of the articles' states: those of no node are read, or certainly written
+	LostLeader   Fault = "lost leader"      // of the log, of the records or of the articles' states: nobody reads it, and what is written is in doubt
 	SlowStore    Fault = "slow store"       // calls take up to two seconds, and others' happen in the middle of a piece of work
 	CrashInWrite Fault = "crash in a write" // a process is killed when it writes, before or after that happens
 	LateCrash    Fault = "late last writes" // a node's writes are answered by nothing and happen seconds later; meanwhile it is killed
